@@ -1,0 +1,212 @@
+//! `POST /v1/analyze`, `GET /runs`, `GET /runs/{id}`, `GET /runs/{id}/progress`, `POST /runs/{id}/cancel`.
+
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, StatusCode},
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    AnalysisRequest, Begun, Cancelled, InvalidRequest, Look, Progress, ProgressView, Run, RunStatus,
+    start::{self, Started},
+};
+use crate::{
+    features::auth::Member,
+    http::{ApiError, App, CallingUser, IdempotencyKey, JsonBody, Page, PageQuery, PathId, Reply},
+    shared::ids::{RunId, UserId},
+};
+
+/// The feature's routes.
+pub fn routes() -> Router {
+    Router::new()
+        .route("/v1/analyze", post(analyze))
+        .route("/runs", get(list))
+        .route("/runs/{id}", get(one))
+        .route("/runs/{id}/progress", get(watch))
+        .route("/runs/{id}/cancel", post(cancel))
+}
+
+#[derive(Deserialize)]
+struct AnalyzeBody {
+    username: String,
+    business_profile_id: String,
+    analysis_type: String,
+}
+
+impl TryFrom<AnalyzeBody> for AnalysisRequest {
+    type Error = InvalidRequest;
+
+    fn try_from(body: AnalyzeBody) -> Result<Self, Self::Error> {
+        Ok(Self {
+            username: body.username.parse()?,
+            analysis_type: body.analysis_type.parse()?,
+            business_profile_id: body.business_profile_id.parse().map_err(|_| InvalidRequest::BusinessProfileId)?,
+        })
+    }
+}
+
+impl From<InvalidRequest> for ApiError {
+    fn from(error: InvalidRequest) -> Self {
+        let invalid = |code, message| Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message);
+        match error {
+            InvalidRequest::Username => invalid(
+                "invalid_username",
+                "username takes an Instagram username (1 to 30 letters, digits, dots, underscores), @username or a profile URL.",
+            ),
+            InvalidRequest::AnalysisType => invalid("unknown_analysis_type", "analysis_type takes LIGHT."),
+            InvalidRequest::BusinessProfileId => {
+                invalid("invalid_business_profile_id", "business_profile_id takes the UUID of a business profile.")
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Accepted {
+    run_id: RunId,
+    status: RunStatus,
+    credits_charged: i64,
+    balance: i64,
+}
+
+async fn analyze(
+    app: App,
+    member: Member,
+    key: Option<IdempotencyKey>,
+    JsonBody(body): JsonBody<AnalyzeBody>,
+) -> Result<Reply<Accepted>, ApiError> {
+    let request = AnalysisRequest::try_from(body)?;
+    match start::start(&app, member, &request, key.as_ref()).await? {
+        Started::Running { receipt, replayed } => {
+            let reply = Reply::accepted(Accepted {
+                run_id: receipt.run_id,
+                status: RunStatus::Pending,
+                credits_charged: receipt.credits,
+                balance: receipt.balance,
+            });
+            let replay = HeaderName::from_static("idempotency-replayed");
+            Ok(if replayed { reply.header(replay, HeaderValue::from_static("true")) } else { reply })
+        }
+        Started::Refused(begun) => Err(refusal(&begun)),
+        Started::NotReady(faults) => Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_ready",
+            "This deployment is not configured yet. Nothing was charged; details names what to mend.",
+        )
+        .with_details(json!({ "faults": faults }))),
+        Started::NotStarted => Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "start_failed",
+            "The analysis could not be started, and its credits were returned. Try again in a few seconds.",
+        )
+        .with_retry_after(5)),
+    }
+}
+
+fn refusal(begun: &Begun) -> ApiError {
+    match begun {
+        Begun::Started(_) | Begun::Replay(_) => ApiError::internal("an accepted run was refused"),
+        Begun::KeyReused => ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for a different request in the last 24 hours. Use a new key.",
+        ),
+        Begun::Duplicate(run_id) => ApiError::new(
+            StatusCode::CONFLICT,
+            "analysis_in_progress",
+            "This analysis is already running and was not charged again. details.run_id names the run.",
+        )
+        .with_details(json!({ "run_id": run_id })),
+        Begun::Insufficient { balance, required } => ApiError::new(
+            StatusCode::PAYMENT_REQUIRED,
+            "insufficient_credits",
+            "The account has not enough credits for this analysis. Buy credits and try again.",
+        )
+        .with_details(json!({ "balance": balance, "required": required })),
+        Begun::RateLimited { retry_after_s } => ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "The account's hourly limit of analyses is used up. Try again after the time in Retry-After.",
+        )
+        .with_details(json!({ "retry_after_s": retry_after_s }))
+        .with_retry_after(*retry_after_s),
+        Begun::Forbidden => ApiError::new(
+            StatusCode::FORBIDDEN,
+            "account_forbidden",
+            "You are not a member of this account, or it is closed.",
+        ),
+        Begun::BusinessProfileNotFound => ApiError::new(
+            StatusCode::NOT_FOUND,
+            "business_profile_not_found",
+            "There is no such business profile in this account.",
+        ),
+        Begun::UnknownType => InvalidRequest::AnalysisType.into(),
+    }
+}
+
+fn run_not_found() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "run_not_found", "There is no such run in your accounts.")
+}
+
+async fn list(app: App, member: Member, page: PageQuery<RunId>) -> Result<Reply<Page<Run>>, ApiError> {
+    Ok(Reply::ok(app.runs.list(member, page).await?))
+}
+
+async fn one(app: App, member: Member, PathId(run): PathId<RunId>) -> Result<Reply<Run>, ApiError> {
+    app.runs.get(member, run).await?.map(Reply::ok).ok_or_else(run_not_found)
+}
+
+async fn watch(
+    app: App,
+    CallingUser(user): CallingUser,
+    PathId(run): PathId<RunId>,
+) -> Result<Reply<ProgressView>, ApiError> {
+    progress_of(&app, user, run).await.map(Reply::ok)
+}
+
+/// The board answers in the common case; the database when the board asks for a proof, does not know the run, or is down.
+async fn progress_of(app: &App, user: UserId, run: RunId) -> Result<ProgressView, ApiError> {
+    let known_to_board = match app.progress.look(run, user).await {
+        Ok(Look::Seen(view)) => return Ok(view),
+        Ok(Look::ProofNeeded) => true,
+        Ok(Look::Unknown) => false,
+        Err(cause) => {
+            tracing::warn!(run_id = %run, cause, "progress board unavailable");
+            false
+        }
+    };
+    let state = app.runs.visible_state(user, run).await?.ok_or_else(run_not_found)?;
+    if known_to_board && let Ok(Look::Seen(view)) = app.progress.look_with_proof(run, user, &state).await {
+        return Ok(view);
+    }
+    Ok(Progress::from_row(run, &state).view)
+}
+
+#[derive(Serialize)]
+struct CancelledRun {
+    status: RunStatus,
+    refunded: i64,
+    kept: i64,
+    balance: i64,
+}
+
+async fn cancel(
+    app: App,
+    CallingUser(user): CallingUser,
+    PathId(run): PathId<RunId>,
+) -> Result<Reply<CancelledRun>, ApiError> {
+    match start::cancel(&app, user, run).await? {
+        Cancelled::Done { refunded, kept, balance } => {
+            Ok(Reply::ok(CancelledRun { status: RunStatus::Cancelled, refunded, kept, balance }))
+        }
+        Cancelled::Finished(status) => Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "run_finished",
+            "The run has already ended; there is nothing to cancel.",
+        )
+        .with_details(json!({ "status": status }))),
+        Cancelled::NotFound => Err(run_not_found()),
+    }
+}

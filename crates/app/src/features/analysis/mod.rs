@@ -1,0 +1,39 @@
+//! Analyses: from a username to a scored lead.
+//!
+//! `start` charges and launches, `workflow` is the durable body, `jobs` the five-minute care for runs that lost their
+//! engine, `progress` what watchers see. `facts`, `icp` and `score` are pure.
+
+pub mod config;
+mod facts;
+mod http;
+mod icp;
+mod jobs;
+mod judgement;
+mod model;
+mod ports;
+mod profile;
+mod progress;
+mod prompt;
+mod score;
+mod start;
+#[cfg(test)]
+mod testing;
+mod workflow;
+
+pub use facts::{AudienceBand, Facts};
+pub use http::routes;
+pub use icp::{Criterion, match_ideal_customer};
+pub use jobs::{CareReport, care_for_runs};
+pub use judgement::{LightJudgement, strict_schema};
+pub use model::{
+    AnalysisRequest, AnalysisType, Assignment, Begun, Cancelled, Completion, InstagramHandle, InvalidRequest,
+    ModelName, Phase, Receipt, Run, RunError, RunStatus,
+};
+pub use ports::{
+    AiFault, AiUsage, Answer, Collected, Found, Look, Model, ProfileSource, ProgressBoard, ProgressSink, Question,
+    RunDesk, RunJournal, RunLauncher, RunState, ScrapeFault, ScrapeTicket, ScrapeUsage, SnapshotStore, UsageKind,
+};
+pub use profile::{Post, PostKind, Profile, Snapshot, SnapshotKey};
+pub use progress::{Progress, ProgressCommand, ProgressOutcome, ProgressUpdate, ProgressView};
+pub use score::{Evidence, Score, blend};
+pub use workflow::{WorkflowPorts, analyse};

@@ -1,0 +1,403 @@
+//! Requests, runs and what they answer.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    features::business::BusinessContext,
+    shared::ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId},
+};
+
+/// The kinds of analysis. Each has its numbers in `config`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum AnalysisType {
+    /// A quick judgement of fit.
+    Light,
+}
+
+impl AnalysisType {
+    /// As the API and the database write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Light => "LIGHT",
+        }
+    }
+}
+
+impl FromStr for AnalysisType {
+    type Err = InvalidRequest;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "LIGHT" => Ok(Self::Light),
+            _ => Err(InvalidRequest::AnalysisType),
+        }
+    }
+}
+
+/// What is wrong with a request, before anything was asked of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRequest {
+    /// Not an Instagram username.
+    #[error("not an Instagram username")]
+    Username,
+    /// Not a known analysis type.
+    #[error("not a known analysis type")]
+    AnalysisType,
+    /// Not a UUID.
+    #[error("business_profile_id is not a UUID")]
+    BusinessProfileId,
+}
+
+/// An Instagram username by Instagram's rules: 1 to 30 letters, digits, dots and underscores, no dot at either end and
+/// no two in a row; kept in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct InstagramHandle(String);
+
+impl InstagramHandle {
+    const CHARS_MAX: usize = 30;
+    /// First path segments of instagram.com that name a page, not a profile.
+    const PAGES: [&'static str; 8] = ["p", "reel", "reels", "explore", "stories", "tv", "accounts", "direct"];
+
+    /// The username in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for InstagramHandle {
+    type Err = InvalidRequest;
+
+    /// Accepts `name`, `@name` and profile addresses such as `https://www.instagram.com/name/`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let lower = text.to_ascii_lowercase();
+        let bare = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(&lower);
+        let bare = bare.strip_prefix("www.").or_else(|| bare.strip_prefix("m.")).unwrap_or(bare);
+        let name = match bare.strip_prefix("instagram.com/") {
+            Some(path) => {
+                let path = path.split(['?', '#']).next().unwrap_or_default();
+                let name = path.strip_suffix('/').unwrap_or(path);
+                if Self::PAGES.contains(&name) {
+                    return Err(InvalidRequest::Username);
+                }
+                name
+            }
+            None => lower.strip_prefix('@').unwrap_or(&lower),
+        };
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_';
+        let valid = (1..=Self::CHARS_MAX).contains(&name.len())
+            && name.chars().all(allowed)
+            && !name.starts_with('.')
+            && !name.ends_with('.')
+            && !name.contains("..");
+        if valid { Ok(Self(name.to_owned())) } else { Err(InvalidRequest::Username) }
+    }
+}
+
+impl TryFrom<String> for InstagramHandle {
+    type Error = InvalidRequest;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<InstagramHandle> for String {
+    fn from(handle: InstagramHandle) -> Self {
+        handle.0
+    }
+}
+
+impl fmt::Display for InstagramHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A model as `provider/model`, for example `openai/gpt-4o-mini`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelName(Cow<'static, str>);
+
+impl ModelName {
+    /// A name written in the code.
+    #[must_use]
+    pub const fn fixed(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
+    /// A name from the environment; `None` unless it has a provider and a model.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (provider, model) = text.split_once('/')?;
+        (!provider.is_empty() && !model.is_empty()).then(|| Self(Cow::Owned(text.to_owned())))
+    }
+
+    /// The part after the slash, as the provider knows it.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        self.0.split_once('/').map_or(&self.0, |(_, model)| model)
+    }
+
+    /// The whole name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A valid request for an analysis. Its serialised form is what an idempotency key is bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AnalysisRequest {
+    /// Whom to analyse.
+    pub username: InstagramHandle,
+    /// For which business.
+    pub business_profile_id: BusinessProfileId,
+    /// How deeply.
+    pub analysis_type: AnalysisType,
+}
+
+/// What `begin_analysis` decided, under the account's lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// Charged; the run exists.
+    Started(Receipt),
+    /// The same idempotency key with the same body: the first answer again.
+    Replay(Receipt),
+    /// The same idempotency key with another body.
+    KeyReused,
+    /// The same analysis is already running.
+    Duplicate(RunId),
+    /// Not enough credits.
+    Insufficient {
+        /// What the account has.
+        balance: i64,
+        /// What the analysis costs.
+        required: i64,
+    },
+    /// The hourly limit is used up.
+    RateLimited {
+        /// Seconds until one more fits.
+        retry_after_s: u32,
+    },
+    /// Not a member, or the account is closed.
+    Forbidden,
+    /// No such business profile in this account, or deleted.
+    BusinessProfileNotFound,
+    /// The type has no price.
+    UnknownType,
+}
+
+/// The proof of a charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The run.
+    pub run_id: RunId,
+    /// What it cost, in credits.
+    pub credits: i64,
+    /// The balance after the charge.
+    pub balance: i64,
+}
+
+/// What `cancel_run` decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The run is cancelled; exactly one of the two amounts is not zero.
+    Done {
+        /// Credits given back: no AI call had started.
+        refunded: i64,
+        /// Credits kept: AI work had begun.
+        kept: i64,
+        /// The balance after it.
+        balance: i64,
+    },
+    /// The run had already ended in this state.
+    Finished(RunStatus),
+    /// No such run for this user.
+    NotFound,
+}
+
+/// The state machine of a run; the last three never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Charged, nobody works on it yet.
+    Pending,
+    /// A workflow works on it.
+    Processing,
+    /// There is a result.
+    Complete,
+    /// There is none; the credits came back.
+    Failed,
+    /// Stopped by the customer.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// Whether the run has ended.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::Pending | Self::Processing => false,
+            Self::Complete | Self::Failed | Self::Cancelled => true,
+        }
+    }
+}
+
+/// Why a run failed, for the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunError {
+    /// Stable code.
+    pub code: String,
+    /// A sentence.
+    pub message: String,
+}
+
+/// A run as its customer sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// For which business; null when that was deleted for good.
+    pub business_profile_id: Option<BusinessProfileId>,
+    /// Whom it analyses.
+    pub username: String,
+    /// How deeply.
+    pub analysis_type: String,
+    /// Where it is.
+    pub status: RunStatus,
+    /// What it works on: cache, scraping, storing, analyzing or saving.
+    pub phase: Option<String>,
+    /// What it cost, in credits.
+    pub credits: i64,
+    /// How the charge ended: result, refunded or kept; null while it runs.
+    pub charge_outcome: Option<String>,
+    /// Why it failed.
+    pub error: Option<RunError>,
+    /// The lead it made or brought up to date.
+    pub lead_id: Option<LeadId>,
+    /// Whether the profile came from the cache; null before that is known.
+    pub cache_hit: Option<bool>,
+    /// The judgement, in the detail view only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    /// When it was bought.
+    pub created_at: Timestamp,
+    /// When a workflow began to work on it.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// What a workflow needs to know of its run; read once, when the run begins to work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Whose run it is.
+    pub account_id: AccountId,
+    /// Whom to analyse.
+    pub username: InstagramHandle,
+    /// How deeply.
+    pub analysis_type: AnalysisType,
+    /// What to judge against.
+    pub business: BusinessContext,
+}
+
+/// The stages of a run that are recorded in its row, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Looking for a young enough snapshot.
+    Cache,
+    /// The actor run is under way.
+    Scraping,
+    /// The snapshot is being kept.
+    Storing,
+    /// AI calls are under way: from here a cancellation keeps the credits.
+    Analyzing,
+    /// Lead, analysis and status are being written.
+    Saving,
+}
+
+impl Phase {
+    /// As the database writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Scraping => "scraping",
+            Self::Storing => "storing",
+            Self::Analyzing => "analyzing",
+            Self::Saving => "saving",
+        }
+    }
+}
+
+/// What `complete_run` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Completion {
+    /// Lead, analysis and status are committed.
+    Completed {
+        /// The lead.
+        lead_id: LeadId,
+        /// Whether it is a new one.
+        is_new: bool,
+        /// The analysis.
+        analysis_id: AnalysisId,
+    },
+    /// The run had ended meanwhile; nothing was stored.
+    Inactive,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_are_accepted_in_every_form_people_paste() {
+        for text in [
+            "nasa",
+            "@NASA",
+            " nasa ",
+            "https://www.instagram.com/nasa/",
+            "http://instagram.com/NASA",
+            "instagram.com/nasa?igsh=x",
+            "www.instagram.com/nasa#top",
+        ] {
+            assert_eq!(text.parse::<InstagramHandle>().map(String::from), Ok("nasa".to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_instagram_would_not_accept_is_refused() {
+        let long = "a".repeat(31);
+        for text in [
+            "",
+            "@",
+            ".nasa",
+            "nasa.",
+            "na..sa",
+            "na sa",
+            "na-sa",
+            "nasa/",
+            "ñasa",
+            "na\u{200b}sa",
+            &long,
+            "https://instagram.com/p/",
+            "https://evil.com/nasa",
+            "instagram.com/nasa/followers",
+            "@@nasa",
+            "nasa\0",
+        ] {
+            assert!(text.parse::<InstagramHandle>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A scraped Instagram profile, decoded. Everything in it was written by a stranger.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::InstagramHandle;
+
+/// What a scrape saw. A count that the provider left out is a decoding error, never a zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The username that was asked for.
+    pub username: InstagramHandle,
+    /// The name shown.
+    pub display_name: String,
+    /// The bio.
+    pub biography: String,
+    /// Followers.
+    pub followers: u64,
+    /// Accounts followed.
+    pub following: u64,
+    /// All posts ever, not only those scraped.
+    pub posts_count: u64,
+    /// The category of a business account.
+    pub category: Option<String>,
+    /// The link in the bio.
+    pub external_url: Option<String>,
+    /// The picture's address; it expires within hours.
+    pub profile_pic_url: Option<String>,
+    /// The country that Instagram states, where it does.
+    pub country: Option<String>,
+    /// Verified by Instagram.
+    pub is_verified: bool,
+    /// A business account.
+    pub is_business: bool,
+    /// The newest posts, newest first; those without a time come last.
+    pub posts: Vec<Post>,
+}
+
+/// One post.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Post {
+    /// The code in its address.
+    pub short_code: String,
+    /// What it is.
+    pub kind: PostKind,
+    /// The text.
+    pub caption: String,
+    /// Hashtags without `#`.
+    pub hashtags: Vec<String>,
+    /// Mentioned usernames.
+    pub mentions: Vec<String>,
+    /// Likes; absent when hidden or unknown.
+    pub likes: Option<u64>,
+    /// Comments; absent when hidden or unknown.
+    pub comments: Option<u64>,
+    /// Views of a video.
+    pub video_views: Option<u64>,
+    /// When it was posted.
+    pub taken_at: Option<Timestamp>,
+    /// Pinned posts come first on a profile and are its best: they would flatter every average.
+    pub is_pinned: bool,
+    /// The place it names.
+    pub location: Option<String>,
+}
+
+/// The forms of a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostKind {
+    /// One picture.
+    Image,
+    /// A video or reel.
+    Video,
+    /// Several pictures or videos.
+    Sidecar,
+}
+
+/// A profile as it was at one moment; never changed once stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// What was seen.
+    pub profile: Profile,
+    /// When.
+    pub scraped_at: Timestamp,
+    /// How many of the newest posts were asked for. A profile with fewer posts is still this deep.
+    pub depth: u32,
+    /// Who scraped: `apify` or `sandbox`.
+    pub source: String,
+}
+
+/// Where a snapshot is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SnapshotKey(pub String);

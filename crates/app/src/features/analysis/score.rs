@@ -1,0 +1,157 @@
+//! The final score: a weighted blend of the model's judgement and of facts that we computed, with its evidence.
+//!
+//! Promises: 0-100; weights sum to 1; facts weigh at least 40 %; raising any input never lowers the score; every part
+//! says which rule gave how much. A part that cannot be known is left out and its weight shared by the others.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Criterion, Facts, LightJudgement};
+
+/// Weight of the model's judgement of fit.
+pub const WEIGHT_JUDGEMENT: f64 = 0.50;
+/// Weight of all ideal-customer criteria together.
+pub const WEIGHT_IDEAL_CUSTOMER: f64 = 0.30;
+/// Weight of the audience's engagement.
+pub const WEIGHT_ENGAGEMENT: f64 = 0.12;
+/// Weight of recent activity.
+pub const WEIGHT_ACTIVITY: f64 = 0.08;
+
+/// Engagement that earns full points, percent. Instagram's mean over all industries is 1 to 2 % (the yearly industry
+/// benchmark reports); three times that is excellent.
+const ENGAGEMENT_FULL_PERCENT: f64 = 5.0;
+/// A post within this many days earns full points, none after [`ACTIVITY_NONE_DAYS`].
+const ACTIVITY_FULL_DAYS: f64 = 7.0;
+const ACTIVITY_NONE_DAYS: f64 = 90.0;
+
+/// One part of the score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The rule's stable name.
+    pub rule: String,
+    /// What it looks at.
+    pub fact: String,
+    /// The rule's grade, 0-100.
+    pub value: f64,
+    /// Its share of the score, 0-1; all shares sum to 1.
+    pub weight: f64,
+    /// What it gave: value times weight.
+    pub points: f64,
+    /// Why.
+    pub explanation: String,
+}
+
+/// The blended score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// 0-100.
+    pub value: u8,
+    /// Its parts, heaviest first.
+    pub evidence: Vec<Evidence>,
+}
+
+struct Part {
+    rule: String,
+    fact: &'static str,
+    value: f64,
+    weight: f64,
+    explanation: String,
+}
+
+/// Blends judgement, criteria and facts.
+#[must_use]
+pub fn blend(judgement: &LightJudgement, criteria: &[Criterion], facts: &Facts) -> Score {
+    let mut parts = vec![Part {
+        rule: "ai_fit".to_owned(),
+        fact: "fit with the business, judged by the model",
+        value: f64::from(judgement.fit_score),
+        weight: WEIGHT_JUDGEMENT,
+        explanation: judgement.summary.clone(),
+    }];
+    parts.extend(criteria.iter().map(|criterion| Part {
+        rule: criterion.rule.clone(),
+        fact: "ideal customer",
+        value: criterion.points,
+        weight: WEIGHT_IDEAL_CUSTOMER / criteria.len() as f64,
+        explanation: criterion.explanation.clone(),
+    }));
+    parts.extend(facts.engagement_rate_percent.map(|rate| Part {
+        rule: "engagement".to_owned(),
+        fact: "engagement rate",
+        value: 100.0 * rate / ENGAGEMENT_FULL_PERCENT,
+        weight: WEIGHT_ENGAGEMENT,
+        explanation: format!("{rate:.2} % over {} posts", facts.engagement_posts),
+    }));
+    parts.extend(facts.days_since_last_post.map(|days| Part {
+        rule: "activity".to_owned(),
+        fact: "days since the last post",
+        value: 100.0 * (ACTIVITY_NONE_DAYS - days as f64) / (ACTIVITY_NONE_DAYS - ACTIVITY_FULL_DAYS),
+        weight: WEIGHT_ACTIVITY,
+        explanation: format!("last post {days} days before the scrape"),
+    }));
+    weigh(parts)
+}
+
+fn weigh(parts: Vec<Part>) -> Score {
+    let total: f64 = parts.iter().map(|part| part.weight).sum();
+    let mut evidence: Vec<Evidence> = parts
+        .into_iter()
+        .map(|part| {
+            let (value, weight) = (part.value.clamp(0.0, 100.0), part.weight / total);
+            Evidence {
+                rule: part.rule,
+                fact: part.fact.to_owned(),
+                value: tidy(value, 10.0),
+                weight: tidy(weight, 10_000.0),
+                points: tidy(value * weight, 100.0),
+                explanation: part.explanation,
+            }
+        })
+        .collect();
+    let sum: f64 = evidence.iter().map(|part| part.points).sum();
+    evidence.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    Score { value: sum.round().clamp(0.0, 100.0) as u8, evidence }
+}
+
+fn tidy(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{post, snapshot};
+    use super::*;
+
+    fn judged(fit_score: u8) -> LightJudgement {
+        LightJudgement { fit_score, ..LightJudgement::example() }
+    }
+
+    #[test]
+    fn the_weights_sum_to_one_and_facts_weigh_at_least_forty_percent() {
+        let facts = WEIGHT_IDEAL_CUSTOMER + WEIGHT_ENGAGEMENT + WEIGHT_ACTIVITY;
+        assert!((WEIGHT_JUDGEMENT + facts - 1.0).abs() < 1e-9);
+        assert!(facts >= 0.4);
+    }
+
+    #[test]
+    fn raising_any_input_never_lowers_the_score() {
+        let facts = |likes, day: &str| Facts::of(&snapshot(1_000, vec![post(day, Some(likes), Some(1))]));
+        let criterion = |points| vec![Criterion { rule: "icp_themes".into(), points, explanation: String::new() }];
+        let (old, new) = ("2026-10-01T00:00:00Z", "2026-11-19T00:00:00Z");
+        for fit in (0..100).step_by(7) {
+            for points in [0.0, 33.0, 80.0] {
+                let base = blend(&judged(fit), &criterion(points), &facts(10, old)).value;
+                assert!(blend(&judged(fit + 1), &criterion(points), &facts(10, old)).value >= base);
+                assert!(blend(&judged(fit), &criterion(points + 20.0), &facts(10, old)).value >= base);
+                assert!(blend(&judged(fit), &criterion(points), &facts(40, old)).value >= base);
+                assert!(blend(&judged(fit), &criterion(points), &facts(10, new)).value >= base);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_leaves_its_weight_to_the_rest() {
+        let score = blend(&judged(80), &[], &Facts::of(&snapshot(1_000, vec![])));
+        assert_eq!(score.value, 80);
+        assert_eq!(score.evidence.iter().map(|part| part.weight).sum::<f64>(), 1.0);
+    }
+}

@@ -1,0 +1,30 @@
+//! `GET /auth/verify`.
+
+use axum::{Router, routing::get};
+use serde::Serialize;
+
+use super::{Member, Membership};
+use crate::{
+    http::{ApiError, App, Reply},
+    shared::ids::{AccountId, UserId},
+};
+
+/// The feature's routes.
+pub fn routes() -> Router {
+    Router::new().route("/auth/verify", get(verify))
+}
+
+#[derive(Serialize)]
+struct Verified {
+    user_id: UserId,
+    account_id: AccountId,
+    accounts: Vec<Membership>,
+}
+
+async fn verify(app: App, member: Member) -> Result<Reply<Verified>, ApiError> {
+    Ok(Reply::ok(Verified {
+        user_id: member.user(),
+        account_id: member.account(),
+        accounts: app.memberships.accounts_of(member.user()).await?,
+    }))
+}

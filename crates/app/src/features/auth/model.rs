@@ -1,0 +1,139 @@
+//! Tokens, claims and members.
+
+use serde::{Deserialize, Serialize};
+
+use crate::shared::ids::{AccountId, UserId};
+
+/// A verified user acting for one of their accounts. Only the extractor and tests make one; a handler that needs it
+/// says so in its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    user: UserId,
+    account: AccountId,
+}
+
+impl Member {
+    /// For a user whose membership was just read from the database.
+    #[must_use]
+    pub const fn new(user: UserId, account: AccountId) -> Self {
+        Self { user, account }
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub const fn user(self) -> UserId {
+        self.user
+    }
+
+    /// For which account.
+    #[must_use]
+    pub const fn account(self) -> AccountId {
+        self.account
+    }
+}
+
+/// One account of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Membership {
+    /// The account.
+    pub account_id: AccountId,
+    /// Its name, for people.
+    pub account_name: String,
+    /// `owner`, `admin` or `member`.
+    pub role: String,
+}
+
+/// Why a caller was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// No bearer token.
+    #[error("no bearer token")]
+    Missing,
+    /// Not a JSON Web Token.
+    #[error("not a token")]
+    Malformed,
+    /// Wrong signature, key, algorithm, issuer, audience or subject.
+    #[error("token not acceptable")]
+    Invalid,
+    /// Past its `exp`.
+    #[error("token expired")]
+    Expired,
+    /// An anon or service-role key, which are tokens too.
+    #[error("token has no user role")]
+    RoleRefused,
+    /// A signed-in but anonymous user.
+    #[error("anonymous user")]
+    AnonymousRefused,
+    /// The signing keys could not be fetched and none are remembered.
+    #[error("signing keys unavailable: {0}")]
+    KeysUnavailable(String),
+}
+
+/// The claims of a Supabase access token that we read.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Claims {
+    /// Issuer, `{SUPABASE_URL}/auth/v1`.
+    pub iss: Option<String>,
+    /// Audience: text or a list.
+    pub aud: Option<Audience>,
+    /// Expiry, seconds since the epoch.
+    pub exp: Option<f64>,
+    /// Not valid before, seconds since the epoch.
+    pub nbf: Option<f64>,
+    /// The user's id.
+    pub sub: Option<String>,
+    /// `authenticated`, `anon` or `service_role`.
+    pub role: Option<String>,
+    /// Anonymous users carry the role `authenticated` too.
+    #[serde(default)]
+    pub is_anonymous: bool,
+}
+
+/// `aud` comes as one text or as a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One audience.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl Audience {
+    /// Whether `wanted` is among them.
+    #[must_use]
+    pub fn contains(&self, wanted: &str) -> bool {
+        match self {
+            Self::One(one) => one == wanted,
+            Self::Many(many) => many.iter().any(|one| one == wanted),
+        }
+    }
+}
+
+/// A public signing key as the issuer publishes it (RFC 7517).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Jwk {
+    /// Key type: `EC` or `RSA`.
+    pub kty: String,
+    /// Key id.
+    pub kid: Option<String>,
+    /// Algorithm, when the issuer says so.
+    pub alg: Option<String>,
+    /// Curve of an EC key.
+    pub crv: Option<String>,
+    /// EC point, x.
+    pub x: Option<String>,
+    /// EC point, y.
+    pub y: Option<String>,
+    /// RSA modulus.
+    pub n: Option<String>,
+    /// RSA exponent.
+    pub e: Option<String>,
+}
+
+/// The issuer's key set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct JwkSet {
+    /// Its keys.
+    pub keys: Vec<Jwk>,
+}

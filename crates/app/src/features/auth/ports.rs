@@ -1,0 +1,55 @@
+//! What authentication needs from outside.
+
+use async_trait::async_trait;
+
+use super::{AuthError, Jwk, JwkSet, Membership};
+use crate::shared::{ids::UserId, store::StoreError};
+
+/// Turns a bearer token into a user.
+#[async_trait]
+pub trait Authenticator: Send + Sync {
+    /// MUST refuse whatever [`super::TokenVerifier`] refuses.
+    ///
+    /// # Errors
+    /// [`AuthError`] for a token that is not a signed-in user's.
+    async fn authenticate(&self, token: &str) -> Result<UserId, AuthError>;
+}
+
+/// Reads memberships as the user, so that row-level security decides.
+#[async_trait]
+pub trait Memberships: Send + Sync {
+    /// The live accounts of a user, oldest membership first. MAY be up to 60 s old: it only chooses an account, and
+    /// every statement is checked by the database again.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn accounts_of(&self, user: UserId) -> Result<Vec<Membership>, StoreError>;
+}
+
+/// The issuer's published keys.
+#[async_trait]
+pub trait KeySource: Send + Sync {
+    /// Fetches the key set anew.
+    ///
+    /// # Errors
+    /// A sentence for the log, without secrets.
+    async fn fetch(&self) -> Result<JwkSet, String>;
+}
+
+/// A key together with the one algorithm it may be used with: the token never chooses the algorithm (RFC 8725 §3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VerifyingKey {
+    /// ECDSA over P-256 with SHA-256.
+    Es256(Jwk),
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256(Jwk),
+    /// HMAC-SHA-256 with the project's legacy secret.
+    Hs256(Vec<u8>),
+}
+
+/// Checks signatures; WebCrypto does it in the Worker, eight times faster than Rust in WebAssembly.
+#[async_trait]
+pub trait SignatureCheck: Send + Sync {
+    /// Whether `signature` is `key`'s over `message`. A key that cannot be imported verifies nothing.
+    async fn verify(&self, key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool;
+}

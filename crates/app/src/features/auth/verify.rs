@@ -1,0 +1,226 @@
+//! Verifies Supabase access tokens.
+//!
+//! Promises: the algorithm is fixed by the key and never by the token; issuer, audience, expiry, subject and role are
+//! required; a verified token is remembered by its hash until it expires, so that its signature is checked once per
+//! isolate. Keys are kept for ten minutes, and an unknown key id fetches them again at most once in thirty seconds.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{AuthError, Authenticator, Claims, JwkSet, KeySource, SignatureCheck, VerifyingKey};
+use crate::shared::{clock::Clock, ids::UserId};
+
+/// Supabase's edge and its clients keep the key set for ten minutes as well.
+const KEYS_FRESH: SignedDuration = SignedDuration::from_mins(10);
+const KEYS_REFETCH_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+const REMEMBERED_TOKENS_MAX: usize = 1_024;
+/// Clocks differ; RFC 7519 §4.1.5 allows a small leeway.
+const LEEWAY_S: f64 = 5.0;
+const AUDIENCE: &str = "authenticated";
+const ROLE: &str = "authenticated";
+
+/// What a token has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRules {
+    /// The only accepted issuer, `{SUPABASE_URL}/auth/v1`.
+    pub issuer: String,
+    /// The project's legacy secret for HS256; without one, HS256 tokens are refused.
+    pub legacy_secret: Option<Vec<u8>>,
+}
+
+/// The verifier with its memory; one per isolate.
+pub struct TokenVerifier {
+    rules: TokenRules,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    tokens: HashMap<[u8; 32], Remembered>,
+    keys: Option<Keys>,
+}
+
+struct Remembered {
+    user: UserId,
+    expires_s: f64,
+}
+
+#[derive(Clone)]
+struct Keys {
+    set: JwkSet,
+    fetched: Timestamp,
+}
+
+/// The parts of one check that belong to a request.
+pub struct TokenCheck {
+    /// The isolate's verifier.
+    pub verifier: Arc<TokenVerifier>,
+    /// Where keys come from.
+    pub keys: Arc<dyn KeySource>,
+    /// Who checks signatures.
+    pub signatures: Arc<dyn SignatureCheck>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+}
+
+struct Parsed<'a> {
+    header: Header,
+    claims: Claims,
+    signed: &'a str,
+    signature: Vec<u8>,
+}
+
+impl TokenVerifier {
+    /// A verifier that remembers nothing yet.
+    #[must_use]
+    pub fn new(rules: TokenRules) -> Self {
+        Self { rules, memory: Mutex::new(Memory::default()) }
+    }
+
+    /// The rules it was made with.
+    #[must_use]
+    pub const fn rules(&self) -> &TokenRules {
+        &self.rules
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recall(&self, hash: &[u8; 32], now_s: f64) -> Option<UserId> {
+        let memory = self.memory();
+        let known = memory.tokens.get(hash)?;
+        (known.expires_s + LEEWAY_S > now_s).then_some(known.user)
+    }
+
+    fn remember(&self, hash: [u8; 32], user: UserId, expires_s: f64, now_s: f64) {
+        let mut memory = self.memory();
+        if memory.tokens.len() >= REMEMBERED_TOKENS_MAX {
+            memory.tokens.retain(|_, token| token.expires_s > now_s);
+        }
+        if memory.tokens.len() >= REMEMBERED_TOKENS_MAX {
+            memory.tokens.clear();
+        }
+        memory.tokens.insert(hash, Remembered { user, expires_s });
+    }
+
+    /// Issuer, audience, time, subject and role, in the order that gives the most helpful refusal.
+    fn accept(&self, claims: &Claims, now_s: f64) -> Result<(UserId, f64), AuthError> {
+        if claims.iss.as_deref() != Some(self.rules.issuer.as_str()) {
+            return Err(self.foreign_issuer(claims));
+        }
+        let expires_s = claims.exp.filter(|exp| exp.is_finite()).ok_or(AuthError::Invalid)?;
+        if expires_s + LEEWAY_S <= now_s {
+            return Err(AuthError::Expired);
+        }
+        if claims.nbf.is_some_and(|nbf| nbf - LEEWAY_S > now_s) {
+            return Err(AuthError::Invalid);
+        }
+        match claims.role.as_deref() {
+            Some(ROLE) => {}
+            Some(_) | None => return Err(AuthError::RoleRefused),
+        }
+        if !claims.aud.as_ref().is_some_and(|aud| aud.contains(AUDIENCE)) {
+            return Err(AuthError::Invalid);
+        }
+        if claims.is_anonymous {
+            return Err(AuthError::AnonymousRefused);
+        }
+        let subject = claims.sub.as_deref().ok_or(AuthError::Invalid)?;
+        let user = subject.parse().map_err(|_| AuthError::Invalid)?;
+        Ok((user, expires_s))
+    }
+
+    /// anon and service-role keys are tokens of the issuer `supabase`: tell their owner what is wrong with them.
+    fn foreign_issuer(&self, claims: &Claims) -> AuthError {
+        match (claims.iss.as_deref(), claims.role.as_deref()) {
+            (Some("supabase"), Some("anon" | "service_role")) => AuthError::RoleRefused,
+            _ => AuthError::Invalid,
+        }
+    }
+}
+
+impl TokenCheck {
+    async fn key_for(&self, header: &Header) -> Result<VerifyingKey, AuthError> {
+        if header.alg == "HS256" {
+            let secret = self.verifier.rules.legacy_secret.clone();
+            return secret.map(VerifyingKey::Hs256).ok_or(AuthError::Invalid);
+        }
+        let known = self.verifier.memory().keys.clone();
+        let now = self.clock.now();
+        if let Some(keys) = &known {
+            let age = now.duration_since(keys.fetched);
+            match find(&keys.set, header) {
+                Some(key) if age < KEYS_FRESH => return Ok(key),
+                None if age < KEYS_REFETCH_PAUSE => return Err(AuthError::Invalid),
+                Some(_) | None => {}
+            }
+        }
+        match self.keys.fetch().await {
+            Ok(set) => {
+                let key = find(&set, header);
+                self.verifier.memory().keys = Some(Keys { set, fetched: now });
+                key.ok_or(AuthError::Invalid)
+            }
+            // A key we trusted ten minutes ago is better than locking everyone out while the issuer is down.
+            Err(cause) => known.and_then(|keys| find(&keys.set, header)).ok_or(AuthError::KeysUnavailable(cause)),
+        }
+    }
+}
+
+#[async_trait]
+impl Authenticator for TokenCheck {
+    async fn authenticate(&self, token: &str) -> Result<UserId, AuthError> {
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        let now_s = self.clock.now().as_millisecond() as f64 / 1_000.0;
+        if let Some(user) = self.verifier.recall(&hash, now_s) {
+            return Ok(user);
+        }
+        let parsed = parse(token)?;
+        let key = self.key_for(&parsed.header).await?;
+        let genuine = self.signatures.verify(&key, parsed.signed.as_bytes(), &parsed.signature).await;
+        if !genuine {
+            return Err(AuthError::Invalid);
+        }
+        let (user, expires_s) = self.verifier.accept(&parsed.claims, now_s)?;
+        self.verifier.remember(hash, user, expires_s, now_s);
+        Ok(user)
+    }
+}
+
+fn parse(token: &str) -> Result<Parsed<'_>, AuthError> {
+    let (signed, signature) = token.rsplit_once('.').ok_or(AuthError::Malformed)?;
+    let (header, claims) = signed.split_once('.').ok_or(AuthError::Malformed)?;
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| AuthError::Malformed);
+    Ok(Parsed {
+        header: serde_json::from_slice(&decode(header)?).map_err(|_| AuthError::Malformed)?,
+        claims: serde_json::from_slice(&decode(claims)?).map_err(|_| AuthError::Malformed)?,
+        signed,
+        signature: decode(signature)?,
+    })
+}
+
+/// The key that the token names, if it may be used with the token's algorithm.
+fn find(set: &JwkSet, header: &Header) -> Option<VerifyingKey> {
+    let key = set.keys.iter().find(|key| key.kid == header.kid && key.kid.is_some())?;
+    let fits = key.alg.as_deref().is_none_or(|alg| alg == header.alg);
+    match (header.alg.as_str(), key.kty.as_str(), key.crv.as_deref()) {
+        ("ES256", "EC", Some("P-256")) if fits => Some(VerifyingKey::Es256(key.clone())),
+        ("RS256", "RSA", _) if fits => Some(VerifyingKey::Rs256(key.clone())),
+        _ => None,
+    }
+}

@@ -1,0 +1,10 @@
+//! Credits: what an account has, and every movement that led there. Movements themselves happen inside the database
+//! functions of the features that cause them, so that a charge and its cause are one transaction.
+
+mod http;
+mod model;
+mod ports;
+
+pub use http::routes;
+pub use model::{Balance, Transaction, TransactionKind};
+pub use ports::CreditLedger;

@@ -1,0 +1,6 @@
+//! One folder per capability; import a feature only through its `mod.rs`.
+
+pub mod analysis;
+pub mod auth;
+pub mod business;
+pub mod credits;

@@ -1,0 +1,186 @@
+//! Every answer has one shape: `{ success, data | error + code + details, requestId, timestamp }`.
+//!
+//! Handlers return [`Reply`] or an error; the outermost layer seals either into the envelope, adds the request id and
+//! the security headers, and writes the one log line of the request.
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{ApiError, App};
+
+/// The header that carries the request id in both directions.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longer ids from callers are replaced by ours.
+const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// What a handler says, before it is sealed into the envelope.
+#[derive(Debug, Clone)]
+pub(super) enum Payload {
+    Success(Value),
+    Failure { code: &'static str, error: String, details: Option<Value> },
+}
+
+/// A successful answer.
+#[derive(Debug, Clone)]
+pub struct Reply<T> {
+    status: StatusCode,
+    data: T,
+    headers: HeaderMap,
+}
+
+impl<T> Reply<T> {
+    /// 200 with `data`.
+    pub fn ok(data: T) -> Self {
+        Self::with_status(StatusCode::OK, data)
+    }
+
+    /// 202: accepted, the work goes on.
+    pub fn accepted(data: T) -> Self {
+        Self::with_status(StatusCode::ACCEPTED, data)
+    }
+
+    /// Any other successful status.
+    pub fn with_status(status: StatusCode, data: T) -> Self {
+        Self { status, data, headers: HeaderMap::new() }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+}
+
+impl<T: Serialize> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        let data = match serde_json::to_value(&self.data) {
+            Ok(data) => data,
+            Err(error) => {
+                return ApiError::internal(&format!("answer not serialisable: {error}")).into_response();
+            }
+        };
+        let mut response = (self.status, self.headers).into_response();
+        response.extensions_mut().insert(Payload::Success(data));
+        response
+    }
+}
+
+/// The id of this request, in every log line and answer.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a Value>,
+    request_id: &'a str,
+    timestamp: String,
+}
+
+/// The outermost layer.
+pub(super) async fn seal(mut request: Request, next: Next) -> Response {
+    let Some(app) = request.extensions().get::<App>().cloned() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let id = request_id(request.headers()).unwrap_or_else(|| app.ids.request_id());
+    let method = request.method().clone();
+    let started = app.clock.now();
+    request.extensions_mut().insert(RequestId(id.clone()));
+
+    let mut response = next.run(request).await;
+
+    let finished = app.clock.now();
+    let route = response.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let duration_ms = finished.duration_since(started).as_millis();
+    log(&id, &method, &route, &response, duration_ms as i64);
+    if let Some(payload) = response.extensions_mut().remove::<Payload>() {
+        fill(&mut response, &payload, &id, &finished.to_string());
+    }
+    protect(response.headers_mut(), &id);
+    response
+}
+
+/// Inside the router, where the matched route is known: hands it outward for the log line.
+pub(super) async fn keep_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (!id.is_empty() && id.len() <= REQUEST_ID_CHARS_MAX && id.chars().all(plain)).then(|| id.to_owned())
+}
+
+fn log(id: &str, method: &Method, route: &str, response: &Response, duration_ms: i64) {
+    let status = response.status().as_u16();
+    let code = match response.extensions().get::<Payload>() {
+        Some(Payload::Failure { code, .. }) => code,
+        Some(Payload::Success(_)) | None => "",
+    };
+    tracing::info!(request_id = id, method = method.as_str(), route, status, code, duration_ms, "request");
+}
+
+fn fill(response: &mut Response, payload: &Payload, id: &str, timestamp: &str) {
+    let mut envelope = Envelope {
+        success: false,
+        data: None,
+        error: None,
+        code: None,
+        details: None,
+        request_id: id,
+        timestamp: timestamp.to_owned(),
+    };
+    match payload {
+        Payload::Success(data) => {
+            envelope.success = true;
+            envelope.data = Some(data);
+        }
+        Payload::Failure { code, error, details } => {
+            envelope.code = Some(code);
+            envelope.error = Some(error);
+            envelope.details = details.as_ref();
+        }
+    }
+    let body = serde_json::to_vec(&envelope).unwrap_or_default();
+    *response.body_mut() = Body::from(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+}
+
+/// Headers against sniffing, framing, caching of tenant data and downgrade (OWASP REST Security Cheat Sheet).
+fn protect(headers: &mut HeaderMap, id: &str) {
+    const FIXED: [(HeaderName, &str); 6] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in FIXED {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, value);
+    }
+}

@@ -1,0 +1,128 @@
+//! Cursor pagination: `?limit=&cursor=`; a cursor is opaque to the caller and names the last item seen.
+
+use std::str::FromStr;
+
+use axum::{
+    extract::{FromRequestParts, Query},
+    http::{StatusCode, request::Parts},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+
+use super::ApiError;
+
+const LIMIT_DEFAULT: u32 = 20;
+const LIMIT_MAX: u32 = 100;
+const CURSOR_CHARS_MAX: usize = 200;
+
+/// The position after the last item of the page before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor<T>(pub T);
+
+impl<T: ToString> Cursor<T> {
+    /// The opaque text that the caller sends back.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0.to_string())
+    }
+}
+
+impl<T: FromStr> Cursor<T> {
+    /// Reads what [`Cursor::encode`] wrote; anything else is `None`.
+    #[must_use]
+    pub fn decode(text: &str) -> Option<Self> {
+        if text.len() > CURSOR_CHARS_MAX {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        String::from_utf8(bytes).ok()?.parse().ok().map(Self)
+    }
+}
+
+/// The wanted page.
+#[derive(Debug, Clone)]
+pub struct PageQuery<T> {
+    /// How many items, 1 to 100.
+    pub limit: u32,
+    /// Where to go on, `None` for the first page.
+    pub after: Option<Cursor<T>>,
+}
+
+#[derive(Deserialize)]
+struct RawQuery {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PageQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let Query(raw) = Query::<RawQuery>::from_request_parts(parts, state).await.map_err(|_| {
+            ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", "The query string could not be read.")
+        })?;
+        let limit = match raw.limit.as_deref().map(str::parse::<u32>) {
+            None => LIMIT_DEFAULT,
+            Some(Ok(limit)) if (1..=LIMIT_MAX).contains(&limit) => limit,
+            Some(_) => {
+                return Err(ApiError::new(
+                    StatusCode::BAD_REQUEST,
+                    "invalid_limit",
+                    format!("limit takes a whole number from 1 to {LIMIT_MAX}."),
+                ));
+            }
+        };
+        let after = match raw.cursor.as_deref() {
+            None => None,
+            Some(text) => Some(Cursor::decode(text).ok_or_else(|| {
+                ApiError::new(
+                    StatusCode::BAD_REQUEST,
+                    "invalid_cursor",
+                    "Use the next_cursor of the page before, unchanged, or leave cursor out.",
+                )
+            })?),
+        };
+        Ok(Self { limit, after })
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct Page<T> {
+    /// The items, newest first.
+    pub items: Vec<T>,
+    /// Pass as `cursor` for the next page; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Cuts a list of up to `limit + 1` items to the page; the one too many only tells that there is more.
+    pub fn cut<K: ToString>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Self {
+        let limit = limit as usize;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = items.last().filter(|_| more).map(|last| Cursor(key(last)).encode());
+        Self { items, next_cursor }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_the_round_trip_and_garbage_is_refused() {
+        assert_eq!(Cursor::<i64>::decode(&Cursor(42_i64).encode()), Some(Cursor(42)));
+        for garbage in ["", "%%%", "Zm9v", &"a".repeat(500)] {
+            assert_eq!(Cursor::<i64>::decode(garbage), None, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn the_last_page_has_no_cursor() {
+        let full = Page::cut(vec![3, 2, 1], 2, |n| *n);
+        assert_eq!(full.items, [3, 2]);
+        assert_eq!(full.next_cursor, Some(Cursor(2).encode()));
+        assert_eq!(Page::cut(vec![1], 2, |n| *n).next_cursor, None);
+    }
+}

@@ -1,0 +1,24 @@
+//! Ids in paths. Something that is no id names nothing, so it is answered like an unknown id.
+
+use std::str::FromStr;
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::{StatusCode, request::Parts},
+};
+
+use super::ApiError;
+
+/// An id taken from the last path parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct PathId<T>(pub T);
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let malformed = || ApiError::new(StatusCode::BAD_REQUEST, "invalid_id", "The id in the path is not a UUID.");
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| malformed())?;
+        text.parse().map(Self).map_err(|_| malformed())
+    }
+}

@@ -1,0 +1,100 @@
+//! All routes. Built once per isolate; the ports arrive with each request.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware,
+    routing::get,
+};
+use serde::Serialize;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::{ApiError, App, BODY_BYTES_MAX, HttpConfig, Reply, envelope};
+use crate::features::{analysis, auth, credits};
+
+/// The whole API.
+pub fn router(config: &HttpConfig) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/health/ready", get(ready))
+        .merge(auth::routes())
+        .merge(credits::routes())
+        .merge(analysis::routes())
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This address exists, but not with this method.",
+            )
+        })
+        .fallback(|| async {
+            ApiError::new(StatusCode::NOT_FOUND, "route_not_found", "There is nothing at this address.")
+        })
+        .route_layer(middleware::from_fn(envelope::keep_route))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(cors(config))
+        .layer(middleware::from_fn(envelope::seal))
+}
+
+fn cors(config: &HttpConfig) -> CorsLayer {
+    let origins = if config.cors_origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        let values = config.cors_origins.iter();
+        AllowOrigin::list(values.filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("x-account-id"),
+            HeaderName::from_static("x-request-id"),
+        ])
+        .expose_headers([
+            HeaderName::from_static("x-request-id"),
+            header::RETRY_AFTER,
+            HeaderName::from_static("idempotency-replayed"),
+        ])
+        .max_age(Duration::from_secs(86_400))
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    version: &'static str,
+}
+
+/// Alive: the isolate answers. Says nothing of what stands behind it.
+async fn health() -> Reply<Health> {
+    Reply::ok(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+#[derive(Serialize)]
+struct Ready {
+    status: &'static str,
+    environment: String,
+}
+
+/// Ready: the database answers and no setting is missing or a sandbox's where it must not be.
+async fn ready(app: App) -> Result<Reply<Ready>, ApiError> {
+    let mut faults = app.readiness.config_faults();
+    if !app.readiness.database_answers().await {
+        faults.push("the database does not answer".to_owned());
+    }
+    if faults.is_empty() {
+        return Ok(Reply::ok(Ready { status: "ready", environment: app.readiness.environment().to_owned() }));
+    }
+    Err(ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "not_ready",
+        "This deployment is not ready; details names what to mend.",
+    )
+    .with_details(serde_json::json!({ "faults": faults }))
+    .with_retry_after(5))
+}

@@ -1,0 +1,6 @@
+//! What every feature shares: ids, time, durable steps, store errors.
+
+pub mod clock;
+pub mod ids;
+pub mod steps;
+pub mod store;

@@ -1,0 +1,13 @@
+//! Every SQL statement of the product.
+//!
+//! Promises: a statement runs in a transaction of one role, never outside one; [`TenantDb`] can only become
+//! `authenticated` with the caller's claims, [`AdminDb`] only `service_role`; a transaction is one flight to the server
+//! (begin, role, statement, commit are pipelined); nothing waits for ever.
+
+mod admin;
+mod session;
+mod tenant;
+
+pub use admin::AdminDb;
+pub use session::{Connect, STATEMENT_TIMEOUT, connection_error};
+pub use tenant::TenantDb;

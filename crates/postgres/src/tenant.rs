@@ -1,0 +1,246 @@
+//! What a signed-in user may do, as `authenticated` with that user's claims: row-level security decides.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use oslira_app::{
+    features::{
+        analysis::{AnalysisRequest, Begun, Cancelled, Receipt, Run, RunDesk, RunState, RunStatus},
+        auth::{Member, Membership, Memberships},
+        credits::{Balance, CreditLedger, Transaction, TransactionKind},
+    },
+    http::{IdempotencyKey, Page, PageQuery},
+    shared::{
+        ids::{AccountId, RunId, UserId},
+        store::StoreError,
+    },
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+use tokio_postgres::types::Type;
+
+use crate::session::{Connect, Param, Session};
+
+const ROLE: &str = "authenticated";
+
+/// The database as one user sees it. It cannot name another role.
+pub struct TenantDb {
+    session: Session,
+}
+
+impl TenantDb {
+    /// Uses a login that may only become `authenticated`.
+    pub fn new(connector: Arc<dyn Connect>) -> Self {
+        Self { session: Session::new(connector) }
+    }
+
+    async fn value<T: DeserializeOwned>(&self, user: UserId, sql: &str, params: &[Param<'_>]) -> Result<T, StoreError> {
+        self.session.value(ROLE, &claims(user), sql, params).await
+    }
+
+    async fn values<T: DeserializeOwned>(
+        &self,
+        user: UserId,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        self.session.values(ROLE, &claims(user), sql, params).await
+    }
+}
+
+fn claims(user: UserId) -> String {
+    json!({ "sub": user, "role": ROLE }).to_string()
+}
+
+#[derive(Deserialize)]
+struct MembershipRow {
+    account_id: AccountId,
+    account_name: String,
+    role: String,
+}
+
+#[async_trait]
+impl Memberships for TenantDb {
+    async fn accounts_of(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
+        const SQL: &str = "select jsonb_build_object('account_id', a.id, 'account_name', a.name, 'role', m.role) \
+            from public.account_members m join public.accounts a on a.id = m.account_id \
+            where m.user_id = $1 and a.deleted_at is null order by m.created_at, a.id";
+        let id = user.uuid();
+        let rows: Vec<MembershipRow> = self.values(user, SQL, &[(&id, Type::UUID)]).await?;
+        let membership = |row: MembershipRow| Membership {
+            account_id: row.account_id,
+            account_name: row.account_name,
+            role: row.role,
+        };
+        Ok(rows.into_iter().map(membership).collect())
+    }
+}
+
+#[derive(Deserialize)]
+struct TransactionRow {
+    id: i64,
+    kind: TransactionKind,
+    amount: i64,
+    balance_after: i64,
+    run_id: Option<RunId>,
+    description: String,
+    created_at: Timestamp,
+}
+
+#[async_trait]
+impl CreditLedger for TenantDb {
+    async fn balance(&self, member: Member) -> Result<Option<Balance>, StoreError> {
+        const SQL: &str = "select to_jsonb(b.balance) from public.credit_balances b where b.account_id = $1";
+        let account = member.account().uuid();
+        let rows: Vec<i64> = self.values(member.user(), SQL, &[(&account, Type::UUID)]).await?;
+        Ok(rows.first().map(|balance| Balance { account_id: member.account(), balance: *balance }))
+    }
+
+    async fn transactions(&self, member: Member, page: PageQuery<i64>) -> Result<Page<Transaction>, StoreError> {
+        const SQL: &str = "select jsonb_build_object('id', t.id, 'kind', t.kind, 'amount', t.amount, \
+              'balance_after', t.balance_after, 'run_id', t.run_id, 'description', t.description, 'created_at', t.created_at) \
+            from public.credit_transactions t \
+            where t.account_id = $1 and ($2::bigint is null or t.id < $2) order by t.id desc limit $3";
+        let (account, limit) = (member.account().uuid(), i64::from(page.limit) + 1);
+        let after = page.after.map(|cursor| cursor.0);
+        let params: [Param<'_>; 3] = [(&account, Type::UUID), (&after, Type::INT8), (&limit, Type::INT8)];
+        let rows: Vec<TransactionRow> = self.values(member.user(), SQL, &params).await?;
+        let items = rows.into_iter().map(|row| Transaction {
+            id: row.id,
+            kind: row.kind,
+            amount: row.amount,
+            balance_after: row.balance_after,
+            run_id: row.run_id,
+            description: row.description,
+            created_at: row.created_at,
+        });
+        Ok(Page::cut(items.collect(), page.limit, |item| item.id))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum BeginAnswer {
+    Ok(ReceiptRow),
+    Replay(ReceiptRow),
+    IdempotencyKeyReused,
+    Duplicate { run_id: RunId },
+    InsufficientCredits { balance: i64, required: i64 },
+    RateLimited { retry_after_s: u32 },
+    Forbidden,
+    BusinessProfileNotFound,
+    UnknownAnalysisType,
+}
+
+#[derive(Deserialize)]
+struct ReceiptRow {
+    run_id: RunId,
+    credits: i64,
+    balance: i64,
+}
+
+impl From<ReceiptRow> for Receipt {
+    fn from(row: ReceiptRow) -> Self {
+        Self { run_id: row.run_id, credits: row.credits, balance: row.balance }
+    }
+}
+
+impl From<BeginAnswer> for Begun {
+    fn from(answer: BeginAnswer) -> Self {
+        match answer {
+            BeginAnswer::Ok(receipt) => Self::Started(receipt.into()),
+            BeginAnswer::Replay(receipt) => Self::Replay(receipt.into()),
+            BeginAnswer::IdempotencyKeyReused => Self::KeyReused,
+            BeginAnswer::Duplicate { run_id } => Self::Duplicate(run_id),
+            BeginAnswer::InsufficientCredits { balance, required } => Self::Insufficient { balance, required },
+            BeginAnswer::RateLimited { retry_after_s } => Self::RateLimited { retry_after_s },
+            BeginAnswer::Forbidden => Self::Forbidden,
+            BeginAnswer::BusinessProfileNotFound => Self::BusinessProfileNotFound,
+            BeginAnswer::UnknownAnalysisType => Self::UnknownType,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum CancelAnswer {
+    Cancelled { refunded: i64, kept: i64, balance: i64 },
+    Finished { status: RunStatus },
+    NotFound,
+}
+
+/// The columns of a run as its customer sees it; `%` stands for the result, which lists leave out.
+const RUN: &str = "select jsonb_build_object('id', r.id, 'account_id', r.account_id, \
+    'business_profile_id', r.business_profile_id, 'username', r.username, 'analysis_type', r.analysis_type, \
+    'status', r.status, 'phase', r.phase, 'credits', r.credits, 'charge_outcome', r.charge_outcome, \
+    'error', case when r.error_code is not null then \
+      jsonb_build_object('code', r.error_code, 'message', r.error_message) end, \
+    'lead_id', r.lead_id, 'cache_hit', a.result -> 'cache_hit', 'created_at', r.created_at, \
+    'started_at', r.started_at, 'finished_at', r.finished_at%) \
+    from public.runs r left join public.analyses a on a.run_id = r.id and a.account_id = r.account_id \
+    where r.account_id = $1 and ";
+
+#[async_trait]
+impl RunDesk for TenantDb {
+    async fn begin(
+        &self,
+        member: Member,
+        run: RunId,
+        request: &AnalysisRequest,
+        key: Option<&IdempotencyKey>,
+        body_hash: &str,
+    ) -> Result<Begun, StoreError> {
+        const SQL: &str = "select api.begin_analysis($1, $2, $3, $4, $5, $6, $7)";
+        let (account, run) = (member.account().uuid(), run.uuid());
+        let (username, profile) = (request.username.as_str(), request.business_profile_id.uuid());
+        let (kind, key) = (request.analysis_type.as_str(), key.map(IdempotencyKey::as_str));
+        let params: [Param<'_>; 7] = [
+            (&account, Type::UUID),
+            (&run, Type::UUID),
+            (&username, Type::TEXT),
+            (&profile, Type::UUID),
+            (&kind, Type::TEXT),
+            (&key, Type::TEXT),
+            (&body_hash, Type::TEXT),
+        ];
+        Ok(self.value::<BeginAnswer>(member.user(), SQL, &params).await?.into())
+    }
+
+    async fn cancel(&self, user: UserId, run: RunId) -> Result<Cancelled, StoreError> {
+        let id = run.uuid();
+        let answer = self.value(user, "select api.cancel_run($1)", &[(&id, Type::UUID)]).await?;
+        Ok(match answer {
+            CancelAnswer::Cancelled { refunded, kept, balance } => Cancelled::Done { refunded, kept, balance },
+            CancelAnswer::Finished { status } => Cancelled::Finished(status),
+            CancelAnswer::NotFound => Cancelled::NotFound,
+        })
+    }
+
+    async fn get(&self, member: Member, run: RunId) -> Result<Option<Run>, StoreError> {
+        let sql = RUN.replace('%', ", 'result', a.result") + "r.id = $2";
+        let (account, id) = (member.account().uuid(), run.uuid());
+        let rows = self.values(member.user(), &sql, &[(&account, Type::UUID), (&id, Type::UUID)]).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    async fn list(&self, member: Member, page: PageQuery<RunId>) -> Result<Page<Run>, StoreError> {
+        // Run ids are UUID v7: their order is the order of creation.
+        let sql = RUN.replace('%', "") + "($2::uuid is null or r.id < $2) order by r.id desc limit $3";
+        let (account, limit) = (member.account().uuid(), i64::from(page.limit) + 1);
+        let after = page.after.map(|cursor| cursor.0.uuid());
+        let params: [Param<'_>; 3] = [(&account, Type::UUID), (&after, Type::UUID), (&limit, Type::INT8)];
+        let rows: Vec<Run> = self.values(member.user(), &sql, &params).await?;
+        Ok(Page::cut(rows, page.limit, |run| run.id))
+    }
+
+    async fn visible_state(&self, user: UserId, run: RunId) -> Result<Option<RunState>, StoreError> {
+        let id = run.uuid();
+        let rows: Vec<RunState> = self.values(user, STATE, &[(&id, Type::UUID)]).await?;
+        Ok(rows.into_iter().next())
+    }
+}
+
+/// The part of a run's row that progress needs.
+pub(crate) const STATE: &str = "select jsonb_build_object('account_id', r.account_id, 'status', r.status, \
+    'phase', r.phase, 'error_message', r.error_message) from public.runs r where r.id = $1";

@@ -1,0 +1,96 @@
+//! The migrations themselves: applied once, together or by one process of many, and by Supabase's own not-quite-superuser.
+
+use futures_util::future::try_join_all;
+use oslira_testkit::database::supabase_dir;
+use oslira_testkit::migrate::sql_files;
+use oslira_testkit::{Session, TestDatabase, TestResult, migrate};
+
+use crate::privileges::{designed, granted};
+use crate::support::{Request, advance, begin, complete};
+
+#[tokio::test]
+async fn a_migration_is_applied_once_by_whoever_comes_first() -> TestResult {
+    let database = TestDatabase::empty().await?;
+    let clients = try_join_all((0..4).map(|_| database.superuser())).await?;
+    let applied = try_join_all(clients.iter().map(|client| async { migrate(client, &supabase_dir()).await })).await?;
+    let files = std::fs::read_dir(supabase_dir().join("migrations")).unwrap().count();
+    let mut counts: Vec<usize> = applied.iter().map(Vec::len).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [0, 0, 0, files]);
+
+    let history =
+        "select count(*) from supabase_migrations.schema_migrations where version ~ '^\\d{14}$' and name <> ''";
+    let row = database.superuser().await?.query_one(history, &[]).await?;
+    assert_eq!(row.get::<_, i64>(0), i64::try_from(files).unwrap());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_broken_migration_names_its_line_and_leaves_nothing_behind() -> TestResult {
+    let database = TestDatabase::empty().await?;
+    let folder = std::env::temp_dir().join(database.name());
+    std::fs::create_dir_all(folder.join("migrations")).unwrap();
+    std::fs::create_dir_all(folder.join("local")).unwrap();
+    std::fs::copy(supabase_dir().join("local/shim.sql"), folder.join("local/shim.sql")).unwrap();
+    std::fs::write(folder.join("migrations/20260101000000_good.sql"), "create table good (id int);").unwrap();
+    std::fs::write(folder.join("migrations/20260101000001_bad.sql"), "create table bad (id int);\n\nselect nonsense;")
+        .unwrap();
+
+    let superuser = database.superuser().await?;
+    let error = migrate(&superuser, &folder).await.unwrap_err().to_string();
+    std::fs::remove_dir_all(&folder).unwrap();
+
+    assert!(error.ends_with("20260101000001_bad.sql, line 3: column \"nonsense\" does not exist"), "{error}");
+    let row = superuser.query_one("select to_regclass('good') is not null, to_regclass('bad') is null", &[]).await?;
+    assert_eq!((row.get(0), row.get(1)), (true, true));
+    Ok(())
+}
+
+#[tokio::test]
+async fn supabases_own_administrator_who_is_no_superuser_can_apply_them() -> TestResult {
+    let database = TestDatabase::empty().await?;
+    let superuser = database.superuser().await?;
+    let mut files = sql_files(&supabase_dir())?;
+    let shim = files.remove(0);
+    superuser.batch_execute(&std::fs::read_to_string(shim).unwrap()).await?;
+    superuser
+        .batch_execute(&format!(
+            "do $$ begin
+               create role oslira_test_migrator login createrole bypassrls;
+             exception when duplicate_object or unique_violation then null;
+             end $$;
+             grant anon, authenticated, service_role to oslira_test_migrator with admin option;
+             grant create on database {name} to oslira_test_migrator;
+             grant all on schema public to oslira_test_migrator;
+             grant usage on schema auth to oslira_test_migrator;
+             grant all on auth.users to oslira_test_migrator with grant option;
+             alter default privileges for role oslira_test_migrator in schema public grant all on tables to anon, authenticated, service_role;
+             alter default privileges for role oslira_test_migrator in schema public grant all on sequences to anon, authenticated, service_role;
+             alter default privileges for role oslira_test_migrator in schema public grant all on functions to anon, authenticated, service_role;",
+            name = database.name()
+        ))
+        .await?;
+
+    let migrator = database.login("oslira_test_migrator").await?;
+    for file in &files {
+        let sql = std::fs::read_to_string(file).unwrap();
+        migrator
+            .batch_execute(&format!("begin; {sql}; commit"))
+            .await
+            .map_err(|error| oslira_testkit::Error::Unexpected(format!("{}: {error:?}", file.display())))?;
+    }
+
+    let beyond_reading: Vec<String> =
+        granted(&superuser).await?.into_iter().filter(|grant| !grant.contains(" selects public.")).collect();
+    assert_eq!(beyond_reading, designed());
+    // The functions' owner is bound by the forced policies, except that he bypasses them: a whole run goes through.
+    let member = database.member("ann", 5).await?;
+    let customer: Session = database.customer(member.user_id).await?;
+    let backend = database.backend().await?;
+    let request = Request::new(&member, "nasa");
+    assert_eq!(begin(&customer, &request).await?["balance"], 4);
+    advance(&backend, request.run, "saving").await?;
+    assert_eq!(complete(&backend, request.run).await?["outcome"], "completed");
+    assert_eq!(customer.rows("select from leads", &[]).await?.len(), 1);
+    database.assert_ledger_is_whole().await
+}

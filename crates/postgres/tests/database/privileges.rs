@@ -1,0 +1,153 @@
+//! Who may do what, enumerated: everything that is not listed here is refused.
+
+use oslira_testkit::{Error, TestDatabase, TestResult};
+use tokio_postgres::Client;
+
+const ROLES: [&str; 5] = ["anon", "authenticated", "service_role", "oslira_tenant", "oslira_admin"];
+
+/// Everything that our schemas let these roles do, as sentences.
+pub async fn granted(client: &Client) -> Result<Vec<String>, Error> {
+    // Supabase's own schemas are not ours to judge.
+    let sql = "
+        with roles as (select rolname, oid from pg_roles where rolname = any ($1)),
+             ours as (
+               select oid, nspname from pg_namespace
+               where nspname !~ '^pg_' and nspname not in ('information_schema', 'auth')
+             )
+        select r.rolname || ' executes ' || p.oid::regprocedure
+          from roles r, pg_proc p join ours n on n.oid = p.pronamespace
+         where has_function_privilege(r.oid, p.oid, 'execute')
+        union all
+        select r.rolname || ' ' || lower(privilege) || 's ' || n.nspname || '.' || c.relname
+          from roles r, pg_class c join ours n on n.oid = c.relnamespace,
+               unnest(array['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) privilege
+         where c.relkind in ('r', 'p', 'v', 'm', 'f') and has_any_column_privilege(r.oid, c.oid, privilege)
+        union all
+        select r.rolname || ' ' || lower(privilege) || 's ' || n.nspname || '.' || c.relname
+          from roles r, pg_class c join ours n on n.oid = c.relnamespace, unnest(array['DELETE', 'TRUNCATE', 'TRIGGER']) privilege
+         where c.relkind in ('r', 'p', 'v', 'm', 'f') and has_table_privilege(r.oid, c.oid, privilege)
+        union all
+        select r.rolname || ' uses sequence ' || n.nspname || '.' || c.relname
+          from roles r, pg_class c join ours n on n.oid = c.relnamespace
+         where c.relkind = 'S' and has_sequence_privilege(r.oid, c.oid, 'USAGE, SELECT, UPDATE')
+        union all
+        select r.rolname || ' enters ' || n.nspname from roles r, ours n
+         where n.nspname <> 'public' and has_schema_privilege(r.oid, n.oid, 'USAGE')
+        union all
+        select r.rolname || ' creates in ' || n.nspname from roles r, ours n where has_schema_privilege(r.oid, n.oid, 'CREATE')
+        order by 1";
+    Ok(client.query(sql, &[&ROLES.as_slice()]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// What the design gives to whom, apart from reading tables.
+pub fn designed() -> Vec<&'static str> {
+    vec![
+        "authenticated enters api",
+        "authenticated executes api.begin_analysis(uuid,uuid,text,uuid,text,text,text)",
+        "authenticated executes api.cancel_run(uuid)",
+        // By its policies only: it may not enter the schema.
+        "authenticated executes private.my_accounts()",
+        "service_role enters system",
+        "service_role executes system.advance_run(uuid,text)",
+        "service_role executes system.complete_run(uuid,jsonb,jsonb)",
+        "service_role executes system.deduct_credits_atomic(uuid,integer,uuid,text,text)",
+        "service_role executes system.fail_run(uuid,text,text)",
+        "service_role executes system.grant_credits(uuid,integer,text,uuid,text,text)",
+        "service_role executes system.record_usage(uuid,text,text,jsonb)",
+        "service_role executes system.sweep_stale_runs(interval,integer)",
+    ]
+}
+
+/// A table may be read by customers (through its policy) and by the backend.
+fn is_reading(grant: &str) -> bool {
+    ["authenticated selects public.", "service_role selects public."].iter().any(|reading| grant.starts_with(reading))
+}
+
+#[tokio::test]
+async fn nobody_may_do_anything_that_was_not_granted_by_name() -> TestResult {
+    let database = TestDatabase::create().await?;
+    let granted = granted(&database.superuser().await?).await?;
+    let beyond_reading: Vec<&str> = granted.iter().map(String::as_str).filter(|grant| !is_reading(grant)).collect();
+    assert_eq!(beyond_reading, designed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_granted_to_everybody() -> TestResult {
+    let database = TestDatabase::create().await?;
+    let sql = "select p.oid::regprocedure::text from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) acl
+               where p.pronamespace::regnamespace::text in ('public', 'api', 'system', 'private', 'local') and acl.grantee = 0
+               union all
+               select c.oid::regclass::text from pg_class c, aclexplode(c.relacl) acl
+               where c.relnamespace = 'public'::regnamespace and acl.grantee = 0";
+    let open: Vec<String> = database.superuser().await?.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect();
+    assert_eq!(open, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_forgotten_revoke_shows_in_every_schema() -> TestResult {
+    let database = TestDatabase::create().await?;
+    let superuser = database.superuser().await?;
+    let before = granted(&superuser).await?;
+    superuser
+        .batch_execute(
+            "create function api.forgotten() returns int language sql as 'select 1';
+             create function system.forgotten() returns int language sql as 'select 1';
+             create function private.forgotten() returns int language sql as 'select 1';
+             create function public.forgotten() returns int language sql as 'select 1';
+             create table public.forgotten (id int);
+             create sequence public.forgotten_sequence;",
+        )
+        .await?;
+    let granted = granted(&superuser).await?;
+    for expected in [
+        "anon executes api.forgotten()",
+        "authenticated executes system.forgotten()",
+        "anon executes private.forgotten()",
+        "anon executes public.forgotten()",
+        "anon deletes public.forgotten",
+        "authenticated inserts public.forgotten",
+        "anon uses sequence public.forgotten_sequence",
+    ] {
+        let expected = expected.replace("public.forgotten()", "forgotten()");
+        assert!(granted.contains(&expected), "{expected} is not in {granted:#?}");
+        assert!(!before.contains(&expected));
+    }
+    Ok(())
+}
+
+/// A call of every function of a schema, with nulls for arguments.
+async fn calls(client: &Client, schema: &str) -> Result<Vec<String>, Error> {
+    let sql = "select format('select %s.%I(%s)', n.nspname, p.proname,
+                 (select string_agg('null::' || format_type(t, null), ', ' order by o) from unnest(p.proargtypes::oid[]) with ordinality a (t, o)))
+               from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = $1";
+    Ok(client.query(sql, &[&schema]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+#[tokio::test]
+async fn a_customer_can_call_nothing_of_the_backends() -> TestResult {
+    let database = TestDatabase::create().await?;
+    let member = database.member("ann", 5).await?;
+    let (superuser, customer) = (database.superuser().await?, database.customer(member.user_id).await?);
+    for schema in ["system", "private", "local"] {
+        let calls = calls(&superuser, schema).await?;
+        assert!(!calls.is_empty(), "{schema}");
+        for call in calls {
+            assert_eq!(customer.refusal(&call).await?.as_deref(), Some("42501"), "{call}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_backend_cannot_act_as_a_customer_or_reach_the_helpers() -> TestResult {
+    let database = TestDatabase::create().await?;
+    let (superuser, backend) = (database.superuser().await?, database.backend().await?);
+    for schema in ["api", "private", "local"] {
+        for call in calls(&superuser, schema).await? {
+            assert_eq!(backend.refusal(&call).await?.as_deref(), Some("42501"), "{call}");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,274 @@
+use serde_json::json;
+
+use super::*;
+
+macro_rules! fixture {
+    ($name:literal) => {
+        serde_json::from_str::<Value>(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../sandbox/fixtures/apify/",
+            $name,
+            ".json"
+        )))
+        .unwrap()
+    };
+}
+
+fn handle(name: &str) -> InstagramHandle {
+    name.parse().unwrap()
+}
+
+fn found_one(item: Value, asked: &str) -> Result<Found, Unreadable> {
+    found(&[item], &handle(asked))
+}
+
+fn profile_of(item: Value, asked: &str) -> Profile {
+    match found_one(item, asked) {
+        Ok(Found::Profile(profile)) => *profile,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The least that is a profile, with what `more` adds or replaces; a null takes away.
+fn small(more: Value) -> Value {
+    let mut item = json!({
+        "inputUrl": "https://www.instagram.com/ann", "username": "ann", "followersCount": 10, "followsCount": 20,
+        "postsCount": 30, "latestPosts": [],
+    });
+    let fields = item.as_object_mut().unwrap();
+    for (name, value) in more.as_object().unwrap() {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
+    item
+}
+
+fn post_of(more: Value) -> Post {
+    let mut item = json!({"type": "Image", "shortCode": "a"});
+    item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    profile_of(small(json!({"latestPosts": [item]})), "ann").posts.remove(0)
+}
+
+#[test]
+fn every_recorded_profile_is_read() {
+    let recorded = [
+        ("nasa", fixture!("ig_nasa.apify2025"), 96_323_377, 80, 4_519, 3),
+        ("frcsurat", fixture!("ig_frcsurat.apify2026"), 806, 4, 33, 4),
+        ("apifytech", fixture!("ig_apifytech.apify2022"), 190, 16, 30, 1),
+        ("josephinelangford", fixture!("ig_josephinelangford.apify2020"), 2_301_923, 0, 26, 12),
+        ("avengers", fixture!("ig_avengers.apify2019"), 8_212_505, 4, 274, 1),
+        ("synthetic_zero", fixture!("zero_posts"), 3, 12, 0, 0),
+    ];
+    for (name, item, followers, following, posts_count, posts) in recorded {
+        let profile = profile_of(item, name);
+        let counts = (profile.followers, profile.following, profile.posts_count, profile.posts.len());
+        assert_eq!(counts, (followers, following, posts_count, posts), "{name}");
+        assert_eq!(profile.username, handle(name));
+    }
+}
+
+#[test]
+fn a_rich_profile_keeps_everything_it_says() {
+    let nasa = profile_of(fixture!("ig_nasa.apify2025"), "nasa");
+
+    assert_eq!(nasa.display_name, "NASA");
+    assert_eq!(nasa.category.as_deref(), Some("Government Agencies"));
+    assert_eq!(nasa.external_url.as_deref(), Some("https://www.nasa.gov/"));
+    assert_eq!(nasa.country.as_deref(), Some("United States"));
+    assert!(nasa.is_verified && nasa.is_business);
+    let [first, second, third] = nasa.posts.as_slice() else { panic!("{:?}", nasa.posts) };
+    assert_eq!((first.short_code.as_str(), first.kind, first.is_pinned), ("DNQuxufAih9", PostKind::Sidecar, true));
+    assert_eq!((first.likes, first.comments), (Some(601_022), Some(1_882)));
+    assert_eq!(first.hashtags.first().map(String::as_str), Some("NASA"));
+    assert_eq!(second.taken_at, "2025-07-09T16:08:25Z".parse().ok());
+    assert_eq!((third.likes, third.taken_at, third.is_pinned), (None, None, false));
+    assert_eq!(third.mentions, ["nasagoddard", "nasauniverse"]);
+}
+
+#[test]
+fn old_and_sparse_posts_are_read_too() {
+    let apify = profile_of(fixture!("ig_apifytech.apify2022"), "apifytech");
+    assert_eq!(apify.posts[0].location.as_deref(), Some("Prague, Czech Republic"));
+
+    let avengers = profile_of(fixture!("ig_avengers.apify2019"), "avengers");
+    assert_eq!(avengers.posts[0].video_views, Some(482_810));
+    assert_eq!(avengers.posts[0].hashtags, Vec::<String>::new());
+
+    let sparse = profile_of(fixture!("ig_frcsurat.apify2026"), "frcsurat").posts.remove(3);
+    assert_eq!((sparse.caption.as_str(), sparse.likes, sparse.comments), ("", None, Some(0)));
+}
+
+#[test]
+fn a_single_recorded_post_is_read() {
+    let post = post(&fixture!("post_teslamotors.apify")).unwrap();
+    assert_eq!((post.likes, post.comments), (Some(153_786), Some(711)));
+    assert_eq!(post.mentions, ["elonmusk"]);
+}
+
+#[test]
+fn profiles_that_are_not_shown_are_told_apart() {
+    let errors = fixture!("ig_error_items");
+    let ask = |kind: &str, name: &str| found(errors[kind].as_array().unwrap(), &handle(name));
+    assert_eq!(ask("not_found", "no_such_account_example"), Ok(Found::NotFound));
+    assert_eq!(ask("age_restricted", "some_brand_example"), Ok(Found::Restricted));
+    assert_eq!(ask("no_items", "anyone"), Err(Unreadable::ErrorItem));
+    assert_eq!(found_one(fixture!("private_profile"), "synthetic_private"), Ok(Found::Private));
+    assert_eq!(found_one(small(json!({"error": "blocked_by_moon"})), "ann"), Err(Unreadable::ErrorItem));
+    assert_eq!(found_one(json!({"error": "not_found"}), "ann"), Ok(Found::NotFound));
+    assert_eq!(found(&[], &handle("ann")), Err(Unreadable::Empty));
+}
+
+#[test]
+fn another_profile_is_never_taken_for_the_one_that_was_asked_for() {
+    let other = json!({"username": "bob", "inputUrl": "https://www.instagram.com/bob"});
+    assert_eq!(found_one(small(other), "ann"), Err(Unreadable::OtherProfile));
+    assert_eq!(found_one(json!({"error": "not_found", "username": "bob"}), "ann"), Err(Unreadable::OtherProfile));
+    assert_eq!(found_one(json!({"followersCount": 1}), "ann"), Err(Unreadable::OtherProfile));
+    for strange in [json!(null), json!([]), json!("ann"), json!({})] {
+        assert_eq!(found_one(strange, "ann"), Err(Unreadable::OtherProfile));
+    }
+}
+
+#[test]
+fn case_and_a_rename_do_not_hide_the_profile() {
+    assert_eq!(profile_of(small(json!({"username": "ANN", "inputUrl": null})), "ann").followers, 10);
+    let renamed = small(json!({"username": "ann.new", "inputUrl": "https://www.instagram.com/Ann/"}));
+    assert_eq!(profile_of(renamed, "ann").username, handle("ann"));
+}
+
+#[test]
+fn among_several_items_the_one_with_the_name_is_taken() {
+    let linked = small(json!({"username": "bob", "followersCount": 1}));
+    let items = [linked, small(json!({"username": "Ann", "followersCount": 2}))];
+    let Ok(Found::Profile(profile)) = found(&items, &handle("ann")) else { panic!() };
+    assert_eq!(profile.followers, 2);
+}
+
+#[test]
+fn a_count_that_is_not_there_is_an_error_and_never_zero() {
+    for name in ["followersCount", "followsCount", "postsCount"] {
+        for value in [json!(null), json!(-1), json!(1.5), json!("12"), json!(1e300), json!(u64::MAX)] {
+            let mut item = small(json!({}));
+            item[name] = value.clone();
+            assert_eq!(found_one(item, "ann"), Err(Unreadable::Missing(name)), "{name} {value}");
+        }
+    }
+    let without_posts = small(json!({"latestPosts": null}));
+    assert_eq!(found_one(without_posts, "ann"), Err(Unreadable::Missing("latestPosts")));
+}
+
+#[test]
+fn whole_numbers_may_come_as_floats() {
+    let item: Value = serde_json::from_str(
+        r#"{"username":"ann","followersCount":9.6323377e7,"followsCount":80.0,"postsCount":0,"latestPosts":[]}"#,
+    )
+    .unwrap();
+    let profile = profile_of(item, "ann");
+    assert_eq!((profile.followers, profile.following), (96_323_377, 80));
+}
+
+#[test]
+fn hidden_and_missing_likes_are_absent_not_zero() {
+    let hidden = post_of(json!({"likesCount": -1, "commentsCount": -1, "videoViewCount": null}));
+    assert_eq!((hidden.likes, hidden.comments, hidden.video_views), (None, None, None));
+    let none = post_of(json!({}));
+    assert_eq!((none.likes, none.comments), (None, None));
+    assert_eq!(post_of(json!({"likesCount": 0})).likes, Some(0));
+}
+
+#[test]
+fn leftovers_in_the_category_are_taken_away() {
+    let category = |value: Value| profile_of(small(json!({"businessCategoryName": value})), "ann").category;
+    assert_eq!(category(json!(null)), None);
+    assert_eq!(category(json!("None")), None);
+    assert_eq!(category(json!("  ")), None);
+    assert_eq!(category(json!("None,Restaurant")).as_deref(), Some("Restaurant"));
+    assert_eq!(category(json!("Content & Apps")).as_deref(), Some("Content & Apps"));
+}
+
+#[test]
+fn only_web_addresses_become_links() {
+    let link = |more: Value| profile_of(small(more), "ann").external_url;
+    let refused =
+        ["", "javascript:alert(1)", "ftp://a.b", "https://", "https:///x", "http://a b", "//a.b", "ünï://x.y"];
+    for url in refused {
+        assert_eq!(link(json!({"externalUrl": url})), None, "{url}");
+    }
+    assert_eq!(link(json!({"externalUrl": format!("https://a.b/{}", "x".repeat(URL_BYTES_MAX))})), None);
+    assert_eq!(link(json!({"externalUrl": "HTTP://a.b/ü"})).as_deref(), Some("HTTP://a.b/ü"));
+    let listed = json!({"externalUrls": [{"url": "mailto:x"}, {"url": "https://a.b"}]});
+    assert_eq!(link(listed).as_deref(), Some("https://a.b"));
+}
+
+#[test]
+fn posts_are_sorted_by_time_whatever_is_pinned_and_come_once() {
+    let day = |day: u32| format!("2025-01-{day:02}T00:00:00.000Z");
+    let post = |code: &str, time: Option<String>| json!({"type": "Image", "shortCode": code, "timestamp": time});
+    let mut posts = vec![
+        json!({"type": "Image", "shortCode": "pinned", "timestamp": day(1), "isPinned": true}),
+        post("undated", None),
+        post("broken_date", Some("yesterday".into())),
+        post("twice", Some(day(28))),
+        post("twice", Some(day(2))),
+    ];
+    posts.extend((3..=11).map(|n| post(&format!("day{n}"), Some(day(n)))));
+    let profile = profile_of(small(json!({"latestPosts": posts})), "ann");
+
+    let codes: Vec<&str> = profile.posts.iter().map(|post| post.short_code.as_str()).collect();
+    assert_eq!(codes.len(), POSTS_MAX);
+    assert_eq!((codes[0], codes[1]), ("twice", "day11"));
+    assert_eq!(codes[10..], ["pinned", "undated"]);
+}
+
+#[test]
+fn a_bad_post_does_not_cost_the_profile() {
+    let posts = json!([
+        null, 7, {}, {"type": "Image"}, {"type": "Hologram", "shortCode": "b"}, {"type": "Image", "shortCode": "../x"},
+        {"type": "Video", "shortCode": "ok", "caption": 5, "hashtags": "x", "mentions": [null, 3], "isPinned": "yes"},
+    ]);
+    let profile = profile_of(small(json!({"latestPosts": posts})), "ann");
+    assert_eq!(profile.posts.len(), 1);
+    assert_eq!((profile.posts[0].short_code.as_str(), profile.posts[0].caption.as_str()), ("ok", ""));
+}
+
+#[test]
+fn long_texts_are_clipped_between_characters() {
+    let item = small(json!({
+        "biography": "🪸".repeat(3_000), "fullName": "é".repeat(3_000),
+        "latestPosts": [{
+            "type": "Image", "shortCode": "a", "caption": "é".repeat(9_000),
+            "hashtags": vec!["#tag"; 100], "mentions": vec!["ann"; 100],
+        }],
+    }));
+    let profile = profile_of(item, "ann");
+    let post = &profile.posts[0];
+    assert_eq!(profile.biography.chars().count(), BIOGRAPHY_CHARS_MAX);
+    assert_eq!(profile.display_name.chars().count(), NAME_CHARS_MAX);
+    assert_eq!(post.caption.chars().count(), CAPTION_CHARS_MAX);
+    assert_eq!((post.hashtags.len(), post.mentions.len()), (HASHTAGS_MAX, MENTIONS_MAX));
+    assert_eq!(post.hashtags[0], "tag");
+}
+
+#[test]
+fn control_characters_are_dropped_and_lines_are_kept() {
+    let profile = profile_of(small(json!({"biography": "a\u{0}b\nc\u{7}\td"})), "ann");
+    assert_eq!(profile.biography, "ab\nc\td");
+}
+
+#[test]
+fn a_text_that_was_cut_through_an_emoji_does_not_cost_the_profile() {
+    let body = small(json!({"biography": "BIO"})).to_string().replace("BIO", r"tea \ud83d");
+    let items = items(format!("[{body}]").as_bytes()).unwrap();
+    let Ok(Found::Profile(profile)) = found(&items, &handle("ann")) else { panic!() };
+    assert_eq!(profile.biography, "tea \u{fffd}");
+}
+
+#[test]
+fn what_is_not_a_list_of_items_is_said_to_be_so() {
+    for body in ["", "{}", "null", "[{\"username\":", "<html>"] {
+        assert_eq!(items(body.as_bytes()), Err(Unreadable::NotItems), "{body}");
+    }
+}

@@ -1,0 +1,192 @@
+use http::Response;
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    double::{Script, json as answer, text},
+    send::Secret,
+};
+use oslira_app::features::analysis::Found;
+
+type Sent = Result<Response<Bytes>, SendError>;
+
+const WAIT: Duration = Duration::from_secs(30);
+
+fn real(script: &Arc<Script>) -> Apify {
+    Apify::new(script.clone(), Endpoint::new("https://api.apify.com", Secret::new("apify_api_secret")))
+}
+
+fn nasa() -> InstagramHandle {
+    "nasa".parse().unwrap()
+}
+
+fn ticket() -> ScrapeTicket {
+    ScrapeTicket { provider_run_id: "run1".into(), dataset_id: "set1".into() }
+}
+
+/// The recorded run with another status.
+fn run(status: &str) -> Sent {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/fixtures/apify/apify_run_object.succeeded.2025.json");
+    let mut run: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    run["status"] = json!(status);
+    answer(201, &json!({"data": run}))
+}
+
+fn items() -> Sent {
+    answer(200, &json!([{"username": "nasa", "error": "not_found"}]))
+}
+
+async fn start(sent: Sent) -> Result<ScrapeTicket, ScrapeFault> {
+    real(&Arc::new(Script::of([sent]))).start(&nasa(), 12).await
+}
+
+async fn collect(sent: impl IntoIterator<Item = Sent>) -> Result<Collected, ScrapeFault> {
+    real(&Arc::new(Script::of(sent))).collect(&ticket(), &nasa(), WAIT).await
+}
+
+fn refusal(status: u16, kind: &str) -> Sent {
+    answer(status, &json!({"error": {"type": kind, "message": "about nasa and apify_api_secret"}}))
+}
+
+#[tokio::test]
+async fn a_start_asks_for_one_name_and_one_result_and_gives_the_ticket() {
+    let script = Arc::new(Script::of([run("READY")]));
+    let ticket = real(&script).start(&nasa(), 12).await.unwrap();
+
+    assert_eq!(ticket.provider_run_id, "fAdZLegCIneY2hYW2");
+    assert_eq!(ticket.dataset_id, "EGAUSYDoPLm9yoOtq");
+    let sent = script.sent.lock().unwrap();
+    let uri = "https://api.apify.com/v2/acts/apify~instagram-profile-scraper/runs?timeout=120&maxItems=1";
+    assert_eq!((sent[0].request.method(), sent[0].request.uri().to_string().as_str()), (&Method::POST, uri));
+    assert_eq!(sent[0].request.headers()["authorization"], "Bearer apify_api_secret");
+    assert_eq!(sent[0].request.headers()["content-type"], "application/json");
+    assert_eq!(sent[0].json(), json!({"usernames": ["nasa"]}));
+}
+
+#[tokio::test]
+async fn another_actor_is_named_safely() {
+    let script = Arc::new(Script::of([run("READY")]));
+    real(&script).with_actor("some one/pröfile?x").start(&nasa(), 12).await.unwrap();
+    let path = script.sent.lock().unwrap()[0].request.uri().path().to_owned();
+    assert_eq!(path, "/v2/acts/some%20one~pr%C3%B6file%3Fx/runs");
+}
+
+#[tokio::test]
+async fn more_posts_than_the_actor_has_are_refused_before_anything_is_paid() {
+    let script = Arc::new(Script::default());
+    assert!(matches!(real(&script).start(&nasa(), 13).await, Err(ScrapeFault::Lasting(_))));
+    assert!(script.sent.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn ids_that_would_change_the_path_are_refused() {
+    for id in ["", "a/b", "../x", "a?b", &"a".repeat(65)] {
+        let data = json!({"data": {"id": id, "status": "READY", "defaultDatasetId": "set1"}});
+        assert!(matches!(start(answer(201, &data)).await, Err(ScrapeFault::Passing(_))), "{id}");
+        let ticket = ScrapeTicket { provider_run_id: id.to_owned(), dataset_id: "set1".into() };
+        let outcome = real(&Arc::default()).collect(&ticket, &nasa(), WAIT).await;
+        assert!(matches!(outcome, Err(ScrapeFault::Passing(_))), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_under_way_is_not_an_error() {
+    for status in ["READY", "RUNNING", "TIMING-OUT", "ABORTING"] {
+        assert_eq!(collect([run(status)]).await, Ok(Collected::Running), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_failed_may_be_tried_again() {
+    for status in ["FAILED", "ABORTED", "TIMED-OUT", "SOMETHING-NEW"] {
+        let expected = Err(ScrapeFault::Passing(format!("apify run: {status}")));
+        assert_eq!(collect([run(status)]).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_finished_run_gives_what_was_found_and_what_it_costs() {
+    let script = Arc::new(Script::of([run("SUCCEEDED"), items()]));
+    let collected = real(&script).with_price(2_300).collect(&ticket(), &nasa(), WAIT).await.unwrap();
+
+    let usage = ScrapeUsage {
+        source: "apify".into(),
+        actor: PROFILE_ACTOR.into(),
+        results: 1,
+        cost_microusd: 2_300,
+        duration_ms: Some(21_579),
+    };
+    assert_eq!(collected, Collected::Finished { found: Found::NotFound, usage });
+    let sent = script.sent.lock().unwrap();
+    assert_eq!(sent[0].request.uri(), "https://api.apify.com/v2/actor-runs/run1?waitForFinish=30");
+    assert_eq!(sent[0].timeout, Duration::from_secs(40));
+    assert_eq!(sent[0].body_bytes_max, RUN_BYTES_MAX);
+    assert_eq!(sent[1].request.uri(), "https://api.apify.com/v2/datasets/set1/items?format=json&clean=1&limit=10");
+}
+
+#[tokio::test]
+async fn a_sandbox_is_never_taken_for_apify() {
+    let mut marked = json!({"id": "r", "status": "SUCCEEDED", "defaultDatasetId": "d"});
+    marked["meta"] = json!({"origin": "SANDBOX"});
+    let by_origin = collect([answer(200, &json!({"data": marked})), items()]).await;
+
+    let script = Arc::new(Script::of([run("SUCCEEDED"), items()]));
+    let endpoint = Endpoint::new("http://127.0.0.1:4010/apify", Secret::new("sandbox-apify-token"));
+    let by_endpoint = Apify::new(script, endpoint).collect(&ticket(), &nasa(), WAIT).await;
+
+    for collected in [by_origin, by_endpoint] {
+        assert!(matches!(collected, Ok(Collected::Finished { usage, .. }) if usage.source == "sandbox"));
+    }
+}
+
+#[tokio::test]
+async fn refusals_that_pass_are_told_from_those_that_last() {
+    let lasting = [
+        (400, "invalid-input"),
+        (401, "user-or-token-not-found"),
+        (402, "not-enough-usage-to-run-paid-actor"),
+        (403, "insufficient-permissions"),
+        (413, "request-too-large"),
+    ];
+    let passing = [
+        (402, "actor-memory-limit-exceeded"),
+        (402, "concurrent-runs-limit-exceeded"),
+        (408, "run-timeout-exceeded"),
+        (429, "rate-limit-exceeded"),
+        (500, "internal-error"),
+        (503, "internal-error"),
+    ];
+    for (status, kind) in lasting {
+        let why = format!("{status} {kind}");
+        assert_eq!(start(refusal(status, kind)).await, Err(ScrapeFault::Lasting(format!("apify start: {why}"))));
+        assert_eq!(collect([refusal(status, kind)]).await, Err(ScrapeFault::Lasting(format!("apify poll: {why}"))));
+    }
+    for (status, kind) in passing {
+        let why = format!("{status} {kind}");
+        assert_eq!(start(refusal(status, kind)).await, Err(ScrapeFault::Passing(format!("apify start: {why}"))));
+        let outcome = collect([run("SUCCEEDED"), refusal(status, kind)]).await;
+        assert_eq!(outcome, Err(ScrapeFault::Passing(format!("apify items: {why}"))));
+    }
+}
+
+#[tokio::test]
+async fn an_actor_that_does_not_exist_lasts_but_a_run_may_only_be_late() {
+    let missing = || refusal(404, "record-not-found");
+    assert!(matches!(start(missing()).await, Err(ScrapeFault::Lasting(_))));
+    assert!(matches!(collect([missing()]).await, Err(ScrapeFault::Passing(_))));
+    assert!(matches!(collect([run("SUCCEEDED"), missing()]).await, Err(ScrapeFault::Passing(_))));
+}
+
+#[tokio::test]
+async fn lost_connections_and_unreadable_answers_pass() {
+    for error in [SendError::Timeout, SendError::Unreachable("refused".into()), SendError::TooLarge] {
+        assert_eq!(start(Err(error.clone())).await, Err(ScrapeFault::Passing(format!("apify start: {error}"))));
+    }
+    for body in ["", "<html>", "{\"data\":{\"id\":\"a\"", "{\"data\":{}}"] {
+        assert!(matches!(start(text(201, body)).await, Err(ScrapeFault::Passing(_))), "{body}");
+        assert!(matches!(collect([run("SUCCEEDED"), text(200, body)]).await, Err(ScrapeFault::Passing(_))), "{body}");
+    }
+    assert!(matches!(start(text(302, "")).await, Err(ScrapeFault::Passing(_))));
+    let nothing = collect([run("SUCCEEDED"), text(200, "[]")]).await;
+    assert_eq!(nothing, Err(ScrapeFault::Passing("apify items: no items".into())));
+}

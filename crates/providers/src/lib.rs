@@ -1,0 +1,21 @@
+//! The outside services behind the product's ports: Apify (profiles), OpenAI (judgements), Supabase Auth (keys).
+//!
+//! What it promises:
+//! - **No client of its own.** Every byte goes through [`HttpSend`], so the same code runs in a Worker and natively.
+//! - **No retries.** One call in, one classified answer out; the workflow decides what is worth repeating.
+//! - **No invention.** A number that a provider left out is absent or an error, never zero.
+//! - **No leaks.** Errors carry a status and the provider's error type, never keys, prompts or profile text.
+
+pub mod apify;
+pub mod openai;
+pub mod prices;
+pub mod send;
+pub mod supabase;
+
+#[cfg(test)]
+mod double;
+
+pub use apify::Apify;
+pub use openai::OpenAi;
+pub use send::{Endpoint, HttpSend, Secret, SendError};
+pub use supabase::SupabaseKeys;

@@ -1,0 +1,141 @@
+//! The one way out: a port for HTTP, and where a provider lives together with its key.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header};
+
+/// Sends one request. Implementations MUST NOT retry or follow redirects: a repeated start of a scrape is paid twice,
+/// and a redirect would take the key elsewhere.
+#[async_trait]
+pub trait HttpSend: Send + Sync {
+    /// Sends and reads the whole body, both within `timeout` and the body within `body_bytes_max`.
+    ///
+    /// # Errors
+    /// [`SendError`]; any status that the server answered is `Ok`.
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+        body_bytes_max: usize,
+    ) -> Result<Response<Bytes>, SendError>;
+}
+
+/// Why there is no answer. The texts MUST NOT carry headers or bodies.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// No whole answer in time.
+    #[error("timed out")]
+    Timeout,
+    /// No connection.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// The body is longer than allowed.
+    #[error("answer too large")]
+    TooLarge,
+    /// The request could not be made or the answer ended early.
+    #[error("broken: {0}")]
+    Broken(String),
+}
+
+/// A key. It shows itself to nobody but the request it belongs to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a key.
+    #[must_use]
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Where a provider is, and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    base_url: String,
+    key: Secret,
+}
+
+impl Endpoint {
+    /// An endpoint; a slash at the end of the address is ignored.
+    #[must_use]
+    pub fn new(base_url: &str, key: Secret) -> Self {
+        Self { base_url: base_url.trim().trim_end_matches('/').to_owned(), key }
+    }
+
+    /// Whether answers from here MUST NOT be taken for real: a sandbox key, or an address no real provider has.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        self.key.0.starts_with("sandbox-") || !self.base_url.to_ascii_lowercase().starts_with("https://")
+    }
+
+    /// A request with the key as bearer token; `path` starts with a slash.
+    pub(crate) fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Bytes>, SendError> {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.key.0))
+            .map_err(|_| SendError::Broken("the key does not fit into a header".to_owned()))?;
+        bearer.set_sensitive(true);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base_url))
+            .header(header::ACCEPT, "application/json")
+            .header(header::AUTHORIZATION, bearer);
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        request.body(body).map_err(|why| SendError::Broken(why.to_string()))
+    }
+}
+
+/// A provider's error type or code if it looks like one, for logs: nothing else of an error body is repeated.
+pub(crate) fn error_word(word: Option<&str>) -> &str {
+    const CHARS_MAX: usize = 64;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+    word.filter(|word| (1..=CHARS_MAX).contains(&word.len()) && word.chars().all(plain)).unwrap_or("unknown")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_never_printed() {
+        let endpoint = Endpoint::new("https://api.example.com/", Secret::new("sk-very-secret"));
+        let request = endpoint.request(Method::POST, "/x", Bytes::from_static(b"{}")).unwrap();
+
+        assert_eq!(request.uri(), "https://api.example.com/x");
+        assert_eq!(request.headers()["authorization"], "Bearer sk-very-secret");
+        assert!(!format!("{endpoint:?} {request:?}").contains("very-secret"));
+    }
+
+    #[test]
+    fn a_key_that_would_break_the_header_is_refused_without_being_named() {
+        let endpoint = Endpoint::new("https://api.example.com", Secret::new("a\nb-secret"));
+        let error = endpoint.request(Method::GET, "/x", Bytes::new()).unwrap_err();
+        assert!(!error.to_string().contains("b-secret"), "{error}");
+    }
+
+    #[test]
+    fn a_sandbox_key_or_a_plain_address_makes_a_sandbox() {
+        let sandbox = |url: &str, key: &str| Endpoint::new(url, Secret::new(key)).is_sandbox();
+        assert!(sandbox("http://127.0.0.1:4010/apify", "sandbox-apify-token"));
+        assert!(sandbox("https://api.apify.com", "sandbox-apify-token"));
+        assert!(sandbox("http://api.apify.com", "apify_api_x"));
+        assert!(!sandbox("HTTPS://api.apify.com", "apify_api_x"));
+    }
+
+    #[test]
+    fn only_a_word_of_an_error_body_is_repeated() {
+        assert_eq!(error_word(Some("rate-limit-exceeded")), "rate-limit-exceeded");
+        for strange in [None, Some(""), Some("a sentence with a name"), Some("x\ny")] {
+            assert_eq!(error_word(strange), "unknown");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The providers against the real sandbox, over a real socket.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stand outside test functions")]
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use jiff::Timestamp;
+use oslira_app::{
+    features::{
+        analysis::{
+            AiFault, Collected, Found, InstagramHandle, Model, ModelName, ProfileSource, Question, ScrapeFault,
+        },
+        auth::KeySource,
+    },
+    shared::clock::Clock,
+};
+use oslira_providers::{Apify, Endpoint, HttpSend, OpenAi, Secret, SendError, SupabaseKeys};
+use oslira_sandbox::{APIFY_TOKEN, Config, OPENAI_API_KEY, Sandbox};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+struct Wire(reqwest::Client);
+
+#[async_trait]
+impl HttpSend for Wire {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+        body_bytes_max: usize,
+    ) -> Result<Response<Bytes>, SendError> {
+        let mut request = reqwest::Request::try_from(request).map_err(|why| SendError::Broken(why.to_string()))?;
+        *request.timeout_mut() = Some(timeout);
+        let lost = |why: reqwest::Error| {
+            if why.is_timeout() { SendError::Timeout } else { SendError::Unreachable(why.to_string()) }
+        };
+        let mut response = self.0.execute(request).await.map_err(lost)?;
+        let mut built = Response::builder().status(response.status());
+        if let Some(headers) = built.headers_mut() {
+            headers.clone_from(response.headers());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > body_bytes_max {
+                return Err(SendError::TooLarge);
+            }
+        }
+        built.body(body.into()).map_err(|why| SendError::Broken(why.to_string()))
+    }
+}
+
+struct Wall;
+
+impl Clock for Wall {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+struct Stand {
+    base: String,
+    client: reqwest::Client,
+    state_dir: PathBuf,
+    server: JoinHandle<()>,
+}
+
+impl Stand {
+    async fn start() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("oslira-providers-test-{}-{number}", std::process::id());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let state_dir = std::env::temp_dir().join(name);
+        let config =
+            Config { state_dir: state_dir.clone(), public_url: base.clone(), time_scale: 0.01, jwt_secret: None };
+        let sandbox = Sandbox::open(config).unwrap();
+        let server = tokio::spawn(async move { sandbox.serve(listener).await.unwrap() });
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { base, client, state_dir, server }
+    }
+
+    async fn fault(&self, fault: Value) {
+        let sent = self.client.post(format!("{}/control/faults", self.base)).json(&fault).send().await.unwrap();
+        assert_eq!(sent.status(), 201);
+    }
+
+    fn wire(&self) -> Arc<Wire> {
+        Arc::new(Wire(self.client.clone()))
+    }
+
+    fn apify(&self) -> Apify {
+        Apify::new(self.wire(), Endpoint::new(&format!("{}/apify", self.base), Secret::new(APIFY_TOKEN)))
+    }
+
+    fn openai(&self, key: &str) -> OpenAi {
+        let endpoint = Endpoint::new(&format!("{}/openai/v1", self.base), Secret::new(key));
+        OpenAi::new(self.wire(), endpoint, Arc::new(Wall))
+    }
+
+    async fn scrape(&self, name: &str) -> Result<Collected, ScrapeFault> {
+        let name: InstagramHandle = name.parse().unwrap();
+        let apify = self.apify();
+        let ticket = apify.start(&name, 12).await?;
+        apify.collect(&ticket, &name, Duration::from_secs(30)).await
+    }
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        self.server.abort();
+        let _ = std::fs::remove_dir_all(&self.state_dir);
+    }
+}
+
+fn question(model: &'static str) -> Question {
+    Question {
+        model: ModelName::fixed(model),
+        system: "Judge the lead. <business>We sell grinders to coffee roasters.</business>".into(),
+        user: "<profile>{\"username\":\"bean\",\"biography\":\"Coffee roaster\",\"followersCount\":9000}</profile>"
+            .into(),
+        schema_name: "lead",
+        schema: json!({
+            "type": "object", "additionalProperties": false, "required": ["score", "summary"],
+            "properties": {"score": {"type": "integer"}, "summary": {"type": "string"}},
+        }),
+        output_tokens_max: 1_500,
+        cache_key: "business-1".into(),
+        timeout: Duration::from_secs(10),
+    }
+}
+
+#[tokio::test]
+async fn a_profile_is_scraped_from_start_to_end() {
+    let stand = Stand::start().await;
+    for name in ["nasa", "coffee_ann"] {
+        let Collected::Finished { found: Found::Profile(profile), usage } = stand.scrape(name).await.unwrap() else {
+            panic!("{name}")
+        };
+        assert_eq!(profile.username.to_string(), name);
+        assert!(profile.followers > 0 && !profile.posts.is_empty());
+        assert_eq!((usage.source.as_str(), usage.results, usage.cost_microusd), ("sandbox", 1, 2_700));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_scraped_is_told_apart() {
+    let stand = Stand::start().await;
+    for (name, expected) in
+        [("notfound_x", Found::NotFound), ("private_x", Found::Private), ("restricted_x", Found::Restricted)]
+    {
+        assert!(matches!(stand.scrape(name).await, Ok(Collected::Finished { found, .. }) if found == expected));
+    }
+    for name in ["noitems_x", "emptyset_x"] {
+        assert!(matches!(stand.scrape(name).await, Err(ScrapeFault::Passing(_))), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn faults_of_apify_are_classified() {
+    let stand = Stand::start().await;
+    let name: InstagramHandle = "coffee_ann".parse().unwrap();
+    let cases = [
+        (json!({"target": "apify.start", "kind": "status", "status": 503, "times": 1}), true),
+        (json!({"target": "apify.start", "kind": "rate_limit", "times": 1}), true),
+        (json!({"target": "apify.start", "kind": "drop", "times": 1}), true),
+        (json!({"target": "apify.start", "kind": "insufficient_quota", "times": 1}), false),
+        (json!({"target": "apify.start", "kind": "status", "status": 401, "times": 1}), false),
+    ];
+    for (fault, passes) in cases {
+        stand.fault(fault.clone()).await;
+        let outcome = stand.apify().start(&name, 12).await;
+        assert_eq!(matches!(outcome, Err(ScrapeFault::Passing(_))), passes, "{fault}: {outcome:?}");
+        assert!(outcome.is_err(), "{fault}");
+    }
+    stand.fault(json!({"target": "apify.run", "kind": "status", "status_text": "FAILED", "times": 1})).await;
+    assert_eq!(stand.scrape("coffee_ann").await, Err(ScrapeFault::Passing("apify run: FAILED".into())));
+}
+
+#[tokio::test]
+async fn a_run_under_way_can_be_asked_for_again() {
+    let stand = Stand::start().await;
+    let name: InstagramHandle = "coffee_ann".parse().unwrap();
+    stand.fault(json!({"target": "apify.run", "kind": "delay", "delay_ms": 1_500, "times": 1})).await;
+    let apify = stand.apify();
+    let ticket = apify.start(&name, 12).await.unwrap();
+    assert_eq!(apify.collect(&ticket, &name, Duration::ZERO).await, Ok(Collected::Running));
+    let collected = apify.collect(&ticket, &name, Duration::from_secs(30)).await;
+    assert!(matches!(collected, Ok(Collected::Finished { .. })), "{collected:?}");
+}
+
+#[tokio::test]
+async fn models_answer_with_json_and_usage() {
+    let stand = Stand::start().await;
+    for model in ["openai/gpt-4o-mini", "openai/gpt-5-mini"] {
+        let answer = stand.openai(OPENAI_API_KEY).ask(&question(model)).await;
+        let content: Value = serde_json::from_str(&answer.content.unwrap()).unwrap();
+        assert!(content["score"].is_i64(), "{content}");
+        let usage = answer.usage.unwrap();
+        assert_eq!((usage.provider.as_str(), usage.finish_reason.as_str()), ("sandbox", "stop"));
+        assert!(usage.cost_microusd.is_some_and(|cost| cost > 0), "{usage:?}");
+    }
+}
+
+#[tokio::test]
+async fn faults_of_openai_are_classified() {
+    let stand = Stand::start().await;
+    let ask = async |fault: Value| {
+        let mut fault = fault;
+        fault["target"] = json!("openai.chat");
+        fault["times"] = json!(1);
+        stand.fault(fault).await;
+        stand.openai(OPENAI_API_KEY).ask(&question("openai/gpt-4o-mini")).await.content
+    };
+    assert_eq!(ask(json!({"kind": "refusal"})).await, Err(AiFault::Refused));
+    assert_eq!(ask(json!({"kind": "length"})).await, Err(AiFault::Truncated));
+    assert_eq!(ask(json!({"kind": "insufficient_quota"})).await, Err(AiFault::QuotaExhausted));
+    assert!(matches!(ask(json!({"kind": "malformed"})).await, Err(AiFault::Invalid(_) | AiFault::Unavailable { .. })));
+    for fault in [json!({"kind": "status", "status": 503}), json!({"kind": "drop"}), json!({"kind": "truncate"})] {
+        let content = ask(fault.clone()).await;
+        assert!(matches!(content, Err(AiFault::Unavailable { .. })), "{fault}: {content:?}");
+    }
+    let limited = ask(json!({"kind": "rate_limit", "retry_after_s": 7})).await;
+    assert!(matches!(limited, Err(AiFault::Unavailable { retry_after_ms: Some(7_000), .. })), "{limited:?}");
+    let refused = stand.openai("sandbox-wrong").ask(&question("openai/gpt-4o-mini")).await.content;
+    assert_eq!(refused, Err(AiFault::Rejected("401 invalid_api_key".into())));
+}
+
+#[tokio::test]
+async fn the_issuers_keys_are_fetched() {
+    let stand = Stand::start().await;
+    let keys = SupabaseKeys::new(stand.wire(), &format!("{}/supabase/auth/v1", stand.base)).fetch().await.unwrap();
+    assert_eq!(keys.keys.first().map(|key| key.kty.as_str()), Some("EC"));
+}

@@ -1,0 +1,135 @@
+//! The offline stand-in for the services Oslira talks to: Apify, OpenAI and Supabase Auth's key set.
+//!
+//! What it promises:
+//! - **Wire-compatible.** Paths, status codes, headers, bodies and error objects are the real services'; their
+//!   official clients drive it unchanged. Results say that they are not real (`system_fingerprint: "sandbox"`).
+//! - **Stable.** The same handle is the same person all day; the same prompt gets the same answer.
+//! - **Honest about time.** A latency model, scaled by one number, stands for the real services' latency.
+//! - **Scriptable.** `/control` plants faults, mints tokens and tells what was received; nothing else is out of band.
+//!
+//! It is a developer's tool on 127.0.0.1 and has no other protection.
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{Json, Router, extract::DefaultBodyLimit, routing::get};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tower_http::decompression::RequestDecompressionLayer;
+
+mod apify;
+mod connection;
+mod control;
+mod faults;
+mod latency;
+mod openai;
+mod profiles;
+mod random;
+mod received;
+mod supabase;
+mod tap;
+mod tokens;
+
+use apify::Runs;
+use connection::KillableListener;
+use faults::Faults;
+use latency::Latency;
+use openai::{Lexicon, PromptCache};
+use profiles::Catalogue;
+use received::Received;
+use tokens::Keys;
+
+/// The only Apify token the sandbox accepts.
+pub const APIFY_TOKEN: &str = "sandbox-apify-token";
+/// The only OpenAI key the sandbox accepts.
+pub const OPENAI_API_KEY: &str = "sandbox-openai-key";
+
+/// What a sandbox is started with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the signing key and the actor runs are kept across restarts.
+    pub state_dir: PathBuf,
+    /// The address others know the sandbox by, for example `http://127.0.0.1:4010`; the token issuer is below it.
+    pub public_url: String,
+    /// Multiplies every latency of the model: 1.0 is real speed, 0 answers at once.
+    pub time_scale: f64,
+    /// The legacy HS256 secret shared with the Worker; without it the tokens it signs can't be minted.
+    pub jwt_secret: Option<String>,
+}
+
+/// Why the sandbox could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// A file or socket failed.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// A setting that can't be used.
+    #[error("{0}")]
+    Config(String),
+    /// A file of the sandbox's own that does not say what it must.
+    #[error("{what}: {why}")]
+    Corrupt {
+        /// Which file.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Everything the handlers share.
+struct Shared {
+    public_url: String,
+    latency: Latency,
+    keys: Keys,
+    faults: Faults,
+    received: Arc<Received>,
+    catalogue: Catalogue,
+    lexicon: Lexicon,
+    runs: Runs,
+    prompt_cache: PromptCache,
+}
+
+/// A sandbox, ready to be served.
+pub struct Sandbox {
+    shared: Arc<Shared>,
+}
+
+impl Sandbox {
+    /// Opens the state directory (made when missing) and everything kept in it.
+    pub fn open(config: Config) -> Result<Self, SandboxError> {
+        std::fs::create_dir_all(&config.state_dir)?;
+        let latency = Latency::new(config.time_scale)?;
+        let catalogue = Catalogue::load()?;
+        let shared = Shared {
+            public_url: config.public_url.trim_end_matches('/').to_owned(),
+            keys: Keys::open(&config.state_dir, config.jwt_secret)?,
+            faults: Faults::default(),
+            received: Arc::default(),
+            lexicon: Lexicon::of(catalogue.niches()),
+            catalogue,
+            runs: Runs::open(&config.state_dir, latency)?,
+            prompt_cache: PromptCache::default(),
+            latency,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The whole surface as one router. The fault kind `drop` needs [`Sandbox::serve`], which owns the connections.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
+            .nest("/apify", apify::routes(&self.shared))
+            .nest("/openai", openai::routes(&self.shared))
+            .nest("/supabase", supabase::routes(&self.shared))
+            .nest("/control", control::routes(&self.shared))
+            // The tap has a limit of its own, in each provider's words.
+            .layer(DefaultBodyLimit::disable())
+            .layer(RequestDecompressionLayer::new())
+    }
+
+    /// Serves until the process ends or the future is dropped.
+    pub async fn serve(self, listener: TcpListener) -> Result<(), SandboxError> {
+        let service = self.router().into_make_service_with_connect_info::<connection::Connection>();
+        axum::serve(KillableListener(listener), service).await?;
+        Ok(())
+    }
+}

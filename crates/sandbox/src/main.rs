@@ -1,0 +1,60 @@
+//! `oslira-sandbox`: the offline stand-in for Apify, OpenAI and Supabase Auth, on 127.0.0.1.
+//!
+//! Quiet by design: it prints one line when it chose its own port (`--port 0`), and errors.
+
+use std::{io::ErrorKind, path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use oslira_sandbox::{Config, Sandbox, SandboxError};
+use tokio::net::TcpListener;
+
+/// The offline stand-in for Apify, OpenAI and Supabase Auth.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Port on 127.0.0.1; 0 takes a free one and prints the address.
+    #[arg(long)]
+    port: u16,
+    /// Where the signing key and the actor runs are kept across restarts.
+    #[arg(long)]
+    state_dir: PathBuf,
+    /// Multiplies every latency of the model: 1.0 is real speed, 0.05 fast.
+    #[arg(long, default_value_t = 1.0)]
+    time_scale: f64,
+    /// File with the legacy HS256 secret, needed for the token variants it signs.
+    #[arg(long)]
+    jwt_secret_file: Option<PathBuf>,
+    /// The address others know the sandbox by, when it is not http://127.0.0.1:PORT.
+    #[arg(long)]
+    public_url: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("oslira-sandbox: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), SandboxError> {
+    let listener = TcpListener::bind(("127.0.0.1", arguments.port)).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => SandboxError::Config(format!("port {} is taken", arguments.port)),
+        _ => SandboxError::Io(error),
+    })?;
+    let address = listener.local_addr()?;
+    let jwt_secret = arguments.jwt_secret_file.map(std::fs::read_to_string).transpose()?;
+    let sandbox = Sandbox::open(Config {
+        state_dir: arguments.state_dir,
+        public_url: arguments.public_url.unwrap_or_else(|| format!("http://{address}")),
+        time_scale: arguments.time_scale,
+        jwt_secret: jwt_secret.map(|text| text.trim().to_owned()),
+    })?;
+    if arguments.port == 0 {
+        println!("listening on http://{address}");
+    }
+    sandbox.serve(listener).await
+}

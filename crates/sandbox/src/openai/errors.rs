@@ -1,0 +1,125 @@
+//! OpenAI's error object.
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+/// An answer in OpenAI's error form.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OpenAiError {
+    status: StatusCode,
+    message: String,
+    kind: &'static str,
+    param: Option<String>,
+    code: Option<&'static str>,
+}
+
+impl OpenAiError {
+    pub(super) fn new(
+        status: StatusCode,
+        kind: &'static str,
+        code: Option<&'static str>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { status, message: message.into(), kind, param: None, code }
+    }
+
+    /// A 400 about one parameter.
+    pub(super) fn invalid(param: Option<&str>, code: Option<&'static str>, message: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message);
+        Self { param: param.map(str::to_owned), ..error }
+    }
+
+    #[cfg(test)]
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    #[cfg(test)]
+    pub(super) fn code(&self) -> Option<&'static str> {
+        self.code
+    }
+}
+
+impl IntoResponse for OpenAiError {
+    fn into_response(self) -> Response {
+        let error = json!({"message": self.message, "type": self.kind, "param": self.param, "code": self.code});
+        let mut response = (self.status, Json(json!({"error": error}))).into_response();
+        mark(&mut response);
+        response
+    }
+}
+
+/// Puts the headers on an answer that every answer of OpenAI has.
+pub(super) fn mark(response: &mut Response) {
+    let id = format!("req_{}", Uuid::new_v4().simple());
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    headers.insert(HeaderName::from_static("openai-version"), HeaderValue::from_static("2020-10-01"));
+    headers.insert(HeaderName::from_static("openai-organization"), HeaderValue::from_static("sandbox"));
+}
+
+/// The account is out of money: the one 429 that must not be retried.
+pub(crate) fn insufficient_quota() -> Response {
+    OpenAiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "insufficient_quota",
+        Some("insufficient_quota"),
+        "You exceeded your current quota, please check your plan and billing details. For more information on this \
+         error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
+    )
+    .into_response()
+}
+
+/// The error OpenAI most often means by this status.
+pub(crate) fn error_of_status(status: u16) -> Response {
+    let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let request = "invalid_request_error";
+    let error = match status {
+        401 => OpenAiError::new(
+            code,
+            request,
+            Some("invalid_api_key"),
+            "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.",
+        ),
+        403 => OpenAiError::new(
+            code,
+            request,
+            Some("unsupported_country_region_territory"),
+            "Country, region, or territory not supported",
+        ),
+        404 => OpenAiError::new(
+            code,
+            request,
+            Some("model_not_found"),
+            "The model does not exist or you do not have access to it.",
+        ),
+        429 => OpenAiError::new(
+            code,
+            "requests",
+            Some("rate_limit_exceeded"),
+            "Rate limit reached in organization sandbox on requests per min (RPM): Limit 500, Used 500, Requested 1. \
+             Please try again in 120ms. Visit https://platform.openai.com/account/rate-limits to learn more.",
+        ),
+        503 => OpenAiError::new(
+            code,
+            "service_unavailable_error",
+            Some("server_is_overloaded"),
+            "Our servers are currently overloaded. Please try again later.",
+        ),
+        400..=499 => OpenAiError::new(code, request, None, "Your request can't be processed."),
+        _ => OpenAiError::new(
+            code,
+            "server_error",
+            None,
+            "The server had an error while processing your request. Sorry about that!",
+        ),
+    };
+    error.into_response()
+}

@@ -1,0 +1,127 @@
+//! How well a profile suits a business. Deterministic, and a function of the two texts alone.
+
+use serde_json::Value;
+
+use super::{
+    followers::FollowerRange,
+    profile::Profile,
+    prompt::Prompt,
+    themes::{Lexicon, Themes, Words},
+};
+
+/// What each part of the judgement weighs.
+const THEME_WEIGHT: f64 = 0.70;
+const WORDS_WEIGHT: f64 = 0.18;
+const FOLLOWERS_WEIGHT: f64 = 0.12;
+/// No longer text of the business is repeated.
+const OFFER_CHARS_MAX: usize = 110;
+/// Nobody is a certain fit or a certain miss.
+const RELEVANCE: (f64, f64) = (6.0, 96.0);
+/// So many shared words are all that can be asked.
+const SHARED_WORDS_ENOUGH: f64 = 7.0;
+/// A business sentence with one of these says whom it does not want.
+const EXCLUSIONS: [&str; 6] = ["not ", "avoid", "exclude", "except", "never", "don't"];
+
+/// The judge's opinion, with what it rests on.
+#[derive(Debug)]
+pub(super) struct Judgement {
+    /// 0 to 100.
+    pub(super) relevance: u8,
+    /// The niche of the profile and that of the business.
+    pub(super) niche: Option<String>,
+    pub(super) business_niche: Option<String>,
+    /// Words both use.
+    pub(super) shared: Vec<String>,
+    /// Whether the audience is of the size the business states, where it states one.
+    pub(super) followers_fit: Option<bool>,
+    pub(super) profile: Profile,
+    /// What the business does.
+    pub(super) offer: String,
+    /// Lines of the profile, the most telling first.
+    pub(super) quotes: Vec<String>,
+}
+
+/// Judges a prompt.
+pub(super) fn judge(prompt: &Prompt, lexicon: &Lexicon) -> Judgement {
+    let profile = Profile::read(&prompt.profile);
+    let mut business_words = Words::default();
+    for sentence in prompt.business.split(['\n', '.', '!', '?', ';', '"']) {
+        let lower = sentence.to_lowercase();
+        if !EXCLUSIONS.iter().any(|word| lower.contains(word)) {
+            business_words.add(sentence, 1.0);
+        }
+    }
+    let mut profile_words = Words::default();
+    profile.about.iter().for_each(|text| profile_words.add(text, 2.0));
+    profile.hashtags.iter().for_each(|text| profile_words.add(text, 1.0));
+    profile.captions.iter().for_each(|text| profile_words.add(text, 1.0));
+
+    let (business_themes, profile_themes) = (Themes::of(&business_words, lexicon), Themes::of(&profile_words, lexicon));
+    let shared = business_words.shared(&profile_words);
+    let words = (shared.len() as f64 / SHARED_WORDS_ENOUGH.min(business_words.len().max(1) as f64)).min(1.0);
+    // A business of no known niche can only be judged by its words.
+    let theme = if business_themes.is_empty() { words } else { business_themes.likeness(&profile_themes) };
+    let range = FollowerRange::stated(&prompt.business);
+    let size = range.zip(profile.followers).map(|(range, followers)| range.closeness(followers as f64));
+
+    let mut weighted = THEME_WEIGHT * theme + WORDS_WEIGHT * words;
+    let mut weights = THEME_WEIGHT + WORDS_WEIGHT;
+    if let Some(size) = size {
+        weighted += FOLLOWERS_WEIGHT * size;
+        weights += FOLLOWERS_WEIGHT;
+    }
+    let relevance = RELEVANCE.0 + (RELEVANCE.1 - RELEVANCE.0) * weighted / weights;
+    Judgement {
+        relevance: relevance.round() as u8,
+        niche: profile_themes.main(lexicon).map(str::to_owned),
+        business_niche: business_themes.main(lexicon).map(str::to_owned),
+        followers_fit: size.map(|size| size >= 1.0),
+        quotes: quotes(&profile, &business_words),
+        offer: offer(&prompt.business),
+        profile,
+        shared,
+    }
+}
+
+/// The profile's lines, those that share most words with the business first.
+fn quotes(profile: &Profile, business: &Words) -> Vec<String> {
+    let mut lines: Vec<(usize, usize, &str)> = profile
+        .quotes()
+        .enumerate()
+        .map(|(place, line)| {
+            let mut words = Words::default();
+            words.add(line, 1.0);
+            (business.shared(&words).len(), place, line)
+        })
+        .collect();
+    lines.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    let mut quotes: Vec<String> = vec![];
+    for (_, _, line) in lines {
+        if !quotes.iter().any(|known| known == line) {
+            quotes.push(line.to_owned());
+        }
+    }
+    quotes
+}
+
+/// What the business does, in its own words: its offer where one is named, else its first sentence.
+fn offer(text: &str) -> String {
+    let named = |name: &str| {
+        let name = name.trim().to_lowercase();
+        ["offer", "sells", "what we do", "description", "product"].iter().any(|word| name.contains(word))
+    };
+    let json: Option<Value> = serde_json::from_str(text).ok();
+    let field = json.as_ref().and_then(Value::as_object).and_then(|fields| {
+        let found = fields.iter().find(|(name, value)| named(name) && value.is_string());
+        found.or_else(|| fields.iter().find(|(_, value)| value.is_string()))?.1.as_str()
+    });
+    let line =
+        || text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| named(name)).map(|(_, value)| value);
+    let offer = field.or_else(line).unwrap_or(text);
+    let mut sentences = offer.split(['.', '!', '?', '\n']).map(str::trim);
+    let sentence = sentences.find(|sentence| sentence.chars().any(char::is_alphabetic));
+    sentence.unwrap_or("no offer stated").chars().take(OFFER_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests;

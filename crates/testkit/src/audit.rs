@@ -1,0 +1,66 @@
+//! The books of every account, checked: each test that moves credits ends with this.
+
+use tokio_postgres::Client;
+
+/// Each rule answers one line per violation.
+const RULES: [(&str, &str); 8] = [
+    (
+        "the sum of the transactions is the balance",
+        "select b.account_id || ': balance ' || b.balance || ', transactions ' || coalesce(sum(t.amount), 0)
+           from credit_balances b left join credit_transactions t using (account_id)
+          group by b.account_id, b.balance having b.balance <> coalesce(sum(t.amount), 0)",
+    ),
+    (
+        "balance_after is the running sum",
+        "select id || ': ' || balance_after || ' instead of ' || running from (
+           select id, balance_after, sum(amount) over (partition by account_id order by id) as running from credit_transactions
+         ) t where balance_after <> running",
+    ),
+    (
+        "every run was charged its price, once",
+        "select r.id || ': ' || count(t.id) || ' charges of ' || coalesce(sum(t.amount), 0)
+           from runs r left join credit_transactions t on t.run_id = r.id and t.kind = 'charge' and t.account_id = r.account_id
+          group by r.id, r.credits having count(t.id) <> 1 or sum(t.amount) <> -r.credits",
+    ),
+    (
+        "a run is refunded in full exactly when it says so",
+        "select r.id || ': ' || r.status || ', ' || coalesce(r.charge_outcome, 'open') || ', ' || count(t.id) || ' refunds'
+           from runs r left join credit_transactions t on t.run_id = r.id and t.kind = 'refund' and t.account_id = r.account_id
+          group by r.id having count(t.id) <> case when r.charge_outcome = 'refunded' then 1 else 0 end
+             or coalesce(sum(t.amount), r.credits) <> r.credits",
+    ),
+    (
+        "a run has a result exactly when it is complete",
+        "select r.id || ': ' || r.status || ', ' || count(a.id) || ' analyses'
+           from runs r left join analyses a on a.run_id = r.id and a.account_id = r.account_id
+          group by r.id having count(a.id) <> case when r.status = 'complete' then 1 else 0 end",
+    ),
+    (
+        "every charge ends with its run, in exactly one way",
+        "select r.id || ': ' || r.status || ', ' || coalesce(r.charge_outcome, 'open') from runs r
+          where (r.status in ('complete', 'failed', 'cancelled')) <> (r.charge_outcome is not null)",
+    ),
+    (
+        "one active run per profile, username and type",
+        "select account_id || ': @' || username || ' ' || analysis_type || ' ' || count(*) from runs
+          where status in ('pending', 'processing')
+          group by account_id, business_profile_id, username, analysis_type having count(*) > 1",
+    ),
+    (
+        "every lead was found by an analysis of its account",
+        "select l.id::text from leads l
+          where not exists (select from analyses a where a.lead_id = l.id and a.account_id = l.account_id)",
+    ),
+];
+
+/// Checks every account's books and answers each violation as a sentence; an empty answer is a clean bill.
+/// `client` must see every row (the superuser, or the backend's role).
+pub async fn audit(client: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
+    let mut findings = Vec::new();
+    for (rule, violations) in RULES {
+        for row in client.query(violations, &[]).await? {
+            findings.push(format!("{rule}: {}", row.try_get::<_, String>(0)?));
+        }
+    }
+    Ok(findings)
+}

@@ -1,0 +1,196 @@
+//! Brings a database to the schema of `supabase/`: the shim (on a plain Postgres only), every pending migration in its
+//! own transaction, the seed, and the local additions.
+//!
+//! Applied migrations are remembered in `supabase_migrations.schema_migrations`, the table that the Supabase CLI keeps,
+//! so that each is applied once. Shim, seed and local additions are written to be applied again. Two processes may call
+//! this for one database at the same time: the second waits, and finds nothing to do.
+
+use std::path::{Path, PathBuf};
+
+use tokio_postgres::Client;
+use tokio_postgres::error::ErrorPosition;
+
+/// Guards one database's migrations; the number means nothing.
+const LOCK_KEY: i64 = 0x6F73_6C69_7261;
+
+const VERSION_DIGITS: usize = 14;
+
+const HISTORY: &str = "
+    create schema if not exists supabase_migrations;
+    create table if not exists supabase_migrations.schema_migrations (version text primary key, name text);
+    revoke all on schema supabase_migrations from public;
+    revoke all on supabase_migrations.schema_migrations from public, anon, authenticated, service_role;
+";
+
+/// Why the schema could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// A file or folder of `supabase/` could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file in `migrations/` has a name the Supabase CLI would not take.
+    #[error("{path}: a migration is named <yyyymmddHHMMSS>_<name>.sql")]
+    Name {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Postgres refused a file; nothing of it was kept.
+    #[error("{path}, line {line}: {message}")]
+    Sql {
+        /// The file.
+        path: PathBuf,
+        /// The line Postgres pointed at, or 0.
+        line: usize,
+        /// What Postgres said.
+        message: String,
+    },
+    /// The connection broke, or the history of migrations could not be kept.
+    #[error("the database did not answer: {0}")]
+    Postgres(#[from] tokio_postgres::Error),
+}
+
+/// Applies what is pending and answers the versions it applied. `client` must be allowed to create roles and to bypass
+/// row level security.
+pub async fn migrate(client: &Client, supabase_dir: &Path) -> Result<Vec<String>, MigrateError> {
+    client.execute("select pg_advisory_lock($1)", &[&LOCK_KEY]).await?;
+    let outcome = migrate_locked(client, supabase_dir).await;
+    client.execute("select pg_advisory_unlock($1)", &[&LOCK_KEY]).await?;
+    outcome
+}
+
+async fn migrate_locked(client: &Client, supabase_dir: &Path) -> Result<Vec<String>, MigrateError> {
+    if !is_supabase(client).await? {
+        apply(client, &supabase_dir.join("local/shim.sql"), None).await?;
+    }
+    client.batch_execute(HISTORY).await?;
+
+    let mut applied = Vec::new();
+    for migration in migrations(supabase_dir)? {
+        let known = client
+            .query_opt("select from supabase_migrations.schema_migrations where version = $1", &[&migration.version])
+            .await?;
+        if known.is_none() {
+            apply(client, &migration.path, Some(&migration)).await?;
+            applied.push(migration.version);
+        }
+    }
+
+    for optional in ["seed.sql", "local/dev.sql"] {
+        let path = supabase_dir.join(optional);
+        if path.exists() {
+            apply(client, &path, None).await?;
+        }
+    }
+    Ok(applied)
+}
+
+/// On Supabase, hosted or from its CLI, the roles and the schema `auth` are already there and not ours to change.
+async fn is_supabase(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    let row = client.query_one("select to_regrole('supabase_admin') is not null", &[]).await?;
+    row.try_get(0)
+}
+
+struct Migration {
+    version: String,
+    name: String,
+    path: PathBuf,
+}
+
+/// Every file the schema is made of, in the order of application.
+pub fn sql_files(supabase_dir: &Path) -> Result<Vec<PathBuf>, MigrateError> {
+    let mut files = vec![supabase_dir.join("local/shim.sql")];
+    files.extend(migrations(supabase_dir)?.into_iter().map(|migration| migration.path));
+    files.extend(
+        ["seed.sql", "local/dev.sql"]
+            .map(|optional| supabase_dir.join(optional))
+            .into_iter()
+            .filter(|path| path.exists()),
+    );
+    Ok(files)
+}
+
+fn migrations(supabase_dir: &Path) -> Result<Vec<Migration>, MigrateError> {
+    let folder = supabase_dir.join("migrations");
+    let unreadable = |source| MigrateError::Read { path: folder.clone(), source };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            found.push(parse_name(path)?);
+        }
+    }
+    found.sort_by(|left, right| left.version.cmp(&right.version));
+    Ok(found)
+}
+
+fn parse_name(path: PathBuf) -> Result<Migration, MigrateError> {
+    let parts = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.split_once('_'));
+    match parts {
+        Some((version, name))
+            if version.len() == VERSION_DIGITS
+                && version.bytes().all(|byte| byte.is_ascii_digit())
+                && !name.is_empty() =>
+        {
+            Ok(Migration { version: version.to_owned(), name: name.to_owned(), path })
+        }
+        _ => Err(MigrateError::Name { path }),
+    }
+}
+
+/// Runs one file in one transaction, together with its entry in the history.
+async fn apply(client: &Client, path: &Path, migration: Option<&Migration>) -> Result<(), MigrateError> {
+    let sql = std::fs::read_to_string(path).map_err(|source| MigrateError::Read { path: path.to_owned(), source })?;
+    client.batch_execute("begin").await?;
+    let outcome = run(client, &sql, migration).await;
+    client.batch_execute(if outcome.is_ok() { "commit" } else { "rollback" }).await?;
+    outcome.map_err(|error| explain(path, &sql, &error))
+}
+
+async fn run(client: &Client, sql: &str, migration: Option<&Migration>) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(sql).await?;
+    if let Some(Migration { version, name, .. }) = migration {
+        client
+            .execute(
+                "insert into supabase_migrations.schema_migrations (version, name) values ($1, $2)",
+                &[version, name],
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+fn explain(path: &Path, sql: &str, error: &tokio_postgres::Error) -> MigrateError {
+    let database_error = error.as_db_error();
+    let line = match database_error.and_then(|error| error.position()) {
+        Some(ErrorPosition::Original(position)) => {
+            let before = usize::try_from(*position).unwrap_or_default();
+            1 + sql.chars().take(before).filter(|character| *character == '\n').count()
+        }
+        _ => 0,
+    };
+    let message = database_error.map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    MigrateError::Sql { path: path.to_owned(), line, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_migration_is_known_by_its_timestamp() {
+        let migration = parse_name(PathBuf::from("migrations/20260101000000_first_steps.sql")).unwrap();
+        assert_eq!((migration.version.as_str(), migration.name.as_str()), ("20260101000000", "first_steps"));
+    }
+
+    #[test]
+    fn a_name_the_supabase_cli_would_skip_is_an_error() {
+        for name in ["first.sql", "2026_first.sql", "20260101000000_.sql", "2026010100000x_first.sql"] {
+            assert!(parse_name(PathBuf::from(name)).is_err(), "{name}");
+        }
+    }
+}

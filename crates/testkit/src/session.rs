@@ -1,0 +1,80 @@
+//! A connection that acts as somebody: the login, the role and the claims that a real request has, set anew in every
+//! transaction as the product does.
+
+use serde_json::{Value, json};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+
+use crate::Error;
+
+/// The values bound to a statement.
+pub type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// One connection acting as one customer, or as the backend itself.
+pub struct Session {
+    client: Client,
+    role: &'static str,
+    claims: String,
+}
+
+impl Session {
+    pub(crate) fn customer(client: Client, user_id: Uuid) -> Self {
+        let claims = json!({ "sub": user_id, "role": "authenticated", "aud": "authenticated" });
+        Self { client, role: "authenticated", claims: claims.to_string() }
+    }
+
+    pub(crate) fn backend(client: Client) -> Self {
+        Self { client, role: "service_role", claims: json!({ "role": "service_role" }).to_string() }
+    }
+
+    /// The bare connection: whatever is sent on it runs as the login itself, outside any role, unless [`Self::open`]
+    /// was called.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Opens a transaction as the session's role and leaves it open, for tests that hold locks. Go on with
+    /// [`Self::client`] and end it with `commit` or `rollback`.
+    pub async fn open(&self) -> Result<(), Error> {
+        self.client.batch_execute("begin").await?;
+        self.client
+            .query(
+                "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)",
+                &[&self.role, &self.claims],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Runs one statement in a transaction of its own and answers its rows.
+    pub async fn rows(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
+        self.open().await?;
+        let outcome = self.client.query(sql, parameters).await;
+        self.client.batch_execute(if outcome.is_ok() { "commit" } else { "rollback" }).await?;
+        Ok(outcome?)
+    }
+
+    /// Calls a function that answers one JSON document, in a transaction of its own.
+    pub async fn call(&self, sql: &str, parameters: Parameters<'_>) -> Result<Value, Error> {
+        let rows = self.rows(sql, parameters).await?;
+        match rows.as_slice() {
+            [row] => Ok(row.try_get(0)?),
+            other => Err(Error::Unexpected(format!("{} rows from {sql}", other.len()))),
+        }
+    }
+
+    /// The SQLSTATE with which Postgres refuses a statement, or `None` when it allows it (and it is rolled back).
+    pub async fn refusal(&self, sql: &str) -> Result<Option<String>, Error> {
+        self.open().await?;
+        let outcome = self.client.batch_execute(sql).await;
+        self.client.batch_execute("rollback").await?;
+        match outcome {
+            Ok(()) => Ok(None),
+            Err(error) => match error.code() {
+                Some(code) => Ok(Some(code.code().to_owned())),
+                None => Err(error.into()),
+            },
+        }
+    }
+}

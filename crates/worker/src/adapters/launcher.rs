@@ -1,0 +1,77 @@
+//! Starts and wakes workflow instances.
+
+use async_trait::async_trait;
+use oslira_app::{features::analysis::RunLauncher, shared::ids::RunId};
+use serde::Serialize as _;
+use worker::{Env, QueueContentType, RawMessageBuilder, send::SendFuture};
+use workers_workflows::{Workflow, WorkflowError};
+
+use crate::{queue::StartRun, workflow::Params};
+
+const WORKFLOW: &str = "ANALYSIS_WORKFLOW";
+const QUEUE: &str = "ANALYSIS_QUEUE";
+/// No step waits for this event: receiving anything makes an instance that lost its engine go on.
+const WAKE_EVENT: &str = "wake";
+
+/// The workflow binding and the queue behind it.
+pub struct Launcher {
+    env: Env,
+}
+
+impl Launcher {
+    pub fn new(env: &Env) -> Self {
+        Self { env: env.clone() }
+    }
+
+    fn workflow(&self) -> Result<Workflow, WorkflowError> {
+        Workflow::from_env(self.env.as_ref(), WORKFLOW)
+    }
+
+    async fn create(&self, run: RunId) -> Result<(), WorkflowError> {
+        let created = self.workflow()?.create(&run.to_string(), &Params { run_id: run }).await;
+        match created {
+            Ok(_) => Ok(()),
+            Err(error) if error.already_exists() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn revive(&self, run: RunId) -> Result<(), WorkflowError> {
+        let instance = match self.workflow()?.get(&run.to_string()).await {
+            Ok(instance) => instance,
+            Err(error) if error.not_found() => return self.create(run).await,
+            Err(error) => return Err(error),
+        };
+        // An instance that ended while its run did not could only start over and pay everything again: the sweeper
+        // refunds the run instead.
+        if instance.status().await?.has_ended() {
+            return Ok(());
+        }
+        instance.send_event(WAKE_EVENT, &()).await
+    }
+
+    async fn send(&self, run: RunId) -> Result<(), String> {
+        let failed = |error: &dyn std::fmt::Display| error.to_string();
+        let queue = self.env.queue(QUEUE).map_err(|error| failed(&error))?;
+        let body = StartRun { run_id: run }
+            .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+            .map_err(|error| failed(&error))?;
+        let message = RawMessageBuilder::new(body).build_with_content_type(QueueContentType::Json);
+        queue.send_raw(message).await.map_err(|error| failed(&error))
+    }
+}
+
+#[async_trait]
+impl RunLauncher for Launcher {
+    async fn start(&self, run: RunId) -> Result<(), String> {
+        SendFuture::new(self.create(run)).await.map_err(|error| error.to_string())
+    }
+
+    async fn enqueue(&self, run: RunId) -> Result<(), String> {
+        SendFuture::new(self.send(run)).await
+    }
+
+    async fn wake(&self, run: RunId) -> Result<(), String> {
+        SendFuture::new(self.revive(run)).await.map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,19 @@
+//! What the product's ports are on this platform.
+
+mod accounts;
+mod board;
+mod crypto;
+mod database;
+mod fetch;
+mod launcher;
+mod platform;
+mod snapshots;
+
+pub use accounts::Accounts;
+pub use board::Board;
+pub use crypto::WebCrypto;
+pub use database::login;
+pub use fetch::Fetch;
+pub use launcher::Launcher;
+pub use platform::{PlatformClock, PlatformIds, PlatformReadiness};
+pub use snapshots::Snapshots;

@@ -1,0 +1,68 @@
+//! Time, identifiers and readiness.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use oslira_app::{
+    http::Readiness,
+    shared::{
+        clock::Clock,
+        ids::{Ids, RunId},
+    },
+};
+use uuid::{NoContext, Uuid};
+use worker::Env;
+
+use crate::{compose, config::Config};
+
+/// The runtime's clock. It stands still between I/O, as a defence against timing attacks.
+pub struct PlatformClock;
+
+impl Clock for PlatformClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(js_sys::Date::now() as i64).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// Identifiers from the runtime's random source.
+pub struct PlatformIds;
+
+impl Ids for PlatformIds {
+    fn run_id(&self) -> RunId {
+        let now = PlatformClock.now();
+        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+        let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+        RunId::new(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)))
+    }
+
+    fn request_id(&self) -> String {
+        Uuid::new_v4().to_string()
+    }
+}
+
+/// Readiness of this deployment.
+pub struct PlatformReadiness {
+    env: Env,
+    environment: String,
+    faults: Vec<String>,
+}
+
+impl PlatformReadiness {
+    pub fn new(env: &Env, config: &Config) -> Self {
+        Self { env: env.clone(), environment: config.environment.clone(), faults: config.faults().to_vec() }
+    }
+}
+
+#[async_trait]
+impl Readiness for PlatformReadiness {
+    fn config_faults(&self) -> Vec<String> {
+        self.faults.clone()
+    }
+
+    async fn database_answers(&self) -> bool {
+        compose::admin(&self.env).answers().await
+    }
+
+    fn environment(&self) -> &str {
+        &self.environment
+    }
+}

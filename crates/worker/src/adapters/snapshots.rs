@@ -1,0 +1,144 @@
+//! The profile cache in R2: immutable snapshots, and per username a pointer to the newest.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use oslira_app::{
+    features::analysis::{InstagramHandle, Snapshot, SnapshotKey, SnapshotStore},
+    shared::store::StoreError,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use worker::{Bucket, Conditional, Env, send::SendFuture};
+
+const BUCKET: &str = "PROFILES";
+/// Concurrent savers of one profile; each loser reads again and usually finds nothing left to do.
+const POINTER_ATTEMPTS_MAX: u32 = 5;
+
+/// The bucket.
+pub struct Snapshots {
+    env: Env,
+}
+
+/// The newest snapshot of a username.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Pointer {
+    key: SnapshotKey,
+    scraped_at: Timestamp,
+    depth: u32,
+}
+
+impl Pointer {
+    /// Whether `other` makes this one needless: at least as new and as deep.
+    fn is_covered_by(&self, other: &Self) -> bool {
+        other.scraped_at >= self.scraped_at && other.depth >= self.depth
+    }
+}
+
+fn pointer_key(username: &InstagramHandle) -> String {
+    format!("instagram/{username}/v1.json")
+}
+
+fn unavailable(error: worker::Error) -> StoreError {
+    StoreError::Unavailable(format!("R2: {error}"))
+}
+
+impl Snapshots {
+    pub fn new(env: &Env) -> Self {
+        Self { env: env.clone() }
+    }
+
+    fn bucket(&self) -> Result<Bucket, StoreError> {
+        self.env.bucket(BUCKET).map_err(unavailable)
+    }
+
+    /// An object's value, `None` inside when it is not what it should be, and its etag.
+    async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<(Option<T>, String)>, StoreError> {
+        let Some(object) = self.bucket()?.get(key).execute().await.map_err(unavailable)? else {
+            return Ok(None);
+        };
+        let etag = object.etag();
+        let bytes = match object.body() {
+            Some(body) => body.bytes().await.map_err(unavailable)?,
+            None => Vec::new(),
+        };
+        Ok(Some((serde_json::from_slice(&bytes).ok(), etag)))
+    }
+
+    async fn put_snapshot(&self, snapshot: &Snapshot, hint: &str) -> Result<SnapshotKey, StoreError> {
+        let username = &snapshot.profile.username;
+        let key = SnapshotKey(format!("instagram/{username}/snapshots/{hint}.json"));
+        // A repeated step finds what the first one stored: a snapshot is never changed.
+        let stored: Option<(Option<Snapshot>, _)> = self.read(&key.0).await?;
+        let pointer = match stored {
+            Some((Some(first), _)) => Pointer { key: key.clone(), scraped_at: first.scraped_at, depth: first.depth },
+            Some((None, _)) | None => {
+                let body = serde_json::to_vec(snapshot).map_err(|error| StoreError::Defect(error.to_string()))?;
+                self.bucket()?.put(key.0.as_str(), body).execute().await.map_err(unavailable)?;
+                Pointer { key: key.clone(), scraped_at: snapshot.scraped_at, depth: snapshot.depth }
+            }
+        };
+        self.move_pointer(username, &pointer).await?;
+        Ok(key)
+    }
+
+    async fn move_pointer(&self, username: &InstagramHandle, new: &Pointer) -> Result<(), StoreError> {
+        let key = pointer_key(username);
+        let body = serde_json::to_vec(new).map_err(|error| StoreError::Defect(error.to_string()))?;
+        for _ in 0..POINTER_ATTEMPTS_MAX {
+            let present: Option<(Option<Pointer>, String)> = self.read(&key).await?;
+            let condition = match present {
+                Some((Some(old), _)) if new.is_covered_by(&old) || old.scraped_at > new.scraped_at => return Ok(()),
+                Some((_, etag)) => Conditional { etag_matches: Some(etag), ..no_condition() },
+                None => Conditional { etag_does_not_match: Some("*".to_owned()), ..no_condition() },
+            };
+            let bucket = self.bucket()?;
+            let put = bucket.put(key.as_str(), body.clone()).only_if(condition).execute().await;
+            if put.map_err(unavailable)?.is_some() {
+                return Ok(());
+            }
+        }
+        // Others kept winning, with snapshots as new as ours.
+        Ok(())
+    }
+
+    async fn newest(
+        &self,
+        username: &InstagramHandle,
+        not_before: Timestamp,
+        depth: u32,
+    ) -> Result<Option<SnapshotKey>, StoreError> {
+        let pointer: Option<(Option<Pointer>, _)> = self.read(&pointer_key(username)).await?;
+        let fits = |pointer: &Pointer| pointer.scraped_at >= not_before && pointer.depth >= depth;
+        Ok(pointer.and_then(|(pointer, _)| pointer).filter(fits).map(|pointer| pointer.key))
+    }
+
+    async fn fetch(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError> {
+        let snapshot = self.read(&key.0).await?;
+        snapshot
+            .and_then(|(snapshot, _)| snapshot)
+            .ok_or_else(|| StoreError::Unavailable("R2: the snapshot is not there".to_owned()))
+    }
+}
+
+fn no_condition() -> Conditional {
+    Conditional { etag_matches: None, etag_does_not_match: None, uploaded_before: None, uploaded_after: None }
+}
+
+#[async_trait]
+impl SnapshotStore for Snapshots {
+    async fn find(
+        &self,
+        username: &InstagramHandle,
+        not_before: Timestamp,
+        depth: u32,
+    ) -> Result<Option<SnapshotKey>, StoreError> {
+        SendFuture::new(self.newest(username, not_before, depth)).await
+    }
+
+    async fn save(&self, snapshot: &Snapshot, key_hint: &str) -> Result<SnapshotKey, StoreError> {
+        SendFuture::new(self.put_snapshot(snapshot, key_hint)).await
+    }
+
+    async fn load(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError> {
+        SendFuture::new(self.fetch(key)).await
+    }
+}

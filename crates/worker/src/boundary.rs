@@ -1,0 +1,62 @@
+//! HTTP across the border to JavaScript: one string and one buffer in, three values out. Converting `Request` and
+//! `Response` objects field by field costs several times as much.
+
+use std::cell::RefCell;
+
+use axum::{Router, body::Body};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use js_sys::{Array, Uint8Array};
+use oslira_app::http::router;
+use tower_service::Service as _;
+use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
+use worker::Env;
+
+use crate::compose;
+
+thread_local! {
+    static ROUTER: RefCell<Option<Router>> = const { RefCell::new(None) };
+}
+
+/// Answers one request. `head` is the method, the path with query, then `name:value`, a line each.
+#[wasm_bindgen]
+pub async fn handle(head: String, body: Option<Vec<u8>>, env: JsValue) -> Result<Array, JsValue> {
+    let env: Env = env.unchecked_into();
+    let mut request = parse(&head, body.unwrap_or_default())?;
+    request.extensions_mut().insert(compose::app(&env));
+    let answer = ROUTER.with(|router| {
+        let mut slot = router.borrow_mut();
+        slot.get_or_insert_with(|| self::router(&compose::isolate(&env).config.http)).call(request)
+    });
+    let response = answer.await.unwrap_or_else(|never| match never {});
+    Ok(emit(response).await)
+}
+
+fn parse(head: &str, body: Vec<u8>) -> Result<Request<Body>, JsValue> {
+    let mut lines = head.split('\n');
+    let (method, path) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            request = request.header(name, value);
+        }
+    }
+    request.body(Body::from(body)).map_err(|error| js_sys::Error::new(&error.to_string()).into())
+}
+
+async fn emit(response: Response<Body>) -> Array {
+    let (parts, body) = response.into_parts();
+    let (status, body) = match body.collect().await {
+        Ok(body) => (parts.status, body.to_bytes()),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, bytes::Bytes::new()),
+    };
+    let headers = Array::new();
+    for (name, value) in &parts.headers {
+        if let Ok(value) = value.to_str()
+            && name != http::header::CONTENT_LENGTH
+        {
+            headers.push(&Array::of2(&name.as_str().into(), &value.into()));
+        }
+    }
+    Array::of3(&status.as_u16().into(), &headers, &Uint8Array::from(body.as_ref()))
+}

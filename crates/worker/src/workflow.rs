@@ -1,0 +1,74 @@
+//! The engine behind the `Steps` port: Cloudflare Workflows.
+
+use std::{future::Future, time::Duration};
+
+use oslira_app::{
+    features::analysis::analyse,
+    shared::{
+        ids::RunId,
+        steps::{StepFailed, Steps, TRANSIENT_RETRIES_MAX, Transient},
+    },
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
+use worker::Env;
+use workers_workflows::{Backoff, Event, Retries, Step, StepConfig, StepError};
+
+use crate::compose;
+
+/// Longer than any single wait inside a step.
+const STEP_TIMEOUT: Duration = Duration::from_secs(180);
+
+/// What an instance is created with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Params {
+    /// The run; also the instance's id.
+    pub run_id: RunId,
+}
+
+struct Engine(Step);
+
+impl Steps for Engine {
+    async fn run<T, F, Fut>(&self, name: &str, effect: F) -> Result<T, StepFailed>
+    where
+        T: Serialize + DeserializeOwned + 'static,
+        F: Fn() -> Fut + 'static,
+        Fut: Future<Output = Result<T, Transient>> + 'static,
+    {
+        let config = StepConfig {
+            retries: Some(Retries {
+                limit: TRANSIENT_RETRIES_MAX,
+                delay: Duration::from_secs(1),
+                backoff: Backoff::Exponential,
+            }),
+            timeout: Some(STEP_TIMEOUT),
+        };
+        let attempt = move || {
+            let effect = effect();
+            async move { effect.await.map_err(|error| StepError::Retry(error.0)) }
+        };
+        let failed =
+            |error: workers_workflows::WorkflowError| StepFailed { step: name.to_owned(), message: error.to_string() };
+        self.0.run(name, &config, attempt).await.map_err(failed)
+    }
+
+    async fn sleep(&self, name: &str, duration: Duration) -> Result<(), StepFailed> {
+        let failed =
+            |error: workers_workflows::WorkflowError| StepFailed { step: name.to_owned(), message: error.to_string() };
+        self.0.sleep(name, duration).await.map_err(failed)
+    }
+}
+
+/// The body of `AnalysisWorkflow`.
+#[wasm_bindgen]
+pub async fn run_analysis(event: JsValue, step: Step, env: JsValue) -> Result<(), JsValue> {
+    let env: Env = env.unchecked_into();
+    let ports = compose::workflow(&env);
+    let event: Event<Params> =
+        Event::from_js(event).map_err(|error| JsValue::from(StepError::Fatal(error.to_string())))?;
+    let run = event.payload.run_id;
+    analyse(&Engine(step), ports, run).await.map_err(|error| {
+        tracing::error!(run_id = %run, %error, "workflow given up; the sweeper will refund the run");
+        js_sys::Error::new(&error.to_string()).into()
+    })
+}

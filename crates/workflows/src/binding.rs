@@ -1,0 +1,179 @@
+//! The binding: create, find and steer instances from anywhere in the Worker.
+
+use js_sys::{Promise, Reflect};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
+
+use crate::{WorkflowError, step::to_js};
+
+#[wasm_bindgen]
+extern "C" {
+    type JsWorkflow;
+    #[wasm_bindgen(method, catch)]
+    fn create(this: &JsWorkflow, options: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn get(this: &JsWorkflow, id: &str) -> Result<Promise, JsValue>;
+
+    type JsInstance;
+    #[wasm_bindgen(method, catch)]
+    fn status(this: &JsInstance) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = sendEvent)]
+    fn send_event(this: &JsInstance, event: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn pause(this: &JsInstance) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn resume(this: &JsInstance) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn terminate(this: &JsInstance) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn restart(this: &JsInstance) -> Result<Promise, JsValue>;
+}
+
+/// A workflow binding of `wrangler.jsonc`.
+pub struct Workflow(JsWorkflow);
+
+/// One instance.
+pub struct Instance(JsInstance);
+
+/// The state of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum InstanceStatus {
+    /// Created, not started.
+    Queued,
+    /// At work or asleep.
+    Running,
+    /// Paused by [`Instance::pause`].
+    Paused,
+    /// About to pause.
+    WaitingForPause,
+    /// In a durable sleep or waiting for an event.
+    Waiting,
+    /// Ended with an error.
+    Errored,
+    /// Ended by [`Instance::terminate`].
+    Terminated,
+    /// Ended well.
+    Complete,
+    /// Anything newer than this binding.
+    #[serde(other)]
+    Unknown,
+}
+
+impl InstanceStatus {
+    /// Whether the instance will do nothing more.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        match self {
+            Self::Errored | Self::Terminated | Self::Complete => true,
+            Self::Queued | Self::Running | Self::Paused | Self::WaitingForPause | Self::Waiting | Self::Unknown => {
+                false
+            }
+        }
+    }
+}
+
+impl Workflow {
+    /// Finds the binding `name` in the Worker's `env`.
+    ///
+    /// # Errors
+    /// [`WorkflowError`] when there is no such binding.
+    pub fn from_env(env: &JsValue, name: &str) -> Result<Self, WorkflowError> {
+        let binding = Reflect::get(env, &name.into())?;
+        if binding.is_object() {
+            Ok(Self(binding.unchecked_into()))
+        } else {
+            Err(WorkflowError { name: "TypeError".to_owned(), message: format!("no workflow binding {name}") })
+        }
+    }
+
+    /// Creates an instance. A used id is an error for which [`WorkflowError::already_exists`] holds, or, with older
+    /// runtimes, simply the existing instance.
+    ///
+    /// # Errors
+    /// What the engine threw.
+    pub async fn create(&self, id: &str, params: &impl Serialize) -> Result<Instance, WorkflowError> {
+        #[derive(Serialize)]
+        struct Options<'a, T> {
+            id: &'a str,
+            params: &'a T,
+        }
+        let instance = JsFuture::from(self.0.create(&to_js(&Options { id, params })?)?).await?;
+        Ok(Instance(instance.unchecked_into()))
+    }
+
+    /// Finds an instance.
+    ///
+    /// # Errors
+    /// What the engine threw; [`WorkflowError::not_found`] tells whether there is none.
+    pub async fn get(&self, id: &str) -> Result<Instance, WorkflowError> {
+        Ok(Instance(JsFuture::from(self.0.get(id)?).await?.unchecked_into()))
+    }
+}
+
+impl Instance {
+    /// Its state.
+    ///
+    /// # Errors
+    /// What the engine threw.
+    pub async fn status(&self) -> Result<InstanceStatus, WorkflowError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            status: InstanceStatus,
+        }
+        let value = JsFuture::from(self.0.status()?).await?;
+        let answer: Answer = serde_wasm_bindgen::from_value(value).map_err(|error| WorkflowError::encoding(&error))?;
+        Ok(answer.status)
+    }
+
+    /// Sends an event; one that nobody waits for is kept.
+    ///
+    /// # Errors
+    /// What the engine threw.
+    pub async fn send_event(&self, kind: &str, payload: &impl Serialize) -> Result<(), WorkflowError> {
+        #[derive(Serialize)]
+        struct Sent<'a, T> {
+            r#type: &'a str,
+            payload: &'a T,
+        }
+        JsFuture::from(self.0.send_event(&to_js(&Sent { r#type: kind, payload })?)?).await?;
+        Ok(())
+    }
+
+    /// Stops after the present step.
+    ///
+    /// # Errors
+    /// What the engine threw.
+    pub async fn pause(&self) -> Result<(), WorkflowError> {
+        JsFuture::from(self.0.pause()?).await?;
+        Ok(())
+    }
+
+    /// Goes on after a pause.
+    ///
+    /// # Errors
+    /// What the engine threw.
+    pub async fn resume(&self) -> Result<(), WorkflowError> {
+        JsFuture::from(self.0.resume()?).await?;
+        Ok(())
+    }
+
+    /// Ends the instance.
+    ///
+    /// # Errors
+    /// What the engine threw.
+    pub async fn terminate(&self) -> Result<(), WorkflowError> {
+        JsFuture::from(self.0.terminate()?).await?;
+        Ok(())
+    }
+
+    /// Runs the instance again from its beginning, forgetting its steps.
+    ///
+    /// # Errors
+    /// What the engine threw.
+    pub async fn restart(&self) -> Result<(), WorkflowError> {
+        JsFuture::from(self.0.restart()?).await?;
+        Ok(())
+    }
+}

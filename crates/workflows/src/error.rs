@@ -1,0 +1,71 @@
+//! Errors across the border to JavaScript.
+
+use js_sys::Reflect;
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+
+#[wasm_bindgen(module = "cloudflare:workflows")]
+extern "C" {
+    type NonRetryableError;
+    #[wasm_bindgen(constructor)]
+    fn new(message: &str) -> NonRetryableError;
+}
+
+/// How one attempt of a step failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// The engine tries again while attempts are left.
+    #[error("{0}")]
+    Retry(String),
+    /// The engine gives up at once.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl From<StepError> for JsValue {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Retry(message) => js_sys::Error::new(&message).into(),
+            StepError::Fatal(message) => NonRetryableError::new(&message).into(),
+        }
+    }
+}
+
+/// What the engine, or a step whose attempts are used up, threw.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {message}")]
+pub struct WorkflowError {
+    /// The JavaScript error's name.
+    pub name: String,
+    /// Its message.
+    pub message: String,
+}
+
+impl WorkflowError {
+    /// Whether the id is taken: `create` with a used id, which a deterministic id makes a success.
+    #[must_use]
+    pub fn already_exists(&self) -> bool {
+        self.message.contains("already_exists") || self.message.contains("already exists")
+    }
+
+    /// Whether there is no such instance.
+    #[must_use]
+    pub fn not_found(&self) -> bool {
+        self.message.contains("not_found") || self.message.contains("not found")
+    }
+
+    pub(crate) fn encoding(error: &serde_wasm_bindgen::Error) -> Self {
+        Self { name: "EncodingError".to_owned(), message: error.to_string() }
+    }
+}
+
+impl From<JsValue> for WorkflowError {
+    fn from(value: JsValue) -> Self {
+        let text = |key: &str| Reflect::get(&value, &key.into()).ok().and_then(|v| v.as_string());
+        let plain = || value.as_string().unwrap_or_else(|| "no message".to_owned());
+        let is_error = value.is_instance_of::<js_sys::Error>();
+        Self {
+            name: text("name").filter(|_| is_error).unwrap_or_else(|| "Error".to_owned()),
+            message: text("message").unwrap_or_else(plain),
+        }
+    }
+}

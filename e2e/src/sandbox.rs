@@ -1,0 +1,40 @@
+//! Scripted faults of the outside services.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::Stack;
+
+/// A fault that strikes the calls about one handle.
+#[derive(Debug)]
+pub struct Fault {
+    id: String,
+    url: String,
+}
+
+impl Stack {
+    /// Plants a fault for the calls of `target` that carry `matching`; `more` adds to it (`times`, `status`, …).
+    pub async fn plant(&self, target: &str, kind: &str, matching: &str, more: Value) -> Fault {
+        let mut fault = json!({ "target": target, "kind": kind, "match": matching });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            fault[name] = value.clone();
+        }
+        let url = format!("{}/control/faults", self.sandbox_url);
+        let response = self.http().post(&url).json(&fault).send().await.unwrap();
+        let (status, answer) = (response.status(), response.text().await.unwrap());
+        assert_eq!(status, StatusCode::CREATED, "{fault}: {answer}");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        Fault { id: answer["id"].as_str().unwrap().to_owned(), url }
+    }
+
+    /// Holds every call of `target` that carries `matching` until the fault is released.
+    pub async fn hold(&self, target: &str, matching: &str) -> Fault {
+        self.plant(target, "hold", matching, Value::Null).await
+    }
+
+    /// Takes a fault away; held calls go on.
+    pub async fn release(&self, fault: Fault) {
+        let response = self.http().delete(format!("{}/{}", fault.url, fault.id)).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "fault {} was not there any more", fault.id);
+    }
+}

@@ -1,0 +1,149 @@
+//! A signed-in user of the API with an account of their own.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Answer, Stack, eventually_within};
+
+/// Longer than any run at test speed, with every retry, and with the engine's own after a crash.
+const RUN_MAX: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub struct User {
+    stack: Stack,
+    /// Their id.
+    pub user_id: Uuid,
+    /// Their account.
+    pub account_id: Uuid,
+    /// A business profile of that account.
+    pub business_profile_id: Uuid,
+    /// Their access token.
+    pub token: String,
+}
+
+impl User {
+    /// A new user whose account has exactly these credits.
+    pub async fn new(stack: &Stack, credits: i32) -> Self {
+        let name = format!("e2e {}", Uuid::new_v4());
+        Self::of(stack, &stack.mint_user(&name, credits).await)
+    }
+
+    /// A user as `cargo xtask token` describes one.
+    #[must_use]
+    pub fn of(stack: &Stack, minted: &Value) -> Self {
+        let id = |field: &str| minted[field].as_str().and_then(|text| text.parse().ok()).expect("an id");
+        Self {
+            stack: stack.clone(),
+            user_id: id("user_id"),
+            account_id: id("account_id"),
+            business_profile_id: id("business_profile_id"),
+            token: minted["token"].as_str().expect("a token").to_owned(),
+        }
+    }
+
+    /// A request with the user's token.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.stack.http().request(method, format!("{}{path}", self.stack.api_url)).bearer_auth(&self.token)
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::read(self.request(Method::GET, path).send().await.unwrap()).await
+    }
+
+    /// POST without a body.
+    pub async fn post(&self, path: &str) -> Answer {
+        Answer::read(self.request(Method::POST, path).send().await.unwrap()).await
+    }
+
+    /// What is sent to analyse a profile for the user's business.
+    #[must_use]
+    pub fn analysis_of(&self, username: &str) -> Value {
+        json!({
+            "username": username, "analysis_type": "LIGHT", "business_profile_id": self.business_profile_id,
+        })
+    }
+
+    /// A request to analyse.
+    pub fn analyze_request(&self, body: &Value) -> RequestBuilder {
+        self.request(Method::POST, "/v1/analyze").json(body)
+    }
+
+    /// Asks for an analysis of a profile for the user's business.
+    pub async fn analyze(&self, username: &str) -> Answer {
+        Answer::read(self.analyze_request(&self.analysis_of(username)).send().await.unwrap()).await
+    }
+
+    /// The same, with an idempotency key.
+    pub async fn analyze_once(&self, username: &str, key: &str) -> Answer {
+        let request = self.analyze_request(&self.analysis_of(username)).header("idempotency-key", key);
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    /// Starts an analysis that must be accepted, and answers the run's id.
+    pub async fn start(&self, username: &str) -> String {
+        self.analyze(username).await.data(202)["run_id"].as_str().unwrap().to_owned()
+    }
+
+    /// A run in full.
+    pub async fn run(&self, id: &str) -> Value {
+        self.get(&format!("/runs/{id}")).await.data(200).clone()
+    }
+
+    /// Waits for the run's end and answers it in full.
+    pub async fn end_of(&self, id: &str) -> Value {
+        eventually_within(RUN_MAX, &format!("the end of run {id}"), async || {
+            let run = self.run(id).await;
+            matches!(run["status"].as_str(), Some("complete" | "failed" | "cancelled")).then_some(run)
+        })
+        .await
+    }
+
+    /// Analyses a profile to the end.
+    pub async fn analysed(&self, username: &str) -> Value {
+        let run = self.start(username).await;
+        self.end_of(&run).await
+    }
+
+    /// The account's credits.
+    pub async fn balance(&self) -> i64 {
+        self.get("/credits/balance").await.data(200)["balance"].as_i64().unwrap()
+    }
+
+    /// How often a transaction of this kind names the run.
+    pub async fn movements(&self, run: &str, kind: &str) -> i64 {
+        let run: Uuid = run.parse().unwrap();
+        let count = "select count(*) from credit_transactions where run_id = $1 and kind = $2";
+        self.stack.sql().await.query_one(count, &[&run, &kind]).await.unwrap().get(0)
+    }
+
+    /// Rows of `ai_usage_logs` or `scrape_logs` for a run, oldest first, as JSON.
+    pub async fn bills(&self, table: &str, run: &str) -> Vec<Value> {
+        let run: Uuid = run.parse().unwrap();
+        let rows = format!("select to_jsonb(l) from {table} l where run_id = $1 order by id");
+        self.stack.sql().await.query(&rows, &[&run]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Gives the account another business profile and answers its id.
+    pub async fn add_business(&self, name: &str, offering: &str, audience: &str, themes: &[&str]) -> Uuid {
+        let insert = "insert into business_profiles (account_id, name, offering, target_audience, content_themes)
+            values ($1, $2, $3, $4, $5) returning id";
+        let sql = self.stack.sql().await;
+        sql.query_one(insert, &[&self.account_id, &name, &offering, &audience, &themes]).await.unwrap().get(0)
+    }
+
+    /// Fails unless all runs of the account have ended, the balance is as expected and the books are whole.
+    #[track_caller]
+    pub fn settles_at(&self, balance: i64) -> impl Future<Output = ()> {
+        let place = std::panic::Location::caller();
+        async move {
+            let active = "select count(*) from runs where account_id = $1 and status in ('pending', 'processing')";
+            let active: i64 = self.stack.sql().await.query_one(active, &[&self.account_id]).await.unwrap().get(0);
+            assert_eq!(active, 0, "runs are still under way, at {place}");
+            assert_eq!(self.balance().await, balance, "credits at the end, at {place}");
+            self.stack.assert_books_are_whole().await;
+        }
+    }
+}

@@ -1,0 +1,64 @@
+-- Accounts, their plan and their members. Everything a customer owns belongs to an account, never to a user.
+
+create table public.plans (
+  id text primary key check (id ~ '^[a-z][a-z0-9_]{0,39}$'),
+  name text not null check (char_length(name) between 1 and 80),
+  hourly_analyses_max integer not null default 100 check (hourly_analyses_max > 0),
+  -- Given once, when the user's e-mail is confirmed.
+  starting_credits integer not null default 0 check (starting_credits >= 0),
+  created_at timestamptz not null default now()
+);
+insert into public.plans (id, name, starting_credits) values ('free', 'Free', 10);
+
+create table public.accounts (
+  id uuid primary key default gen_random_uuid(),
+  name text not null check (char_length(name) between 1 and 120),
+  plan_id text not null default 'free' references public.plans (id),
+  -- When the starting credits were settled, even if the plan gives none.
+  starting_credits_at timestamptz,
+  created_at timestamptz not null default now(),
+  deleted_at timestamptz
+);
+create index accounts_plan on public.accounts (plan_id);
+
+create table public.account_members (
+  user_id uuid not null references auth.users (id) on delete cascade,
+  account_id uuid not null references public.accounts (id),
+  role text not null default 'member' check (role in ('owner', 'member')),
+  created_at timestamptz not null default now(),
+  primary key (user_id, account_id)
+);
+create index account_members_account on public.account_members (account_id);
+
+-- The live accounts of the user who asks. Policies use it as `account_id = any (array(select private.my_accounts()))`,
+-- which becomes an index condition; every other form scans the table.
+create function private.my_accounts() returns setof uuid
+language sql stable security definer set search_path = '' rows 3 as $$
+  select m.account_id
+  from public.account_members m
+  join public.accounts a on a.id = m.account_id
+  where m.user_id = (select auth.uid()) and a.deleted_at is null
+$$;
+-- Policies run it as the role that reads; without USAGE on the schema nobody can call it by name.
+revoke all on function private.my_accounts() from public, anon, authenticated, service_role;
+grant execute on function private.my_accounts() to authenticated;
+
+alter table public.plans enable row level security;
+alter table public.plans force row level security;
+revoke all on public.plans from public, anon, authenticated, service_role;
+grant select on public.plans to authenticated, service_role;
+create policy plans_are_public_to_customers on public.plans for select to authenticated using (true);
+
+alter table public.accounts enable row level security;
+alter table public.accounts force row level security;
+revoke all on public.accounts from public, anon, authenticated, service_role;
+grant select on public.accounts to authenticated, service_role;
+create policy members_read on public.accounts for select to authenticated
+  using (id = any (array(select private.my_accounts())));
+
+alter table public.account_members enable row level security;
+alter table public.account_members force row level security;
+revoke all on public.account_members from public, anon, authenticated, service_role;
+grant select on public.account_members to authenticated, service_role;
+create policy members_read on public.account_members for select to authenticated
+  using (account_id = any (array(select private.my_accounts())));

@@ -1,0 +1,166 @@
+-- A run is one paid analysis; a lead is what it found out about one Instagram profile; an analysis is its judgement.
+
+create table public.leads (
+  id uuid primary key default gen_random_uuid(),
+  account_id uuid not null references public.accounts (id),
+  business_profile_id uuid not null,
+  username text not null check (username ~ '^[a-z0-9._]{1,30}$'),
+  display_name text check (char_length(display_name) <= 200),
+  biography text check (char_length(biography) <= 2000),
+  followers bigint check (followers >= 0),
+  following bigint check (following >= 0),
+  posts bigint check (posts >= 0),
+  category text check (char_length(category) <= 200),
+  external_url text check (char_length(external_url) <= 2000),
+  profile_pic_url text check (char_length(profile_pic_url) <= 2000),
+  is_verified boolean not null default false,
+  is_business boolean not null default false,
+  -- Of the newest analysis of the newest facts.
+  score integer not null check (score between 0 and 100),
+  scraped_at timestamptz not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  unique (id, account_id),
+  foreign key (business_profile_id, account_id) references public.business_profiles (id, account_id)
+);
+create unique index leads_identity on public.leads (username, account_id, business_profile_id) where deleted_at is null;
+create index leads_newest on public.leads (account_id, created_at desc, id desc);
+create index leads_business_profile on public.leads (business_profile_id);
+
+create table public.runs (
+  id uuid primary key,
+  account_id uuid not null references public.accounts (id),
+  business_profile_id uuid,
+  -- Who asked. A plain fact, not a reference: it outlives the user.
+  created_by uuid,
+  username text not null check (username ~ '^[a-z0-9._]{1,30}$'),
+  analysis_type text not null check (analysis_type in ('LIGHT', 'DEEP', 'XRAY')),
+  status text not null default 'pending' check (status in ('pending', 'processing', 'complete', 'failed', 'cancelled')),
+  phase text check (phase in ('cache', 'scraping', 'storing', 'analyzing', 'saving')),
+  credits integer not null check (credits > 0),
+  charge_outcome text check (charge_outcome in ('result', 'refunded', 'kept')),
+  ai_started_at timestamptz,
+  -- Until the first beat, created_at counts as one.
+  heartbeat_at timestamptz,
+  error_code text check (char_length(error_code) between 1 and 64),
+  error_message text check (char_length(error_message) between 1 and 500),
+  idempotency_key text check (char_length(idempotency_key) between 1 and 255),
+  body_hash text check (char_length(body_hash) <= 128),
+  lead_id uuid,
+  created_at timestamptz not null default clock_timestamp(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  foreign key (business_profile_id, account_id) references public.business_profiles (id, account_id)
+    on delete set null (business_profile_id),
+  foreign key (lead_id, account_id) references public.leads (id, account_id) on delete set null (lead_id),
+  -- Every charge ends in exactly one of a result, a refund or "kept", and it does so with the run.
+  constraint charge_ends_with_run check (
+    case status
+      when 'complete' then charge_outcome is not distinct from 'result'
+      when 'failed' then charge_outcome is not distinct from 'refunded'
+      when 'cancelled' then charge_outcome is not null and charge_outcome = case when ai_started_at is null then 'refunded' else 'kept' end
+      else charge_outcome is null
+    end
+  ),
+  constraint finished_with_status check ((status in ('complete', 'failed', 'cancelled')) = (finished_at is not null)),
+  constraint failure_has_reason check ((status = 'failed') = (error_code is not null and error_message is not null)),
+  constraint processing_has_started check (status <> 'processing' or (started_at is not null and phase is not null))
+) with (fillfactor = 80);
+-- One active run per (account, business profile, username, type). Also what the sweep reads: active runs are few.
+create unique index runs_one_active on public.runs (account_id, business_profile_id, username, analysis_type)
+  where status in ('pending', 'processing');
+create unique index runs_idempotency on public.runs (account_id, idempotency_key) where idempotency_key is not null;
+create index runs_newest on public.runs (account_id, created_at desc, id desc);
+-- For the foreign keys, and by their first column alone: with account_id added, Postgres takes the pair for unique and
+-- reads all of an account's runs where runs_one_active would have found the one.
+create index runs_business_profile on public.runs (business_profile_id);
+create index runs_lead on public.runs (lead_id) where lead_id is not null;
+
+alter table public.credit_transactions add foreign key (run_id) references public.runs (id);
+
+create table public.analyses (
+  id uuid primary key default gen_random_uuid(),
+  account_id uuid not null references public.accounts (id),
+  lead_id uuid not null,
+  run_id uuid not null unique references public.runs (id),
+  analysis_type text not null check (analysis_type in ('LIGHT', 'DEEP', 'XRAY')),
+  score integer not null check (score between 0 and 100),
+  provider text not null check (char_length(provider) between 1 and 80),
+  model text not null check (char_length(model) between 1 and 120),
+  -- The scrape that was judged.
+  snapshot_key text not null check (char_length(snapshot_key) between 1 and 500),
+  scraped_at timestamptz not null,
+  result jsonb not null check (jsonb_typeof(result) = 'object' and octet_length(result::text) <= 262144),
+  cost_microusd bigint not null default 0 check (cost_microusd >= 0),
+  -- Whether this run found the lead, so that a replayed completion gives the same answer.
+  is_new_lead boolean not null,
+  is_stale boolean not null default false,
+  created_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  foreign key (lead_id, account_id) references public.leads (id, account_id)
+);
+create index analyses_newest on public.analyses (account_id, created_at desc, id desc);
+create index analyses_lead on public.analyses (lead_id, created_at desc);
+
+-- The state machine: pending -> processing -> complete | failed | cancelled, and pending -> failed | cancelled.
+-- A finished run never changes again, apart from losing its references and its idempotency key.
+create function private.guard_run() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if (new.id, new.account_id, new.username, new.analysis_type, new.credits)
+     is distinct from (old.id, old.account_id, old.username, old.analysis_type, old.credits) then
+    raise exception 'run %: what was bought never changes', old.id using errcode = 'restrict_violation';
+  end if;
+  if old.status in ('complete', 'failed', 'cancelled')
+     and (new.status, new.phase, new.charge_outcome, new.ai_started_at, new.started_at, new.finished_at, new.error_code, new.error_message)
+     is distinct from
+         (old.status, old.phase, old.charge_outcome, old.ai_started_at, old.started_at, old.finished_at, old.error_code, old.error_message) then
+    raise exception 'run % is % and never changes', old.id, old.status using errcode = 'restrict_violation';
+  end if;
+  if new.status <> old.status and not (
+    (old.status = 'pending' and new.status in ('processing', 'failed', 'cancelled'))
+    or (old.status = 'processing' and new.status in ('complete', 'failed', 'cancelled'))
+  ) then
+    raise exception 'run %: % -> % is not allowed', old.id, old.status, new.status using errcode = 'restrict_violation';
+  end if;
+  if old.ai_started_at is not null and new.ai_started_at is distinct from old.ai_started_at then
+    raise exception 'run %: the start of AI work is recorded once', old.id using errcode = 'restrict_violation';
+  end if;
+  return new;
+end $$;
+revoke all on function private.guard_run() from public, anon, authenticated, service_role;
+
+create trigger guard_run before update on public.runs for each row execute function private.guard_run();
+
+-- A run is born pending: nothing can enter the ledger's history half-way.
+create function private.refuse_unborn_run() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  raise exception 'a run starts as pending, not %', new.status using errcode = 'restrict_violation';
+end $$;
+revoke all on function private.refuse_unborn_run() from public, anon, authenticated, service_role;
+
+create trigger born_pending before insert on public.runs
+  for each row when (new.status <> 'pending') execute function private.refuse_unborn_run();
+
+alter table public.leads enable row level security;
+alter table public.leads force row level security;
+revoke all on public.leads from public, anon, authenticated, service_role;
+grant select on public.leads to authenticated, service_role;
+create policy members_read on public.leads for select to authenticated
+  using (account_id = any (array(select private.my_accounts())));
+
+alter table public.runs enable row level security;
+alter table public.runs force row level security;
+revoke all on public.runs from public, anon, authenticated, service_role;
+grant select on public.runs to authenticated, service_role;
+create policy members_read on public.runs for select to authenticated
+  using (account_id = any (array(select private.my_accounts())));
+
+alter table public.analyses enable row level security;
+alter table public.analyses force row level security;
+revoke all on public.analyses from public, anon, authenticated, service_role;
+grant select on public.analyses to authenticated, service_role;
+create policy members_read on public.analyses for select to authenticated
+  using (account_id = any (array(select private.my_accounts())));

@@ -1,0 +1,139 @@
+-- The life of a run after it was bought: beat, cancel, fail, sweep. Every transition that earns a refund pays it in the
+-- same transaction. The notes on locks in the migration before hold here too.
+
+-- The beat before each phase, and how a cancellation reaches the workflow: `active` false means stop and store nothing.
+-- A replayed step may name an earlier phase again: it beats, and the phase stays where it was.
+create function system.advance_run(p_run uuid, p_phase text) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  c_phases constant text[] := array['cache', 'scraping', 'storing', 'analyzing', 'saving'];
+  v_status text;
+begin
+  if p_phase is null or p_phase <> all (c_phases) then
+    raise exception 'unknown phase %', p_phase using errcode = 'invalid_parameter_value';
+  end if;
+
+  update public.runs r
+     set status = 'processing',
+         phase = case
+           when r.phase is null or array_position(c_phases, p_phase) > array_position(c_phases, r.phase) then p_phase
+           else r.phase
+         end,
+         heartbeat_at = clock_timestamp(),
+         started_at = coalesce(r.started_at, clock_timestamp()),
+         ai_started_at = case
+           when p_phase = 'analyzing' then coalesce(r.ai_started_at, clock_timestamp())
+           else r.ai_started_at
+         end
+   where r.id = p_run and r.status in ('pending', 'processing');
+  if found then
+    return jsonb_build_object('active', true, 'status', 'processing');
+  end if;
+
+  select r.status into v_status from public.runs r where r.id = p_run;
+  return jsonb_build_object('active', false, 'status', coalesce(v_status, 'not_found'));
+end $$;
+revoke all on function system.advance_run(uuid, text) from public, anon, authenticated, service_role;
+grant execute on function system.advance_run(uuid, text) to service_role;
+
+-- The customer's stop: full refund while no AI call has started, none after. A repeat gives the first answer.
+create function api.cancel_run(p_run uuid) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_account uuid;
+  v_run record;
+  v_balance bigint;
+begin
+  select r.account_id into v_account
+    from public.runs r
+    join public.account_members m on m.account_id = r.account_id and m.user_id = auth.uid()
+    join public.accounts a on a.id = r.account_id and a.deleted_at is null
+   where r.id = p_run;
+  if not found then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
+  perform from public.credit_balances b where b.account_id = v_account for no key update;
+  select r.status, r.credits, r.charge_outcome, r.ai_started_at, r.finished_at into strict v_run
+    from public.runs r where r.id = p_run for no key update;
+
+  if v_run.status in ('complete', 'failed') then
+    return jsonb_build_object('outcome', 'finished', 'status', v_run.status);
+  elsif v_run.status = 'cancelled' then
+    -- The balance of the first answer is the one the ledger showed then.
+    select t.balance_after into v_balance
+      from public.credit_transactions t
+     where t.account_id = v_account
+       and (t.idempotency_key = 'refund:' || p_run or (v_run.charge_outcome = 'kept' and t.created_at <= v_run.finished_at))
+     order by t.id desc
+     limit 1;
+  else
+    v_run.charge_outcome := case when v_run.ai_started_at is null then 'refunded' else 'kept' end;
+    v_balance := private.end_run(p_run, 'cancelled', v_run.charge_outcome);
+  end if;
+  return jsonb_build_object(
+    'outcome', 'cancelled',
+    'refunded', case when v_run.charge_outcome = 'refunded' then v_run.credits else 0 end,
+    'kept', case when v_run.charge_outcome = 'kept' then v_run.credits else 0 end,
+    'balance', v_balance
+  );
+end $$;
+revoke all on function api.cancel_run(uuid) from public, anon, authenticated, service_role;
+grant execute on function api.cancel_run(uuid) to authenticated;
+
+-- The end of a run that cannot give a result: its credits come back, once.
+create function system.fail_run(p_run uuid, p_code text, p_message text) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_account uuid;
+  v_run record;
+  v_balance bigint;
+begin
+  select r.account_id into v_account from public.runs r where r.id = p_run;
+  if not found then
+    return jsonb_build_object('outcome', 'unchanged', 'status', 'not_found');
+  end if;
+  perform from public.credit_balances b where b.account_id = v_account for no key update;
+  select r.status, r.credits into strict v_run from public.runs r where r.id = p_run for no key update;
+  if v_run.status not in ('pending', 'processing') then
+    return jsonb_build_object('outcome', 'unchanged', 'status', v_run.status);
+  end if;
+
+  -- A poor reason must not stop a refund.
+  v_balance := private.end_run(
+    p_run, 'failed', 'refunded',
+    coalesce(nullif(left(p_code, 64), ''), 'internal_error'),
+    coalesce(nullif(left(p_message, 500), ''), 'The analysis failed. Your credits were returned.')
+  );
+  return jsonb_build_object('outcome', 'failed', 'refunded', v_run.credits, 'balance', v_balance);
+end $$;
+revoke all on function system.fail_run(uuid, text, text) from public, anon, authenticated, service_role;
+grant execute on function system.fail_run(uuid, text, text) to service_role;
+
+-- Fails up to p_limit runs whose last beat is older than p_age; answers those it ended. One call is one transaction, so
+-- callers loop with a limit of 1 and each refund stands by itself. Balances are locked in the order of their accounts
+-- and a run that somebody holds is left to them, so sweeps, cancels and completions never wait in a circle.
+create function system.sweep_stale_runs(p_age interval, p_limit integer default 1) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_run record;
+  v_swept jsonb := '[]';
+begin
+  if p_age is null or p_age < interval '0' or p_limit is null or p_limit not between 1 and 1000 then
+    raise exception 'the age must not be negative, the limit between 1 and 1000' using errcode = 'invalid_parameter_value';
+  end if;
+  for v_run in
+    select r.id, r.account_id, r.credits
+      from public.runs r
+     where r.status in ('pending', 'processing') and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - p_age
+     order by r.account_id, r.id
+  loop
+    perform from public.credit_balances b where b.account_id = v_run.account_id for no key update;
+    if private.fail_if_stale(v_run.id, p_age, true) is not null then
+      v_swept := v_swept || jsonb_build_object('run_id', v_run.id, 'account_id', v_run.account_id, 'refunded', v_run.credits);
+      exit when jsonb_array_length(v_swept) >= p_limit;
+    end if;
+  end loop;
+  return v_swept;
+end $$;
+revoke all on function system.sweep_stale_runs(interval, integer) from public, anon, authenticated, service_role;
+grant execute on function system.sweep_stale_runs(interval, integer) to service_role;

@@ -1,0 +1,115 @@
+// Runs the built Worker under workerd through Miniflare, with every binding of wrangler.jsonc on local disk.
+//
+//   node serve.mjs CONFIG.json        (written by `cargo xtask stack up`)
+//
+// Promises: nothing is half alive (when workerd dies, this process exits at once); SIGTERM stops both cleanly; CONFIG's
+// `ready_file` appears when requests are served; the cron job runs once as "@start" and then by its schedule.
+// Everything that the Worker logs goes to standard output.
+import childProcess from "node:child_process";
+import fs from "node:fs";
+import { createRequire, syncBuiltinESMExports } from "node:module";
+import path from "node:path";
+
+const config = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
+const log = (message) => console.log(`[runner] ${new Date().toISOString()} ${message}`);
+
+// Miniflare keeps its workerd to itself and would quietly start another one in its place. That would hide a crash from
+// the stack, so the spawn is watched instead.
+let workerd;
+let stopping = false;
+const spawn = childProcess.spawn;
+childProcess.spawn = (command, ...rest) => {
+  const child = spawn(command, ...rest);
+  if (path.basename(String(command)).startsWith("workerd")) {
+    workerd = child;
+    child.once("exit", (code, signal) => {
+      if (stopping) return;
+      log(`workerd ended (${signal ?? `code ${code}`}): stopping`);
+      process.exit(1);
+    });
+  }
+  return child;
+};
+syncBuiltinESMExports();
+
+// Resolved from the checkout, so that this file may live anywhere in it.
+const require = createRequire(path.join(config.root, "package.json"));
+const { unstable_readConfig: readConfig, unstable_getMiniflareWorkerOptions: workerOptions } = require("wrangler");
+const { Miniflare, convertV4MiniflareOptions, Log, LogLevel } = createRequire(require.resolve("wrangler"))("miniflare");
+
+const wrangler = readConfig({ config: path.join(config.root, "wrangler.jsonc") });
+Object.assign(wrangler.vars, config.vars);
+for (const binding of wrangler.hyperdrive) {
+  binding.localConnectionString = config.hyperdrive[binding.binding];
+  if (!binding.localConnectionString) throw new Error(`no local database for the Hyperdrive binding ${binding.binding}`);
+}
+
+const files = fs.readdirSync(config.dist, { recursive: true }).filter((file) => /\.(js|wasm)$/.test(file));
+const entry = path.basename(wrangler.main);
+files.sort((a, b) => (b === entry) - (a === entry)); // the first module is the main one
+const modules = files.map((file) => ({
+  type: file.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
+  path: path.join(config.dist, file),
+}));
+
+const { rootPath, modulesRules, ...bindings } = workerOptions(wrangler).workerOptions;
+const miniflare = new Miniflare(
+  convertV4MiniflareOptions({
+    host: "127.0.0.1",
+    port: config.port,
+    cf: false,
+    resourcePersistencePath: config.persist,
+    unsafeTriggerHandlers: true,
+    log: new Log(LogLevel.WARN),
+    handleStructuredLogs: ({ timestamp, level, message }) =>
+      console.log(`[${level}] ${new Date(timestamp).toISOString()} ${message}`),
+    workers: [{ name: wrangler.name, ...bindings, modules, modulesRoot: config.dist }],
+  }),
+);
+
+const stop = async (signal) => {
+  if (stopping) return;
+  stopping = true;
+  log(`${signal}: stopping`);
+  fs.rmSync(config.ready_file, { force: true });
+  await miniflare.dispose();
+  process.exit(0);
+};
+process.on("SIGTERM", () => stop("SIGTERM"));
+process.on("SIGINT", () => stop("SIGINT"));
+
+const url = await miniflare.ready;
+const runCron = async (cron) => {
+  const target = new URL("/cdn-cgi/local/scheduled", url);
+  target.searchParams.set("cron", cron);
+  try {
+    const response = await fetch(target);
+    if (!response.ok) log(`cron "${cron}" answered ${response.status}`);
+    await response.body?.cancel();
+  } catch (error) {
+    log(`cron "${cron}" failed: ${error.message}`);
+  }
+};
+
+// Every n minutes, hourly or daily: all that this project's schedules use. The minute itself does not matter locally.
+const periodMinutes = (cron) => {
+  const [minute, hour, ...rest] = cron.trim().split(/\s+/);
+  if (rest.join(" ") !== "* * *") return undefined;
+  const every = /^\*\/(\d+)$/.exec(minute);
+  if (hour === "*") return every ? Number(every[1]) : minute === "*" ? 1 : /^\d+$/.test(minute) ? 60 : undefined;
+  return /^\d+$/.test(minute) && /^\d+$/.test(hour) ? 24 * 60 : undefined;
+};
+
+const crons = wrangler.triggers?.crons ?? [];
+// What the last stop left unfinished is taken up before the stack counts as ready, but never holds it up for long.
+if (crons.length > 0) await Promise.race([runCron("@start"), new Promise((resolve) => setTimeout(resolve, 5_000))]);
+for (const cron of crons) {
+  const minutes = periodMinutes(cron);
+  if (minutes) setInterval(runCron, minutes * 60_000, cron);
+  else log(`cron "${cron}" is not run locally: only "*/n * * * *", hourly and daily ones are`);
+}
+
+const ready = { pid: process.pid, workerd_pid: workerd?.pid ?? null, url: url.href };
+fs.writeFileSync(`${config.ready_file}.new`, JSON.stringify(ready));
+fs.renameSync(`${config.ready_file}.new`, config.ready_file);
+log(`ready at ${url.href}`);

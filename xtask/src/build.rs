@@ -1,0 +1,125 @@
+//! The Worker's build: cargo, then wasm-bindgen as a library, then the hand-written JavaScript beside it, in `dist/`.
+//!
+//! `dist/` is replaced whole, so that a stack that starts meanwhile sees the old Worker or the new one, never a mix.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::process::{cargo_artifacts, run_quiet};
+use crate::project::Project;
+use crate::setup::{self, Tools};
+use crate::stamp::{Hash, Stamp};
+use crate::step::step;
+
+/// Options of `cargo xtask build`.
+#[derive(clap::Args, Default)]
+pub struct Args {
+    /// Print the size of the WebAssembly module, raw and gzipped, in bytes
+    #[arg(long)]
+    pub size: bool,
+    /// Shrink the module with wasm-opt -Oz (slow; for deployment)
+    #[arg(long)]
+    pub optimize: bool,
+}
+
+/// Builds, and prints what was asked for.
+pub fn run(project: &Project, args: &Args) -> Result<()> {
+    let tools = setup::run(project)?;
+    worker(project, &tools, args.optimize)?;
+    if args.size {
+        print_size(&project.dist())?;
+    }
+    Ok(())
+}
+
+/// Makes `dist/` match the sources.
+pub fn worker(project: &Project, tools: &Tools, optimize: bool) -> Result<()> {
+    let _one_at_a_time = setup::lock(project)?;
+    let wasm = compile(project, tools)?;
+    let scripts = scripts(&project.root().join("crates/worker/js"))?;
+    let mut hash = Hash::new().add(env!("CARGO_PKG_VERSION").as_bytes()).add(&[u8::from(optimize)]).add_file(&wasm);
+    for script in &scripts {
+        hash = hash.add(script.as_os_str().as_encoded_bytes()).add_file(script);
+    }
+    let stamp = Stamp::new(project.state_dir().join("stamps/dist"), &hash);
+    if stamp.is_current() && project.dist().join("index_bg.wasm").is_file() {
+        return Ok(());
+    }
+    let fresh = project.state_dir().join("dist.new");
+    remove_dir(&fresh)?;
+    step("binding the Worker to JavaScript", || bind(&wasm, &fresh))?;
+    for script in &scripts {
+        std::fs::copy(script, fresh.join(script.file_name().unwrap_or_default()))?;
+    }
+    if optimize {
+        shrink(project, tools, &fresh.join("index_bg.wasm"))?;
+    }
+    remove_dir(&project.dist())?;
+    std::fs::rename(&fresh, project.dist()).context("cannot put dist/ in place")?;
+    stamp.set()
+}
+
+fn compile(project: &Project, tools: &Tools) -> Result<PathBuf> {
+    let mut cargo = tools.wasm.cargo(project, "build");
+    cargo.args(["--release", "--lib", "--package", "oslira-worker"]);
+    let files = step("compiling the Worker", || cargo_artifacts(&mut cargo, "oslira_worker"))?;
+    let wasm = files.into_iter().find(|file| file.extension().is_some_and(|kind| kind == "wasm"));
+    wasm.context("cargo made no WebAssembly module: crates/worker needs `crate-type = [\"cdylib\"]`")
+}
+
+fn bind(wasm: &Path, out: &Path) -> Result<()> {
+    Bindgen::new()
+        .input_path(wasm)
+        .out_name("index")
+        .typescript(false)
+        .module(true)?
+        // The entry gives a trapped isolate a fresh instance by these two.
+        .reset_state_function(true)
+        .force_enable_abort_handler(true)
+        .generate(out)
+}
+
+fn scripts(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
+    let mut scripts: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "js"))
+        .collect();
+    scripts.sort();
+    if !scripts.iter().any(|script| script.ends_with("entry.js")) {
+        bail!("{} has no entry.js", dir.display());
+    }
+    Ok(scripts)
+}
+
+fn shrink(project: &Project, tools: &Tools, wasm: &Path) -> Result<()> {
+    let dir = project.state_dir().join("binaryen");
+    crate::npm::install_copy(&project.root().join("xtask/npm/binaryen"), &dir, "wasm-opt")?;
+    let mut command = Command::new(&tools.node);
+    command.arg(dir.join("node_modules/binaryen/bin/wasm-opt")).args(["-Oz", "--all-features"]).arg(wasm);
+    step("shrinking the Worker", || run_quiet(command.arg("-o").arg(wasm)))?;
+    Ok(())
+}
+
+fn print_size(dist: &Path) -> Result<()> {
+    let bytes = std::fs::read(dist.join("index_bg.wasm"))?;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&bytes)?;
+    println!("bundle.raw_bytes {}", bytes.len());
+    println!("bundle.gzip_bytes {}", gzip.finish()?.len());
+    Ok(())
+}
+
+fn remove_dir(dir: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+        }
+        _ => Ok(()),
+    }
+}

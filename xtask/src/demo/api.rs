@@ -1,0 +1,177 @@
+//! The part of Oslira's HTTP API that the demo uses.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Http};
+use crate::stack::Document;
+
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Pages of the ledger that are read at most.
+const LEDGER_PAGES_MAX: usize = 50;
+
+/// A client that acts as the stack's first user.
+pub struct Api<'a> {
+    stack: &'a Document,
+    http: Http,
+}
+
+/// The answer to a request for an analysis.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Accepted {
+    /// The new run.
+    pub run_id: String,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Progress {
+    /// `pending`, `processing`, `complete`, `failed` or `cancelled`.
+    pub status: String,
+    /// 0 to 100.
+    pub percent: f64,
+    /// What is being done, for a person.
+    pub message: Option<String>,
+}
+
+impl Progress {
+    /// Whether nothing more will happen.
+    pub fn is_final(&self) -> bool {
+        matches!(self.status.as_str(), "complete" | "failed" | "cancelled")
+    }
+}
+
+/// A run as the API shows it; what only gets printed stays JSON.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: String,
+    /// Whose profile.
+    pub username: String,
+    /// `complete`, `failed` or `cancelled` here.
+    pub status: String,
+    /// Its price.
+    pub credits: i64,
+    /// What became of the charge: `result`, `refunded` or `kept`.
+    pub charge_outcome: Option<String>,
+    /// Whether the profile came from the cache.
+    pub cache_hit: Option<bool>,
+    /// Why it failed.
+    pub error: Option<Value>,
+    /// The judgement, when complete.
+    pub result: Option<Value>,
+}
+
+/// One movement of credits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Transaction {
+    /// `charge`, `refund`, …
+    pub kind: String,
+    /// Signed.
+    pub amount: i64,
+    /// The balance that resulted.
+    pub balance_after: i64,
+    /// The run it belongs to.
+    pub run_id: Option<String>,
+    /// For a person.
+    pub description: Option<String>,
+    /// When.
+    pub created_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<Transaction>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Balance {
+    balance: i64,
+}
+
+impl<'a> Api<'a> {
+    /// A client for a running stack.
+    pub fn new(stack: &'a Document) -> Self {
+        Self { stack, http: Http::new(REQUEST_TIMEOUT) }
+    }
+
+    /// Asks for an analysis of a profile.
+    pub fn analyze(&self, username: &str) -> Result<Accepted> {
+        let url = format!("{}/v1/analyze", self.stack.api_url);
+        let body = json!({
+            "username": username,
+            "analysis_type": "LIGHT",
+            "business_profile_id": self.stack.business_profile_id,
+        });
+        data(self.http.post(&url, Some(&self.stack.token), &body)?, &url)
+    }
+
+    /// How far a run is.
+    pub fn progress(&self, run_id: &str) -> Result<Progress> {
+        self.get(&format!("/runs/{run_id}/progress"))
+    }
+
+    /// A run with its result.
+    pub fn run(&self, run_id: &str) -> Result<Run> {
+        self.get(&format!("/runs/{run_id}"))
+    }
+
+    /// The account's credits.
+    pub fn balance(&self) -> Result<i64> {
+        self.get::<Balance>("/credits/balance").map(|answer| answer.balance)
+    }
+
+    /// Every movement of the account's credits, oldest first.
+    pub fn ledger(&self) -> Result<Vec<Transaction>> {
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..LEDGER_PAGES_MAX {
+            let query = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
+            let page: Page = self.get(&format!("/credits/transactions{query}"))?;
+            all.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        all.reverse();
+        Ok(all)
+    }
+
+    fn get<T: for<'de> Deserialize<'de>>(&self, path: &str) -> Result<T> {
+        let url = format!("{}{path}", self.stack.api_url);
+        data(self.http.get(&url, Some(&self.stack.token))?, &url)
+    }
+}
+
+fn data<T: for<'de> Deserialize<'de>>(answer: Answer, url: &str) -> Result<T> {
+    let Answer { status, mut body } = answer;
+    if !(200..300).contains(&status) {
+        bail!("{url} answered {status}: {body}");
+    }
+    let data = body.get_mut("data").map(Value::take).unwrap_or_default();
+    serde_json::from_value(data).with_context(|| format!("{url} answered something else than expected"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_what_is_inside_the_envelope() {
+        let answer = Answer { status: 200, body: json!({"success": true, "data": {"balance": 7}}) };
+        assert_eq!(data::<Balance>(answer, "url").unwrap().balance, 7);
+    }
+
+    #[test]
+    fn an_error_shows_status_and_body() {
+        let answer = Answer { status: 402, body: json!({"error": {"code": "insufficient_credits"}}) };
+        let message = data::<Accepted>(answer, "url").unwrap_err().to_string();
+        assert!(message.contains("402") && message.contains("insufficient_credits"), "{message}");
+    }
+}

@@ -1,0 +1,52 @@
+//! JSON over plain HTTP to the stack's own parts on 127.0.0.1.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use ureq::Agent;
+
+/// A client that never goes through a proxy and treats every status as an answer.
+pub struct Http(Agent);
+
+/// A status and its body (`null` when that is not JSON).
+pub struct Answer {
+    /// HTTP status code.
+    pub status: u16,
+    /// The decoded body.
+    pub body: Value,
+}
+
+impl Http {
+    /// With a limit for each whole request.
+    pub fn new(timeout: Duration) -> Self {
+        let config =
+            Agent::config_builder().proxy(None).http_status_as_error(false).timeout_global(Some(timeout)).build();
+        Self(config.into())
+    }
+
+    /// GET, with a bearer token where one is given.
+    pub fn get(&self, url: &str, token: Option<&str>) -> Result<Answer> {
+        let mut request = self.0.get(url);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        answer(request.call(), url)
+    }
+
+    /// POST of a JSON body, with a bearer token where one is given.
+    pub fn post(&self, url: &str, token: Option<&str>, body: &Value) -> Result<Answer> {
+        let mut request = self.0.post(url);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        answer(request.send_json(body), url)
+    }
+}
+
+fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>, url: &str) -> Result<Answer> {
+    let mut response = result.with_context(|| format!("{url} does not answer"))?;
+    let status = response.status().as_u16();
+    let text = response.body_mut().read_to_string().with_context(|| format!("{url} broke off"))?;
+    Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+}

@@ -1,0 +1,27 @@
+//! Ctrl-C and SIGTERM for commands that have a stack of their own: it does not outlive them.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::process::own_binary;
+use crate::stack::Layout;
+
+/// From now on an interruption ends this process and stops the stack.
+///
+/// Another process does it, because this one holds the stack's lock while it is starting; it waits for that lock.
+pub fn stop_stack_on_interrupt(layout: &Layout) -> Result<()> {
+    let dir = layout.dir().to_path_buf();
+    let this = own_binary()?;
+    ctrlc::set_handler(move || {
+        eprintln!("\ninterrupted: stopping the stack");
+        let mut down = Command::new(&this);
+        down.args(["detach", "--"]).arg(&this).args(["stack", "down", "--dir"]).arg(&dir);
+        let started = down.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        if let Err(error) = started {
+            eprintln!("error: {error}; stop it with `cargo xtask stack down --dir {}`", dir.display());
+        }
+        std::process::exit(130);
+    })
+    .context("cannot handle interruptions")
+}

@@ -1,0 +1,43 @@
+//! `cargo xtask lint`: formatting, then clippy with warnings denied for both targets.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process::run_loud;
+use crate::project::Project;
+use crate::setup;
+use crate::step::step;
+
+/// The crates that exist for WebAssembly only.
+pub const WASM_ONLY: [&str; 2] = ["oslira-worker", "workers-workflows"];
+
+/// Runs every lint; the first that fails ends it.
+pub fn run(project: &Project) -> Result<()> {
+    let tools = setup::run(project)?;
+
+    let mut format = Command::new("cargo");
+    format.current_dir(project.root()).args(["fmt", "--all", "--check"]);
+    must_pass("checking the format", &mut format, "run `cargo fmt --all`")?;
+
+    let mut native = Command::new("cargo");
+    native.current_dir(project.root()).args(["clippy", "--quiet", "--workspace", "--all-targets"]);
+    for package in WASM_ONLY {
+        native.args(["--exclude", package]);
+    }
+    must_pass("clippy for this machine", native.args(["--", "-D", "warnings"]), "see the messages above")?;
+
+    let mut wasm = tools.wasm.cargo(project, "clippy");
+    wasm.arg("--quiet");
+    for package in WASM_ONLY {
+        wasm.args(["--package", package]);
+    }
+    must_pass("clippy for WebAssembly", wasm.args(["--", "-D", "warnings"]), "see the messages above")
+}
+
+fn must_pass(name: &str, command: &mut Command, advice: &str) -> Result<()> {
+    if step(name, || run_loud(command))?.success() {
+        return Ok(());
+    }
+    bail!("{name} failed: {advice}")
+}

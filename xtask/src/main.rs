@@ -1,0 +1,83 @@
+//! `cargo xtask`: the one tool a developer of Oslira needs besides git, Rust and Node.
+//!
+//! Promises: every command does the set-up it needs by itself and skips what is up to date; it is quiet when all is
+//! well (long steps report themselves on standard error, results go to standard output); an error says what to do
+//! next; nothing outside the checkout, the user's caches and `/var/tmp/oslira-*` is touched.
+
+mod build;
+mod demo;
+mod http;
+mod interrupt;
+mod lint;
+mod npm;
+mod postgres;
+mod process;
+mod project;
+mod setup;
+mod stack;
+mod stamp;
+mod step;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::project::Project;
+
+/// Everything a developer does with Oslira, from a fresh clone to the tests.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check the prerequisites and install what the project pins (done by the other commands too)
+    Setup,
+    /// Compile the Worker to dist/
+    Build(build::Args),
+    /// Run everything locally: Postgres, the sandbox, the Worker under workerd
+    Stack(stack::StackArgs),
+    /// Mint a user of the running stack and print a token
+    Token(stack::TokenArgs),
+    /// Run every test, against a throw-away stack in .oslira/test
+    Test(test::TestArgs),
+    /// Check the format and run clippy with warnings denied, for both targets
+    Lint,
+    /// Score three Instagram profiles end to end and show what happens
+    Demo(demo::DemoArgs),
+    /// Start a program in a session of its own (used by `stack up`)
+    #[command(hide = true)]
+    Detach(stack::processes::DetachArgs),
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<std::process::ExitCode> {
+    if let Command::Detach(args) = &command {
+        stack::processes::detach(args)?;
+    }
+    let project = Project::find()?;
+    let succeeded = match command {
+        Command::Setup => setup::run(&project).map(|_| true)?,
+        Command::Build(args) => build::run(&project, &args).map(|()| true)?,
+        Command::Stack(args) => stack::run(&project, &args)?,
+        Command::Token(args) => stack::token(&project, &args).map(|()| true)?,
+        Command::Test(args) => test::run(&project, &args)?,
+        Command::Lint => lint::run(&project).map(|()| true)?,
+        Command::Demo(args) => demo::run(&project, &args).map(|()| true)?,
+        Command::Detach(_) => false,
+    };
+    Ok(if succeeded { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE })
+}

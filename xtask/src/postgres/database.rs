@@ -1,0 +1,137 @@
+//! What the tool says to a database: is it there, make it, bring it to the schema, mint a user.
+
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use tokio_postgres::{Client, NoTls};
+
+use crate::postgres::PgUrl;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The login roles that the Worker uses.
+pub const LOGINS: [&str; 2] = ["oslira_tenant", "oslira_admin"];
+
+/// A user made by [`mint_user`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct User {
+    /// The user's id: the `sub` of their token.
+    pub user_id: String,
+    /// Their address.
+    pub email: String,
+    /// Their account.
+    pub account_id: String,
+    /// A business profile of that account.
+    pub business_profile_id: String,
+}
+
+/// Whether a server answers queries there.
+pub fn answers(url: &PgUrl) -> Result<()> {
+    with_client(url, async |client| Ok(client.batch_execute("select 1").await?))
+}
+
+/// Makes the database if it is not there yet.
+pub fn create(server: &PgUrl, database: &str) -> Result<()> {
+    with_client(server, async |client| {
+        let known = client.query_opt("select from pg_database where datname = $1", &[&database]).await?;
+        if known.is_none() {
+            client.batch_execute(&format!("create database {}", quoted(database)?)).await?;
+        }
+        Ok(())
+    })
+    .with_context(|| format!("cannot create the database {database}"))
+}
+
+/// Deletes the database, connections or not.
+pub fn drop(server: &PgUrl, database: &str) -> Result<()> {
+    with_client(server, async |client| {
+        client.batch_execute(&format!("drop database if exists {} with (force)", quoted(database)?)).await?;
+        Ok(())
+    })
+}
+
+/// Applies what is missing of `supabase/`. Where the server asks for passwords, the Worker's logins get the same one as
+/// the login that the developer gave us.
+pub fn migrate(url: &PgUrl, supabase_dir: &Path) -> Result<()> {
+    let password = plain_password(url)?;
+    with_client(url, async |client| {
+        oslira_testkit::migrate(client, supabase_dir).await?;
+        if let Some(password) = &password {
+            for login in LOGINS {
+                let statement = "select format('alter role %I password %L', $1::text, $2::text)";
+                let row = client.query_one(statement, &[&login, &password]).await?;
+                client.batch_execute(row.try_get(0)?).await?;
+            }
+        }
+        Ok(())
+    })
+    .context("the database could not be brought to the schema of supabase/")
+}
+
+/// The user of that name, made with an account, a business profile and credits if there is none yet.
+pub fn mint_user(url: &PgUrl, name: &str, credits: i32) -> Result<User> {
+    let text: String = with_client(url, async |client| {
+        Ok(client.query_one("select local.mint_user($1, $2)::text", &[&name, &credits]).await?.try_get(0)?)
+    })
+    .context("cannot mint the user")?;
+    serde_json::from_str(&text).context("local.mint_user answered something else")
+}
+
+fn with_client<T>(url: &PgUrl, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let address = url.to_string();
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, tokio_postgres::connect(&address, NoTls));
+        let (client, connection) = explained(connecting).await?;
+        let connection = tokio::spawn(connection);
+        let result = work(&client).await;
+        std::mem::drop(client);
+        let _ = connection.await;
+        result
+    })
+}
+
+async fn explained<T>(
+    connecting: impl Future<Output = Result<Result<T, tokio_postgres::Error>, tokio::time::error::Elapsed>>,
+) -> Result<T> {
+    match connecting.await {
+        Ok(Ok(connected)) => Ok(connected),
+        Ok(Err(error)) => Err(error).context("cannot connect to Postgres"),
+        Err(_) => bail!("Postgres does not answer within {} s", CONNECT_TIMEOUT.as_secs()),
+    }
+}
+
+/// Free of the encoding that it has inside an address.
+fn plain_password(url: &PgUrl) -> Result<Option<String>> {
+    let config: tokio_postgres::Config = url.to_string().parse()?;
+    config.get_password().map(|bytes| Ok(String::from_utf8(bytes.to_vec())?)).transpose()
+}
+
+/// Names that we choose ourselves; anything else is a mistake.
+fn quoted(name: &str) -> Result<String> {
+    if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+        return Ok(format!("\"{name}\""));
+    }
+    bail!("{name} is not a name for a database")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_decoded() {
+        let url = PgUrl::parse("postgres://me:s3c%25ret@localhost/app").unwrap();
+        assert_eq!(plain_password(&url).unwrap().as_deref(), Some("s3c%ret"));
+        assert_eq!(plain_password(&PgUrl::local(1, "app")).unwrap(), None);
+    }
+
+    #[test]
+    fn only_plain_names_are_databases() {
+        assert_eq!(quoted("oslira_1f").unwrap(), "\"oslira_1f\"");
+        assert!(quoted("x\"; drop").is_err());
+    }
+}

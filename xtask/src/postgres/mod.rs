@@ -1,0 +1,22 @@
+//! The database server of a stack: somebody else's (`DATABASE_URL`), an installed one, or the npm binaries.
+
+mod binaries;
+pub mod database;
+mod os_user;
+mod server;
+mod url;
+
+pub use server::Server;
+pub use url::PgUrl;
+
+use anyhow::{Context, Result};
+
+/// The server that the developer provides instead of a local one.
+pub fn external() -> Result<Option<PgUrl>> {
+    match std::env::var("DATABASE_URL") {
+        Ok(text) if !text.is_empty() => {
+            PgUrl::parse(&text).map(Some).context("DATABASE_URL is set, but cannot be used")
+        }
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,49 @@
+//! `stack down`: every part in the reverse order, cleanly; what does not listen is killed.
+
+use anyhow::Result;
+use rustix::process::Signal;
+
+use crate::stack::Layout;
+use crate::stack::processes::concerned_with;
+use crate::stack::state::{Part, State};
+use crate::stack::supervise::STOP_PATIENCE;
+use crate::step::step;
+
+/// Stops the stack; a second call finds nothing to do.
+pub fn down(layout: &Layout) -> Result<()> {
+    let _alone = layout.lock()?;
+    let Some(mut state) = State::load(&layout.state()) else {
+        return Ok(());
+    };
+    stop_all(layout, &mut state)
+}
+
+/// The same, for those who hold the stack's lock.
+pub fn stop_all(layout: &Layout, state: &mut State) -> Result<()> {
+    // The runner ends its workerd itself; that one comes after it in case it can't.
+    let order = [
+        (Part::Worker, Signal::TERM),
+        (Part::Workerd, Signal::KILL),
+        (Part::Sandbox, Signal::TERM),
+        (Part::Postgres, Signal::INT),
+    ];
+    step("stopping the stack", || {
+        for (part, signal) in order {
+            if let Some(running) = state.processes.get(&part) {
+                running.process.stop(signal, STOP_PATIENCE)?;
+                state.processes.remove(&part);
+            }
+        }
+        Ok::<_, anyhow::Error>(())
+    })?;
+    // Addresses that nobody answers and a token that nobody takes help nobody.
+    let _ = std::fs::remove_file(layout.document());
+    let _ = std::fs::remove_file(layout.worker_ready());
+    state.save(&layout.state())
+}
+
+/// Stops what a stack left running whose memory was deleted: found by the files it was started with.
+pub fn stop_forgotten(layout: &Layout) -> Result<()> {
+    let left = [layout.worker_config(), layout.sandbox_state()].into_iter().flat_map(|file| concerned_with(&file));
+    left.into_iter().try_for_each(|process| process.stop(Signal::TERM, STOP_PATIENCE))
+}

@@ -1,0 +1,137 @@
+//! The local stack: Postgres, the sandbox and the Worker under workerd, as processes that outlive the command.
+//!
+//! Promises: `up` ends with every part healthy or says which one isn't, with the end of its log; called again it repairs
+//! what died and restarts what changed, and nothing else, on the same ports and the same state; `down` keeps the state;
+//! two stacks, in one checkout or in two, share nothing.
+
+mod document;
+mod down;
+mod layout;
+mod ports;
+pub mod processes;
+mod sandbox;
+mod state;
+mod status;
+mod supervise;
+mod token;
+mod up;
+mod worker;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::project::Project;
+pub use document::Document;
+pub use down::down;
+pub use layout::Layout;
+pub use token::TokenArgs;
+pub use token::run as token;
+pub use up::{UpOptions, up};
+
+/// How fast the outside services pretend to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Speed {
+    /// As the real ones: a profile takes 6 to 8 seconds
+    #[default]
+    Real,
+    /// A twentieth of that, for tests
+    Fast,
+}
+
+impl Speed {
+    /// The factor for every wait.
+    pub fn time_scale(self) -> &'static str {
+        match self {
+            Self::Real => "1",
+            Self::Fast => "0.05",
+        }
+    }
+
+    /// Its name in files and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Fast => "fast",
+        }
+    }
+}
+
+/// Arguments of `cargo xtask stack`.
+#[derive(Args)]
+pub struct StackArgs {
+    #[command(subcommand)]
+    command: StackCommand,
+}
+
+#[derive(Subcommand)]
+enum StackCommand {
+    /// Start what is not running, repair what is broken, return when everything is healthy
+    Up {
+        /// Delete this stack's data first
+        #[arg(long)]
+        fresh: bool,
+        /// How fast the outside services pretend to be [default: as last time, at first real]
+        #[arg(long)]
+        speed: Option<Speed>,
+        /// Use the programs that this stack already has, whatever the sources say
+        #[arg(long)]
+        no_build: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Stop everything; the data stays
+    Down {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show what runs and where (exit code 1 unless everything does)
+    Status {
+        /// Print one JSON document instead of a table
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Which stack is meant.
+#[derive(Args)]
+pub struct Place {
+    /// Directory of the stack [default: .oslira in the checkout]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+impl Place {
+    /// The stack's files.
+    pub fn layout(&self, project: &Project) -> Result<Layout> {
+        match &self.dir {
+            Some(dir) => Layout::new(dir),
+            None => Layout::new(&project.state_dir()),
+        }
+    }
+}
+
+/// Runs one of the subcommands; `false` when `status` found something missing.
+pub fn run(project: &Project, args: &StackArgs) -> Result<bool> {
+    match &args.command {
+        StackCommand::Up { fresh, speed, no_build, place } => {
+            let layout = place.layout(project)?;
+            let options = UpOptions { fresh: *fresh, speed: *speed, no_build: *no_build, throw_away: false };
+            let document = up(project, &layout, &options)?;
+            println!(
+                "{} is up at {speed} speed; {}",
+                document.api_url,
+                layout.document().display(),
+                speed = document.speed.name()
+            );
+            Ok(true)
+        }
+        StackCommand::Down { place } => down(&place.layout(project)?).map(|()| true),
+        StackCommand::Status { json, place } => status::show(&place.layout(project)?, *json),
+    }
+}

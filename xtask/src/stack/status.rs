@@ -1,0 +1,84 @@
+//! `stack status`: what runs, as a table or as JSON.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::http::Http;
+use crate::postgres::{PgUrl, database};
+use crate::stack::state::{Part, State};
+use crate::stack::{Document, Layout};
+
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+
+const PARTS: [Part; 4] = [Part::Postgres, Part::Sandbox, Part::Worker, Part::Workerd];
+
+/// Prints the state of every part; `true` when all of them run.
+pub fn show(layout: &Layout, json: bool) -> Result<bool> {
+    let state = State::load(&layout.state()).unwrap_or_default();
+    let document = Document::load(layout).ok();
+    // A Postgres of the developer's own is not ours to watch.
+    let is_external = document.is_some() && !state.processes.contains_key(&Part::Postgres);
+    let parts: Vec<Line> = PARTS
+        .into_iter()
+        .filter(|part| !(is_external && *part == Part::Postgres))
+        .map(|part| line(&state, part))
+        .collect();
+    let up = document.is_some() && parts.iter().all(|line| line.status == "running");
+    if json {
+        let parts: serde_json::Map<_, _> = parts
+            .iter()
+            .map(|line| {
+                (line.part.name().to_owned(), json!({"status": line.status, "pid": line.pid, "port": line.port}))
+            })
+            .collect();
+        let report = json!({"up": up, "speed": state.speed, "dir": layout.dir(), "parts": parts, "stack": document});
+        println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(up);
+    }
+    println!("{:<10} {:<8} {:>8}  {:<22} LOG", "PART", "STATUS", "PID", "ADDRESS");
+    for line in &parts {
+        let pid = line.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
+        let address = line.port.map_or_else(|| "-".to_owned(), |port| format!("127.0.0.1:{port}"));
+        let log = layout.log(if line.part == Part::Workerd { Part::Worker } else { line.part });
+        println!("{:<10} {:<8} {pid:>8}  {address:<22} {}", line.part.name(), line.status, log.display());
+    }
+    match up {
+        true => println!("up at {} speed; token and addresses in {}", state.speed.name(), layout.document().display()),
+        false => println!("not up: `cargo xtask stack up` starts or repairs it"),
+    }
+    Ok(up)
+}
+
+struct Line {
+    part: Part,
+    status: &'static str,
+    pid: Option<i32>,
+    port: Option<u16>,
+}
+
+fn line(state: &State, part: Part) -> Line {
+    let port_of = if part == Part::Workerd { Part::Worker } else { part };
+    let port = state.ports.get(&port_of).copied();
+    let (status, pid) = match state.processes.get(&part) {
+        Some(running) if running.process.is_alive() => {
+            let status = if answers(part, port.unwrap_or(0)) { "running" } else { "sick" };
+            (status, Some(running.process.pid))
+        }
+        Some(_) => ("died", None),
+        None => ("stopped", None),
+    };
+    Line { part, status, pid, port }
+}
+
+/// Whether a part that runs also does its work.
+fn answers(part: Part, port: u16) -> bool {
+    let path = match part {
+        Part::Postgres => return database::answers(&PgUrl::local(port, "postgres")).is_ok(),
+        Part::Sandbox => "/health",
+        Part::Worker | Part::Workerd => "/health/ready",
+    };
+    let answer = Http::new(CHECK_TIMEOUT).get(&format!("http://127.0.0.1:{port}{path}"), None);
+    answer.is_ok_and(|answer| answer.status == 200)
+}

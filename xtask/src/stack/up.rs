@@ -1,0 +1,172 @@
+//! `stack up`: set-up and builds, then each part in its order, then a user and a token.
+
+use std::io::Read;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::http::Http;
+use crate::postgres::{self, PgUrl, Server, database};
+use crate::project::Project;
+use crate::stack::processes::Launch;
+use crate::stack::state::{Part, State, write_private};
+use crate::stack::supervise::{Plan, ensure, port};
+use crate::stack::worker::Surroundings;
+use crate::stack::{Document, Layout, Speed, down, sandbox, worker};
+use crate::stamp::short_hash;
+use crate::step::step;
+use crate::{build, setup};
+
+/// The user that a new stack starts with.
+const FIRST_USER: &str = "demo";
+const FIRST_CREDITS: i32 = 100;
+
+/// What `up` is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct UpOptions {
+    /// Delete the data first.
+    pub fresh: bool,
+    /// Another speed than last time.
+    pub speed: Option<Speed>,
+    /// Run what the stack already has.
+    pub no_build: bool,
+    /// The data need not survive a power cut: a test's database can be much faster.
+    pub throw_away: bool,
+}
+
+/// Brings the stack up and describes it.
+pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Document> {
+    let tools = setup::run(project)?;
+    let no_build = options.no_build || std::env::var_os("OSLIRA_NO_BUILD").is_some_and(|value| value == "1");
+    if !no_build {
+        build::worker(project, &tools, false)?;
+    }
+    let _alone = layout.lock()?;
+    let mut state = state(project, layout, options)?;
+    if !no_build {
+        sandbox::build(project, layout, &mut state)?;
+        worker::copy(project, layout, &mut state)?;
+    }
+    state.save(&layout.state())?;
+
+    let database = start_database(project, layout, &mut state)?;
+    let jwt_secret = jwt_secret(layout)?;
+    let sandbox_url = sandbox::start(layout, &mut state)?;
+    let around =
+        Surroundings { node: &tools.node, database: &database, sandbox_url: &sandbox_url, jwt_secret: &jwt_secret };
+    let api_url = worker::start(project, layout, &mut state, &around)?;
+    state.save(&layout.state())?;
+
+    let user = database::mint_user(&database, FIRST_USER, FIRST_CREDITS)?;
+    let document = Document {
+        env: "local".to_owned(),
+        speed: state.speed,
+        scheduled_url: format!("{api_url}/cdn-cgi/local/scheduled"),
+        api_url,
+        database_url: database.to_string(),
+        token: mint_token(&sandbox_url, &user.user_id, &user.email)?,
+        sandbox_url,
+        user_id: user.user_id,
+        account_id: user.account_id,
+        business_profile_id: user.business_profile_id,
+        pids: state.processes.iter().map(|(part, running)| (*part, running.process.pid)).collect(),
+    };
+    document.save(layout)?;
+    Ok(document)
+}
+
+/// A token for a user, signed by the sandbox.
+pub fn mint_token(sandbox_url: &str, user_id: &str, email: &str) -> Result<String> {
+    let http = Http::new(Duration::from_secs(5));
+    let body = json!({"sub": user_id, "email": email});
+    let answer = http.post(&format!("{sandbox_url}/control/tokens"), None, &body)?;
+    let token = answer.body.get("token").and_then(|token| token.as_str());
+    token.map(str::to_owned).with_context(|| format!("the sandbox minted no token: {} {}", answer.status, answer.body))
+}
+
+fn state(project: &Project, layout: &Layout, options: &UpOptions) -> Result<State> {
+    let known = State::load(&layout.state());
+    let mut state = match known {
+        Some(state) if !options.fresh => state,
+        // Data without a memory is what somebody else left behind in this place: it starts anew as well.
+        other => {
+            forget(project, layout, other)?;
+            State { throw_away: options.throw_away, ..State::default() }
+        }
+    };
+    state.speed = options.speed.unwrap_or(state.speed);
+    Ok(state)
+}
+
+fn forget(project: &Project, layout: &Layout, known: Option<State>) -> Result<()> {
+    match known {
+        Some(mut state) => down::stop_all(layout, &mut state)?,
+        None => down::stop_forgotten(layout)?,
+    }
+    layout.delete_state()?;
+    match postgres::external()? {
+        Some(server) => database::drop(&server, &external_database(layout)),
+        None => Server::of_stack(project, layout.dir())?.delete(),
+    }
+}
+
+fn external_database(layout: &Layout) -> String {
+    format!("oslira_{}", short_hash(layout.dir().as_os_str().as_encoded_bytes()))
+}
+
+fn start_database(project: &Project, layout: &Layout, state: &mut State) -> Result<PgUrl> {
+    let url = match postgres::external()? {
+        Some(server) => {
+            let name = external_database(layout);
+            database::create(&server, &name).context("DATABASE_URL is set, but cannot be used")?;
+            server.with_database(&name)
+        }
+        None => start_server(project, layout, state)?,
+    };
+    let supabase = project.root().join("supabase");
+    step("applying migrations", || database::migrate(&url, &supabase))?;
+    Ok(url)
+}
+
+fn start_server(project: &Project, layout: &Layout, state: &mut State) -> Result<PgUrl> {
+    let port = port(layout, state, Part::Postgres)?;
+    let server = Server::of_stack(project, layout.dir())?;
+    let url = PgUrl::local(port, "postgres");
+    let (throw_away, log) = (state.throw_away, layout.log(Part::Postgres));
+    let mut launch = || {
+        let command = server.prepare(project, port, throw_away)?;
+        Ok(Launch { command, log: log.clone(), user: server.process_user() })
+    };
+    let check = || database::answers(&url);
+    let plan = Plan {
+        part: Part::Postgres,
+        fingerprint: format!("{port} {throw_away}"),
+        stop: Signal::INT,
+        launch: &mut launch,
+        check: &check,
+        patience: Duration::from_secs(30),
+    };
+    step("starting Postgres", || ensure(layout, state, plan))?;
+    database::create(&url, "oslira")?;
+    Ok(url.with_database("oslira"))
+}
+
+/// Random and this stack's own: it is worth nothing elsewhere.
+fn jwt_secret(layout: &Layout) -> Result<String> {
+    let path = layout.jwt_secret();
+    if let Ok(secret) = std::fs::read_to_string(&path) {
+        return Ok(secret);
+    }
+    let mut bytes = [0_u8; 32];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut bytes))
+        .context("no randomness")?;
+    let secret = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    if secret.chars().all(|digit| digit == '0') {
+        bail!("/dev/urandom gives nothing but zeros");
+    }
+    write_private(&path, secret.as_bytes())?;
+    Ok(secret)
+}

@@ -1,0 +1,181 @@
+//! The Worker as a part of the stack: a Node process with Miniflare, and workerd as its child.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::http::Http;
+use crate::postgres::PgUrl;
+use crate::project::Project;
+use crate::stack::Layout;
+use crate::stack::processes::{Identity, Launch};
+use crate::stack::state::{Part, Running, State, write_private};
+use crate::stack::supervise::{Plan, ensure, port};
+use crate::stamp::Hash;
+use crate::step::step;
+
+/// Gives the stack its own copy of `dist/`, if it has another one.
+pub fn copy(project: &Project, layout: &Layout, state: &mut State) -> Result<()> {
+    let source = project.dist();
+    let files = files_below(&source).context("dist/ is not readable: run `cargo xtask build`")?;
+    let relative = |file: &Path| file.strip_prefix(&source).map(Path::to_path_buf);
+    let mut version = Hash::new();
+    for file in &files {
+        version = version.add(relative(file)?.as_os_str().as_encoded_bytes()).add_file(file);
+    }
+    let copy = dist(layout);
+    if state.programs.get(&Part::Worker) == Some(&version.hex()) && copy.is_dir() {
+        return Ok(());
+    }
+    let _ = std::fs::remove_dir_all(&copy);
+    for file in &files {
+        let target = copy.join(relative(file)?);
+        std::fs::create_dir_all(target.parent().unwrap_or(&copy))?;
+        std::fs::copy(file, &target).with_context(|| format!("cannot write {}", target.display()))?;
+    }
+    state.programs.insert(Part::Worker, version.hex());
+    Ok(())
+}
+
+/// All of them, in a fixed order; wasm-bindgen puts the libraries' own JavaScript into subdirectories.
+fn files_below(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// What the Worker has to know of the others.
+pub struct Surroundings<'a> {
+    /// The Node to run it with.
+    pub node: &'a Path,
+    /// The database.
+    pub database: &'a PgUrl,
+    /// The sandbox's address.
+    pub sandbox_url: &'a str,
+    /// The secret of legacy tokens.
+    pub jwt_secret: &'a str,
+}
+
+/// Starts or keeps the Worker and returns its address.
+pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Surroundings<'_>) -> Result<String> {
+    let dist = dist(layout);
+    if !dist.is_dir() {
+        bail!("this stack has no Worker yet: run `cargo xtask stack up` without --no-build");
+    }
+    let workerd = state.processes.get(&Part::Workerd).map(|running| running.process.clone());
+    let runner_lives = state.processes.get(&Part::Worker).is_some_and(|running| running.process.is_alive());
+    if !runner_lives {
+        end_orphan(workerd.as_ref())?;
+    }
+    let port = port(layout, state, Part::Worker)?;
+    let url = format!("http://127.0.0.1:{port}");
+    let script = project.root().join("xtask/runtime/serve.mjs");
+    let config = config(project, layout, state, around, port);
+    let version = state.programs.get(&Part::Worker).cloned().unwrap_or_default();
+    let fingerprint = Hash::new()
+        .add(version.as_bytes())
+        .add(config.to_string().as_bytes())
+        .add_file(&script)
+        .add_file(&project.root().join("wrangler.jsonc"))
+        .add_file(&project.root().join("package-lock.json"))
+        .hex();
+    let log = layout.log(Part::Worker);
+    let mut launch = || {
+        end_orphan(workerd.as_ref())?;
+        let _ = std::fs::remove_file(layout.worker_ready());
+        write_private(&layout.worker_config(), &serde_json::to_vec_pretty(&config)?)?;
+        let mut command = Command::new(around.node);
+        command.arg(&script).arg(layout.worker_config()).current_dir(project.root());
+        command.env("WRANGLER_SEND_METRICS", "false").env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
+        command.env("NO_COLOR", "1").env_remove("FORCE_COLOR").env_remove("CLOUDFLARE_ENV").env_remove("NODE_OPTIONS");
+        Ok(Launch { command, log: log.clone(), user: None })
+    };
+    let http = Http::new(Duration::from_secs(5));
+    let check = || healthy(layout, &http, &url);
+    let plan = Plan {
+        part: Part::Worker,
+        fingerprint: fingerprint.clone(),
+        stop: Signal::TERM,
+        launch: &mut launch,
+        check: &check,
+        patience: Duration::from_secs(40),
+    };
+    step("starting the Worker", || ensure(layout, state, plan))?;
+    remember_workerd(layout, state, fingerprint)?;
+    Ok(url)
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    workerd_pid: i32,
+}
+
+fn ready(layout: &Layout) -> Result<Ready> {
+    let text = std::fs::read(layout.worker_ready()).context("its runner is not ready yet")?;
+    serde_json::from_slice(&text).context("its runner said something else than expected")
+}
+
+fn healthy(layout: &Layout, http: &Http, url: &str) -> Result<()> {
+    ready(layout)?;
+    let answer = http.get(&format!("{url}/health/ready"), None)?;
+    match answer.status {
+        200 => Ok(()),
+        status => bail!("GET /health/ready answers {status} {}", answer.body),
+    }
+}
+
+fn remember_workerd(layout: &Layout, state: &mut State, fingerprint: String) -> Result<()> {
+    let pid = ready(layout)?.workerd_pid;
+    let process = Identity::of(pid).context("workerd ended as soon as it was healthy: see the Worker's log")?;
+    state.processes.insert(Part::Workerd, Running { process, fingerprint });
+    Ok(())
+}
+
+/// workerd goes on after its runner was killed, and would keep the port.
+fn end_orphan(workerd: Option<&Identity>) -> Result<()> {
+    workerd.map_or(Ok(()), |workerd| workerd.stop(Signal::KILL, Duration::from_secs(5)))
+}
+
+/// All that differs from `wrangler.jsonc` here.
+fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundings<'_>, port: u16) -> Value {
+    let sandbox = around.sandbox_url;
+    json!({
+        "root": project.root(),
+        "dist": dist(layout),
+        "port": port,
+        "persist": layout.worker_state(),
+        "ready_file": layout.worker_ready(),
+        "hyperdrive": {
+            "DB": around.database.with_login("oslira_tenant").to_string(),
+            "DB_ADMIN": around.database.with_login("oslira_admin").to_string(),
+        },
+        "vars": {
+            "OSLIRA_ENV": "local",
+            "SUPABASE_URL": format!("{sandbox}/supabase"),
+            "SUPABASE_JWT_SECRET": around.jwt_secret,
+            "APIFY_BASE_URL": format!("{sandbox}/apify"),
+            "APIFY_TOKEN": "sandbox-apify-token",
+            "OPENAI_BASE_URL": format!("{sandbox}/openai/v1"),
+            "OPENAI_API_KEY": "sandbox-openai-key",
+            "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
+            "RETRY_TIME_SCALE": state.speed.time_scale(),
+        },
+    })
+}
+
+fn dist(layout: &Layout) -> PathBuf {
+    layout.programs().join("dist")
+}
