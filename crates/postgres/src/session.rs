@@ -32,7 +32,7 @@ pub trait Connect: Send + Sync {
 }
 
 /// A statement's parameter with its type: statements are never prepared by name, which a pooler could not serve.
-pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// The transactions of one login. Each has its own connection: a pooler (Hyperdrive, pgbouncer) makes that cheap, nothing
 /// is held while a step waits for a provider, and a broken connection cannot be used twice.

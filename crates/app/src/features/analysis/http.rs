@@ -96,7 +96,7 @@ async fn analyze(
             "This deployment is not configured yet. Nothing was charged; details names what to mend.",
         )
         .with_details(json!({ "faults": faults }))),
-        Started::NotStarted => Err(ApiError::new(
+        Started::Undone => Err(ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "start_failed",
             "The analysis could not be started, and its credits were returned. Try again in a few seconds.",

@@ -25,7 +25,7 @@ pub enum Started {
     /// This deployment is not configured to do work; nothing moved.
     NotReady(Vec<String>),
     /// Charged, but it could not be started, so the charge was undone.
-    NotStarted,
+    Undone,
 }
 
 /// Charges and launches. The charge is refused while the configuration is incomplete. If neither the workflow nor the
@@ -61,7 +61,7 @@ pub async fn start(
         return Ok(Started::Running { receipt, replayed });
     }
     app.runs.cancel(member.user(), receipt.run_id).await?;
-    Ok(Started::NotStarted)
+    Ok(Started::Undone)
 }
 
 /// Answers as the first time. Only a run that nobody took up yet is launched (again).
