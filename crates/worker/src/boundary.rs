@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use axum::{Router, body::Body};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use js_sys::{Array, Uint8Array};
 use oslira_app::http::router;
@@ -35,7 +35,9 @@ pub async fn handle(head: String, body: Option<Vec<u8>>, env: JsValue) -> Result
 fn parse(head: &str, body: Vec<u8>) -> Result<Request<Body>, JsValue> {
     let mut lines = head.split('\n');
     let (method, path) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    let mut request = Request::builder().method(method).uri(path);
+    // An address that cannot be parsed names nothing: the router answers 404 in the usual envelope.
+    let uri = Uri::try_from(path).unwrap_or_else(|_| Uri::from_static("/unreadable-address"));
+    let mut request = Request::builder().method(method).uri(uri);
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             request = request.header(name, value);

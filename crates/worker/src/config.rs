@@ -8,7 +8,7 @@ use oslira_app::{
         analysis::{ModelName, config::LIGHT_MODEL},
         auth::TokenRules,
     },
-    http::HttpConfig,
+    http::{HttpConfig, setting_fault},
 };
 use oslira_providers::{Endpoint, Secret};
 use worker::Env;
@@ -42,7 +42,7 @@ impl Config {
             faults.push("OSLIRA_ENV must be local, staging or production".to_owned());
         }
         for name in ["SUPABASE_URL", "APIFY_BASE_URL", "APIFY_TOKEN", "OPENAI_BASE_URL", "OPENAI_API_KEY"] {
-            faults.extend(fault(name, &text(name), local));
+            faults.extend(setting_fault(name, &text(name), local));
         }
         let light_model = match text("LIGHT_MODEL").as_str() {
             "" => LIGHT_MODEL,
@@ -85,18 +85,4 @@ impl Config {
     pub fn is_local(&self) -> bool {
         self.environment == "local"
     }
-}
-
-fn fault(name: &str, value: &str, local: bool) -> Option<String> {
-    if value.is_empty() {
-        return Some(format!("{name} is not set"));
-    }
-    if local {
-        return None;
-    }
-    let is_url = name.ends_with("_URL");
-    if is_url && !value.starts_with("https://") {
-        return Some(format!("{name} must begin with https://"));
-    }
-    value.starts_with("sandbox-").then(|| format!("{name} is the sandbox's"))
 }

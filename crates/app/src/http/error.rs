@@ -72,7 +72,7 @@ impl From<StoreError> for ApiError {
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "database_unavailable",
-                    "The database cannot be reached just now. Nothing was charged; try again in a few seconds.",
+                    "The database cannot be reached just now. Try again in a few seconds; the same Idempotency-Key is never charged twice.",
                 )
                 .with_retry_after(5)
             }

@@ -10,7 +10,7 @@ mod pagination;
 mod path;
 mod router;
 
-pub use app::{App, CallingUser, HttpConfig, Readiness};
+pub use app::{App, CallingUser, HttpConfig, Readiness, setting_fault};
 pub use body::{BODY_BYTES_MAX, JsonBody};
 pub use envelope::{Reply, RequestId};
 pub use error::ApiError;

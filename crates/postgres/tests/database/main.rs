@@ -10,6 +10,7 @@ mod idempotency;
 mod ledger;
 mod logins;
 mod migrations;
+mod prices;
 mod privileges;
 mod races;
 mod sign_up;

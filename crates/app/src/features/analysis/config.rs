@@ -52,8 +52,8 @@ pub const AI_PAUSES: [Duration; 2] = [Duration::from_secs(3), Duration::from_sec
 /// Longest pause that a provider's `Retry-After` may ask for; more counts as unavailable.
 pub const AI_PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// Longest single AI call.
-pub const AI_TIMEOUT: Duration = Duration::from_secs(90);
+/// Longest single AI call: below a minute, because the run's heart beats before it and not during it.
+pub const AI_TIMEOUT: Duration = Duration::from_secs(55);
 
 /// A run without a heartbeat for this long is woken.
 pub const STALE_WAKE: SignedDuration = SignedDuration::from_secs(90);
