@@ -72,6 +72,8 @@ create unique index runs_one_active on public.runs (account_id, business_profile
   where status in ('pending', 'processing');
 create unique index runs_idempotency on public.runs (account_id, idempotency_key) where idempotency_key is not null;
 create index runs_newest on public.runs (account_id, created_at desc, id desc);
+-- Ids are UUID v7 and so sort by time: lists page by them alone.
+create index runs_paged on public.runs (account_id, id desc);
 -- For the foreign keys, and by their first column alone: with account_id added, Postgres takes the pair for unique and
 -- reads all of an account's runs where runs_one_active would have found the one.
 create index runs_business_profile on public.runs (business_profile_id);

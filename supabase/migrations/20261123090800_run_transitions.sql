@@ -127,11 +127,16 @@ begin
      where r.status in ('pending', 'processing') and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - p_age
      order by r.account_id, r.id
   loop
-    perform from public.credit_balances b where b.account_id = v_run.account_id for no key update;
-    if private.fail_if_stale(v_run.id, p_age, true) is not null then
-      v_swept := v_swept || jsonb_build_object('run_id', v_run.id, 'account_id', v_run.account_id, 'refunded', v_run.credits);
-      exit when jsonb_array_length(v_swept) >= p_limit;
-    end if;
+    -- One run that cannot be ended must not keep all others from their refunds.
+    begin
+      perform from public.credit_balances b where b.account_id = v_run.account_id for no key update;
+      if private.fail_if_stale(v_run.id, p_age, true) is not null then
+        v_swept := v_swept || jsonb_build_object('run_id', v_run.id, 'account_id', v_run.account_id, 'refunded', v_run.credits);
+      end if;
+    exception when others then
+      raise warning 'run % could not be swept: %', v_run.id, sqlstate;
+    end;
+    exit when jsonb_array_length(v_swept) >= p_limit;
   end loop;
   return v_swept;
 end $$;

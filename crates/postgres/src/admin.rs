@@ -37,11 +37,6 @@ impl AdminDb {
         Self { session: Session::new(connector) }
     }
 
-    /// Whether the server answers at all.
-    pub async fn answers(&self) -> bool {
-        self.value::<bool>("select to_jsonb(true)", &[]).await.unwrap_or(false)
-    }
-
     async fn value<T: DeserializeOwned>(&self, sql: &str, params: &[Param<'_>]) -> Result<T, StoreError> {
         self.session.value(ROLE, CLAIMS, sql, params).await
     }

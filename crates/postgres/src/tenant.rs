@@ -35,6 +35,12 @@ impl TenantDb {
         Self { session: Session::new(connector) }
     }
 
+    /// Whether the server answers, asked as nobody.
+    pub async fn answers(&self) -> bool {
+        let nobody = UserId::new(uuid::Uuid::nil());
+        self.value::<bool>(nobody, "select to_jsonb(true)", &[]).await.unwrap_or(false)
+    }
+
     async fn value<T: DeserializeOwned>(&self, user: UserId, sql: &str, params: &[Param<'_>]) -> Result<T, StoreError> {
         self.session.value(ROLE, &claims(user), sql, params).await
     }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use oslira_app::features::analysis::{
-    Collected, InstagramHandle, ProfileSource, ScrapeFault, ScrapeTicket, ScrapeUsage, config::SCRAPE_TIMEOUT,
+    Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapeTicket, ScrapeUsage, config::SCRAPE_TIMEOUT,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -32,7 +32,7 @@ const WAIT_MARGIN: Duration = Duration::from_secs(10);
 const WAIT_SECS_MAX: u64 = 60;
 const RUN_BYTES_MAX: usize = 256 * 1024;
 /// A profile has about 100 KiB, and 1 MiB with every picture of twelve albums.
-const ITEMS_BYTES_MAX: usize = 8 * 1024 * 1024;
+const ITEMS_BYTES_MAX: usize = 2 * 1024 * 1024;
 const ID_BYTES_MAX: usize = 64;
 
 /// Faults by the plan's limits on what runs at once: they pass when other runs end.
@@ -78,6 +78,11 @@ impl Apify {
         let step = call.step;
         let passing = |why: SendError| ScrapeFault::Passing(format!("apify {step}: {why}"));
         let request = self.endpoint.request(call.method, call.path, call.body).map_err(passing)?;
+        // Only a start has an effect worth repeating as a whole; any other question can simply be asked again.
+        let passing = |why: SendError| match step {
+            "start" => passing(why),
+            _ => ScrapeFault::Unanswered(format!("apify {step}: {why}")),
+        };
         let response = self.send.send(request, call.timeout, call.body_bytes_max).await.map_err(passing)?;
         let status = response.status();
         if status.is_success() { Ok(response.into_body()) } else { Err(fault(step, status, response.body())) }
@@ -134,9 +139,9 @@ impl ProfileSource for Apify {
         let id = checked_id("items", &ticket.dataset_id)?;
         let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit=10");
         let body = self.call(Call::get("items", &path, CALL_TIMEOUT, ITEMS_BYTES_MAX)).await?;
-        let unreadable = |why: decode::Unreadable| ScrapeFault::Passing(format!("apify items: {why}"));
-        let items = decode::items(&body).map_err(unreadable)?;
-        let found = decode::found(&items, username).map_err(unreadable)?;
+        let items = decode::items(&body).map_err(|why| ScrapeFault::Unanswered(format!("apify items: {why}")))?;
+        let found =
+            decode::found(&items, username).unwrap_or_else(|why| Found::Unusable(format!("apify items: {why}")));
         Ok(Collected::Finished { found, usage: self.usage(&run, items.len()) })
     }
 }
@@ -197,7 +202,11 @@ struct RefusalBody {
 }
 
 fn run_of(step: &str, body: &[u8]) -> Result<Run, ScrapeFault> {
-    let unreadable = |_| ScrapeFault::Passing(format!("apify {step}: the answer is not a run"));
+    let message = format!("apify {step}: the answer is not a run");
+    let unreadable = |_| match step {
+        "start" => ScrapeFault::Passing(message.clone()),
+        _ => ScrapeFault::Unanswered(message.clone()),
+    };
     serde_json::from_slice::<Envelope>(body).map(|envelope| envelope.data).map_err(unreadable)
 }
 
@@ -212,7 +221,12 @@ fn fault(step: &str, status: StatusCode, body: &[u8]) -> ScrapeFault {
         StatusCode::NOT_FOUND => step != "start",
         _ => !status.is_client_error(),
     };
-    if passes { ScrapeFault::Passing(message) } else { ScrapeFault::Lasting(message) }
+    match passes {
+        // A run that is not there cannot be asked again.
+        true if step == "start" || status == StatusCode::NOT_FOUND => ScrapeFault::Passing(message),
+        true => ScrapeFault::Unanswered(message),
+        false => ScrapeFault::Lasting(message),
+    }
 }
 
 /// Ids come from outside and go into paths.

@@ -87,8 +87,15 @@ const BROKEN = {
   error: "Something went wrong on our side. Try again in a few seconds.",
 };
 
+// The http crate refuses addresses beyond 64 KiB; nothing of ours needs more than this.
+const URL_CHARS_MAX = 8 * 1024;
+const TOO_LONG = { success: false, code: "address_too_long", error: "The address may have at most 8,192 characters." };
+
 export default class extends WorkerEntrypoint {
   async fetch(request) {
+    if (request.url.length > URL_CHARS_MAX) {
+      return Response.json({ ...TOO_LONG, timestamp: new Date().toISOString() }, { status: 414 });
+    }
     try {
       const body = await readBody(request);
       const [status, headers, answer] = await call(() => rust.handle(head(request), body, this.env));

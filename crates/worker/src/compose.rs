@@ -44,7 +44,7 @@ pub fn isolate(env: &Env) -> Rc<Isolate> {
     })
 }
 
-/// The ports of one user request. Its database is the tenant's; the system's is only asked whether it answers.
+/// The ports of one user request. Its database is the tenant's; nothing in it can become the system's role.
 pub fn app(env: &Env) -> App {
     let isolate = isolate(env);
     let tenant = Arc::new(TenantDb::new(login(env, "DB")));
@@ -58,10 +58,10 @@ pub fn app(env: &Env) -> App {
         }),
         memberships: Arc::new(Accounts::new(tenant.clone())),
         credits: tenant.clone(),
-        runs: tenant,
+        runs: tenant.clone(),
         launcher: Arc::new(Launcher::new(env)),
         progress: Arc::new(Board::new(env)),
-        readiness: Arc::new(PlatformReadiness::new(env, &isolate.config)),
+        readiness: Arc::new(PlatformReadiness::new(tenant.clone(), &isolate.config)),
         clock,
         ids: Arc::new(PlatformIds),
     }

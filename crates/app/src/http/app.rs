@@ -92,6 +92,9 @@ pub fn setting_fault(name: &str, value: &str, local: bool) -> Option<String> {
     if name.ends_with("_URL") && !value.to_ascii_lowercase().starts_with("https://") {
         return Some(format!("{name} must begin with https://"));
     }
+    if ["://localhost", "://127.", "://[", "://0."].iter().any(|host| value.to_ascii_lowercase().contains(host)) {
+        return Some(format!("{name} names this machine"));
+    }
     value.starts_with("sandbox-").then(|| format!("{name} is the sandbox's"))
 }
 
@@ -105,6 +108,7 @@ mod tests {
             ("APIFY_TOKEN", "sandbox-apify-token"),
             ("APIFY_BASE_URL", "http://127.0.0.1:4010/apify"),
             ("APIFY_TOKEN", ""),
+            ("OPENAI_BASE_URL", "https://localhost:8443/v1"),
         ] {
             let fault = setting_fault(name, value, false);
             assert!(fault.as_ref().is_some_and(|fault| fault.contains(name)), "{name}={value}");

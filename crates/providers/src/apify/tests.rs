@@ -165,7 +165,7 @@ async fn refusals_that_pass_are_told_from_those_that_last() {
         let why = format!("{status} {kind}");
         assert_eq!(start(refusal(status, kind)).await, Err(ScrapeFault::Passing(format!("apify start: {why}"))));
         let outcome = collect([run("SUCCEEDED"), refusal(status, kind)]).await;
-        assert_eq!(outcome, Err(ScrapeFault::Passing(format!("apify items: {why}"))));
+        assert_eq!(outcome, Err(ScrapeFault::Unanswered(format!("apify items: {why}"))));
     }
 }
 
@@ -184,9 +184,15 @@ async fn lost_connections_and_unreadable_answers_pass() {
     }
     for body in ["", "<html>", "{\"data\":{\"id\":\"a\"", "{\"data\":{}}"] {
         assert!(matches!(start(text(201, body)).await, Err(ScrapeFault::Passing(_))), "{body}");
-        assert!(matches!(collect([run("SUCCEEDED"), text(200, body)]).await, Err(ScrapeFault::Passing(_))), "{body}");
+        let asked = collect([run("SUCCEEDED"), text(200, body)]).await;
+        assert!(matches!(asked, Err(ScrapeFault::Unanswered(_))), "{body}");
     }
     assert!(matches!(start(text(302, "")).await, Err(ScrapeFault::Passing(_))));
+}
+
+#[tokio::test]
+async fn a_finished_run_without_a_usable_item_is_billed_all_the_same() {
     let nothing = collect([run("SUCCEEDED"), text(200, "[]")]).await;
-    assert_eq!(nothing, Err(ScrapeFault::Passing("apify items: no items".into())));
+    let Ok(Collected::Finished { found, .. }) = nothing else { panic!("{nothing:?}") };
+    assert_eq!(found, Found::Unusable("apify items: no items".into()));
 }

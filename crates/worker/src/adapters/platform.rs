@@ -1,5 +1,7 @@
 //! Time, identifiers and readiness.
 
+use std::{cell::Cell, sync::Arc};
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
@@ -9,10 +11,17 @@ use oslira_app::{
         ids::{Ids, RunId},
     },
 };
+use oslira_postgres::TenantDb;
 use uuid::{NoContext, Uuid};
-use worker::Env;
 
-use crate::{compose, config::Config};
+use crate::config::Config;
+
+/// Anybody may ask whether the database answers, so the answer is kept for a moment.
+const ANSWER_KEPT_MS: i64 = 1_000;
+
+thread_local! {
+    static ANSWERED: Cell<i64> = const { Cell::new(0) };
+}
 
 /// The runtime's clock. It stands still between I/O, as a defence against timing attacks.
 pub struct PlatformClock;
@@ -41,14 +50,14 @@ impl Ids for PlatformIds {
 
 /// Readiness of this deployment.
 pub struct PlatformReadiness {
-    env: Env,
+    tenant: Arc<TenantDb>,
     environment: String,
     faults: Vec<String>,
 }
 
 impl PlatformReadiness {
-    pub fn new(env: &Env, config: &Config) -> Self {
-        Self { env: env.clone(), environment: config.environment.clone(), faults: config.faults().to_vec() }
+    pub fn new(tenant: Arc<TenantDb>, config: &Config) -> Self {
+        Self { tenant, environment: config.environment.clone(), faults: config.faults().to_vec() }
     }
 }
 
@@ -59,7 +68,15 @@ impl Readiness for PlatformReadiness {
     }
 
     async fn database_answers(&self) -> bool {
-        compose::admin(&self.env).answers().await
+        let now_ms = PlatformClock.now().as_millisecond();
+        if ANSWERED.get() > now_ms {
+            return true;
+        }
+        let answers = self.tenant.answers().await;
+        if answers {
+            ANSWERED.set(now_ms + ANSWER_KEPT_MS);
+        }
+        answers
     }
 
     fn environment(&self) -> &str {

@@ -108,7 +108,12 @@ impl Snapshots {
     ) -> Result<Option<SnapshotKey>, StoreError> {
         let pointer: Option<(Option<Pointer>, _)> = self.read(&pointer_key(username)).await?;
         let fits = |pointer: &Pointer| pointer.scraped_at >= not_before && pointer.depth >= depth;
-        Ok(pointer.and_then(|(pointer, _)| pointer).filter(fits).map(|pointer| pointer.key))
+        let Some(Pointer { key, .. }) = pointer.and_then(|(pointer, _)| pointer).filter(fits) else {
+            return Ok(None);
+        };
+        // A snapshot that is gone, or of an older form, is a miss: the scrape that follows moves the pointer on.
+        let snapshot: Option<(Option<Snapshot>, _)> = self.read(&key.0).await?;
+        Ok(snapshot.and_then(|(snapshot, _)| snapshot).map(|_| key))
     }
 
     async fn fetch(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError> {

@@ -138,7 +138,7 @@ impl RunProgress {
 
     async fn tend(&self) -> Result<()> {
         let storage = self.state.storage();
-        let Some(mut record) = self.record().await? else {
+        let Some(record) = self.record().await? else {
             return Ok(());
         };
         if let Some(ended_at) = record.ended_at {
@@ -151,6 +151,10 @@ impl RunProgress {
         let row = compose::admin(&self.env).state(record.progress.run_id).await;
         let Some(row) = row.map_err(|error| worker::Error::RustError(error.to_string()))? else {
             return storage.delete_all().await;
+        };
+        // The database was asked meanwhile, so news may have come in: only the present record is changed.
+        let Some(mut record) = self.record().await?.filter(|record| record.ended_at.is_none()) else {
+            return Ok(());
         };
         storage.set_alarm(RECONCILE_EVERY).await?;
         let outcome = record.progress.reconcile(&row);

@@ -43,6 +43,9 @@ pub const SCRAPE_TIMEOUT: Duration = Duration::from_secs(120);
 /// One wait for the actor run to end. The run's heart beats before each, so at least once a minute.
 pub const SCRAPE_WAIT: Duration = Duration::from_secs(30);
 
+/// Pause before asking about a scrape again when the provider did not answer.
+pub const SCRAPE_ASK_PAUSE: Duration = Duration::from_secs(5);
+
 /// How many waits an attempt may take: the actor's own timeout and one more.
 pub const SCRAPE_WAITS_MAX: u32 = 6;
 

@@ -70,7 +70,9 @@ impl LightJudgement {
     }
 }
 
+/// Cuts to size and drops what Postgres refuses (NUL) or a terminal would obey.
 fn clip(text: &mut String) {
+    text.retain(|c| !c.is_control() || c == '\n');
     if let Some((at, _)) = text.char_indices().nth(TEXT_CHARS_MAX) {
         text.truncate(at);
     }

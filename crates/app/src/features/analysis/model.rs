@@ -146,10 +146,10 @@ impl ModelName {
         self.0.split_once('/').map_or(&self.0, |(_, model)| model)
     }
 
-    /// The whole name.
+    /// The part before the slash.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn provider(&self) -> &str {
+        self.0.split_once('/').map_or("unknown", |(provider, _)| provider)
     }
 }
 

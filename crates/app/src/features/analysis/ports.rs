@@ -239,6 +239,8 @@ pub enum Found {
     Private,
     /// It is shown to some viewers only (age).
     Restricted,
+    /// The scrape ended and is billed, but what it gave is no answer; another scrape may give one.
+    Unusable(String),
 }
 
 /// What a scrape costs.
@@ -259,6 +261,10 @@ pub struct ScrapeUsage {
 /// Why a scrape gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ScrapeFault {
+    /// The provider did not answer the question, so the scrape it was about may still succeed: ask again, do not start
+    /// (and pay) another one.
+    #[error("{0}")]
+    Unanswered(String),
     /// Trying again may help: overload, a failed actor run, a lost connection, an unreadable answer.
     #[error("{0}")]
     Passing(String),

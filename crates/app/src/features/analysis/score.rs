@@ -1,7 +1,8 @@
 //! The final score: a weighted blend of the model's judgement and of facts that we computed, with its evidence.
 //!
 //! Promises: 0-100; weights sum to 1; facts weigh at least 40 %; raising any input never lowers the score; every part
-//! says which rule gave how much. A part that cannot be known is left out and its weight shared by the others.
+//! says which rule gave how much. A part that cannot be known is left out and its weight shared by the others, up to
+//! the point where facts would weigh less than 40 %.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,10 @@ pub const WEIGHT_IDEAL_CUSTOMER: f64 = 0.30;
 pub const WEIGHT_ENGAGEMENT: f64 = 0.12;
 /// Weight of recent activity.
 pub const WEIGHT_ACTIVITY: f64 = 0.08;
+
+/// Facts never weigh less, so that a bio alone cannot talk the model into a high score: what is missing counts as neutral.
+const WEIGHT_FACTS_MIN: f64 = 0.40;
+const NEUTRAL: f64 = 50.0;
 
 /// Engagement that earns full points, percent. Instagram's mean over all industries is 1 to 2 % (the yearly industry
 /// benchmark reports); three times that is excellent.
@@ -88,6 +93,17 @@ pub fn blend(judgement: &LightJudgement, criteria: &[Criterion], facts: &Facts) 
         weight: WEIGHT_ACTIVITY,
         explanation: format!("last post {days} days before the scrape"),
     }));
+    let known: f64 = parts.iter().skip(1).map(|part| part.weight).sum();
+    let wanted = WEIGHT_JUDGEMENT * WEIGHT_FACTS_MIN / (1.0 - WEIGHT_FACTS_MIN);
+    if known < wanted {
+        parts.push(Part {
+            rule: "unknown_facts".to_owned(),
+            fact: "what the profile does not show",
+            value: NEUTRAL,
+            weight: wanted - known,
+            explanation: "too little is known to check the judgement against facts".to_owned(),
+        });
+    }
     weigh(parts)
 }
 
@@ -149,9 +165,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_leaves_its_weight_to_the_rest() {
-        let score = blend(&judged(80), &[], &Facts::of(&snapshot(1_000, vec![])));
+    fn where_nothing_is_known_the_judgement_still_weighs_sixty_percent_at_most() {
+        let score = blend(&judged(100), &[], &Facts::of(&snapshot(1_000, vec![])));
         assert_eq!(score.value, 80);
         assert_eq!(score.evidence.iter().map(|part| part.weight).sum::<f64>(), 1.0);
+        assert!(score.evidence[0].weight <= 0.6);
     }
 }

@@ -60,15 +60,21 @@ pub async fn start(
     if launched {
         return Ok(Started::Running { receipt, replayed });
     }
-    app.runs.cancel(member.user(), receipt.run_id).await?;
-    Ok(Started::Undone)
+    // The engine may have taken the run after all and only its answer was lost: then the run goes on.
+    match cancel(app, member.user(), receipt.run_id).await? {
+        Cancelled::Done { kept: 0, .. } => Ok(Started::Undone),
+        Cancelled::Done { .. } | Cancelled::Finished(_) | Cancelled::NotFound => {
+            Ok(Started::Running { receipt, replayed })
+        }
+    }
 }
 
 /// Answers as the first time. Only a run that nobody took up yet is launched (again).
 async fn replay(app: &App, member: Member, receipt: Receipt) -> Result<Started, StoreError> {
     let state = app.runs.visible_state(member.user(), receipt.run_id).await?;
     if state.is_some_and(|state| state.status == RunStatus::Pending) {
-        launch(app, receipt.run_id).await;
+        let board = app.progress.create(receipt.run_id, member.account());
+        futures_util::future::join(launch(app, receipt.run_id), board).await;
     }
     Ok(Started::Running { receipt, replayed: true })
 }

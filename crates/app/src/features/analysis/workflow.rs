@@ -93,6 +93,7 @@ enum Scraped {
     NotFound,
     Private,
     Restricted,
+    Unusable,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -182,7 +183,8 @@ impl<S: Steps> Body<'_, S> {
                     tracing::error!(run_id = %self.run, attempt, cause, "scraper refuses");
                     return Err(Stop::Failed(SCRAPER_UNAVAILABLE));
                 }
-                Err(ScrapeFault::Passing(cause)) => {
+                Ok(Scraped::Unusable) => tracing::warn!(run_id = %self.run, attempt, "scrape gave no answer"),
+                Err(ScrapeFault::Passing(cause) | ScrapeFault::Unanswered(cause)) => {
                     tracing::warn!(run_id = %self.run, attempt, cause, "scrape failed");
                 }
             }
@@ -212,6 +214,11 @@ impl<S: Steps> Body<'_, S> {
         for wait in 0..config::SCRAPE_WAITS_MAX {
             match self.collect(assignment, &ticket, attempt, wait).await? {
                 Ok(Scraped::Running) => {}
+                // The actor run is paid for: it is asked about again rather than started anew.
+                Err(ScrapeFault::Unanswered(cause)) => {
+                    tracing::warn!(run_id = %self.run, attempt, wait, cause, "asking about the scrape again");
+                    self.pause(&format!("scrape-{attempt}-collect-{wait}-pause"), config::SCRAPE_ASK_PAUSE).await?;
+                }
                 ended => return Ok(ended),
             }
         }
@@ -308,9 +315,9 @@ impl<S: Steps> Body<'_, S> {
                 let (assignment, key, judged) = (assignment.clone(), key.clone(), judged.clone());
                 async move {
                     let snapshot = ports.snapshots.load(&key).await?;
-                    if !advance(&ports, run, Phase::Saving).await? {
-                        return Ok(Still::Inactive);
-                    }
+                    // No question whether the run is active: `complete_run` asks it under the row's lock, and a repeat
+                    // after a lost answer must reach it to hear the first answer again.
+                    ports.progress.tell(run, ProgressUpdate::Reached(Phase::Saving)).await;
                     let (lead, result) = findings(&assignment, &snapshot, &key, &judged, cache_hit);
                     match ports.runs.complete(run, &lead, &result).await? {
                         Completion::Completed { .. } => {
@@ -383,6 +390,10 @@ async fn store(
         Found::NotFound => "not_found",
         Found::Private => "private",
         Found::Restricted => "restricted",
+        Found::Unusable(cause) => {
+            tracing::warn!(run_id = %run, cause, "scrape is billed but unusable");
+            "unusable"
+        }
     };
     let bill = json!({
         "actor": usage.actor, "username": wanted.username, "results": usage.results,
@@ -394,7 +405,9 @@ async fn store(
         Found::NotFound => return Ok(Scraped::NotFound),
         Found::Private => return Ok(Scraped::Private),
         Found::Restricted => return Ok(Scraped::Restricted),
+        Found::Unusable(_) => return Ok(Scraped::Unusable),
     };
+    ports.progress.tell(run, ProgressUpdate::Reached(Phase::Storing)).await;
     let snapshot = Snapshot {
         profile,
         scraped_at: ports.clock.now(),
@@ -427,8 +440,10 @@ async fn ask(ports: &WorkflowPorts, run: RunId, wanted: &Assignment, snapshot: &
         }
     }
     let judgement = LightJudgement::parse(&answer.content?)?;
+    // An answer that came without a bill was still given by the model that was asked.
+    let unbilled = || (question.model.model().to_owned(), question.model.provider().to_owned(), 0);
     let (model, provider, cost_microusd) =
-        usage.map_or_else(Default::default, |u| (u.model, u.provider, u.cost_microusd.unwrap_or(0)));
+        usage.map_or_else(unbilled, |u| (u.model, u.provider, u.cost_microusd.unwrap_or(0)));
     Ok(Judged { judgement, model, provider, cost_microusd })
 }
 

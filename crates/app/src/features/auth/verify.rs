@@ -56,7 +56,10 @@ struct Remembered {
 #[derive(Clone)]
 struct Keys {
     set: JwkSet,
+    /// When the set was last fetched.
     fetched: Timestamp,
+    /// When fetching was last tried, whether or not it worked.
+    tried: Timestamp,
 }
 
 /// The parts of one check that belong to a request.
@@ -163,21 +166,31 @@ impl TokenCheck {
         let known = self.verifier.memory().keys.clone();
         let now = self.clock.now();
         if let Some(keys) = &known {
-            let age = now.duration_since(keys.fetched);
+            let tried_lately = now.duration_since(keys.tried) < KEYS_REFETCH_PAUSE;
             match find(&keys.set, header) {
-                Some(key) if age < KEYS_FRESH => return Ok(key),
-                None if age < KEYS_REFETCH_PAUSE => return Err(AuthError::Invalid),
+                Some(key) if tried_lately || now.duration_since(keys.fetched) < KEYS_FRESH => return Ok(key),
+                None if tried_lately && keys.set.keys.is_empty() => {
+                    return Err(AuthError::KeysUnavailable("no keys yet".to_owned()));
+                }
+                None if tried_lately => return Err(AuthError::Invalid),
                 Some(_) | None => {}
             }
         }
         match self.keys.fetch().await {
             Ok(set) => {
                 let key = find(&set, header);
-                self.verifier.memory().keys = Some(Keys { set, fetched: now });
+                self.verifier.memory().keys = Some(Keys { set, fetched: now, tried: now });
                 key.ok_or(AuthError::Invalid)
             }
-            // A key we trusted ten minutes ago is better than locking everyone out while the issuer is down.
-            Err(cause) => known.and_then(|keys| find(&keys.set, header)).ok_or(AuthError::KeysUnavailable(cause)),
+            // A key we trusted ten minutes ago is better than locking everyone out while the issuer is down, and an
+            // issuer that is down is not asked again by every request.
+            Err(cause) => {
+                let mut keys = known.unwrap_or(Keys { set: JwkSet::default(), fetched: now, tried: now });
+                keys.tried = now;
+                let key = find(&keys.set, header);
+                self.verifier.memory().keys = Some(keys);
+                key.ok_or(AuthError::KeysUnavailable(cause))
+            }
         }
     }
 }
