@@ -32,9 +32,13 @@ impl Stack {
         self.plant(target, "hold", matching, Value::Null).await
     }
 
-    /// Takes a fault away; held calls go on.
-    pub async fn release(&self, fault: Fault) {
+    /// Takes a fault away and answers how many calls it struck; held calls go on.
+    pub async fn release(&self, fault: Fault) -> u64 {
+        let planted: Value = self.http().get(&fault.url).send().await.unwrap().json().await.unwrap();
+        let planted = planted["faults"].as_array().unwrap().iter().find(|planted| planted["id"] == fault.id);
+        let struck = planted.and_then(|planted| planted["struck"].as_u64());
         let response = self.http().delete(format!("{}/{}", fault.url, fault.id)).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "fault {} was not there any more", fault.id);
+        struck.unwrap_or_else(|| panic!("fault {} was not listed", fault.id))
     }
 }

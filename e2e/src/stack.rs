@@ -107,14 +107,18 @@ impl Stack {
         eventually(&what, async || (!self.received(target, matching).await.is_empty()).then_some(())).await;
     }
 
-    /// Kills a process with SIGKILL and waits until it is gone.
+    /// Kills a process with SIGKILL and waits until it is gone; for Postgres, until none of its backends answers either.
     pub async fn kill(&self, part: Part) {
-        let pid = self.pids.get(&part).unwrap_or_else(|| panic!("{part:?} is not this stack's own process"));
+        let pid = *self.pids.get(&part).unwrap_or_else(|| panic!("{part:?} is not this stack's own process"));
+        let mut dying = vec![pid];
+        if part == Part::Postgres {
+            let backends = self.sql().await.query("select pid from pg_stat_activity", &[]).await.unwrap();
+            dying.extend(backends.iter().map(|row| row.get::<_, i32>(0).cast_unsigned()));
+        }
         // The shell's own `kill`: a bare machine has no other.
-        let shell = |command: String| async move { Command::new("sh").args(["-c", &command]).status().await.unwrap() };
-        assert!(shell(format!("kill -KILL {pid}")).await.success(), "{part:?} was not running");
-        let gone = format!("case \"$(cut -d ' ' -f 3 /proc/{pid}/stat 2>/dev/null)\" in ''|Z) true;; *) false;; esac");
-        eventually("the end of a killed process", async || shell(gone.clone()).await.success().then_some(())).await;
+        let kill = Command::new("sh").args(["-c", &format!("kill -KILL {pid}")]).status().await.unwrap();
+        assert!(kill.success(), "{part:?} was not running");
+        eventually("the end of what was killed", async || (!dying.iter().any(is_alive)).then_some(())).await;
     }
 
     /// Starts again what died, with `cargo xtask stack up`; answers the stack as it is then.
@@ -140,6 +144,13 @@ impl Stack {
         user["token"] = token.into();
         user
     }
+}
+
+/// A process that only waits for its parent to notice its end counts as gone.
+fn is_alive(pid: &u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before the state may hold anything, but ends with the last bracket.
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// Runs the developer tool on the stack under test and answers its standard output.

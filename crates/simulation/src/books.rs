@@ -1,0 +1,349 @@
+//! The ledger and the runs as pure functions of (state, operation, time): what `begin_analysis`, `cancel_run`,
+//! `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs` and `record_usage` promise, for one account. The same
+//! histories run against the real functions, so this model cannot drift from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oslira_app::{
+    features::analysis::{Begun, Cancelled, Completion, Phase, Receipt, RunState, RunStatus},
+    shared::ids::{AnalysisId, LeadId, RunId},
+};
+use uuid::Uuid;
+
+use crate::{Answer, Mutation, Op, Person};
+
+const PRICE: i64 = 1;
+const HOUR_S: i64 = 3_600;
+const KEY_LIFE_S: i64 = 24 * HOUR_S;
+const STALE_S: i64 = 300;
+
+/// One movement of credits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// `charge`, `refund` or `adjustment`.
+    pub kind: &'static str,
+    /// Credits, negative for a charge.
+    pub amount: i64,
+    /// The balance right after it.
+    pub balance_after: i64,
+    /// The run it is about.
+    pub run: Option<RunId>,
+}
+
+/// One run's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Whom it analyses.
+    pub username: String,
+    /// Where it is.
+    pub status: RunStatus,
+    /// What it works on.
+    pub phase: Option<Phase>,
+    /// What it cost.
+    pub credits: i64,
+    /// How the charge ended.
+    pub outcome: Option<&'static str>,
+    /// Whether AI work has begun.
+    pub ai_started: bool,
+    /// Second of the last beat.
+    pub beat_s: Option<i64>,
+    /// Second of the purchase.
+    pub created_s: i64,
+    /// The idempotency key while it is bound.
+    pub key: Option<String>,
+    /// What the key is bound to.
+    pub body_hash: String,
+    /// Why it failed.
+    pub error: Option<(String, String)>,
+    /// The balance that its end answered.
+    pub ended_balance: Option<i64>,
+    /// Lead, whether it was new, and the analysis.
+    pub completed: Option<(LeadId, bool, AnalysisId)>,
+}
+
+impl RunRow {
+    /// Second of the last sign of life.
+    #[must_use]
+    pub fn last_sign_s(&self) -> i64 {
+        self.beat_s.unwrap_or(self.created_s)
+    }
+
+    fn is_active(&self) -> bool {
+        !self.status.is_terminal()
+    }
+}
+
+/// The books of one account.
+#[derive(Debug, Clone)]
+pub struct Books {
+    /// The defect under test.
+    pub mutation: Option<Mutation>,
+    /// Whose books.
+    pub person: Person,
+    /// Most analyses in an hour.
+    pub hourly_max: usize,
+    /// Credits.
+    pub balance: i64,
+    /// The ledger.
+    pub entries: Vec<Entry>,
+    /// The runs.
+    pub runs: BTreeMap<RunId, RunRow>,
+    /// One lead per username.
+    pub leads: BTreeMap<String, LeadId>,
+    /// The run of each stored analysis.
+    pub analyses: Vec<RunId>,
+    /// Recorded bills by provider key.
+    pub usage: BTreeSet<String>,
+}
+
+impl Books {
+    /// Books with a first entry of `credits`.
+    #[must_use]
+    pub fn new(person: Person, credits: i64, hourly_max: usize, mutation: Option<Mutation>) -> Self {
+        let first = Entry { kind: "adjustment", amount: credits, balance_after: credits, run: None };
+        Self {
+            mutation,
+            person,
+            hourly_max,
+            balance: credits,
+            entries: vec![first],
+            runs: BTreeMap::new(),
+            leads: BTreeMap::new(),
+            analyses: vec![],
+            usage: BTreeSet::new(),
+        }
+    }
+
+    /// Runs one transaction at the second `now_s`.
+    pub fn apply(&mut self, op: &Op, now_s: i64) -> Answer {
+        match op {
+            Op::Begin { run, username, key, body_hash } => {
+                Answer::Begun(self.begin(*run, username, key.as_deref(), body_hash, now_s))
+            }
+            Op::Cancel(run) => Answer::Cancelled(self.cancel(*run)),
+            Op::TakeUp(run) => {
+                let active = self.advance(*run, Phase::Cache, now_s);
+                let username = self.runs.get(run).map(|row| row.username.clone());
+                Answer::TakenUp(username.filter(|_| active))
+            }
+            Op::Advance(run, phase) => Answer::Active(self.advance(*run, *phase, now_s)),
+            Op::Complete { run, .. } => Answer::Completed(self.complete(*run, now_s)),
+            Op::Fail { run, code, message } => {
+                self.fail(*run, code, message);
+                Answer::Done
+            }
+            Op::RecordUsage { run, key, .. } => {
+                if self.runs.contains_key(run) {
+                    self.usage.insert(key.clone());
+                }
+                Answer::Done
+            }
+            Op::State(run) => Answer::State(self.state(*run)),
+            Op::Stale(age_s, limit) => Answer::Stale(self.stale(*age_s, *limit, now_s)),
+            Op::SweepOne(age_s) => Answer::Swept(self.sweep_one(*age_s, now_s)),
+        }
+    }
+
+    fn has(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+
+    fn post(&mut self, kind: &'static str, amount: i64, run: RunId) -> i64 {
+        self.balance += amount;
+        if !self.has(Mutation::EntryForgotten) || kind != "refund" {
+            self.entries.push(Entry { kind, amount, balance_after: self.balance, run: Some(run) });
+        }
+        self.balance
+    }
+
+    /// Ends a run, whatever it was: callers have looked.
+    fn end(&mut self, run: RunId, status: RunStatus, outcome: &'static str, error: Option<(String, String)>) -> i64 {
+        let Some(row) = self.runs.get_mut(&run) else { return self.balance };
+        if status == RunStatus::Cancelled && row.status == RunStatus::Pending {
+            row.key = None;
+        }
+        row.status = status;
+        row.outcome = Some(outcome);
+        row.error = error;
+        let credits = row.credits;
+        let is_failure = status == RunStatus::Failed;
+        if outcome == "refunded" && !(is_failure && self.has(Mutation::FailKeepsTheCharge)) {
+            self.post("refund", credits, run);
+            if is_failure && self.has(Mutation::RefundTwice) {
+                self.post("refund", credits, run);
+            }
+        }
+        let balance = self.balance;
+        if let Some(row) = self.runs.get_mut(&run) {
+            row.ended_balance = Some(balance);
+        }
+        balance
+    }
+
+    fn begin(&mut self, run: RunId, username: &str, key: Option<&str>, body_hash: &str, now_s: i64) -> Begun {
+        if let Some(answer) = self.answer_from_key(key, body_hash, now_s) {
+            return answer;
+        }
+        if let Some(duplicate) = self.active_duplicate(username, now_s) {
+            return Begun::Duplicate(duplicate);
+        }
+        if let Some(retry_after_s) = self.hourly_wait_s(now_s) {
+            return Begun::RateLimited { retry_after_s };
+        }
+        if self.balance < PRICE && !self.has(Mutation::Overdraw) {
+            return Begun::Insufficient { balance: self.balance, required: PRICE };
+        }
+        let row = RunRow {
+            username: username.to_owned(),
+            status: RunStatus::Pending,
+            phase: None,
+            credits: PRICE,
+            outcome: None,
+            ai_started: false,
+            beat_s: None,
+            created_s: now_s,
+            key: key.map(str::to_owned),
+            body_hash: body_hash.to_owned(),
+            error: None,
+            ended_balance: None,
+            completed: None,
+        };
+        self.runs.insert(run, row);
+        let balance = self.post("charge", -PRICE, run);
+        Begun::Started(Receipt { run_id: run, credits: PRICE, balance })
+    }
+
+    fn answer_from_key(&mut self, key: Option<&str>, body_hash: &str, now_s: i64) -> Option<Begun> {
+        let key = key?;
+        let (id, row) = self.runs.iter_mut().find(|(_, row)| row.key.as_deref() == Some(key))?;
+        if row.created_s <= now_s - KEY_LIFE_S || self.mutation == Some(Mutation::ReplayCharges) {
+            row.key = None;
+            return None;
+        }
+        if row.body_hash != body_hash {
+            return Some(Begun::KeyReused);
+        }
+        let first = self.entries.iter().find(|entry| entry.kind == "charge" && entry.run == Some(*id))?;
+        let forgets = self.mutation == Some(Mutation::ReplayForgetsItsAnswer);
+        let balance = if forgets { self.balance } else { first.balance_after };
+        Some(Begun::Replay(Receipt { run_id: *id, credits: row.credits, balance }))
+    }
+
+    fn active_duplicate(&mut self, username: &str, now_s: i64) -> Option<RunId> {
+        if self.has(Mutation::DuplicateAllowed) {
+            return None;
+        }
+        let (id, row) = self.runs.iter().find(|(_, row)| row.username == username && row.is_active())?;
+        let (id, is_stale) = (*id, row.last_sign_s() <= now_s - STALE_S);
+        if is_stale {
+            self.stall(id);
+            return None;
+        }
+        Some(id)
+    }
+
+    fn hourly_wait_s(&self, now_s: i64) -> Option<u32> {
+        let mut young: Vec<i64> = self.runs.values().map(|row| row.created_s).filter(|s| *s > now_s - HOUR_S).collect();
+        young.sort_unstable_by(|a, b| b.cmp(a));
+        let nth = young.get(self.hourly_max.checked_sub(1)?)?;
+        (!self.has(Mutation::HourlyLimitIgnored)).then(|| u32::try_from(nth + HOUR_S - now_s).unwrap_or(1).max(1))
+    }
+
+    fn cancel(&mut self, run: RunId) -> Cancelled {
+        let Some(row) = self.runs.get(&run) else { return Cancelled::NotFound };
+        let (credits, status) = (row.credits, row.status);
+        let (outcome, balance) = match status {
+            RunStatus::Complete | RunStatus::Failed => return Cancelled::Finished(status),
+            RunStatus::Cancelled if !self.has(Mutation::CancelTwice) => {
+                (row.outcome.unwrap_or("kept"), row.ended_balance.unwrap_or(self.balance))
+            }
+            RunStatus::Cancelled | RunStatus::Pending | RunStatus::Processing => {
+                let refunds = (!row.ai_started || self.has(Mutation::CancelRefundsAfterAi))
+                    && !self.has(Mutation::CancelKeepsBeforeAi);
+                let outcome = if refunds { "refunded" } else { "kept" };
+                (outcome, self.end(run, RunStatus::Cancelled, outcome, None))
+            }
+        };
+        let refunded = if outcome == "refunded" { credits } else { 0 };
+        Cancelled::Done { refunded, kept: credits - refunded, balance }
+    }
+
+    fn advance(&mut self, run: RunId, phase: Phase, now_s: i64) -> bool {
+        let revives = self.has(Mutation::BeatRevives);
+        let forgets_ai = self.has(Mutation::AiStartForgotten);
+        let moves_back = self.has(Mutation::PhaseMovesBack);
+        let Some(row) = self.runs.get_mut(&run).filter(|row| row.is_active() || revives) else { return false };
+        row.status = RunStatus::Processing;
+        row.phase = if moves_back { Some(phase) } else { row.phase.max(Some(phase)) };
+        row.beat_s = Some(now_s);
+        row.ai_started |= phase == Phase::Analyzing && !forgets_ai;
+        true
+    }
+
+    fn complete(&mut self, run: RunId, now_s: i64) -> Completion {
+        let Some(row) = self.runs.get(&run) else { return Completion::Inactive };
+        if let (RunStatus::Complete, Some((lead_id, is_new, analysis_id))) = (row.status, row.completed) {
+            if self.has(Mutation::CompleteTwice) {
+                self.analyses.push(run);
+            }
+            return Completion::Completed { lead_id, is_new, analysis_id };
+        }
+        if row.status != RunStatus::Processing && !self.has(Mutation::CompleteAfterTheEnd) {
+            return Completion::Inactive;
+        }
+        let username = row.username.clone();
+        let is_new = !self.leads.contains_key(&username);
+        let lead_id = *self.leads.entry(username).or_insert_with(|| LeadId::new(Uuid::from_u128(run.uuid().as_u128())));
+        let analysis_id = AnalysisId::new(run.uuid());
+        self.analyses.push(run);
+        let balance = self.balance;
+        if let Some(row) = self.runs.get_mut(&run) {
+            row.status = RunStatus::Complete;
+            row.outcome = Some("result");
+            row.beat_s = Some(now_s);
+            row.ended_balance = Some(balance);
+            row.completed = Some((lead_id, is_new, analysis_id));
+        }
+        Completion::Completed { lead_id, is_new, analysis_id }
+    }
+
+    fn fail(&mut self, run: RunId, code: &str, message: &str) {
+        let ended = self.runs.get(&run).is_none_or(|row| !row.is_active());
+        if !ended || self.has(Mutation::FailAfterTheEnd) {
+            self.end(run, RunStatus::Failed, "refunded", Some((code.to_owned(), message.to_owned())));
+        }
+    }
+
+    fn state(&self, run: RunId) -> Option<RunState> {
+        self.runs.get(&run).map(|row| RunState {
+            account_id: self.person.account,
+            status: row.status,
+            phase: row.phase,
+            error_message: row.error.as_ref().map(|(_, message)| message.clone()),
+        })
+    }
+
+    fn stale(&self, age_s: i64, limit: u32, now_s: i64) -> Vec<RunId> {
+        let silent = |row: &RunRow| row.is_active() && row.last_sign_s() <= now_s - age_s;
+        let mut found: Vec<_> =
+            self.runs.iter().filter(|(_, row)| silent(row)).map(|(id, row)| (row.last_sign_s(), *id)).collect();
+        found.sort_unstable();
+        found.into_iter().take(limit as usize).map(|(_, id)| id).collect()
+    }
+
+    fn sweep_one(&mut self, age_s: i64, now_s: i64) -> Option<RunId> {
+        let (by_age, blind) = (self.has(Mutation::SweepIgnoresTheBeat), self.has(Mutation::SweepMissesPending));
+        let sign = |row: &RunRow| if by_age { row.created_s } else { row.last_sign_s() };
+        let swept = self.runs.iter().find(|(_, row)| {
+            row.is_active() && sign(row) <= now_s - age_s && !(blind && row.status == RunStatus::Pending)
+        });
+        let run = *swept?.0;
+        self.stall(run);
+        Some(run)
+    }
+
+    fn stall(&mut self, run: RunId) {
+        const MESSAGE: &str = "The analysis stopped making progress and was ended. Your credits were returned.";
+        self.end(run, RunStatus::Failed, "refunded", Some(("stalled".to_owned(), MESSAGE.to_owned())));
+    }
+}

@@ -1,0 +1,72 @@
+//! Deliberate defects. Each breaks one promise; a simulation that does not notice is worth nothing.
+
+/// One defect in the model of the database, or in the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutation {
+    /// Failing a run posts its refund twice.
+    RefundTwice,
+    /// Failing a run forgets the refund.
+    FailKeepsTheCharge,
+    /// `complete_run` does not look whether the run was cancelled, failed or swept.
+    CompleteAfterTheEnd,
+    /// `complete_run` stores a second analysis when it is repeated.
+    CompleteTwice,
+    /// `fail_run` does not look whether the run has ended.
+    FailAfterTheEnd,
+    /// A beat makes an ended run active again.
+    BeatRevives,
+    /// A repeated request with the same idempotency key is charged again.
+    ReplayCharges,
+    /// A replay answers with today's balance instead of the first answer's.
+    ReplayForgetsItsAnswer,
+    /// Cancelling refunds although AI work had begun.
+    CancelRefundsAfterAi,
+    /// Cancelling keeps the credits although no AI work had begun.
+    CancelKeepsBeforeAi,
+    /// A repeated cancel refunds again.
+    CancelTwice,
+    /// The start of AI work is not recorded.
+    AiStartForgotten,
+    /// The sweep looks at the run's age and not at its last beat.
+    SweepIgnoresTheBeat,
+    /// The balance is not checked before a charge.
+    Overdraw,
+    /// The balance moves without an entry in the ledger.
+    EntryForgotten,
+    /// The same analysis may run twice at once.
+    DuplicateAllowed,
+    /// The hourly limit is not asked.
+    HourlyLimitIgnored,
+    /// A beat moves the phase backwards.
+    PhaseMovesBack,
+    /// The engine forgets a finished step.
+    StepForgotten,
+    /// The sweep does not see runs that nobody ever took up.
+    SweepMissesPending,
+}
+
+impl Mutation {
+    /// All of them.
+    pub const ALL: [Self; 20] = [
+        Self::RefundTwice,
+        Self::FailKeepsTheCharge,
+        Self::CompleteAfterTheEnd,
+        Self::CompleteTwice,
+        Self::FailAfterTheEnd,
+        Self::BeatRevives,
+        Self::ReplayCharges,
+        Self::ReplayForgetsItsAnswer,
+        Self::CancelRefundsAfterAi,
+        Self::CancelKeepsBeforeAi,
+        Self::CancelTwice,
+        Self::AiStartForgotten,
+        Self::SweepIgnoresTheBeat,
+        Self::Overdraw,
+        Self::EntryForgotten,
+        Self::DuplicateAllowed,
+        Self::HourlyLimitIgnored,
+        Self::PhaseMovesBack,
+        Self::StepForgotten,
+        Self::SweepMissesPending,
+    ];
+}

@@ -1,0 +1,171 @@
+//! The product's ports over the simulated world: the database, the profile cache, watchers, the clock, the launcher.
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use oslira_app::{
+    features::analysis::{
+        Assignment, Completion, InstagramHandle, Phase, ProgressSink, ProgressUpdate, RunJournal, RunLauncher,
+        RunState, Snapshot, SnapshotKey, SnapshotStore, UsageKind,
+    },
+    shared::{clock::Clock, ids::RunId, store::StoreError},
+};
+use serde_json::Value;
+
+use crate::{Answer, Journal, Op, Shared, Story};
+
+/// Every port of one workflow, or of the five-minute job, which has no journal.
+#[derive(Clone)]
+pub struct Ports {
+    pub(crate) world: Shared,
+    pub(crate) owner: Option<(RunId, Journal)>,
+}
+
+fn down() -> StoreError {
+    StoreError::Unavailable("the weather".to_owned())
+}
+
+impl Ports {
+    async fn call(&self, op: Op) -> Result<Answer, StoreError> {
+        let run = self.owner.as_ref().map(|(run, _)| *run);
+        self.world.call(run, op).await.ok_or_else(down)
+    }
+
+    /// The object store and watchers have no transactions of their own to crash in.
+    async fn reach_store(&self) -> Result<(), StoreError> {
+        self.world.pause().await;
+        if self.world.lock().store_is_down() { Err(down()) } else { Ok(()) }
+    }
+}
+
+fn mistaken(answer: &Answer) -> StoreError {
+    StoreError::Defect(format!("unexpected answer {answer:?}"))
+}
+
+#[async_trait]
+impl RunJournal for Ports {
+    async fn take_up(&self, run: RunId) -> Result<Option<Assignment>, StoreError> {
+        match self.call(Op::TakeUp(run)).await? {
+            Answer::TakenUp(None) => Ok(None),
+            Answer::TakenUp(Some(username)) => {
+                let handle = username.parse().map_err(|_| StoreError::Defect("a username".to_owned()))?;
+                Ok(Some(Story::assignment(self.world.lock().books.person, handle)))
+            }
+            other => Err(mistaken(&other)),
+        }
+    }
+
+    async fn advance(&self, run: RunId, phase: Phase) -> Result<bool, StoreError> {
+        match self.call(Op::Advance(run, phase)).await? {
+            Answer::Active(active) => Ok(active),
+            other => Err(mistaken(&other)),
+        }
+    }
+
+    async fn complete(&self, run: RunId, lead: &Value, result: &Value) -> Result<Completion, StoreError> {
+        match self.call(Op::Complete { run, lead: lead.clone(), result: result.clone() }).await? {
+            Answer::Completed(completion) => Ok(completion),
+            other => Err(mistaken(&other)),
+        }
+    }
+
+    async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<(), StoreError> {
+        self.call(Op::Fail { run, code: code.to_owned(), message: message.to_owned() }).await.map(drop)
+    }
+
+    async fn record_usage(&self, run: RunId, kind: UsageKind, key: &str, usage: &Value) -> Result<(), StoreError> {
+        let is_scrape = kind == UsageKind::Scrape;
+        self.call(Op::RecordUsage { run, is_scrape, key: key.to_owned(), usage: usage.clone() }).await.map(drop)
+    }
+
+    async fn state(&self, run: RunId) -> Result<Option<RunState>, StoreError> {
+        match self.call(Op::State(run)).await? {
+            Answer::State(state) => Ok(state),
+            other => Err(mistaken(&other)),
+        }
+    }
+
+    async fn stale(&self, age: SignedDuration, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        match self.call(Op::Stale(age.as_secs(), limit)).await? {
+            Answer::Stale(runs) => Ok(runs),
+            other => Err(mistaken(&other)),
+        }
+    }
+
+    async fn sweep_one(&self, age: SignedDuration) -> Result<Option<RunId>, StoreError> {
+        match self.call(Op::SweepOne(age.as_secs())).await? {
+            Answer::Swept(run) => Ok(run),
+            other => Err(mistaken(&other)),
+        }
+    }
+}
+
+#[async_trait]
+impl SnapshotStore for Ports {
+    async fn find(
+        &self,
+        username: &InstagramHandle,
+        not_before: Timestamp,
+        depth: u32,
+    ) -> Result<Option<SnapshotKey>, StoreError> {
+        self.reach_store().await?;
+        let world = self.world.lock();
+        let fits = |snapshot: &Snapshot| {
+            snapshot.profile.username == *username && snapshot.scraped_at >= not_before && snapshot.depth >= depth
+        };
+        let newest = world.snapshots.iter().filter(|(_, snapshot)| fits(snapshot)).max_by_key(|(_, s)| s.scraped_at);
+        Ok(newest.map(|(key, _)| SnapshotKey(key.clone())))
+    }
+
+    async fn save(&self, snapshot: &Snapshot, key_hint: &str) -> Result<SnapshotKey, StoreError> {
+        self.reach_store().await?;
+        self.world.lock().snapshots.entry(key_hint.to_owned()).or_insert_with(|| snapshot.clone());
+        self.world.pause().await;
+        Ok(SnapshotKey(key_hint.to_owned()))
+    }
+
+    async fn load(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError> {
+        self.reach_store().await?;
+        let found = self.world.lock().snapshots.get(&key.0).cloned();
+        found.ok_or_else(|| StoreError::Defect("no such snapshot".to_owned()))
+    }
+}
+
+#[async_trait]
+impl ProgressSink for Ports {
+    async fn tell(&self, run: RunId, update: ProgressUpdate) {
+        self.world.pause().await;
+        if let ProgressUpdate::Ended { status, .. } = update {
+            let mut world = self.world.lock();
+            if let Err(accusation) = world.watch.told(run, status) {
+                world.accuse(accusation);
+            }
+        }
+    }
+}
+
+impl Clock for Ports {
+    fn now(&self) -> Timestamp {
+        self.world.lock().now()
+    }
+}
+
+#[async_trait]
+impl RunLauncher for Ports {
+    async fn start(&self, run: RunId) -> Result<(), String> {
+        self.wake(run).await
+    }
+
+    async fn enqueue(&self, run: RunId) -> Result<(), String> {
+        self.wake(run).await
+    }
+
+    async fn wake(&self, run: RunId) -> Result<(), String> {
+        self.world.pause().await;
+        let mut world = self.world.lock();
+        if world.engine_gone {
+            return Err("the engine is gone".to_owned());
+        }
+        world.wakes.push(run);
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! One history's operations against the database, in its own virtual time.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use axum::extract::FromRequestParts;
+use jiff::SignedDuration;
+use oslira_app::{
+    features::{
+        analysis::{AnalysisRequest, AnalysisType, Begun, Completion, RunDesk, RunJournal, UsageKind},
+        auth::Member,
+    },
+    http::IdempotencyKey,
+    shared::{
+        ids::{AccountId, BusinessProfileId, LeadId, UserId},
+        store::StoreError,
+    },
+};
+use oslira_postgres::{AdminDb, Connect, TenantDb};
+use oslira_simulation::{Answer, Books, Op, Person, Plan, Recorded, history};
+use oslira_testkit::TestDatabase;
+use serde_json::{Value, json};
+use tokio_postgres::{Client, Statement};
+use uuid::Uuid;
+
+use super::compare::{FACTS, in_database, in_model};
+
+struct Login(Arc<TestDatabase>, &'static str);
+
+#[async_trait]
+impl Connect for Login {
+    async fn connect(&self) -> Result<Client, StoreError> {
+        self.0.login(self.1).await.map_err(|error| StoreError::Unavailable(format!("{error:?}")))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// Moves the runs' times so that each is as old as the history says.
+const AGE: &str = "update runs r set created_at = clock_timestamp() - make_interval(secs => age.created),
+        heartbeat_at = clock_timestamp() - make_interval(secs => age.beat)
+    from jsonb_to_recordset($1) as age (id uuid, created float8, beat float8) where r.id = age.id";
+
+/// A database and the product's two ways into it.
+pub struct Stage {
+    tenant: TenantDb,
+    admin: AdminDb,
+    superuser: Client,
+    facts: Statement,
+    ages: Statement,
+    /// The database's lead for the model's.
+    leads: BTreeMap<LeadId, LeadId>,
+}
+
+impl Stage {
+    /// Opens a fresh database whose plan allows what histories count on.
+    pub async fn open(database: &Arc<TestDatabase>) -> Self {
+        let superuser = database.superuser().await.unwrap();
+        let hourly_max = i32::try_from(Plan::hourly_max()).unwrap();
+        superuser.execute("update plans set hourly_analyses_max = $1", &[&hourly_max]).await.unwrap();
+        Self {
+            tenant: TenantDb::new(Arc::new(Login(database.clone(), "oslira_tenant"))),
+            admin: AdminDb::new(Arc::new(Login(database.clone(), "oslira_admin"))),
+            facts: superuser.prepare(FACTS).await.unwrap(),
+            ages: superuser.prepare(AGE).await.unwrap(),
+            superuser,
+            leads: BTreeMap::new(),
+        }
+    }
+
+    /// Replays a history; answers how many operations it had.
+    pub async fn replay(&mut self, seed: u64) -> usize {
+        let plan = Plan { record: true, ..Plan::of(seed) };
+        let person = self.person(&format!("sim-{seed}"), plan.credits()).await;
+        let report = history(Plan { person, ..plan });
+        assert_eq!(report.accusation, None, "seed {seed}");
+        let mut before: Option<&Books> = None;
+        for (at, Recorded { op, answer, now_s, after }) in report.log.iter().enumerate() {
+            let context = format!("seed {seed}, operation {at}: {}", op.name());
+            if let (Some(books), Op::Begin { .. } | Op::Stale(..) | Op::SweepOne(_)) = (before, op) {
+                self.age(books, *now_s).await;
+            }
+            let actual = self.apply(person, op).await;
+            self.same(&context, op, answer, actual);
+            if !matches!(op, Op::State(_) | Op::Stale(..)) {
+                assert_eq!(
+                    in_database(&self.superuser, &self.facts, person.account).await,
+                    in_model(after),
+                    "{context}"
+                );
+            }
+            before = Some(after);
+        }
+        report.log.len()
+    }
+
+    async fn person(&self, name: &str, credits: i64) -> Person {
+        let credits = i32::try_from(credits).unwrap();
+        let row = self.superuser.query_one("select local.mint_user($1, $2)", &[&name, &credits]).await.unwrap();
+        let minted: Value = row.get(0);
+        let id = |field: &str| -> Uuid { minted[field].as_str().unwrap().parse().unwrap() };
+        Person {
+            user: UserId::new(id("user_id")),
+            account: AccountId::new(id("account_id")),
+            business_profile: BusinessProfileId::new(id("business_profile_id")),
+        }
+    }
+
+    async fn age(&self, books: &Books, now_s: i64) {
+        let ages = books.runs.iter().map(|(id, row)| {
+            json!({ "id": id, "created": now_s - row.created_s, "beat": row.beat_s.map(|beat_s| now_s - beat_s) })
+        });
+        let ages = Value::Array(ages.collect());
+        self.superuser.execute(&self.ages, &[&ages]).await.unwrap();
+    }
+
+    async fn apply(&self, person: Person, op: &Op) -> Answer {
+        self.ask(person, op).await.unwrap_or_else(|error| panic!("{}: {error}", op.name()))
+    }
+
+    async fn ask(&self, person: Person, op: &Op) -> Result<Answer, StoreError> {
+        let admin = &self.admin;
+        Ok(match op {
+            Op::Begin { run, username, key, body_hash } => {
+                let request = AnalysisRequest {
+                    username: username.parse().unwrap(),
+                    business_profile_id: person.business_profile,
+                    analysis_type: AnalysisType::Light,
+                };
+                let member = Member::new(person.user, person.account);
+                let key = idempotency_key(key.as_deref()).await;
+                Answer::Begun(self.tenant.begin(member, *run, &request, key.as_ref(), body_hash).await?)
+            }
+            Op::Cancel(run) => Answer::Cancelled(self.tenant.cancel(person.user, *run).await?),
+            Op::TakeUp(run) => {
+                let assignment = admin.take_up(*run).await?;
+                Answer::TakenUp(assignment.map(|assignment| assignment.username.into()))
+            }
+            Op::Advance(run, phase) => Answer::Active(admin.advance(*run, *phase).await?),
+            Op::Complete { run, lead, result } => Answer::Completed(admin.complete(*run, lead, result).await?),
+            Op::Fail { run, code, message } => {
+                admin.fail(*run, code, message).await?;
+                Answer::Done
+            }
+            Op::RecordUsage { run, is_scrape, key, usage } => {
+                let kind = if *is_scrape { UsageKind::Scrape } else { UsageKind::Ai };
+                admin.record_usage(*run, kind, key, usage).await?;
+                Answer::Done
+            }
+            Op::State(run) => Answer::State(admin.state(*run).await?),
+            Op::Stale(age_s, limit) => Answer::Stale(admin.stale(SignedDuration::from_secs(*age_s), *limit).await?),
+            Op::SweepOne(age_s) => Answer::Swept(admin.sweep_one(SignedDuration::from_secs(*age_s)).await?),
+        })
+    }
+
+    fn same(&mut self, context: &str, op: &Op, expected: &Answer, actual: Answer) {
+        match (expected, actual) {
+            // The database makes its own ids for leads and analyses.
+            (
+                Answer::Completed(Completion::Completed { lead_id, is_new, .. }),
+                Answer::Completed(Completion::Completed { lead_id: actual_lead, is_new: actual_new, .. }),
+            ) => {
+                assert_eq!(*self.leads.entry(*lead_id).or_insert(actual_lead), actual_lead, "{context}");
+                assert_eq!(*is_new, actual_new, "{context}");
+            }
+            // Runs that are silent equally long have no order among them.
+            (Answer::Stale(expected), Answer::Stale(mut actual)) => {
+                let mut expected = expected.clone();
+                let is_cut = matches!(op, Op::Stale(_, 1));
+                if is_cut {
+                    assert_eq!(expected.len(), actual.len(), "{context}");
+                } else {
+                    expected.sort_unstable();
+                    actual.sort_unstable();
+                    assert_eq!(expected, actual, "{context}");
+                }
+            }
+            // Real milliseconds pass between setting the ages and asking.
+            (
+                Answer::Begun(Begun::RateLimited { retry_after_s: expected }),
+                Answer::Begun(Begun::RateLimited { retry_after_s: actual }),
+            ) => assert!(expected - actual <= 2, "{context}: {expected} s, {actual} s"),
+            (expected, actual) => assert_eq!(*expected, actual, "{context}"),
+        }
+    }
+}
+
+/// Only the extractor makes a key, so it is asked.
+async fn idempotency_key(key: Option<&str>) -> Option<IdempotencyKey> {
+    let request = http::Request::builder().header("idempotency-key", key?).body(()).unwrap();
+    let (mut parts, ()) = request.into_parts();
+    <IdempotencyKey as FromRequestParts<()>>::from_request_parts(&mut parts, &()).await.ok()
+}

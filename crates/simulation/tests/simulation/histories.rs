@@ -1,0 +1,58 @@
+//! Random histories keep every promise. `OSLIRA_SIM_SEED=<seed>` replays one; `OSLIRA_SIM_HISTORIES=<n>` sets how many.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use oslira_simulation::{Plan, history};
+
+use crate::number;
+
+const HISTORIES: u64 = 100_000;
+
+#[test]
+fn a_hundred_thousand_random_histories_keep_every_promise() {
+    if let Some(seed) = number("OSLIRA_SIM_SEED") {
+        let report = history(Plan::of(seed));
+        assert_eq!(report.accusation, None, "seed {seed}");
+        return;
+    }
+    let histories = number("OSLIRA_SIM_HISTORIES").unwrap_or(HISTORIES);
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let totals: Vec<[u64; 4]> = std::thread::scope(|scope| {
+        let work = || {
+            let mut totals = [0; 4];
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= histories {
+                    return totals;
+                }
+                let report = history(Plan::of(seed));
+                if let Some(accusation) = report.accusation {
+                    panic!("seed {seed}: {accusation}\nreplay with OSLIRA_SIM_SEED={seed}");
+                }
+                let counts = [report.crashes, report.ends[0], report.ends[1], report.ends[2]];
+                for (total, count) in totals.iter_mut().zip(counts) {
+                    *total += u64::from(count);
+                }
+            }
+        };
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a history broke a promise")).collect()
+    });
+    let total = |at: usize| totals.iter().map(|totals| totals[at]).sum::<u64>();
+    let [crashes, results, refunds, kept] = [0, 1, 2, 3].map(total);
+    println!("{histories} histories: {crashes} crashes, {results} results, {refunds} refunds, {kept} kept");
+    for (what, count) in [("crashes", crashes), ("results", results), ("refunds", refunds), ("kept", kept)] {
+        assert!(count > histories / 100, "too few {what} for a proof: {count}");
+    }
+}
+
+#[test]
+fn a_seed_is_the_whole_history() {
+    let once = history(Plan { record: true, ..Plan::of(7) });
+    let again = history(Plan { record: true, ..Plan::of(7) });
+    let ops =
+        |report: &oslira_simulation::Report| report.log.iter().map(|r| (r.op.clone(), r.now_s)).collect::<Vec<_>>();
+    assert!(!once.log.is_empty());
+    assert_eq!(ops(&once), ops(&again));
+}

@@ -1,0 +1,19 @@
+//! The durable workflow proven by crashing it: at every step, at every moment, and in a hundred thousand histories that
+//! only their seeds know; then the same histories against the real database.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of it is test code; clippy excuses only what stands inside a test function"
+)]
+
+mod crashes;
+mod database;
+mod histories;
+mod mutations;
+
+/// A number from the environment.
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is not a number")))
+}

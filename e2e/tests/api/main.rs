@@ -1,0 +1,17 @@
+//! The API as its customers see it, over HTTP and SQL against the running stack.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
+)]
+
+mod bad_input;
+mod cancel;
+mod faults;
+mod idempotency;
+mod lists;
+mod main_job;
+mod protocol;
+mod tenancy;
+mod tokens;

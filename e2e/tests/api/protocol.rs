@@ -1,0 +1,105 @@
+//! What holds for every answer: the envelope, CORS, security headers, request ids, health.
+
+use oslira_e2e::{Answer, Stack, User};
+use reqwest::{Method, Response};
+use serde_json::json;
+
+const OURS: &str = "http://localhost:5173";
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    response.headers().get(name).map(|value| value.to_str().unwrap().to_lowercase())
+}
+
+async fn preflight(stack: &Stack, origin: &str) -> Response {
+    stack
+        .http()
+        .request(Method::OPTIONS, format!("{}/v1/analyze", stack.api_url))
+        .header("origin", origin)
+        .header("access-control-request-method", "POST")
+        .header(
+            "access-control-request-headers",
+            "authorization,content-type,idempotency-key,x-account-id,x-request-id",
+        )
+        .send()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn our_own_site_may_call_from_a_browser() {
+    let stack = Stack::load();
+    let response = preflight(&stack, OURS).await;
+    assert!(response.status().is_success(), "{response:?}");
+    assert_eq!(header(&response, "access-control-allow-origin").as_deref(), Some(OURS));
+    assert!(header(&response, "access-control-allow-methods").unwrap().contains("post"));
+    let allowed = header(&response, "access-control-allow-headers").unwrap();
+    for name in ["authorization", "content-type", "idempotency-key", "x-account-id", "x-request-id"] {
+        assert!(allowed.contains(name), "{name} in {allowed}");
+    }
+    assert_eq!(header(&response, "access-control-allow-credentials"), None, "no cookies are used");
+
+    let user = User::new(&stack, 0).await;
+    for path in ["/credits/balance", "/runs/7"] {
+        let response = user.request(Method::GET, path).header("origin", OURS).send().await.unwrap();
+        assert_eq!(header(&response, "access-control-allow-origin").as_deref(), Some(OURS), "refusals too: {path}");
+        let exposed = header(&response, "access-control-expose-headers").unwrap();
+        assert!(["x-request-id", "retry-after", "idempotency-replayed"].iter().all(|name| exposed.contains(name)));
+    }
+}
+
+#[tokio::test]
+async fn other_sites_may_not() {
+    let stack = Stack::load();
+    for origin in ["https://evil.example", "http://localhost:5174", "null", "http://localhost:5173.evil.example"] {
+        let response = preflight(&stack, origin).await;
+        assert_eq!(header(&response, "access-control-allow-origin"), None, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let stack = Stack::load();
+    let user = User::new(&stack, 0).await;
+    for path in ["/health", "/credits/balance", "/runs/7", "/nowhere"] {
+        let answer = user.get(path).await;
+        for (name, wanted) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+            ("content-type", "application/json"),
+        ] {
+            assert_eq!(answer.header(name), Some(wanted), "{name} at {path}");
+        }
+        assert!(answer.header("strict-transport-security").is_some_and(|text| text.contains("max-age=")), "{path}");
+        assert!(
+            answer.header("content-security-policy").is_some_and(|text| text.contains("default-src 'none'")),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_is_echoed_if_it_is_harmless() {
+    let stack = Stack::load();
+    let asked = async |id: &str| {
+        let request = stack.http().get(format!("{}/health", stack.api_url)).header("x-request-id", id);
+        Answer::read(request.send().await.unwrap()).await.body["requestId"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(asked("my-request_7").await, "my-request_7");
+    for id in ["", "two words", "<script>", &"a".repeat(65)] {
+        let ours = asked(id).await;
+        assert!(ours != id && ours.len() > 8, "{id:?} became {ours:?}");
+    }
+    assert_ne!(asked("").await, asked("").await, "each request has its own");
+}
+
+#[tokio::test]
+async fn health_says_that_it_lives_and_that_it_is_ready() {
+    let stack = Stack::load();
+    let get = async |path: &str| {
+        Answer::read(stack.http().get(format!("{}{path}", stack.api_url)).send().await.unwrap()).await
+    };
+    assert_eq!(get("/health").await.data(200)["status"], "ok");
+    assert_eq!(get("/health/ready").await.data(200), &json!({ "status": "ready", "environment": "local" }));
+}

@@ -1,0 +1,287 @@
+//! Processes killed with SIGKILL while runs are under way, and the five-minute job that cares for what they leave behind.
+//! Every run ends by itself, complete or refunded, never both and never neither.
+//!
+//! `cargo test` runs the binaries one after the other and this one last; within it one test at a time has the stack.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
+)]
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use oslira_e2e::{Part, Stack, User, eventually, handle};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
+use uuid::Uuid;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// This test's turn, on a stack that is whole again whatever the test before did to it.
+async fn turn() -> (MutexGuard<'static, ()>, Stack) {
+    let turn = ONE_AT_A_TIME.lock().await;
+    (turn, Stack::load().repair().await)
+}
+
+fn assert_complete(run: &Value) {
+    assert_eq!((&run["status"], &run["charge_outcome"]), (&json!("complete"), &json!("result")), "{run}");
+}
+
+/// Complete or refunded.
+fn credits_after(run: &Value) -> i64 {
+    match (run["status"].as_str(), run["charge_outcome"].as_str()) {
+        (Some("complete"), Some("result")) => 0,
+        (Some("failed"), Some("refunded")) => 1,
+        _ => panic!("neither complete nor refunded: {run}"),
+    }
+}
+
+/// The user's account and, since nobody else is at work, every other one too.
+async fn all_settle(stack: &Stack, user: &User, balance: i64) {
+    user.settles_at(balance).await;
+    stack.assert_books_are_whole().await;
+}
+
+async fn health(stack: &Stack) -> u16 {
+    let answer = stack.http().get(format!("{}/health", stack.api_url)).send().await;
+    answer.map_or(0, |answer| answer.status().as_u16())
+}
+
+/// Kills workerd while the run waits at `target`, starts it again, and answers the run at its end.
+async fn kill_workerd_at(target: &str) -> (Stack, User, String, Value) {
+    let stack = Stack::load();
+    let user = User::new(&stack, 10).await;
+    let username = handle("coffee");
+    let held = stack.hold(target, &username).await;
+    let run = user.start(&username).await;
+    stack.until_received(target, &username).await;
+    stack.kill(Part::Workerd).await;
+    eventually("the API to be gone", async || (health(&stack).await == 0).then_some(())).await;
+    let stack = stack.repair().await;
+    assert_eq!(user.run(&run).await["status"], "processing", "still under way: {target} is held");
+    stack.release(held).await;
+    let ended = user.end_of(&run).await;
+    (stack, user, username, ended)
+}
+
+#[tokio::test]
+async fn workerd_killed_while_the_scraper_works() {
+    let (_turn, _) = turn().await;
+    let (stack, user, username, run) = kill_workerd_at("apify.poll").await;
+    assert_complete(&run);
+    assert_eq!(stack.received("apify.start", &username).await.len(), 1, "the scrape is not bought twice");
+    let id = run["id"].as_str().unwrap();
+    assert_eq!(user.bills("scrape_logs", id).await.len(), 1);
+    assert_eq!((user.movements(id, "charge").await, user.movements(id, "refund").await), (1, 0));
+    all_settle(&stack, &user, 9).await;
+}
+
+#[tokio::test]
+async fn workerd_killed_while_the_ai_works() {
+    let (_turn, _) = turn().await;
+    let (stack, user, username, run) = kill_workerd_at("openai.chat").await;
+    assert_complete(&run);
+    let id = run["id"].as_str().unwrap();
+    let calls = stack.received("openai.chat", &username).await;
+    assert!(calls.len() <= 2, "the lost call is repeated once: {calls:?}");
+    assert_eq!(stack.received("apify.start", &username).await.len(), 1, "the scrape is not repeated");
+    assert_eq!(user.bills("ai_usage_logs", id).await.len(), 1, "one answer arrived");
+    assert_eq!((user.movements(id, "charge").await, user.movements(id, "refund").await), (1, 0));
+    all_settle(&stack, &user, 9).await;
+}
+
+#[tokio::test]
+async fn workerd_killed_while_many_runs_are_at_every_stage() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 20).await;
+    let stages = ["apify.start", "apify.poll", "apify.items", "openai.chat"];
+    let mut held = Vec::new();
+    let mut runs = Vec::new();
+    for stage in stages.into_iter().chain(stages) {
+        let username = handle("food");
+        held.push(stack.hold(stage, &username).await);
+        runs.push(user.start(&username).await);
+        stack.until_received(stage, &username).await;
+    }
+    // These are anywhere.
+    for _ in 0..4 {
+        runs.push(user.start(&handle("music")).await);
+    }
+    stack.kill(Part::Workerd).await;
+    let stack = stack.repair().await;
+    join_all(held.into_iter().map(|fault| stack.release(fault))).await;
+    for run in &runs {
+        assert_complete(&user.end_of(run).await);
+    }
+    all_settle(&stack, &user, 8).await;
+}
+
+#[tokio::test]
+async fn the_whole_worker_killed_with_its_runner() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 10).await;
+    let username = handle("travel");
+    let held = stack.hold("apify.start", &username).await;
+    let run = user.start(&username).await;
+    stack.until_received("apify.start", &username).await;
+    stack.kill(Part::Worker).await;
+    let stack = stack.repair().await;
+    stack.release(held).await;
+    assert_complete(&user.end_of(&run).await);
+    all_settle(&stack, &user, 9).await;
+}
+
+#[tokio::test]
+async fn postgres_killed_in_mid_run() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 10).await;
+    let usernames = [handle("yoga"), handle("yoga")];
+    let held = [stack.hold("apify.poll", &usernames[0]).await, stack.hold("openai.chat", &usernames[1]).await];
+    let runs = [user.start(&usernames[0]).await, user.start(&usernames[1]).await];
+    stack.until_received("apify.poll", &usernames[0]).await;
+    stack.until_received("openai.chat", &usernames[1]).await;
+    stack.kill(Part::Postgres).await;
+
+    assert_eq!(health(&stack).await, 200, "alive without a database");
+    let ready = stack.http().get(format!("{}/health/ready", stack.api_url)).send().await.unwrap();
+    oslira_e2e::Answer::read(ready).await.refused(503, "not_ready");
+    let refused = user.analyze(&handle("yoga")).await;
+    refused.refused(503, "database_unavailable");
+    assert!(refused.header("retry-after").is_some());
+    join_all(held.into_iter().map(|fault| stack.release(fault))).await;
+
+    let stack = stack.repair().await;
+    let mut balance = 10;
+    for run in &runs {
+        balance -= 1 - credits_after(&user.end_of(run).await);
+    }
+    assert_complete(&user.analysed(&handle("yoga")).await);
+    all_settle(&stack, &user, balance - 1).await;
+}
+
+#[tokio::test]
+async fn postgres_killed_and_back_while_the_scraper_works_costs_nothing() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 10).await;
+    let username = handle("pets");
+    let held = stack.hold("apify.poll", &username).await;
+    let run = user.start(&username).await;
+    stack.until_received("apify.poll", &username).await;
+    stack.kill(Part::Postgres).await;
+    let stack = stack.repair().await;
+    stack.release(held).await;
+    assert_complete(&user.end_of(&run).await);
+    all_settle(&stack, &user, 9).await;
+}
+
+#[tokio::test]
+async fn the_outside_services_killed_in_mid_run() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 10).await;
+    let usernames = [handle("film"), handle("film")];
+    // A hold does not outlive the sandbox, so nothing has to be released.
+    stack.hold("apify.poll", &usernames[0]).await;
+    stack.hold("openai.chat", &usernames[1]).await;
+    let runs = [user.start(&usernames[0]).await, user.start(&usernames[1]).await];
+    stack.until_received("apify.poll", &usernames[0]).await;
+    stack.until_received("openai.chat", &usernames[1]).await;
+    stack.kill(Part::Sandbox).await;
+    let stack = stack.repair().await;
+    let mut balance = 10;
+    for run in &runs {
+        balance -= 1 - credits_after(&user.end_of(run).await);
+    }
+    assert_complete(&user.analysed(&handle("film")).await);
+    all_settle(&stack, &user, balance - 1).await;
+}
+
+/// A run that was charged and never started, as a crash between the two leaves it, silent for so many minutes.
+async fn orphan(stack: &Stack, user: &User, minutes: i32) -> String {
+    let (run, username) = (Uuid::now_v7(), handle("art"));
+    let mut sql = stack.sql().await;
+    let transaction = sql.transaction().await.unwrap();
+    let claims = json!({ "sub": user.user_id, "role": "authenticated" }).to_string();
+    transaction.execute("select set_config('request.jwt.claims', $1, true)", &[&claims]).await.unwrap();
+    let begin = "select api.begin_analysis($1, $2, $3, $4, 'LIGHT', null, 'e2e')";
+    let business = user.business_profile_id;
+    let begun = transaction.query_one(begin, &[&user.account_id, &run, &username, &business]).await.unwrap();
+    assert_eq!(begun.get::<_, Value>(0)["outcome"], "ok");
+    let age = "update runs set heartbeat_at = clock_timestamp() - make_interval(mins => $2) where id = $1";
+    assert_eq!(transaction.execute(age, &[&run, &minutes]).await.unwrap(), 1);
+    transaction.commit().await.unwrap();
+    run.to_string()
+}
+
+#[tokio::test]
+async fn the_five_minute_job_starts_what_was_charged_but_never_started() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 10).await;
+    let runs = [orphan(&stack, &user, 2).await, orphan(&stack, &user, 6).await];
+    stack.run_five_minute_job().await;
+    for run in &runs {
+        assert_complete(&user.end_of(run).await);
+    }
+    all_settle(&stack, &user, 8).await;
+}
+
+#[tokio::test]
+async fn the_five_minute_job_leaves_the_young_alone() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 10).await;
+    let username = handle("science");
+    let held = stack.hold("openai.chat", &username).await;
+    let run = user.start(&username).await;
+    stack.until_received("openai.chat", &username).await;
+    stack.run_five_minute_job().await;
+    stack.run_five_minute_job().await;
+    assert_eq!(user.run(&run).await["status"], "processing");
+    stack.release(held).await;
+    assert_complete(&user.end_of(&run).await);
+    assert_eq!(stack.received("openai.chat", &username).await.len(), 1, "it was not disturbed");
+    all_settle(&stack, &user, 9).await;
+}
+
+#[tokio::test]
+async fn a_run_that_stays_silent_is_refunded_once_and_a_late_result_changes_nothing() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 10).await;
+    let username = handle("finance");
+    let held = stack.hold("openai.chat", &username).await;
+    let run = user.start(&username).await;
+    stack.until_received("openai.chat", &username).await;
+
+    // No beat of a woken engine lasts: this run is beyond help.
+    let sql = stack.sql().await;
+    silence(&sql, &run).await;
+    let silencer = tokio::spawn({
+        let run = run.clone();
+        async move {
+            loop {
+                silence(&sql, &run).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    });
+    stack.run_five_minute_job().await;
+    let swept = user.run(&run).await;
+    silencer.abort();
+    assert_eq!((&swept["status"], &swept["error"]["code"]), (&json!("failed"), &json!("stalled")), "{swept}");
+    assert_eq!(credits_after(&swept), 1);
+    let progress = user.get(&format!("/runs/{run}/progress")).await;
+    assert_eq!(progress.data(200)["status"], "failed", "{progress:?}");
+
+    stack.release(held).await;
+    stack.run_five_minute_job().await;
+    assert_complete(&user.analysed(&username).await);
+    assert_eq!(user.run(&run).await, swept, "an end is an end");
+    assert_eq!(user.movements(&run, "refund").await, 1);
+    all_settle(&stack, &user, 9).await;
+}
+
+async fn silence(sql: &tokio_postgres::Client, run: &str) {
+    let age = "update runs set heartbeat_at = clock_timestamp() - interval '6 minutes'
+        where id = $1::text::uuid and status in ('pending', 'processing')";
+    sql.execute(age, &[&run]).await.unwrap();
+}
