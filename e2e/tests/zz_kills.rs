@@ -133,6 +133,19 @@ async fn the_whole_worker_killed_with_its_runner() {
     all_settle(&stack, &user, 9).await;
 }
 
+/// Readiness may be a second old.
+async fn until_not_ready(stack: &Stack) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let ready = stack.http().get(format!("{}/health/ready", stack.api_url)).send().await.unwrap();
+        if ready.status() != 200 || std::time::Instant::now() > deadline {
+            oslira_e2e::Answer::read(ready).await.refused(503, "not_ready");
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test]
 async fn postgres_killed_in_mid_run() {
     let (_turn, stack) = turn().await;
@@ -145,8 +158,7 @@ async fn postgres_killed_in_mid_run() {
     stack.kill(Part::Postgres).await;
 
     assert_eq!(health(&stack).await, 200, "alive without a database");
-    let ready = stack.http().get(format!("{}/health/ready", stack.api_url)).send().await.unwrap();
-    oslira_e2e::Answer::read(ready).await.refused(503, "not_ready");
+    until_not_ready(&stack).await;
     let refused = user.analyze(&handle("yoga")).await;
     refused.refused(503, "database_unavailable");
     assert!(refused.header("retry-after").is_some());
