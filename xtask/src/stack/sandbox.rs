@@ -17,21 +17,25 @@ use crate::stack::supervise::{Plan, ensure, port};
 use crate::stamp::Hash;
 use crate::step::step;
 
-/// Compiles the sandbox and gives the stack its own copy, unless it has this one already.
-pub fn build(project: &Project, layout: &Layout, state: &mut State) -> Result<()> {
+/// Compiles the sandbox and answers where it is.
+pub fn build(project: &Project) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(project.root()).args(["build", "--package", "oslira-sandbox", "--bin", "oslira-sandbox"]);
     let files = step("compiling the sandbox", || cargo_artifacts(&mut cargo, "oslira-sandbox"))?;
-    let built = files
+    files
         .into_iter()
         .find(|file| file.file_name().is_some_and(|name| name == "oslira-sandbox"))
-        .context("cargo made no oslira-sandbox")?;
-    let version = version(&built)?;
+        .context("cargo made no oslira-sandbox")
+}
+
+/// Gives the stack its own copy of the program, unless it has this one already.
+pub fn copy(built: &Path, layout: &Layout, state: &mut State) -> Result<()> {
+    let version = version(built)?;
     let copy = program(layout);
     if state.programs.get(&Part::Sandbox) != Some(&version) || !copy.is_file() {
         std::fs::create_dir_all(layout.programs())?;
         let _ = std::fs::remove_file(&copy); // a running program's file can't be written over
-        std::fs::copy(&built, &copy).context("cannot copy the sandbox")?;
+        std::fs::copy(built, &copy).context("cannot copy the sandbox")?;
         state.programs.insert(Part::Sandbox, version);
     }
     Ok(())

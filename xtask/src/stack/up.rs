@@ -1,9 +1,10 @@
 //! `stack up`: set-up and builds, then each part in its order, then a user and a token.
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -40,13 +41,11 @@ pub struct UpOptions {
 pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Document> {
     let tools = setup::run(project)?;
     let no_build = options.no_build || std::env::var_os("OSLIRA_NO_BUILD").is_some_and(|value| value == "1");
-    if !no_build {
-        build::worker(project, &tools, false)?;
-    }
+    let sandbox_program = if no_build { None } else { Some(build_programs(project, &tools)?) };
     let _alone = layout.lock()?;
     let mut state = state(project, layout, options)?;
-    if !no_build {
-        sandbox::build(project, layout, &mut state)?;
+    if let Some(built) = sandbox_program {
+        sandbox::copy(&built, layout, &mut state)?;
         worker::copy(project, layout, &mut state)?;
     }
     state.save(&layout.state())?;
@@ -75,6 +74,16 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
     };
     document.save(layout)?;
     Ok(document)
+}
+
+/// Compiles the Worker and the sandbox side by side: they share no build directory, and the end of the Worker's build
+/// keeps one core busy only. Answers where the sandbox is.
+fn build_programs(project: &Project, tools: &setup::Tools) -> Result<PathBuf> {
+    std::thread::scope(|scope| {
+        let sandbox = scope.spawn(|| sandbox::build(project));
+        build::worker(project, tools, false)?;
+        sandbox.join().map_err(|_| anyhow!("the thread that compiled the sandbox died"))?
+    })
 }
 
 /// A token for a user, signed by the sandbox.

@@ -5,6 +5,7 @@
 
 pub mod config;
 mod facts;
+mod handle;
 mod http;
 mod icp;
 mod jobs;
@@ -14,6 +15,7 @@ mod ports;
 mod profile;
 mod progress;
 mod prompt;
+mod providers;
 mod score;
 mod start;
 #[cfg(test)]
@@ -21,19 +23,22 @@ mod testing;
 mod workflow;
 
 pub use facts::{AudienceBand, Facts};
+pub use handle::InstagramHandle;
 pub use http::routes;
 pub use icp::{Criterion, match_ideal_customer};
 pub use jobs::{CareReport, care_for_runs};
 pub use judgement::{LightJudgement, strict_schema};
 pub use model::{
-    AnalysisRequest, AnalysisType, Assignment, Begun, Cancelled, Completion, InstagramHandle, InvalidRequest,
-    ModelName, Phase, Receipt, Run, RunError, RunStatus,
+    AnalysisRequest, AnalysisType, Assignment, Begun, Cancelled, Completion, InvalidRequest, ModelName, Phase, Receipt,
+    Run, RunError, RunStatus,
 };
 pub use ports::{
-    AiFault, AiUsage, Answer, Collected, Found, Look, Model, ProfileSource, ProgressBoard, ProgressSink, Question,
-    RunDesk, RunJournal, RunLauncher, RunState, ScrapeFault, ScrapeTicket, ScrapeUsage, SnapshotStore, UsageKind,
+    Look, ProgressBoard, ProgressSink, RunDesk, RunJournal, RunLauncher, RunState, SnapshotStore, UsageKind,
 };
 pub use profile::{Post, PostKind, Profile, Snapshot, SnapshotKey};
 pub use progress::{Progress, ProgressCommand, ProgressOutcome, ProgressUpdate, ProgressView};
+pub use providers::{
+    AiFault, AiUsage, Answer, Collected, Found, Model, ProfileSource, Question, ScrapeFault, ScrapeTicket, ScrapeUsage,
+};
 pub use score::{Evidence, Score, blend};
 pub use workflow::{WorkflowPorts, analyse};
