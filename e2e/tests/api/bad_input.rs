@@ -28,7 +28,9 @@ async fn a_body_that_cannot_be_read_is_refused() {
     let good = user.analysis_of("nasa").to_string();
     let large = json!({ "username": "nasa", "padding": "a".repeat(64 * 1024) }).to_string();
     let cut = good[..good.len() - 5].to_owned();
+    let in_order = json!(["nasa", user.business_profile_id, "LIGHT"]).to_string();
     let cases = [
+        ("the fields as a list", sending(user, JSON, in_order), 422, "invalid_request"),
         ("no body", sending(user, JSON, ""), 400, "malformed_json"),
         ("half a body", sending(user, JSON, cut), 400, "malformed_json"),
         ("no JSON", sending(user, JSON, "username=nasa"), 400, "malformed_json"),

@@ -72,6 +72,8 @@ async fn a_member_of_two_accounts_pays_from_the_one_they_choose() {
     let stack = Stack::load();
     let (user, host) = (User::new(&stack, 5).await, User::new(&stack, 9).await);
     let foreign = host.account_id.to_string();
+    // What the API remembers of the user's accounts from here must not hide the one they join next.
+    user.get("/credits/balance").await.data(200);
     let join = "insert into account_members (user_id, account_id, role) values ($1, $2, 'member')";
     stack.sql().await.execute(join, &[&user.user_id, &host.account_id]).await.unwrap();
 

@@ -6,6 +6,7 @@ use axum::{
     http::StatusCode,
 };
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::ApiError;
 
@@ -20,10 +21,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(refuse(&rejection)),
-        }
+        // Only an object: serde would also take a list, field by field in the order of the struct.
+        let Json(fields) = Json::<Map<String, Value>>::from_request(request, state).await.map_err(|r| refuse(&r))?;
+        serde_json::from_value(Value::Object(fields)).map(Self).map_err(|error| invalid(&error.to_string()))
     }
 }
 
@@ -37,11 +37,7 @@ fn refuse(rejection: &JsonRejection) -> ApiError {
         JsonRejection::JsonSyntaxError(_) => {
             ApiError::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not valid JSON.")
         }
-        JsonRejection::JsonDataError(error) => ApiError::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid_request",
-            format!("The body does not have the expected fields: {}.", reason(error)),
-        ),
+        JsonRejection::JsonDataError(_) => invalid("it is not a JSON object"),
         JsonRejection::BytesRejection(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
@@ -55,8 +51,10 @@ fn refuse(rejection: &JsonRejection) -> ApiError {
     }
 }
 
-/// The innermost sentence of serde (`missing field 'username' at line 1 column 2`), without axum's preamble.
-fn reason(error: &axum::extract::rejection::JsonDataError) -> String {
-    let text = error.body_text();
-    text.split_once(": ").map_or(text.clone(), |(_, rest)| rest.to_owned())
+fn invalid(reason: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "invalid_request",
+        format!("The body does not have the expected fields: {reason}."),
+    )
 }

@@ -7,7 +7,7 @@ use axum::{
 
 use super::{ApiError, App, app::CallingUser};
 use crate::{
-    features::auth::{AuthError, Member},
+    features::auth::{AuthError, Member, Membership},
     shared::ids::AccountId,
 };
 
@@ -77,10 +77,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Member {
         let CallingUser(user) = CallingUser::from_request_parts(parts, state).await?;
         let app = App::from_request_parts(parts, state).await?;
         let wanted = chosen_account(&parts.headers)?;
-        let accounts = app.memberships.accounts_of(user).await?;
-        let account = match wanted {
-            Some(wanted) => accounts.iter().find(|m| m.account_id == wanted),
-            None => accounts.first(),
+        let pick = |accounts: Vec<Membership>| match wanted {
+            Some(wanted) => accounts.into_iter().find(|m| m.account_id == wanted),
+            None => accounts.into_iter().next(),
+        };
+        let account = match pick(app.memberships.accounts_of(user).await?) {
+            // The user may have joined it a moment ago.
+            None if wanted.is_some() => pick(app.memberships.accounts_now(user).await?),
+            known => known,
         };
         account.map(|m| Self::new(user, m.account_id)).ok_or_else(|| {
             ApiError::new(

@@ -40,6 +40,10 @@ impl Memberships for Accounts {
         if let Some(accounts) = known {
             return Ok(accounts);
         }
+        self.accounts_now(user).await
+    }
+
+    async fn accounts_now(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
         let accounts = self.tenant.accounts_of(user).await?;
         // A user without an account may get one any moment (sign-up): only memberships are remembered.
         if !accounts.is_empty() {
@@ -48,7 +52,8 @@ impl Memberships for Accounts {
                 if known.len() >= REMEMBERED_MAX {
                     known.clear();
                 }
-                known.insert(user, (now_ms + REMEMBERED_MS, accounts.clone()));
+                let until_ms = PlatformClock.now().as_millisecond() + REMEMBERED_MS;
+                known.insert(user, (until_ms, accounts.clone()));
             });
         }
         Ok(accounts)

@@ -24,6 +24,14 @@ pub trait Memberships: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     async fn accounts_of(&self, user: UserId) -> Result<Vec<Membership>, StoreError>;
+
+    /// The same, read now: for an account that the remembered list does not have yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn accounts_now(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
+        self.accounts_of(user).await
+    }
 }
 
 /// The issuer's published keys.
