@@ -28,7 +28,7 @@ pub fn run(project: &Project) -> Result<Tools> {
     check_prerequisites()?;
     let _one_at_a_time = lock(project)?;
     let wasm = wasm::ensure(project)?;
-    crate::npm::install(project.root(), "workerd, Miniflare, wrangler and Node")?;
+    crate::npm::install(project.root(), "workerd, Miniflare, wrangler, Node and the official clients")?;
     let node = node::choose(project)?;
     Ok(Tools { node, wasm })
 }

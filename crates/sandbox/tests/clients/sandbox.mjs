@@ -1,0 +1,23 @@
+// What the scripts beside this one know of the sandbox besides its providers: where it is, how it is made to fail, and
+// what it received. Started by ../clients.rs, which says where the sandbox is.
+export const base = process.env.OSLIRA_SANDBOX_URL;
+if (!base) throw new Error("OSLIRA_SANDBOX_URL is not set: these scripts are run by `cargo test -p oslira-sandbox`");
+
+async function control(method, path, body) {
+  const response = await fetch(`${base}/control${path}`, { method, body: body && JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+/** Plants a fault (see ../../README.md) and answers its id. */
+export const plant = async (fault) => (await control("POST", "/faults", fault)).id;
+
+/** Takes a fault away; what it held goes on. */
+export const release = (id) => control("DELETE", `/faults/${id}`);
+
+/** The calls of a target that were about `match`, oldest first. */
+export const received = async (target, match) =>
+  (await control("GET", `/received?target=${target}&match=${encodeURIComponent(match)}`)).calls;
+
+/** Everything that was received, as text. */
+export const everything = async () => JSON.stringify(await control("GET", "/received"));
