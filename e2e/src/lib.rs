@@ -13,6 +13,7 @@
 )]
 
 mod answer;
+mod requests;
 mod sandbox;
 mod stack;
 mod user;

@@ -109,6 +109,10 @@ impl Stack {
 
     /// Kills a process with SIGKILL and waits until it is gone; for Postgres, until none of its backends answers either.
     pub async fn kill(&self, part: Part) {
+        if part == Part::Sandbox {
+            // What it received dies with it.
+            self.assert_requests_are_valid().await;
+        }
         let pid = *self.pids.get(&part).unwrap_or_else(|| panic!("{part:?} is not this stack's own process"));
         let mut dying = vec![pid];
         if part == Part::Postgres {

@@ -68,7 +68,7 @@ async fn report_received(State(shared): State<Arc<Shared>>, Query(selection): Qu
         Some(Target::ApifyRun) => shared.runs.as_calls(needle),
         target => shared.received.select(target, needle),
     };
-    Json(received::report(&calls))
+    Json(received::report(&calls, shared.received.forgotten()))
 }
 
 async fn clear_received(State(shared): State<Arc<Shared>>) -> Json<Value> {

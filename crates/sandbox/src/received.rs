@@ -64,6 +64,8 @@ struct Ring {
     body_bytes: usize,
     /// The number of the oldest call kept; a call's number never changes.
     first: u64,
+    /// Calls that had to make room since the last clearing.
+    forgotten: u64,
 }
 
 impl Received {
@@ -78,6 +80,7 @@ impl Received {
             };
             ring.body_bytes -= forgotten.body.len();
             ring.first += 1;
+            ring.forgotten += 1;
         }
         let number = ring.first + ring.calls.len() as u64 - 1;
         CallGuard { received: Arc::clone(self), number, begun: Instant::now(), status: None }
@@ -89,6 +92,12 @@ impl Received {
         ring.first += ring.calls.len() as u64;
         ring.calls.clear();
         ring.body_bytes = 0;
+        ring.forgotten = 0;
+    }
+
+    /// How many calls are not there any more because others came after them.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.lock().forgotten
     }
 
     /// The calls of this target and text, any where not given.
@@ -130,10 +139,11 @@ impl Drop for CallGuard {
     }
 }
 
-/// The report on a selection of calls.
-pub(crate) fn report(calls: &[Call]) -> Value {
+/// The report on a selection of calls, of all but the `forgotten`.
+pub(crate) fn report(calls: &[Call], forgotten: u64) -> Value {
     json!({
         "count": calls.len(),
+        "forgotten": forgotten,
         "peak_concurrency": peak_concurrency(calls),
         "calls": calls.iter().map(Call::to_json).collect::<Vec<_>>(),
     })
@@ -206,6 +216,9 @@ mod tests {
         assert_eq!(calls.len(), CALLS_MAX);
         assert_eq!(calls[0].started_at_ms, 1);
         assert!(calls.iter().all(|call| call.status == Some(200)));
+        assert_eq!(received.forgotten(), 1);
+        received.clear();
+        assert_eq!(received.forgotten(), 0);
     }
 
     #[test]
