@@ -1,7 +1,8 @@
 //! Processes killed with SIGKILL while runs are under way, and the five-minute job that cares for what they leave behind.
 //! Every run ends by itself, complete or refunded, never both and never neither.
 //!
-//! `cargo test` runs the binaries one after the other and this one last; within it one test at a time has the stack.
+//! `cargo test` runs the binaries one after the other in the order of their names; within this one, one test at a time
+//! has the stack.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -47,49 +48,6 @@ async fn all_settle(stack: &Stack, user: &User, balance: i64) {
 async fn health(stack: &Stack) -> u16 {
     let answer = stack.http().get(format!("{}/health", stack.api_url)).send().await;
     answer.map_or(0, |answer| answer.status().as_u16())
-}
-
-/// Kills workerd while the run waits at `target`, starts it again, and answers the run at its end.
-async fn kill_workerd_at(target: &str) -> (Stack, User, String, Value) {
-    let stack = Stack::load();
-    let user = User::new(&stack, 10).await;
-    let username = handle("coffee");
-    let held = stack.hold(target, &username).await;
-    let run = user.start(&username).await;
-    stack.until_received(target, &username).await;
-    stack.kill(Part::Workerd).await;
-    eventually("the API to be gone", async || (health(&stack).await == 0).then_some(())).await;
-    let stack = stack.repair().await;
-    assert_eq!(user.run(&run).await["status"], "processing", "still under way: {target} is held");
-    stack.release(held).await;
-    let ended = user.end_of(&run).await;
-    (stack, user, username, ended)
-}
-
-#[tokio::test]
-async fn workerd_killed_while_the_scraper_works() {
-    let (_turn, _) = turn().await;
-    let (stack, user, username, run) = kill_workerd_at("apify.poll").await;
-    assert_complete(&run);
-    assert_eq!(stack.received("apify.start", &username).await.len(), 1, "the scrape is not bought twice");
-    let id = run["id"].as_str().unwrap();
-    assert_eq!(user.bills("scrape_logs", id).await.len(), 1);
-    assert_eq!((user.movements(id, "charge").await, user.movements(id, "refund").await), (1, 0));
-    all_settle(&stack, &user, 9).await;
-}
-
-#[tokio::test]
-async fn workerd_killed_while_the_ai_works() {
-    let (_turn, _) = turn().await;
-    let (stack, user, username, run) = kill_workerd_at("openai.chat").await;
-    assert_complete(&run);
-    let id = run["id"].as_str().unwrap();
-    let calls = stack.received("openai.chat", &username).await;
-    assert!(calls.len() <= 2, "the lost call is repeated once: {calls:?}");
-    assert_eq!(stack.received("apify.start", &username).await.len(), 1, "the scrape is not repeated");
-    assert_eq!(user.bills("ai_usage_logs", id).await.len(), 1, "one answer arrived");
-    assert_eq!((user.movements(id, "charge").await, user.movements(id, "refund").await), (1, 0));
-    all_settle(&stack, &user, 9).await;
 }
 
 #[tokio::test]

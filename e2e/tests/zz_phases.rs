@@ -1,0 +1,254 @@
+//! workerd killed with SIGKILL at every phase of a run: it goes on where it was, ends in exactly one way and pays for
+//! nothing twice.
+//!
+//! A phase that waits for an outside service is held there. One that only talks to the database is held by a lock on the
+//! run's row, which this test takes: the statement waits, is orphaned by the kill and executed all the same when the
+//! lock goes, before the engine is back or while it repeats the step.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
+)]
+
+use oslira_e2e::{Part, Stack, User, eventually, handle};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio_postgres::Client as Sql;
+use uuid::Uuid;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// Where the run stands when workerd dies.
+#[derive(Debug, Clone, Copy)]
+struct Phase {
+    /// The word before the handle's unique part.
+    who: &'static str,
+    /// The call that is held, and after which the row is locked where the phase is in the database.
+    call: &'static str,
+    /// The statement that waits for the row and how the row is locked: a bill needs the run to be there (its foreign key
+    /// waits for `update` only), the others change it.
+    statement: Option<(&'static str, &'static str)>,
+    /// What the row says of the run's phase at that moment.
+    reached: &'static str,
+    /// How many calls of the model may be made in all, and how the run ends.
+    chats_max: usize,
+    end: (&'static str, &'static str),
+}
+
+const RESULT: (&str, &str) = ("complete", "result");
+const REFUND: (&str, &str) = ("failed", "refunded");
+
+const fn calling(call: &'static str, reached: &'static str, chats_max: usize) -> Phase {
+    Phase { who: "coffee", call, statement: None, reached, chats_max, end: RESULT }
+}
+
+const fn stating(after: &'static str, statement: &'static str, lock: &'static str, reached: &'static str) -> Phase {
+    Phase { who: "coffee", call: after, statement: Some((statement, lock)), reached, chats_max: 1, end: RESULT }
+}
+
+/// In the order of a run's life; the take-up has no call before it and stands alone below.
+const PHASES: [Phase; 9] = [
+    calling("apify.start", "scraping", 1),
+    calling("apify.poll", "scraping", 1),
+    calling("apify.items", "scraping", 1),
+    stating("apify.items", "record_usage", "update", "scraping"),
+    // The snapshot is stored; the beat before the AI call waits.
+    stating("apify.items", "advance_run", "no key update", "scraping"),
+    calling("openai.chat", "analyzing", 2),
+    // The answer is there and its step is not done: the call is repeated.
+    Phase { chats_max: 2, ..stating("openai.chat", "record_usage", "update", "analyzing") },
+    stating("openai.chat", "complete_run", "no key update", "analyzing"),
+    Phase {
+        who: "notfound",
+        chats_max: 0,
+        end: REFUND,
+        ..stating("apify.items", "fail_run", "no key update", "scraping")
+    },
+];
+
+/// An open transaction that holds a row.
+struct Lock(Sql);
+
+impl Lock {
+    async fn of_run(stack: &Stack, run: &str, strength: &str) -> Self {
+        Self::take(stack, &format!("select from runs where id = $1 for {strength}"), run.parse().unwrap()).await
+    }
+
+    async fn take(stack: &Stack, select: &str, id: Uuid) -> Self {
+        let sql = stack.sql().await;
+        sql.batch_execute("begin").await.unwrap();
+        assert_eq!(sql.execute(select, &[&id]).await.unwrap(), 1);
+        Self(sql)
+    }
+
+    /// Waits until such a statement waits for the row.
+    async fn until_met_by(&self, stack: &Stack, statement: &str) {
+        let watch = stack.sql().await;
+        let holder: i32 = self.0.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+        let waiting = "select count(*) from pg_stat_activity where $1 = any(pg_blocking_pids(pid)) and query like $2";
+        let pattern = format!("%{statement}%");
+        eventually(&format!("{statement} to wait for the row"), async || {
+            let waiting: i64 = watch.query_one(waiting, &[&holder, &pattern]).await.unwrap().get(0);
+            (waiting > 0).then_some(())
+        })
+        .await;
+    }
+
+    async fn release(self) {
+        self.0.batch_execute("rollback").await.unwrap();
+    }
+}
+
+async fn kill_workerd(stack: &Stack) {
+    stack.kill(Part::Workerd).await;
+    let health = format!("{}/health", stack.api_url);
+    eventually("the API to be gone", async || stack.http().get(&health).send().await.is_err().then_some(())).await;
+}
+
+/// Kills workerd and starts it again; the lock goes before or after.
+async fn kill_and_restart(stack: &Stack, lock: Lock, release_first: bool) -> Stack {
+    kill_workerd(stack).await;
+    if release_first {
+        lock.release().await;
+        return stack.repair().await;
+    }
+    let stack = stack.repair().await;
+    lock.release().await;
+    stack
+}
+
+/// Starts a run, kills workerd in the phase and waits for the run's end.
+async fn kill_in(phase: Phase, release_first: bool) {
+    let case = format!("{phase:?}, lock released first: {release_first}");
+    let stack = Stack::load().repair().await;
+    let user = User::new(&stack, 10).await;
+    let username = handle(phase.who);
+    let held = stack.hold(phase.call, &username).await;
+    let run = user.start(&username).await;
+    stack.until_received(phase.call, &username).await;
+    let stack = match phase.statement {
+        None => {
+            assert_reached(&stack, &case, &run, Some(phase.reached)).await;
+            kill_workerd(&stack).await;
+            let stack = stack.repair().await;
+            assert_eq!(user.run(&run).await["status"], "processing", "{case}: still held");
+            stack.release(held).await;
+            stack
+        }
+        Some((statement, strength)) => {
+            let lock = Lock::of_run(&stack, &run, strength).await;
+            stack.release(held).await;
+            lock.until_met_by(&stack, statement).await;
+            assert_reached(&stack, &case, &run, Some(phase.reached)).await;
+            kill_and_restart(&stack, lock, release_first).await
+        }
+    };
+    let ended = user.end_of(&run).await;
+    assert_ended_once(&stack, &user, &case, &username, &ended, phase.end).await;
+    let chats = stack.received("openai.chat", &username).await.len();
+    assert!((phase.chats_max.min(1)..=phase.chats_max).contains(&chats), "{case}: {chats} calls of the model");
+}
+
+async fn assert_reached(stack: &Stack, case: &str, run: &str, phase: Option<&str>) {
+    let asked = "select phase from runs where id = $1::text::uuid";
+    let reached: Option<String> = stack.sql().await.query_one(asked, &[&run]).await.unwrap().get(0);
+    assert_eq!(reached.as_deref(), phase, "{case}");
+}
+
+/// One end, one charge, at most one refund, one result; the scrape was bought and billed once; the books are whole.
+async fn assert_ended_once(stack: &Stack, user: &User, case: &str, username: &str, run: &Value, end: (&str, &str)) {
+    assert_eq!((&run["status"], &run["charge_outcome"]), (&json!(end.0), &json!(end.1)), "{case}: {run}");
+    let id = run["id"].as_str().unwrap();
+    let refunds = i64::from(end == REFUND);
+    assert_eq!((user.movements(id, "charge").await, user.movements(id, "refund").await), (1, refunds), "{case}");
+    let results = "select count(*) from analyses where run_id = $1::text::uuid";
+    let results: i64 = stack.sql().await.query_one(results, &[&id]).await.unwrap().get(0);
+    assert_eq!(results, 1 - refunds, "{case}: results");
+    assert_eq!(stack.received("apify.run", username).await.len(), 1, "{case}: scrapes that were bought");
+    assert_eq!(user.bills("scrape_logs", id).await.len(), 1, "{case}: scrapes that were billed");
+    let answered = stack.received("openai.chat", username).await;
+    let answered = answered.iter().filter(|call| call["status"] == 200).count();
+    let billed = user.bills("ai_usage_logs", id).await.len();
+    assert!((answered.min(1)..=answered).contains(&billed), "{case}: {billed} bills of {answered} answers");
+    let progress = user.get(&format!("/runs/{id}/progress")).await;
+    assert_eq!(progress.data(200)["status"], end.0, "{case}: what watchers see");
+    user.settles_at(9 + refunds).await;
+    stack.assert_books_are_whole().await;
+}
+
+#[tokio::test]
+async fn workerd_killed_in_every_phase_of_a_run() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    for phase in PHASES {
+        kill_in(phase, false).await;
+        if phase.statement.is_some() {
+            kill_in(phase, true).await;
+        }
+    }
+}
+
+/// A run that was charged and not started yet, as a crash between the two leaves it.
+async fn charged(stack: &Stack, user: &User, username: &str) -> String {
+    let run = Uuid::now_v7();
+    let mut sql = stack.sql().await;
+    let transaction = sql.transaction().await.unwrap();
+    let claims = json!({ "sub": user.user_id, "role": "authenticated" }).to_string();
+    transaction.execute("select set_config('request.jwt.claims', $1, true)", &[&claims]).await.unwrap();
+    let begin = "select api.begin_analysis($1, $2, $3, $4, 'LIGHT', null, 'e2e')";
+    let business = user.business_profile_id;
+    let begun = transaction.query_one(begin, &[&user.account_id, &run, &username, &business]).await.unwrap();
+    assert_eq!(begun.get::<_, Value>(0)["outcome"], "ok");
+    // Long enough for the five-minute job to start it.
+    let age = "update runs set heartbeat_at = clock_timestamp() - interval '2 minutes' where id = $1";
+    assert_eq!(transaction.execute(age, &[&run]).await.unwrap(), 1);
+    transaction.commit().await.unwrap();
+    run.to_string()
+}
+
+#[tokio::test]
+async fn workerd_killed_while_a_run_is_taken_up() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    for release_first in [false, true] {
+        let case = format!("take-up, lock released first: {release_first}");
+        let stack = Stack::load().repair().await;
+        let user = User::new(&stack, 10).await;
+        let username = handle("coffee");
+        let run = charged(&stack, &user, &username).await;
+        let lock = Lock::of_run(&stack, &run, "no key update").await;
+        stack.run_five_minute_job().await;
+        lock.until_met_by(&stack, "advance_run").await;
+        assert_reached(&stack, &case, &run, None).await;
+        let stack = kill_and_restart(&stack, lock, release_first).await;
+        let ended = user.end_of(&run).await;
+        assert_ended_once(&stack, &user, &case, &username, &ended, RESULT).await;
+        assert_eq!(stack.received("openai.chat", &username).await.len(), 1, "{case}");
+    }
+}
+
+/// The request dies while it waits for the balance: nobody knows whether the charge was made, and nothing was started.
+/// The customer asks again with the same key and gets one analysis for one charge.
+#[tokio::test]
+async fn workerd_killed_between_charge_and_start() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    for release_first in [false, true] {
+        let case = format!("charge, lock released first: {release_first}");
+        let stack = Stack::load().repair().await;
+        let user = User::new(&stack, 10).await;
+        let (username, key) = (handle("coffee"), Uuid::new_v4().to_string());
+        let balance = "select from credit_balances where account_id = $1 for update";
+        let lock = Lock::take(&stack, balance, user.account_id).await;
+        let asked = user.analyze_request(&user.analysis_of(&username)).header("idempotency-key", &key).send();
+        let asked = tokio::spawn(asked);
+        lock.until_met_by(&stack, "begin_analysis").await;
+        let stack = kill_and_restart(&stack, lock, release_first).await;
+        assert!(asked.await.unwrap().is_err(), "{case}: the answer is lost");
+
+        let again = user.analyze_once(&username, &key).await;
+        let run = again.data(202)["run_id"].as_str().unwrap().to_owned();
+        let ended = user.end_of(&run).await;
+        assert_ended_once(&stack, &user, &case, &username, &ended, RESULT).await;
+        let runs = user.get("/runs").await.data(200)["items"].as_array().unwrap().len();
+        assert_eq!(runs, 1, "{case}: one request, one run");
+    }
+}
