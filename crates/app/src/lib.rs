@@ -8,3 +8,6 @@
 pub mod features;
 pub mod http;
 pub mod shared;
+
+#[cfg(test)]
+mod property;

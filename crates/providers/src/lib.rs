@@ -14,6 +14,8 @@ pub mod supabase;
 
 #[cfg(test)]
 mod double;
+#[cfg(test)]
+mod property;
 
 pub use apify::Apify;
 pub use openai::OpenAi;

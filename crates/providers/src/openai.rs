@@ -170,4 +170,6 @@ fn seconds(text: &str) -> Option<SignedDuration> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

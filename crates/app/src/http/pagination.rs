@@ -108,7 +108,53 @@ impl<T> Page<T> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::{property::config, shared::ids::RunId};
+
+    /// What a request with this query asks for.
+    fn asked<T: FromStr + Send>(query: &str) -> Result<PageQuery<T>, ApiError> {
+        let request = http::Request::builder().uri(format!("/runs?{query}")).body(()).unwrap();
+        let (mut parts, ()) = request.into_parts();
+        PageQuery::from_request_parts(&mut parts, &()).now_or_never().unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn every_position_survives_the_round_trip(id in any::<i64>(), run in any::<u128>()) {
+            let run = RunId::new(uuid::Uuid::from_u128(run));
+            prop_assert_eq!(Cursor::decode(&Cursor(id).encode()), Some(Cursor(id)));
+            prop_assert_eq!(Cursor::decode(&Cursor(run).encode()), Some(Cursor(run)));
+            let page = asked::<RunId>(&format!("cursor={}", Cursor(run).encode())).unwrap();
+            prop_assert_eq!((page.after, page.limit), (Some(Cursor(run)), LIMIT_DEFAULT));
+        }
+
+        #[test]
+        fn any_text_is_refused_or_names_a_position(
+            text in prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,60}", "[+-]?[0-9]{0,25}".prop_map(|id| URL_SAFE_NO_PAD.encode(id))],
+        ) {
+            if let Some(cursor) = Cursor::<i64>::decode(&text) {
+                prop_assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+            }
+            if let Some(cursor) = Cursor::<RunId>::decode(&text) {
+                prop_assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+            }
+        }
+
+        #[test]
+        fn any_query_is_refused_or_a_page_within_the_limits(
+            query in prop_oneof!["[A-Za-z0-9%&=+._~-]{0,60}", "limit=[+-]?[0-9]{0,12}(&cursor=[A-Za-z0-9_-]{0,20})?"],
+        ) {
+            match asked::<i64>(&query) {
+                Ok(page) => prop_assert!((1..=LIMIT_MAX).contains(&page.limit)),
+                Err(error) => prop_assert_eq!(error.status(), StatusCode::BAD_REQUEST),
+            }
+        }
+    }
 
     #[test]
     fn a_cursor_survives_the_round_trip_and_garbage_is_refused() {

@@ -228,4 +228,6 @@ fn web_address(text: Option<&str>) -> Option<String> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

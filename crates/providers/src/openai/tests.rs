@@ -42,7 +42,7 @@ fn question(model: &'static str) -> Question {
     }
 }
 
-fn completion(finish_reason: &str, content: Value, refusal: Value) -> Value {
+pub(super) fn completion(finish_reason: &str, content: Value, refusal: Value) -> Value {
     json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini-2024-07-18",
         "system_fingerprint": "fp_1",
@@ -58,7 +58,7 @@ fn completion(finish_reason: &str, content: Value, refusal: Value) -> Value {
     })
 }
 
-async fn ask(sent: Result<http::Response<Bytes>, SendError>) -> Answer {
+pub(super) async fn ask(sent: Result<http::Response<Bytes>, SendError>) -> Answer {
     openai(&Arc::new(Script::of([sent]))).ask(&question("openai/gpt-4o-mini")).await
 }
 

@@ -76,7 +76,64 @@ impl fmt::Display for InstagramHandle {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::property::config;
+
+    /// Any text, texts that are nearly a handle, and the like of addresses.
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "\\PC{0,40}",
+            "[@ ]?[A-Za-z0-9._]{0,32}[/? .]?",
+            "(https?://)?(www\\.|m\\.)?(Instagram|INSTAGRAM|instagram)\\.com/[A-Za-z0-9._/?#% -]{0,34}",
+        ]
+    }
+
+    /// What Instagram allows, in lower case.
+    fn canonical() -> impl Strategy<Value = String> {
+        "[a-z0-9_][a-z0-9_.]{0,28}[a-z0-9_]|[a-z0-9_]".prop_filter("no two dots", |name| !name.contains(".."))
+    }
+
+    fn is_canonical(name: &str) -> bool {
+        let chars = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_'));
+        let dots = name.split('.').all(|part| !part.is_empty());
+        chars && dots && (1..=30).contains(&name.len())
+    }
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn any_text_is_refused_or_becomes_canonical(text in text()) {
+            if let Ok(handle) = text.parse::<InstagramHandle>() {
+                prop_assert!(is_canonical(handle.as_str()), "{handle}");
+                prop_assert!(text.to_ascii_lowercase().contains(handle.as_str()), "{handle} is made up");
+                prop_assert_eq!(handle.as_str().parse::<InstagramHandle>(), Ok(handle.clone()));
+                let json = serde_json::to_string(&handle).unwrap();
+                prop_assert_eq!(serde_json::from_str::<InstagramHandle>(&json).unwrap(), handle);
+            }
+        }
+
+        #[test]
+        fn every_form_of_a_name_is_the_same_handle(
+            name in canonical(),
+            scheme in "(https?://)?",
+            host in "(www\\.|m\\.)?instagram\\.com/",
+            tail in "/?(\\?[a-z=&]{0,9})?(#[a-z]{0,5})?",
+        ) {
+            let handle = Ok(InstagramHandle(name.clone()));
+            for text in [name.clone(), format!("@{name}"), format!(" {name}\n"), name.to_ascii_uppercase()] {
+                prop_assert_eq!(text.parse(), handle.clone(), "{}", text);
+            }
+            let address = format!("{scheme}{host}{name}{tail}");
+            let is_page = InstagramHandle::PAGES.contains(&name.as_str());
+            let expected = if is_page { Err(InvalidRequest::Username) } else { handle };
+            prop_assert_eq!(address.parse(), expected.clone(), "{}", address);
+            prop_assert_eq!(address.to_ascii_uppercase().parse(), expected, "{} in capitals", address);
+        }
+    }
 
     #[test]
     fn handles_are_accepted_in_every_form_people_paste() {

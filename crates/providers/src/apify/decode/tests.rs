@@ -97,6 +97,9 @@ fn old_and_sparse_posts_are_read_too() {
     assert_eq!(avengers.posts[0].video_views, Some(482_810));
     assert_eq!(avengers.posts[0].hashtags, Vec::<String>::new());
 
+    let without = fixture!("ig_josephinelangford.apify2020");
+    assert!(["url", "inputUrl"].iter().all(|name| without.get(name).is_none()), "old recordings name no address");
+
     let sparse = profile_of(fixture!("ig_frcsurat.apify2026"), "frcsurat").posts.remove(3);
     assert_eq!((sparse.caption.as_str(), sparse.likes, sparse.comments), ("", None, Some(0)));
 }
@@ -119,6 +122,23 @@ fn profiles_that_are_not_shown_are_told_apart() {
     assert_eq!(found_one(small(json!({"error": "blocked_by_moon"})), "ann"), Err(Unreadable::ErrorItem));
     assert_eq!(found_one(json!({"error": "not_found"}), "ann"), Ok(Found::NotFound));
     assert_eq!(found(&[], &handle("ann")), Err(Unreadable::Empty));
+}
+
+#[test]
+fn a_restriction_counts_however_it_is_said_and_an_empty_error_is_none() {
+    let said = json!({"isRestrictedProfile": true, "error": "Something new", "restrictionReason": "age"});
+    assert_eq!(found_one(small(said), "ann"), Ok(Found::Restricted));
+    assert_eq!(found_one(small(json!({"isRestrictedProfile": true})), "ann"), Ok(Found::Restricted));
+    let none = small(json!({"isRestrictedProfile": false, "error": "", "errorDescription": ""}));
+    assert_eq!(profile_of(none, "ann").followers, 10);
+}
+
+#[test]
+fn a_private_profile_is_private_whatever_else_it_shows() {
+    let mut item = fixture!("private_profile");
+    assert!(item["followersCount"].is_u64() && item["biography"].is_string());
+    item["latestPosts"] = json!([{"type": "Image", "shortCode": "a"}]);
+    assert_eq!(found_one(item, "synthetic_private"), Ok(Found::Private));
 }
 
 #[test]
@@ -180,6 +200,50 @@ fn hidden_and_missing_likes_are_absent_not_zero() {
 }
 
 #[test]
+fn what_is_inside_a_post_is_not_another_post() {
+    let item = fixture!("ig_nasa.apify2025");
+    let inside: Vec<&Value> = item["latestPosts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|post| post["childPosts"].as_array())
+        .flatten()
+        .collect();
+    assert!(inside.iter().any(|child| child["likesCount"].is_null() && child["timestamp"].is_null()));
+    let nasa = profile_of(item.clone(), "nasa");
+    assert!(inside.iter().all(|child| nasa.posts.iter().all(|post| child["shortCode"] != post.short_code.as_str())));
+    let album = post_of(json!({"likesCount": 5, "childPosts": [{"type": "Image", "shortCode": "b", "likesCount": 7}]}));
+    assert_eq!(album.likes, Some(5));
+}
+
+#[test]
+fn numbers_of_posts_may_come_as_floats_too() {
+    let post = post_of(json!({"likesCount": 12.0, "commentsCount": 3.5, "videoViewCount": 1e3}));
+    assert_eq!((post.likes, post.comments, post.video_views), (Some(12), None, Some(1_000)));
+}
+
+#[test]
+fn a_small_picture_is_better_than_none() {
+    let picture = |more: Value| profile_of(small(more), "ann").profile_pic_url;
+    let both = json!({"profilePicUrlHD": "https://a.b/hd", "profilePicUrl": "https://a.b/small"});
+    assert_eq!(picture(both).as_deref(), Some("https://a.b/hd"));
+    for hd in [json!(null), json!(""), json!(7)] {
+        let only = json!({"profilePicUrlHD": hd, "profilePicUrl": "https://a.b/small"});
+        assert_eq!(picture(only).as_deref(), Some("https://a.b/small"));
+    }
+    assert_eq!(picture(json!({})), None);
+}
+
+#[test]
+fn a_country_is_taken_only_where_it_is_stated() {
+    let country = |about: Value| profile_of(small(json!({"about": about})), "ann").country;
+    assert_eq!(country(json!({"country": "France", "is_verified": true})).as_deref(), Some("France"));
+    for about in [json!("France"), json!({}), json!({"country": null}), json!({"country": " "})] {
+        assert_eq!(country(about), None);
+    }
+}
+
+#[test]
 fn leftovers_in_the_category_are_taken_away() {
     let category = |value: Value| profile_of(small(json!({"businessCategoryName": value})), "ann").category;
     assert_eq!(category(json!(null)), None);
@@ -199,8 +263,15 @@ fn only_web_addresses_become_links() {
     }
     assert_eq!(link(json!({"externalUrl": format!("https://a.b/{}", "x".repeat(URL_BYTES_MAX))})), None);
     assert_eq!(link(json!({"externalUrl": "HTTP://a.b/ü"})).as_deref(), Some("HTTP://a.b/ü"));
-    let listed = json!({"externalUrls": [{"url": "mailto:x"}, {"url": "https://a.b"}]});
-    assert_eq!(link(listed).as_deref(), Some("https://a.b"));
+    let listed = json!([{"url": "mailto:x"}, {"title": "no address"}, {"url": "https://a.b"}]);
+    for own in [json!(null), json!("")] {
+        let mut item = small(json!({"externalUrls": listed}));
+        item["externalUrl"] = own;
+        assert_eq!(profile_of(item, "ann").external_url.as_deref(), Some("https://a.b"));
+    }
+    let both = json!({"externalUrl": "https://own.b", "externalUrls": listed});
+    assert_eq!(link(both).as_deref(), Some("https://own.b"));
+    assert_eq!(link(json!({"externalUrls": []})), None);
 }
 
 #[test]
