@@ -135,7 +135,11 @@ mod tests {
 
         #[test]
         fn any_text_is_refused_or_names_a_position(
-            text in prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,60}", "[+-]?[0-9]{0,25}".prop_map(|id| URL_SAFE_NO_PAD.encode(id))],
+            text in prop_oneof![
+                any::<String>(),
+                "[A-Za-z0-9_-]{0,60}",
+                "[+-]?[0-9]{0,25}".prop_map(|id| URL_SAFE_NO_PAD.encode(id)),
+            ],
         ) {
             if let Some(cursor) = Cursor::<i64>::decode(&text) {
                 prop_assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
@@ -159,8 +163,22 @@ mod tests {
     #[test]
     fn a_cursor_survives_the_round_trip_and_garbage_is_refused() {
         assert_eq!(Cursor::<i64>::decode(&Cursor(42_i64).encode()), Some(Cursor(42)));
-        for garbage in ["", "%%%", "Zm9v", &"a".repeat(500)] {
+        let endless = URL_SAFE_NO_PAD.encode(format!("{}42", "0".repeat(CURSOR_CHARS_MAX)));
+        for garbage in ["", "%%%", "Zm9v", &"a".repeat(500), &endless] {
             assert_eq!(Cursor::<i64>::decode(garbage), None, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_given_is_refused_and_not_replaced_by_another() {
+        for (query, limit) in [("", LIMIT_DEFAULT), ("limit=1", 1), ("limit=100", 100)] {
+            assert_eq!(asked::<i64>(query).unwrap().limit, limit);
+        }
+        for query in ["limit=0", "limit=101", "limit=-1", "limit=", "limit=ten", "limit=1&limit=2"] {
+            assert_eq!(asked::<i64>(query).unwrap_err().status(), StatusCode::BAD_REQUEST, "{query}");
+        }
+        for query in ["cursor=", "cursor=Zm9v", "cursor=%20"] {
+            assert_eq!(asked::<i64>(query).unwrap_err().code(), "invalid_cursor", "{query}");
         }
     }
 

@@ -198,8 +198,8 @@ fn flag(item: &Value, name: &str) -> bool {
 /// A count; −1 (hidden), fractions and everything else that is no count are `None`.
 fn count(item: &Value, name: &str) -> Option<u64> {
     let number = item.get(name)?;
-    let whole =
-        |float: f64| (float >= 0.0 && float.fract() == 0.0 && float <= COUNT_MAX as f64).then_some(float as u64);
+    // What is too large for the type becomes its largest value, which is above the limit.
+    let whole = |float: f64| (float >= 0.0 && float.fract() == 0.0).then_some(float as u64);
     number.as_u64().or_else(|| number.as_f64().and_then(whole)).filter(|count| *count <= COUNT_MAX)
 }
 

@@ -160,6 +160,9 @@ async fn a_useless_answer_is_classified_and_billed_all_the_same() {
         assert_eq!(answer.content, Err(fault));
         assert_eq!(answer.usage.unwrap().cost_microusd, Some(524));
     }
+    let mut unfinished = completion("stop", json!("{}"), Value::Null);
+    unfinished["choices"][0]["finish_reason"] = Value::Null;
+    assert_eq!(ask(answer(200, &unfinished)).await.content, Err(AiFault::Invalid("finish_reason unknown".into())));
     let mut without_choice = completion("stop", Value::Null, Value::Null);
     without_choice["choices"] = json!([]);
     assert_eq!(ask(answer(200, &without_choice)).await.content, Err(AiFault::Invalid("no choice".into())));

@@ -129,6 +129,7 @@ fn a_restriction_counts_however_it_is_said_and_an_empty_error_is_none() {
     let said = json!({"isRestrictedProfile": true, "error": "Something new", "restrictionReason": "age"});
     assert_eq!(found_one(small(said), "ann"), Ok(Found::Restricted));
     assert_eq!(found_one(small(json!({"isRestrictedProfile": true})), "ann"), Ok(Found::Restricted));
+    assert_eq!(found_one(small(json!({"error": "Restricted profile"})), "ann"), Ok(Found::Restricted));
     let none = small(json!({"isRestrictedProfile": false, "error": "", "errorDescription": ""}));
     assert_eq!(profile_of(none, "ann").followers, 10);
 }
@@ -178,6 +179,8 @@ fn a_count_that_is_not_there_is_an_error_and_never_zero() {
     }
     let without_posts = small(json!({"latestPosts": null}));
     assert_eq!(found_one(without_posts, "ann"), Err(Unreadable::Missing("latestPosts")));
+    let none = profile_of(small(json!({"postsCount": 0, "latestPosts": null})), "ann");
+    assert_eq!((none.posts_count, none.posts.len()), (0, 0), "who never posted has no posts to list");
 }
 
 #[test]
@@ -217,6 +220,12 @@ fn what_is_inside_a_post_is_not_another_post() {
 }
 
 #[test]
+fn only_what_is_a_tag_or_a_name_is_listed() {
+    let post = post_of(json!({"hashtags": ["#", " ", "#tea", 7], "mentions": ["@", "...", "@Bob.", "’s", null]}));
+    assert_eq!((post.hashtags, post.mentions), (vec!["tea".to_owned()], vec!["bob".to_owned()]));
+}
+
+#[test]
 fn numbers_of_posts_may_come_as_floats_too() {
     let post = post_of(json!({"likesCount": 12.0, "commentsCount": 3.5, "videoViewCount": 1e3}));
     assert_eq!((post.likes, post.comments, post.video_views), (Some(12), None, Some(1_000)));
@@ -250,6 +259,7 @@ fn leftovers_in_the_category_are_taken_away() {
     assert_eq!(category(json!("None")), None);
     assert_eq!(category(json!("  ")), None);
     assert_eq!(category(json!("None,Restaurant")).as_deref(), Some("Restaurant"));
+    assert_eq!(category(json!("Shop, ,None,Cafe,")).as_deref(), Some("Shop, Cafe"));
     assert_eq!(category(json!("Content & Apps")).as_deref(), Some("Content & Apps"));
 }
 
