@@ -121,6 +121,8 @@ async fn kill_and_restart(stack: &Stack, lock: Lock, release_first: bool) -> Sta
 /// Starts a run, kills workerd in the phase and waits for the run's end.
 async fn kill_in(phase: Phase, release_first: bool) {
     let case = format!("{phase:?}, lock released first: {release_first}");
+    // Shown when the test fails, also where it waits in vain.
+    eprintln!("{case}");
     let stack = Stack::load().repair().await;
     let user = User::new(&stack, 10).await;
     let username = handle(phase.who);
