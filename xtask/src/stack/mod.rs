@@ -7,6 +7,7 @@
 mod document;
 mod down;
 mod layout;
+mod pooler;
 mod ports;
 pub mod processes;
 mod sandbox;
