@@ -19,6 +19,8 @@ const CALL_MAX: Duration = Duration::from_secs(60);
 pub enum Part {
     /// The database server.
     Postgres,
+    /// The connection pooler, where the machine has one.
+    Pooler,
     /// The stand-in for the outside services.
     Sandbox,
     /// The runner of workerd.

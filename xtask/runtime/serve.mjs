@@ -1,6 +1,6 @@
-// Runs the built Worker under workerd through Miniflare, with every binding of wrangler.jsonc on local disk.
+// Runs the built Worker under workerd through Miniflare, with every binding of its wrangler.jsonc on local disk.
 //
-//   node serve.mjs CONFIG.json        (written by `cargo xtask stack up`)
+//   node serve.mjs CONFIG.json        (written by `cargo xtask stack up` and `cargo xtask bench`)
 //
 // Promises: nothing is half alive (when workerd dies, this process exits at once); SIGTERM stops both cleanly; CONFIG's
 // `ready_file` appears when requests are served; the cron job runs once as "@start" and then by its schedule.
@@ -37,7 +37,7 @@ const require = createRequire(path.join(config.root, "package.json"));
 const { unstable_readConfig: readConfig, unstable_getMiniflareWorkerOptions: workerOptions } = require("wrangler");
 const { Miniflare, convertV4MiniflareOptions, Log, LogLevel } = createRequire(require.resolve("wrangler"))("miniflare");
 
-const wrangler = readConfig({ config: path.join(config.root, "wrangler.jsonc") });
+const wrangler = readConfig({ config: config.wrangler ?? path.join(config.root, "wrangler.jsonc") });
 Object.assign(wrangler.vars, config.vars);
 for (const binding of wrangler.hyperdrive) {
   binding.localConnectionString = config.hyperdrive[binding.binding];

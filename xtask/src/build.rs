@@ -39,7 +39,7 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
 /// Makes `dist/` match the sources.
 pub fn worker(project: &Project, tools: &Tools, optimize: bool) -> Result<()> {
     let _one_at_a_time = setup::lock(project)?;
-    let wasm = compile(project, tools)?;
+    let wasm = step("compiling the Worker", || compile(project, tools, "oslira-worker"))?;
     let scripts = scripts(&project.root().join("crates/worker/js"))?;
     let mut hash = Hash::new().add(env!("CARGO_PKG_VERSION").as_bytes()).add(&[u8::from(optimize)]).add_file(&wasm);
     for script in &scripts {
@@ -63,15 +63,17 @@ pub fn worker(project: &Project, tools: &Tools, optimize: bool) -> Result<()> {
     stamp.set()
 }
 
-fn compile(project: &Project, tools: &Tools) -> Result<PathBuf> {
+/// Compiles a package to one WebAssembly module and answers where it is.
+pub fn compile(project: &Project, tools: &Tools, package: &str) -> Result<PathBuf> {
     let mut cargo = tools.wasm.cargo(project, "build");
-    cargo.args(["--release", "--lib", "--package", "oslira-worker"]);
-    let files = step("compiling the Worker", || cargo_artifacts(&mut cargo, "oslira_worker"))?;
+    cargo.args(["--release", "--lib", "--package", package]);
+    let files = cargo_artifacts(&mut cargo, &package.replace('-', "_"))?;
     let wasm = files.into_iter().find(|file| file.extension().is_some_and(|kind| kind == "wasm"));
-    wasm.context("cargo made no WebAssembly module: crates/worker needs `crate-type = [\"cdylib\"]`")
+    wasm.with_context(|| format!("cargo made no WebAssembly module: {package} needs `crate-type = [\"cdylib\"]`"))
 }
 
-fn bind(wasm: &Path, out: &Path) -> Result<()> {
+/// Writes the module and its JavaScript half, `index.js`, into a directory.
+pub fn bind(wasm: &Path, out: &Path) -> Result<()> {
     Bindgen::new()
         .input_path(wasm)
         .out_name("index")
@@ -107,12 +109,26 @@ fn shrink(project: &Project, tools: &Tools, wasm: &Path) -> Result<()> {
 }
 
 fn print_size(dist: &Path) -> Result<()> {
+    let size = size(dist)?;
+    println!("bundle.raw_bytes {}", size.raw_bytes);
+    println!("bundle.gzip_bytes {}", size.gzip_bytes);
+    Ok(())
+}
+
+/// Of the WebAssembly module.
+pub struct Size {
+    /// As it is.
+    pub raw_bytes: usize,
+    /// By gzip's default level: how Cloudflare counts against its limit.
+    pub gzip_bytes: usize,
+}
+
+/// The size of the module in `dist`.
+pub fn size(dist: &Path) -> Result<Size> {
     let bytes = std::fs::read(dist.join("index_bg.wasm"))?;
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(&bytes)?;
-    println!("bundle.raw_bytes {}", bytes.len());
-    println!("bundle.gzip_bytes {}", gzip.finish()?.len());
-    Ok(())
+    Ok(Size { raw_bytes: bytes.len(), gzip_bytes: gzip.finish()?.len() })
 }
 
 fn remove_dir(dir: &Path) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::setup;
 use crate::step::step;
 
 /// The crates that exist for WebAssembly only.
-pub const WASM_ONLY: [&str; 2] = ["oslira-worker", "workers-workflows"];
+pub const WASM_ONLY: [&str; 3] = ["oslira-bench", "oslira-worker", "workers-workflows"];
 
 /// Runs every lint; the first that fails ends it.
 pub fn run(project: &Project) -> Result<()> {

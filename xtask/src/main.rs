@@ -4,6 +4,8 @@
 //! well (long steps report themselves on standard error, results go to standard output); an error says what to do
 //! next; nothing outside the checkout, the user's caches and `/var/tmp/oslira-*` is touched.
 
+mod api;
+mod bench;
 mod build;
 mod demo;
 mod http;
@@ -17,6 +19,7 @@ mod setup;
 mod stack;
 mod stamp;
 mod step;
+mod table;
 mod test;
 
 use anyhow::Result;
@@ -48,6 +51,8 @@ enum Command {
     Lint,
     /// Score three Instagram profiles end to end and show what happens
     Demo(demo::DemoArgs),
+    /// Measure the whole: analyses, routes, workflow steps, sizes (minutes, at the speed of the real services)
+    Bench(bench::BenchArgs),
     /// Start a program in a session of its own (used by `stack up`)
     #[command(hide = true)]
     Detach(stack::processes::DetachArgs),
@@ -77,6 +82,7 @@ fn run(command: Command) -> Result<std::process::ExitCode> {
         Command::Test(args) => test::run(&project, &args)?,
         Command::Lint => lint::run(&project).map(|()| true)?,
         Command::Demo(args) => demo::run(&project, &args).map(|()| true)?,
+        Command::Bench(args) => bench::run(&project, &args).map(|()| true)?,
         Command::Detach(_) => false,
     };
     Ok(if succeeded { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE })

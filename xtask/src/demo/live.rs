@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::demo::api::Progress;
+use crate::api::Progress;
 
 const BAR_CELLS: usize = 20;
 

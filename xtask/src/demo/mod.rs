@@ -3,11 +3,9 @@
 //! Promises: a stack of its own, new every time; progress on standard error and the result on standard output; an exit
 //! code that is 0 only if everything went as the demo promises; nothing left running, unless asked for.
 
-mod api;
 mod live;
 mod print;
 mod scenario;
-mod table;
 
 use std::io::{ErrorKind, Write};
 use std::time::Instant;

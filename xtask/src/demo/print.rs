@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::demo::scenario::{Report, RunReport};
-use crate::demo::table::table;
 use crate::stack::Document;
+use crate::table::table;
 
 /// Leads, credits and ledger.
 pub fn report(report: &Report) -> String {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::demo::api::{Api, Run, Transaction};
+use crate::api::{Api, Run, Transaction};
 use crate::demo::live::Live;
 use crate::stack::Document;
 
@@ -94,7 +94,7 @@ pub fn play(stack: &Document, started: Instant) -> Result<Report> {
 }
 
 /// All at once; in the order of the names.
-fn analyze_all(api: &Api<'_>, usernames: &[&str]) -> Result<Vec<RunReport>> {
+fn analyze_all(api: &Api, usernames: &[&str]) -> Result<Vec<RunReport>> {
     let live = &Live::new(usernames);
     std::thread::scope(|scope| {
         let working: Vec<_> = usernames
@@ -106,9 +106,9 @@ fn analyze_all(api: &Api<'_>, usernames: &[&str]) -> Result<Vec<RunReport>> {
     })
 }
 
-fn analyze(api: &Api<'_>, username: &str, live: &Live, index: usize) -> Result<RunReport> {
+fn analyze(api: &Api, username: &str, live: &Live, index: usize) -> Result<RunReport> {
     let started = Instant::now();
-    let run_id = api.analyze(username)?.run_id;
+    let run_id = api.analyze(username, "LIGHT")?.run_id;
     let accepted_ms = millis(started);
     loop {
         let progress = api.progress(&run_id)?;
@@ -194,6 +194,7 @@ mod tests {
             cache_hit: Some(cache_hit),
             error: None,
             result,
+            finished_at: None,
         };
         report(run, Value::Null)
     }

@@ -14,6 +14,7 @@ use rustix::process::Signal;
 
 use crate::postgres::binaries::{as_user, find};
 use crate::postgres::os_user::{OsUser, unprivileged};
+use crate::postgres::pooler;
 use crate::process::run_quiet;
 use crate::project::Project;
 use crate::stack::processes::concerned_with;
@@ -44,6 +45,19 @@ impl Server {
             }
         };
         Ok(Self { home, shared, user })
+    }
+
+    /// Where its settings and its data are: readable for the user it runs as.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Where unpacked programs are kept for every stack of this checkout.
+    pub fn shared(&self) -> Result<&Path> {
+        if self.user.is_some() {
+            make_owned_by_us(&self.shared)?;
+        }
+        Ok(&self.shared)
     }
 
     /// Whose process it has to be.
@@ -85,6 +99,8 @@ impl Server {
 
     /// Deletes all data; ends whatever still uses it.
     pub fn delete(&self) -> Result<()> {
+        let poolers = concerned_with(&self.home.join(pooler::SETTINGS));
+        poolers.iter().try_for_each(|pooler| pooler.stop(Signal::TERM, Duration::from_secs(5)))?;
         self.end_processes(Signal::QUIT)?;
         match std::fs::remove_dir_all(&self.home) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -25,6 +25,7 @@ pub fn stop_all(layout: &Layout, state: &mut State) -> Result<()> {
         (Part::Worker, Signal::TERM),
         (Part::Workerd, Signal::KILL),
         (Part::Sandbox, Signal::TERM),
+        (Part::Pooler, Signal::TERM),
         (Part::Postgres, Signal::INT),
     ];
     step("stopping the stack", || {

@@ -7,6 +7,7 @@
 mod document;
 mod down;
 mod layout;
+mod pooler;
 mod ports;
 pub mod processes;
 mod sandbox;
@@ -29,7 +30,7 @@ pub use down::down;
 pub use layout::Layout;
 pub use token::TokenArgs;
 pub use token::run as token;
-pub use up::{UpOptions, up};
+pub use up::{UpOptions, mint_token, up};
 
 /// How fast the outside services pretend to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

@@ -17,6 +17,8 @@ use crate::stack::processes::Identity;
 pub enum Part {
     /// The database server.
     Postgres,
+    /// pgbouncer, between the Worker and the database server.
+    Pooler,
     /// The stand-in for the outside services.
     Sandbox,
     /// The Node process that runs the Worker.
@@ -30,6 +32,7 @@ impl Part {
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
+            Self::Pooler => "pooler",
             Self::Sandbox => "sandbox",
             Self::Worker => "worker",
             Self::Workerd => "workerd",

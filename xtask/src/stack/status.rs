@@ -8,23 +8,22 @@ use serde_json::json;
 use crate::http::Http;
 use crate::postgres::{PgUrl, database};
 use crate::stack::state::{Part, State};
-use crate::stack::{Document, Layout};
+use crate::stack::up::DATABASE;
+use crate::stack::{Document, Layout, pooler};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
-const PARTS: [Part; 4] = [Part::Postgres, Part::Sandbox, Part::Worker, Part::Workerd];
+const PARTS: [Part; 5] = [Part::Postgres, Part::Pooler, Part::Sandbox, Part::Worker, Part::Workerd];
 
 /// Prints the state of every part; `true` when all of them run.
 pub fn show(layout: &Layout, json: bool) -> Result<bool> {
     let state = State::load(&layout.state()).unwrap_or_default();
     let document = Document::load(layout).ok();
-    // A Postgres of the developer's own is not ours to watch.
-    let is_external = document.is_some() && !state.processes.contains_key(&Part::Postgres);
-    let parts: Vec<Line> = PARTS
-        .into_iter()
-        .filter(|part| !(is_external && *part == Part::Postgres))
-        .map(|part| line(&state, part))
-        .collect();
+    // A Postgres of the developer's own is not ours to watch, and not every machine has a pooler.
+    let is_ours = |part: &Part| {
+        !matches!(part, Part::Postgres | Part::Pooler) || document.is_none() || state.processes.contains_key(part)
+    };
+    let parts: Vec<Line> = PARTS.into_iter().filter(is_ours).map(|part| line(&state, part)).collect();
     let up = document.is_some() && parts.iter().all(|line| line.status == "running");
     if json {
         let parts: serde_json::Map<_, _> = parts
@@ -76,6 +75,7 @@ fn line(state: &State, part: Part) -> Line {
 fn answers(part: Part, port: u16) -> bool {
     let path = match part {
         Part::Postgres => return database::answers(&PgUrl::local(port, "postgres")).is_ok(),
+        Part::Pooler => return pooler::answers(port, DATABASE).is_ok(),
         Part::Sandbox => "/health",
         Part::Worker | Part::Workerd => "/health/ready",
     };

@@ -9,13 +9,13 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::http::Http;
-use crate::postgres::{self, PgUrl, Server, database};
+use crate::postgres::{self, PgUrl, Pooler, Server, database};
 use crate::project::Project;
 use crate::stack::processes::Launch;
 use crate::stack::state::{Part, State, write_private};
 use crate::stack::supervise::{Plan, ensure, port};
 use crate::stack::worker::Surroundings;
-use crate::stack::{Document, Layout, Speed, down, sandbox, worker};
+use crate::stack::{Document, Layout, Speed, down, pooler, sandbox, worker};
 use crate::stamp::short_hash;
 use crate::step::step;
 use crate::{build, setup};
@@ -23,6 +23,9 @@ use crate::{build, setup};
 /// The user that a new stack starts with.
 const FIRST_USER: &str = "demo";
 const FIRST_CREDITS: i32 = 100;
+
+/// The database of a server of our own.
+pub const DATABASE: &str = "oslira";
 
 /// What `up` is asked for.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +45,7 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
     let tools = setup::run(project)?;
     let no_build = options.no_build || std::env::var_os("OSLIRA_NO_BUILD").is_some_and(|value| value == "1");
     let sandbox_program = if no_build { None } else { Some(build_programs(project, &tools)?) };
+    let pooler = pooler(project, layout)?;
     let _alone = layout.lock()?;
     let mut state = state(project, layout, options)?;
     if let Some(built) = sandbox_program {
@@ -51,10 +55,11 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
     state.save(&layout.state())?;
 
     let database = start_database(project, layout, &mut state)?;
+    let pooled = pooler::start(project, layout, &mut state, pooler.as_ref(), &database)?;
     let jwt_secret = jwt_secret(layout)?;
     let sandbox_url = sandbox::start(layout, &mut state)?;
     let around =
-        Surroundings { node: &tools.node, database: &database, sandbox_url: &sandbox_url, jwt_secret: &jwt_secret };
+        Surroundings { node: &tools.node, database: &pooled, sandbox_url: &sandbox_url, jwt_secret: &jwt_secret };
     let api_url = worker::start(project, layout, &mut state, &around)?;
     state.save(&layout.state())?;
 
@@ -74,6 +79,14 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
     };
     document.save(layout)?;
     Ok(document)
+}
+
+/// Only before a server of our own: somebody else's may have its pooler, its passwords and its TLS.
+fn pooler(project: &Project, layout: &Layout) -> Result<Option<Pooler>> {
+    if postgres::external()?.is_some() {
+        return Ok(None);
+    }
+    Ok(Pooler::ensure(Server::of_stack(project, layout.dir())?.shared()?))
 }
 
 /// Compiles the Worker and the sandbox side by side: they share no build directory, and the end of the Worker's build
@@ -158,8 +171,8 @@ fn start_server(project: &Project, layout: &Layout, state: &mut State) -> Result
         patience: Duration::from_secs(30),
     };
     step("starting Postgres", || ensure(layout, state, plan))?;
-    database::create(&url, "oslira")?;
-    Ok(url.with_database("oslira"))
+    database::create(&url, DATABASE)?;
+    Ok(url.with_database(DATABASE))
 }
 
 /// Random and this stack's own: it is worth nothing elsewhere.

@@ -1,4 +1,4 @@
-//! The part of Oslira's HTTP API that the demo uses.
+//! The part of Oslira's HTTP API that the demo and the benchmark use.
 
 use std::time::Duration;
 
@@ -14,9 +14,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// Pages of the ledger that are read at most.
 const LEDGER_PAGES_MAX: usize = 50;
 
-/// A client that acts as the stack's first user.
-pub struct Api<'a> {
-    stack: &'a Document,
+/// A client that acts as one user.
+pub struct Api {
+    url: String,
+    token: String,
+    business_profile_id: String,
     http: Http,
 }
 
@@ -64,6 +66,8 @@ pub struct Run {
     pub error: Option<Value>,
     /// The judgement, when complete.
     pub result: Option<Value>,
+    /// When it ended, by the database's clock.
+    pub finished_at: Option<String>,
 }
 
 /// One movement of credits.
@@ -94,21 +98,31 @@ struct Balance {
     balance: i64,
 }
 
-impl<'a> Api<'a> {
-    /// A client for a running stack.
-    pub fn new(stack: &'a Document) -> Self {
-        Self { stack, http: Http::new(REQUEST_TIMEOUT) }
+impl Api {
+    /// Acts as the stack's first user.
+    pub fn new(stack: &Document) -> Self {
+        Self::of(stack, &stack.token, &stack.business_profile_id)
     }
 
-    /// Asks for an analysis of a profile.
-    pub fn analyze(&self, username: &str) -> Result<Accepted> {
-        let url = format!("{}/v1/analyze", self.stack.api_url);
+    /// Acts as the user of a token, for one of that user's business profiles.
+    pub fn of(stack: &Document, token: &str, business_profile_id: &str) -> Self {
+        Self {
+            url: stack.api_url.clone(),
+            token: token.to_owned(),
+            business_profile_id: business_profile_id.to_owned(),
+            http: Http::new(REQUEST_TIMEOUT),
+        }
+    }
+
+    /// Asks for an analysis of a profile; the type is `LIGHT`.
+    pub fn analyze(&self, username: &str, analysis_type: &str) -> Result<Accepted> {
+        let url = format!("{}/v1/analyze", self.url);
         let body = json!({
             "username": username,
-            "analysis_type": "LIGHT",
-            "business_profile_id": self.stack.business_profile_id,
+            "analysis_type": analysis_type,
+            "business_profile_id": self.business_profile_id,
         });
-        data(self.http.post(&url, Some(&self.stack.token), &body)?, &url)
+        data(self.http.post(&url, Some(&self.token), &body)?, &url)
     }
 
     /// How far a run is.
@@ -144,8 +158,8 @@ impl<'a> Api<'a> {
     }
 
     fn get<T: for<'de> Deserialize<'de>>(&self, path: &str) -> Result<T> {
-        let url = format!("{}{path}", self.stack.api_url);
-        data(self.http.get(&url, Some(&self.stack.token))?, &url)
+        let url = format!("{}{path}", self.url);
+        data(self.http.get(&url, Some(&self.token))?, &url)
     }
 }
 

@@ -1,0 +1,51 @@
+//! Accounts and usernames that no other run of the benchmark has used.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, bail};
+
+use crate::api::Api;
+use crate::postgres::{PgUrl, database};
+use crate::stack::{Document, mint_token};
+
+/// Enough for anything that the benchmark buys with one account.
+const CREDITS: i32 = 10_000;
+
+/// Mints accounts for one run of the benchmark.
+pub struct Customers<'a> {
+    stack: &'a Document,
+    database: PgUrl,
+    tag: String,
+    minted: AtomicU32,
+}
+
+impl<'a> Customers<'a> {
+    /// On this stack.
+    pub fn of(stack: &'a Document) -> Result<Self> {
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+        Ok(Self {
+            stack,
+            database: PgUrl::parse(&stack.database_url)?,
+            tag: format!("{now_ms:x}"),
+            minted: AtomicU32::new(0),
+        })
+    }
+
+    /// A new account with a business profile and plenty of credits.
+    pub fn mint(&self) -> Result<Api> {
+        let number = self.minted.fetch_add(1, Ordering::Relaxed);
+        let user = database::mint_user(&self.database, &format!("bench {} {number}", self.tag), CREDITS)?;
+        let token = mint_token(&self.stack.sandbox_url, &user.user_id, &user.email)?;
+        Ok(Api::of(self.stack, &token, &user.business_profile_id))
+    }
+
+    /// A username that nobody asked about yet; none is the beginning of another.
+    pub fn username(&self, purpose: &str, number: usize) -> Result<String> {
+        let name = format!("fitness.{purpose}{}{number:04}", self.tag);
+        if name.len() > 30 {
+            bail!("{name} is too long for a username");
+        }
+        Ok(name)
+    }
+}

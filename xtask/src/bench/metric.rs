@@ -1,0 +1,92 @@
+//! Figures with names that stay, and how they are summed up and shown.
+
+use serde::Serialize;
+
+use crate::table::table;
+
+/// One figure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metric {
+    name: String,
+    value: f64,
+    unit: &'static str,
+}
+
+impl Metric {
+    /// Milliseconds, to a hundredth.
+    pub fn ms(name: impl Into<String>, value: f64) -> Self {
+        Self { name: name.into(), value: (value * 100.0).round() / 100.0, unit: "ms" }
+    }
+
+    /// Seconds, to a thousandth.
+    pub fn s(name: impl Into<String>, value: f64) -> Self {
+        Self { name: name.into(), value: (value * 1_000.0).round() / 1_000.0, unit: "s" }
+    }
+
+    /// Bytes.
+    pub fn bytes(name: impl Into<String>, value: usize) -> Self {
+        Self { name: name.into(), value: value as f64, unit: "bytes" }
+    }
+}
+
+/// The figures that were asked for, in the order of their measuring.
+#[derive(Debug)]
+pub struct Report {
+    only: String,
+    metrics: Vec<Metric>,
+}
+
+impl Report {
+    /// Keeps only figures whose name begins with `only`.
+    pub fn new(only: &str) -> Self {
+        Self { only: only.to_owned(), metrics: Vec::new() }
+    }
+
+    /// Takes a figure and shows it while the rest is still being measured.
+    pub fn add(&mut self, metric: Metric) {
+        if metric.name.starts_with(&self.only) {
+            eprintln!("  {} = {} {}", metric.name, metric.value, metric.unit);
+            self.metrics.push(metric);
+        }
+    }
+
+    /// All of them.
+    pub fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    /// For a person.
+    pub fn table(&self) -> String {
+        let row = |metric: &Metric| vec![metric.name.clone(), metric.value.to_string(), metric.unit.to_owned()];
+        table(&["metric", "value", "unit"], self.metrics.iter().map(row).collect())
+    }
+}
+
+/// The middle of some values; of an even number of them, the mean of the middle two. `None` of nothing.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = *sorted.get((sorted.len() - 1) / 2)?;
+    Some(f64::midpoint(lower, upper))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_kept() {
+        let mut report = Report::new("http.run");
+        report.add(Metric::ms("http.run_ms.p50.c1", 1.234));
+        report.add(Metric::ms("http.balance_ms.p50.c1", 1.0));
+        assert_eq!(report.metrics(), [Metric { name: "http.run_ms.p50.c1".to_owned(), value: 1.23, unit: "ms" }]);
+    }
+}

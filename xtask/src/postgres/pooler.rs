@@ -1,0 +1,139 @@
+//! pgbouncer between the Worker and Postgres, as Hyperdrive is in production: a transaction gets a connection that is
+//! already open, and another transaction may have had it before. Without it each transaction pays for a new backend.
+//!
+//! An installed pgbouncer is used; else, on Debian and its like, the package is unpacked beside the npm Postgres, without
+//! installing it and without root. Elsewhere the Worker connects directly: slower, otherwise the same.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::postgres::database::LOGINS;
+use crate::process::{answer, run_quiet, which};
+use crate::step::step;
+
+const PACKAGE: &str = "pgbouncer";
+
+/// Its settings' file: every running one was given it as an argument.
+pub const SETTINGS: &str = "pgbouncer.ini";
+
+/// Open connections per login; a transaction holds one for a few milliseconds.
+const SERVER_CONNECTIONS: u32 = 20;
+const CLIENT_CONNECTIONS_MAX: u32 = 2_000;
+
+/// A program that starts, and where its libraries are.
+#[derive(Debug, Clone)]
+pub struct Pooler {
+    program: PathBuf,
+    libraries: Option<PathBuf>,
+}
+
+impl Pooler {
+    /// The program, unpacked into `shared` if need be; `None` where there is none to be had, or `OSLIRA_POOLER=none`.
+    pub fn ensure(shared: &Path) -> Option<Self> {
+        if std::env::var("OSLIRA_POOLER").is_ok_and(|wish| wish == "none") {
+            return None;
+        }
+        let installed = which(PACKAGE).or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")));
+        let installed = installed.map(|program| Self { program, libraries: None });
+        installed.filter(Self::starts).or_else(|| Self::unpacked(shared))
+    }
+
+    fn unpacked(shared: &Path) -> Option<Self> {
+        let dir = shared.join(PACKAGE);
+        let find = || {
+            let libraries = std::fs::read_dir(dir.join("usr/lib")).ok()?.flatten().map(|entry| entry.path());
+            let libraries =
+                libraries.into_iter().find(|path| path.is_dir() && path.to_string_lossy().contains("linux-gnu"));
+            Some(Self { program: dir.join("usr/sbin/pgbouncer"), libraries }).filter(Self::starts)
+        };
+        if let Some(found) = find() {
+            return Some(found);
+        }
+        which("apt-get").and(which("dpkg"))?;
+        match step("unpacking pgbouncer", || unpack(&dir)) {
+            Ok(()) => find(),
+            Err(error) => {
+                eprintln!(
+                    "  no pgbouncer, so requests are some milliseconds slower; install it for the speed of production ({error:#})"
+                );
+                None
+            }
+        }
+    }
+
+    fn starts(&self) -> bool {
+        run_quiet(self.command().arg("--version")).is_ok()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir("/");
+        if let Some(libraries) = &self.libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        command
+    }
+
+    /// The command that runs it on `port` before the Postgres on `postgres_port`, with its settings in `dir`.
+    pub fn prepare(&self, dir: &Path, port: u16, postgres_port: u16, database: &str) -> Result<Command> {
+        let users = LOGINS.iter().fold(String::new(), |text, login| text + &format!("\"{login}\" \"\"\n"));
+        let userlist = dir.join("pgbouncer.users");
+        write(&userlist, &users)?;
+        let settings = dir.join(SETTINGS);
+        let text = format!(
+            "[databases]\n{database} = host=127.0.0.1 port={postgres_port} dbname={database}\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+             auth_type = trust\nauth_file = {users}\npool_mode = transaction\n\
+             default_pool_size = {SERVER_CONNECTIONS}\nmax_client_conn = {CLIENT_CONNECTIONS_MAX}\n\
+             ; a database that is down is told soon and found again soon\n\
+             server_connect_timeout = 3\nserver_login_retry = 0.2\nquery_wait_timeout = 5\n\
+             log_connections = 0\nlog_disconnections = 0\nlog_stats = 0\n",
+            users = userlist.display(),
+        );
+        write(&settings, &text)?;
+        let mut command = self.command();
+        command.arg("--quiet").arg(settings);
+        Ok(command)
+    }
+}
+
+/// Readable for the user that it runs as; there is no secret in it.
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))?;
+    Ok(())
+}
+
+/// The package and the libraries that it names, into `dir`; renamed into place when complete.
+fn unpack(dir: &Path) -> Result<()> {
+    let fresh = dir.with_extension("new");
+    let _ = std::fs::remove_dir_all(&fresh);
+    std::fs::create_dir_all(&fresh).with_context(|| format!("cannot create {}", fresh.display()))?;
+    if !knows_package() && rustix::process::geteuid().is_root() {
+        run_quiet(Command::new("apt-get").args(["-qq", "update"]))?;
+    }
+    let depends = answer("apt-cache", &["depends", "--important", PACKAGE]).context("apt knows no pgbouncer")?;
+    let libraries = depends
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Depends: "))
+        .filter(|name| name.starts_with("lib") && *name != "libc6");
+    run_quiet(Command::new("apt-get").args(["-qq", "download", PACKAGE]).args(libraries).current_dir(&fresh))?;
+    for entry in std::fs::read_dir(&fresh)?.flatten() {
+        if entry.path().extension().is_some_and(|kind| kind == "deb") {
+            run_quiet(Command::new("dpkg").arg("-x").arg(entry.path()).arg(&fresh))?;
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    if !fresh.join("usr/sbin/pgbouncer").is_file() {
+        bail!("the package holds no pgbouncer");
+    }
+    let _ = std::fs::remove_dir_all(dir);
+    std::fs::rename(&fresh, dir).with_context(|| format!("cannot put {} in place", dir.display()))
+}
+
+fn knows_package() -> bool {
+    answer("apt-cache", &["show", PACKAGE]).is_some_and(|text| !text.is_empty())
+}
