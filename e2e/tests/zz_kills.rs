@@ -143,6 +143,27 @@ async fn postgres_killed_and_back_while_the_scraper_works_costs_nothing() {
 }
 
 #[tokio::test]
+async fn the_connection_pooler_killed_and_back_costs_nothing() {
+    let (_turn, stack) = turn().await;
+    if !stack.pids.contains_key(&Part::Pooler) {
+        eprintln!("this machine has no connection pooler: nothing to kill");
+        return;
+    }
+    let user = User::new(&stack, 10).await;
+    let username = handle("pets");
+    let held = stack.hold("apify.poll", &username).await;
+    let run = user.start(&username).await;
+    stack.until_received("apify.poll", &username).await;
+    stack.kill(Part::Pooler).await;
+    until_not_ready(&stack).await;
+    user.analyze(&handle("pets")).await.refused(503, "database_unavailable");
+    let stack = stack.repair().await;
+    stack.release(held).await;
+    assert_complete(&user.end_of(&run).await);
+    all_settle(&stack, &user, 9).await;
+}
+
+#[tokio::test]
 async fn the_outside_services_killed_in_mid_run() {
     let (_turn, stack) = turn().await;
     let user = User::new(&stack, 10).await;
