@@ -1,5 +1,7 @@
 //! What a signed-in user may do, as `authenticated` with that user's claims: row-level security decides.
 
+mod business_profiles;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod business_profiles;
 mod cancel;
 mod faults;
 mod idempotency;

@@ -9,6 +9,7 @@ use crate::{
     features::{
         analysis::{ProgressBoard, RunDesk, RunLauncher},
         auth::{Authenticator, Memberships},
+        business::BusinessDesk,
         credits::CreditLedger,
     },
     http::ApiError,
@@ -49,6 +50,8 @@ pub struct App {
     pub memberships: Arc<dyn Memberships>,
     /// Balances and transactions, as the calling user.
     pub credits: Arc<dyn CreditLedger>,
+    /// Business profiles, as the calling user.
+    pub businesses: Arc<dyn BusinessDesk>,
     /// Runs, as the calling user.
     pub runs: Arc<dyn RunDesk>,
     /// Starts workflows.
