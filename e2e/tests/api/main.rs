@@ -11,6 +11,7 @@ mod business_profiles;
 mod cancel;
 mod faults;
 mod idempotency;
+mod leads;
 mod lists;
 mod main_job;
 mod protocol;

@@ -5,7 +5,15 @@ use reqwest::{Method, Response};
 use serde_json::json;
 
 const OURS: &str = "http://localhost:5173";
-const EXPOSED: [&str; 5] = ["x-request-id", "retry-after", "idempotency-replayed", "etag", "location"];
+const EXPOSED: [&str; 7] = [
+    "x-request-id",
+    "retry-after",
+    "idempotency-replayed",
+    "etag",
+    "location",
+    "content-disposition",
+    "x-oslira-truncated",
+];
 
 fn header(response: &Response, name: &str) -> Option<String> {
     response.headers().get(name).map(|value| value.to_str().unwrap().to_lowercase())

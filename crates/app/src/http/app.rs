@@ -11,6 +11,7 @@ use crate::{
         auth::{Authenticator, Memberships},
         business::BusinessDesk,
         credits::CreditLedger,
+        leads::LeadBook,
     },
     http::ApiError,
     shared::{
@@ -52,6 +53,8 @@ pub struct App {
     pub credits: Arc<dyn CreditLedger>,
     /// Business profiles, as the calling user.
     pub businesses: Arc<dyn BusinessDesk>,
+    /// Leads, as the calling user.
+    pub leads: Arc<dyn LeadBook>,
     /// Runs, as the calling user.
     pub runs: Arc<dyn RunDesk>,
     /// Starts workflows.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{ApiError, App, BODY_BYTES_MAX, HttpConfig, Reply, envelope};
-use crate::features::{analysis, auth, business, credits};
+use crate::features::{analysis, auth, business, credits, leads};
 
 /// The whole API.
 pub fn router(config: &HttpConfig) -> Router {
@@ -23,6 +23,7 @@ pub fn router(config: &HttpConfig) -> Router {
         .merge(auth::routes())
         .merge(credits::routes())
         .merge(business::routes())
+        .merge(leads::routes())
         .merge(analysis::routes())
         .method_not_allowed_fallback(|| async {
             ApiError::new(
@@ -63,7 +64,9 @@ fn cors(config: &HttpConfig) -> CorsLayer {
             header::RETRY_AFTER,
             header::ETAG,
             header::LOCATION,
+            header::CONTENT_DISPOSITION,
             HeaderName::from_static("idempotency-replayed"),
+            HeaderName::from_static("x-oslira-truncated"),
         ])
         .max_age(Duration::from_secs(86_400))
 }

@@ -14,6 +14,7 @@ mod catalog;
 mod completion;
 mod hourly_limit;
 mod idempotency;
+mod leads;
 mod ledger;
 mod logins;
 mod migrations;

@@ -47,6 +47,7 @@ pub fn designed() -> Vec<&'static str> {
         "authenticated executes api.cancel_run(uuid)",
         "authenticated executes api.create_business_profile(uuid,jsonb,text,text)",
         "authenticated executes api.delete_business_profile(uuid,uuid)",
+        "authenticated executes api.delete_lead(uuid,uuid)",
         "authenticated executes api.update_business_profile(uuid,uuid,jsonb,integer)",
         // By its policies only: it may not enter the schema.
         "authenticated executes private.my_accounts()",
