@@ -262,3 +262,15 @@ async fn a_race_adds_no_profile_beyond_the_limit_and_none_twice() -> TestResult 
     assert_eq!(room["outcome"], "ok", "a deleted one does not count");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_stranger_does_not_even_wait_for_the_accounts_lock() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let eve = stage.database.member("eve", 0).await?;
+    let eves_session = stage.database.customer(eve.user_id).await?;
+    eves_session.client().batch_execute("set lock_timeout = '3s'").await?;
+    stage.superuser.batch_execute("begin; select from credit_balances for update").await?;
+    let answer = create(&eves_session, stage.member.account_id, "Eve's", "key", "hash").await?;
+    assert_eq!(answer, json!({ "outcome": "forbidden" }));
+    Ok(())
+}

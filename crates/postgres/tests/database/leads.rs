@@ -200,7 +200,7 @@ async fn a_deleted_lead_is_gone_with_its_analyses_and_a_later_analysis_makes_ano
 }
 
 #[tokio::test]
-async fn a_deletion_waits_for_the_completion_that_is_under_way() -> TestResult {
+async fn two_deletions_wait_for_the_completion_that_is_under_way_and_agree() -> TestResult {
     let stage = Stage::with_credits(9).await?;
     let facts = lead("2026-01-01T00:00:00Z", 100);
     let id = analysed(&stage, "nasa", &facts, &judged(60, None)).await?;
@@ -210,16 +210,18 @@ async fn a_deletion_waits_for_the_completion_that_is_under_way() -> TestResult {
     stage.backend.client().query(complete, &[&run, &facts, &judged(70, None)]).await?;
     let tenant = stage.tenant();
     let committed = async {
-        // The deletion waits for this transaction's lock.
+        // Both deletions wait for this transaction's lock.
         let waiting =
             "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
-        while stage.superuser.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        while stage.superuser.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
             tokio::task::yield_now().await;
         }
         stage.backend.client().batch_execute("commit").await.unwrap();
     };
-    let (deleted, ()) = futures_util::future::join(tenant.delete(acting(&stage.member), id), committed).await;
-    assert!(deleted.unwrap().is_some());
+    let who = acting(&stage.member);
+    let (one, other, ()) = futures_util::future::join3(tenant.delete(who, id), tenant.delete(who, id), committed).await;
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(one.is_some() && one == other, "{one:?} and {other:?}");
     assert_eq!(stage.count("analyses where deleted_at is null").await?, 0, "the late analysis went with its lead");
     stage.assert_ledger_is_whole().await
 }
