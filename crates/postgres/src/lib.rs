@@ -10,4 +10,4 @@ mod tenant;
 
 pub use admin::AdminDb;
 pub use session::{Connect, STATEMENT_TIMEOUT, connection_error};
-pub use tenant::TenantDb;
+pub use tenant::{TenantDb, leads_statement};

@@ -1,5 +1,10 @@
 //! What a signed-in user may do, as `authenticated` with that user's claims: row-level security decides.
 
+mod business_profiles;
+mod leads;
+
+pub use leads::leads_statement;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -176,7 +181,8 @@ enum CancelAnswer {
     NotFound,
 }
 
-/// The columns of a run as its customer sees it; `%` stands for the result, which lists leave out.
+/// The columns of a run as its customer sees it; `%` stands for the result, which lists leave out and which goes with a
+/// deleted lead.
 const RUN: &str = "select jsonb_build_object('id', r.id, 'account_id', r.account_id, \
     'business_profile_id', r.business_profile_id, 'username', r.username, 'analysis_type', r.analysis_type, \
     'status', r.status, 'phase', r.phase, 'credits', r.credits, 'charge_outcome', r.charge_outcome, \
@@ -184,7 +190,7 @@ const RUN: &str = "select jsonb_build_object('id', r.id, 'account_id', r.account
       jsonb_build_object('code', r.error_code, 'message', r.error_message) end, \
     'lead_id', r.lead_id, 'cache_hit', a.result -> 'cache_hit', 'created_at', r.created_at, \
     'started_at', r.started_at, 'finished_at', r.finished_at%) \
-    from public.runs r left join public.analyses a on a.run_id = r.id and a.account_id = r.account_id \
+    from public.runs r left join public.analyses a on a.run_id = r.id and a.account_id = r.account_id and a.deleted_at is null \
     where r.account_id = $1 and ";
 
 #[async_trait]

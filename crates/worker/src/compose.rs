@@ -58,6 +58,8 @@ pub fn app(env: &Env) -> App {
         }),
         memberships: Arc::new(Accounts::new(tenant.clone())),
         credits: tenant.clone(),
+        businesses: tenant.clone(),
+        leads: tenant.clone(),
         runs: tenant.clone(),
         launcher: Arc::new(Launcher::new(env)),
         progress: Arc::new(Board::new(env)),

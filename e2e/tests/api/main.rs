@@ -7,9 +7,11 @@
 )]
 
 mod bad_input;
+mod business_profiles;
 mod cancel;
 mod faults;
 mod idempotency;
+mod leads;
 mod lists;
 mod main_job;
 mod protocol;

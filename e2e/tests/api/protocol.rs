@@ -5,6 +5,15 @@ use reqwest::{Method, Response};
 use serde_json::json;
 
 const OURS: &str = "http://localhost:5173";
+const EXPOSED: [&str; 7] = [
+    "x-request-id",
+    "retry-after",
+    "idempotency-replayed",
+    "etag",
+    "location",
+    "content-disposition",
+    "x-oslira-truncated",
+];
 
 fn header(response: &Response, name: &str) -> Option<String> {
     response.headers().get(name).map(|value| value.to_str().unwrap().to_lowercase())
@@ -18,7 +27,7 @@ async fn preflight(stack: &Stack, origin: &str) -> Response {
         .header("access-control-request-method", "POST")
         .header(
             "access-control-request-headers",
-            "authorization,content-type,idempotency-key,x-account-id,x-request-id",
+            "authorization,content-type,idempotency-key,if-match,x-account-id,x-request-id",
         )
         .send()
         .await
@@ -31,9 +40,10 @@ async fn our_own_site_may_call_from_a_browser() {
     let response = preflight(&stack, OURS).await;
     assert!(response.status().is_success(), "{response:?}");
     assert_eq!(header(&response, "access-control-allow-origin").as_deref(), Some(OURS));
-    assert!(header(&response, "access-control-allow-methods").unwrap().contains("post"));
+    let methods = header(&response, "access-control-allow-methods").unwrap();
+    assert!(["get", "post", "patch", "delete"].iter().all(|method| methods.contains(method)), "{methods}");
     let allowed = header(&response, "access-control-allow-headers").unwrap();
-    for name in ["authorization", "content-type", "idempotency-key", "x-account-id", "x-request-id"] {
+    for name in ["authorization", "content-type", "idempotency-key", "if-match", "x-account-id", "x-request-id"] {
         assert!(allowed.contains(name), "{name} in {allowed}");
     }
     assert_eq!(header(&response, "access-control-allow-credentials"), None, "no cookies are used");
@@ -43,7 +53,7 @@ async fn our_own_site_may_call_from_a_browser() {
         let response = user.request(Method::GET, path).header("origin", OURS).send().await.unwrap();
         assert_eq!(header(&response, "access-control-allow-origin").as_deref(), Some(OURS), "refusals too: {path}");
         let exposed = header(&response, "access-control-expose-headers").unwrap();
-        assert!(["x-request-id", "retry-after", "idempotency-replayed"].iter().all(|name| exposed.contains(name)));
+        assert!(EXPOSED.iter().all(|name| exposed.contains(*name)));
     }
 }
 

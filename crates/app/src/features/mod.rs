@@ -4,3 +4,4 @@ pub mod analysis;
 pub mod auth;
 pub mod business;
 pub mod credits;
+pub mod leads;

@@ -9,7 +9,9 @@ use crate::{
     features::{
         analysis::{ProgressBoard, RunDesk, RunLauncher},
         auth::{Authenticator, Memberships},
+        business::BusinessDesk,
         credits::CreditLedger,
+        leads::LeadBook,
     },
     http::ApiError,
     shared::{
@@ -49,6 +51,10 @@ pub struct App {
     pub memberships: Arc<dyn Memberships>,
     /// Balances and transactions, as the calling user.
     pub credits: Arc<dyn CreditLedger>,
+    /// Business profiles, as the calling user.
+    pub businesses: Arc<dyn BusinessDesk>,
+    /// Leads, as the calling user.
+    pub leads: Arc<dyn LeadBook>,
     /// Runs, as the calling user.
     pub runs: Arc<dyn RunDesk>,
     /// Starts workflows.

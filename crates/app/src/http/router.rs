@@ -13,7 +13,7 @@ use serde::Serialize;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{ApiError, App, BODY_BYTES_MAX, HttpConfig, Reply, envelope};
-use crate::features::{analysis, auth, credits};
+use crate::features::{analysis, auth, business, credits, leads};
 
 /// The whole API.
 pub fn router(config: &HttpConfig) -> Router {
@@ -22,6 +22,8 @@ pub fn router(config: &HttpConfig) -> Router {
         .route("/health/ready", get(ready))
         .merge(auth::routes())
         .merge(credits::routes())
+        .merge(business::routes())
+        .merge(leads::routes())
         .merge(analysis::routes())
         .method_not_allowed_fallback(|| async {
             ApiError::new(
@@ -48,10 +50,11 @@ fn cors(config: &HttpConfig) -> CorsLayer {
     };
     CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
+            header::IF_MATCH,
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("x-account-id"),
             HeaderName::from_static("x-request-id"),
@@ -59,7 +62,11 @@ fn cors(config: &HttpConfig) -> CorsLayer {
         .expose_headers([
             HeaderName::from_static("x-request-id"),
             header::RETRY_AFTER,
+            header::ETAG,
+            header::LOCATION,
+            header::CONTENT_DISPOSITION,
             HeaderName::from_static("idempotency-replayed"),
+            HeaderName::from_static("x-oslira-truncated"),
         ])
         .max_age(Duration::from_secs(86_400))
 }

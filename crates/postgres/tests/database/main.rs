@@ -1,12 +1,20 @@
 //! The database against a real Postgres: what the SQL functions promise, who may see and do what, and what 32
 //! connections at once make of it. `cargo xtask test` provides the cluster; each test has a database of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
+)]
 
 mod begin;
+mod business_profile_desk;
 mod business_profiles;
 mod catalog;
 mod completion;
 mod hourly_limit;
 mod idempotency;
+mod leads;
 mod ledger;
 mod logins;
 mod migrations;

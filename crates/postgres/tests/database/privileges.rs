@@ -45,6 +45,10 @@ pub fn designed() -> Vec<&'static str> {
         "authenticated enters api",
         "authenticated executes api.begin_analysis(uuid,uuid,text,uuid,text,text,text)",
         "authenticated executes api.cancel_run(uuid)",
+        "authenticated executes api.create_business_profile(uuid,jsonb,text,text)",
+        "authenticated executes api.delete_business_profile(uuid,uuid)",
+        "authenticated executes api.delete_lead(uuid,uuid)",
+        "authenticated executes api.update_business_profile(uuid,uuid,jsonb,integer)",
         // By its policies only: it may not enter the schema.
         "authenticated executes private.my_accounts()",
         "service_role enters system",

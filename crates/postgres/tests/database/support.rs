@@ -1,8 +1,17 @@
 //! The cast of most tests (one customer, the backend, the superuser) and the product's SQL functions by name.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures_util::future::try_join_all;
+use oslira_app::{
+    features::auth,
+    shared::{
+        ids::{AccountId, UserId},
+        store::StoreError,
+    },
+};
+use oslira_postgres::{Connect, TenantDb};
 use oslira_testkit::session::Parameters;
 use oslira_testkit::{Error, Member, Session, TestDatabase};
 use serde_json::{Value, json};
@@ -14,7 +23,7 @@ pub const CROWD: usize = 32;
 
 /// One customer with credits, and everybody else a test needs.
 pub struct Stage {
-    pub database: TestDatabase,
+    pub database: Arc<TestDatabase>,
     pub superuser: Client,
     pub backend: Session,
     pub member: Member,
@@ -23,7 +32,7 @@ pub struct Stage {
 
 impl Stage {
     pub async fn with_credits(credits: i32) -> Result<Self, Error> {
-        let database = TestDatabase::create().await?;
+        let database = Arc::new(TestDatabase::create().await?);
         let member = database.member("ann", credits).await?;
         Ok(Self {
             superuser: database.superuser().await?,
@@ -36,6 +45,11 @@ impl Stage {
 
     pub fn request(&self, username: &str) -> Request {
         Request::new(&self.member, username)
+    }
+
+    /// The product's own way into this database, for customers.
+    pub fn tenant(&self) -> TenantDb {
+        TenantDb::new(Arc::new(Login(self.database.clone())))
     }
 
     /// Begins a LIGHT run that must be accepted.
@@ -93,6 +107,24 @@ impl Stage {
     pub async fn assert_ledger_is_whole(&self) -> Result<(), Error> {
         self.database.assert_ledger_is_whole().await
     }
+}
+
+struct Login(Arc<TestDatabase>);
+
+#[async_trait]
+impl Connect for Login {
+    async fn connect(&self) -> Result<Client, StoreError> {
+        self.0.login("oslira_tenant").await.map_err(|error| StoreError::Unavailable(format!("{error:?}")))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// A member as the product's handlers know them.
+pub fn acting(member: &Member) -> auth::Member {
+    auth::Member::new(UserId::new(member.user_id), AccountId::new(member.account_id))
 }
 
 /// The arguments of `begin_analysis`.

@@ -1,9 +1,12 @@
 //! The business context that a run judges against. It is read once, when the run begins to work, and remembered by the
-//! run, so that an edit in mid-run cannot make its AI calls disagree.
+//! run, so that an edit in mid-run cannot make its AI calls disagree. And the profile it comes from, as customers see it.
 
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::shared::ids::BusinessProfileId;
+use crate::shared::ids::{AccountId, BusinessProfileId};
 
 /// A business and its ideal customer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,3 +41,92 @@ pub struct IdealCustomer {
     #[serde(default)]
     pub geographies: Vec<String>,
 }
+
+/// A business profile as its customer sees it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BusinessProfile {
+    /// Its id.
+    pub id: BusinessProfileId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// The business's name.
+    pub name: String,
+    /// What it offers.
+    pub offering: String,
+    /// Whom it wants to reach, in the customer's words.
+    pub target_audience: String,
+    /// The ideal customer, as checkable criteria.
+    pub ideal_customer: IdealCustomer,
+    /// Rises with every change that reaches a prompt.
+    pub context_version: i32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What `create_business_profile` decided.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Created {
+    /// It exists now.
+    New(BusinessProfile),
+    /// The same idempotency key with the same body: the profile that was made then, as it is now.
+    Replay(BusinessProfile),
+    /// The same idempotency key with another body.
+    KeyReused,
+    /// The account has as many as it may.
+    LimitReached {
+        /// How many that is.
+        live_max: u32,
+    },
+    /// Not a member, or the account is closed.
+    Forbidden,
+}
+
+/// What `update_business_profile` decided.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Changed {
+    /// The profile as it is now.
+    Now(Box<BusinessProfile>),
+    /// The change was meant for another version than this one.
+    OtherVersion {
+        /// The version it has.
+        context_version: i32,
+    },
+    /// With what the profile has, the range of followers would be the wrong way round.
+    FollowerRange,
+    /// No such profile in this account, or deleted.
+    NotFound,
+}
+
+/// A place in the list of profiles, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProfileCursor {
+    /// When the last profile seen was made.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: BusinessProfileId,
+}
+
+impl fmt::Display for ProfileCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}|{}", self.created_at, self.id)
+    }
+}
+
+impl FromStr for ProfileCursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (created_at, id) = text.split_once('|').ok_or(InvalidCursor)?;
+        Ok(Self {
+            created_at: created_at.parse().map_err(|_| InvalidCursor)?,
+            id: id.parse().map_err(|_| InvalidCursor)?,
+        })
+    }
+}
+
+/// A cursor that no page answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor of this list")]
+pub struct InvalidCursor;

@@ -1,0 +1,305 @@
+//! From a JSON body to a new business profile or to changes of one. Every refusal names the field and what it takes; a
+//! field nobody knows is refused too, because a misspelt criterion that is silently dropped costs credits later.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::fields::{BusinessName, Description, Followers, Keywords, Percent, Takes};
+
+/// What is wrong with a body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidProfile {
+    /// A field holds something it does not take.
+    #[error("{field} takes {takes}.")]
+    Field {
+        /// Its path, such as `ideal_customer.follower_min`.
+        field: &'static str,
+        /// What to send.
+        takes: &'static str,
+    },
+    /// There is no such field.
+    #[error("{field} is not a field that can be set; these can: {known}.")]
+    Unknown {
+        /// Its path, as it was sent.
+        field: String,
+        /// The fields there are.
+        known: &'static str,
+    },
+}
+
+/// Absent: leave as it is. `Some(None)`: clear.
+type Change<T> = Option<Option<T>>;
+
+/// Changes of a profile, in JSON merge-patch semantics (RFC 7396): what is absent stays, null clears.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ProfileChanges {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<BusinessName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offering: Option<Description>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_audience: Option<Description>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follower_min: Change<Followers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follower_max: Change<Followers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engagement_rate_min_percent: Change<Percent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_themes: Option<Keywords>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geographies: Option<Keywords>,
+}
+
+/// A whole profile that does not exist yet. Its serialised form is what an idempotency key is bound to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NewProfile {
+    name: BusinessName,
+    offering: Description,
+    target_audience: Description,
+    follower_min: Option<Followers>,
+    follower_max: Option<Followers>,
+    engagement_rate_min_percent: Option<Percent>,
+    content_themes: Keywords,
+    geographies: Keywords,
+}
+
+const NAME: &str = "name";
+const OFFERING: &str = "offering";
+const TARGET_AUDIENCE: &str = "target_audience";
+const IDEAL_CUSTOMER: &str = "ideal_customer";
+const KNOWN: &str = "name, offering, target_audience, ideal_customer";
+const KNOWN_OF_CUSTOMER: &str = "follower_min, follower_max, engagement_rate_min_percent, content_themes, geographies";
+
+impl ProfileChanges {
+    /// Reads a merge patch.
+    ///
+    /// # Errors
+    /// [`InvalidProfile`] for the first field that is wrong.
+    pub fn parse(body: Map<String, Value>) -> Result<Self, InvalidProfile> {
+        let mut changes = Self::default();
+        for (field, value) in body {
+            match field.as_str() {
+                NAME => changes.name = Some(text(NAME, &value, BusinessName::parse)?),
+                OFFERING => changes.offering = Some(text(OFFERING, &value, Description::parse)?),
+                TARGET_AUDIENCE => changes.target_audience = Some(text(TARGET_AUDIENCE, &value, Description::parse)?),
+                IDEAL_CUSTOMER => changes.customer(value)?,
+                _ => return Err(InvalidProfile::Unknown { field, known: KNOWN }),
+            }
+        }
+        changes.check_range()?;
+        Ok(changes)
+    }
+
+    fn customer(&mut self, value: Value) -> Result<(), InvalidProfile> {
+        let criteria = match value {
+            Value::Object(criteria) => criteria,
+            Value::Null => {
+                self.clear_customer();
+                return Ok(());
+            }
+            _ => return Err(refuse(IDEAL_CUSTOMER, Takes("an object of criteria, or null for none"))),
+        };
+        for (field, value) in criteria {
+            match field.as_str() {
+                "follower_min" => self.follower_min = Some(followers("ideal_customer.follower_min", &value)?),
+                "follower_max" => self.follower_max = Some(followers("ideal_customer.follower_max", &value)?),
+                "engagement_rate_min_percent" => self.engagement_rate_min_percent = Some(percent(&value)?),
+                "content_themes" => self.content_themes = Some(keywords("ideal_customer.content_themes", &value)?),
+                "geographies" => self.geographies = Some(keywords("ideal_customer.geographies", &value)?),
+                _ => {
+                    let field = format!("{IDEAL_CUSTOMER}.{field}");
+                    return Err(InvalidProfile::Unknown { field, known: KNOWN_OF_CUSTOMER });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn clear_customer(&mut self) {
+        self.follower_min = Some(None);
+        self.follower_max = Some(None);
+        self.engagement_rate_min_percent = Some(None);
+        self.content_themes = Some(Keywords::default());
+        self.geographies = Some(Keywords::default());
+    }
+
+    /// Only what came together can be compared here; the database compares with what it has.
+    fn check_range(&self) -> Result<(), InvalidProfile> {
+        match (self.follower_min.flatten(), self.follower_max.flatten()) {
+            (Some(min), Some(max)) if min > max => Err(InvalidProfile::follower_range()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl NewProfile {
+    /// Reads a whole profile; what it leaves out of the ideal customer does not count.
+    ///
+    /// # Errors
+    /// [`InvalidProfile`] for the first field that is wrong or missing.
+    pub fn parse(body: Map<String, Value>) -> Result<Self, InvalidProfile> {
+        let fields = ProfileChanges::parse(body)?;
+        // Parsing nothing refuses with what the field takes.
+        Ok(Self {
+            name: fields.name.map_or_else(|| text(NAME, &Value::Null, BusinessName::parse), Ok)?,
+            offering: fields.offering.map_or_else(|| text(OFFERING, &Value::Null, Description::parse), Ok)?,
+            target_audience: fields
+                .target_audience
+                .map_or_else(|| text(TARGET_AUDIENCE, &Value::Null, Description::parse), Ok)?,
+            follower_min: fields.follower_min.flatten(),
+            follower_max: fields.follower_max.flatten(),
+            engagement_rate_min_percent: fields.engagement_rate_min_percent.flatten(),
+            content_themes: fields.content_themes.unwrap_or_default(),
+            geographies: fields.geographies.unwrap_or_default(),
+        })
+    }
+}
+
+impl InvalidProfile {
+    /// The ends of the range are the wrong way round.
+    #[must_use]
+    pub const fn follower_range() -> Self {
+        Self::Field {
+            field: "ideal_customer.follower_max",
+            takes: "a number that is not below ideal_customer.follower_min",
+        }
+    }
+
+    /// The path of the field.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        match self {
+            Self::Field { field, .. } => field,
+            Self::Unknown { field, .. } => field,
+        }
+    }
+}
+
+const fn refuse(field: &'static str, takes: Takes) -> InvalidProfile {
+    InvalidProfile::Field { field, takes: takes.0 }
+}
+
+fn text<T>(field: &'static str, value: &Value, parse: impl Fn(&str) -> Result<T, Takes>) -> Result<T, InvalidProfile> {
+    // Something that is no text is refused like a blank one.
+    parse(value.as_str().unwrap_or_default()).map_err(|takes| refuse(field, takes))
+}
+
+fn followers(field: &'static str, value: &Value) -> Result<Option<Followers>, InvalidProfile> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let count = value.as_u64().ok_or(Followers::TAKES).and_then(Followers::parse);
+    count.map(Some).map_err(|takes| refuse(field, takes))
+}
+
+fn percent(value: &Value) -> Result<Option<Percent>, InvalidProfile> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let percent = value.as_f64().ok_or(Percent::TAKES).and_then(Percent::parse);
+    percent.map(Some).map_err(|takes| refuse("ideal_customer.engagement_rate_min_percent", takes))
+}
+
+fn keywords(field: &'static str, value: &Value) -> Result<Keywords, InvalidProfile> {
+    let words = match value {
+        Value::Null => Ok(Keywords::default()),
+        Value::Array(items) => {
+            let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            texts.ok_or(Keywords::TAKES).and_then(Keywords::parse)
+        }
+        _ => Err(Keywords::TAKES),
+    };
+    words.map_err(|takes| refuse(field, takes))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    fn whole() -> Value {
+        json!({
+            "name": "Kernel Kitchen", "offering": "Meals.", "target_audience": "Runners.",
+            "ideal_customer": { "follower_min": 10, "follower_max": 10, "content_themes": ["running"] }
+        })
+    }
+
+    #[test]
+    fn a_whole_profile_is_read_and_the_rest_of_its_customer_is_empty() {
+        let profile = NewProfile::parse(object(whole())).unwrap();
+        assert_eq!(
+            serde_json::to_value(&profile).unwrap(),
+            json!({
+                "name": "Kernel Kitchen", "offering": "Meals.", "target_audience": "Runners.", "follower_min": 10,
+                "follower_max": 10, "engagement_rate_min_percent": null, "content_themes": ["running"], "geographies": []
+            })
+        );
+    }
+
+    #[test]
+    fn every_refusal_names_its_field() {
+        let cases = [
+            ("/name", json!(""), "name"),
+            ("/name", json!(7), "name"),
+            ("/offering", json!(null), "offering"),
+            ("/target_audience", json!(["x"]), "target_audience"),
+            ("/ideal_customer", json!("x"), "ideal_customer"),
+            ("/ideal_customer/follower_min", json!(-1), "ideal_customer.follower_min"),
+            ("/ideal_customer/follower_min", json!(1.5), "ideal_customer.follower_min"),
+            ("/ideal_customer/follower_min", json!("7"), "ideal_customer.follower_min"),
+            ("/ideal_customer/follower_min", json!(11), "ideal_customer.follower_max"),
+            ("/ideal_customer/follower_max", json!(9), "ideal_customer.follower_max"),
+            ("/ideal_customer/content_themes", json!("x"), "ideal_customer.content_themes"),
+            ("/ideal_customer/content_themes", json!(["x", null]), "ideal_customer.content_themes"),
+        ];
+        for (place, value, field) in cases {
+            let mut body = whole();
+            *body.pointer_mut(place).unwrap() = value.clone();
+            let refused = NewProfile::parse(object(body)).unwrap_err();
+            assert_eq!(refused.field(), field, "{place} = {value}");
+            assert!(refused.to_string().starts_with(&format!("{field} takes ")), "{refused}");
+        }
+        for field in ["name", "offering", "target_audience"] {
+            let mut body = object(whole());
+            body.remove(field);
+            assert_eq!(NewProfile::parse(body).unwrap_err().field(), field, "missing");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_field_is_refused_with_those_there_are() {
+        for (body, field) in [
+            (json!({ "nmae": "x" }), "nmae"),
+            (json!({ "follower_min": 1 }), "follower_min"),
+            (json!({ "ideal_customer": { "themes": [] } }), "ideal_customer.themes"),
+            (json!({ "context_version": 1 }), "context_version"),
+        ] {
+            let refused = ProfileChanges::parse(object(body)).unwrap_err();
+            assert!(matches!(&refused, InvalidProfile::Unknown { field: named, .. } if named == field), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_patch_keeps_absence_and_null_apart() {
+        let patch = |body: Value| serde_json::to_value(ProfileChanges::parse(object(body)).unwrap()).unwrap();
+        assert_eq!(patch(json!({})), json!({}));
+        assert_eq!(patch(json!({ "ideal_customer": {} })), json!({}));
+        assert_eq!(
+            patch(json!({ "name": "New", "ideal_customer": { "follower_min": null, "geographies": null } })),
+            json!({ "name": "New", "follower_min": null, "geographies": [] })
+        );
+        assert_eq!(
+            patch(json!({ "ideal_customer": null })),
+            json!({
+                "follower_min": null, "follower_max": null, "engagement_rate_min_percent": null, "content_themes": [],
+                "geographies": []
+            })
+        );
+    }
+}

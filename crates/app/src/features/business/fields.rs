@@ -1,0 +1,193 @@
+//! The fields of a business profile as types that cannot hold an invalid value. Each says what it takes, and its limits
+//! are those of the table's CHECKs, in characters as Postgres counts them.
+
+use std::collections::HashSet;
+
+use serde::{Serialize, Serializer};
+
+/// What a field takes, as the end of the sentence "`field` takes …".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Takes(pub &'static str);
+
+/// The name of a business: one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BusinessName(String);
+
+impl BusinessName {
+    /// The longest.
+    pub const CHARS_MAX: usize = 120;
+    const TAKES: Takes = Takes("one line of text of 1 to 120 characters");
+
+    /// Trims and checks.
+    ///
+    /// # Errors
+    /// [`Takes`] unless it is one line of text of acceptable length.
+    pub fn parse(text: &str) -> Result<Self, Takes> {
+        let text = text.trim();
+        let valid = fits(text, Self::CHARS_MAX) && !text.contains(char::is_control);
+        if valid { Ok(Self(text.to_owned())) } else { Err(Self::TAKES) }
+    }
+}
+
+/// A description in the customer's words: lines and paragraphs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Description(String);
+
+impl Description {
+    /// The longest.
+    pub const CHARS_MAX: usize = 4_000;
+    const TAKES: Takes = Takes("text of 1 to 4,000 characters, without control characters but line breaks and tabs");
+
+    /// Trims, makes every line break a line feed, and checks.
+    ///
+    /// # Errors
+    /// [`Takes`] unless it is text of acceptable length.
+    pub fn parse(text: &str) -> Result<Self, Takes> {
+        let text = text.trim().replace("\r\n", "\n");
+        let valid = fits(&text, Self::CHARS_MAX) && !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t');
+        if valid { Ok(Self(text)) } else { Err(Self::TAKES) }
+    }
+}
+
+fn fits(text: &str, chars_max: usize) -> bool {
+    !text.is_empty() && text.chars().count() <= chars_max
+}
+
+/// A number of followers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Followers(u64);
+
+impl Followers {
+    pub(super) const TAKES: Takes = Takes("a whole number of followers, 0 or more, or null for no limit");
+
+    /// Checks the range.
+    ///
+    /// # Errors
+    /// [`Takes`] when it is more than the database counts.
+    pub fn parse(count: u64) -> Result<Self, Takes> {
+        if i64::try_from(count).is_ok() { Ok(Self(count)) } else { Err(Self::TAKES) }
+    }
+}
+
+/// A percentage with two decimals, kept in hundredths so that it is stored as it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Percent(u16);
+
+impl Percent {
+    pub(super) const TAKES: Takes = Takes("a number from 0 to 100 with at most two decimals, or null for no limit");
+
+    /// Checks range and precision.
+    ///
+    /// # Errors
+    /// [`Takes`] for anything else.
+    pub fn parse(percent: f64) -> Result<Self, Takes> {
+        if !(0.0..=100.0).contains(&percent) {
+            return Err(Self::TAKES);
+        }
+        let hundredths = (percent * 100.0).round();
+        let exact = (hundredths / 100.0 - percent).abs() < 1e-9;
+        // Between 0 and 10,000 by the range above.
+        if exact { Ok(Self(hundredths as u16)) } else { Err(Self::TAKES) }
+    }
+}
+
+impl Serialize for Percent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(f64::from(self.0) / 100.0)
+    }
+}
+
+/// Words or places, without repetition.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Keywords(Vec<String>);
+
+impl Keywords {
+    /// The most.
+    pub const COUNT_MAX: usize = 30;
+    /// The longest, all together.
+    pub const CHARS_MAX: usize = 2_000;
+    pub(super) const TAKES: Takes = Takes(
+        "a list of at most 30 texts, each one line and not blank, of at most 2,000 characters together, or null for none",
+    );
+
+    /// Trims, drops what differs from an earlier one only in upper and lower case, and checks.
+    ///
+    /// # Errors
+    /// [`Takes`] when one is blank or not one line, or there are too many.
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, Takes> {
+        let mut seen = HashSet::new();
+        let mut kept = Vec::new();
+        let mut chars = 0;
+        for text in texts.into_iter().map(str::trim) {
+            if text.is_empty() || text.contains(char::is_control) {
+                return Err(Self::TAKES);
+            }
+            if seen.insert(text.to_lowercase()) {
+                chars += text.chars().count();
+                kept.push(text.to_owned());
+            }
+        }
+        if kept.len() <= Self::COUNT_MAX && chars <= Self::CHARS_MAX { Ok(Self(kept)) } else { Err(Self::TAKES) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_count_characters_not_bytes() {
+        for letter in ["x", "é", "日", "🦀"] {
+            assert!(BusinessName::parse(&letter.repeat(120)).is_ok(), "{letter}");
+            assert!(BusinessName::parse(&letter.repeat(121)).is_err(), "{letter}");
+            assert!(Description::parse(&letter.repeat(4_000)).is_ok(), "{letter}");
+            assert!(Description::parse(&letter.repeat(4_001)).is_err(), "{letter}");
+        }
+        assert!(BusinessName::parse(" \t\u{a0} ").is_err(), "blank");
+    }
+
+    #[test]
+    fn texts_are_trimmed_and_free_of_control_characters() {
+        assert_eq!(BusinessName::parse("  Kernel Kitchen\n"), Ok(BusinessName("Kernel Kitchen".to_owned())));
+        assert_eq!(Description::parse(" one\r\n\ttwo "), Ok(Description("one\n\ttwo".to_owned())));
+        for bad in ["a\0b", "a\u{1b}[31mb", "a\u{7f}b", "a\u{85}b", "a\rb"] {
+            assert!(BusinessName::parse(bad).is_err(), "{bad:?}");
+            assert!(Description::parse(bad).is_err(), "{bad:?}");
+            assert!(Keywords::parse([bad]).is_err(), "{bad:?}");
+        }
+        assert!(BusinessName::parse("two\nlines").is_err());
+        assert!(Keywords::parse(["two\nlines"]).is_err());
+    }
+
+    #[test]
+    fn a_percentage_is_kept_as_it_was_sent() {
+        for (sent, kept) in [(0.0, "0.0"), (1.5, "1.5"), (0.29, "0.29"), (99.99, "99.99"), (100.0, "100.0")] {
+            let percent = Percent::parse(sent).unwrap();
+            assert_eq!(serde_json::to_string(&percent).unwrap(), kept);
+        }
+        for bad in [-0.01, 100.01, 1.505, 1e300, f64::NAN, f64::INFINITY] {
+            assert!(Percent::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn words_that_differ_in_case_only_are_one() {
+        let words = Keywords::parse([" Running", "RUNNING ", "Öl", "öl", "running shoes"]).unwrap();
+        assert_eq!(words, Keywords(vec!["Running".to_owned(), "Öl".to_owned(), "running shoes".to_owned()]));
+        let many: Vec<String> = (0..31).map(|n| n.to_string()).collect();
+        assert!(Keywords::parse(many.iter().map(String::as_str)).is_err());
+        assert!(
+            Keywords::parse(many.iter().map(String::as_str).take(30).chain(["0"])).is_ok(),
+            "the repeated is no more"
+        );
+        assert!(Keywords::parse(["x".repeat(2_000).as_str()]).is_ok());
+        assert!(Keywords::parse(["x".repeat(2_000).as_str(), "y"]).is_err());
+        assert!(Keywords::parse(["fine", " "]).is_err());
+    }
+
+    #[test]
+    fn followers_fit_the_database() {
+        assert!(Followers::parse(9_223_372_036_854_775_807).is_ok());
+        assert!(Followers::parse(9_223_372_036_854_775_808).is_err());
+    }
+}

@@ -1,0 +1,57 @@
+//! Business profiles, read and written as the calling user.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{BusinessProfile, Changed, Created, NewProfile, ProfileChanges, ProfileCursor};
+use crate::{
+    features::auth::Member,
+    http::{IdempotencyKey, Page, PageQuery},
+    shared::{ids::BusinessProfileId, store::StoreError},
+};
+
+/// Works under row-level security; MUST filter by the member's account as well. Every call is one transaction.
+#[async_trait]
+pub trait BusinessDesk: Send + Sync {
+    /// Adds a profile; with a key, a repeat adds none.
+    ///
+    /// # Errors
+    /// [`StoreError`]; with `Unavailable` the outcome may be unknown, and an idempotency key makes a repeat safe.
+    async fn create(
+        &self,
+        member: Member,
+        profile: &NewProfile,
+        key: Option<&IdempotencyKey>,
+        body_hash: &str,
+    ) -> Result<Created, StoreError>;
+
+    /// Profiles that were not deleted, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn list(&self, member: Member, page: PageQuery<ProfileCursor>) -> Result<Page<BusinessProfile>, StoreError>;
+
+    /// One profile that was not deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn get(&self, member: Member, id: BusinessProfileId) -> Result<Option<BusinessProfile>, StoreError>;
+
+    /// Changes a profile; with an expected version, only that one. MUST change nothing when nothing differs.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn change(
+        &self,
+        member: Member,
+        id: BusinessProfileId,
+        changes: &ProfileChanges,
+        expected_version: Option<i32>,
+    ) -> Result<Changed, StoreError>;
+
+    /// Deletes a profile and answers when that happened, at a repeat too; `None` for one that never was the member's.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn delete(&self, member: Member, id: BusinessProfileId) -> Result<Option<Timestamp>, StoreError>;
+}

@@ -1,0 +1,297 @@
+//! Leads as a CSV file (RFC 4180) that a spreadsheet opens as it is and that cannot make one compute: profile texts are
+//! written by strangers, and a cell that begins like a formula would run as one (CWE-1236).
+//!
+//! Rows are read in pages, so only the file itself grows, and that to a limit.
+
+use std::borrow::Cow;
+
+use csv::{Terminator, Writer, WriterBuilder};
+
+use super::{Lead, LeadBook, LeadQuery};
+use crate::{
+    features::auth::Member,
+    http::{Cursor, PageQuery},
+    shared::store::StoreError,
+};
+
+/// The most rows of one file, the header not counted.
+pub const EXPORT_ROWS_MAX: u32 = 10_000;
+/// A file ends after the page that reaches this: it is one buffer in an isolate of 128 MB.
+const EXPORT_BYTES_MAX: usize = 16 * 1024 * 1024;
+const PAGE_ROWS: u32 = 500;
+/// Without it Excel takes UTF-8 for the system's old code page.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+const HEADER: [&str; 20] = [
+    "username",
+    "profile_url",
+    "display_name",
+    "score",
+    "summary",
+    "followers",
+    "following",
+    "posts",
+    "biography",
+    "category",
+    "external_url",
+    "is_verified",
+    "is_business",
+    "analysis_type",
+    "is_stale",
+    "scraped_at",
+    "created_at",
+    "updated_at",
+    "business_profile_id",
+    "id",
+];
+
+/// A finished file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// Its bytes.
+    pub csv: Vec<u8>,
+    /// Whether there are more leads than it holds.
+    pub truncated: bool,
+}
+
+/// Writes the leads of a query, in its order.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn export(leads: &dyn LeadBook, member: Member, query: &LeadQuery) -> Result<Export, StoreError> {
+    let mut sheet = Sheet::new()?;
+    let (mut rows, mut after) = (0, None);
+    loop {
+        let limit = PAGE_ROWS.min(EXPORT_ROWS_MAX - rows);
+        let page = leads.list(member, query, PageQuery { limit, after }).await?;
+        for lead in &page.items {
+            sheet.add(lead)?;
+            rows += 1;
+        }
+        let full = rows >= EXPORT_ROWS_MAX || sheet.bytes()? >= EXPORT_BYTES_MAX;
+        after = match page.next_cursor {
+            None => return Ok(Export { csv: sheet.finish()?, truncated: false }),
+            Some(_) if full => return Ok(Export { csv: sheet.finish()?, truncated: true }),
+            Some(next) => Cursor::decode(&next),
+        };
+    }
+}
+
+struct Sheet(Writer<Vec<u8>>);
+
+impl Sheet {
+    fn new() -> Result<Self, StoreError> {
+        let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(BYTE_ORDER_MARK.to_vec());
+        writer.write_record(HEADER).map_err(|error| defect(&error))?;
+        Ok(Self(writer))
+    }
+
+    fn add(&mut self, lead: &Lead) -> Result<(), StoreError> {
+        let cells = cells(lead);
+        self.0.write_record(cells.iter().map(|cell| safe(cell).into_owned())).map_err(|error| defect(&error))
+    }
+
+    fn bytes(&mut self) -> Result<usize, StoreError> {
+        self.0.flush().map_err(|error| defect(&error))?;
+        Ok(self.0.get_ref().len())
+    }
+
+    fn finish(self) -> Result<Vec<u8>, StoreError> {
+        self.0.into_inner().map_err(|error| defect(error.error()))
+    }
+}
+
+/// Nothing that writes to memory fails.
+fn defect(error: &dyn std::error::Error) -> StoreError {
+    StoreError::Defect(format!("csv: {error}"))
+}
+
+fn cells(lead: &Lead) -> [String; HEADER.len()] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let count = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
+    let latest = lead.latest_analysis.as_ref();
+    [
+        lead.username.clone(),
+        format!("https://www.instagram.com/{}/", lead.username),
+        text(&lead.display_name),
+        lead.score.to_string(),
+        latest.and_then(|analysis| analysis.summary.clone()).unwrap_or_default(),
+        count(lead.followers),
+        count(lead.following),
+        count(lead.posts),
+        text(&lead.biography),
+        text(&lead.category),
+        text(&lead.external_url),
+        lead.is_verified.to_string(),
+        lead.is_business.to_string(),
+        latest.map(|analysis| analysis.analysis_type.clone()).unwrap_or_default(),
+        latest.map(|analysis| analysis.is_stale.to_string()).unwrap_or_default(),
+        lead.scraped_at.to_string(),
+        lead.created_at.to_string(),
+        lead.updated_at.to_string(),
+        lead.business_profile_id.to_string(),
+        lead.id.to_string(),
+    ]
+}
+
+/// Puts an apostrophe before what a spreadsheet would take for a formula, also behind what it may skip to get there.
+fn safe(cell: &str) -> Cow<'_, str> {
+    let skipped = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}');
+    let begins_formula = |c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠');
+    if cell.starts_with(['\t', '\r', '\n']) || cell.trim_start_matches(skipped).starts_with(begins_formula) {
+        Cow::Owned(format!("'{cell}"))
+    } else {
+        Cow::Borrowed(cell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        features::leads::{Analysis, LeadCursor},
+        http::Page,
+        shared::ids::{AccountId, BusinessProfileId, LeadId, UserId},
+    };
+
+    fn lead(number: u128, biography: &str) -> Lead {
+        let at: Timestamp = "2026-11-20T12:00:00.123456Z".parse().unwrap();
+        Lead {
+            id: LeadId::new(Uuid::from_u128(number)),
+            account_id: AccountId::new(Uuid::nil()),
+            business_profile_id: BusinessProfileId::new(Uuid::nil()),
+            username: "nasa".to_owned(),
+            display_name: Some("NASA".to_owned()),
+            biography: Some(biography.to_owned()),
+            followers: Some(7),
+            following: None,
+            posts: Some(0),
+            category: None,
+            external_url: None,
+            profile_picture: None,
+            is_verified: true,
+            is_business: false,
+            score: 70,
+            latest_analysis: None,
+            scraped_at: at,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
+    /// A book of so many leads that remembers how much was asked for at once.
+    struct Book {
+        leads: u32,
+        biography: String,
+        limits: Mutex<Vec<u32>>,
+    }
+
+    impl Book {
+        fn of(leads: u32, biography: &str) -> Self {
+            Self { leads, biography: biography.to_owned(), limits: Mutex::new(vec![]) }
+        }
+    }
+
+    #[async_trait]
+    impl LeadBook for Book {
+        async fn list(
+            &self,
+            _: Member,
+            query: &LeadQuery,
+            page: PageQuery<LeadCursor>,
+        ) -> Result<Page<Lead>, StoreError> {
+            self.limits.lock().unwrap().push(page.limit);
+            let first = page.after.map_or(0, |after| after.0.id.uuid().as_u128() + 1);
+            let numbers = (first..u128::from(self.leads)).take(page.limit as usize + 1);
+            let leads = numbers.map(|number| lead(number, &self.biography)).collect();
+            Ok(Page::cut(leads, page.limit, |last| LeadCursor::of(query.sort, last)))
+        }
+
+        async fn get(&self, _: Member, _: LeadId, _: usize) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError> {
+            Ok(None)
+        }
+
+        async fn delete(&self, _: Member, _: LeadId) -> Result<Option<Timestamp>, StoreError> {
+            Ok(None)
+        }
+    }
+
+    async fn exported(book: &Book) -> Export {
+        let member = Member::new(UserId::new(Uuid::nil()), AccountId::new(Uuid::nil()));
+        export(book, member, &LeadQuery::default()).await.unwrap()
+    }
+
+    fn rows(export: &Export) -> usize {
+        let records = csv::ReaderBuilder::new().from_reader(export.csv.as_slice()).into_records();
+        records.map(Result::unwrap).count()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_what_a_spreadsheet_expects() {
+        let file = exported(&Book::of(1, "=1+1, \"said\" she\nand left")).await;
+        let text = String::from_utf8(file.csv).unwrap();
+        let (header, row) = text.strip_prefix('\u{feff}').unwrap().split_once("\r\n").unwrap();
+        assert!(header.starts_with("username,profile_url,display_name,score,"), "{header}");
+        assert_eq!(
+            row,
+            "nasa,https://www.instagram.com/nasa/,NASA,70,,7,,0,\"'=1+1, \"\"said\"\" she\nand left\",,,true,false,,,\
+             2026-11-20T12:00:00.123456Z,2026-11-20T12:00:00.123456Z,2026-11-20T12:00:00.123456Z,\
+             00000000-0000-0000-0000-000000000000,00000000-0000-0000-0000-000000000000\r\n"
+        );
+        let empty = exported(&Book::of(0, "")).await;
+        assert_eq!((rows(&empty), empty.truncated), (0, false));
+        assert!(empty.csv.ends_with(b"\r\n"), "a header without rows is a file too");
+    }
+
+    #[tokio::test]
+    async fn every_lead_is_in_it_once_up_to_the_limit() {
+        for (leads, written, truncated) in
+            [(499, 499, false), (1_001, 1_001, false), (10_000, 10_000, false), (10_001, 10_000, true)]
+        {
+            let book = Book::of(leads, "x");
+            let file = exported(&book).await;
+            assert_eq!((rows(&file), file.truncated), (written, truncated), "{leads}");
+            assert!(book.limits.lock().unwrap().iter().all(|limit| *limit <= PAGE_ROWS));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_of_long_texts_stays_small_enough_for_the_isolate() {
+        let file = exported(&Book::of(10_000, &"🦀".repeat(2_000))).await;
+        assert!(file.truncated);
+        assert!(file.csv.len() < EXPORT_BYTES_MAX + 8 * 1024 * 1024, "{}", file.csv.len());
+    }
+
+    #[test]
+    fn what_begins_like_a_formula_becomes_text() {
+        for cell in
+            ["=1", "+1", "-1", "@sum", " =1", "\t", "\rx", "\n\t -1", "\u{feff}=1", "\u{a0}@x", "＝1", "\u{200b}+"]
+        {
+            assert_eq!(safe(cell), format!("'{cell}"), "{cell:?}");
+        }
+        for cell in ["", "x", "a=1", "1-1", " plain ", "'=1", "❤️", "7"] {
+            assert_eq!(safe(cell), cell, "{cell:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_profile_says_comes_back_and_begins_no_formula(biography in r#"[ \t\r\n=+@,"';a🦀-]{0,12}|\PC{0,20}"#) {
+            let mut sheet = Sheet::new().unwrap();
+            sheet.add(&lead(0, &biography)).unwrap();
+            let file = sheet.finish().unwrap();
+            let record = csv::Reader::from_reader(file.as_slice()).into_records().next().unwrap().unwrap();
+            let cell = record.get(8).unwrap();
+            prop_assert_eq!(record.len(), HEADER.len());
+            prop_assert!(!cell.trim_start().starts_with(['=', '+', '-', '@']) && !cell.starts_with(['\t', '\r']));
+            prop_assert_eq!(cell.strip_prefix('\'').filter(|_| !biography.starts_with('\'')).unwrap_or(cell), biography);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `GET /leads`, `GET /leads/export.csv`, `GET` and `DELETE /leads/{id}`.
+
+use axum::{
+    Router,
+    extract::{FromRequestParts, Query},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    HISTORY_MAX, InvalidQuery, Lead, LeadCursor, LeadHistory, LeadQuery, RawLeadQuery, changes::history, export::export,
+};
+use crate::{
+    features::auth::Member,
+    http::{ApiError, App, Page, PageQuery, PathId, Reply},
+    shared::ids::LeadId,
+};
+
+/// Says that a file does not hold every lead.
+const TRUNCATED: HeaderName = HeaderName::from_static("x-oslira-truncated");
+
+/// The feature's routes.
+pub fn routes() -> Router {
+    Router::new()
+        .route("/leads", get(list))
+        .route("/leads/export.csv", get(export_csv))
+        .route("/leads/{id}", get(one).delete(remove))
+}
+
+impl From<InvalidQuery> for ApiError {
+    fn from(error: InvalidQuery) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_query", error.to_string())
+            .with_details(json!({ "field": error.parameter }))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for LeadQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let Query(raw) = Query::<RawLeadQuery>::from_request_parts(parts, state).await.map_err(|_| {
+            ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_query",
+                "The query string could not be read. Send each parameter once, percent-encoded.",
+            )
+        })?;
+        Ok(Self::try_from(raw)?)
+    }
+}
+
+fn not_found() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "lead_not_found", "There is no such lead in this account.")
+}
+
+async fn list(
+    app: App,
+    member: Member,
+    query: LeadQuery,
+    page: PageQuery<LeadCursor>,
+) -> Result<Reply<Page<Lead>>, ApiError> {
+    if page.after.as_ref().is_some_and(|after| after.0.sort() != query.sort) {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_cursor",
+            "This cursor belongs to another sort. Leave cursor out to begin again.",
+        ));
+    }
+    Ok(Reply::ok(app.leads.list(member, &query, page).await?))
+}
+
+async fn one(app: App, member: Member, PathId(id): PathId<LeadId>) -> Result<Reply<LeadHistory>, ApiError> {
+    // One more than is shown: the last shown one has one before it too.
+    let (lead, analyses) = app.leads.get(member, id, HISTORY_MAX + 1).await?.ok_or_else(not_found)?;
+    Ok(Reply::ok(LeadHistory { lead, analyses: history(analyses) }))
+}
+
+#[derive(Serialize)]
+struct Deleted {
+    id: LeadId,
+    deleted_at: Timestamp,
+}
+
+async fn remove(app: App, member: Member, PathId(id): PathId<LeadId>) -> Result<Reply<Deleted>, ApiError> {
+    let deleted_at = app.leads.delete(member, id).await?.ok_or_else(not_found)?;
+    Ok(Reply::ok(Deleted { id, deleted_at }))
+}
+
+async fn export_csv(app: App, member: Member, query: LeadQuery) -> Result<Response, ApiError> {
+    let file = export(app.leads.as_ref(), member, &query).await?;
+    let today = app.clock.now().to_zoned(TimeZone::UTC).date();
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"oslira-leads-{today}.csv\""))
+        .map_err(|error| ApiError::internal(&error.to_string()))?;
+    let mut response = file.csv.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    headers.insert(header::CONTENT_DISPOSITION, disposition);
+    if file.truncated {
+        headers.insert(TRUNCATED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}

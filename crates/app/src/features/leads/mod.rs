@@ -1,0 +1,18 @@
+//! Leads: the scored profiles of an account, listed, exported and deleted; and how each changed from one analysis to the
+//! next. They are written by the analyses that find them.
+
+mod changes;
+mod export;
+mod http;
+mod model;
+mod ports;
+mod query;
+
+pub use changes::{Changes, FieldChange, HISTORY_MAX};
+pub use export::{EXPORT_ROWS_MAX, Export};
+pub use http::routes;
+pub use model::{Analysis, HistoryEntry, LatestAnalysis, Lead, LeadHistory};
+pub use ports::LeadBook;
+pub use query::{
+    InvalidCursor, InvalidQuery, LeadCursor, LeadFilter, LeadKey, LeadQuery, LeadSort, RawLeadQuery, SearchText,
+};

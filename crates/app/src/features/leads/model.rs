@@ -1,0 +1,117 @@
+//! Leads and their history as customers see them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Changes;
+use crate::shared::ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId};
+
+/// A scored Instagram profile of one account and business profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lead {
+    /// Its id.
+    pub id: LeadId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// For which business.
+    pub business_profile_id: BusinessProfileId,
+    /// The Instagram username.
+    pub username: String,
+    /// The name shown on the profile.
+    pub display_name: Option<String>,
+    /// The profile's own words.
+    pub biography: Option<String>,
+    /// How many follow it.
+    pub followers: Option<u64>,
+    /// How many it follows.
+    pub following: Option<u64>,
+    /// How many posts it has.
+    pub posts: Option<u64>,
+    /// Instagram's category.
+    pub category: Option<String>,
+    /// The profile's link.
+    pub external_url: Option<String>,
+    /// Reserved for the address of the picture as we serve it; null as long as we do not.
+    #[serde(default)]
+    pub profile_picture: Option<String>,
+    /// Whether Instagram vouches for it.
+    pub is_verified: bool,
+    /// Whether it is a business account.
+    pub is_business: bool,
+    /// How well it fits, 0 to 100: of the newest analysis of the newest facts.
+    pub score: u8,
+    /// The newest analysis.
+    pub latest_analysis: Option<LatestAnalysis>,
+    /// When the facts were true.
+    pub scraped_at: Timestamp,
+    /// When it was found.
+    pub created_at: Timestamp,
+    /// When an analysis last changed it.
+    pub updated_at: Timestamp,
+}
+
+/// What a list says of a lead's newest analysis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatestAnalysis {
+    /// Its id.
+    pub id: AnalysisId,
+    /// The run that made it.
+    pub run_id: RunId,
+    /// How deep it went.
+    pub analysis_type: String,
+    /// The judgement in a sentence or two.
+    pub summary: Option<String>,
+    /// Whether the profile is known to have changed since.
+    pub is_stale: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// One analysis of a lead, as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// Its id.
+    pub id: AnalysisId,
+    /// The run that made it.
+    pub run_id: RunId,
+    /// How deep it went.
+    pub analysis_type: String,
+    /// How well the profile fitted, 0 to 100.
+    pub score: u8,
+    /// The model that judged.
+    pub model: String,
+    /// Who ran the model; `sandbox` for the offline stand-in.
+    pub provider: String,
+    /// Whether the profile is known to have changed since.
+    pub is_stale: bool,
+    /// The judgement in a sentence or two.
+    pub summary: Option<String>,
+    /// When the judged facts were true.
+    pub scraped_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The profile as it was judged; older analyses did not keep it.
+    #[serde(default, skip_serializing)]
+    pub profile: Option<Map<String, Value>>,
+}
+
+/// An analysis with what had changed since the one before it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HistoryEntry {
+    /// The analysis.
+    #[serde(flatten)]
+    pub analysis: Analysis,
+    /// Null for the first analysis there was.
+    pub changes: Option<Changes>,
+}
+
+/// A lead with its analyses, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LeadHistory {
+    /// The lead.
+    #[serde(flatten)]
+    pub lead: Lead,
+    /// The newest of its analyses.
+    pub analyses: Vec<HistoryEntry>,
+}

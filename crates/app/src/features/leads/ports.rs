@@ -1,0 +1,44 @@
+//! Leads, read and deleted as the calling user.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{Analysis, Lead, LeadCursor, LeadQuery};
+use crate::{
+    features::auth::Member,
+    http::{Page, PageQuery},
+    shared::{ids::LeadId, store::StoreError},
+};
+
+/// Works under row-level security; MUST filter by the member's account as well. Every call is one transaction.
+#[async_trait]
+pub trait LeadBook: Send + Sync {
+    /// Leads that were not deleted. The cursor MUST be one of the query's order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn list(
+        &self,
+        member: Member,
+        query: &LeadQuery,
+        page: PageQuery<LeadCursor>,
+    ) -> Result<Page<Lead>, StoreError>;
+
+    /// One lead that was not deleted, with up to `analyses_max` of its analyses, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn get(
+        &self,
+        member: Member,
+        id: LeadId,
+        analyses_max: usize,
+    ) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError>;
+
+    /// Deletes a lead with its analyses and answers when that happened, at a repeat too; `None` for one that never was
+    /// the member's.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn delete(&self, member: Member, id: LeadId) -> Result<Option<Timestamp>, StoreError>;
+}

@@ -1,0 +1,136 @@
+//! Leads, as the calling user: one statement each.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use oslira_app::{
+    features::{
+        analysis::AnalysisType,
+        auth::Member,
+        leads::{Analysis, Lead, LeadBook, LeadCursor, LeadQuery, LeadSort, SearchText},
+    },
+    http::{Page, PageQuery},
+    shared::{ids::LeadId, store::StoreError},
+};
+use serde::Deserialize;
+use tokio_postgres::types::Type;
+
+use super::TenantDb;
+use crate::session::Param;
+
+/// A lead as its customer sees it, with its newest analysis `n`.
+const LEAD: &str = "jsonb_build_object('id', l.id, 'account_id', l.account_id, \
+    'business_profile_id', l.business_profile_id, 'username', l.username, 'display_name', l.display_name, \
+    'biography', l.biography, 'followers', l.followers, 'following', l.following, 'posts', l.posts, \
+    'category', l.category, 'external_url', l.external_url, 'is_verified', l.is_verified, \
+    'is_business', l.is_business, 'score', l.score, 'latest_analysis', case when n.id is not null then \
+      jsonb_build_object('id', n.id, 'run_id', n.run_id, 'analysis_type', n.analysis_type, \
+        'summary', n.result -> 'summary', 'is_stale', n.is_stale, 'created_at', n.created_at) end, \
+    'scraped_at', l.scraped_at, 'created_at', l.created_at, 'updated_at', l.updated_at)";
+
+const FROM: &str = "from public.leads l left join lateral (\
+      select a.* from public.analyses a \
+      where a.lead_id = l.id and a.account_id = $1 and a.deleted_at is null \
+      order by a.created_at desc, a.id desc limit 1\
+    ) n on true where l.account_id = $1 and l.deleted_at is null";
+
+/// The text is looked for as it is: `strpos` knows no wildcards. Line breaks keep a match within one field.
+const FILTER: &str = "($2::uuid is null or l.business_profile_id = $2) \
+    and ($3::integer is null or l.score >= $3) and ($4::integer is null or l.score <= $4) \
+    and ($5::text is null or exists (select from public.analyses t where t.lead_id = l.id and t.account_id = $1 \
+      and t.analysis_type = $5 and t.deleted_at is null)) \
+    and ($6::boolean is null or coalesce(n.is_stale, false) = $6) \
+    and ($7::text is null or \
+      strpos(lower(concat_ws(chr(10), l.username, l.display_name, l.biography)), lower($7)) > 0)";
+
+/// The statement that lists leads in an order: what an index must serve.
+#[must_use]
+pub fn leads_statement(sort: LeadSort) -> String {
+    let (key, kind) = match sort {
+        LeadSort::Newest => ("l.created_at", "timestamptz"),
+        LeadSort::Score => ("l.score", "integer"),
+        LeadSort::Updated => ("l.updated_at", "timestamptz"),
+    };
+    format!(
+        "select {LEAD} {FROM} and {FILTER} and ($8::text is null or ({key}, l.id) < ($8::{kind}, $9)) \
+         order by {key} desc, l.id desc limit $10"
+    )
+}
+
+#[derive(Deserialize)]
+struct HistoryRow {
+    lead: Lead,
+    analyses: Vec<Analysis>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum DeleteAnswer {
+    Deleted { deleted_at: Timestamp },
+    NotFound,
+}
+
+#[async_trait]
+impl LeadBook for TenantDb {
+    async fn list(
+        &self,
+        member: Member,
+        query: &LeadQuery,
+        page: PageQuery<LeadCursor>,
+    ) -> Result<Page<Lead>, StoreError> {
+        let filter = &query.filter;
+        let (account, profile) = (member.account().uuid(), filter.business_profile_id.map(|id| id.uuid()));
+        let (score_min, score_max) = (filter.score_min.map(i32::from), filter.score_max.map(i32::from));
+        let (kind, text) =
+            (filter.analysis_type.map(AnalysisType::as_str), filter.text.as_ref().map(SearchText::as_str));
+        let after = page.after.map(|cursor| cursor.0);
+        let (key, id) = (after.map(|after| after.key.to_string()), after.map(|after| after.id.uuid()));
+        let limit = i64::from(page.limit) + 1;
+        let params: [Param<'_>; 10] = [
+            (&account, Type::UUID),
+            (&profile, Type::UUID),
+            (&score_min, Type::INT4),
+            (&score_max, Type::INT4),
+            (&kind, Type::TEXT),
+            (&filter.stale, Type::BOOL),
+            (&text, Type::TEXT),
+            (&key, Type::TEXT),
+            (&id, Type::UUID),
+            (&limit, Type::INT8),
+        ];
+        let leads = self.values(member.user(), &leads_statement(query.sort), &params).await?;
+        Ok(Page::cut(leads, page.limit, |last| LeadCursor::of(query.sort, last)))
+    }
+
+    async fn get(
+        &self,
+        member: Member,
+        id: LeadId,
+        analyses_max: usize,
+    ) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError> {
+        let sql = format!(
+            "select jsonb_build_object('lead', {LEAD}, 'analyses', coalesce((\
+               select jsonb_agg(h.entry order by h.created_at desc, h.id desc) from (\
+                 select a.created_at, a.id, jsonb_build_object('id', a.id, 'run_id', a.run_id, \
+                   'analysis_type', a.analysis_type, 'score', a.score, 'model', a.model, 'provider', a.provider, \
+                   'is_stale', a.is_stale, 'summary', a.result -> 'summary', 'scraped_at', a.scraped_at, \
+                   'created_at', a.created_at, 'profile', a.result -> 'profile') as entry \
+                 from public.analyses a where a.lead_id = l.id and a.account_id = $1 and a.deleted_at is null \
+                 order by a.created_at desc, a.id desc limit $3\
+               ) h), '[]')) {FROM} and l.id = $2"
+        );
+        let (account, id) = (member.account().uuid(), id.uuid());
+        let limit = i64::try_from(analyses_max).unwrap_or(i64::MAX);
+        let params: [Param<'_>; 3] = [(&account, Type::UUID), (&id, Type::UUID), (&limit, Type::INT8)];
+        let rows: Vec<HistoryRow> = self.values(member.user(), &sql, &params).await?;
+        Ok(rows.into_iter().next().map(|row| (row.lead, row.analyses)))
+    }
+
+    async fn delete(&self, member: Member, id: LeadId) -> Result<Option<Timestamp>, StoreError> {
+        let (account, id) = (member.account().uuid(), id.uuid());
+        let params: [Param<'_>; 2] = [(&account, Type::UUID), (&id, Type::UUID)];
+        Ok(match self.value(member.user(), "select api.delete_lead($1, $2)", &params).await? {
+            DeleteAnswer::Deleted { deleted_at } => Some(deleted_at),
+            DeleteAnswer::NotFound => None,
+        })
+    }
+}

@@ -1,0 +1,292 @@
+//! Leads through the product's own statements: filters, orders, pages, history, deletion, tenancy, and the plans.
+
+use oslira_app::{
+    features::leads::{LeadBook, LeadCursor, LeadFilter, LeadQuery, LeadSort, SearchText},
+    http::{Cursor, PageQuery},
+    shared::ids::{BusinessProfileId, LeadId},
+};
+use oslira_postgres::leads_statement;
+use oslira_testkit::{Error, Member, Session, TestResult};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Request, Stage, acting, advance, begun, complete_with, lead, outcome, result};
+
+const SORTS: [LeadSort; 3] = [LeadSort::Newest, LeadSort::Score, LeadSort::Updated];
+
+/// Analyses a profile to the end and answers its lead.
+async fn analysed(stage: &Stage, username: &str, lead: &Value, result: &Value) -> Result<LeadId, Error> {
+    analysed_for(stage, &stage.customer, &stage.request(username), lead, result).await
+}
+
+async fn analysed_for(
+    stage: &Stage,
+    customer: &Session,
+    request: &Request,
+    lead: &Value,
+    result: &Value,
+) -> Result<LeadId, Error> {
+    let run = begun(customer, request).await?;
+    advance(&stage.backend, run, "saving").await?;
+    let done = complete_with(&stage.backend, run, lead, result).await?;
+    assert_eq!(outcome(&done), "completed");
+    Ok(done["lead_id"].as_str().unwrap().parse().unwrap())
+}
+
+fn judged(score: i64, profile: Option<Value>) -> Value {
+    let mut result = result(score);
+    result["result"] = json!({ "summary": format!("A fit of {score}.") });
+    if let Some(profile) = profile {
+        result["result"]["profile"] = profile;
+    }
+    result
+}
+
+/// Rows straight into the tables: `n` leads of an account, each with an analysis, in few moments and scores so that ties
+/// are many.
+async fn fill(stage: &Stage, member: &Member, count: i32) -> Result<(), Error> {
+    let leads =
+        "insert into leads (account_id, business_profile_id, username, score, scraped_at, created_at, updated_at)
+        select $1, $2, 'user_' || n, n % 101, now(), timestamptz '2026-01-01' + n % 7 * interval '1 second',
+               timestamptz '2026-02-01' + n % 5 * interval '1 microsecond'
+        from generate_series(1, $3) n";
+    stage.execute(leads, &[&member.account_id, &member.business_profile_id, &count]).await?;
+    Ok(())
+}
+
+async fn usernames(stage: &Stage, filter: LeadFilter) -> Vec<String> {
+    usernames_of(stage, &stage.member, filter).await
+}
+
+async fn usernames_of(stage: &Stage, member: &Member, filter: LeadFilter) -> Vec<String> {
+    let query = LeadQuery { filter, sort: LeadSort::Newest };
+    let page = stage.tenant().list(acting(member), &query, PageQuery { limit: 100, after: None }).await.unwrap();
+    let mut names: Vec<String> = page.items.into_iter().map(|lead| lead.username).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn every_order_is_total_and_pages_show_each_lead_once() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    fill(&stage, &stage.member, 103).await?;
+    for sort in SORTS {
+        let query = LeadQuery { filter: LeadFilter::default(), sort };
+        let mut seen = Vec::new();
+        let mut after: Option<Cursor<LeadCursor>> = None;
+        loop {
+            let page = PageQuery { limit: 10, after };
+            let page = stage.tenant().list(acting(&stage.member), &query, page).await.unwrap();
+            seen.extend(page.items);
+            match page.next_cursor {
+                Some(next) => after = Some(Cursor::decode(&next).unwrap()),
+                None => break,
+            }
+        }
+        let keys: Vec<_> = seen
+            .iter()
+            .map(|lead| match sort {
+                LeadSort::Newest => (lead.created_at.as_microsecond(), lead.id),
+                LeadSort::Score => (i64::from(lead.score), lead.id),
+                LeadSort::Updated => (lead.updated_at.as_microsecond(), lead.id),
+            })
+            .collect();
+        assert_eq!(keys.len(), 103, "{sort:?}");
+        assert!(keys.is_sorted_by(|before, next| before > next), "{sort:?}: {keys:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_filter_lets_its_own_pass() -> TestResult {
+    let stage = Stage::with_credits(9).await?;
+    let facts = |name: &str, biography: &str| {
+        let mut lead = lead("2026-01-01T00:00:00Z", 100);
+        lead["display_name"] = json!(name);
+        lead["biography"] = json!(biography);
+        lead
+    };
+    analysed(&stage, "low", &facts("Ann", "100% cotton_wool"), &judged(10, None)).await?;
+    analysed(&stage, "middle", &facts("BJÖRN", "it's \\ fine"), &judged(50, None)).await?;
+    analysed(&stage, "high", &facts("Cem", "cotton"), &judged(90, None)).await?;
+    stage.execute("update analyses set is_stale = true where score = 10", &[]).await?;
+    // Only the newest analysis tells whether a lead is stale.
+    analysed(&stage, "middle", &facts("BJÖRN", "it's \\ fine"), &judged(50, None)).await?;
+    let second = "update analyses set analysis_type = 'DEEP' where created_at = (select max(created_at) from analyses)";
+    stage.execute(second, &[]).await?;
+    stage.execute("update analyses set is_stale = true where score = 50 and analysis_type = 'LIGHT'", &[]).await?;
+
+    let none = LeadFilter::default;
+    let text = |text: &str| LeadFilter { text: SearchText::parse(text), ..none() };
+    let profile = |id: Uuid| LeadFilter { business_profile_id: Some(BusinessProfileId::new(id)), ..none() };
+    let light = "LIGHT".parse().ok();
+    let cases: Vec<(&str, LeadFilter, &[&str])> = vec![
+        ("all", none(), &["high", "low", "middle"]),
+        ("score_min", LeadFilter { score_min: Some(50), ..none() }, &["high", "middle"]),
+        ("score_max", LeadFilter { score_max: Some(50), ..none() }, &["low", "middle"]),
+        ("both", LeadFilter { score_min: Some(11), score_max: Some(89), ..none() }, &["middle"]),
+        ("stale", LeadFilter { stale: Some(true), ..none() }, &["low"]),
+        ("fresh", LeadFilter { stale: Some(false), ..none() }, &["high", "middle"]),
+        ("type", LeadFilter { analysis_type: light, ..none() }, &["high", "low", "middle"]),
+        ("username", text("MIDD"), &["middle"]),
+        ("name", text("björn"), &["middle"]),
+        ("biography", text("Cotton"), &["high", "low"]),
+        ("percent", text("100%"), &["low"]),
+        ("wildcard", text("100%wool"), &[]),
+        ("one letter", text("cotton_"), &["low"]),
+        ("underscore", text("l_w"), &[]),
+        ("backslash", text("\\"), &["middle"]),
+        ("quote", text("'s \\"), &["middle"]),
+        ("injection", text("' or true --"), &[]),
+        ("across fields", text("low ann"), &[]),
+        ("profile", profile(stage.member.business_profile_id), &["high", "low", "middle"]),
+        ("other profile", profile(Uuid::new_v4()), &[]),
+        ("together", LeadFilter { score_max: Some(60), stale: Some(false), ..text("fine") }, &["middle"]),
+    ];
+    stage.execute("update business_profiles set deleted_at = now()", &[]).await?;
+    for (case, filter, expected) in cases {
+        assert_eq!(usernames(&stage, filter).await, expected, "{case}");
+    }
+    stage.execute("update analyses set analysis_type = 'XRAY' where score = 90", &[]).await?;
+    let of_type = LeadFilter { analysis_type: light, ..none() };
+    assert_eq!(usernames(&stage, of_type).await, ["low", "middle"], "any of its analyses");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lead_tells_its_history_newest_first() -> TestResult {
+    let stage = Stage::with_credits(9).await?;
+    let facts = lead("2026-01-01T00:00:00Z", 100);
+    let id = analysed(&stage, "nasa", &facts, &judged(60, None)).await?;
+    let profile = json!({ "followers": 100, "biography": "old" });
+    assert_eq!(analysed(&stage, "nasa", &facts, &judged(70, Some(profile.clone()))).await?, id);
+    analysed(&stage, "nasa", &lead("2026-01-02T00:00:00Z", 150), &judged(80, Some(json!({ "followers": 150 }))))
+        .await?;
+
+    let (lead, analyses) = stage.tenant().get(acting(&stage.member), id, 50).await.unwrap().unwrap();
+    assert_eq!((lead.score, lead.followers, lead.profile_picture.clone()), (80, Some(150), None));
+    let told: Vec<_> = analyses.iter().map(|a| (a.score, a.summary.as_deref().unwrap())).collect();
+    assert_eq!(told, [(80, "A fit of 80."), (70, "A fit of 70."), (60, "A fit of 60.")]);
+    assert_eq!((analyses[1].profile.as_ref(), analyses[2].profile.as_ref()), (profile.as_object(), None));
+    assert_eq!(lead.latest_analysis.as_ref().map(|latest| latest.id), Some(analyses[0].id));
+    assert_eq!(lead.latest_analysis.and_then(|latest| latest.summary).as_deref(), Some("A fit of 80."));
+    let (_, two) = stage.tenant().get(acting(&stage.member), id, 2).await.unwrap().unwrap();
+    assert_eq!(two, analyses[..2]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deleted_lead_is_gone_with_its_analyses_and_a_later_analysis_makes_another() -> TestResult {
+    let stage = Stage::with_credits(9).await?;
+    let (tenant, who) = (stage.tenant(), acting(&stage.member));
+    let facts = lead("2026-01-01T00:00:00Z", 100);
+    let first = analysed(&stage, "nasa", &facts, &judged(60, None)).await?;
+    let kept = analysed(&stage, "esa", &facts, &judged(61, None)).await?;
+
+    let deleted = tenant.delete(who, first).await.unwrap();
+    assert!(deleted.is_some());
+    assert_eq!(tenant.delete(who, first).await.unwrap(), deleted, "a repeat gives the first answer");
+    assert_eq!(tenant.get(who, first, 50).await.unwrap(), None);
+    assert_eq!(usernames(&stage, LeadFilter::default()).await, ["esa"]);
+    assert_eq!(stage.count("analyses where deleted_at is not null").await?, 1);
+
+    let second = analysed(&stage, "nasa", &facts, &judged(62, None)).await?;
+    assert_ne!(second, first);
+    let (_, analyses) = tenant.get(who, second, 50).await.unwrap().unwrap();
+    assert_eq!(analyses.len(), 1, "the new lead begins anew");
+    assert_eq!(tenant.delete(who, first).await.unwrap(), deleted);
+    assert!(tenant.get(who, second, 50).await.unwrap().is_some() && tenant.get(who, kept, 50).await.unwrap().is_some());
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn two_deletions_wait_for_the_completion_that_is_under_way_and_agree() -> TestResult {
+    let stage = Stage::with_credits(9).await?;
+    let facts = lead("2026-01-01T00:00:00Z", 100);
+    let id = analysed(&stage, "nasa", &facts, &judged(60, None)).await?;
+    let run = stage.begun_and("nasa", "saving").await?;
+    stage.backend.open().await?;
+    let complete = "select system.complete_run($1, $2, $3)";
+    stage.backend.client().query(complete, &[&run, &facts, &judged(70, None)]).await?;
+    let tenant = stage.tenant();
+    let committed = async {
+        // Both deletions wait for this transaction's lock.
+        let waiting =
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        while stage.superuser.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+            tokio::task::yield_now().await;
+        }
+        stage.backend.client().batch_execute("commit").await.unwrap();
+    };
+    let who = acting(&stage.member);
+    let (one, other, ()) = futures_util::future::join3(tenant.delete(who, id), tenant.delete(who, id), committed).await;
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(one.is_some() && one == other, "{one:?} and {other:?}");
+    assert_eq!(stage.count("analyses where deleted_at is null").await?, 0, "the late analysis went with its lead");
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn another_accounts_lead_does_not_exist() -> TestResult {
+    let stage = Stage::with_credits(9).await?;
+    let id = analysed(&stage, "nasa", &lead("2026-01-01T00:00:00Z", 100), &judged(60, None)).await?;
+    let eve = stage.database.member("eve", 0).await?;
+    // As herself, and as one who names the other's account in a request that slipped through.
+    for who in [eve, Member { user_id: eve.user_id, ..stage.member }] {
+        assert_eq!(stage.tenant().get(acting(&who), id, 50).await.unwrap(), None);
+        assert_eq!(stage.tenant().delete(acting(&who), id).await.unwrap(), None);
+        let everything = usernames_of(&stage, &who, LeadFilter::default()).await;
+        assert_eq!(everything, [""; 0]);
+        let profile = Some(BusinessProfileId::new(stage.member.business_profile_id));
+        let by_profile = LeadFilter { business_profile_id: profile, ..LeadFilter::default() };
+        assert_eq!(usernames_of(&stage, &who, by_profile).await, [""; 0]);
+    }
+    // A member of both sees of each account only what they ask it for.
+    let join = "insert into account_members (user_id, account_id) values ($1, $2)";
+    stage.execute(join, &[&eve.user_id, &stage.member.account_id]).await?;
+    assert_eq!(stage.tenant().get(acting(&eve), id, 50).await.unwrap(), None);
+    assert_eq!(stage.tenant().delete(acting(&eve), id).await.unwrap(), None);
+    assert_eq!(usernames_of(&stage, &eve, LeadFilter::default()).await, [""; 0]);
+
+    stage.execute("update accounts set deleted_at = now() where id = $1", &[&stage.member.account_id]).await?;
+    assert_eq!(stage.tenant().delete(acting(&stage.member), id).await.unwrap(), None, "a closed account");
+    assert_eq!(stage.count("leads where deleted_at is null").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_order_is_read_from_its_index_at_any_page() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let other = stage.database.member("bob", 0).await?;
+    fill(&stage, &stage.member, 2_000).await?;
+    fill(&stage, &other, 6_000).await?;
+    stage.superuser.batch_execute("analyze leads").await?;
+    for sort in SORTS {
+        let key = if sort == LeadSort::Score { "50" } else { "2026-01-01T00:00:03Z" };
+        for (page, place) in [("first", "null, null".to_owned()), ("later", format!("'{key}', '{}'", Uuid::max()))] {
+            stage.customer.open().await?;
+            let statement = format!(
+                "prepare page (uuid, uuid, integer, integer, text, boolean, text, text, uuid, bigint) as {}",
+                leads_statement(sort)
+            );
+            stage.customer.client().batch_execute(&statement).await?;
+            let explain = format!(
+                "explain execute page ('{}', null, null, null, null, null, null, {place}, 51)",
+                stage.member.account_id
+            );
+            let plan = stage.customer.client().query(&explain, &[]).await?;
+            let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+            stage.customer.client().batch_execute("deallocate page; rollback").await?;
+            let text = plan.join("\n");
+            let index = match sort {
+                LeadSort::Newest => "leads_newest",
+                LeadSort::Score => "leads_best",
+                LeadSort::Updated => "leads_updated",
+            };
+            assert!(text.contains(&format!("Index Scan using {index} on leads l")), "{sort:?} {page}: {text}");
+            assert!(!text.contains("Seq Scan") && !text.contains("Sort Key: l."), "{sort:?} {page}: {text}");
+            assert!(page == "first" || text.contains("Index Cond: ((account_id = ") && text.contains("ROW("), "{text}");
+        }
+    }
+    Ok(())
+}
