@@ -20,9 +20,11 @@ mod apify;
 mod connection;
 mod control;
 mod faults;
+mod judge;
 mod latency;
 mod openai;
 mod profiles;
+mod prompt_cache;
 mod random;
 mod received;
 mod supabase;
@@ -32,9 +34,10 @@ mod tokens;
 use apify::Runs;
 use connection::KillableListener;
 use faults::Faults;
+use judge::Lexicon;
 use latency::Latency;
-use openai::{Lexicon, PromptCache};
 use profiles::Catalogue;
+use prompt_cache::AutomaticCache;
 use received::Received;
 use tokens::Keys;
 
@@ -85,7 +88,7 @@ struct Shared {
     catalogue: Catalogue,
     lexicon: Lexicon,
     runs: Runs,
-    prompt_cache: PromptCache,
+    prompt_cache: AutomaticCache,
 }
 
 /// A sandbox, ready to be served.
@@ -107,7 +110,7 @@ impl Sandbox {
             lexicon: Lexicon::of(catalogue.niches()),
             catalogue,
             runs: Runs::open(&config.state_dir, latency)?,
-            prompt_cache: PromptCache::default(),
+            prompt_cache: AutomaticCache::default(),
             latency,
         };
         Ok(Self { shared: Arc::new(shared) })

@@ -17,6 +17,7 @@ use crate::{
     Shared, apify,
     connection::Connection,
     faults::{Kind, Struck, Target},
+    judge,
     latency::now_ms,
     openai,
     received::{Call, without_token},
@@ -64,7 +65,7 @@ pub(crate) async fn tap(State(tap): State<Tap>, request: Request, next: Next) ->
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let path_id = path_id(&mut parts).await;
     let usernames = match tap.target {
-        Target::OpenAiChat => openai::usernames(&text),
+        Target::OpenAiChat => judge::usernames(&text),
         Target::ApifyStart => apify::usernames(&text),
         _ => path_id.map(|id| tap.shared.runs.usernames(&id)).unwrap_or_default(),
     };

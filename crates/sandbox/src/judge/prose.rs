@@ -1,6 +1,6 @@
 //! The sentences of an answer, made of the profile's own words and the business's.
 
-use super::judge::Judgement;
+use super::judgement::Judgement;
 
 /// Writes texts about one judgement.
 pub(super) struct Prose<'a>(&'a Judgement);

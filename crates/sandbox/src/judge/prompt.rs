@@ -1,18 +1,23 @@
-//! What is in a prompt: the business from the system message, the profile from the user message.
+//! What is in a prompt: the business from the instructions, the profile from the user message.
 
 use serde_json::Value;
 
-use super::request::Message;
+/// A message of a conversation, reduced to its text.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) role: String,
+    pub(crate) text: String,
+}
 
 /// The two texts the judge goes by.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Prompt {
+pub(crate) struct Prompt {
     pub(super) business: String,
     pub(super) profile: String,
 }
 
 impl Prompt {
-    pub(super) fn of(messages: &[Message]) -> Self {
+    pub(crate) fn of(messages: &[Message]) -> Self {
         let trusted = joined(messages, |role| matches!(role, "system" | "developer"));
         let untrusted = joined(messages, |role| role == "user");
         Self {

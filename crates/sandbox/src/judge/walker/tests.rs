@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    openai::{judge::judge, prompt::Prompt, themes::Lexicon},
+    judge::{Lexicon, Prompt, judge},
     profiles::Catalogue,
 };
 

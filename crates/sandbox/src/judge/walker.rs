@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    judge::Judgement,
+    judgement::Judgement,
     prose::Prose,
-    schema::{is, resolve},
+    shape::{is, resolve},
 };
 use crate::random::Seeded;
 
