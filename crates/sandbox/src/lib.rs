@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tower_http::decompression::RequestDecompressionLayer;
 
+mod anthropic;
 mod apify;
 mod connection;
 mod control;
@@ -37,7 +38,7 @@ use faults::Faults;
 use judge::Lexicon;
 use latency::Latency;
 use profiles::Catalogue;
-use prompt_cache::AutomaticCache;
+use prompt_cache::{AutomaticCache, ExplicitCache};
 use received::Received;
 use tokens::Keys;
 
@@ -45,6 +46,8 @@ use tokens::Keys;
 pub const APIFY_TOKEN: &str = "sandbox-apify-token";
 /// The only OpenAI key the sandbox accepts.
 pub const OPENAI_API_KEY: &str = "sandbox-openai-key";
+/// The only Anthropic key the sandbox accepts.
+pub const ANTHROPIC_API_KEY: &str = "sandbox-anthropic-key";
 
 /// What a sandbox is started with.
 #[derive(Debug, Clone)]
@@ -89,6 +92,7 @@ struct Shared {
     lexicon: Lexicon,
     runs: Runs,
     prompt_cache: AutomaticCache,
+    explicit_cache: ExplicitCache,
 }
 
 /// A sandbox, ready to be served.
@@ -111,6 +115,7 @@ impl Sandbox {
             catalogue,
             runs: Runs::open(&config.state_dir, latency)?,
             prompt_cache: AutomaticCache::default(),
+            explicit_cache: ExplicitCache::default(),
             latency,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -120,6 +125,7 @@ impl Sandbox {
     pub fn router(&self) -> Router {
         Router::new()
             .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
+            .nest("/anthropic", anthropic::routes(&self.shared))
             .nest("/apify", apify::routes(&self.shared))
             .nest("/openai", openai::routes(&self.shared))
             .nest("/supabase", supabase::routes(&self.shared))

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    Shared, apify,
+    Shared, anthropic, apify,
     connection::Connection,
     faults::{Kind, Struck, Target},
     judge,
@@ -65,7 +65,7 @@ pub(crate) async fn tap(State(tap): State<Tap>, request: Request, next: Next) ->
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let path_id = path_id(&mut parts).await;
     let usernames = match tap.target {
-        Target::OpenAiChat => judge::usernames(&text),
+        Target::OpenAiChat | Target::AnthropicMessages => judge::usernames(&text),
         Target::ApifyStart => apify::usernames(&text),
         _ => path_id.map(|id| tap.shared.runs.usernames(&id)).unwrap_or_default(),
     };
@@ -109,9 +109,15 @@ async fn strike(
     Some(match kind {
         Kind::Delay | Kind::Hold => next.run(request).await,
         Kind::Status => error(target, struck.spec.status.unwrap_or(500), retry_after_s),
+        Kind::RateLimit if target == Target::AnthropicMessages => anthropic::limit(retry_after_s),
         Kind::RateLimit => error(target, 429, retry_after_s),
         Kind::InsufficientQuota if target == Target::OpenAiChat => openai::insufficient_quota(),
+        Kind::InsufficientQuota if target == Target::AnthropicMessages => {
+            anthropic::insufficient_quota(struck.spec.status)
+        }
         Kind::InsufficientQuota => error(target, 402, retry_after_s),
+        Kind::Overloaded if target == Target::AnthropicMessages => error(target, 529, retry_after_s),
+        Kind::Overloaded => error(target, 503, retry_after_s),
         Kind::Drop => {
             if let Some(connection) = connection {
                 connection.cut();
@@ -119,7 +125,9 @@ async fn strike(
             return None;
         }
         Kind::Truncate => truncated(next.run(request).await).await,
-        Kind::Malformed if target != Target::OpenAiChat => malformed(next.run(request).await).await,
+        Kind::Malformed if !matches!(target, Target::OpenAiChat | Target::AnthropicMessages) => {
+            malformed(next.run(request).await).await
+        }
         Kind::Malformed | Kind::Refusal | Kind::Length | Kind::SchemaViolation => {
             request.extensions_mut().insert(AnswerFault(kind));
             next.run(request).await
@@ -131,6 +139,7 @@ async fn strike(
 fn error(target: Target, status: u16, retry_after_s: Option<u64>) -> Response {
     let mut response = match target {
         Target::OpenAiChat | Target::OpenAiOther => openai::error_of_status(status),
+        Target::AnthropicMessages | Target::AnthropicOther => anthropic::error_of_status(status),
         Target::Jwks => supabase::error_of_status(status),
         _ => apify::error_of_status(status),
     };

@@ -4,8 +4,10 @@
 //! that the same prefix always counts the same. What a call wrote can be read once that call was answered, not before.
 
 mod automatic;
+mod explicit;
 
 pub(crate) use automatic::AutomaticCache;
+pub(crate) use explicit::{Block, CacheUse, ExplicitCache, Ttl};
 
 const BYTES_PER_TOKEN: usize = 4;
 /// FNV-1a, so that hashes need no seed and no crate.
