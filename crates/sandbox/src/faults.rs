@@ -57,6 +57,9 @@ pub(crate) enum Target {
     /// Any other call to Anthropic.
     #[serde(rename = "anthropic.other")]
     AnthropicOther,
+    /// A call to the AI Gateway, which comes before the call to the provider behind it.
+    #[serde(rename = "gateway")]
+    Gateway,
     /// The key set of Supabase Auth.
     #[serde(rename = "jwks")]
     Jwks,

@@ -21,6 +21,7 @@ mod apify;
 mod connection;
 mod control;
 mod faults;
+mod gateway;
 mod judge;
 mod latency;
 mod openai;
@@ -35,6 +36,7 @@ mod tokens;
 use apify::Runs;
 use connection::KillableListener;
 use faults::Faults;
+use gateway::ResponseCache;
 use judge::Lexicon;
 use latency::Latency;
 use profiles::Catalogue;
@@ -48,6 +50,8 @@ pub const APIFY_TOKEN: &str = "sandbox-apify-token";
 pub const OPENAI_API_KEY: &str = "sandbox-openai-key";
 /// The only Anthropic key the sandbox accepts.
 pub const ANTHROPIC_API_KEY: &str = "sandbox-anthropic-key";
+/// The only token of the AI Gateway the sandbox accepts.
+pub const GATEWAY_TOKEN: &str = "sandbox-gateway-token";
 
 /// What a sandbox is started with.
 #[derive(Debug, Clone)]
@@ -93,6 +97,7 @@ struct Shared {
     runs: Runs,
     prompt_cache: AutomaticCache,
     explicit_cache: ExplicitCache,
+    response_cache: ResponseCache,
 }
 
 /// A sandbox, ready to be served.
@@ -116,6 +121,7 @@ impl Sandbox {
             runs: Runs::open(&config.state_dir, latency)?,
             prompt_cache: AutomaticCache::default(),
             explicit_cache: ExplicitCache::default(),
+            response_cache: ResponseCache::default(),
             latency,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -127,6 +133,7 @@ impl Sandbox {
             .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
             .nest("/anthropic", anthropic::routes(&self.shared))
             .nest("/apify", apify::routes(&self.shared))
+            .nest("/gateway", gateway::routes(&self.shared))
             .nest("/openai", openai::routes(&self.shared))
             .nest("/supabase", supabase::routes(&self.shared))
             .nest("/control", control::routes(&self.shared))

@@ -49,8 +49,8 @@ impl IntoResponse for AnthropicError {
     fn into_response(self) -> Response {
         let id = request_id();
         let mut error = json!({"type": self.kind, "message": self.message});
-        if let Some(details) = self.details {
-            error["details"] = details;
+        if let (Some(fields), Some(details)) = (error.as_object_mut(), self.details) {
+            fields.insert("details".into(), details);
         }
         let body = json!({"type": "error", "error": error, "request_id": id});
         let mut response = (self.status, Json(body)).into_response();

@@ -36,9 +36,9 @@ pub(super) fn answer(shared: &Shared, request: &ChatRequest, fault: Option<Kind>
     let prompt_tokens = tokens(&prompt) + FRAME_TOKENS;
     let cached = shared.prompt_cache.read(request.model.name, &request.cache_key, &prompt, Instant::now());
     let mut prompt_details = json!({"cached_tokens": cached, "audio_tokens": 0});
-    if request.model.bills_cache_writes {
+    if let Some(details) = prompt_details.as_object_mut().filter(|_| request.model.bills_cache_writes) {
         let written = AutomaticCache::holds(&prompt).saturating_sub(cached);
-        prompt_details["cache_write_tokens"] = json!(written);
+        details.insert("cache_write_tokens".into(), written.into());
     }
     let completion_tokens = draft.output_tokens();
     let total_tokens = prompt_tokens + completion_tokens;
