@@ -15,7 +15,7 @@ use super::{
     answer::answer,
     errors::{AnthropicError, mark, request_id},
     models::Model,
-    request,
+    request::{self, Version},
 };
 use crate::{
     ANTHROPIC_API_KEY, Shared,
@@ -23,8 +23,6 @@ use crate::{
     tap::AnswerFault,
 };
 
-/// The only version of the protocol there is beside a first draft that nobody speaks.
-const VERSION: &str = "2023-06-01";
 const REQUESTS_PER_MINUTE: u64 = 4_000;
 const INPUT_TOKENS_PER_MINUTE: u64 = 4_000_000;
 const OUTPUT_TOKENS_PER_MINUTE: u64 = 800_000;
@@ -36,8 +34,7 @@ pub(super) async fn create(
     body: Bytes,
 ) -> Result<Response, AnthropicError> {
     let begun = tokio::time::Instant::now();
-    authorise(&headers)?;
-    let request = request::parse(&body)?;
+    let request = request::parse(&body, authorise(&headers)?)?;
     let answer = answer(&shared, &request, fault.map(|Extension(AnswerFault(kind))| kind));
     // What the sandbox itself needs is part of the modelled time, not added to it.
     tokio::time::sleep_until(begun + answer.takes).await;
@@ -95,16 +92,20 @@ fn describe(model: Model) -> Value {
     })
 }
 
-fn authorise(headers: &HeaderMap) -> Result<(), AnthropicError> {
+/// The key comes by its own header or, as the official client sends it since 1.0, as a bearer; the version decides which
+/// parameters there are.
+fn authorise(headers: &HeaderMap) -> Result<Version, AnthropicError> {
     let refused = |message: &str| AnthropicError::new(StatusCode::UNAUTHORIZED, "authentication_error", message);
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    match header("x-api-key") {
+    let bearer = || header("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+    match header("x-api-key").or_else(bearer) {
         Some(ANTHROPIC_API_KEY) => {}
         None | Some("") => return Err(refused("x-api-key header is required")),
         Some(_) => return Err(refused("invalid x-api-key")),
     }
     match header("anthropic-version") {
-        Some(VERSION) => Ok(()),
+        Some("2023-06-01") => Ok(Version::V2023),
+        Some("2026-10-21") => Ok(Version::V2026),
         None => Err(AnthropicError::invalid("anthropic-version: header is required")),
         Some(other) => Err(AnthropicError::invalid(format!("anthropic-version: \"{other}\" is not a valid version"))),
     }

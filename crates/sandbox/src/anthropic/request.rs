@@ -8,14 +8,23 @@ use crate::{
     prompt_cache::Block,
 };
 
-/// Every parameter of the endpoint (client 1.12.0, and the sampling ones that the protocol still takes).
+/// Every parameter of the endpoint …
 const PARAMETERS: &str = "\
     cache_control container diagnostics inference_geo max_tokens messages metadata model output_config service_tier speed \
-    stop_sequences stream system temperature thinking tool_choice tools top_k top_p user_profile_id workspace_id";
+    stop_sequences stream system thinking tool_choice tools user_profile_id workspace_id";
+/// … and those that the version of 2026 has no more.
+const SAMPLING: [&str; 3] = ["temperature", "top_k", "top_p"];
 /// What the sandbox does not play, and says so instead of pretending.
 const NOT_PLAYED: [&str; 4] = ["container", "diagnostics", "stop_sequences", "stream"];
 const THINKING_TOKENS_MIN: u64 = 1_024;
 const TOOL_NAME_CHARS_MAX: usize = 128;
+
+/// The version of the protocol a request is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    V2023,
+    V2026,
+}
 
 /// A request that may be answered.
 #[derive(Debug)]
@@ -65,7 +74,7 @@ type Fields = Map<String, Value>;
 type Checked<T> = Result<T, AnthropicError>;
 
 /// Checks a body; the error is what Anthropic would answer.
-pub(super) fn parse(body: &[u8]) -> Checked<MessagesRequest> {
+pub(super) fn parse(body: &[u8], version: Version) -> Checked<MessagesRequest> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| AnthropicError::invalid(format!("The request body is not valid JSON: {error}")))?;
     let fields =
@@ -73,7 +82,7 @@ pub(super) fn parse(body: &[u8]) -> Checked<MessagesRequest> {
     let name = given(fields, "model").ok_or_else(|| required("model"))?;
     let name = name.as_str().ok_or_else(|| AnthropicError::invalid("model: Input should be a valid string"))?;
     let model = Model::find(name).ok_or_else(|| AnthropicError::not_found(format!("model: {name}")))?;
-    check_parameters(fields)?;
+    check_parameters(fields, version)?;
     let max_tokens = max_tokens(fields, model)?;
     let thinking = thinking(fields, max_tokens)?;
     check_sampling(fields, thinking)?;
@@ -110,8 +119,12 @@ fn required(name: &str) -> AnthropicError {
     AnthropicError::invalid(format!("{name}: Field required"))
 }
 
-fn check_parameters(fields: &Fields) -> Checked<()> {
-    if let Some(unknown) = fields.keys().find(|name| !PARAMETERS.split_whitespace().any(|known| known == *name)) {
+fn check_parameters(fields: &Fields, version: Version) -> Checked<()> {
+    let known = |name: &str| {
+        let sampling = version == Version::V2023 && SAMPLING.contains(&name);
+        sampling || PARAMETERS.split_whitespace().any(|known| known == name)
+    };
+    if let Some(unknown) = fields.keys().find(|name| !known(name)) {
         return Err(AnthropicError::invalid(format!("{unknown}: Extra inputs are not permitted")));
     }
     let used = |name: &&str| match given(fields, name) {

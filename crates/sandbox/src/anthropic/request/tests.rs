@@ -9,7 +9,7 @@ fn request(changes: Value) -> Checked<MessagesRequest> {
     for (name, value) in changes.as_object().unwrap() {
         body[name] = value.clone();
     }
-    parse(body.to_string().as_bytes())
+    parse(body.to_string().as_bytes(), Version::V2023)
 }
 
 fn refusal(changes: Value) -> String {
@@ -69,6 +69,14 @@ fn slips_are_named() {
     assert_eq!(refusal(json!({"reasoning_effort": "low"})), "reasoning_effort: Extra inputs are not permitted");
     assert!(refusal(json!({"stream": true})).contains("does not play"));
     assert!(refusal(json!({"temperature": 1.5})).contains("range: 0..1"));
+    let body = json!({"model": "claude-sonnet-5", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]});
+    let with = |version| {
+        let mut body = body.clone();
+        body["temperature"] = json!(0.5);
+        parse(body.to_string().as_bytes(), version).map_err(|error| error.message().to_owned())
+    };
+    assert!(with(Version::V2023).is_ok());
+    assert_eq!(with(Version::V2026).unwrap_err(), "temperature: Extra inputs are not permitted");
     assert_eq!(
         refusal(json!({"tools": [tool(true)]})),
         "tools.0.custom: For 'integer' type, property 'minimum' is not supported"
