@@ -7,6 +7,7 @@
 mod draft;
 mod followers;
 mod judgement;
+mod pattern;
 mod profile;
 mod prompt;
 mod prose;

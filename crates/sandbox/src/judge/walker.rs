@@ -1,30 +1,37 @@
 //! Builds a JSON value that obeys a schema: structure from the schema, meaning from the property's name.
+//!
+//! What it promises: the value validates against the schema, whatever its shape; where the profile says nothing of what
+//! is asked and null is allowed, it is null; the same judgement and schema give the same value.
+
+mod choices;
+mod numbers;
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
 use super::{
     judgement::Judgement,
-    prose::Prose,
+    pattern,
+    prose::{Prose, snake},
     shape::{is, resolve},
 };
 use crate::random::Seeded;
 
 /// Lists get this many entries where the schema leaves it open.
 const ENTRIES: usize = 3;
+/// So many entries are tried beyond those wanted to find different ones.
+const ENTRIES_TRIED: usize = 12;
 /// Beyond this depth optional parts are left out, so that a recursive schema ends.
 const DEPTH_MAX: usize = 12;
-
-/// No natural score is larger; generators write huge bounds where they mean none.
-const NATURAL_BOUND: f64 = 1_000_000.0;
 /// Property names that say nothing of their own: the name of what they are part of counts.
-const VAGUE: [&str; 14] = [
+const VAGUE: [&str; 15] = [
     "text",
     "value",
     "detail",
     "details",
     "description",
     "content",
-    "label",
     "point",
     "statement",
     "item",
@@ -32,37 +39,67 @@ const VAGUE: [&str; 14] = [
     "comment",
     "body",
     "summary",
+    "score",
+    "level",
 ];
+/// Property names that ask what the thing they are part of is called.
+const LABELS: [&str; 8] = ["name", "label", "title", "key", "kind", "heading", "dimension", "aspect"];
+
+/// Of these, a name is that of the person.
+const PERSONS: [&str; 8] = ["profile", "person", "lead", "contact", "creator", "account", "owner", "decision_maker"];
 
 /// Builds the answer to a schema out of a judgement.
 pub(super) fn build(schema: &Value, judgement: &Judgement) -> Value {
     let walker = Walker { root: schema, judgement, prose: Prose::new(judgement) };
-    walker.value(schema, &Slot { name: String::new(), place: 0, depth: 0 })
+    walker.value(schema, &Slot::default())
 }
 
 /// Where in the answer a value stands.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Slot {
     /// The property's name, or that of the list for its entries.
     name: String,
+    /// All names on the way here, which make two places of one name different.
+    path: String,
     /// The place in the innermost list.
     place: usize,
+    /// The places in the lists around that one, so that each of them says something else.
+    offset: usize,
     depth: usize,
+    /// Whether it stands in a list.
+    listed: bool,
+    /// Whether it asks for what its surroundings are called.
+    label: bool,
+    /// Whether null would do.
+    nullable: bool,
 }
 
 impl Slot {
     fn property(&self, name: &str) -> Self {
-        let vague = VAGUE.contains(&name.to_lowercase().as_str()) && !self.name.is_empty();
-        let name = if vague { self.name.clone() } else { name.to_owned() };
-        Self { name, depth: self.depth + 1, ..*self }
+        let plain = snake(name);
+        let person = PERSONS.iter().any(|word| self.name.contains(word));
+        let label = !self.name.is_empty() && !person && LABELS.contains(&plain.as_str());
+        let vague = label || VAGUE.contains(&plain.as_str());
+        // At the top there is nothing else to go by.
+        let own = if vague && !self.name.is_empty() { self.name.clone() } else { plain.clone() };
+        let path = format!("{}.{plain}", self.path);
+        Self { name: own, path, depth: self.depth + 1, label, nullable: false, ..*self }
     }
 
     fn entry(&self, place: usize) -> Self {
-        Self { name: singular(&self.name), place, depth: self.depth + 1 }
+        let (name, path) = (singular(&self.name), format!("{}[{place}]", self.path));
+        let offset = self.offset + self.place;
+        Self { name, path, place, offset, depth: self.depth + 1, listed: true, label: false, nullable: false }
     }
 
     fn deeper(&self) -> Self {
         Self { depth: self.depth + 1, ..self.clone() }
+    }
+
+    /// Numbers that belong to this place and this person, the same in every answer.
+    fn seeded(&self, what: &str, judgement: &Judgement) -> Seeded {
+        let handle = judgement.profile.username.as_deref().unwrap_or_default();
+        Seeded::from_texts(&[what, &self.path, handle])
     }
 }
 
@@ -81,37 +118,70 @@ impl Walker<'_> {
             let target = resolve(self.root, reference).filter(|_| slot.depth < DEPTH_MAX * 2);
             return target.map_or(Value::Null, |target| self.value(target, &slot.deeper()));
         }
+        let fields = self.merged(fields);
+        let slot = &Slot { nullable: slot.nullable || is(&fields, "null"), ..slot.clone() };
         if let Some(constant) = fields.get("const") {
             return constant.clone();
         }
         if let Some(options) = fields.get("enum").and_then(Value::as_array) {
-            return self.choice(options, &slot.name);
+            return self.choice(options, slot);
         }
         for word in ["anyOf", "oneOf"] {
             if let Some(options) = fields.get(word).and_then(Value::as_array) {
                 return self.any_of(options, slot);
             }
         }
-        if is(fields, "null") && slot.depth >= DEPTH_MAX {
+        if slot.nullable && (slot.depth >= DEPTH_MAX || self.is_unknown(&fields, slot)) {
             Value::Null
-        } else if is(fields, "object") || fields.contains_key("properties") {
-            self.object(fields, slot)
-        } else if is(fields, "array") {
-            self.array(fields, slot)
-        } else if is(fields, "integer") || is(fields, "number") {
-            self.number(fields, slot)
-        } else if is(fields, "boolean") {
-            json!(self.agrees(&slot.name))
-        } else if is(fields, "string") {
-            json!(self.string(fields, slot))
+        } else if is(&fields, "object") || fields.contains_key("properties") {
+            self.object(&fields, slot)
+        } else if is(&fields, "array") {
+            self.array(&fields, slot)
+        } else if is(&fields, "integer") || is(&fields, "number") {
+            self.number(&fields, slot)
+        } else if is(&fields, "boolean") {
+            json!(self.agrees(slot))
+        } else if is(&fields, "string") {
+            json!(self.string(&fields, slot))
         } else {
             Value::Null
         }
     }
 
+    /// The schema with everything in its `allOf` beside its own fields.
+    fn merged<'a>(&self, fields: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
+        let Some(parts) = fields.get("allOf").and_then(Value::as_array) else {
+            return Cow::Borrowed(fields);
+        };
+        let mut merged = fields.clone();
+        merged.remove("allOf");
+        for part in parts.iter().filter_map(Value::as_object) {
+            let target = part.get("$ref").and_then(Value::as_str).and_then(|reference| resolve(self.root, reference));
+            for (name, value) in target.and_then(Value::as_object).unwrap_or(part) {
+                match (merged.get_mut(name), value) {
+                    (Some(Value::Object(known)), Value::Object(more)) => known.extend(more.clone()),
+                    _ => {
+                        merged.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        Cow::Owned(merged)
+    }
+
+    /// Whether the true answer is that nobody knows; scores and parts of other things are never unknown.
+    fn is_unknown(&self, fields: &Map<String, Value>, slot: &Slot) -> bool {
+        let text = is(fields, "string") && !slot.label;
+        let count = (is(fields, "integer") || is(fields, "number")) && slot.name.contains("follower");
+        (text || count) && self.prose.is_unknown(&slot.name)
+    }
+
     fn object(&self, fields: &Map<String, Value>, slot: &Slot) -> Value {
         let properties = fields.get("properties").and_then(Value::as_object).into_iter().flatten();
-        let built = properties.map(|(name, property)| (name.clone(), self.value(property, &slot.property(name))));
+        let required = fields.get("required").and_then(Value::as_array);
+        let needed = |name: &str| required.is_none_or(|names| names.iter().any(|known| known == name));
+        let kept = properties.filter(|(name, _)| slot.depth < DEPTH_MAX || needed(name));
+        let built = kept.map(|(name, property)| (name.clone(), self.value(property, &slot.property(name))));
         Value::Object(built.collect())
     }
 
@@ -124,96 +194,47 @@ impl Walker<'_> {
         let Some(items) = fields.get("items") else {
             return json!([]);
         };
-        Value::Array((0..count).map(|place| self.value(items, &slot.entry(place))).collect())
+        let mut entries: Vec<Value> = vec![];
+        for place in 0..count + ENTRIES_TRIED {
+            if entries.len() == count {
+                break;
+            }
+            let entry = self.value(items, &slot.entry(place));
+            // A list says nothing twice; only where it must be longer than there is to say, it does.
+            if !entries.contains(&entry) {
+                entries.push(entry);
+            }
+        }
+        if fields.get("uniqueItems") != Some(&Value::Bool(true)) {
+            let missing = least.saturating_sub(entries.len());
+            entries.extend((0..missing).map(|place| self.value(items, &slot.entry(place))));
+        }
+        Value::Array(entries)
     }
 
     /// The first option that is not null; null when the schema recurses too deep.
     fn any_of(&self, options: &[Value], slot: &Slot) -> Value {
         let is_null = |option: &&Value| option.as_object().is_some_and(|fields| is(fields, "null"));
+        let nullable = slot.nullable || options.iter().any(|option| is_null(&option));
         if slot.depth >= DEPTH_MAX && options.iter().any(|option| is_null(&option)) {
             return Value::Null;
         }
         let option = options.iter().find(|option| !is_null(option)).or(options.first());
-        option.map_or(Value::Null, |option| self.value(option, slot))
-    }
-
-    /// The option that says what the judgement says.
-    fn choice(&self, options: &[Value], name: &str) -> Value {
-        let relevance = if is_adverse(name) { 100 - self.judgement.relevance } else { self.judgement.relevance };
-        let grade: &[&str] = match relevance {
-            70.. => {
-                &["high", "strong", "hot", "excellent", "great", "good", "yes", "pursue", "qualified", "match", "ideal"]
-            }
-            40.. => &["medium", "moderate", "warm", "partial", "fair", "average", "maybe", "possible", "review"],
-            _ => &["low", "weak", "cold", "poor", "bad", "no", "none", "skip", "reject", "unqualified", "mismatch"],
-        };
-        let says = |word: &str| {
-            options.iter().find(|option| {
-                let text = option.as_str().unwrap_or_default().to_lowercase();
-                text.split(|character: char| !character.is_alphanumeric()).any(|part| part == word)
-            })
-        };
-        let niche = self.judgement.niche.as_deref().and_then(says);
-        let graded = || grade.iter().find_map(|word| says(word));
-        let drawn = || Seeded::from_texts(&["choice", name, &self.handle()]).pick(options);
-        niche.or_else(graded).or_else(drawn).cloned().unwrap_or(Value::Null)
-    }
-
-    fn number(&self, fields: &Map<String, Value>, slot: &Slot) -> Value {
-        let bound = |word: &str| fields.get(word).and_then(Value::as_f64);
-        let whole = !is(fields, "number");
-        let step = if whole { 1.0 } else { 0.01 };
-        let low = bound("minimum").or(bound("exclusiveMinimum").map(|bound| bound + step));
-        let high = bound("maximum").or(bound("exclusiveMaximum").map(|bound| bound - step));
-        let low = low.filter(|low| *low > -NATURAL_BOUND);
-        let high = high.filter(|high| *high < NATURAL_BOUND);
-        let name = slot.name.to_lowercase();
-        if name.contains("follower")
-            && let (Some(followers), None) = (self.judgement.profile.followers, high)
-        {
-            return json!(followers);
-        }
-        // A share is written 0 to 1 where the schema allows fractions and does not say otherwise.
-        let fraction = !whole && ["confidence", "probability", "likelihood"].iter().any(|word| name.contains(word));
-        let low = low.unwrap_or(0.0);
-        let high = high.unwrap_or(if fraction { 1.0 } else { 100.0 }).max(low);
-        let mut number = low + (high - low) * self.share(&name, slot.place);
-        if let Some(multiple) = bound("multipleOf").filter(|multiple| *multiple > 0.0) {
-            number = ((number / multiple).floor() * multiple).max((low / multiple).ceil() * multiple);
-        }
-        if whole {
-            json!(number.round().clamp(low.ceil(), high.floor().max(low.ceil())) as i64)
-        } else {
-            json!((number * 100.0).round() / 100.0)
-        }
-    }
-
-    /// 0 to 1: the relevance itself for a score, near it for what goes with it.
-    fn share(&self, name: &str, place: usize) -> f64 {
-        let relevance = f64::from(self.judgement.relevance) / 100.0;
-        if is_adverse(name) {
-            return 1.0 - relevance;
-        }
-        if name.contains("confidence") {
-            let evidence = self.judgement.quotes.len().min(10) as f64 / 10.0;
-            return 0.45 + 0.45 * evidence;
-        }
-        if ["score", "fit", "relevance", "match"].iter().any(|word| name.contains(word)) && place == 0 {
-            return relevance;
-        }
-        let near = Seeded::from_texts(&["share", name, &place.to_string(), &self.handle()]).between(-0.08, 0.08);
-        (relevance + near).clamp(0.0, 1.0)
-    }
-
-    fn agrees(&self, name: &str) -> bool {
-        (self.judgement.relevance >= 50) != is_adverse(name)
+        option.map_or(Value::Null, |option| self.value(option, &Slot { nullable, ..slot.clone() }))
     }
 
     fn string(&self, fields: &Map<String, Value>, slot: &Slot) -> String {
+        let place = slot.place + slot.offset;
         let text = match fields.get("format").and_then(Value::as_str) {
+            Some("uri") => self.prose.of_name("url", place),
             Some(format) => self.prose.of_format(format),
-            None => self.prose.of_name(&slot.name, slot.place),
+            None if slot.label => self.prose.label(&slot.name, place),
+            None if numbers::is_trait(slot) && Prose::is_general(&slot.name) => self.prose.of_trait(place),
+            None => self.prose.of_name(&slot.name, place),
         };
+        if let Some(pattern) = fields.get("pattern").and_then(Value::as_str) {
+            return pattern::fitting(pattern, text);
+        }
         let limit = |word: &str| fields.get(word).and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
         let (least, most) = (limit("minLength").unwrap_or(0), limit("maxLength").unwrap_or(usize::MAX));
         let length = text.chars().count();
@@ -223,17 +244,6 @@ impl Walker<'_> {
         // A schema that is not strict may ask for a least length.
         text.chars().chain(std::iter::repeat_n('.', least.saturating_sub(length))).collect()
     }
-
-    fn handle(&self) -> String {
-        self.judgement.profile.username.clone().unwrap_or_default()
-    }
-}
-
-/// A property of which more is worse.
-fn is_adverse(name: &str) -> bool {
-    let name = name.to_lowercase();
-    let words = ["risk", "spam", "disqualif", "reject", "mismatch", "red_flag", "objection", "concern"];
-    words.iter().any(|word| name.contains(word))
 }
 
 fn singular(name: &str) -> String {
