@@ -1,8 +1,10 @@
-//! The offline stand-in for the services Oslira talks to: Apify, OpenAI and Supabase Auth's key set.
+//! The offline stand-in for the services Oslira talks to: Apify, OpenAI, Anthropic, the AI Gateway and Supabase Auth's
+//! key set.
 //!
 //! What it promises:
 //! - **Wire-compatible.** Paths, status codes, headers, bodies and error objects are the real services'; their
-//!   official clients drive it unchanged. Results say that they are not real (`system_fingerprint: "sandbox"`).
+//!   official clients drive it unchanged. Results say that they are not real (`system_fingerprint: "sandbox"`,
+//!   `msg_sandbox_…`).
 //! - **Stable.** The same handle is the same person all day; the same prompt gets the same answer.
 //! - **Honest about time.** A latency model, scaled by one number, stands for the real services' latency.
 //! - **Scriptable.** `/control` plants faults, mints tokens and tells what was received; nothing else is out of band.
