@@ -51,6 +51,15 @@ pub(crate) enum Target {
     /// Any other call to OpenAI.
     #[serde(rename = "openai.other")]
     OpenAiOther,
+    /// A message of Anthropic.
+    #[serde(rename = "anthropic.messages")]
+    AnthropicMessages,
+    /// Any other call to Anthropic.
+    #[serde(rename = "anthropic.other")]
+    AnthropicOther,
+    /// A call to the AI Gateway, which comes before the call to the provider behind it.
+    #[serde(rename = "gateway")]
+    Gateway,
     /// The key set of Supabase Auth.
     #[serde(rename = "jwks")]
     Jwks,
@@ -80,6 +89,8 @@ pub(crate) enum Kind {
     InsufficientQuota,
     /// Too many requests.
     RateLimit,
+    /// The model is overloaded.
+    Overloaded,
     /// Nothing happens until the fault is deleted.
     Hold,
 }
@@ -111,7 +122,7 @@ impl FaultSpec {
     fn check(&self) -> Result<(), String> {
         use Kind::{Delay, Drop, Hold, InsufficientQuota, Malformed, RateLimit, Status, Truncate};
         let allowed = match self.target {
-            Target::OpenAiChat => true,
+            Target::OpenAiChat | Target::AnthropicMessages => true,
             Target::ApifyRun => matches!(self.kind, Status | Delay | Hold),
             Target::ApifyStart => {
                 matches!(self.kind, Status | Delay | Truncate | Drop | Malformed | InsufficientQuota | RateLimit | Hold)
@@ -128,6 +139,10 @@ impl FaultSpec {
             },
             (Status, _) if !self.status.is_some_and(|status| (400..=599).contains(&status)) => {
                 return Err("status must be given, 400 to 599".into());
+            }
+            // How a bill that can't be paid is answered has changed over the years: it can be chosen.
+            (InsufficientQuota, Target::AnthropicMessages) if !matches!(self.status, None | Some(400 | 402 | 429)) => {
+                return Err("status must be 400, 402 or 429".into());
             }
             (Delay, _) if self.delay_ms.is_none() => return Err("delay_ms must be given".into()),
             _ => {}
@@ -283,6 +298,8 @@ mod tests {
             json!({"target": "apify.run", "kind": "status", "status_text": "BROKEN"}),
             json!({"target": "openai.chat", "kind": "status"}),
             json!({"target": "openai.chat", "kind": "delay"}),
+            json!({"target": "anthropic.other", "kind": "overloaded"}),
+            json!({"target": "anthropic.messages", "kind": "insufficient_quota", "status": 500}),
             json!({"target": "openai.chat", "kind": "refusal", "rate": 2}),
         ] {
             assert!(faults.plant(spec(bad.clone())).is_err(), "{bad}");

@@ -1,8 +1,10 @@
-//! The offline stand-in for the services Oslira talks to: Apify, OpenAI and Supabase Auth's key set.
+//! The offline stand-in for the services Oslira talks to: Apify, OpenAI, Anthropic, the AI Gateway and Supabase Auth's
+//! key set.
 //!
 //! What it promises:
 //! - **Wire-compatible.** Paths, status codes, headers, bodies and error objects are the real services'; their
-//!   official clients drive it unchanged. Results say that they are not real (`system_fingerprint: "sandbox"`).
+//!   official clients drive it unchanged. Results say that they are not real (`system_fingerprint: "sandbox"`,
+//!   `msg_sandbox_…`).
 //! - **Stable.** The same handle is the same person all day; the same prompt gets the same answer.
 //! - **Honest about time.** A latency model, scaled by one number, stands for the real services' latency.
 //! - **Scriptable.** `/control` plants faults, mints tokens and tells what was received; nothing else is out of band.
@@ -16,13 +18,17 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tower_http::decompression::RequestDecompressionLayer;
 
+mod anthropic;
 mod apify;
 mod connection;
 mod control;
 mod faults;
+mod gateway;
+mod judge;
 mod latency;
 mod openai;
 mod profiles;
+mod prompt_cache;
 mod random;
 mod received;
 mod supabase;
@@ -32,9 +38,11 @@ mod tokens;
 use apify::Runs;
 use connection::KillableListener;
 use faults::Faults;
+use gateway::ResponseCache;
+use judge::Lexicon;
 use latency::Latency;
-use openai::{Lexicon, PromptCache};
 use profiles::Catalogue;
+use prompt_cache::{AutomaticCache, ExplicitCache};
 use received::Received;
 use tokens::Keys;
 
@@ -42,6 +50,10 @@ use tokens::Keys;
 pub const APIFY_TOKEN: &str = "sandbox-apify-token";
 /// The only OpenAI key the sandbox accepts.
 pub const OPENAI_API_KEY: &str = "sandbox-openai-key";
+/// The only Anthropic key the sandbox accepts.
+pub const ANTHROPIC_API_KEY: &str = "sandbox-anthropic-key";
+/// The only token of the AI Gateway the sandbox accepts.
+pub const GATEWAY_TOKEN: &str = "sandbox-gateway-token";
 
 /// What a sandbox is started with.
 #[derive(Debug, Clone)]
@@ -85,7 +97,9 @@ struct Shared {
     catalogue: Catalogue,
     lexicon: Lexicon,
     runs: Runs,
-    prompt_cache: PromptCache,
+    prompt_cache: AutomaticCache,
+    explicit_cache: ExplicitCache,
+    response_cache: ResponseCache,
 }
 
 /// A sandbox, ready to be served.
@@ -107,7 +121,9 @@ impl Sandbox {
             lexicon: Lexicon::of(catalogue.niches()),
             catalogue,
             runs: Runs::open(&config.state_dir, latency)?,
-            prompt_cache: PromptCache::default(),
+            prompt_cache: AutomaticCache::default(),
+            explicit_cache: ExplicitCache::default(),
+            response_cache: ResponseCache::default(),
             latency,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -117,7 +133,9 @@ impl Sandbox {
     pub fn router(&self) -> Router {
         Router::new()
             .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
+            .nest("/anthropic", anthropic::routes(&self.shared))
             .nest("/apify", apify::routes(&self.shared))
+            .nest("/gateway", gateway::routes(&self.shared))
             .nest("/openai", openai::routes(&self.shared))
             .nest("/supabase", supabase::routes(&self.shared))
             .nest("/control", control::routes(&self.shared))

@@ -1,4 +1,4 @@
-//! `oslira-sandbox`: the offline stand-in for Apify, OpenAI and Supabase Auth, on 127.0.0.1.
+//! `oslira-sandbox`: the offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway and Supabase Auth, on 127.0.0.1.
 //!
 //! Quiet by design: it prints one line when it chose its own port (`--port 0`), and errors.
 
@@ -8,7 +8,7 @@ use clap::Parser;
 use oslira_sandbox::{Config, Sandbox, SandboxError};
 use tokio::net::TcpListener;
 
-/// The offline stand-in for Apify, OpenAI and Supabase Auth.
+/// The offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway and Supabase Auth.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

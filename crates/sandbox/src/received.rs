@@ -26,6 +26,8 @@ pub(crate) struct Call {
     pub(crate) query: Option<String>,
     pub(crate) body: String,
     pub(crate) usernames: Vec<String>,
+    /// What the caller of the gateway said about it.
+    pub(crate) metadata: Option<Value>,
     /// The answer's status; none while under way and when the connection was dropped.
     pub(crate) status: Option<u16>,
     pub(crate) started_at_ms: u64,
@@ -42,7 +44,7 @@ impl Call {
         json!({
             "target": self.target, "method": self.method, "path": self.path, "query": self.query, "body": body,
             "status": self.status, "started_at_ms": self.started_at_ms, "duration_ms": self.duration_ms,
-            "usernames": self.usernames,
+            "usernames": self.usernames, "metadata": self.metadata,
         })
     }
 
@@ -188,6 +190,7 @@ mod tests {
             query: None,
             body: "{}".into(),
             usernames: vec![],
+            metadata: None,
             status: None,
             started_at_ms,
             duration_ms,

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     body::{Body, to_bytes},
     extract::{ConnectInfo, FromRequestParts, OriginalUri, RawPathParams, Request, State},
     http::{HeaderValue, StatusCode, header},
@@ -12,11 +13,13 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use serde_json::Value;
 
 use crate::{
-    Shared, apify,
+    Shared, anthropic, apify,
     connection::Connection,
     faults::{Kind, Struck, Target},
+    gateway, judge,
     latency::now_ms,
     openai,
     received::{Call, without_token},
@@ -31,6 +34,14 @@ const TRUNCATE_FLUSH: Duration = Duration::from_millis(50);
 /// A fault that only the model itself can show: the chat handler finds it among the request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AnswerFault(pub(crate) Kind);
+
+/// What the caller of the gateway says about a call, for the gateway's call and for the provider's behind it.
+#[derive(Debug, Clone)]
+pub(crate) struct Metadata(pub(crate) Value);
+
+/// Marks an answer that stands for none at all, where there was no connection to cut.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unanswered;
 
 /// What the tap of one route knows.
 #[derive(Clone)]
@@ -64,7 +75,7 @@ pub(crate) async fn tap(State(tap): State<Tap>, request: Request, next: Next) ->
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let path_id = path_id(&mut parts).await;
     let usernames = match tap.target {
-        Target::OpenAiChat => openai::usernames(&text),
+        Target::OpenAiChat | Target::AnthropicMessages | Target::Gateway => judge::usernames(&text),
         Target::ApifyStart => apify::usernames(&text),
         _ => path_id.map(|id| tap.shared.runs.usernames(&id)).unwrap_or_default(),
     };
@@ -76,6 +87,11 @@ pub(crate) async fn tap(State(tap): State<Tap>, request: Request, next: Next) ->
         query: parts.uri.query().map(without_token),
         body: text,
         usernames,
+        metadata: match parts.extensions.get::<Metadata>() {
+            Some(Metadata(metadata)) => Some(metadata.clone()),
+            None if tap.target == Target::Gateway => gateway::metadata(&parts.headers),
+            None => None,
+        },
         status: None,
         started_at_ms: now_ms(),
         duration_ms: None,
@@ -91,7 +107,7 @@ pub(crate) async fn tap(State(tap): State<Tap>, request: Request, next: Next) ->
         guard.answered(response.status().as_u16());
     }
     // A cut connection never sends this; without connections of our own it is the nearest thing to silence.
-    response.unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response())
+    response.unwrap_or_else(|| (StatusCode::BAD_GATEWAY, Extension(Unanswered)).into_response())
 }
 
 /// The answer under this fault, or none when the connection was cut.
@@ -108,9 +124,15 @@ async fn strike(
     Some(match kind {
         Kind::Delay | Kind::Hold => next.run(request).await,
         Kind::Status => error(target, struck.spec.status.unwrap_or(500), retry_after_s),
+        Kind::RateLimit if target == Target::AnthropicMessages => anthropic::limit(retry_after_s),
         Kind::RateLimit => error(target, 429, retry_after_s),
         Kind::InsufficientQuota if target == Target::OpenAiChat => openai::insufficient_quota(),
+        Kind::InsufficientQuota if target == Target::AnthropicMessages => {
+            anthropic::insufficient_quota(struck.spec.status)
+        }
         Kind::InsufficientQuota => error(target, 402, retry_after_s),
+        Kind::Overloaded if target == Target::AnthropicMessages => error(target, 529, retry_after_s),
+        Kind::Overloaded => error(target, 503, retry_after_s),
         Kind::Drop => {
             if let Some(connection) = connection {
                 connection.cut();
@@ -118,7 +140,9 @@ async fn strike(
             return None;
         }
         Kind::Truncate => truncated(next.run(request).await).await,
-        Kind::Malformed if target != Target::OpenAiChat => malformed(next.run(request).await).await,
+        Kind::Malformed if !matches!(target, Target::OpenAiChat | Target::AnthropicMessages) => {
+            malformed(next.run(request).await).await
+        }
         Kind::Malformed | Kind::Refusal | Kind::Length | Kind::SchemaViolation => {
             request.extensions_mut().insert(AnswerFault(kind));
             next.run(request).await
@@ -130,6 +154,8 @@ async fn strike(
 fn error(target: Target, status: u16, retry_after_s: Option<u64>) -> Response {
     let mut response = match target {
         Target::OpenAiChat | Target::OpenAiOther => openai::error_of_status(status),
+        Target::AnthropicMessages | Target::AnthropicOther => anthropic::error_of_status(status),
+        Target::Gateway => gateway::error_of_status(status),
         Target::Jwks => supabase::error_of_status(status),
         _ => apify::error_of_status(status),
     };
@@ -150,12 +176,16 @@ async fn truncated(response: Response) -> Response {
     let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
     let half = whole.slice(..whole.len() / 2);
+    Response::from_parts(parts, broken_after(half))
+}
+
+/// A body that breaks the connection after these bytes.
+pub(crate) fn broken_after(bytes: Bytes) -> Body {
     let broken = stream::once(async {
         tokio::time::sleep(TRUNCATE_FLUSH).await;
         Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
     });
-    let body = stream::once(async { Ok::<Bytes, std::io::Error>(half) }).chain(broken);
-    Response::from_parts(parts, Body::from_stream(body))
+    Body::from_stream(stream::once(async { Ok::<Bytes, std::io::Error>(bytes) }).chain(broken))
 }
 
 /// The same answer with a complete body that is not JSON.

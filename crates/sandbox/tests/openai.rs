@@ -115,3 +115,35 @@ async fn keys_and_paths_are_checked_in_openais_words() {
     let nowhere = stand.client.request(Method::POST, format!("{}/openai/v1/nowhere", stand.base)).send().await.unwrap();
     assert_eq!(nowhere.json::<Value>().await.unwrap()["error"]["message"], "Invalid URL (POST /v1/nowhere)");
 }
+
+#[tokio::test]
+async fn more_effort_is_more_reasoning_and_minimal_is_none() {
+    let stand = Stand::start(0.0).await;
+    let mut spent = vec![];
+    for effort in ["minimal", "low", "medium", "high"] {
+        let mut request = lead_request("gpt-5", "");
+        request["reasoning_effort"] = json!(effort);
+        let completion: Value = stand.chat(request).await.unwrap().json().await.unwrap();
+        spent.push(completion["usage"]["completion_tokens_details"]["reasoning_tokens"].as_u64().unwrap());
+    }
+    assert_eq!(spent[0], 0);
+    assert!(spent.windows(2).all(|pair| pair[0] < pair[1]), "{spent:?}");
+}
+
+#[tokio::test]
+async fn a_model_that_bills_cache_writes_counts_them_once() {
+    let stand = Stand::start(0.0).await;
+    let details = async |model: &str| {
+        let mut request = lead_request(model, "");
+        let long = format!("{}{}", "Rule. ".repeat(1_000), request["messages"][0]["content"].as_str().unwrap());
+        request["messages"][0]["content"] = json!(long);
+        request["prompt_cache_options"] = json!({"ttl": "30m"});
+        let completion: Value = stand.chat(request).await.unwrap().json().await.unwrap();
+        completion["usage"]["prompt_tokens_details"].clone()
+    };
+    let (first, second) = (details("gpt-5.6-luna").await, details("gpt-5.6-luna").await);
+    let written = first["cache_write_tokens"].as_u64().unwrap();
+    assert!(written >= 1_024 && first["cached_tokens"] == 0);
+    assert_eq!((&second["cached_tokens"], &second["cache_write_tokens"]), (&json!(written), &json!(0)));
+    assert!(details("gpt-5-mini").await.get("cache_write_tokens").is_none());
+}

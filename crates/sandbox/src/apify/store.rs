@@ -149,6 +149,7 @@ impl Runs {
             query: None,
             body: run.input.to_string(),
             usernames: run.usernames(),
+            metadata: None,
             status: None,
             started_at_ms: run.created_ms,
             duration_ms: run.finished_ms(now).map(|end| end.saturating_sub(run.created_ms)),

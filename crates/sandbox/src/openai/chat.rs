@@ -35,7 +35,7 @@ pub(super) async fn complete(
     // What the sandbox itself needs is part of the modelled time, not added to it.
     tokio::time::sleep_until(begun + answer.takes).await;
     let (model, key) = (request.model.name, request.cache_key.as_str());
-    shared.prompt_cache.fill(model, key, &answer.prompt, std::time::Instant::now());
+    shared.prompt_cache.fill(model, key, &answer.prompt, request.cache_kept, std::time::Instant::now());
     let mut response = Json(answer.body).into_response();
     mark(&mut response);
     for (name, value) in [

@@ -1,23 +1,13 @@
 //! OpenAI's Chat Completions, not streamed.
 //!
-//! A request is checked as strictly as OpenAI checks it, then answered by a judge that knows the business and the
-//! profile in the prompt, in whatever shape the sent schema asks for. The prompt contract: the system message carries
-//! `<business>…</business>`, the user message `<profile>{…}</profile>`.
+//! A request is checked as strictly as OpenAI checks it, then answered by the judge in the shape of the sent schema.
 
 mod answer;
-mod cache;
 mod chat;
 mod errors;
-mod followers;
-mod judge;
 mod models;
-mod profile;
-mod prompt;
-mod prose;
 mod request;
 mod schema;
-mod themes;
-mod walker;
 
 use std::sync::Arc;
 
@@ -28,10 +18,7 @@ use axum::{
     routing::{get, post},
 };
 
-pub(crate) use cache::PromptCache;
 pub(crate) use errors::{error_of_status, insufficient_quota};
-pub(crate) use prompt::usernames;
-pub(crate) use themes::Lexicon;
 
 use crate::{
     Shared,

@@ -1,9 +1,12 @@
 //! A chat request, checked as OpenAI checks it, with its words where a refusal has some.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{errors::OpenAiError, models::Model, schema};
+use crate::judge::{Format, Message};
 
 /// Every parameter of the endpoint (openai-openapi 2.3.0).
 const PARAMETERS: &str = "\
@@ -19,6 +22,9 @@ const NOT_PLAYED: [&str; 7] =
 /// `safety_identifier` may not be longer.
 const SAFETY_IDENTIFIER_CHARS_MAX: usize = 64;
 
+/// A prompt stays cached for this long after its last use unless the request says otherwise.
+const CACHE_KEPT_S: u64 = 600;
+
 /// A request that may be answered.
 #[derive(Debug)]
 pub(super) struct ChatRequest {
@@ -29,20 +35,8 @@ pub(super) struct ChatRequest {
     pub(super) effort: &'static str,
     pub(super) max_tokens: Option<u64>,
     pub(super) cache_key: String,
-}
-
-#[derive(Debug)]
-pub(super) struct Message {
-    pub(super) role: String,
-    pub(super) text: String,
-}
-
-/// The shape the answer must have.
-#[derive(Debug)]
-pub(super) enum Format {
-    Text,
-    JsonObject,
-    Schema(Value),
+    /// How long its prompt stays cached after this use.
+    pub(super) cache_kept: Duration,
 }
 
 type Checked<T> = Result<T, OpenAiError>;
@@ -70,6 +64,7 @@ pub(super) fn parse(body: &[u8]) -> Checked<ChatRequest> {
     Ok(ChatRequest {
         effort: effort(fields, model)?,
         max_tokens: token_limit(fields, model)?,
+        cache_kept: cache_kept(fields)?,
         cache_key: fields.get("prompt_cache_key").and_then(Value::as_str).unwrap_or_default().to_owned(),
         model,
         messages,
@@ -162,6 +157,26 @@ fn effort(fields: &Map<String, Value>, model: Model) -> Checked<&'static str> {
         );
         OpenAiError::invalid(Some("reasoning_effort"), Some("unsupported_value"), message)
     })
+}
+
+fn cache_kept(fields: &Map<String, Value>) -> Checked<Duration> {
+    let given = |value: Option<&Value>| value.filter(|value| !value.is_null()).cloned();
+    let seconds = |param: &str, value: Option<Value>, options: &[(&str, u64)]| {
+        let Some(value) = value else { return Ok(None) };
+        let named = options.iter().find(|(name, _)| value.as_str() == Some(name));
+        named.map(|(_, seconds)| Some(*seconds)).ok_or_else(|| {
+            let names: Vec<&str> = options.iter().map(|(name, _)| *name).collect();
+            let message = format!("Invalid value: {value}. Supported values are: {}.", quoted(&names));
+            OpenAiError::invalid(Some(param), Some("invalid_value"), message)
+        })
+    };
+    let options = fields.get("prompt_cache_options");
+    let ttl = given(options.and_then(|options| options.get("ttl")));
+    let ttl = seconds("prompt_cache_options.ttl", ttl, &[("30m", 1_800)])?;
+    let retention = given(fields.get("prompt_cache_retention"));
+    let names = [("in_memory", CACHE_KEPT_S), ("24h", 86_400)];
+    let retention = seconds("prompt_cache_retention", retention, &names)?;
+    Ok(Duration::from_secs(ttl.or(retention).unwrap_or(CACHE_KEPT_S)))
 }
 
 fn messages(fields: &Map<String, Value>) -> Checked<Vec<Message>> {

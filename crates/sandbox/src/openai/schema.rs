@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::errors::OpenAiError;
+use crate::judge::{is, resolve};
 
 const NESTING_MAX: usize = 10;
 const PROPERTIES_MAX: usize = 5_000;
@@ -191,20 +192,6 @@ impl Walk<'_> {
             self.enum_values += 1;
             self.text_chars += value.as_str().map_or(0, |text| text.chars().count());
         }
-    }
-}
-
-/// What a local reference points at.
-pub(super) fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
-    root.pointer(reference.strip_prefix('#')?)
-}
-
-/// Whether the schema names this type, alone or among others.
-pub(super) fn is(fields: &Map<String, Value>, kind: &str) -> bool {
-    match fields.get("type") {
-        Some(Value::String(known)) => known == kind,
-        Some(Value::Array(known)) => known.iter().any(|known| known == kind),
-        _ => false,
     }
 }
 

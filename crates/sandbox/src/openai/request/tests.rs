@@ -80,3 +80,12 @@ fn a_format_is_checked() {
     let name = json!({"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}});
     assert_eq!(refusal(json!({"response_format": name})).1, Some("invalid_value"));
 }
+
+#[test]
+fn how_long_a_prompt_stays_cached_can_be_asked_for() {
+    let kept = |changes| request(changes).unwrap().cache_kept.as_secs();
+    assert_eq!(kept(json!({})), 600);
+    assert_eq!(kept(json!({"prompt_cache_retention": "24h"})), 86_400);
+    assert_eq!(kept(json!({"prompt_cache_options": {"ttl": "30m"}, "prompt_cache_retention": "in_memory"})), 1_800);
+    assert_eq!(refusal(json!({"prompt_cache_retention": "1y"})).1, Some("invalid_value"));
+}

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    openai::{judge::judge, prompt::Prompt, themes::Lexicon},
+    judge::{Lexicon, Prompt, judge},
     profiles::Catalogue,
 };
 
@@ -123,4 +123,20 @@ fn a_score_is_the_judgement_and_evidence_is_the_profiles_own_words() {
     assert!(answer["summary"].as_str().unwrap().contains("Roastware"));
     assert!(answer["opener"].as_str().unwrap().contains("Specialty coffee roaster in town"));
     assert_eq!(build(&schema, &judgement), answer, "the same prompt gets the same answer");
+}
+
+#[test]
+fn a_number_at_an_open_end_steps_inside() {
+    let one = |number: Value| {
+        let schema = json!({"type": "object", "properties": {"order": number}, "required": ["order"]});
+        build(&schema, &judgement("We sell grinders to coffee roasters."))["order"].clone()
+    };
+    // What is asked for is the place in the order, which is 1.
+    assert_eq!(one(json!({"type": "integer"})), 1);
+    assert_eq!(one(json!({"type": "integer", "exclusiveMinimum": 1})), 2);
+    assert_eq!(one(json!({"type": "integer", "exclusiveMaximum": 1})), 0);
+    assert_eq!(one(json!({"type": "number", "minimum": 0, "exclusiveMaximum": 1})), 0.99);
+    assert_eq!(one(json!({"type": "number", "exclusiveMinimum": 1, "exclusiveMaximum": 1.001})), 1.0005);
+    assert_eq!(one(json!({"type": "number", "minimum": 1.15, "multipleOf": 0.1})), 1.2);
+    assert_eq!(one(json!({"type": "integer", "minimum": -9, "maximum": -5, "multipleOf": 4})), -8);
 }

@@ -1,18 +1,23 @@
-//! What is in a prompt: the business from the system message, the profile from the user message.
+//! What is in a prompt: the business from the instructions, the profile from the user message.
 
 use serde_json::Value;
 
-use super::request::Message;
+/// A message of a conversation, reduced to its text.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) role: String,
+    pub(crate) text: String,
+}
 
 /// The two texts the judge goes by.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Prompt {
+pub(crate) struct Prompt {
     pub(super) business: String,
     pub(super) profile: String,
 }
 
 impl Prompt {
-    pub(super) fn of(messages: &[Message]) -> Self {
+    pub(crate) fn of(messages: &[Message]) -> Self {
         let trusted = joined(messages, |role| matches!(role, "system" | "developer"));
         let untrusted = joined(messages, |role| role == "user");
         Self {
@@ -22,7 +27,7 @@ impl Prompt {
     }
 }
 
-/// The usernames a chat request is about, for the record of received calls: that of the profile in its user message.
+/// The usernames a request to a model is about, for the record of received calls: that of the profile in its user message.
 pub(crate) fn usernames(body: &str) -> Vec<String> {
     let Ok(body) = serde_json::from_str::<Value>(body) else {
         return vec![];
@@ -30,8 +35,14 @@ pub(crate) fn usernames(body: &str) -> Vec<String> {
     let texts = body.get("messages").and_then(Value::as_array).into_iter().flatten();
     let user = texts.filter(|message| message.get("role").is_some_and(|role| role == "user"));
     let found = user.filter_map(|message| {
-        let text = message.get("content")?.as_str()?;
-        let profile: Value = serde_json::from_str(outermost_between(text, "<profile>", "</profile>")?).ok()?;
+        let text = match message.get("content")? {
+            Value::String(text) => text.clone(),
+            parts => {
+                let texts = parts.as_array()?.iter().filter_map(|part| part.get("text")?.as_str());
+                texts.collect::<Vec<_>>().join("\n")
+            }
+        };
+        let profile: Value = serde_json::from_str(outermost_between(&text, "<profile>", "</profile>")?).ok()?;
         Some(find_username(&profile)?.to_lowercase())
     });
     found.collect()
@@ -102,6 +113,9 @@ mod tests {
         let body =
             r#"{"messages":[{"role":"user","content":"<profile>{\"details\":{\"username\":\"Ann\"}}</profile>"}]}"#;
         assert_eq!(usernames(body), ["ann"]);
+        let blocks = body.replacen("\"content\":\"", "\"content\":[{\"type\":\"text\",\"text\":\"", 1);
+        let blocks = blocks.replacen("</profile>\"", "</profile>\"}]", 1);
+        assert_eq!(usernames(&blocks), ["ann"]);
         assert!(usernames("not json").is_empty());
     }
 }

@@ -24,9 +24,9 @@ const EXCLUSIONS: [&str; 6] = ["not ", "avoid", "exclude", "except", "never", "d
 
 /// The judge's opinion, with what it rests on.
 #[derive(Debug)]
-pub(super) struct Judgement {
+pub(crate) struct Judgement {
     /// 0 to 100.
-    pub(super) relevance: u8,
+    pub(crate) relevance: u8,
     /// The niche of the profile and that of the business.
     pub(super) niche: Option<String>,
     pub(super) business_niche: Option<String>,
@@ -42,7 +42,7 @@ pub(super) struct Judgement {
 }
 
 /// Judges a prompt.
-pub(super) fn judge(prompt: &Prompt, lexicon: &Lexicon) -> Judgement {
+pub(crate) fn judge(prompt: &Prompt, lexicon: &Lexicon) -> Judgement {
     let profile = Profile::read(&prompt.profile);
     let mut business_words = Words::default();
     for sentence in prompt.business.split(['\n', '.', '!', '?', ';', '"']) {

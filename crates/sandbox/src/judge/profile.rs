@@ -50,11 +50,19 @@ pub(super) struct Profile {
     pub(super) username: Option<String>,
     pub(super) name: Option<String>,
     pub(super) followers: Option<u64>,
+    /// How many posts there are in all.
+    pub(super) posts: Option<u64>,
+    pub(super) is_business: Option<bool>,
+    pub(super) is_verified: Option<bool>,
+    /// Whether the profile links to a site of its own.
+    pub(super) has_site: bool,
     pub(super) city: Option<String>,
     /// Biography and category.
     pub(super) about: Vec<String>,
     pub(super) hashtags: Vec<String>,
     pub(super) captions: Vec<String>,
+    /// Accounts it speaks of, which are often brands.
+    pub(super) mentions: Vec<String>,
 }
 
 impl Profile {
@@ -81,6 +89,13 @@ impl Profile {
             Value::Number(number) if field.starts_with("followers") || field == "follower_count" => {
                 self.followers = self.followers.or(number.as_u64().or(number.as_f64().map(|number| number as u64)));
             }
+            Value::Number(number)
+                if matches!(field.as_str(), "postscount" | "posts_count" | "posts" | "post_count") =>
+            {
+                self.posts = self.posts.or(number.as_u64().or(number.as_f64().map(|number| number as u64)));
+            }
+            Value::Bool(yes) if field.contains("business") => self.is_business = self.is_business.or(Some(*yes)),
+            Value::Bool(yes) if field.contains("verified") => self.is_verified = self.is_verified.or(Some(*yes)),
             _ => {}
         }
     }
@@ -92,7 +107,11 @@ impl Profile {
         }
         if field.contains("hashtag") || field == "tags" {
             self.hashtags.push(text);
-        } else if field.contains("username") || field.contains("handle") || field.contains("mention") {
+        } else if field.contains("mention") {
+            self.mentions.push(text.trim_start_matches('@').to_lowercase());
+        } else if field.contains("username") || field.contains("handle") {
+        } else if matches!(field, "externalurl" | "external_url" | "website") {
+            self.has_site = true;
         } else if field.contains("name") && !field.contains("category") && !field.contains("location") {
             self.name = self.name.take().or(Some(text));
         } else if field.contains("caption") || field.contains("post") {
