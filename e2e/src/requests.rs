@@ -1,7 +1,7 @@
 //! Every request that the Worker sent to the outside services, held to their own rules.
 //!
 //! A stand-in forgives what the real service may not, so the requests are checked against OpenAI's published schema and
-//! against what Apify documents. Nobody but the Worker calls the services of this stack: a test that wants to send
+//! against what Apify, Anthropic and Cloudflare's AI Gateway document. Nobody but the Worker calls the services of this stack: a test that wants to send
 //! something bad has a sandbox of its own.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::Stack;
 
 const OPENAI: &str = include_str!("../../crates/providers/fixtures/openai-chat.schema.json");
+const ANTHROPIC: &str = include_str!("../fixtures/anthropic-messages.schema.json");
 const APIFY: &str = include_str!("../fixtures/apify-calls.schema.json");
 
 impl Stack {
@@ -36,6 +37,15 @@ impl Stack {
     }
 }
 
+const CHAT: &str = "openai.chat";
+const MESSAGES: &str = "anthropic.messages";
+
+/// Where the gateway has the providers, and whose questions go there.
+const GATEWAY: [(&str, &str); 2] = [
+    ("/gateway/v1/oslira/local/openai/chat/completions", CHAT),
+    ("/gateway/v1/oslira/local/anthropic/v1/messages", MESSAGES),
+];
+
 /// What each target takes.
 struct Rules(BTreeMap<&'static str, Validator>);
 
@@ -45,28 +55,43 @@ impl Rules {
         let mut rules: BTreeMap<_, _> = apify.map(|target| (target, validator(APIFY, target, &json!({})))).into();
         // OpenAI answers 400 to a parameter it does not know; its schema does not say so by itself.
         let known_only = json!({ "unevaluatedProperties": false });
-        rules.insert("openai.chat", validator(OPENAI, "CreateChatCompletionRequest", &known_only));
+        rules.insert(CHAT, validator(OPENAI, "CreateChatCompletionRequest", &known_only));
+        rules.insert(MESSAGES, validator(ANTHROPIC, "MessagesRequest", &json!({})));
         Self(rules)
     }
 
     /// What is wrong with a call, a line each.
     fn faults_of(&self, call: &Value) -> Vec<String> {
         let target = call["target"].as_str().unwrap();
-        let subject = match target {
-            "jwks" => return get_without_body(call),
-            "openai.chat" => call["body"].clone(),
-            _ => as_sent_to_apify(call),
-        };
-        let Some(rules) = self.0.get(target) else {
-            return vec![format!("{target}: the Worker has no reason to call {} {}", call["method"], call["path"])];
-        };
-        let mut faults: Vec<String> =
-            rules.iter_errors(&subject).map(|error| format!("{target} {}: {error}", error.instance_path())).collect();
-        if target == "openai.chat" {
-            faults.extend(misdirected(call));
-            let answer = &subject["response_format"]["json_schema"]["schema"];
-            faults.extend(jsonschema::meta::validate(answer).err().map(|error| format!("{target} schema: {error}")));
+        match target {
+            "jwks" | "instagram.picture" => get_without_body(call),
+            CHAT | MESSAGES => self.question(target, call),
+            // The provider's own body, by the provider's native path.
+            "gateway" => match GATEWAY.iter().find(|(path, _)| call["path"] == *path) {
+                Some((_, target)) => self.question(target, call),
+                None => vec![format!("gateway: sent to {}", call["path"])],
+            },
+            _ => self.judge(target, &as_sent_to_apify(call)),
         }
+    }
+
+    fn judge(&self, target: &str, subject: &Value) -> Vec<String> {
+        let Some(rules) = self.0.get(target) else {
+            return vec![format!(
+                "{target}: the Worker has no reason to call {} {}",
+                subject["method"], subject["path"]
+            )];
+        };
+        rules.iter_errors(subject).map(|error| format!("{target} {}: {error}", error.instance_path())).collect()
+    }
+
+    /// A question to a model, at the provider's or on its way there.
+    fn question(&self, target: &str, call: &Value) -> Vec<String> {
+        let mut faults = self.judge(target, &call["body"]);
+        faults.extend(misdirected(target, call));
+        let place = if target == CHAT { "/response_format/json_schema/schema" } else { "/output_config/format/schema" };
+        let answer = call["body"].pointer(place).unwrap_or(&Value::Null);
+        faults.extend(jsonschema::meta::validate(answer).err().map(|error| format!("{target} schema: {error}")));
         faults
     }
 }
@@ -90,23 +115,28 @@ fn as_sent_to_apify(call: &Value) -> Value {
     json!({ "method": call["method"], "path": path, "query": query, "body": call["body"] })
 }
 
-fn misdirected(call: &Value) -> Option<String> {
+/// Asked elsewhere, or around the gateway, which alone knows what the call is for.
+fn misdirected(target: &str, call: &Value) -> Option<String> {
     let place = (call["method"].as_str().unwrap(), call["path"].as_str().unwrap(), call["query"].as_str());
-    (place != ("POST", "/openai/v1/chat/completions", None)).then(|| format!("openai.chat: sent to {place:?}"))
+    let own = if target == CHAT { "/openai/v1/chat/completions" } else { "/anthropic/v1/messages" };
+    let right = GATEWAY.contains(&(place.1, target)) || place.1 == own;
+    let told = ["run", "type", "call"].iter().all(|name| call["metadata"][name].is_string());
+    let fine = place.0 == "POST" && place.2.is_none() && right && told;
+    (!fine).then(|| format!("{target}: sent to {place:?} with {}", call["metadata"]))
 }
 
 fn get_without_body(call: &Value) -> Vec<String> {
     let plain = call["method"] == "GET" && call["body"].is_null();
-    if plain { Vec::new() } else { vec![format!("jwks: {} with the body {}", call["method"], call["body"])] }
+    if plain {
+        Vec::new()
+    } else {
+        vec![format!("{}: {} with the body {}", call["target"], call["method"], call["body"])]
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn faults(call: Value) -> usize {
-        Rules::load().faults_of(&call).len()
-    }
 
     fn start() -> Value {
         json!({
@@ -115,9 +145,20 @@ mod tests {
         })
     }
 
+    fn posts() -> Value {
+        json!({
+            "target": "apify.start", "method": "POST", "query": "timeout=120&maxItems=50",
+            "path": "/apify/v2/acts/apify~instagram-scraper/runs",
+            "body": {
+                "directUrls": ["https://www.instagram.com/nasa/"], "resultsType": "posts", "resultsLimit": 50,
+            },
+        })
+    }
+
     fn chat() -> Value {
         json!({
             "target": "openai.chat", "method": "POST", "query": null, "path": "/openai/v1/chat/completions",
+            "metadata": {"run": "r", "type": "LIGHT", "call": "light"},
             "body": {
                 "model": "gpt-5-mini", "store": false,
                 "messages": [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}],
@@ -128,35 +169,101 @@ mod tests {
         })
     }
 
+    fn messages() -> Value {
+        let schema = json!({
+            "type": "object", "required": ["score"], "additionalProperties": false,
+            "properties": {"score": {"type": "integer"}},
+        });
+        json!({
+            "target": "anthropic.messages", "method": "POST", "query": null, "path": "/anthropic/v1/messages",
+            "metadata": {"run": "r", "type": "LIGHT", "call": "light"},
+            "body": {
+                "model": "claude-sonnet-5", "max_tokens": 900,
+                "system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}],
+                "messages": [{"role": "user", "content": "b"}],
+                "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": schema}},
+            },
+        })
+    }
+
+    /// The same call one station earlier.
+    fn through_the_gateway(mut call: Value) -> Value {
+        let path = GATEWAY.iter().find(|(_, target)| call["target"] == *target).unwrap().0;
+        (call["target"], call["path"]) = (json!("gateway"), json!(path));
+        call
+    }
+
+    fn picture() -> Value {
+        json!({"target": "instagram.picture", "method": "GET", "path": "/instagram/v/1.jpg", "query": null, "body": null})
+    }
+
     #[test]
-    fn good_calls_have_no_faults_and_each_kind_of_bad_one_has() {
-        let (start, chat) = (start(), chat());
-        assert_eq!((faults(start.clone()), faults(chat.clone())), (0, 0));
-        let bad = [
-            (&start, "/body/usernames", json!([])),
-            (&start, "/body/usernames", json!(["NASA"])),
-            (&start, "/body/usernames", json!(["a..b"])),
-            (&start, "/body", json!({"usernames": ["nasa"], "resultsLimit": 1})),
-            (&start, "/query", json!("timeout=120")),
-            (&start, "/query", json!("timeout=soon&maxItems=1")),
-            (&start, "/method", json!("PUT")),
-            (&start, "/path", json!("/apify/v2/acts/apify~instagram-scraper/runs")),
-            (&start, "/target", json!("apify.abort")),
-            (&chat, "/body/messages", json!([])),
-            (&chat, "/body/messages/0/role", json!("judge")),
-            (&chat, "/body/store", json!("no")),
-            (&chat, "/body", json!("no JSON")),
-            (&chat, "/body/response_format/type", json!("json")),
-            (&chat, "/body/response_format/json_schema/schema/type", json!("thing")),
-            (&chat, "/path", json!("/openai/v1/responses")),
-        ];
-        for (good, place, value) in bad {
-            let mut call = good.clone();
-            *call.pointer_mut(place).unwrap() = value.clone();
-            assert!(faults(call) > 0, "{place} {value}");
+    fn good_calls_have_no_faults() {
+        let questions = [chat(), messages()];
+        for call in questions.clone().into_iter().chain(questions.map(through_the_gateway)) {
+            assert_eq!(Rules::load().faults_of(&call), Vec::<String>::new());
         }
-        let mut unknown = chat;
-        unknown["body"]["temprature"] = json!(0);
-        assert!(faults(unknown) > 0, "OpenAI knows no such parameter");
+        for call in [start(), posts(), picture()] {
+            assert_eq!(Rules::load().faults_of(&call), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn each_kind_of_bad_call_has_faults() {
+        let gateway = through_the_gateway(messages());
+        let bad = [
+            (start(), "/body/usernames", json!([])),
+            (start(), "/body/usernames", json!(["NASA"])),
+            (start(), "/body/usernames", json!(["a..b"])),
+            (start(), "/body", json!({"usernames": ["nasa"], "resultsLimit": 1})),
+            (start(), "/query", json!("timeout=120")),
+            (start(), "/query", json!("timeout=120&maxItems=50")),
+            (start(), "/query", json!("timeout=soon&maxItems=1")),
+            (start(), "/method", json!("PUT")),
+            (start(), "/path", json!("/apify/v2/acts/apify~instagram-scraper/runs")),
+            (start(), "/target", json!("apify.abort")),
+            (posts(), "/path", json!("/apify/v2/acts/apify~instagram-profile-scraper/runs")),
+            (posts(), "/query", json!("timeout=120&maxItems=1")),
+            (posts(), "/body/directUrls/0", json!("https://evil.example/nasa/")),
+            (posts(), "/body/directUrls/0", json!("https://www.instagram.com/p/nasa/")),
+            (posts(), "/body/resultsType", json!("comments")),
+            (posts(), "/body/resultsLimit", json!(51)),
+            (picture(), "/method", json!("POST")),
+            (picture(), "/body", json!("x")),
+            (chat(), "/body/messages", json!([])),
+            (chat(), "/body/messages/0/role", json!("judge")),
+            (chat(), "/body/store", json!("no")),
+            (chat(), "/body", json!("no JSON")),
+            (chat(), "/body/response_format/type", json!("json")),
+            (chat(), "/body/response_format/json_schema/schema/type", json!("thing")),
+            (chat(), "/path", json!("/openai/v1/responses")),
+            (chat(), "/metadata", json!(null)),
+            (messages(), "/path", json!("/anthropic/v1/complete")),
+            (messages(), "/query", json!("beta=true")),
+            (messages(), "/metadata/run", json!(7)),
+            (messages(), "/body/model", json!("gpt-5")),
+            (messages(), "/body/model", json!("claude-haiku-4-5-20251001")),
+            (messages(), "/body/max_tokens", json!(0)),
+            (messages(), "/body/system/0/cache_control", json!({"type": "forever"})),
+            (messages(), "/body/messages/0/role", json!("assistant")),
+            (messages(), "/body/output_config/effort", json!("minimal")),
+            (messages(), "/body/output_config/format/schema/additionalProperties", json!(true)),
+            (
+                messages(),
+                "/body/output_config/format/schema/properties/score",
+                json!({"type": "integer", "maximum": 9}),
+            ),
+            (gateway.clone(), "/path", json!("/gateway/v1/oslira/local/openai/chat/completions")),
+            (gateway.clone(), "/path", json!("/gateway/v1/oslira/local/compat/chat/completions")),
+            (gateway, "/metadata/call", json!(null)),
+        ];
+        for (mut call, place, value) in bad {
+            *call.pointer_mut(place).unwrap() = value.clone();
+            assert!(!Rules::load().faults_of(&call).is_empty(), "{place} {value}");
+        }
+        for mut unknown in [chat(), messages()] {
+            unknown["body"]["temprature"] = json!(0);
+            assert!(!Rules::load().faults_of(&unknown).is_empty(), "nobody knows such a parameter");
+        }
     }
 }

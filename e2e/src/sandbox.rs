@@ -1,6 +1,7 @@
-//! Scripted faults of the outside services.
+//! Scripted faults of the outside services, and words for the people who are scraped.
 
 use reqwest::StatusCode;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::Stack;
@@ -13,8 +14,15 @@ pub struct Fault {
 }
 
 impl Stack {
-    /// Plants a fault for the calls of `target` that carry `matching`; `more` adds to it (`times`, `status`, …).
-    pub async fn plant(&self, target: &str, kind: &str, matching: &str, more: Value) -> Fault {
+    /// Plants a fault for the calls of `target` that carry `matching`, a text or several; `more` adds to it (`times`,
+    /// `status`, …).
+    pub async fn plant(
+        &self,
+        target: &str,
+        kind: &str,
+        matching: &(impl Serialize + ?Sized + Sync),
+        more: Value,
+    ) -> Fault {
         let mut fault = json!({ "target": target, "kind": kind, "match": matching });
         for (name, value) in more.as_object().into_iter().flatten() {
             fault[name] = value.clone();
@@ -28,8 +36,17 @@ impl Stack {
     }
 
     /// Holds every call of `target` that carries `matching` until the fault is released.
-    pub async fn hold(&self, target: &str, matching: &str) -> Fault {
+    pub async fn hold(&self, target: &str, matching: &(impl Serialize + ?Sized + Sync)) -> Fault {
         self.plant(target, "hold", matching, Value::Null).await
+    }
+
+    /// Makes a generated person say something else from the next scrape on: `biography`, `captions`.
+    pub async fn rewrite(&self, username: &str, texts: Value) {
+        let mut rewrite = texts;
+        rewrite["username"] = username.into();
+        let url = format!("{}/control/profiles", self.sandbox_url);
+        let response = self.http().post(url).json(&rewrite).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{rewrite}: {:?}", response.text().await);
     }
 
     /// Takes a fault away and answers how many calls it struck; held calls go on.

@@ -74,6 +74,11 @@ impl Stack {
         client
     }
 
+    /// Forgets every outage that runs have met: analyses are sold again, and the next outage is the first one.
+    pub async fn close_breaker(&self) {
+        self.sql().await.execute("delete from provider_outages", &[]).await.unwrap();
+    }
+
     /// Fails unless every credit that ever moved on this stack is accounted for.
     pub async fn assert_books_are_whole(&self) {
         let findings = oslira_testkit::audit(&self.sql().await).await.unwrap();

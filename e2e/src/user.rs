@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client as Sql;
 use uuid::Uuid;
 
-use crate::{Answer, Stack, eventually_within};
+use crate::{Answer, Stack, eventually, eventually_within};
 
 /// Longer than any run at test speed, with every retry, and with the engine's own after a crash.
 const RUN_MAX: Duration = Duration::from_secs(120);
@@ -56,6 +56,11 @@ impl User {
         Answer::read(self.request(Method::GET, path).send().await.unwrap()).await
     }
 
+    /// PUT.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        Answer::read(self.request(Method::PUT, path).json(body).send().await.unwrap()).await
+    }
+
     /// POST without a body.
     pub async fn post(&self, path: &str) -> Answer {
         Answer::read(self.request(Method::POST, path).send().await.unwrap()).await
@@ -64,8 +69,14 @@ impl User {
     /// What is sent to analyse a profile for the user's business.
     #[must_use]
     pub fn analysis_of(&self, username: &str) -> Value {
+        self.analysis_as(username, "LIGHT")
+    }
+
+    /// The same, in another depth.
+    #[must_use]
+    pub fn analysis_as(&self, username: &str, analysis_type: &str) -> Value {
         json!({
-            "username": username, "analysis_type": "LIGHT", "business_profile_id": self.business_profile_id,
+            "username": username, "analysis_type": analysis_type, "business_profile_id": self.business_profile_id,
         })
     }
 
@@ -88,6 +99,58 @@ impl User {
     /// Starts an analysis that must be accepted, and answers the run's id.
     pub async fn start(&self, username: &str) -> String {
         self.analyze(username).await.data(202)["run_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks for exactly this analysis.
+    pub async fn order(&self, body: &Value) -> Answer {
+        Answer::read(self.analyze_request(body).send().await.unwrap()).await
+    }
+
+    /// Starts exactly this analysis, which must be accepted, and answers the run's id.
+    pub async fn start_order(&self, body: &Value) -> String {
+        self.order(body).await.data(202)["run_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The same on a stack whose outages other tests may have made known: while the breaker is open it is closed by force.
+    pub async fn start_order_despite_outages(&self, body: &Value) -> String {
+        let accepted = eventually("the analysis to be accepted", async || {
+            let answer = self.order(body).await;
+            if answer.body["code"] == "provider_unavailable" {
+                self.stack.close_breaker().await;
+                return None;
+            }
+            Some(answer)
+        });
+        accepted.await.data(202)["run_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Analyses a profile in this depth to the end.
+    pub async fn analysed_as(&self, username: &str, analysis_type: &str) -> Value {
+        let run = self.start_order(&self.analysis_as(username, analysis_type)).await;
+        self.end_of(&run).await
+    }
+
+    /// The same on a stack whose outages other tests may have made known.
+    pub async fn analysed_despite_outages(&self, username: &str, analysis_type: &str) -> Value {
+        let run = self.start_order_despite_outages(&self.analysis_as(username, analysis_type)).await;
+        self.end_of(&run).await
+    }
+
+    /// A run that was charged and never started, as a crash between the two leaves it, silent for so many minutes.
+    pub async fn charged_but_not_started(&self, username: &str, minutes: i32) -> String {
+        let run = Uuid::now_v7();
+        let mut sql = self.stack.sql().await;
+        let transaction = sql.transaction().await.unwrap();
+        let claims = json!({ "sub": self.user_id, "role": "authenticated" }).to_string();
+        transaction.execute("select set_config('request.jwt.claims', $1, true)", &[&claims]).await.unwrap();
+        let begin = "select api.begin_analysis($1, $2, $3, $4, 'LIGHT', null, 'e2e', '[[\"apify\"]]')";
+        let business = self.business_profile_id;
+        let begun = transaction.query_one(begin, &[&self.account_id, &run, &username, &business]).await.unwrap();
+        assert_eq!(begun.get::<_, Value>(0)["outcome"], "ok");
+        let age = "update runs set heartbeat_at = clock_timestamp() - make_interval(mins => $2) where id = $1";
+        assert_eq!(transaction.execute(age, &[&run, &minutes]).await.unwrap(), 1);
+        transaction.commit().await.unwrap();
+        run.to_string()
     }
 
     /// A run in full.
@@ -127,6 +190,12 @@ impl User {
         let run: Uuid = run.parse().unwrap();
         let rows = format!("select to_jsonb(l) from {table} l where run_id = $1 order by id");
         self.stack.sql().await.query(&rows, &[&run]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    /// What the provider calls of a run are billed with, in millionths of a dollar: models, scrapes.
+    pub async fn billed_microusd(&self, run: &str) -> (i64, i64) {
+        let sum = |bills: &[Value]| bills.iter().map(|bill| bill["cost_microusd"].as_i64().unwrap()).sum();
+        (sum(&self.bills("ai_usage_logs", run).await), sum(&self.bills("scrape_logs", run).await))
     }
 
     /// Gives the account another business profile and answers its id.

@@ -19,6 +19,13 @@ use uuid::Uuid;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
+/// The stack, whole again whatever was done to it before; what others did to the outside services is forgotten.
+async fn whole_stack() -> Stack {
+    let stack = Stack::load().repair().await;
+    stack.close_breaker().await;
+    stack
+}
+
 /// Where the run stands when workerd dies.
 #[derive(Debug, Clone, Copy)]
 struct Phase {
@@ -121,9 +128,7 @@ async fn kill_and_restart(stack: &Stack, lock: Lock, release_first: bool) -> Sta
 /// Starts a run, kills workerd in the phase and waits for the run's end.
 async fn kill_in(phase: Phase, release_first: bool) {
     let case = format!("{phase:?}, lock released first: {release_first}");
-    // Shown when the test fails, also where it waits in vain.
-    eprintln!("{case}");
-    let stack = Stack::load().repair().await;
+    let stack = whole_stack().await;
     let user = User::new(&stack, 10).await;
     let username = handle(phase.who);
     let held = stack.hold(phase.call, &username).await;
@@ -190,33 +195,16 @@ async fn workerd_killed_in_every_phase_of_a_run() {
     }
 }
 
-/// A run that was charged and not started yet, as a crash between the two leaves it.
-async fn charged(stack: &Stack, user: &User, username: &str) -> String {
-    let run = Uuid::now_v7();
-    let mut sql = stack.sql().await;
-    let transaction = sql.transaction().await.unwrap();
-    let claims = json!({ "sub": user.user_id, "role": "authenticated" }).to_string();
-    transaction.execute("select set_config('request.jwt.claims', $1, true)", &[&claims]).await.unwrap();
-    let begin = "select api.begin_analysis($1, $2, $3, $4, 'LIGHT', null, 'e2e')";
-    let business = user.business_profile_id;
-    let begun = transaction.query_one(begin, &[&user.account_id, &run, &username, &business]).await.unwrap();
-    assert_eq!(begun.get::<_, Value>(0)["outcome"], "ok");
-    // Long enough for the five-minute job to start it.
-    let age = "update runs set heartbeat_at = clock_timestamp() - interval '2 minutes' where id = $1";
-    assert_eq!(transaction.execute(age, &[&run]).await.unwrap(), 1);
-    transaction.commit().await.unwrap();
-    run.to_string()
-}
-
 #[tokio::test]
 async fn workerd_killed_while_a_run_is_taken_up() {
     let _turn = ONE_AT_A_TIME.lock().await;
     for release_first in [false, true] {
         let case = format!("take-up, lock released first: {release_first}");
-        let stack = Stack::load().repair().await;
+        let stack = whole_stack().await;
         let user = User::new(&stack, 10).await;
         let username = handle("coffee");
-        let run = charged(&stack, &user, &username).await;
+        // Long enough for the five-minute job to start it.
+        let run = user.charged_but_not_started(&username, 2).await;
         let lock = Lock::of_run(&stack, &run, "no key update").await;
         stack.run_five_minute_job().await;
         lock.until_met_by(&stack, "advance_run").await;
@@ -228,6 +216,79 @@ async fn workerd_killed_while_a_run_is_taken_up() {
     }
 }
 
+/// DEEP or XRAY, killed when all other questions are answered and `open` waits for its second attempt: that one alone is
+/// asked again, not even its own first attempt.
+async fn kill_while_one_question_is_open(analysis_type: &str, calls: &[&str], open: &str) {
+    let case = format!("{analysis_type} {open}");
+    let stack = whole_stack().await;
+    let user = User::new(&stack, 10).await;
+    let username = handle("coffee");
+    let needles = [username.clone(), format!("\"call\":\"{open}\"")];
+    let first = stack.plant("openai.chat", "malformed", &needles, json!({ "times": 1 })).await;
+    let held = stack.hold("openai.chat", &needles).await;
+    let run = user.start_order(&user.analysis_as(&username, analysis_type)).await;
+    let asked = async |call: &str| {
+        let received = stack.received("openai.chat", &run).await;
+        received.iter().filter(|received| received["metadata"]["call"] == call).count()
+    };
+    eventually("all but the second attempt to be billed", async || {
+        let billed = user.bills("ai_usage_logs", &run).await.len();
+        (asked(open).await == 2 && billed == calls.len()).then_some(())
+    })
+    .await;
+    kill_workerd(&stack).await;
+    let stack = stack.repair().await;
+    stack.release(first).await;
+    stack.release(held).await;
+
+    let ended = user.end_of(&run).await;
+    assert_eq!((&ended["status"], &ended["charge_outcome"]), (&json!("complete"), &json!("result")), "{case}: {ended}");
+    for call in calls {
+        assert_eq!(asked(call).await, if *call == open { 3 } else { 1 }, "{case}: questions of {call}");
+    }
+    assert_eq!(user.bills("ai_usage_logs", &run).await.len(), calls.len() + 1, "{case}: bills");
+    assert_eq!(stack.received("apify.run", &username).await.len(), 2, "{case}: scrapes that were bought");
+    let (ai, scrape) = user.billed_microusd(&run).await;
+    assert_eq!(ended["result"]["cost"]["total_microusd"].as_i64(), Some(ai + scrape), "{case}");
+    assert_eq!(user.movements(&run, "charge").await, 1, "{case}");
+    user.settles_at(10 - ended["credits"].as_i64().unwrap()).await;
+    stack.assert_books_are_whole().await;
+}
+
+#[tokio::test]
+async fn workerd_killed_while_one_of_several_questions_is_open() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    kill_while_one_question_is_open("DEEP", &["core_strategy", "outreach", "personality"], "outreach").await;
+    let xray = ["psychographic", "commercial", "outreach", "personality"];
+    kill_while_one_question_is_open("XRAY", &xray, "commercial").await;
+}
+
+#[tokio::test]
+async fn workerd_killed_while_one_of_two_scrapes_is_open() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let stack = whole_stack().await;
+    let user = User::new(&stack, 10).await;
+    let username = handle("coffee");
+    let held = stack.plant("apify.items", "hold", &username, json!({ "times": 1 })).await;
+    let run = user.start_order(&user.analysis_as(&username, "DEEP")).await;
+    eventually("one scrape billed and the other held", async || {
+        let asked = stack.received("apify.items", &username).await.len();
+        (asked == 2 && user.bills("scrape_logs", &run).await.len() == 1).then_some(())
+    })
+    .await;
+    kill_workerd(&stack).await;
+    let stack = stack.repair().await;
+    stack.release(held).await;
+    let ended = user.end_of(&run).await;
+    assert_eq!((&ended["status"], &ended["charge_outcome"]), (&json!("complete"), &json!("result")), "{ended}");
+    assert_eq!(stack.received("apify.run", &username).await.len(), 2, "scrapes that were bought");
+    assert_eq!(user.bills("scrape_logs", &run).await.len(), 2, "scrapes that were billed");
+    let (ai, scrape) = user.billed_microusd(&run).await;
+    assert_eq!(ended["result"]["cost"]["total_microusd"].as_i64(), Some(ai + scrape));
+    user.settles_at(5).await;
+    stack.assert_books_are_whole().await;
+}
+
 /// The request dies while it waits for the balance: nobody knows whether the charge was made, and nothing was started.
 /// The customer asks again with the same key and gets one analysis for one charge.
 #[tokio::test]
@@ -235,7 +296,7 @@ async fn workerd_killed_between_charge_and_start() {
     let _turn = ONE_AT_A_TIME.lock().await;
     for release_first in [false, true] {
         let case = format!("charge, lock released first: {release_first}");
-        let stack = Stack::load().repair().await;
+        let stack = whole_stack().await;
         let user = User::new(&stack, 10).await;
         let (username, key) = (handle("coffee"), Uuid::new_v4().to_string());
         let balance = "select from credit_balances where account_id = $1 for update";

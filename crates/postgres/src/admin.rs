@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::{
-        analysis::{AnalysisType, Assignment, Completion, InstagramHandle, Phase, RunJournal, RunState, UsageKind},
+        analysis::{
+            AnalysisType, Assignment, Completion, InstagramHandle, Outage, Phase, RunJournal, RunState, UsageKind,
+        },
         business::{BusinessContext, IdealCustomer},
     },
     shared::{
@@ -167,6 +169,25 @@ impl RunJournal for AdminDb {
         );
         let params: [Param<'_>; 4] = [(&id, Type::UUID), (&kind, Type::TEXT), (&key, Type::TEXT), (usage, Type::JSONB)];
         self.value::<bool>("select to_jsonb(system.record_usage($1, $2, $3, $4))", &params).await.map(drop)
+    }
+
+    async fn mark_stale(&self, username: &InstagramHandle, scraped_at: Timestamp) -> Result<u64, StoreError> {
+        // Text, because the driver has no type for our timestamps.
+        const SQL: &str = "select to_jsonb(system.mark_stale($1, $2::text::timestamptz))";
+        let (username, scraped_at) = (username.as_str(), scraped_at.to_string());
+        self.value(SQL, &[(&username, Type::TEXT), (&scraped_at, Type::TEXT)]).await
+    }
+
+    async fn report_outage(&self, run: RunId, provider: &str, outage: Outage) -> Result<(), StoreError> {
+        let (id, kind) = (
+            run.uuid(),
+            match outage {
+                Outage::Exhausted => "exhausted",
+                Outage::Down => "down",
+            },
+        );
+        let params: [Param<'_>; 3] = [(&provider, Type::TEXT), (&kind, Type::TEXT), (&id, Type::UUID)];
+        self.value::<Value>("select system.report_outage($1, $2, $3)", &params).await.map(drop)
     }
 
     async fn state(&self, run: RunId) -> Result<Option<RunState>, StoreError> {

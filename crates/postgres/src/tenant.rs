@@ -1,6 +1,8 @@
 //! What a signed-in user may do, as `authenticated` with that user's claims: row-level security decides.
 
 mod business_profiles;
+mod credits;
+mod estimate;
 mod leads;
 
 pub use leads::leads_statement;
@@ -8,12 +10,13 @@ pub use leads::leads_statement;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use oslira_app::{
     features::{
-        analysis::{AnalysisRequest, Begun, Cancelled, Receipt, Run, RunDesk, RunState, RunStatus},
+        analysis::{
+            AnalysisRequest, AnalysisType, Begun, Cancelled, Measured, Needs, Receipt, Run, RunDesk, RunState,
+            RunStatus,
+        },
         auth::{Member, Membership, Memberships},
-        credits::{Balance, CreditLedger, Transaction, TransactionKind},
     },
     http::{IdempotencyKey, Page, PageQuery},
     shared::{
@@ -89,48 +92,6 @@ impl Memberships for TenantDb {
 }
 
 #[derive(Deserialize)]
-struct TransactionRow {
-    id: i64,
-    kind: TransactionKind,
-    amount: i64,
-    balance_after: i64,
-    run_id: Option<RunId>,
-    description: String,
-    created_at: Timestamp,
-}
-
-#[async_trait]
-impl CreditLedger for TenantDb {
-    async fn balance(&self, member: Member) -> Result<Option<Balance>, StoreError> {
-        const SQL: &str = "select to_jsonb(b.balance) from public.credit_balances b where b.account_id = $1";
-        let account = member.account().uuid();
-        let rows: Vec<i64> = self.values(member.user(), SQL, &[(&account, Type::UUID)]).await?;
-        Ok(rows.first().map(|balance| Balance { account_id: member.account(), balance: *balance }))
-    }
-
-    async fn transactions(&self, member: Member, page: PageQuery<i64>) -> Result<Page<Transaction>, StoreError> {
-        const SQL: &str = "select jsonb_build_object('id', t.id, 'kind', t.kind, 'amount', t.amount, \
-              'balance_after', t.balance_after, 'run_id', t.run_id, 'description', t.description, 'created_at', t.created_at) \
-            from public.credit_transactions t \
-            where t.account_id = $1 and ($2::bigint is null or t.id < $2) order by t.id desc limit $3";
-        let (account, limit) = (member.account().uuid(), i64::from(page.limit) + 1);
-        let after = page.after.map(|cursor| cursor.0);
-        let params: [Param<'_>; 3] = [(&account, Type::UUID), (&after, Type::INT8), (&limit, Type::INT8)];
-        let rows: Vec<TransactionRow> = self.values(member.user(), SQL, &params).await?;
-        let items = rows.into_iter().map(|row| Transaction {
-            id: row.id,
-            kind: row.kind,
-            amount: row.amount,
-            balance_after: row.balance_after,
-            run_id: row.run_id,
-            description: row.description,
-            created_at: row.created_at,
-        });
-        Ok(Page::cut(items.collect(), page.limit, |item| item.id))
-    }
-}
-
-#[derive(Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum BeginAnswer {
     Ok(ReceiptRow),
@@ -139,6 +100,8 @@ enum BeginAnswer {
     Duplicate { run_id: RunId },
     InsufficientCredits { balance: i64, required: i64 },
     RateLimited { retry_after_s: u32 },
+    ProviderUnavailable { retry_after_s: u32 },
+    BudgetExceeded { cap: i64, used: i64, required: i64, resets_in_s: u32 },
     Forbidden,
     BusinessProfileNotFound,
     UnknownAnalysisType,
@@ -166,6 +129,10 @@ impl From<BeginAnswer> for Begun {
             BeginAnswer::Duplicate { run_id } => Self::Duplicate(run_id),
             BeginAnswer::InsufficientCredits { balance, required } => Self::Insufficient { balance, required },
             BeginAnswer::RateLimited { retry_after_s } => Self::RateLimited { retry_after_s },
+            BeginAnswer::ProviderUnavailable { retry_after_s } => Self::ProviderUnavailable { retry_after_s },
+            BeginAnswer::BudgetExceeded { cap, used, required, resets_in_s } => {
+                Self::OverBudget { cap, used, required, resets_in_s }
+            }
             BeginAnswer::Forbidden => Self::Forbidden,
             BeginAnswer::BusinessProfileNotFound => Self::BusinessProfileNotFound,
             BeginAnswer::UnknownAnalysisType => Self::UnknownType,
@@ -200,14 +167,16 @@ impl RunDesk for TenantDb {
         member: Member,
         run: RunId,
         request: &AnalysisRequest,
+        needs: &Needs,
         key: Option<&IdempotencyKey>,
         body_hash: &str,
     ) -> Result<Begun, StoreError> {
-        const SQL: &str = "select api.begin_analysis($1, $2, $3, $4, $5, $6, $7)";
+        const SQL: &str = "select api.begin_analysis($1, $2, $3, $4, $5, $6, $7, $8)";
         let (account, run) = (member.account().uuid(), run.uuid());
         let (username, profile) = (request.username.as_str(), request.business_profile_id.uuid());
         let (kind, key) = (request.analysis_type.as_str(), key.map(IdempotencyKey::as_str));
-        let params: [Param<'_>; 7] = [
+        let needs = json!(needs);
+        let params: [Param<'_>; 8] = [
             (&account, Type::UUID),
             (&run, Type::UUID),
             (&username, Type::TEXT),
@@ -215,8 +184,13 @@ impl RunDesk for TenantDb {
             (&kind, Type::TEXT),
             (&key, Type::TEXT),
             (&body_hash, Type::TEXT),
+            (&needs, Type::JSONB),
         ];
         Ok(self.value::<BeginAnswer>(member.user(), SQL, &params).await?.into())
+    }
+
+    async fn measure(&self, member: Member, analysis_type: AnalysisType) -> Result<Option<Measured>, StoreError> {
+        estimate::measure(self, member, analysis_type).await
     }
 
     async fn cancel(&self, user: UserId, run: RunId) -> Result<Cancelled, StoreError> {

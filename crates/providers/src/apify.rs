@@ -1,7 +1,7 @@
-//! Profiles from Apify's Instagram profile actor: started, polled, fetched.
+//! Profiles and posts from Apify's Instagram actors: started, polled, fetched.
 //!
 //! A start answers a ticket at once, so that a crash between start and end finds the paid run again. One name per run
-//! and `maxItems=1` bound what a run can cost.
+//! and `maxItems` bound what a run can cost.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,17 +9,21 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use oslira_app::features::analysis::{
-    Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapeTicket, ScrapeUsage, config::SCRAPE_TIMEOUT,
+    Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage,
+    config::SCRAPE_TIMEOUT,
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::send::{Endpoint, HttpSend, SendError, error_word};
 
 mod decode;
 
-/// The actor that is asked unless the environment names another.
+/// The actor that is asked about profiles unless the environment names another.
 pub const PROFILE_ACTOR: &str = "apify~instagram-profile-scraper";
+
+/// The actor that is asked about posts unless the environment names another.
+pub const POSTS_ACTOR: &str = "apify~instagram-scraper";
 
 /// What the actor's owner takes for a result, by a run recorded in 2025; the environment may say otherwise.
 pub const PRICE_PER_RESULT_MICROUSD: u64 = 2_700;
@@ -31,9 +35,14 @@ const WAIT_MARGIN: Duration = Duration::from_secs(10);
 /// Apify waits no longer in one call.
 const WAIT_SECS_MAX: u64 = 60;
 const RUN_BYTES_MAX: usize = 256 * 1024;
-/// A profile has about 100 KiB, and 1 MiB with every picture of twelve albums.
-const ITEMS_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// A profile has about 100 KiB, and 1 MiB with every picture of twelve albums; fifty posts may have four times that.
+const ITEMS_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// A run about one name gives one item, and error items.
+const DETAILS_ITEMS_MAX: u32 = 10;
 const ID_BYTES_MAX: usize = 64;
+
+/// Refusals that are about our account and strike every scrape.
+const OUR_ACCOUNT: [StatusCode; 3] = [StatusCode::UNAUTHORIZED, StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN];
 
 /// Faults by the plan's limits on what runs at once: they pass when other runs end.
 const CROWDED: [&str; 2] = ["actor-memory-limit-exceeded", "concurrent-runs-limit-exceeded"];
@@ -43,6 +52,7 @@ pub struct Apify {
     send: Arc<dyn HttpSend>,
     endpoint: Endpoint,
     profile_actor: String,
+    posts_actor: String,
     price_per_result_microusd: u64,
     timeout: Duration,
 }
@@ -55,15 +65,23 @@ impl Apify {
             send,
             endpoint,
             profile_actor: PROFILE_ACTOR.to_owned(),
+            posts_actor: POSTS_ACTOR.to_owned(),
             price_per_result_microusd: PRICE_PER_RESULT_MICROUSD,
             timeout: SCRAPE_TIMEOUT,
         }
     }
 
-    /// Asks another actor of the same form, as `user~name`, `user/name` or by its id.
+    /// Asks another actor of the same form about profiles, as `user~name`, `user/name` or by its id.
     #[must_use]
     pub fn with_actor(mut self, actor: &str) -> Self {
         self.profile_actor = actor.replace('/', "~");
+        self
+    }
+
+    /// Asks another actor of the same form about posts.
+    #[must_use]
+    pub fn with_posts_actor(mut self, actor: &str) -> Self {
+        self.posts_actor = actor.replace('/', "~");
         self
     }
 
@@ -88,12 +106,19 @@ impl Apify {
         if status.is_success() { Ok(response.into_body()) } else { Err(fault(step, status, response.body())) }
     }
 
-    fn usage(&self, run: &Run, results: usize) -> ScrapeUsage {
+    fn actor(&self, part: ScrapePart) -> &str {
+        match part {
+            ScrapePart::Details => &self.profile_actor,
+            ScrapePart::Posts(_) => &self.posts_actor,
+        }
+    }
+
+    fn usage(&self, run: &Run, part: ScrapePart, results: usize) -> ScrapeUsage {
         let results = u32::try_from(results).unwrap_or(u32::MAX);
         let is_sandbox = run.meta.origin.as_deref() == Some("SANDBOX") || self.endpoint.is_sandbox();
         ScrapeUsage {
             source: if is_sandbox { "sandbox" } else { "apify" }.to_owned(),
-            actor: self.profile_actor.clone(),
+            actor: self.actor(part).to_owned(),
             results,
             cost_microusd: self.price_per_result_microusd.saturating_mul(u64::from(results)),
             duration_ms: run.stats.duration_millis.filter(|ms| *ms >= 0.0).map(|ms| ms as u64),
@@ -103,14 +128,14 @@ impl Apify {
 
 #[async_trait]
 impl ProfileSource for Apify {
-    async fn start(&self, username: &InstagramHandle, depth: u32) -> Result<ScrapeTicket, ScrapeFault> {
-        if usize::try_from(depth).unwrap_or(usize::MAX) > decode::POSTS_MAX {
-            let why = format!("apify start: the profile actor shows {} posts, not {depth}", decode::POSTS_MAX);
-            return Err(ScrapeFault::Lasting(why));
-        }
-        let actor = encoded(&self.profile_actor);
-        let path = format!("/v2/acts/{actor}/runs?timeout={}&maxItems=1", self.timeout.as_secs());
-        let body = json!({"usernames": [username]}).to_string().into();
+    async fn start(&self, username: &InstagramHandle, part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
+        let actor = encoded(self.actor(part));
+        let (items_max, input) = match part {
+            ScrapePart::Details => (1, json!({"usernames": [username]})),
+            ScrapePart::Posts(posts) => (posts, posts_input(username, posts)),
+        };
+        let path = format!("/v2/acts/{actor}/runs?timeout={}&maxItems={items_max}", self.timeout.as_secs());
+        let body = input.to_string().into();
         let (method, timeout, body_bytes_max) = (Method::POST, CALL_TIMEOUT, RUN_BYTES_MAX);
         let answer = self.call(Call { step: "start", method, path: &path, body, timeout, body_bytes_max }).await?;
         let run = run_of("start", &answer)?;
@@ -124,6 +149,7 @@ impl ProfileSource for Apify {
         &self,
         ticket: &ScrapeTicket,
         username: &InstagramHandle,
+        part: ScrapePart,
         wait: Duration,
     ) -> Result<Collected, ScrapeFault> {
         let wait_s = wait.as_secs().min(WAIT_SECS_MAX);
@@ -137,13 +163,37 @@ impl ProfileSource for Apify {
             ended => return Err(ScrapeFault::Passing(format!("apify run: {}", error_word(Some(ended))))),
         }
         let id = checked_id("items", &ticket.dataset_id)?;
-        let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit=10");
-        let body = self.call(Call::get("items", &path, CALL_TIMEOUT, ITEMS_BYTES_MAX)).await?;
+        let limit = match part {
+            ScrapePart::Details => DETAILS_ITEMS_MAX,
+            ScrapePart::Posts(posts) => posts,
+        };
+        let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit={limit}");
+        let body = match self.call(Call::get("items", &path, CALL_TIMEOUT, ITEMS_BYTES_MAX)).await {
+            Ok(body) => body,
+            // It will not get smaller, and it is billed.
+            Err(ScrapeFault::Unanswered(why)) if why.ends_with(&SendError::TooLarge.to_string()) => {
+                let usage = self.usage(&run, part, limit as usize);
+                return Ok(Collected::Finished { found: Found::Unusable(why), usage });
+            }
+            Err(fault) => return Err(fault),
+        };
         let items = decode::items(&body).map_err(|why| ScrapeFault::Unanswered(format!("apify items: {why}")))?;
-        let found =
-            decode::found(&items, username).unwrap_or_else(|why| Found::Unusable(format!("apify items: {why}")));
-        Ok(Collected::Finished { found, usage: self.usage(&run, items.len()) })
+        let found = match part {
+            ScrapePart::Details => decode::found(&items, username),
+            ScrapePart::Posts(posts) => decode::posts(&items, username, posts as usize),
+        };
+        let found = found.unwrap_or_else(|why| Found::Unusable(format!("apify items: {why}")));
+        Ok(Collected::Finished { found, usage: self.usage(&run, part, items.len()) })
     }
+}
+
+/// The newest posts of one profile.
+fn posts_input(username: &InstagramHandle, posts: u32) -> Value {
+    json!({
+        "directUrls": [format!("https://www.instagram.com/{username}/")],
+        "resultsType": "posts",
+        "resultsLimit": posts,
+    })
 }
 
 /// One call, and what it is called in messages.
@@ -222,9 +272,12 @@ fn fault(step: &str, status: StatusCode, body: &[u8]) -> ScrapeFault {
         _ => !status.is_client_error(),
     };
     match passes {
-        // A run that is not there cannot be asked again.
-        true if step == "start" || status == StatusCode::NOT_FOUND => ScrapeFault::Passing(message),
+        true if step == "start" && (CROWDED.contains(&kind) || status == StatusCode::TOO_MANY_REQUESTS) => {
+            ScrapeFault::Crowded(message)
+        }
+        true if step == "start" => ScrapeFault::Passing(message),
         true => ScrapeFault::Unanswered(message),
+        false if OUR_ACCOUNT.contains(&status) => ScrapeFault::Exhausted(message),
         false => ScrapeFault::Lasting(message),
     }
 }

@@ -1,4 +1,5 @@
-//! The outside services behind the product's ports: Apify (profiles), OpenAI (judgements), Supabase Auth (keys).
+//! The outside services behind the product's ports: Apify (profiles), OpenAI and Anthropic (judgements), Supabase Auth
+//! (keys).
 //!
 //! What it promises:
 //! - **No client of its own.** Every byte goes through [`HttpSend`], so the same code runs in a Worker and natively.
@@ -7,7 +8,8 @@
 //! - **No leaks.** Errors carry a status and the provider's error type, never keys, prompts or profile text.
 
 pub mod apify;
-pub mod openai;
+pub mod chat;
+pub mod models;
 pub mod prices;
 pub mod send;
 pub mod supabase;
@@ -18,6 +20,7 @@ mod double;
 mod property;
 
 pub use apify::Apify;
-pub use openai::OpenAi;
+pub use chat::{Anthropic, Gateway, OpenAi};
+pub use models::Models;
 pub use send::{Endpoint, HttpSend, Secret, SendError};
 pub use supabase::SupabaseKeys;

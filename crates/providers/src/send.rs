@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 
 /// Sends one request. Implementations MUST NOT retry or follow redirects: a repeated start of a scrape is paid twice,
 /// and a redirect would take the key elsewhere.
@@ -57,18 +57,40 @@ impl fmt::Debug for Secret {
     }
 }
 
+impl Secret {
+    /// As the value of an authorization header.
+    pub(crate) fn bearer(&self) -> Result<HeaderValue, SendError> {
+        header_value(&format!("Bearer {}", self.0))
+    }
+}
+
+fn header_value(secret: &str) -> Result<HeaderValue, SendError> {
+    let mut value = HeaderValue::try_from(secret)
+        .map_err(|_| SendError::Broken("the key does not fit into a header".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 /// Where a provider is, and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     base_url: String,
     key: Secret,
+    key_header: Option<&'static str>,
 }
 
 impl Endpoint {
     /// An endpoint; a slash at the end of the address is ignored.
     #[must_use]
     pub fn new(base_url: &str, key: Secret) -> Self {
-        Self { base_url: base_url.trim().trim_end_matches('/').to_owned(), key }
+        Self { base_url: base_url.trim().trim_end_matches('/').to_owned(), key, key_header: None }
+    }
+
+    /// Sends the key by itself in a header of this name, not as a bearer token.
+    #[must_use]
+    pub const fn with_key_in(mut self, header: &'static str) -> Self {
+        self.key_header = Some(header);
+        self
     }
 
     /// Whether answers from here MUST NOT be taken for real: a sandbox key, or an address no real provider has.
@@ -77,16 +99,17 @@ impl Endpoint {
         self.key.0.starts_with("sandbox-") || !self.base_url.to_ascii_lowercase().starts_with("https://")
     }
 
-    /// A request with the key as bearer token; `path` starts with a slash.
+    /// A request with the key; `path` starts with a slash.
     pub(crate) fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Bytes>, SendError> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.key.0))
-            .map_err(|_| SendError::Broken("the key does not fit into a header".to_owned()))?;
-        bearer.set_sensitive(true);
+        let (header, key) = match self.key_header {
+            Some(name) => (HeaderName::from_static(name), header_value(&self.key.0)?),
+            None => (header::AUTHORIZATION, self.key.bearer()?),
+        };
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base_url))
             .header(header::ACCEPT, "application/json")
-            .header(header::AUTHORIZATION, bearer);
+            .header(header, key);
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }

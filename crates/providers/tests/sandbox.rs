@@ -18,14 +18,15 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         analysis::{
-            AiFault, Collected, Found, InstagramHandle, Model, ModelName, ProfileSource, Question, ScrapeFault,
+            AiFault, AnalysisType, CallKind, CallTags, Collected, Effort, Found, InstagramHandle, Model, ModelName,
+            ProfileSource, Question, ScrapeFault, ScrapePart,
         },
         auth::KeySource,
     },
-    shared::clock::Clock,
+    shared::{clock::Clock, ids::RunId},
 };
-use oslira_providers::{Apify, Endpoint, HttpSend, OpenAi, Secret, SendError, SupabaseKeys};
-use oslira_sandbox::{APIFY_TOKEN, Config, OPENAI_API_KEY, Sandbox};
+use oslira_providers::{Anthropic, Apify, Endpoint, Gateway, HttpSend, OpenAi, Secret, SendError, SupabaseKeys};
+use oslira_sandbox::{ANTHROPIC_API_KEY, APIFY_TOKEN, Config, GATEWAY_TOKEN, OPENAI_API_KEY, Sandbox};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -112,8 +113,8 @@ impl Stand {
     async fn scrape(&self, name: &str) -> Result<Collected, ScrapeFault> {
         let name: InstagramHandle = name.parse().unwrap();
         let apify = self.apify();
-        let ticket = apify.start(&name, 12).await?;
-        apify.collect(&ticket, &name, Duration::from_secs(30)).await
+        let ticket = apify.start(&name, ScrapePart::Details).await?;
+        apify.collect(&ticket, &name, ScrapePart::Details, Duration::from_secs(30)).await
     }
 }
 
@@ -136,6 +137,12 @@ fn question(model: &'static str) -> Question {
             "properties": {"score": {"type": "integer"}, "summary": {"type": "string"}},
         }),
         output_tokens_max: 1_500,
+        effort: Effort::Low,
+        tags: CallTags {
+            run: RunId::new(uuid::Uuid::nil()),
+            analysis_type: AnalysisType::Light,
+            call: CallKind::Light,
+        },
         cache_key: "business-1".into(),
         timeout: Duration::from_secs(10),
     }
@@ -181,8 +188,12 @@ async fn faults_of_apify_are_classified() {
     ];
     for (fault, passes) in cases {
         stand.fault(fault.clone()).await;
-        let outcome = stand.apify().start(&name, 12).await;
-        assert_eq!(matches!(outcome, Err(ScrapeFault::Passing(_))), passes, "{fault}: {outcome:?}");
+        let outcome = stand.apify().start(&name, ScrapePart::Details).await;
+        assert_eq!(
+            matches!(outcome, Err(ScrapeFault::Passing(_) | ScrapeFault::Crowded(_))),
+            passes,
+            "{fault}: {outcome:?}"
+        );
         assert!(outcome.is_err(), "{fault}");
     }
     stand.fault(json!({"target": "apify.run", "kind": "status", "status_text": "FAILED", "times": 1})).await;
@@ -195,9 +206,9 @@ async fn a_run_under_way_can_be_asked_for_again() {
     let name: InstagramHandle = "coffee_ann".parse().unwrap();
     stand.fault(json!({"target": "apify.run", "kind": "delay", "delay_ms": 1_500, "times": 1})).await;
     let apify = stand.apify();
-    let ticket = apify.start(&name, 12).await.unwrap();
-    assert_eq!(apify.collect(&ticket, &name, Duration::ZERO).await, Ok(Collected::Running));
-    let collected = apify.collect(&ticket, &name, Duration::from_secs(30)).await;
+    let ticket = apify.start(&name, ScrapePart::Details).await.unwrap();
+    assert_eq!(apify.collect(&ticket, &name, ScrapePart::Details, Duration::ZERO).await, Ok(Collected::Running));
+    let collected = apify.collect(&ticket, &name, ScrapePart::Details, Duration::from_secs(30)).await;
     assert!(matches!(collected, Ok(Collected::Finished { .. })), "{collected:?}");
 }
 
@@ -211,6 +222,94 @@ async fn models_answer_with_json_and_usage() {
         let usage = answer.usage.unwrap();
         assert_eq!((usage.provider.as_str(), usage.finish_reason.as_str()), ("sandbox", "stop"));
         assert!(usage.cost_microusd.is_some_and(|cost| cost > 0), "{usage:?}");
+    }
+}
+
+/// Every way to a model: each provider directly and through the gateway.
+fn ways(stand: &Stand) -> Vec<(&'static str, Box<dyn Model>)> {
+    let base = &stand.base;
+    let gateway = || Gateway::new(Some(Secret::new(GATEWAY_TOKEN)), 0);
+    let openai =
+        |url: String| OpenAi::new(stand.wire(), Endpoint::new(&url, Secret::new(OPENAI_API_KEY)), Arc::new(Wall));
+    let anthropic = |url: String| {
+        let endpoint = Endpoint::new(&url, Secret::new(ANTHROPIC_API_KEY)).with_key_in("x-api-key");
+        Anthropic::new(stand.wire(), endpoint, Arc::new(Wall))
+    };
+    vec![
+        ("openai/gpt-5-mini", Box::new(openai(format!("{base}/openai/v1")))),
+        ("openai/gpt-5-mini", Box::new(openai(format!("{base}/gateway/v1/acc/gw/openai")).through(gateway()))),
+        ("anthropic/claude-haiku-4-5-20251001", Box::new(anthropic(format!("{base}/anthropic")))),
+        (
+            "anthropic/claude-sonnet-5",
+            Box::new(anthropic(format!("{base}/gateway/v1/acc/gw/anthropic")).through(gateway())),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn every_call_is_answered_by_every_provider_directly_and_through_the_gateway() {
+    let stand = Stand::start().await;
+    for (model, way) in ways(&stand) {
+        for call in CallKind::ALL {
+            let mut question = question(model);
+            (question.tags.call, question.schema, question.schema_name) = (call, call.schema(), call.as_str());
+            let answer = way.ask(&question).await;
+            let content = answer.content.unwrap_or_else(|fault| panic!("{model} {call:?}: {fault}"));
+            call.parse(&content).unwrap_or_else(|fault| panic!("{model} {call:?}: {fault}"));
+            let usage = answer.usage.unwrap();
+            assert_eq!((usage.provider.as_str(), usage.cost_microusd.is_some()), ("sandbox", true), "{model}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_answers_the_same_question_again_for_nothing() {
+    let stand = Stand::start().await;
+    let url = format!("{}/gateway/v1/acc/gw/openai", stand.base);
+    let openai = OpenAi::new(stand.wire(), Endpoint::new(&url, Secret::new(OPENAI_API_KEY)), Arc::new(Wall))
+        .through(Gateway::new(Some(Secret::new(GATEWAY_TOKEN)), 600));
+    let first = openai.ask(&question("openai/gpt-4o-mini")).await;
+    let second = openai.ask(&question("openai/gpt-4o-mini")).await;
+    assert_eq!(first.content, second.content);
+    let (first, second) = (first.usage.unwrap(), second.usage.unwrap());
+    assert_eq!((first.gateway_hit, second.gateway_hit, second.cost_microusd), (Some(false), Some(true), Some(0)));
+    assert_ne!(first.response_id, second.response_id);
+}
+
+#[tokio::test]
+async fn a_prefix_is_cached_by_either_provider() {
+    let stand = Stand::start().await;
+    for (number, (model, way)) in ways(&stand).into_iter().enumerate() {
+        let ask = async |user: &str| {
+            let mut question = question(model);
+            question.system = "How to judge a lead, in many words and with examples. ".repeat(400);
+            question.system.push_str("<business>We sell grinders to coffee roasters.</business>");
+            question.system = format!("{number} {}", question.system);
+            question.user = user.to_owned();
+            way.ask(&question).await.usage.unwrap()
+        };
+        let first = ask("<profile>{\"username\":\"bean\",\"biography\":\"Coffee\"}</profile>").await;
+        let again = ask("<profile>{\"username\":\"leaf\",\"biography\":\"Tea\"}</profile>").await;
+        assert!(again.cached_tokens * 100 > again.input_tokens * 90, "{model}: {first:?} {again:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_posts_of_a_profile_are_read_by_their_own_actor() {
+    let stand = Stand::start().await;
+    let apify = stand.apify();
+    let part = ScrapePart::Posts(50);
+    let posts = async |name: &str| {
+        let name: InstagramHandle = name.parse().unwrap();
+        let ticket = apify.start(&name, part).await?;
+        apify.collect(&ticket, &name, part, Duration::from_secs(30)).await
+    };
+    let Ok(Collected::Finished { found: Found::Posts(found), usage }) = posts("coffee_ann").await else { panic!() };
+    assert!(found.len() > 12 && found.is_sorted_by_key(|post| std::cmp::Reverse(post.taken_at)), "{}", found.len());
+    assert_eq!(usage.results as usize, found.len());
+    for (name, expected) in [("notfound_x", Found::Posts(vec![])), ("zeroposts_x", Found::Posts(vec![]))] {
+        let outcome = posts(name).await;
+        assert!(matches!(&outcome, Ok(Collected::Finished { found, .. }) if *found == expected), "{name}: {outcome:?}");
     }
 }
 

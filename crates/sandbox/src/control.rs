@@ -1,4 +1,4 @@
-//! `/control`: planting faults, minting tokens and reading what was received. For developers and tests only.
+//! `/control`: planting faults, minting tokens, rewriting people and reading what was received. For developers and tests only.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     Shared,
     faults::{FaultSpec, Target},
+    profiles::Rewrite,
     received,
     tokens::TokenRequest,
 };
@@ -25,6 +26,7 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router {
     Router::new()
         .route("/faults", post(plant_fault).get(list_faults).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
+        .route("/profiles", post(rewrite_profile))
         .route("/received", get(report_received).delete(clear_received))
         .route("/tokens", post(mint_token))
         .with_state(Arc::clone(shared))
@@ -75,6 +77,17 @@ async fn clear_received(State(shared): State<Arc<Shared>>) -> Json<Value> {
     shared.received.clear();
     shared.runs.forget_as_calls();
     Json(json!({"deleted": true}))
+}
+
+async fn rewrite_profile(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let rewritten = parse::<Rewrite>(&body).and_then(|rewrite| {
+        let username = rewrite.username.clone();
+        shared.catalogue.rewrite(rewrite).map(|()| username)
+    });
+    match rewritten {
+        Ok(username) => Json(json!({"username": username})).into_response(),
+        Err(why) => refused(&why),
+    }
 }
 
 async fn mint_token(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {

@@ -60,6 +60,9 @@ pub(crate) enum Target {
     /// A call to the AI Gateway, which comes before the call to the provider behind it.
     #[serde(rename = "gateway")]
     Gateway,
+    /// A picture.
+    #[serde(rename = "instagram.picture")]
+    InstagramPicture,
     /// The key set of Supabase Auth.
     #[serde(rename = "jwks")]
     Jwks,
@@ -114,7 +117,24 @@ pub(crate) struct FaultSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rate: Option<f64>,
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
-    pub(crate) matches: Option<String>,
+    pub(crate) matches: Option<Needles>,
+}
+
+/// One text, or several that must all be there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Needles {
+    One(String),
+    All(Vec<String>),
+}
+
+impl Needles {
+    fn are_in(&self, text: &str) -> bool {
+        match self {
+            Self::One(needle) => text.contains(needle.as_str()),
+            Self::All(needles) => needles.iter().all(|needle| text.contains(needle.as_str())),
+        }
+    }
 }
 
 impl FaultSpec {
@@ -254,7 +274,7 @@ impl Planted {
     fn strikes(&mut self, target: Target, text: &str) -> bool {
         self.spec.target == target
             && self.left != Some(0)
-            && self.spec.matches.as_ref().is_none_or(|needle| text.contains(needle.as_str()))
+            && self.spec.matches.as_ref().is_none_or(|needles| needles.are_in(text))
             && self.spec.rate.is_none_or(|rate| self.dice.chance(rate))
     }
 }
@@ -280,6 +300,16 @@ mod tests {
         assert!(faults.strike(Target::ApifyStart, "alice").is_some());
         assert!(faults.strike(Target::ApifyStart, "x alice y").is_some());
         assert!(faults.strike(Target::ApifyStart, "alice").is_none());
+    }
+
+    #[test]
+    fn of_several_texts_all_must_be_there() {
+        let faults = Faults::default();
+        let both = json!(["alice", "\"call\":\"outreach\""]);
+        faults.plant(spec(json!({"target": "openai.chat", "kind": "drop", "match": both}))).unwrap();
+        assert!(faults.strike(Target::OpenAiChat, "alice").is_none());
+        assert!(faults.strike(Target::OpenAiChat, "bob {\"call\":\"outreach\"}").is_none());
+        assert!(faults.strike(Target::OpenAiChat, "alice {\"call\":\"outreach\"}").is_some());
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod connection;
 mod control;
 mod faults;
 mod gateway;
+mod instagram;
 mod judge;
 mod latency;
 mod openai;
@@ -136,6 +137,7 @@ impl Sandbox {
             .nest("/anthropic", anthropic::routes(&self.shared))
             .nest("/apify", apify::routes(&self.shared))
             .nest("/gateway", gateway::routes(&self.shared))
+            .nest("/instagram", instagram::routes(&self.shared))
             .nest("/openai", openai::routes(&self.shared))
             .nest("/supabase", supabase::routes(&self.shared))
             .nest("/control", control::routes(&self.shared))

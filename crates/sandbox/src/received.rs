@@ -53,6 +53,7 @@ impl Call {
         self.body.contains(needle)
             || self.path.contains(needle)
             || self.usernames.iter().any(|name| name.contains(needle))
+            || self.metadata.as_ref().is_some_and(|metadata| metadata.to_string().contains(needle))
     }
 }
 

@@ -79,7 +79,16 @@ pub(crate) async fn tap(State(tap): State<Tap>, request: Request, next: Next) ->
         Target::ApifyStart => apify::usernames(&text),
         _ => path_id.map(|id| tap.shared.runs.usernames(&id)).unwrap_or_default(),
     };
-    let about = if text.is_empty() { usernames.join("\n") } else { format!("{}\n{text}", usernames.join("\n")) };
+    let metadata = match parts.extensions.get::<Metadata>() {
+        Some(Metadata(metadata)) => Some(metadata.clone()),
+        None if tap.target == Target::Gateway => gateway::metadata(&parts.headers),
+        None => None,
+    };
+    let mut about = usernames.join("\n");
+    for more in [&text, &metadata.as_ref().map(Value::to_string).unwrap_or_default()] {
+        about.push('\n');
+        about.push_str(more);
+    }
     let mut guard = tap.shared.received.begin(Call {
         target: tap.target,
         method: parts.method.to_string(),
@@ -87,11 +96,7 @@ pub(crate) async fn tap(State(tap): State<Tap>, request: Request, next: Next) ->
         query: parts.uri.query().map(without_token),
         body: text,
         usernames,
-        metadata: match parts.extensions.get::<Metadata>() {
-            Some(Metadata(metadata)) => Some(metadata.clone()),
-            None if tap.target == Target::Gateway => gateway::metadata(&parts.headers),
-            None => None,
-        },
+        metadata,
         status: None,
         started_at_ms: now_ms(),
         duration_ms: None,

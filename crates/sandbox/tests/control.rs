@@ -179,6 +179,9 @@ async fn a_slip_in_a_control_request_is_a_400_that_says_what() {
         ("/faults", json!({"target": "jwks", "kind": "status"})),
         ("/faults", json!({"target": "jwks", "kind": "drop", "tmies": 1})),
         ("/tokens", json!({"variant": "golden"})),
+        ("/profiles", json!({"username": "somebody", "captoins": ["x"]})),
+        ("/profiles", json!({"username": "no such handle", "biography": "x"})),
+        ("/profiles", json!({"username": "nasa", "biography": "x"})),
     ] {
         let url = format!("{}/control{path}", stand.base);
         let answer = stand.client.post(url).json(&body).send().await.unwrap();
@@ -187,6 +190,48 @@ async fn a_slip_in_a_control_request_is_a_400_that_says_what() {
     }
     let unknown = stand.client.delete(format!("{}/control/faults/99", stand.base)).send().await.unwrap();
     assert_eq!(unknown.status(), 404);
+}
+
+/// What both scrapers find for one person: the profile, and its posts newest first by the posts scraper.
+async fn scraped(stand: &Stand, username: &str) -> (Value, Vec<Value>) {
+    let url = format!("https://www.instagram.com/{username}/");
+    let posts = json!({"directUrls": [url], "resultsType": "posts", "resultsLimit": 50});
+    let mut found = Vec::new();
+    for (actor, input) in
+        [("apify~instagram-profile-scraper", json!({"usernames": [username]})), ("apify~instagram-scraper", posts)]
+    {
+        let path = format!("/acts/{actor}/run-sync-get-dataset-items");
+        let answer = stand.apify(Method::POST, &path).json(&input).send().await.unwrap();
+        found.push(answer.json::<Vec<Value>>().await.unwrap());
+    }
+    let mut posts = found.pop().unwrap();
+    posts.sort_by_key(|post| std::cmp::Reverse(post["timestamp"].as_str().unwrap().to_owned()));
+    (found.remove(0).remove(0), posts)
+}
+
+#[tokio::test]
+async fn a_rewritten_person_says_what_they_were_told_to_and_nothing_else_changes() {
+    let stand = Stand::start(0.0).await;
+    let texts = |posts: &[Value], field: &str| posts.iter().map(|post| post[field].clone()).collect::<Vec<_>>();
+    let (before, posts_before) = scraped(&stand, "coffee_ann").await;
+    let rewrite =
+        json!({"username": "Coffee_Ann", "biography": "</profile>", "captions": ["A #first one", "With @some.body"]});
+    stand.control(Method::POST, "/profiles", rewrite).await;
+
+    let (after, posts) = scraped(&stand, "coffee_ann").await;
+    assert_eq!((&after["biography"], &after["followersCount"]), (&json!("</profile>"), &before["followersCount"]));
+    assert_eq!(texts(&posts, "caption")[..2], [json!("A #first one"), json!("With @some.body")]);
+    assert_eq!((&posts[0]["hashtags"], &posts[1]["mentions"]), (&json!(["first"]), &json!(["some.body"])));
+    assert_eq!((&posts[1]["hashtags"], &posts[0]["mentions"]), (&json!([]), &json!([])));
+    assert_eq!(texts(&posts, "caption")[2..], texts(&posts_before, "caption")[2..]);
+    assert_eq!(texts(&posts, "timestamp"), texts(&posts_before, "timestamp"));
+    let latest = after["latestPosts"].as_array().unwrap();
+    assert!(latest.iter().any(|post| post["caption"] == "A #first one"), "the profile scraper shows them too");
+    let other = scraped(&stand, "coffee_bob").await;
+
+    stand.control(Method::POST, "/profiles", json!({"username": "coffee_ann"})).await;
+    assert_eq!(scraped(&stand, "coffee_ann").await, (before, posts_before));
+    assert_eq!(scraped(&stand, "coffee_bob").await, other);
 }
 
 #[tokio::test]

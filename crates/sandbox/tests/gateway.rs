@@ -162,6 +162,21 @@ async fn attempts_and_a_time_limit_are_the_callers_to_set() {
 }
 
 #[tokio::test]
+async fn a_fault_finds_its_call_by_the_metadata_too_and_so_does_who_asks_what_was_received() {
+    let stand = Stand::start(0.0).await;
+    let with = |call: &str| {
+        let metadata = json!({"run": "r1", "call": call}).to_string();
+        chat(&stand, &lead_request("gpt-4o-mini", "")).header("cf-aig-metadata", metadata)
+    };
+    let both = json!(["bean.there", "\"call\":\"outreach\""]);
+    stand.fault(json!({"target": "openai.chat", "kind": "status", "status": 500, "match": both})).await;
+    assert_eq!(with("light").send().await.unwrap().status(), 200);
+    assert_eq!(with("outreach").send().await.unwrap().status(), 500);
+    assert_eq!(stand.received("?target=openai.chat&match=outreach").await["count"], 1);
+    assert_eq!(stand.received("?target=gateway&match=r1").await["count"], 2);
+}
+
+#[tokio::test]
 async fn anthropic_goes_by_its_own_path_with_its_cache_control() {
     let stand = Stand::start(0.0).await;
     let usage = async || {

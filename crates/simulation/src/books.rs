@@ -1,75 +1,28 @@
 //! The ledger and the runs as pure functions of (state, operation, time): what `begin_analysis`, `cancel_run`,
-//! `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs` and `record_usage` promise, for one account. The same
-//! histories run against the real functions, so this model cannot drift from them.
+//! `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs`, `record_usage` and `mark_stale` promise, for one account.
+//! The same histories run against the real functions, so this model cannot drift from them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{Begun, Cancelled, Completion, Phase, Receipt, RunState, RunStatus},
+    features::analysis::{AnalysisType, Begun, Cancelled, Completion, Phase, Receipt, RunState, RunStatus},
     shared::ids::{AnalysisId, LeadId, RunId},
 };
 use uuid::Uuid;
 
-use crate::{Answer, Mutation, Op, Person};
+use crate::{AnalysisRow, Answer, Entry, Mutation, Op, Person, RunRow};
 
-const PRICE: i64 = 1;
 const HOUR_S: i64 = 3_600;
 const KEY_LIFE_S: i64 = 24 * HOUR_S;
 const STALE_S: i64 = 300;
 
-/// One movement of credits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// `charge`, `refund` or `adjustment`.
-    pub kind: &'static str,
-    /// Credits, negative for a charge.
-    pub amount: i64,
-    /// The balance right after it.
-    pub balance_after: i64,
-    /// The run it is about.
-    pub run: Option<RunId>,
-}
-
-/// One run's row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunRow {
-    /// Whom it analyses.
-    pub username: String,
-    /// Where it is.
-    pub status: RunStatus,
-    /// What it works on.
-    pub phase: Option<Phase>,
-    /// What it cost.
-    pub credits: i64,
-    /// How the charge ended.
-    pub outcome: Option<&'static str>,
-    /// Whether AI work has begun.
-    pub ai_started: bool,
-    /// Second of the last beat.
-    pub beat_s: Option<i64>,
-    /// Second of the purchase.
-    pub created_s: i64,
-    /// The idempotency key while it is bound.
-    pub key: Option<String>,
-    /// What the key is bound to.
-    pub body_hash: String,
-    /// Why it failed.
-    pub error: Option<(String, String)>,
-    /// The balance that its end answered.
-    pub ended_balance: Option<i64>,
-    /// Lead, whether it was new, and the analysis.
-    pub completed: Option<(LeadId, bool, AnalysisId)>,
-}
-
-impl RunRow {
-    /// Second of the last sign of life.
-    #[must_use]
-    pub fn last_sign_s(&self) -> i64 {
-        self.beat_s.unwrap_or(self.created_s)
-    }
-
-    fn is_active(&self) -> bool {
-        !self.status.is_terminal()
+/// What `analysis_prices` says.
+const fn price(kind: AnalysisType) -> i64 {
+    match kind {
+        AnalysisType::Light => 1,
+        AnalysisType::Deep => 5,
+        AnalysisType::Xray => 6,
     }
 }
 
@@ -90,10 +43,12 @@ pub struct Books {
     pub runs: BTreeMap<RunId, RunRow>,
     /// One lead per username.
     pub leads: BTreeMap<String, LeadId>,
-    /// The run of each stored analysis.
-    pub analyses: Vec<RunId>,
-    /// Recorded bills by provider key.
-    pub usage: BTreeSet<String>,
+    /// Every stored analysis.
+    pub analyses: Vec<AnalysisRow>,
+    /// The newest scrape that showed a change, by username.
+    pub changes: BTreeMap<String, Timestamp>,
+    /// The provider key of every recorded bill.
+    pub usage: Vec<String>,
 }
 
 impl Books {
@@ -110,15 +65,16 @@ impl Books {
             runs: BTreeMap::new(),
             leads: BTreeMap::new(),
             analyses: vec![],
-            usage: BTreeSet::new(),
+            changes: BTreeMap::new(),
+            usage: vec![],
         }
     }
 
     /// Runs one transaction at the second `now_s`.
     pub fn apply(&mut self, op: &Op, now_s: i64) -> Answer {
         match op {
-            Op::Begin { run, username, key, body_hash } => {
-                Answer::Begun(self.begin(*run, username, key.as_deref(), body_hash, now_s))
+            Op::Begin { run, username, kind, key, body_hash } => {
+                Answer::Begun(self.begin((*run, username, *kind), key.as_deref(), body_hash, now_s))
             }
             Op::Cancel(run) => Answer::Cancelled(self.cancel(*run)),
             Op::TakeUp(run) => {
@@ -127,17 +83,24 @@ impl Books {
                 Answer::TakenUp(username.filter(|_| active))
             }
             Op::Advance(run, phase) => Answer::Active(self.advance(*run, *phase, now_s)),
-            Op::Complete { run, .. } => Answer::Completed(self.complete(*run, now_s)),
+            Op::Complete { run, lead, .. } => {
+                let scraped_at = lead.get("scraped_at").and_then(|at| at.as_str()?.parse().ok());
+                Answer::Completed(self.complete(*run, scraped_at.unwrap_or_default(), now_s))
+            }
             Op::Fail { run, code, message } => {
                 self.fail(*run, code, message);
                 Answer::Done
             }
             Op::RecordUsage { run, key, .. } => {
-                if self.runs.contains_key(run) {
-                    self.usage.insert(key.clone());
+                let is_new = !self.usage.contains(key) || self.has(Mutation::BillTwice);
+                if self.runs.contains_key(run) && is_new {
+                    self.usage.push(key.clone());
                 }
                 Answer::Done
             }
+            Op::MarkStale(username, scraped_at) => Answer::Marked(self.mark_stale(username.as_str(), *scraped_at)),
+            // The circuit breaker is asked before a charge and by nobody here.
+            Op::ReportOutage { .. } => Answer::Done,
             Op::State(run) => Answer::State(self.state(*run)),
             Op::Stale(age_s, limit) => Answer::Stale(self.stale(*age_s, *limit, now_s)),
             Op::SweepOne(age_s) => Answer::Swept(self.sweep_one(*age_s, now_s)),
@@ -168,7 +131,7 @@ impl Books {
         let credits = row.credits;
         let is_failure = status == RunStatus::Failed;
         if outcome == "refunded" && !(is_failure && self.has(Mutation::FailKeepsTheCharge)) {
-            self.post("refund", credits, run);
+            self.post("refund", if is_failure && self.has(Mutation::RefundsOneCredit) { 1 } else { credits }, run);
             if is_failure && self.has(Mutation::RefundTwice) {
                 self.post("refund", credits, run);
             }
@@ -180,24 +143,32 @@ impl Books {
         balance
     }
 
-    fn begin(&mut self, run: RunId, username: &str, key: Option<&str>, body_hash: &str, now_s: i64) -> Begun {
+    fn begin(
+        &mut self,
+        (run, username, kind): (RunId, &str, AnalysisType),
+        key: Option<&str>,
+        body_hash: &str,
+        now_s: i64,
+    ) -> Begun {
+        let price = price(kind);
         if let Some(answer) = self.answer_from_key(key, body_hash, now_s) {
             return answer;
         }
-        if let Some(duplicate) = self.active_duplicate(username, now_s) {
+        if let Some(duplicate) = self.active_duplicate(username, kind, now_s) {
             return Begun::Duplicate(duplicate);
         }
         if let Some(retry_after_s) = self.hourly_wait_s(now_s) {
             return Begun::RateLimited { retry_after_s };
         }
-        if self.balance < PRICE && !self.has(Mutation::Overdraw) {
-            return Begun::Insufficient { balance: self.balance, required: PRICE };
+        if self.balance < price && !self.has(Mutation::Overdraw) {
+            return Begun::Insufficient { balance: self.balance, required: price };
         }
         let row = RunRow {
             username: username.to_owned(),
+            kind,
             status: RunStatus::Pending,
             phase: None,
-            credits: PRICE,
+            credits: price,
             outcome: None,
             ai_started: false,
             beat_s: None,
@@ -209,8 +180,8 @@ impl Books {
             completed: None,
         };
         self.runs.insert(run, row);
-        let balance = self.post("charge", -PRICE, run);
-        Begun::Started(Receipt { run_id: run, credits: PRICE, balance })
+        let balance = self.post("charge", -price, run);
+        Begun::Started(Receipt { run_id: run, credits: price, balance })
     }
 
     fn answer_from_key(&mut self, key: Option<&str>, body_hash: &str, now_s: i64) -> Option<Begun> {
@@ -229,11 +200,12 @@ impl Books {
         Some(Begun::Replay(Receipt { run_id: *id, credits: row.credits, balance }))
     }
 
-    fn active_duplicate(&mut self, username: &str, now_s: i64) -> Option<RunId> {
+    fn active_duplicate(&mut self, username: &str, kind: AnalysisType, now_s: i64) -> Option<RunId> {
         if self.has(Mutation::DuplicateAllowed) {
             return None;
         }
-        let (id, row) = self.runs.iter().find(|(_, row)| row.username == username && row.is_active())?;
+        let is_same = |row: &RunRow| row.username == username && row.kind == kind && row.is_active();
+        let (id, row) = self.runs.iter().find(|(_, row)| is_same(row))?;
         let (id, is_stale) = (*id, row.last_sign_s() <= now_s - STALE_S);
         if is_stale {
             self.stall(id);
@@ -280,11 +252,12 @@ impl Books {
         true
     }
 
-    fn complete(&mut self, run: RunId, now_s: i64) -> Completion {
+    fn complete(&mut self, run: RunId, scraped_at: Timestamp, now_s: i64) -> Completion {
         let Some(row) = self.runs.get(&run) else { return Completion::Inactive };
         if let (RunStatus::Complete, Some((lead_id, is_new, analysis_id))) = (row.status, row.completed) {
             if self.has(Mutation::CompleteTwice) {
-                self.analyses.push(run);
+                let again = self.analyses.iter().find(|analysis| analysis.run == run).cloned();
+                self.analyses.extend(again);
             }
             return Completion::Completed { lead_id, is_new, analysis_id };
         }
@@ -293,9 +266,12 @@ impl Books {
         }
         let username = row.username.clone();
         let is_new = !self.leads.contains_key(&username);
-        let lead_id = *self.leads.entry(username).or_insert_with(|| LeadId::new(Uuid::from_u128(run.uuid().as_u128())));
+        let lead_id =
+            *self.leads.entry(username.clone()).or_insert_with(|| LeadId::new(Uuid::from_u128(run.uuid().as_u128())));
         let analysis_id = AnalysisId::new(run.uuid());
-        self.analyses.push(run);
+        let is_late = self.changes.get(&username).is_some_and(|changed_at| *changed_at > scraped_at);
+        let is_stale = is_late && !self.has(Mutation::LateConclusionIsFresh);
+        self.analyses.push(AnalysisRow { run, username, scraped_at, is_stale });
         let balance = self.balance;
         if let Some(row) = self.runs.get_mut(&run) {
             row.status = RunStatus::Complete;
@@ -312,6 +288,21 @@ impl Books {
         if !ended || self.has(Mutation::FailAfterTheEnd) {
             self.end(run, RunStatus::Failed, "refunded", Some((code.to_owned(), message.to_owned())));
         }
+    }
+
+    fn mark_stale(&mut self, username: &str, scraped_at: Timestamp) -> u64 {
+        let changed_at = self.changes.entry(username.to_owned()).or_insert(scraped_at);
+        *changed_at = scraped_at.max(*changed_at);
+        let anybody = self.has(Mutation::StaleMarksStrangers);
+        let older = |row: &&mut AnalysisRow| {
+            (row.username == username || anybody) && !row.is_stale && row.scraped_at < scraped_at
+        };
+        let mut marked = 0;
+        for row in self.analyses.iter_mut().filter(older) {
+            row.is_stale = true;
+            marked += 1;
+        }
+        marked
     }
 
     fn state(&self, run: RunId) -> Option<RunState> {

@@ -1,16 +1,21 @@
 //! The real five-minute job as a task of the simulation.
 
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use oslira_app::features::analysis::{care_for_runs, config};
 
-use crate::{Shared, instance::Task, ports::Ports};
+use crate::{
+    Shared,
+    gate::{Gate, Schedule},
+    instance::Task,
+    ports::Ports,
+};
 
 /// One run of the job.
 pub(crate) struct Care {
     world: Shared,
     task: Task<()>,
-    pub(crate) alarm_ms: i64,
+    gate: Gate,
 }
 
 impl Care {
@@ -22,13 +27,16 @@ impl Care {
             // A store that is down is the next job's problem.
             let _report = care_for_runs(&ports, &ports, &ports, config::STALE_WAKE, grace).await;
         });
-        Self { world: world.clone(), task, alarm_ms: 0 }
+        Self { world: world.clone(), task, gate: Gate::default() }
+    }
+
+    /// When it goes on, in virtual time.
+    pub(crate) fn alarm_ms(&self) -> i64 {
+        self.gate.alarm_ms()
     }
 
     /// Goes one moment further; true when the job is done.
     pub(crate) fn poll(&mut self) -> bool {
-        let polled = self.task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        self.alarm_ms = self.world.take_alarm().unwrap_or(0);
-        matches!(polled, Poll::Ready(()))
+        matches!(self.world.go_on(&mut self.task, &mut self.gate, Schedule::InTurn), Poll::Ready(()))
     }
 }

@@ -1,23 +1,25 @@
 //! Random histories: customers, crashes, lost replies, faults, sweeps and time, in an order that only the seed knows.
 
 use oslira_app::{
-    features::analysis::{Begun, Cancelled, RunStatus},
+    features::analysis::{AnalysisType, Begun, Cancelled, RunStatus},
     shared::ids::RunId,
 };
 use uuid::Uuid;
 
 use crate::{
-    Answer, Books, Instance, Mutation, Op, Person, Random, Recorded, Shared, Story, Weather, World, care::Care,
+    Answer, Books, Instance, Mutation, Op, Person, Random, Recorded, RunRow, Schedule, Shared, Story, Weather, World,
+    care::Care,
 };
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
-const CREDITS_MAX: u64 = 5;
+const CREDITS_MAX: u64 = 24;
 /// The hourly limit in histories; the database's plan is set to the same.
 const HOURLY_MAX: usize = 4;
 const KEYS: [&str; 3] = ["key-a", "key-b", "key-c"];
 /// After this many rounds of care nothing may be open: it is the sweep that ends what nothing else did.
 const CARE_ROUNDS_MAX: u32 = 30;
+const MOVES_MAX: u64 = 12;
 const POLLS_MAX: u32 = 100_000;
 
 /// What a history is made of; the same plan gives the same history.
@@ -60,8 +62,18 @@ pub struct Report {
     pub accusation: Option<String>,
     /// Crashes that happened.
     pub crashes: u32,
+    /// Crashes that met several steps of one run under way.
+    pub crashes_in_parallel: u32,
     /// Runs by how their charge ended: result, refunded, kept.
     pub ends: [u32; 3],
+    /// Results of those types that ask side by side.
+    pub deep_results: u32,
+    /// How often a second model was asked.
+    pub fallbacks: u32,
+    /// AI bills that were recorded by a step of their own.
+    pub late_bills: u32,
+    /// Analyses that became stale.
+    pub stale: u32,
     /// Every operation, when the plan asked for them.
     pub log: Vec<Recorded>,
 }
@@ -75,6 +87,7 @@ struct Driver {
     runs: u64,
     seed: u64,
     crashes: u32,
+    crashes_in_parallel: u32,
 }
 
 /// Plays one history to its end and audits it all the way.
@@ -94,8 +107,9 @@ pub fn history(plan: Plan) -> Report {
         runs: 0,
         seed: plan.seed,
         crashes: 0,
+        crashes_in_parallel: 0,
     };
-    let moments = 40 + driver.random.below(160);
+    let moments = 40 + driver.random.below(100);
     for _ in 0..moments {
         if driver.world.lock().accusation.is_some() {
             break;
@@ -108,24 +122,27 @@ pub fn history(plan: Plan) -> Report {
 
 fn weather(random: &mut Random) -> Weather {
     let mut level = |worst: u64| if random.chance(500) { 0 } else { random.below(worst) };
-    Weather { store_down: level(200), reply_lost: level(200), provider: level(500) }
+    let (store_down, reply_lost, provider) = (level(200), level(200), level(300));
+    let dark = random.chance(150).then(|| random.pick(&["openai", "anthropic", "apify"]).copied()).flatten();
+    Weather { store_down, reply_lost, provider, dark }
 }
 
 impl Driver {
     fn moment(&mut self) {
         match self.random.below(100) {
-            0..=5 => self.buy(),
-            6..=7 => self.buy_again(),
-            8..=10 => self.cancel(),
-            11..=13 => self.crash(),
+            0..=4 => self.buy(),
+            5..=6 => self.buy_again(),
+            7..=9 => self.cancel(),
+            10..=13 => self.crash(),
             14..=15 => self.cares.push(Care::start(&self.world)),
             16 => self.something_late(),
             17..=18 => self.pass_time(),
             19 => self.outage(),
             20..=24 => self.launch_somebody(),
-            _ => {
+            // A run has hundreds of moments, most of them alike: somebody goes on for a while.
+            _ => (0..=self.random.below(MOVES_MAX)).for_each(|_| {
                 self.work();
-            }
+            }),
         }
         self.wake_the_wanted();
     }
@@ -136,17 +153,21 @@ impl Driver {
         let key = if self.random.chance(600) { self.random.pick(&KEYS).map(|key| (*key).to_owned()) } else { None };
         self.runs += 1;
         let run = RunId::new(Uuid::from_u128((u128::from(self.seed) << 64) | u128::from(self.runs)));
-        let op = Op::Begin { run, username: username.to_owned(), key, body_hash: format!("hash of {username}") };
+        let kind = self.random.pick(&Story::KINDS).copied().unwrap_or(AnalysisType::Light);
+        let body_hash = format!("hash of {username} as {}", kind.as_str());
+        let op = Op::Begin { run, username: username.to_owned(), kind, key, body_hash };
         self.begun.push(op.clone());
         self.begin(&op);
     }
 
     /// The same request again: a second click, or the first answer was lost. Its run id is new, its key the same.
     fn buy_again(&mut self) {
-        let Some(Op::Begin { username, key, body_hash, .. }) = self.random.pick(&self.begun).cloned() else { return };
+        let Some(Op::Begin { username, kind, key, body_hash, .. }) = self.random.pick(&self.begun).cloned() else {
+            return;
+        };
         self.runs += 1;
         let run = RunId::new(Uuid::from_u128((u128::from(self.seed) << 64) | u128::from(self.runs)));
-        self.begin(&Op::Begin { run, username, key, body_hash });
+        self.begin(&Op::Begin { run, username, kind, key, body_hash });
     }
 
     fn begin(&mut self, op: &Op) {
@@ -183,7 +204,7 @@ impl Driver {
     fn launch(&mut self, run: RunId) {
         match self.instances.iter_mut().find(|instance| instance.run() == run) {
             Some(instance) => instance.wake(),
-            None => self.instances.push(Instance::start(&self.world, run)),
+            None => self.instances.push(Instance::start(&self.world, run, Schedule::Any)),
         }
     }
 
@@ -213,7 +234,7 @@ impl Driver {
         let at = self.random.below(self.instances.len() as u64);
         let Some(instance) = usize::try_from(at).ok().and_then(|at| self.instances.get_mut(at)) else { return };
         if instance.is_alive() {
-            instance.crash();
+            self.crashes_in_parallel += u32::from(instance.crash() > 1);
             self.crashes += 1;
             // Mostly the engine notices at once.
             if self.random.chance(600) {
@@ -222,10 +243,12 @@ impl Driver {
         }
     }
 
-    /// What a dead process had sent arrives after all.
+    /// Something that a dead process had sent arrives after all.
     fn something_late(&mut self) {
         let mut world = self.world.lock();
-        if let Some(op) = world.late.pop() {
+        let at = usize::try_from(self.random.below(world.late.len() as u64)).unwrap_or(0);
+        if at < world.late.len() {
+            let op = world.late.swap_remove(at);
             world.apply(&op);
         }
     }
@@ -261,7 +284,7 @@ impl Driver {
         let alarms = || {
             let instances = self.instances.iter().enumerate().filter(|(_, instance)| instance.is_alive());
             let instances = instances.map(|(at, instance)| (at, instance.alarm_ms()));
-            let cares = self.cares.iter().enumerate().map(|(at, care)| (self.instances.len() + at, care.alarm_ms));
+            let cares = self.cares.iter().enumerate().map(|(at, care)| (self.instances.len() + at, care.alarm_ms()));
             instances.chain(cares)
         };
         let Some(first_ms) = alarms().map(|(_, alarm_ms)| alarm_ms).min() else { return false };
@@ -283,19 +306,22 @@ impl Driver {
         true
     }
 
-    /// The weather clears. What was sent arrives, the engine recovers or is lost for good, the five-minute job runs; and
+    /// The stores' weather clears, the providers' may stay. What was sent arrives, the engine recovers or is lost for good, the five-minute job runs; and
     /// then every run must have ended and every charge be settled.
     fn settle(&mut self) {
         let engine_gone = self.random.chance(150);
         {
             let mut world = self.world.lock();
-            world.weather = Weather::default();
+            let provider = if self.random.chance(400) { world.weather.provider } else { 0 };
+            world.weather = Weather { provider, ..Weather::default() };
             world.outage_until_ms = 0;
             world.engine_gone = engine_gone;
         }
         for round in 0..CARE_ROUNDS_MAX {
             if engine_gone && round == 0 {
-                self.instances.iter_mut().for_each(Instance::crash);
+                for instance in &mut self.instances {
+                    instance.crash();
+                }
             } else if !engine_gone {
                 self.instances.iter_mut().for_each(Instance::wake);
             }
@@ -323,24 +349,26 @@ impl Driver {
         if let Err(accusation) = world.watch.settled(&world.books) {
             world.accuse(accusation);
         }
-        drop(world);
-        self.bills_are_known();
-    }
-
-    /// No scraped profile is kept whose bill is in no books.
-    fn bills_are_known(&self) {
-        let mut world = self.world.lock();
-        if let Some(key) = world.snapshots.keys().find(|key| !world.books.usage.contains(*key)).cloned() {
-            world.accuse(format!("the bill of {key} is in no books"));
-        }
+        world.bills_are_known();
     }
 
     fn report(self) -> Report {
         let mut world = self.world.lock();
         let count = |outcome| world.books.runs.values().filter(|row| row.outcome == Some(outcome)).count();
         let ends = ["result", "refunded", "kept"].map(|outcome| u32::try_from(count(outcome)).unwrap_or(u32::MAX));
-        let accusation = world.accusation.clone();
-        let log = world.log.take().unwrap_or_default();
-        Report { accusation, crashes: self.crashes, ends, log }
+        let is_deep = |row: &&RunRow| row.kind != AnalysisType::Light && row.outcome == Some("result");
+        let deep_results = world.books.runs.values().filter(is_deep).count();
+        let stale = world.books.analyses.iter().filter(|analysis| analysis.is_stale).count();
+        Report {
+            accusation: world.accusation.clone(),
+            crashes: self.crashes,
+            crashes_in_parallel: self.crashes_in_parallel,
+            ends,
+            deep_results: u32::try_from(deep_results).unwrap_or(u32::MAX),
+            fallbacks: world.watch.calls.fallbacks(),
+            late_bills: world.late_bills,
+            stale: u32::try_from(stale).unwrap_or(u32::MAX),
+            log: world.log.take().unwrap_or_default(),
+        }
     }
 }

@@ -1,18 +1,17 @@
 //! One workflow instance: a body that runs, dies, and runs again from the top on the same journal.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::{future::Future, pin::Pin, sync::Arc, task::Poll};
 
 use oslira_app::{
-    features::analysis::{WorkflowPorts, analyse, config},
+    features::analysis::{WorkflowPorts, analyse, config::ModelChoice},
     shared::{ids::RunId, steps::StepFailed},
 };
 
-use crate::{Journal, Place, Shared, ports::Ports};
+use crate::{
+    Journal, Mutation, Place, Shared,
+    gate::{Gate, Schedule},
+    ports::Ports,
+};
 
 pub(crate) type Task<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -22,16 +21,17 @@ pub struct Instance {
     world: Shared,
     journal: Journal,
     life: Option<Task<Result<(), StepFailed>>>,
+    gate: Gate,
+    schedule: Schedule,
     ended: bool,
-    alarm_ms: i64,
 }
 
 impl Instance {
-    /// Starts the workflow of `run`.
+    /// Starts the workflow of `run`; its branches go on as the schedule says.
     #[must_use]
-    pub fn start(world: &Shared, run: RunId) -> Self {
-        let journal = Journal::new(world.clone());
-        let mut instance = Self { run, world: world.clone(), journal, life: None, ended: false, alarm_ms: 0 };
+    pub fn start(world: &Shared, run: RunId, schedule: Schedule) -> Self {
+        let (world, journal) = (world.clone(), Journal::new(world.clone(), run));
+        let mut instance = Self { run, world, journal, life: None, gate: Gate::default(), schedule, ended: false };
         instance.wake();
         instance
     }
@@ -60,10 +60,10 @@ impl Instance {
         self.life.is_some()
     }
 
-    /// When it goes on, in virtual time.
+    /// When it goes on, in virtual time: with the first of its branches that can.
     #[must_use]
-    pub const fn alarm_ms(&self) -> i64 {
-        self.alarm_ms
+    pub fn alarm_ms(&self) -> i64 {
+        self.gate.alarm_ms()
     }
 
     /// Runs it again from the top, unless it runs or has ended.
@@ -74,37 +74,40 @@ impl Instance {
         let (run, journal) = (self.run, self.journal.clone());
         let ports = Ports { world: self.world.clone(), owner: Some((run, journal.clone())) };
         let ports = Arc::new(ports);
+        let mut models = ModelChoice::default();
+        if self.world.has(Mutation::FallbackNeverAsked) {
+            models.without("anthropic");
+        }
         let ports = WorkflowPorts {
             runs: ports.clone(),
             snapshots: ports.clone(),
             profiles: ports.clone(),
             model: ports.clone(),
+            pictures: ports.clone(),
             progress: ports.clone(),
             clock: ports,
-            light_model: config::LIGHT_MODEL,
+            models,
             pause_scale: 1.0,
         };
-        self.alarm_ms = 0;
+        self.gate = Gate::default();
         self.life = Some(Box::pin(async move { analyse(&journal, ports, run).await }));
     }
 
-    /// Kills its process, wherever it is.
-    pub fn crash(&mut self) {
-        if self.life.take().is_some() {
-            self.journal.crashed();
-            self.world.lock().crashed(self.run);
-        }
+    /// Kills its process, wherever its branches are. Answers how many steps were under way.
+    pub fn crash(&mut self) -> usize {
+        self.gate = Gate::default();
+        if self.life.take().is_some() { self.journal.crashed() } else { 0 }
     }
 
-    /// Lets it run to the next moment at which anything else could happen, and answers where it stands.
-    pub fn poll(&mut self) -> Place {
-        let Some(life) = self.life.as_mut() else { return Place::Elsewhere };
-        let polled = life.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        self.alarm_ms = self.world.take_alarm().unwrap_or(0);
-        if let Poll::Ready(_failure_is_left_to_the_sweep) = polled {
+    /// Lets one branch run to the next moment at which anything else could happen, and answers the places where branches
+    /// came to stand: several where they part.
+    pub fn poll(&mut self) -> Vec<Place> {
+        let Some(life) = self.life.as_mut() else { return vec![] };
+        if let Poll::Ready(_failure_is_left_to_the_sweep) = self.world.go_on(life, &mut self.gate, self.schedule) {
             self.life = None;
             self.ended = true;
+            self.journal.ended();
         }
-        self.journal.place()
+        self.journal.take_places()
     }
 }

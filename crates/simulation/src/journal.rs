@@ -1,15 +1,24 @@
 //! The durable step engine under test: results are remembered as JSON text, time is virtual, and every moment at which
-//! a process can die is a moment at which this future can be dropped.
+//! a process can die is a moment at which this future can be dropped. Steps of several branches run at once.
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use oslira_app::shared::steps::{StepFailed, Steps, TRANSIENT_RETRIES_MAX, Transient};
+use oslira_app::shared::{
+    ids::RunId,
+    steps::{AttemptFailed, StepFailed, Steps, TRANSIENT_RETRIES_MAX},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Mutation, Shared};
 
-/// Where a workflow stands, as a crash plan names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a branch of a workflow stands, as a crash plan names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// About to run the step for the first time in this life of the process.
     Before(String),
@@ -17,131 +26,231 @@ pub enum Place {
     Unremembered(String),
     /// The result is remembered; the body does not know it yet.
     After(String),
-    /// Anywhere else: in the middle of an effect, or asleep.
-    Elsewhere,
 }
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// Results by step, or the failure that used up the attempts.
+    /// Results by step, or the failure for good.
     results: BTreeMap<String, Result<String, String>>,
     /// When each sleep ends.
     alarms: BTreeMap<String, i64>,
     failures: BTreeMap<String, u32>,
-    /// Every step in the order in which it was first asked for.
-    order: Vec<String>,
-    /// How many of `order` this life of the process has asked for.
-    asked: usize,
-    attempt: Option<Attempt>,
-    place: Option<Place>,
+    /// Every step of each branch in the order in which it was first asked for.
+    order: BTreeMap<String, Vec<String>>,
+    /// What this life of the process has asked for, and how much of each branch.
+    asked: BTreeSet<String>,
+    progress: BTreeMap<String, usize>,
+    /// The steps whose effects are under way, or done and not remembered.
+    attempts: BTreeMap<String, Attempt>,
+    /// The one of them that is being polled right now.
+    polled: Option<Arc<str>>,
+    /// Where branches came to stand in the last poll.
+    reached: Vec<Place>,
     /// Provider bills of a step whose results were lost with the process: each allows one more.
     windows: BTreeMap<String, u32>,
     bills: BTreeMap<String, u32>,
 }
 
-#[derive(Debug)]
+/// What an attempt has cost and learned.
+#[derive(Debug, Default)]
 struct Attempt {
-    step: String,
     bills: u32,
+    told: Vec<String>,
 }
 
 /// A workflow instance's memory; it survives every crash. Clones are the same journal.
 #[derive(Debug, Clone)]
 pub struct Journal {
     world: Shared,
-    memory: std::sync::Arc<std::sync::Mutex<Memory>>,
+    run: RunId,
+    memory: Arc<Mutex<Memory>>,
+}
+
+/// Steps with the same branch follow each other; a call, each part of a scrape and the picture are branches of their own.
+fn branch(step: &str) -> &str {
+    if step == "picture" {
+        return step;
+    }
+    let mut dashes = step.match_indices('-').map(|(at, _)| at);
+    let first = dashes.next();
+    let is_parallel = step.starts_with("judge-") || step.starts_with("scrape-");
+    let end = if is_parallel { dashes.next().or(first) } else { Some(0) };
+    end.and_then(|end| step.get(..end)).unwrap_or(step)
 }
 
 impl Journal {
     /// An empty journal.
     #[must_use]
-    pub fn new(world: Shared) -> Self {
-        Self { world, memory: std::sync::Arc::default() }
+    pub fn new(world: Shared, run: RunId) -> Self {
+        Self { world, run, memory: Arc::default() }
     }
 
-    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the workflow stands since it was last polled.
+    /// Where branches came to stand since this was last asked.
+    pub(crate) fn take_places(&self) -> Vec<Place> {
+        std::mem::take(&mut self.memory().reached)
+    }
+
+    /// The step on whose behalf the caller is being polled.
+    pub(crate) fn running(&self) -> Option<Arc<str>> {
+        self.memory().polled.clone()
+    }
+
+    /// How many provider bills were lost with a process: calls that a replay repeats.
     #[must_use]
-    pub fn place(&self) -> Place {
-        self.memory().place.clone().unwrap_or(Place::Elsewhere)
+    pub fn bills_lost(&self) -> u32 {
+        self.memory().windows.values().sum()
     }
 
-    /// Every step so far, in order.
-    #[must_use]
-    pub fn steps(&self) -> Vec<String> {
-        self.memory().order.clone()
-    }
-
-    /// The step whose effect is under way.
-    #[must_use]
-    pub fn running(&self) -> Option<String> {
-        self.memory().attempt.as_ref().map(|attempt| attempt.step.clone())
-    }
-
-    /// The process died: a bill whose step had no time to be remembered is the named window of an unknown outcome.
-    pub fn crashed(&self) {
+    /// The process died. A bill whose step had no time to be remembered is the named window of an unknown outcome.
+    /// Answers how many steps were under way.
+    pub(crate) fn crashed(&self) -> usize {
         let mut memory = self.memory();
-        memory.asked = 0;
-        memory.place = None;
-        if let Some(attempt) = memory.attempt.take() {
-            *memory.windows.entry(attempt.step).or_default() += attempt.bills;
+        memory.asked.clear();
+        memory.progress.clear();
+        memory.reached.clear();
+        memory.polled = None;
+        let lost = std::mem::take(&mut memory.attempts);
+        for (step, attempt) in &lost {
+            if attempt.bills > 0 {
+                *memory.windows.entry(step.clone()).or_default() += attempt.bills;
+            }
+        }
+        drop(memory);
+        let mut world = self.world.lock();
+        world.crashed(self.run);
+        for step in lost.keys() {
+            world.watch.calls.lost(self.run, step);
+        }
+        lost.len()
+    }
+
+    /// The body has returned: this life must have asked for everything that earlier ones did.
+    pub(crate) fn ended(&self) {
+        let memory = self.memory();
+        let mut known = memory.results.keys().chain(memory.alarms.keys());
+        let forgotten = known.find(|step| !memory.asked.contains(*step)).cloned();
+        drop(memory);
+        if let Some(step) = forgotten {
+            self.world.accuse(format!("a life came to its end without asking for step {step}"));
         }
     }
 
-    /// A provider bills the step that is running. Answers what is wrong with that, if anything.
-    pub fn bill(&self) -> Option<String> {
+    /// A provider bills the step that is running.
+    pub(crate) fn bill(&self) {
         let mut memory = self.memory();
-        let Some(attempt) = memory.attempt.as_mut() else {
-            return Some("a provider was called outside of a step".to_owned());
+        let Some(step) = memory.polled.as_deref().map(str::to_owned) else {
+            drop(memory);
+            return self.world.accuse("a provider was called outside of a step".to_owned());
         };
-        attempt.bills += 1;
-        let step = attempt.step.clone();
+        memory.attempts.entry(step.clone()).or_default().bills += 1;
         let lost = memory.windows.get(&step).copied().unwrap_or_default();
         let paid = memory.bills.entry(step.clone()).or_default();
         *paid += 1;
-        (*paid > lost + 1).then(|| format!("{step} paid its provider {paid} times, {lost} of them lost in a crash"))
+        let paid = *paid;
+        drop(memory);
+        if paid > lost + 1 {
+            self.world.accuse(format!("{step} paid its provider {paid} times, {lost} of them lost in a crash"));
+        }
     }
 
-    /// A step's name is asked for. A replay must ask for the same steps in the same order.
+    /// A provider tells the step that is running of a bill.
+    pub(crate) fn told(&self, key: &str) {
+        let mut memory = self.memory();
+        if let Some(step) = memory.polled.clone() {
+            memory.attempts.entry(step.to_string()).or_default().told.push(key.to_owned());
+        }
+    }
+
+    /// A step's name is asked for: once in a life, and within its branch in the same order as in every other.
     fn ask(&self, name: &str) {
         let mut memory = self.memory();
-        let asked = memory.asked;
-        memory.asked += 1;
-        let expected = memory.order.get(asked).cloned();
-        match expected {
-            None if memory.order.iter().any(|known| known == name) => {
-                drop(memory);
-                self.world.accuse(format!("step {name} is asked for twice"));
-            }
-            None => memory.order.push(name.to_owned()),
+        let memory = &mut *memory;
+        let again = !memory.asked.insert(name.to_owned());
+        let order = memory.order.entry(branch(name).to_owned()).or_default();
+        let at = memory.progress.entry(branch(name).to_owned()).or_default();
+        let accusation = match order.get(*at) {
+            _ if again => Some(format!("step {name} is asked for twice in one life")),
             Some(expected) if expected != name => {
-                drop(memory);
-                self.world.accuse(format!("a replay asks for step {name} where {expected} was asked for"));
+                Some(format!("a replay asks for step {name} where {expected} was asked for"))
             }
-            Some(_) => {}
+            Some(_) => None,
+            None => {
+                order.push(name.to_owned());
+                None
+            }
+        };
+        *at += 1;
+        if let Some(accusation) = accusation {
+            self.world.accuse(accusation);
         }
     }
 
     async fn stop_at(&self, place: Place) {
-        self.memory().place = Some(place);
+        self.memory().reached.push(place);
         self.world.pause().await;
-        self.memory().place = None;
     }
 
-    /// Whether the failed attempt was the last.
-    fn note_failure(&self, name: &str, transient: &Transient) -> Option<u32> {
+    /// Runs an effect, and knows that it is this one's whenever anything happens in it.
+    async fn within<T>(&self, name: &Arc<str>, effect: impl Future<Output = T>) -> T {
+        self.memory().attempts.insert(name.to_string(), Attempt::default());
+        self.world.lock().watch.attempted(self.run, name);
+        let mut effect = pin!(effect);
+        poll_fn(|context| {
+            self.memory().polled = Some(name.clone());
+            let polled = effect.as_mut().poll(context);
+            self.memory().polled = None;
+            polled
+        })
+        .await
+    }
+
+    /// The engine has written down how an attempt ended, well or badly: what it was told may not be lost any more.
+    fn note_end(&self, memory: &mut Memory, name: &str) {
+        let told = memory.attempts.remove(name).unwrap_or_default().told;
+        self.world.lock().known(&told, name);
+    }
+
+    fn remember(&self, name: &str, text: String) {
         let mut memory = self.memory();
-        memory.attempt = None;
+        self.note_end(&mut memory, name);
+        if self.world.has(Mutation::FailureForgetsSiblings) && name.starts_with("judge-") && text.contains(r#""Err":"#)
+        {
+            memory.results.retain(|step, _| !step.starts_with("judge-") || branch(step) == branch(name));
+        }
+        if !self.world.has(Mutation::StepForgotten) {
+            memory.results.insert(name.to_owned(), Ok(text));
+        }
+    }
+
+    /// Answers the pause before the next attempt, unless the step has failed for good.
+    fn note_failure(&self, name: &str, failed: &AttemptFailed) -> Option<Duration> {
+        let mut memory = self.memory();
+        self.note_end(&mut memory, name);
         let failures = memory.failures.entry(name.to_owned()).or_default();
         *failures += 1;
-        if *failures > TRANSIENT_RETRIES_MAX {
-            memory.results.insert(name.to_owned(), Err(transient.0.clone()));
+        let (failures, is_lasting) = (*failures, matches!(failed, AttemptFailed::Lasting(_)));
+        if is_lasting || failures > TRANSIENT_RETRIES_MAX {
+            memory.results.insert(name.to_owned(), Err(failed.to_string()));
+            drop(memory);
+            self.world.lock().given_up.insert((self.run, name.to_owned()));
             return None;
         }
-        Some(*failures)
+        Some(Duration::from_secs(1 << (failures - 1).min(6)))
+    }
+
+    /// The deliberate defects of names: `None` for a step that is left out.
+    fn asked_name(&self, name: &str) -> Option<String> {
+        if self.world.has(Mutation::LateBillDropped) && name.ends_with("-bill") {
+            return None;
+        }
+        if self.world.has(Mutation::CallsShareAStep) && name.starts_with("judge-") {
+            return Some(name.replacen(branch(name), "judge", 1));
+        }
+        Some(name.to_owned())
     }
 }
 
@@ -154,12 +263,16 @@ impl Steps for Journal {
     where
         T: Serialize + DeserializeOwned + 'static,
         F: Fn() -> Fut + 'static,
-        Fut: Future<Output = Result<T, Transient>> + 'static,
+        Fut: Future<Output = Result<T, AttemptFailed>> + 'static,
     {
         let journal = self.clone();
-        let name = name.to_owned();
+        let asked = self.asked_name(name);
         async move {
+            let Some(name) = asked else {
+                return serde_json::from_str("null").map_err(|error| failed("a step that is left out", error));
+            };
             journal.ask(&name);
+            let shared_name: Arc<str> = name.as_str().into();
             loop {
                 let remembered = journal.memory().results.get(&name).cloned();
                 match remembered {
@@ -168,22 +281,19 @@ impl Steps for Journal {
                     None => {}
                 }
                 journal.stop_at(Place::Before(name.clone())).await;
-                journal.memory().attempt = Some(Attempt { step: name.clone(), bills: 0 });
-                let outcome = effect().await;
+                let outcome = journal.within(&shared_name, effect()).await;
                 journal.stop_at(Place::Unremembered(name.clone())).await;
                 match outcome {
                     Ok(value) => {
                         let text = serde_json::to_string(&value).map_err(|error| failed(&name, error))?;
-                        journal.memory().attempt = None;
-                        if !journal.world.has(Mutation::StepForgotten) {
-                            journal.memory().results.insert(name.clone(), Ok(text.clone()));
-                        }
+                        journal.remember(&name, text.clone());
                         journal.stop_at(Place::After(name.clone())).await;
                         return serde_json::from_str(&text).map_err(|error| failed(&name, error));
                     }
-                    Err(transient) => {
-                        let Some(failures) = journal.note_failure(&name, &transient) else { continue };
-                        journal.world.sleep(Duration::from_secs(1 << (failures - 1).min(6))).await;
+                    Err(attempt_failed) => {
+                        if let Some(pause) = journal.note_failure(&name, &attempt_failed) {
+                            journal.world.sleep(pause).await;
+                        }
                     }
                 }
             }

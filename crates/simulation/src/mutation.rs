@@ -1,6 +1,6 @@
 //! Deliberate defects. Each breaks one promise; a simulation that does not notice is worth nothing.
 
-/// One defect in the model of the database, or in the engine.
+/// One defect in the model of the database, in the engine, or in what the workflow is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
     /// Failing a run posts its refund twice.
@@ -43,11 +43,33 @@ pub enum Mutation {
     StepForgotten,
     /// The sweep does not see runs that nobody ever took up.
     SweepMissesPending,
+    /// Failing a run gives one credit back, whatever it cost.
+    RefundsOneCredit,
+    /// A bill that is recorded again counts again.
+    BillTwice,
+    /// Marking asks for no username, so what was concluded about others becomes stale too.
+    StaleMarksStrangers,
+    /// An analysis of an older scrape that is stored after a change was seen does not count as stale.
+    LateConclusionIsFresh,
+    /// The new snapshot is kept before it is compared with the one before, which then is itself.
+    ComparedWithItself,
+    /// Calls that are asked side by side share one durable step.
+    CallsShareAStep,
+    /// When one call fails, the answers of the others are forgotten with it.
+    FailureForgetsSiblings,
+    /// A bill that the database did not take is not recorded later.
+    LateBillDropped,
+    /// What one model refused is asked of the next.
+    RefusalFallsOver,
+    /// The second model is never asked.
+    FallbackNeverAsked,
+    /// A result is stored although one of its calls has no answer in it.
+    JudgementMissing,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 31] = [
         Self::RefundTwice,
         Self::FailKeepsTheCharge,
         Self::CompleteAfterTheEnd,
@@ -68,5 +90,16 @@ impl Mutation {
         Self::PhaseMovesBack,
         Self::StepForgotten,
         Self::SweepMissesPending,
+        Self::RefundsOneCredit,
+        Self::BillTwice,
+        Self::StaleMarksStrangers,
+        Self::LateConclusionIsFresh,
+        Self::ComparedWithItself,
+        Self::CallsShareAStep,
+        Self::FailureForgetsSiblings,
+        Self::LateBillDropped,
+        Self::RefusalFallsOver,
+        Self::FallbackNeverAsked,
+        Self::JudgementMissing,
     ];
 }

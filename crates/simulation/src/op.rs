@@ -1,8 +1,9 @@
 //! What can be asked of the database and what it answers: one value per SQL function, so that a history is a list that
 //! can be replayed against the real one.
 
+use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{Begun, Cancelled, Completion, Phase, RunState},
+    features::analysis::{AnalysisType, Begun, Cancelled, Completion, InstagramHandle, Outage, Phase, RunState},
     shared::ids::RunId,
 };
 use serde_json::Value;
@@ -16,6 +17,8 @@ pub enum Op {
         run: RunId,
         /// Whom to analyse.
         username: String,
+        /// How deeply.
+        kind: AnalysisType,
         /// The idempotency key.
         key: Option<String>,
         /// What the key is bound to.
@@ -56,6 +59,17 @@ pub enum Op {
         /// The bill.
         usage: Value,
     },
+    /// `system.mark_stale`.
+    MarkStale(InstagramHandle, Timestamp),
+    /// `system.report_outage`.
+    ReportOutage {
+        /// The run that met it.
+        run: RunId,
+        /// Who is out.
+        provider: String,
+        /// How.
+        outage: Outage,
+    },
     /// The row that progress is reconciled with.
     State(RunId),
     /// Active runs silent for so many seconds, at most so many.
@@ -92,6 +106,8 @@ pub enum Answer {
     Completed(Completion),
     /// To what answers nothing.
     Done,
+    /// To a marking: how many.
+    Marked(u64),
     /// To a look at the row.
     State(Option<RunState>),
     /// To the search for silent runs.

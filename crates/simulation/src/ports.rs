@@ -1,17 +1,19 @@
 //! The product's ports over the simulated world: the database, the profile cache, watchers, the clock, the launcher.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::analysis::{
-        Assignment, Completion, InstagramHandle, Phase, ProgressSink, ProgressUpdate, RunJournal, RunLauncher,
-        RunState, Snapshot, SnapshotKey, SnapshotStore, UsageKind,
+        Assignment, Completion, InstagramHandle, Outage, Phase, PictureStore, ProgressSink, ProgressUpdate, RunJournal,
+        RunLauncher, RunState, Snapshot, SnapshotKey, SnapshotStore, UsageKind,
     },
     shared::{clock::Clock, ids::RunId, store::StoreError},
 };
 use serde_json::Value;
 
-use crate::{Answer, Journal, Op, Shared, Story};
+use crate::{Answer, Journal, Mutation, Op, Shared, Story};
 
 /// Every port of one workflow, or of the five-minute job, which has no journal.
 #[derive(Clone)]
@@ -27,7 +29,13 @@ fn down() -> StoreError {
 impl Ports {
     async fn call(&self, op: Op) -> Result<Answer, StoreError> {
         let run = self.owner.as_ref().map(|(run, _)| *run);
-        self.world.call(run, op).await.ok_or_else(down)
+        let step = self.owner.as_ref().and_then(|(_, journal)| journal.running());
+        self.world.call(run, step.as_deref(), op).await
+    }
+
+    /// The run, and the step on whose behalf a provider or a store is called.
+    pub(crate) fn caller(&self) -> Option<(RunId, Arc<str>)> {
+        self.owner.as_ref().and_then(|(run, journal)| Some((*run, journal.running()?)))
     }
 
     /// The object store and watchers have no transactions of their own to crash in.
@@ -48,7 +56,9 @@ impl RunJournal for Ports {
             Answer::TakenUp(None) => Ok(None),
             Answer::TakenUp(Some(username)) => {
                 let handle = username.parse().map_err(|_| StoreError::Defect("a username".to_owned()))?;
-                Ok(Some(Story::assignment(self.world.lock().books.person, handle)))
+                let world = self.world.lock();
+                let row = world.books.runs.get(&run).ok_or_else(|| StoreError::Defect("no such run".to_owned()))?;
+                Ok(Some(Story::assignment(world.books.person, handle, row.kind)))
             }
             other => Err(mistaken(&other)),
         }
@@ -62,7 +72,13 @@ impl RunJournal for Ports {
     }
 
     async fn complete(&self, run: RunId, lead: &Value, result: &Value) -> Result<Completion, StoreError> {
-        match self.call(Op::Complete { run, lead: lead.clone(), result: result.clone() }).await? {
+        let mut result = result.clone();
+        if self.world.has(Mutation::JudgementMissing)
+            && let Some(result) = result.get_mut("result").and_then(Value::as_object_mut)
+        {
+            result.remove("personality");
+        }
+        match self.call(Op::Complete { run, lead: lead.clone(), result }).await? {
             Answer::Completed(completion) => Ok(completion),
             other => Err(mistaken(&other)),
         }
@@ -75,6 +91,17 @@ impl RunJournal for Ports {
     async fn record_usage(&self, run: RunId, kind: UsageKind, key: &str, usage: &Value) -> Result<(), StoreError> {
         let is_scrape = kind == UsageKind::Scrape;
         self.call(Op::RecordUsage { run, is_scrape, key: key.to_owned(), usage: usage.clone() }).await.map(drop)
+    }
+
+    async fn mark_stale(&self, username: &InstagramHandle, scraped_at: Timestamp) -> Result<u64, StoreError> {
+        match self.call(Op::MarkStale(username.clone(), scraped_at)).await? {
+            Answer::Marked(count) => Ok(count),
+            other => Err(mistaken(&other)),
+        }
+    }
+
+    async fn report_outage(&self, run: RunId, provider: &str, outage: Outage) -> Result<(), StoreError> {
+        self.call(Op::ReportOutage { run, provider: provider.to_owned(), outage }).await.map(drop)
     }
 
     async fn state(&self, run: RunId) -> Result<Option<RunState>, StoreError> {
@@ -108,25 +135,50 @@ impl SnapshotStore for Ports {
         depth: u32,
     ) -> Result<Option<SnapshotKey>, StoreError> {
         self.reach_store().await?;
-        let world = self.world.lock();
+        let mut world = self.world.lock();
+        let world = &mut *world;
         let fits = |snapshot: &Snapshot| {
             snapshot.profile.username == *username && snapshot.scraped_at >= not_before && snapshot.depth >= depth
         };
         let newest = world.snapshots.iter().filter(|(_, snapshot)| fits(snapshot)).max_by_key(|(_, s)| s.scraped_at);
+        if not_before == Timestamp::MIN
+            && let Some((run, _)) = self.caller()
+        {
+            world.watch.staleness.compares(run, newest.map(|(_, snapshot)| snapshot));
+            if world.books.mutation == Some(Mutation::ComparedWithItself) {
+                return Ok(None);
+            }
+        }
         Ok(newest.map(|(key, _)| SnapshotKey(key.clone())))
     }
 
     async fn save(&self, snapshot: &Snapshot, key_hint: &str) -> Result<SnapshotKey, StoreError> {
         self.reach_store().await?;
-        self.world.lock().snapshots.entry(key_hint.to_owned()).or_insert_with(|| snapshot.clone());
+        {
+            let mut world = self.world.lock();
+            if let Some((run, _)) = self.caller()
+                && let Err(accusation) = world.watch.staleness.kept(run, snapshot)
+            {
+                world.accuse(accusation);
+            }
+            world.snapshots.entry(key_hint.to_owned()).or_insert_with(|| snapshot.clone());
+        }
         self.world.pause().await;
         Ok(SnapshotKey(key_hint.to_owned()))
     }
 
     async fn load(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError> {
         self.reach_store().await?;
-        let found = self.world.lock().snapshots.get(&key.0).cloned();
+        let world = self.world.lock();
+        let found = world.snapshots.get(&key.0).filter(|_| !world.unreadable).cloned();
         found.ok_or_else(|| StoreError::Defect("no such snapshot".to_owned()))
+    }
+}
+
+#[async_trait]
+impl PictureStore for Ports {
+    async fn copy(&self, _: &InstagramHandle, _: &str) -> Result<(), String> {
+        self.reach_store().await.map_err(|error| error.to_string())
     }
 }
 

@@ -1,14 +1,20 @@
 //! The fixed cast of every history: one customer, their business, the profiles they ask for.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use oslira_app::{
     features::{
-        analysis::{AnalysisType, Assignment, Found, InstagramHandle, Post, PostKind, Profile},
+        analysis::{AnalysisType, Assignment, CallKind, Found, InstagramHandle, Post, PostKind, Profile, ScrapePart},
         business::{BusinessContext, IdealCustomer},
     },
     shared::ids::{AccountId, BusinessProfileId, UserId},
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
+
+/// How long a profile that changes stays the same, in milliseconds.
+const CHANGES_EVERY_MS: i64 = 2 * 60_000;
 
 /// Who acts; the real database has its own ids for them.
 #[derive(Debug, Clone, Copy)]
@@ -41,13 +47,17 @@ impl Story {
     pub const USERNAMES: [&str; 9] =
         ["runner", "cook", "dancer", "runner", "cook", "dancer", "private.person", "nobody", "restricted.page"];
 
+    /// What is bought: the light one more often than the other two together.
+    pub const KINDS: [AnalysisType; 5] =
+        [AnalysisType::Light, AnalysisType::Deep, AnalysisType::Light, AnalysisType::Xray, AnalysisType::Light];
+
     /// The business that judges.
     #[must_use]
-    pub fn assignment(person: Person, username: InstagramHandle) -> Assignment {
+    pub fn assignment(person: Person, username: InstagramHandle, analysis_type: AnalysisType) -> Assignment {
         Assignment {
             account_id: person.account,
             username,
-            analysis_type: AnalysisType::Light,
+            analysis_type,
             business: BusinessContext {
                 id: person.business_profile,
                 name: "Kernel Kitchen".to_owned(),
@@ -59,48 +69,98 @@ impl Story {
         }
     }
 
-    /// What a scrape finds.
+    /// What a scrape finds at a moment. Followers come and go, the runner's excepted.
     #[must_use]
-    pub fn found(username: &InstagramHandle) -> Found {
-        match username.as_str() {
-            "nobody" => Found::NotFound,
-            "private.person" => Found::Private,
-            "restricted.page" => Found::Restricted,
-            _ => Found::Profile(Box::new(profile(username.clone()))),
+    pub fn found(username: &InstagramHandle, part: ScrapePart, now_ms: i64) -> Found {
+        match (username.as_str(), part) {
+            ("nobody", _) => Found::NotFound,
+            ("private.person", ScrapePart::Details) => Found::Private,
+            // The actor that reads posts sees none and cannot say why.
+            ("private.person", ScrapePart::Posts(_)) => Found::Posts(vec![]),
+            ("restricted.page", _) => Found::Restricted,
+            (name, ScrapePart::Details) => {
+                let moves = if name == "dancer" || name == "cook" {
+                    now_ms.div_euclid(CHANGES_EVERY_MS).rem_euclid(4)
+                } else {
+                    0
+                };
+                let followers = 1_000 + 400 * moves.unsigned_abs();
+                Found::Profile(Box::new(profile(username.clone(), followers)))
+            }
+            (_, ScrapePart::Posts(_)) => Found::Posts(vec![post("abc"), post("def")]),
         }
     }
 
-    /// An answer that fits the schema.
-    pub const JUDGEMENT: &str = r#"{"fit_score":70,"confidence":80,"summary":"A runner who cooks.","niche":"running",
-        "reasons":["posts about meal prep"],"concerns":[],"outreach_opener":"Loved your long-run breakfast."}"#;
+    /// An answer that fits the call's schema.
+    #[must_use]
+    pub fn judgement(call: CallKind) -> &'static str {
+        static TEXTS: LazyLock<Vec<(CallKind, String)>> =
+            LazyLock::new(|| CallKind::ALL.into_iter().map(|call| (call, text(call).to_string())).collect());
+        TEXTS.iter().find(|(of, _)| *of == call).map_or("", |(_, text)| text)
+    }
 }
 
-fn profile(username: InstagramHandle) -> Profile {
+fn text(call: CallKind) -> Value {
+    let verdict = json!({
+        "fit_score": 62, "confidence": 71, "summary": "Trains for marathons and shows every meal.", "niche": "endurance",
+        "reasons": ["breakfast before each long run"], "concerns": [],
+    });
+    let insights = json!([{ "insight": "Looks for food that travels.", "evidence": "the post of a race weekend" }]);
+    match call {
+        CallKind::Light => json!({ "verdict": verdict, "outreach_opener": "That breakfast before the long run!" }),
+        CallKind::CoreStrategy => json!({
+            "verdict": verdict, "needs": insights, "buying_signals": [], "angle": "Food for race weekends.",
+            "offer": "Three meals to try.", "avoid": [],
+        }),
+        CallKind::Outreach => json!({
+            "channel": "story_reply", "language": "en", "opener": "That breakfast!", "hooks": insights,
+            "message": "That breakfast! What do you eat on the road?", "follow_up": "One more thought on race food.",
+        }),
+        CallKind::Personality => json!({
+            "confidence": 44, "traits": [{ "name": "patient", "strength": "moderate", "evidence": "a year of posts" }],
+            "communication_style": "Warm.", "decision_style": "Slowly.", "say": ["no hurry"], "do_not_say": ["last chance"],
+        }),
+        CallKind::Psychographic => json!({
+            "receptiveness": 58, "confidence": 49, "self_image": "A late starter.", "values": insights,
+            "motivations": insights, "objections": [], "triggers": insights,
+        }),
+        CallKind::Commercial => json!({
+            "verdict": verdict, "buying_stage": "aware_of_the_problem", "authority": "decides_alone",
+            "opportunity": "A regular customer.", "formats": ["subscription"], "monetisation": [], "risks": [],
+        }),
+    }
+}
+
+fn post(short_code: &str) -> Post {
+    Post {
+        short_code: short_code.to_owned(),
+        kind: PostKind::Image,
+        caption: "Breakfast".to_owned(),
+        hashtags: vec![],
+        mentions: vec![],
+        likes: Some(10),
+        comments: Some(1),
+        video_views: None,
+        taken_at: Some(Timestamp::UNIX_EPOCH),
+        is_pinned: false,
+        location: None,
+    }
+}
+
+fn profile(username: InstagramHandle, followers: u64) -> Profile {
     Profile {
         username,
         display_name: "Someone".to_owned(),
         biography: "Runs.".to_owned(),
-        followers: 1_000,
+        followers,
         following: 10,
         posts_count: 1,
         category: None,
         external_url: None,
-        profile_pic_url: None,
+        profile_pic_url: Some("https://pictures.example/1.jpg".to_owned()),
         country: None,
         is_verified: false,
         is_business: false,
-        posts: vec![Post {
-            short_code: "abc".to_owned(),
-            kind: PostKind::Image,
-            caption: "Breakfast".to_owned(),
-            hashtags: vec![],
-            mentions: vec![],
-            likes: Some(10),
-            comments: Some(1),
-            video_views: None,
-            taken_at: Some(Timestamp::UNIX_EPOCH),
-            is_pinned: false,
-            location: None,
-        }],
+        posts: vec![post("abc")],
     }
 }

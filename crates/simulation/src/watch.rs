@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oslira_app::{
-    features::analysis::{Begun, Cancelled, Completion, Phase, Receipt, RunStatus},
+    features::analysis::{AnalysisType, Begun, CallKind, Cancelled, Completion, Phase, Receipt, RunStatus},
     shared::ids::RunId,
 };
+use serde_json::Value;
 
-use crate::{Answer, Books, Entry, Op, RunRow};
+use crate::{Answer, Books, Entry, Op, RunRow, calls::Calls, staleness::Staleness};
 
 /// A run that beat so many seconds ago may be ended for silence.
 const SILENCE_S: i64 = 300;
@@ -17,6 +18,20 @@ const HOUR_S: i64 = 3_600;
 
 /// A promise is broken; the sentence says which.
 type Verdict = Result<(), String>;
+
+/// What a type costs, and under which name its result must have what each of its calls said.
+const fn bought(kind: AnalysisType) -> (i64, &'static [(CallKind, &'static str)]) {
+    const OUTREACH: (CallKind, &str) = (CallKind::Outreach, "outreach");
+    const PERSONALITY: (CallKind, &str) = (CallKind::Personality, "personality");
+    match kind {
+        AnalysisType::Light => (1, &[(CallKind::Light, "outreach")]),
+        AnalysisType::Deep => (5, &[(CallKind::CoreStrategy, "strategy"), OUTREACH, PERSONALITY]),
+        AnalysisType::Xray => (
+            6,
+            &[(CallKind::Psychographic, "psychographic"), (CallKind::Commercial, "commercial"), OUTREACH, PERSONALITY],
+        ),
+    }
+}
 
 struct Accepted {
     body_hash: String,
@@ -27,7 +42,13 @@ struct Accepted {
 /// What the auditor remembers between operations.
 #[derive(Default)]
 pub struct Watch {
+    /// What models were asked.
+    pub(crate) calls: Calls,
+    /// What scrapes were compared with.
+    pub(crate) staleness: Staleness,
     entries: Vec<Entry>,
+    analyses: usize,
+    seen: BTreeMap<RunId, RunRow>,
     ended: BTreeMap<RunId, RunRow>,
     signs: BTreeMap<RunId, i64>,
     phases: BTreeMap<RunId, Phase>,
@@ -35,7 +56,8 @@ pub struct Watch {
     completions: BTreeMap<RunId, Completion>,
     cancels: BTreeMap<RunId, Cancelled>,
     ai_calls: BTreeSet<RunId>,
-    bills_after_end: BTreeMap<RunId, u32>,
+    /// The steps whose attempt under way has seen its run active and has not paid anybody since.
+    cleared: BTreeMap<RunId, BTreeSet<String>>,
 }
 
 fn hold(kept: bool, promise: impl FnOnce() -> String) -> Verdict {
@@ -48,10 +70,16 @@ impl Watch {
     /// # Errors
     /// The broken promise.
     pub fn audit(&mut self, op: &Op, answer: &Answer, books: &Books, now_s: i64) -> Verdict {
-        self.ledger(books)?;
+        let mut touched = self.ledger(books)?;
+        touched.extend(books.analyses.iter().skip(self.analyses).map(|analysis| analysis.run));
+        self.analyses = books.analyses.len();
         self.answer(op, answer, books, now_s)?;
         for (id, row) in &books.runs {
-            self.run(*id, row, books, now_s)?;
+            // A row that did not change, without news in the ledger, is as good as it was.
+            if touched.contains(id) || self.seen.get(id) != Some(row) {
+                self.run(*id, row, books, now_s)?;
+                self.seen.insert(*id, row.clone());
+            }
         }
         self.limits(books, now_s)
     }
@@ -61,17 +89,25 @@ impl Watch {
         self.ai_calls.insert(run);
     }
 
+    /// A step's effect begins.
+    pub(crate) fn attempted(&mut self, run: RunId, step: &str) {
+        if let Some(cleared) = self.cleared.get_mut(&run) {
+            cleared.remove(step);
+        }
+    }
+
+    /// A step has seen its run active.
+    pub(crate) fn cleared(&mut self, run: RunId, step: &str) {
+        self.cleared.entry(run).or_default().insert(step.to_owned());
+    }
+
     /// A provider bills a run.
     ///
     /// # Errors
-    /// When it had ended before and was told so.
-    pub fn billed(&mut self, run: RunId) -> Verdict {
-        if !self.ended.contains_key(&run) {
-            return Ok(());
-        }
-        let late = self.bills_after_end.entry(run).or_default();
-        *late += 1;
-        hold(*late <= 1, || format!("run {run} went on paying providers after its end"))
+    /// When the step that pays has not just seen the run active: so what is paid after the end was on its way before.
+    pub(crate) fn billed(&mut self, run: RunId, step: &str) -> Verdict {
+        let was_cleared = self.cleared.get_mut(&run).is_some_and(|cleared| cleared.remove(step));
+        hold(was_cleared, || format!("step {step} paid a provider without having seen run {run} active"))
     }
 
     /// Watchers are told of an end.
@@ -96,7 +132,9 @@ impl Watch {
         Ok(())
     }
 
-    fn ledger(&mut self, books: &Books) -> Verdict {
+    /// Answers the runs of new entries.
+    fn ledger(&mut self, books: &Books) -> Result<BTreeSet<RunId>, String> {
+        let mut touched = BTreeSet::new();
         let kept = books.entries.get(..self.entries.len()) == Some(self.entries.as_slice());
         hold(kept, || "the ledger's past changed".to_owned())?;
         let mut running = self.entries.last().map_or(0, |entry| entry.balance_after);
@@ -104,9 +142,11 @@ impl Watch {
             running += entry.amount;
             hold(entry.balance_after == running, || format!("balance_after is not the running sum: {entry:?}"))?;
             hold(running >= 0, || format!("the balance is negative: {entry:?}"))?;
+            touched.extend(entry.run);
             self.entries.push(entry.clone());
         }
-        hold(running == books.balance, || format!("the sum is {running}, the balance {}", books.balance))
+        hold(running == books.balance, || format!("the sum is {running}, the balance {}", books.balance))?;
+        Ok(touched)
     }
 
     fn run(&mut self, id: RunId, row: &RunRow, books: &Books, now_s: i64) -> Verdict {
@@ -117,12 +157,14 @@ impl Watch {
         }
         let of = |kind| books.entries.iter().filter(move |entry| entry.run == Some(id) && entry.kind == kind);
         let sum = |kind| of(kind).map(|entry| entry.amount).sum::<i64>();
+        let (price, _) = bought(row.kind);
+        hold(row.credits == price, || format!("run {id}, {:?}, costs {}", row.kind, row.credits))?;
         let once = of("charge").count() == 1 && sum("charge") == -row.credits;
         hold(once, || format!("run {id} was not charged its price exactly once"))?;
         let refunds = usize::from(row.outcome == Some("refunded"));
         let in_full = of("refund").count() == refunds && (refunds == 0 || sum("refund") == row.credits);
         hold(in_full, || format!("run {id} says {:?} and has {} refunds", row.outcome, of("refund").count()))?;
-        let analyses = books.analyses.iter().filter(|run| **run == id).count();
+        let analyses = books.analyses.iter().filter(|analysis| analysis.run == id).count();
         hold(analyses == usize::from(row.status == RunStatus::Complete), || {
             format!("run {id} is {:?} with {analyses} analyses", row.status)
         })?;
@@ -162,7 +204,8 @@ impl Watch {
     fn limits(&self, books: &Books, now_s: i64) -> Verdict {
         let mut active = BTreeSet::new();
         for row in books.runs.values().filter(|row| !row.status.is_terminal()) {
-            hold(active.insert(&row.username), || format!("two active runs analyse @{}", row.username))?;
+            let is_only = active.insert((&row.username, row.kind.as_str()));
+            hold(is_only, || format!("two active runs analyse @{} as {:?}", row.username, row.kind))?;
         }
         let young = books.runs.values().filter(|row| row.created_s > now_s - HOUR_S).count();
         hold(young <= books.hourly_max, || format!("{young} runs within an hour"))
@@ -177,16 +220,55 @@ impl Watch {
                 self.signs.insert(*run, now_s);
                 Ok(())
             }
-            (Op::Complete { run, .. }, Answer::Completed(completion @ Completion::Completed { .. })) => {
+            (Op::Complete { run, result, .. }, Answer::Completed(completion @ Completion::Completed { .. })) => {
+                if let Some(row) = books.runs.get(run) {
+                    self.completed(*run, row.kind, result)?;
+                }
+                self.staleness.holds(books)?;
                 let first = self.completions.entry(*run).or_insert_with(|| completion.clone());
                 hold(first == completion, || format!("run {run} was completed twice and differently"))
             }
+            (Op::MarkStale(username, at), _) => self.staleness.marked(username.as_str(), *at, books),
+            (Op::Fail { run, code, .. }, Answer::Done) => self.failed(*run, code),
             (Op::Cancel(run), Answer::Cancelled(done @ Cancelled::Done { .. })) => {
                 let first = self.cancels.entry(*run).or_insert_with(|| done.clone());
                 hold(first == done, || format!("a repeated cancel of {run} answered {done:?} after {first:?}"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// What was bought is in it, from who really said it, at what it cost.
+    fn completed(&self, run: RunId, kind: AnalysisType, analysis: &Value) -> Verdict {
+        let (_, calls) = bought(kind);
+        let at = |path: &str| analysis.pointer(path).unwrap_or(&Value::Null);
+        let told = at("/result/cost/calls").as_array().map_or(&[][..], Vec::as_slice);
+        hold(told.len() == calls.len(), || format!("run {run}, {kind:?}, is complete with {} calls", told.len()))?;
+        for (call, name) in calls {
+            let is_there = at(&format!("/result/{name}")).as_object().is_some_and(|said| !said.is_empty());
+            hold(is_there, || format!("run {run}, {kind:?}, is complete without {name}"))?;
+            let field = |told: &Value, name: &str| told.get(name).and_then(Value::as_str).map(str::to_owned);
+            let told = told.iter().find(|told| field(told, "call").as_deref() == Some(call.as_str()));
+            let by = told.and_then(|told| field(told, "provider"));
+            let truly = self.calls.answered_by(run, *call);
+            let is_true = by.is_some() && by.as_deref() == truly;
+            hold(is_true, || format!("{name} of run {run} is said to be by {by:?}, not {truly:?}"))?;
+        }
+        hold(at("/result/fit_score").is_u64(), || format!("run {run}, {kind:?}, is complete without a verdict"))?;
+        let (told, truly) = (at("/result/cost/ai_microusd"), self.calls.cost_microusd(run));
+        hold(*told == truly, || format!("run {run} says that its calls cost {told}, and they cost {truly}"))
+    }
+
+    /// A run may fail for the models' sake only after all of them were asked.
+    fn failed(&self, run: RunId, code: &str) -> Verdict {
+        let is_true = match code {
+            "ai_refused" => self.calls.was_refused(run),
+            "ai_unavailable" | "ai_quota_exhausted" | "ai_truncated" | "ai_invalid_answer" => {
+                self.calls.is_exhausted(run)
+            }
+            _ => true,
+        };
+        hold(is_true, || format!("run {run} fails as {code} and not every model was asked"))
     }
 
     fn begun(&mut self, key: Option<&str>, body_hash: &str, begun: &Begun, books: &Books, now_s: i64) -> Verdict {
@@ -218,6 +300,10 @@ impl Watch {
             Begun::Insufficient { balance, required } => hold(balance < required && *balance == books.balance, || {
                 format!("refused for credits with {balance} of {required}")
             }),
+            // Histories have no cap and ask for no provider.
+            Begun::ProviderUnavailable { .. } | Begun::OverBudget { .. } => {
+                Err(format!("{begun:?}, and nobody had asked for that"))
+            }
             Begun::Replay(_) | Begun::KeyReused => Err(format!("{begun:?} for a key that is free")),
             Begun::RateLimited { .. } | Begun::Forbidden | Begun::BusinessProfileNotFound | Begun::UnknownType => {
                 Ok(())

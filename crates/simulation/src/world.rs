@@ -1,18 +1,25 @@
 //! Everything outside of a workflow: the time, the database, the providers' own memory, and the weather.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
-    future::poll_fn,
+    future::{Future, poll_fn},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Poll,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use oslira_app::{features::analysis::Snapshot, shared::ids::RunId};
+use oslira_app::{
+    features::analysis::Snapshot,
+    shared::{ids::RunId, store::StoreError},
+};
 
-use crate::{Answer, Books, Mutation, Op, Random, Turn, Watch};
+use crate::{
+    Answer, Bill, Books, Mutation, Op, Random, Turn, Watch,
+    gate::{Gate, Schedule},
+};
 
 /// 2020-01-01: before any real clock, because the database does not believe scrapes from the future.
 const EPOCH_MS: i64 = 1_577_836_800_000;
@@ -26,6 +33,8 @@ pub struct Weather {
     pub reply_lost: u64,
     /// A provider misbehaves.
     pub provider: u64,
+    /// A provider of models that answers nobody.
+    pub dark: Option<&'static str>,
 }
 
 /// One operation as it happened.
@@ -39,17 +48,6 @@ pub struct Recorded {
     pub now_s: i64,
     /// The books after it.
     pub after: Books,
-}
-
-/// What a provider will bill.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bill {
-    /// For which run.
-    pub run: RunId,
-    /// The provider's own id.
-    pub key: String,
-    /// Whether we were told: a lost reply is billed all the same.
-    pub told: bool,
 }
 
 /// The state outside of all workflows.
@@ -68,8 +66,16 @@ pub struct World {
     pub outage_until_ms: i64,
     /// The fate of every attempt of a step; others are drawn from the weather.
     pub script: BTreeMap<String, Turn>,
+    /// How often the database does not take a bill within these steps.
+    pub untaken: BTreeMap<String, u32>,
+    /// Snapshots that were kept cannot be read.
+    pub unreadable: bool,
     /// What the providers will bill.
     pub bills: Vec<Bill>,
+    /// AI bills that were recorded by a step of their own.
+    pub late_bills: u32,
+    /// Steps that failed for good.
+    pub given_up: BTreeSet<(RunId, String)>,
     /// Snapshots by key.
     pub snapshots: BTreeMap<String, Snapshot>,
     /// When each scrape ends, by the provider's id.
@@ -84,8 +90,10 @@ pub struct World {
     pub log: Option<Vec<Recorded>>,
     /// The first broken promise.
     pub accusation: Option<String>,
-    in_flight: BTreeMap<RunId, Op>,
-    blocked_until_ms: Option<i64>,
+    /// What processes have sent and not heard of, by the order of sending.
+    in_flight: BTreeMap<u64, (RunId, Op)>,
+    sent: u64,
+    gate: Gate,
 }
 
 /// The world as everybody holds it.
@@ -110,7 +118,11 @@ impl World {
             weather: Weather::default(),
             outage_until_ms: 0,
             script: BTreeMap::new(),
+            untaken: BTreeMap::new(),
+            unreadable: false,
             bills: vec![],
+            late_bills: 0,
+            given_up: BTreeSet::new(),
             snapshots: BTreeMap::new(),
             scrapes: BTreeMap::new(),
             late: vec![],
@@ -119,7 +131,8 @@ impl World {
             log: None,
             accusation: None,
             in_flight: BTreeMap::new(),
-            blocked_until_ms: None,
+            sent: 0,
+            gate: Gate::default(),
         }
     }
 
@@ -158,14 +171,33 @@ impl World {
         self.now_ms < self.outage_until_ms || self.random.chance(self.weather.store_down)
     }
 
-    /// What the process of `run` had sent and not heard of is lost with it, or happens later.
-    pub fn crashed(&mut self, run: RunId) {
-        if let Some(op) = self.in_flight.remove(&run)
-            && self.random.chance(500)
-        {
-            self.late.push(op);
+    /// What the process of `run` had sent and not heard of is lost with it, or happens later: each for itself.
+    pub(crate) fn crashed(&mut self, run: RunId) {
+        let (lost, others) = std::mem::take(&mut self.in_flight).into_iter().partition(|(_, (of, _))| *of == run);
+        self.in_flight = others;
+        let lost: BTreeMap<u64, (RunId, Op)> = lost;
+        for (_, (_, op)) in lost {
+            if self.random.chance(500) {
+                self.late.push(op);
+            }
         }
     }
+
+    /// Whether the database refuses a bill that the script says it does not take.
+    fn refuses(&mut self, op: &Op, step: Option<&str>) -> bool {
+        let Some(left) =
+            step.filter(|_| matches!(op, Op::RecordUsage { .. })).and_then(|step| self.untaken.get_mut(step))
+        else {
+            return false;
+        };
+        let refuses = *left > 0;
+        *left = left.saturating_sub(1);
+        refuses
+    }
+}
+
+fn down() -> StoreError {
+    StoreError::Unavailable("the weather".to_owned())
 }
 
 impl Shared {
@@ -197,21 +229,39 @@ impl Shared {
         self.lock().now_ms
     }
 
-    /// Runs one transaction; `None` when the store is down or its answer is lost, which nobody can tell apart.
-    pub async fn call(&self, run: Option<RunId>, op: Op) -> Option<Answer> {
-        if let Some(run) = run {
-            self.lock().in_flight.insert(run, op.clone());
-        }
+    /// Runs one transaction, on behalf of a step of a run. Whether a store is down or only its answer is lost, nobody
+    /// can tell; one in ten of the lost answers arrives and cannot be read.
+    pub(crate) async fn call(&self, run: Option<RunId>, step: Option<&str>, op: Op) -> Result<Answer, StoreError> {
+        let number = {
+            let mut world = self.lock();
+            world.sent += 1;
+            let number = world.sent;
+            if let Some(run) = run {
+                world.in_flight.insert(number, (run, op.clone()));
+            }
+            number
+        };
         self.pause().await;
         let answer = {
             let mut world = self.lock();
-            if let Some(run) = run {
-                world.in_flight.remove(&run);
+            world.in_flight.remove(&number);
+            if world.store_is_down() || world.refuses(&op, step) {
+                Err(down())
+            } else {
+                let answer = world.apply(&op);
+                if let (Op::Advance(run, _), Answer::Active(true), Some(step)) = (&op, &answer, step) {
+                    world.watch.cleared(*run, step);
+                }
+                if matches!(op, Op::RecordUsage { .. }) && step.is_some_and(|step| step.ends_with("-bill")) {
+                    world.late_bills += 1;
+                }
+                let lost = world.weather.reply_lost;
+                match world.random.chance(lost) {
+                    true if world.random.chance(100) => Err(StoreError::Defect("a torn answer".to_owned())),
+                    true => Err(down()),
+                    false => Ok(answer),
+                }
             }
-            let is_down = world.store_is_down();
-            let answer = (!is_down).then(|| world.apply(&op));
-            let lost = world.weather.reply_lost;
-            answer.filter(|_| !world.random.chance(lost))
         };
         self.pause().await;
         answer
@@ -219,8 +269,7 @@ impl Shared {
 
     /// A moment in which anything else may happen, a crash included.
     pub async fn pause(&self) {
-        let mut paused = false;
-        poll_fn(|_| if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.park(0).await;
     }
 
     /// Sleeps in virtual time.
@@ -231,20 +280,36 @@ impl Shared {
 
     /// Sleeps until a moment of virtual time.
     pub async fn until(&self, alarm_ms: i64) {
+        if self.now_ms() < alarm_ms {
+            self.park(alarm_ms).await;
+        }
+    }
+
+    async fn park(&self, alarm_ms: i64) {
+        let mut ticket = None;
         poll_fn(|_| {
             let mut world = self.lock();
-            if world.now_ms >= alarm_ms {
-                return Poll::Ready(());
-            }
-            world.blocked_until_ms = Some(alarm_ms);
-            Poll::Pending
+            let ticket = *ticket.get_or_insert_with(|| world.gate.ticket());
+            if world.gate.passes(ticket, alarm_ms) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
-    /// Until when the task that was just polled sleeps.
-    #[must_use]
-    pub fn take_alarm(&self) -> Option<i64> {
-        self.lock().blocked_until_ms.take()
+    /// Lets one branch of a task go on.
+    pub(crate) fn go_on<T>(
+        &self,
+        task: &mut Pin<Box<dyn Future<Output = T>>>,
+        gate: &mut Gate,
+        schedule: Schedule,
+    ) -> Poll<T> {
+        {
+            let mut world = self.lock();
+            let now_ms = world.now_ms;
+            gate.open(schedule, now_ms, &mut world.random);
+            std::mem::swap(&mut world.gate, gate);
+        }
+        let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        std::mem::swap(&mut self.lock().gate, gate);
+        polled
     }
 }

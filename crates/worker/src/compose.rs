@@ -10,12 +10,13 @@ use oslira_app::{
     http::App,
 };
 use oslira_postgres::{AdminDb, TenantDb};
-use oslira_providers::{Apify, OpenAi, SupabaseKeys};
+use oslira_providers::{Anthropic, Apify, Models, OpenAi, SupabaseKeys};
 use worker::Env;
 
 use crate::{
     adapters::{
-        Accounts, Board, Fetch, Launcher, PlatformClock, PlatformIds, PlatformReadiness, Snapshots, WebCrypto, login,
+        Accounts, Board, Fetch, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformReadiness, Snapshots,
+        WebCrypto, login,
     },
     config::Config,
 };
@@ -60,8 +61,10 @@ pub fn app(env: &Env) -> App {
         credits: tenant.clone(),
         businesses: tenant.clone(),
         leads: tenant.clone(),
+        pictures: pictures(env, &isolate.config),
         runs: tenant.clone(),
         launcher: Arc::new(Launcher::new(env)),
+        models: isolate.config.models.clone(),
         progress: Arc::new(Board::new(env)),
         readiness: Arc::new(PlatformReadiness::new(tenant.clone(), &isolate.config)),
         clock,
@@ -74,6 +77,28 @@ pub fn admin(env: &Env) -> Arc<AdminDb> {
     Arc::new(AdminDb::new(login(env, "DB_ADMIN")))
 }
 
+/// Copies of pictures; a local stack takes them from its sandbox alone.
+fn pictures(env: &Env, config: &Config) -> Arc<PictureCopies> {
+    Arc::new(PictureCopies::new(env, Arc::new(Fetch), config.local_picture_host.clone()))
+}
+
+/// Every model that has a key, through the gateway if there is one.
+fn models(config: &Config, clock: &Arc<PlatformClock>) -> Models {
+    let mut openai = OpenAi::new(Arc::new(Fetch), config.openai.clone(), clock.clone());
+    if let Some(gateway) = &config.gateway {
+        openai = openai.through(gateway.clone());
+    }
+    let models = Models::new().with_openai(openai);
+    let Some(endpoint) = &config.anthropic else {
+        return models;
+    };
+    let mut anthropic = Anthropic::new(Arc::new(Fetch), endpoint.clone(), clock.clone());
+    if let Some(gateway) = &config.gateway {
+        anthropic = anthropic.through(gateway.clone());
+    }
+    models.with_anthropic(anthropic)
+}
+
 /// The ports of one workflow.
 pub fn workflow(env: &Env) -> WorkflowPorts {
     let isolate = isolate(env);
@@ -84,10 +109,11 @@ pub fn workflow(env: &Env) -> WorkflowPorts {
         runs: admin(env),
         snapshots: Arc::new(Snapshots::new(env)),
         profiles: Arc::new(Apify::new(send.clone(), config.apify.clone())),
-        model: Arc::new(OpenAi::new(send, config.openai.clone(), clock.clone())),
+        model: Arc::new(models(config, &clock)),
         progress: Arc::new(Board::new(env)),
         clock,
-        light_model: config.light_model.clone(),
+        models: config.models.as_ref().clone(),
+        pictures: pictures(env, config),
         pause_scale: config.pause_scale,
     }
 }

@@ -3,14 +3,16 @@
 //! Fails closed: outside `OSLIRA_ENV=local` a missing or sandbox address or key is a fault, and a deployment with faults
 //! is not ready and charges nothing.
 
+use std::sync::Arc;
+
 use oslira_app::{
     features::{
-        analysis::{ModelName, config::LIGHT_MODEL},
+        analysis::{CallKind, ModelName, config::ModelChoice},
         auth::TokenRules,
     },
     http::{HttpConfig, setting_fault},
 };
-use oslira_providers::{Endpoint, Secret};
+use oslira_providers::{Endpoint, Gateway, Secret};
 use worker::Env;
 
 /// Everything that can be set.
@@ -20,8 +22,13 @@ pub struct Config {
     pub rules: TokenRules,
     pub apify: Endpoint,
     pub openai: Endpoint,
+    /// `None` without a key: then only OpenAI's models are asked.
+    pub anthropic: Option<Endpoint>,
+    pub gateway: Option<Gateway>,
     pub http: HttpConfig,
-    pub light_model: ModelName,
+    pub models: Arc<ModelChoice>,
+    /// Where a local stack's pictures are, as `host:port`.
+    pub local_picture_host: Option<String>,
     /// Factor on pauses between attempts; only a local stack may hurry.
     pub pause_scale: f64,
     faults: Vec<String>,
@@ -44,13 +51,25 @@ impl Config {
         for name in ["SUPABASE_URL", "APIFY_BASE_URL", "APIFY_TOKEN", "OPENAI_BASE_URL", "OPENAI_API_KEY"] {
             faults.extend(setting_fault(name, &text(name), local));
         }
-        let light_model = match text("LIGHT_MODEL").as_str() {
-            "" => LIGHT_MODEL,
-            name => ModelName::parse(name).unwrap_or_else(|| {
-                faults.push("LIGHT_MODEL must look like openai/gpt-4o-mini".to_owned());
-                LIGHT_MODEL
-            }),
+        for name in ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "AI_GATEWAY_URL", "AI_GATEWAY_TOKEN"] {
+            let value = text(name);
+            faults.extend((!value.is_empty()).then(|| setting_fault(name, &value, local)).flatten());
+        }
+        if !text("ANTHROPIC_API_KEY").is_empty() && text("AI_GATEWAY_URL").is_empty() {
+            faults.extend(setting_fault("ANTHROPIC_BASE_URL", &text("ANTHROPIC_BASE_URL"), local));
+        }
+        let cache_ttl_s = gateway_cache_ttl_s(&text("AI_GATEWAY_CACHE_TTL_S"), &mut faults);
+        let gateway_url = text("AI_GATEWAY_URL").trim_end_matches('/').to_owned();
+        // A gateway has each provider below its own address; without one each is asked directly.
+        let address = |name: &str, provider: &str| match gateway_url.as_str() {
+            "" => text(name),
+            gateway => format!("{gateway}/{provider}"),
         };
+        let secret = |name: &str| Some(text(name)).filter(|value| !value.is_empty()).map(Secret::new);
+        let anthropic = secret("ANTHROPIC_API_KEY")
+            .map(|key| Endpoint::new(&address("ANTHROPIC_BASE_URL", "anthropic"), key).with_key_in("x-api-key"));
+        let gateway = (!gateway_url.is_empty()).then(|| Gateway::new(secret("AI_GATEWAY_TOKEN"), cache_ttl_s));
+        let models = models(&text, anthropic.is_some(), &mut faults);
         let scale = text("RETRY_TIME_SCALE").parse().ok().filter(|scale: &f64| *scale > 0.0 && *scale <= 1.0);
         let secret = text("SUPABASE_JWT_SECRET");
         Self {
@@ -60,7 +79,9 @@ impl Config {
             },
             issuer,
             apify: Endpoint::new(&text("APIFY_BASE_URL"), Secret::new(text("APIFY_TOKEN"))),
-            openai: Endpoint::new(&text("OPENAI_BASE_URL"), Secret::new(text("OPENAI_API_KEY"))),
+            openai: Endpoint::new(&address("OPENAI_BASE_URL", "openai"), Secret::new(text("OPENAI_API_KEY"))),
+            anthropic,
+            gateway,
             http: HttpConfig {
                 cors_origins: text("CORS_ORIGINS")
                     .split(',')
@@ -69,7 +90,8 @@ impl Config {
                     .map(str::to_owned)
                     .collect(),
             },
-            light_model,
+            models: Arc::new(models),
+            local_picture_host: local.then(|| authority(&text("APIFY_BASE_URL"))).flatten(),
             pause_scale: scale.filter(|_| local).unwrap_or(1.0),
             environment,
             faults,
@@ -85,4 +107,52 @@ impl Config {
     pub fn is_local(&self) -> bool {
         self.environment == "local"
     }
+}
+
+/// Whose models can be asked.
+const PROVIDERS: [&str; 2] = ["openai", "anthropic"];
+
+/// The gateway keeps nothing for less than a minute or more than a month.
+const GATEWAY_CACHE_S: std::ops::RangeInclusive<u32> = 60..=2_592_000;
+
+fn gateway_cache_ttl_s(text: &str, faults: &mut Vec<String>) -> u32 {
+    match text.parse() {
+        _ if text.is_empty() => 0,
+        Ok(seconds) if seconds == 0 || GATEWAY_CACHE_S.contains(&seconds) => seconds,
+        _ => {
+            faults.push("AI_GATEWAY_CACHE_TTL_S takes seconds: 0, or 60 to 2592000".to_owned());
+            0
+        }
+    }
+}
+
+fn authority(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    rest.split('/').next().map(str::to_owned)
+}
+
+/// `MODELS_LIGHT`, `MODELS_CORE_STRATEGY` and so on name other models than the configured ones, separated by commas, the
+/// first one asked first.
+fn models(text: &impl Fn(&str) -> String, has_anthropic: bool, faults: &mut Vec<String>) -> ModelChoice {
+    let mut choice = ModelChoice::default();
+    if !has_anthropic {
+        choice.without("anthropic");
+    }
+    for call in CallKind::ALL {
+        let name = format!("MODELS_{}", call.as_str().to_ascii_uppercase());
+        let list = text(&name);
+        if !list.is_empty() {
+            match list.split(',').map(|model| ModelName::parse(model.trim())).collect::<Option<Vec<_>>>() {
+                Some(models) if models.iter().all(|model| PROVIDERS.contains(&model.provider())) => {
+                    choice.replace(call, models);
+                }
+                Some(_) => faults.push(format!("{name} names a provider other than openai and anthropic")),
+                None => faults.push(format!("{name} must look like openai/gpt-5-mini,anthropic/claude-sonnet-5")),
+            }
+        }
+        if choice.of(call).is_empty() {
+            faults.push(format!("{name} names only models of providers that have no key"));
+        }
+    }
+    choice
 }

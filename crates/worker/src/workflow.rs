@@ -6,7 +6,7 @@ use oslira_app::{
     features::analysis::analyse,
     shared::{
         ids::RunId,
-        steps::{StepFailed, Steps, TRANSIENT_RETRIES_MAX, Transient},
+        steps::{AttemptFailed, StepFailed, Steps, TRANSIENT_RETRIES_MAX},
     },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -33,7 +33,7 @@ impl Steps for Engine {
     where
         T: Serialize + DeserializeOwned + 'static,
         F: Fn() -> Fut + 'static,
-        Fut: Future<Output = Result<T, Transient>> + 'static,
+        Fut: Future<Output = Result<T, AttemptFailed>> + 'static,
     {
         let config = StepConfig {
             retries: Some(Retries {
@@ -45,7 +45,12 @@ impl Steps for Engine {
         };
         let attempt = move || {
             let effect = effect();
-            async move { effect.await.map_err(|error| StepError::Retry(error.0)) }
+            async move {
+                effect.await.map_err(|error| match error {
+                    AttemptFailed::Passing(why) => StepError::Retry(why),
+                    AttemptFailed::Lasting(why) => StepError::Fatal(why),
+                })
+            }
         };
         let failed =
             |error: workers_workflows::WorkflowError| StepFailed { step: name.to_owned(), message: error.to_string() };

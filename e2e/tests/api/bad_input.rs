@@ -83,7 +83,7 @@ async fn a_field_that_makes_no_sense_is_refused() {
         &long,
     ];
     cases.extend(usernames.map(|name| ("username", Some(json!(name)), "invalid_username")));
-    let types = ["", "light", "DEEP", "XRAY", "LIGHT ", "FULL"];
+    let types = ["", "light", "Deep", "XRAY ", "X-RAY", "LIGHT ", "FULL", "LIGHT,DEEP"];
     cases.extend(types.map(|name| ("analysis_type", Some(json!(name)), "unknown_analysis_type")));
     let ids = ["", "1", "not-a-uuid", &shown[..35]];
     cases.extend(ids.map(|id| ("business_profile_id", Some(json!(id)), "invalid_business_profile_id")));
@@ -96,6 +96,42 @@ async fn a_field_that_makes_no_sense_is_refused() {
         refuse(&format!("{field} = {value:?}"), user.analyze_request(&body), 422, code).await;
     }
     assert_untouched(user, 3).await;
+}
+
+/// Nobody sets a price, an owner or a state by naming it.
+#[tokio::test]
+async fn a_field_that_is_not_the_callers_to_set_sets_nothing() {
+    let stack = Stack::load();
+    let (user, other) = (User::new(&stack, 3).await, User::new(&stack, 3).await);
+    let mut body = user.analysis_of(&handle("coffee"));
+    let wanted = Uuid::new_v4();
+    for (field, value) in [
+        ("credits", json!(0)),
+        ("account_id", json!(other.account_id)),
+        ("id", json!(wanted)),
+        ("run_id", json!(wanted)),
+        ("status", json!("complete")),
+        ("providers", json!([])),
+    ] {
+        body[field] = value;
+    }
+    let answer = user.order(&body).await;
+    assert_eq!(answer.data(202)["credits_charged"], 1);
+    let run = user.end_of(answer.data(202)["run_id"].as_str().unwrap()).await;
+    assert_eq!((&run["account_id"], &run["status"]), (&json!(user.account_id), &json!("complete")), "{run}");
+    assert_ne!(run["id"], json!(wanted));
+
+    let budget = json!({ "daily_cap": 5, "used_today": -100, "account_id": other.account_id });
+    let budget = user.put("/credits/budget", &budget).await;
+    assert_eq!((&budget.data(200)["daily_cap"], &budget.data(200)["used_today"]), (&json!(5), &json!(1)));
+    assert_eq!(other.get("/credits/budget").await.data(200)["daily_cap"], json!(null));
+
+    let profile = json!({ "name": "x", "offering": "x", "target_audience": "x", "account_id": other.account_id });
+    let request = user.request(Method::POST, "/business-profiles").json(&profile);
+    let refused = Answer::read(request.send().await.unwrap()).await;
+    assert_eq!(refused.refused(422, "invalid_business_profile")["field"], "account_id");
+    user.settles_at(2).await;
+    other.settles_at(3).await;
 }
 
 #[tokio::test]

@@ -28,6 +28,11 @@ async fn fill(stack: &Stack, user: &User, count: i32, biography: &str) {
     sql.execute(leads, &[&user.account_id, &user.business_profile_id, &count, &biography]).await.unwrap();
 }
 
+/// Takes them away again: leads that no analysis found are a fault in the books, which later tests audit.
+async fn clear(stack: &Stack, user: &User) {
+    stack.sql().await.execute("delete from leads where account_id = $1", &[&user.account_id]).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_lead_lives_from_its_analysis_to_its_deletion() {
     let stack = Stack::load();
@@ -39,7 +44,7 @@ async fn a_lead_lives_from_its_analysis_to_its_deletion() {
     let listed = user.get("/leads").await.data(200).clone();
     let lead = &listed["items"][0];
     assert_eq!((ids(&listed), &lead["username"]), (vec![id], &json!(username)));
-    assert_eq!((&lead["score"], &lead["profile_picture"]), (&run["result"]["score"], &json!(null)));
+    assert_eq!(lead["score"], run["result"]["score"]);
     assert_eq!(lead["latest_analysis"]["run_id"], run["id"]);
     assert_eq!(lead["latest_analysis"]["summary"], run["result"]["summary"]);
 
@@ -94,6 +99,7 @@ async fn leads_are_filtered_and_ordered() {
         let path = format!("/leads?cursor={cursor}{sort}");
         user.get(&path).await.refused_for(&path, 400, "invalid_cursor");
     }
+    clear(&stack, &user).await;
 }
 
 #[tokio::test]
@@ -140,6 +146,7 @@ async fn another_accounts_lead_does_not_exist() {
     }
     assert_eq!(export(&stranger, "").await.0.text().await.unwrap().lines().count(), 1, "only the header");
     owner.get(&format!("/leads/{id}")).await.data(200);
+    clear(&stack, &owner).await;
 }
 
 #[tokio::test]
@@ -160,6 +167,7 @@ async fn an_export_opens_in_a_spreadsheet_and_computes_nothing() {
     let start = "user_3,https://www.instagram.com/user_3/,,3,";
     assert!(lines.len() == 3 && lines[1].starts_with(start), "{text}");
     assert!(lines[1].contains("\"'=HYPERLINK(\"\"https://evil.example\"\"), ❤️\""), "{text}");
+    clear(&stack, &user).await;
 }
 
 #[tokio::test]
@@ -173,4 +181,5 @@ async fn an_export_is_cut_at_ten_thousand_rows_and_says_so() {
     let (response, truncated) = export(&user, "?score_min=1").await;
     let expected = (1..=10_001).filter(|n| n % 101 >= 1).count() + 1;
     assert_eq!((response.text().await.unwrap().lines().count(), truncated), (expected, None));
+    clear(&stack, &user).await;
 }

@@ -9,11 +9,15 @@
 mod bad_input;
 mod business_profiles;
 mod cancel;
-mod faults;
+mod deep;
+mod hostile;
 mod idempotency;
 mod leads;
 mod lists;
 mod main_job;
+mod money;
+mod pictures;
 mod protocol;
+mod stale;
 mod tenancy;
 mod tokens;

@@ -41,7 +41,7 @@ async fn our_own_site_may_call_from_a_browser() {
     assert!(response.status().is_success(), "{response:?}");
     assert_eq!(header(&response, "access-control-allow-origin").as_deref(), Some(OURS));
     let methods = header(&response, "access-control-allow-methods").unwrap();
-    assert!(["get", "post", "patch", "delete"].iter().all(|method| methods.contains(method)), "{methods}");
+    assert!(["get", "post", "put", "patch", "delete"].iter().all(|method| methods.contains(method)), "{methods}");
     let allowed = header(&response, "access-control-allow-headers").unwrap();
     for name in ["authorization", "content-type", "idempotency-key", "if-match", "x-account-id", "x-request-id"] {
         assert!(allowed.contains(name), "{name} in {allowed}");

@@ -53,7 +53,16 @@ async fn an_account_is_chosen_only_among_ones_own() {
     let stack = Stack::load();
     let (user, host) = (User::new(&stack, 5).await, User::new(&stack, 9).await);
     let (own, foreign) = (user.account_id.to_string(), host.account_id.to_string());
-    for path in ["/credits/balance", "/credits/transactions", "/runs", "/auth/verify"] {
+    for path in [
+        "/credits/balance",
+        "/credits/transactions",
+        "/credits/budget",
+        "/v1/estimate?analysis_type=DEEP",
+        "/runs",
+        "/leads",
+        "/business-profiles",
+        "/auth/verify",
+    ] {
         as_account(&user, &own, path).await.data(200);
         as_account(&user, &foreign, path).await.refused_for(path, 403, "account_forbidden");
         as_account(&user, &Uuid::new_v4().to_string(), path).await.refused_for(path, 403, "account_forbidden");
@@ -64,6 +73,16 @@ async fn an_account_is_chosen_only_among_ones_own() {
     let body = json!({ "username": "nasa", "analysis_type": "LIGHT", "business_profile_id": host.business_profile_id });
     let request = user.analyze_request(&body).header("x-account-id", &foreign);
     Answer::read(request.send().await.unwrap()).await.refused(403, "account_forbidden");
+    for (method, path, body) in [
+        (Method::PUT, "/credits/budget", json!({ "daily_cap": 0 })),
+        (Method::POST, "/business-profiles", json!({ "name": "x", "offering": "x", "target_audience": "x" })),
+        (Method::GET, "/leads/export.csv", Value::Null),
+    ] {
+        let request = user.request(method, path).header("x-account-id", &foreign).json(&body);
+        Answer::read(request.send().await.unwrap()).await.refused_for(path, 403, "account_forbidden");
+    }
+    assert_eq!(host.get("/credits/budget").await.data(200)["daily_cap"], Value::Null);
+    assert_eq!(host.get("/business-profiles").await.data(200)["items"].as_array().unwrap().len(), 1);
     host.settles_at(9).await;
 }
 

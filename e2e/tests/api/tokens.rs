@@ -119,20 +119,32 @@ async fn a_user_without_an_account_is_refused() {
 async fn every_route_but_health_needs_a_token() {
     let stack = Stack::load();
     let id = Uuid::new_v4();
-    let (run, progress, cancel) = (format!("/runs/{id}"), format!("/runs/{id}/progress"), format!("/runs/{id}/cancel"));
     let routes = [
-        (Method::GET, "/auth/verify"),
-        (Method::GET, "/credits/balance"),
-        (Method::GET, "/credits/transactions"),
-        (Method::POST, "/v1/analyze"),
-        (Method::GET, "/runs"),
-        (Method::GET, &run),
-        (Method::GET, &progress),
-        (Method::POST, &cancel),
+        (Method::GET, "/auth/verify".to_owned()),
+        (Method::GET, "/credits/balance".to_owned()),
+        (Method::GET, "/credits/transactions".to_owned()),
+        (Method::GET, "/credits/budget".to_owned()),
+        (Method::PUT, "/credits/budget".to_owned()),
+        (Method::GET, "/v1/estimate?analysis_type=LIGHT".to_owned()),
+        (Method::POST, "/v1/analyze".to_owned()),
+        (Method::GET, "/runs".to_owned()),
+        (Method::GET, format!("/runs/{id}")),
+        (Method::GET, format!("/runs/{id}/progress")),
+        (Method::POST, format!("/runs/{id}/cancel")),
+        (Method::GET, "/business-profiles".to_owned()),
+        (Method::POST, "/business-profiles".to_owned()),
+        (Method::GET, format!("/business-profiles/{id}")),
+        (Method::PATCH, format!("/business-profiles/{id}")),
+        (Method::DELETE, format!("/business-profiles/{id}")),
+        (Method::GET, "/leads".to_owned()),
+        (Method::GET, "/leads/export.csv".to_owned()),
+        (Method::GET, format!("/leads/{id}")),
+        (Method::DELETE, format!("/leads/{id}")),
+        (Method::GET, format!("/leads/{id}/picture")),
     ];
     for (method, path) in routes {
         let response = stack.http().request(method, format!("{}{path}", stack.api_url)).send().await.unwrap();
-        Answer::read(response).await.refused_for(path, 401, "token_missing");
+        Answer::read(response).await.refused_for(&path, 401, "token_missing");
     }
 }
 

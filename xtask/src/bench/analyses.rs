@@ -1,4 +1,4 @@
-//! Analyses one after the other, cold and from the cache: how long in all, and how much of that is ours.
+//! Analyses of every type, cold and from the cache: how long in all, how much of that is ours, and what the models cost.
 //!
 //! The total is from the moment before the request is sent to `finished_at`, written in the transaction that stores the
 //! result. The providers' critical path is what the sandbox's own clock says: the slowest actor run plus the slowest AI
@@ -7,12 +7,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Bench;
 use super::metric::{Metric, Report, median};
+use super::{Bench, overlaps};
 use crate::api::Api;
 use crate::http::Http;
 
@@ -20,45 +20,113 @@ use crate::http::Http;
 const POLL_EVERY: Duration = Duration::from_secs(1);
 const RUN_MAX: Duration = Duration::from_secs(120);
 
-/// A kind of analysis, and what its metrics begin with.
+/// The sandbox takes so many bytes for a token.
+const BYTES_PER_TOKEN: f64 = 4.0;
+
+/// A type of analysis, and what its metrics are called by.
 pub struct Kind {
-    /// The metrics' prefix.
-    pub metric: &'static str,
+    metric: &'static str,
     /// As the API writes it.
     pub analysis_type: &'static str,
+    /// A letter of usernames.
+    purpose: &'static str,
+    /// Customers who analyse at the same time, each one profile after the other.
+    lanes: usize,
 }
 
 /// One AI call over twelve posts.
-pub const LIGHT: Kind = Kind { metric: "light", analysis_type: "LIGHT" };
+pub const LIGHT: Kind = Kind { metric: "light", analysis_type: "LIGHT", purpose: "a", lanes: 1 };
 
-/// Times of one analysis, in milliseconds.
-struct Timing {
-    total: f64,
-    overhead: f64,
+/// The deeper ones take half a minute each, nearly all of it waiting, so that a few go side by side.
+const KINDS: [Kind; 3] = [
+    LIGHT,
+    Kind { metric: "deep", analysis_type: "DEEP", purpose: "b", lanes: 4 },
+    Kind { metric: "xray", analysis_type: "XRAY", purpose: "c", lanes: 4 },
+];
+
+/// What is known of one analysis.
+struct Measured {
+    total_ms: f64,
+    overhead_ms: f64,
+    ai_usd: f64,
+    /// Tokens of the answer schemas and system messages, which are the same in every analysis for a business.
+    prefix_tokens: f64,
+    /// How many of those providers read from their caches.
+    cached_tokens: f64,
 }
 
-/// Measures `runs` analyses of new profiles, and each again from the cache.
-pub fn measure(bench: &Bench<'_>, kind: &Kind, report: &mut Report) -> Result<()> {
-    let api = bench.customers.mint()?;
-    let (mut cold, mut cached) = (Vec::new(), Vec::new());
-    // The first analysis of an isolate also compiles and connects: everybody's second is what is measured.
-    one(bench, &api, kind, &bench.customers.username("w", 0)?, false)?;
-    for number in 0..bench.runs as usize {
-        eprint!("\r  {} analyses: {number} of {}", kind.analysis_type, bench.runs);
-        let username = bench.customers.username("a", number)?;
-        cold.push(one(bench, &api, kind, &username, false)?);
-        cached.push(one(bench, &api, kind, &username, true)?);
+/// What a customer's analyses gave.
+#[derive(Default)]
+struct Lane {
+    /// The customer's first: no provider has seen the business's prefix.
+    first: Vec<Measured>,
+    cold: Vec<Measured>,
+    cached: Vec<Measured>,
+}
+
+/// Measures the types that were asked for: `runs` analyses of new profiles, and each again from the cache.
+pub fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
+    let about_all = ["ai.", "prompt."].into_iter().any(|name| !bench.only.is_empty() && overlaps(name, bench.only));
+    let (mut cached_tokens, mut prefix_tokens) = (0.0, 0.0);
+    for kind in &KINDS {
+        if !about_all && !bench.wants(&format!("{}.", kind.metric)) {
+            continue;
+        }
+        let measured = lanes(bench, kind)?;
+        for (name, runs) in [("cold", &measured.cold), ("cached", &measured.cached)] {
+            let of =
+                |pick: fn(&Measured) -> f64| median(&runs.iter().map(pick).collect::<Vec<_>>()).unwrap_or_default();
+            report.add(Metric::s(format!("{}.{name}.total_s.p50", kind.metric), of(|run| run.total_ms) / 1_000.0));
+            report.add(Metric::ms(format!("{}.{name}.overhead_ms.p50", kind.metric), of(|run| run.overhead_ms)));
+        }
+        report.add(Metric::usd(format!("ai.cost_usd.{}", kind.metric), mean_usd(&measured.cold)));
+        report.add(Metric::usd(format!("ai.cost_usd_no_prefix.{}", kind.metric), mean_usd(&measured.first)));
+        cached_tokens += measured.cold.iter().map(|run| run.cached_tokens).sum::<f64>();
+        prefix_tokens += measured.cold.iter().map(|run| run.prefix_tokens).sum::<f64>();
     }
-    eprint!("\r\x1b[K");
-    for (name, timings) in [("cold", &cold), ("cached", &cached)] {
-        let of = |pick: fn(&Timing) -> f64| median(&timings.iter().map(pick).collect::<Vec<_>>()).unwrap_or_default();
-        report.add(Metric::s(format!("{}.{name}.total_s.p50", kind.metric), of(|timing| timing.total) / 1_000.0));
-        report.add(Metric::ms(format!("{}.{name}.overhead_ms.p50", kind.metric), of(|timing| timing.overhead)));
+    if prefix_tokens > 0.0 {
+        report.add(Metric::share("prompt.prefix_cached_share", cached_tokens / prefix_tokens));
     }
     Ok(())
 }
 
-fn one(bench: &Bench<'_>, api: &Api, kind: &Kind, username: &str, cached: bool) -> Result<Timing> {
+fn mean_usd(runs: &[Measured]) -> f64 {
+    runs.iter().map(|run| run.ai_usd).sum::<f64>() / runs.len().max(1) as f64
+}
+
+/// Every lane has a customer of its own and its share of the runs.
+fn lanes(bench: &Bench<'_>, kind: &Kind) -> Result<Lane> {
+    eprintln!("  {} {} analyses, cold and cached, {} at a time …", bench.runs, kind.analysis_type, kind.lanes);
+    let runs = bench.runs as usize;
+    let mut all = Lane::default();
+    std::thread::scope(|scope| {
+        let working: Vec<_> =
+            (0..kind.lanes).map(|number| scope.spawn(move || lane(bench, kind, number, runs))).collect();
+        for thread in working {
+            let lane = thread.join().map_err(|_| anyhow!("a lane of the benchmark broke"))??;
+            all.first.extend(lane.first);
+            all.cold.extend(lane.cold);
+            all.cached.extend(lane.cached);
+        }
+        Ok::<_, anyhow::Error>(())
+    })?;
+    Ok(all)
+}
+
+fn lane(bench: &Bench<'_>, kind: &Kind, number: usize, runs: usize) -> Result<Lane> {
+    let api = bench.customers.mint()?;
+    let username = |run: usize| bench.customers.username(kind.purpose, 1_000 * number + run);
+    let mut lane = Lane::default();
+    // The first analysis of an isolate also compiles and connects: everybody's second is what is timed.
+    lane.first.push(one(bench, &api, kind, &username(0)?, false)?);
+    for run in (1..=runs).filter(|run| run % kind.lanes == number) {
+        lane.cold.push(one(bench, &api, kind, &username(run)?, false)?);
+        lane.cached.push(one(bench, &api, kind, &username(run)?, true)?);
+    }
+    Ok(lane)
+}
+
+fn one(bench: &Bench<'_>, api: &Api, kind: &Kind, username: &str, cached: bool) -> Result<Measured> {
     let asked = Timestamp::now();
     let run = api.analyze(username, kind.analysis_type)?.run_id;
     wait_for_end(api, &run)?;
@@ -67,11 +135,32 @@ fn one(bench: &Bench<'_>, api: &Api, kind: &Kind, username: &str, cached: bool) 
         bail!("the analysis of {username} ended as {}, cache hit {:?}: {:?}", run.status, run.cache_hit, run.error);
     }
     let finished: Timestamp = run.finished_at.context("a finished run without finished_at")?.parse()?;
-    let total = finished.duration_since(asked).as_secs_f64() * 1_000.0;
-    let after = asked.as_millisecond();
-    let scrape = if cached { 0.0 } else { slowest(bench, "apify.run", username, after)? };
-    let judged = slowest(bench, "openai.chat", username, after)?;
-    Ok(Timing { total, overhead: total - scrape - judged })
+    let total_ms = finished.duration_since(asked).as_secs_f64() * 1_000.0;
+    let after_ms = asked.as_millisecond();
+    let scrape_ms = if cached { 0.0 } else { slowest(&calls(bench, "apify.run", username, after_ms)?)? };
+    let questions = calls(bench, "openai.chat", username, after_ms)?;
+    let result = run.result.context("a complete run without a result")?;
+    let answers = result.pointer("/cost/calls").and_then(Value::as_array).context("a result without costs")?;
+    let cached_of = |name: &Value| {
+        let call = answers.iter().find(|call| call.get("call") == Some(name));
+        call.and_then(|call| call.get("cached_tokens")).and_then(Value::as_f64).unwrap_or(0.0)
+    };
+    let prefixes: Vec<(f64, f64)> = questions
+        .iter()
+        .map(|question| {
+            let prefix = prefix_tokens(question);
+            let name = question.pointer("/body/response_format/json_schema/name").unwrap_or(&Value::Null);
+            // What is cached beyond the prefix is the beginning of a profile that was judged before.
+            (prefix, cached_of(name).min(prefix))
+        })
+        .collect();
+    Ok(Measured {
+        total_ms,
+        overhead_ms: total_ms - scrape_ms - slowest(&questions)?,
+        ai_usd: result.pointer("/cost/ai_microusd").and_then(Value::as_f64).context("a result without costs")? / 1e6,
+        prefix_tokens: prefixes.iter().map(|(prefix, _)| prefix).sum(),
+        cached_tokens: prefixes.iter().map(|(_, cached)| cached).sum(),
+    })
 }
 
 /// Waits until a run has ended, however it did.
@@ -86,15 +175,23 @@ pub fn wait_for_end(api: &Api, run: &str) -> Result<()> {
     Ok(())
 }
 
-/// The longest call of this target about this profile since a moment, by the sandbox's clock.
-fn slowest(bench: &Bench<'_>, target: &str, username: &str, after_ms: i64) -> Result<f64> {
+/// The calls of this target about this profile since a moment, by the sandbox's clock.
+fn calls(bench: &Bench<'_>, target: &str, username: &str, after_ms: i64) -> Result<Vec<Value>> {
     let url = format!("{}/control/received?target={target}&match={username}", bench.stack.sandbox_url);
-    let answer = Http::new(Duration::from_secs(5)).get(&url, None)?;
-    let calls = answer.body.get("calls").and_then(Value::as_array).context("the sandbox tells no calls")?;
-    calls
-        .iter()
-        .filter(|call| call.get("started_at_ms").and_then(Value::as_i64).is_some_and(|at| at >= after_ms))
-        .filter_map(|call| call.get("duration_ms").and_then(Value::as_f64))
-        .reduce(f64::max)
-        .with_context(|| format!("the sandbox saw no finished {target} about {username}"))
+    let mut answer = Http::new(Duration::from_secs(5)).get(&url, None)?;
+    let calls = answer.body.get_mut("calls").map(Value::take).context("the sandbox tells no calls")?;
+    let mut calls: Vec<Value> = serde_json::from_value(calls)?;
+    calls.retain(|call| call.get("started_at_ms").and_then(Value::as_i64).is_some_and(|at| at >= after_ms));
+    Ok(calls)
+}
+
+fn slowest(calls: &[Value]) -> Result<f64> {
+    let took = calls.iter().filter_map(|call| call.get("duration_ms").and_then(Value::as_f64));
+    took.reduce(f64::max).context("the sandbox saw no finished call")
+}
+
+fn prefix_tokens(question: &Value) -> f64 {
+    let system = question.pointer("/body/messages/0/content").and_then(Value::as_str).unwrap_or_default();
+    let schema = question.pointer("/body/response_format/json_schema/schema").map(Value::to_string);
+    (system.len() + schema.unwrap_or_default().len()) as f64 / BYTES_PER_TOKEN
 }

@@ -23,6 +23,16 @@ impl Metric {
         Self { name: name.into(), value: (value * 1_000.0).round() / 1_000.0, unit: "s" }
     }
 
+    /// Dollars, to a millionth.
+    pub fn usd(name: impl Into<String>, value: f64) -> Self {
+        Self { name: name.into(), value: (value * 1e6).round() / 1e6, unit: "USD" }
+    }
+
+    /// A part of a whole, 0 to 1.
+    pub fn share(name: impl Into<String>, value: f64) -> Self {
+        Self { name: name.into(), value: (value * 1e4).round() / 1e4, unit: "share" }
+    }
+
     /// Bytes.
     pub fn bytes(name: impl Into<String>, value: usize) -> Self {
         Self { name: name.into(), value: value as f64, unit: "bytes" }

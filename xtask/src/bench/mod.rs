@@ -47,7 +47,7 @@ struct Part {
 const PARTS: [Part; 4] = [
     Part { names: &["bundle."], measure: bundle },
     Part { names: &["workflow."], measure: |bench, report| six_steps::measure(bench.project, report) },
-    Part { names: &["light."], measure: |bench, report| analyses::measure(bench, &analyses::LIGHT, report) },
+    Part { names: &["light.", "deep.", "xray.", "ai.", "prompt."], measure: analyses::measure },
     Part { names: &["http."], measure: routes::measure },
 ];
 

@@ -7,11 +7,11 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 
 use crate::{
     features::{
-        analysis::{ProgressBoard, RunDesk, RunLauncher},
+        analysis::{ProgressBoard, RunDesk, RunLauncher, config::ModelChoice},
         auth::{Authenticator, Memberships},
         business::BusinessDesk,
         credits::CreditLedger,
-        leads::LeadBook,
+        leads::{LeadBook, Pictures},
     },
     http::ApiError,
     shared::{
@@ -55,10 +55,14 @@ pub struct App {
     pub businesses: Arc<dyn BusinessDesk>,
     /// Leads, as the calling user.
     pub leads: Arc<dyn LeadBook>,
+    /// Copies of profile pictures.
+    pub pictures: Arc<dyn Pictures>,
     /// Runs, as the calling user.
     pub runs: Arc<dyn RunDesk>,
     /// Starts workflows.
     pub launcher: Arc<dyn RunLauncher>,
+    /// Which models this deployment asks: whose outage stops which analyses.
+    pub models: Arc<ModelChoice>,
     /// Live progress.
     pub progress: Arc<dyn ProgressBoard>,
     /// Health of this deployment.

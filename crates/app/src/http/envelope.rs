@@ -169,17 +169,18 @@ fn fill(response: &mut Response, payload: &Payload, id: &str, timestamp: &str) {
 
 /// Headers against sniffing, framing, caching of tenant data and downgrade (OWASP REST Security Cheat Sheet).
 fn protect(headers: &mut HeaderMap, id: &str) {
-    const FIXED: [(HeaderName, &str); 6] = [
+    const FIXED: [(HeaderName, &str); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
-        (header::CACHE_CONTROL, "no-store"),
     ];
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // A handler may know better: a picture is the same for an hour.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, value);
     }

@@ -10,19 +10,28 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::store::StoreError;
 
-/// An attempt of a step failed in a way that trying again may cure (a store is down). Expected outcomes, also bad
-/// ones, are values and never this: they must be remembered, not repeated.
+/// An attempt of a step failed. Expected outcomes, also bad ones, are values and never this: they must be remembered, not
+/// repeated.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct Transient(pub String);
+pub enum AttemptFailed {
+    /// Trying again may cure it: a store is down.
+    #[error("{0}")]
+    Passing(String),
+    /// Trying again cannot: a defect of ours.
+    #[error("{0}")]
+    Lasting(String),
+}
 
-impl From<StoreError> for Transient {
+impl From<StoreError> for AttemptFailed {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        match &error {
+            StoreError::Unavailable(_) => Self::Passing(error.to_string()),
+            StoreError::Defect(_) => Self::Lasting(error.to_string()),
+        }
     }
 }
 
-/// A step failed for good: its attempts are used up, or its remembered result cannot be read.
+/// A step failed for good: its attempts are used up or cannot help, or its remembered result cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("step {step}: {message}")]
 pub struct StepFailed {
@@ -32,8 +41,9 @@ pub struct StepFailed {
     pub message: String,
 }
 
-/// How often the engine repeats a step whose attempt ended in [`Transient`]: 1 s, 2 s, 4 s … 64 s, about two minutes in
-/// all, which outlives a restart of the database and stays below the five minutes after which a run counts as dead.
+/// How often the engine repeats a step whose attempt ended in [`AttemptFailed::Passing`]: after 1 s, 2 s, 4 s … 64 s, about
+/// two minutes in all, which outlives a restart of the database and, unless the attempts hang as well, stays below the
+/// five minutes after which a run counts as dead.
 pub const TRANSIENT_RETRIES_MAX: u32 = 7;
 
 /// The durable step engine.
@@ -47,7 +57,7 @@ pub trait Steps {
     where
         T: Serialize + DeserializeOwned + 'static,
         F: Fn() -> Fut + 'static,
-        Fut: Future<Output = Result<T, Transient>> + 'static;
+        Fut: Future<Output = Result<T, AttemptFailed>> + 'static;
 
     /// Waits durably.
     ///

@@ -21,7 +21,8 @@ use crate::session::Param;
 const LEAD: &str = "jsonb_build_object('id', l.id, 'account_id', l.account_id, \
     'business_profile_id', l.business_profile_id, 'username', l.username, 'display_name', l.display_name, \
     'biography', l.biography, 'followers', l.followers, 'following', l.following, 'posts', l.posts, \
-    'category', l.category, 'external_url', l.external_url, 'is_verified', l.is_verified, \
+    'category', l.category, 'external_url', l.external_url, \
+    'profile_picture', case when l.profile_pic_url is not null then '/leads/' || l.id || '/picture' end, 'is_verified', l.is_verified, \
     'is_business', l.is_business, 'score', l.score, 'latest_analysis', case when n.id is not null then \
       jsonb_build_object('id', n.id, 'run_id', n.run_id, 'analysis_type', n.analysis_type, \
         'summary', n.result -> 'summary', 'is_stale', n.is_stale, 'created_at', n.created_at) end, \

@@ -7,6 +7,9 @@ use tokio_postgres::Client;
 /// Tables that say the same to every customer.
 pub const REFERENCE_TABLES: [&str; 2] = ["analysis_prices", "plans"];
 
+/// Tables that only functions see: no grant, no policy.
+pub const HIDDEN_TABLES: [&str; 2] = ["profile_changes", "provider_outages"];
+
 /// Answers the first column of every row.
 async fn texts(client: &Client, sql: &str) -> Result<Vec<String>, Error> {
     Ok(client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
@@ -45,7 +48,7 @@ async fn every_table_has_one_policy_in_the_one_fast_form() -> TestResult {
     let superuser = database.superuser().await?;
     let mine = "= ANY (ARRAY( SELECT private.my_accounts() AS my_accounts)))";
     let mut expected: Vec<String> = Vec::new();
-    for table in tables(&superuser).await? {
+    for table in tables(&superuser).await?.into_iter().filter(|table| !HIDDEN_TABLES.contains(&table.as_str())) {
         let rule = match table.as_str() {
             reference if REFERENCE_TABLES.contains(&reference) => "true".to_owned(),
             "accounts" => format!("(id {mine}"),

@@ -164,7 +164,8 @@ async fn a_lead_tells_its_history_newest_first() -> TestResult {
         .await?;
 
     let (lead, analyses) = stage.tenant().get(acting(&stage.member), id, 50).await.unwrap().unwrap();
-    assert_eq!((lead.score, lead.followers, lead.profile_picture.clone()), (80, Some(150), None));
+    assert_eq!((lead.score, lead.followers), (80, Some(150)));
+    assert_eq!(lead.profile_picture, Some(format!("/leads/{id}/picture")));
     let told: Vec<_> = analyses.iter().map(|a| (a.score, a.summary.as_deref().unwrap())).collect();
     assert_eq!(told, [(80, "A fit of 80."), (70, "A fit of 70."), (60, "A fit of 60.")]);
     assert_eq!((analyses[1].profile.as_ref(), analyses[2].profile.as_ref()), (profile.as_object(), None));

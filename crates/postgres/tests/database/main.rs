@@ -8,10 +8,14 @@
 )]
 
 mod begin;
+mod breaker;
+mod budget;
 mod business_profile_desk;
 mod business_profiles;
 mod catalog;
 mod completion;
+mod costs;
+mod estimate;
 mod hourly_limit;
 mod idempotency;
 mod leads;
@@ -20,11 +24,14 @@ mod logins;
 mod migrations;
 mod prices;
 mod privileges;
+mod product;
 mod races;
 mod sign_up;
+mod stale;
 mod state_machine;
 mod support;
 mod sweep;
 mod tenancy;
 mod transitions;
 mod usage;
+mod workflow_double;

@@ -43,11 +43,13 @@ pub async fn granted(client: &Client) -> Result<Vec<String>, Error> {
 pub fn designed() -> Vec<&'static str> {
     vec![
         "authenticated enters api",
-        "authenticated executes api.begin_analysis(uuid,uuid,text,uuid,text,text,text)",
+        "authenticated executes api.begin_analysis(uuid,uuid,text,uuid,text,text,text,jsonb)",
         "authenticated executes api.cancel_run(uuid)",
         "authenticated executes api.create_business_profile(uuid,jsonb,text,text)",
+        "authenticated executes api.daily_budget(uuid)",
         "authenticated executes api.delete_business_profile(uuid,uuid)",
         "authenticated executes api.delete_lead(uuid,uuid)",
+        "authenticated executes api.set_daily_cap(uuid,integer)",
         "authenticated executes api.update_business_profile(uuid,uuid,jsonb,integer)",
         // By its policies only: it may not enter the schema.
         "authenticated executes private.my_accounts()",
@@ -57,7 +59,10 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.deduct_credits_atomic(uuid,integer,uuid,text,text)",
         "service_role executes system.fail_run(uuid,text,text)",
         "service_role executes system.grant_credits(uuid,integer,text,uuid,text,text)",
+        "service_role executes system.mark_stale(text,timestamp with time zone)",
         "service_role executes system.record_usage(uuid,text,text,jsonb)",
+        "service_role executes system.report_outage(text,text,uuid)",
+        "service_role executes system.run_costs(timestamp with time zone,timestamp with time zone)",
         "service_role executes system.sweep_stale_runs(interval,integer)",
     ]
 }

@@ -137,6 +137,8 @@ pub struct Request {
     pub analysis_type: &'static str,
     pub idempotency_key: Option<&'static str>,
     pub body_hash: &'static str,
+    /// What the analysis needs; by default what every type does when both models have a key.
+    pub providers: Value,
 }
 
 impl Request {
@@ -149,6 +151,7 @@ impl Request {
             analysis_type: "LIGHT",
             idempotency_key: None,
             body_hash: "body",
+            providers: json!([["apify"], ["openai", "anthropic"]]),
         }
     }
 
@@ -169,7 +172,7 @@ impl Request {
 pub async fn begin(session: &Session, request: &Request) -> Result<Value, Error> {
     session
         .call(
-            "select api.begin_analysis($1, $2, $3, $4, $5, $6, $7)",
+            "select api.begin_analysis($1, $2, $3, $4, $5, $6, $7, $8)",
             &[
                 &request.account,
                 &request.run,
@@ -178,6 +181,7 @@ pub async fn begin(session: &Session, request: &Request) -> Result<Value, Error>
                 &request.analysis_type,
                 &request.idempotency_key,
                 &request.body_hash,
+                &request.providers,
             ],
         )
         .await
@@ -239,7 +243,8 @@ pub fn result(score: i64) -> Value {
 pub fn ai_usage() -> Value {
     json!({
         "call": "light", "provider": "openai", "model": "gpt-4o-mini", "input_tokens": 1500, "cached_tokens": 1024,
-        "output_tokens": 300, "reasoning_tokens": 0, "cost_microusd": 412, "duration_ms": 4200, "finish_reason": "stop"
+        "cache_write_tokens": 7, "output_tokens": 300, "reasoning_tokens": 0, "cost_microusd": 412, "duration_ms": 4200,
+        "finish_reason": "stop", "gateway_hit": false
     })
 }
 

@@ -5,7 +5,7 @@ use oslira_testkit::{Error, Member, Session, TestResult};
 use serde_json::json;
 use tokio_postgres::Client;
 
-use crate::catalog::{REFERENCE_TABLES, tables};
+use crate::catalog::{HIDDEN_TABLES, REFERENCE_TABLES, tables};
 use crate::support::{Request, Stage, advance, ai_usage, begin, begun, cancel, complete, record_usage, scrape_usage};
 
 /// Gives an account a row in every table.
@@ -17,6 +17,12 @@ async fn furnish(stage: &Stage, member: &Member, customer: &Session) -> Result<(
     complete(&stage.backend, run).await?;
     begun(customer, &Request::new(member, "esa")).await?;
     Ok(())
+}
+
+/// The tables that customers may look into.
+async fn open_tables(client: &Client) -> Result<Vec<String>, Error> {
+    let tables = tables(client).await?.into_iter();
+    Ok(tables.filter(|table| !HIDDEN_TABLES.contains(&table.as_str())).collect())
 }
 
 /// The column that says whose a row is.
@@ -43,7 +49,7 @@ async fn a_member_sees_their_accounts_rows_and_no_others_in_every_table() -> Tes
     furnish(&stage, &other, &others_session).await?;
     let nobody = stage.database.customer(uuid::Uuid::now_v7()).await?;
 
-    for table in tables(&stage.superuser).await? {
+    for table in open_tables(&stage.superuser).await? {
         let all = count(&stage.superuser, &format!("select count(*) from {table}"), &[]).await?;
         if REFERENCE_TABLES.contains(&table.as_str()) {
             assert_eq!(seen(&stage.customer, &table).await?, all, "{table}");
@@ -70,13 +76,26 @@ async fn a_member_of_two_accounts_sees_both_and_of_a_deleted_one_nothing() -> Te
     let join = "insert into account_members (user_id, account_id) values ($1, $2)";
     stage.execute(join, &[&other.user_id, &stage.member.account_id]).await?;
 
-    for table in tables(&stage.superuser).await? {
+    for table in open_tables(&stage.superuser).await? {
         let all = count(&stage.superuser, &format!("select count(*) from {table}"), &[]).await?;
         assert_eq!(seen(&others_session, &table).await?, all, "{table}");
     }
     stage.execute("update accounts set deleted_at = now()", &[]).await?;
-    for table in tables(&stage.superuser).await?.iter().filter(|table| !REFERENCE_TABLES.contains(&table.as_str())) {
+    for table in open_tables(&stage.superuser).await?.iter().filter(|table| !REFERENCE_TABLES.contains(&table.as_str()))
+    {
         assert_eq!(seen(&others_session, table).await?, 0, "{table}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_only_functions_see_is_refused_to_everybody() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    for table in HIDDEN_TABLES {
+        for session in [&stage.customer, &stage.backend] {
+            let refused = session.refusal(&format!("select from public.{table}")).await?;
+            assert_eq!(refused.as_deref(), Some("42501"), "{table}");
+        }
     }
     Ok(())
 }

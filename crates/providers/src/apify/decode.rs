@@ -6,13 +6,10 @@
 use std::{cmp::Reverse, collections::HashSet};
 
 use jiff::Timestamp;
-use oslira_app::features::analysis::{Found, InstagramHandle, Post, PostKind, Profile};
+use oslira_app::features::analysis::{Found, InstagramHandle, Post, PostKind, Profile, config::DETAILS_POSTS};
 use serde_json::Value;
 
 mod surrogates;
-
-/// The actor shows no more posts of a profile.
-pub const POSTS_MAX: usize = 12;
 
 const NAME_CHARS_MAX: usize = 200;
 const BIOGRAPHY_CHARS_MAX: usize = 1_000;
@@ -80,6 +77,27 @@ pub fn found(items: &[Value], asked: &InstagramHandle) -> Result<Found, Unreadab
     profile(item, asked).map(|profile| Found::Profile(Box::new(profile)))
 }
 
+/// The posts that the items show of `asked`, newest first, at most `posts_max`. A profile without posts is an error item
+/// that says so.
+pub fn posts(items: &[Value], asked: &InstagramHandle, posts_max: usize) -> Result<Found, Unreadable> {
+    let read = newest_first(items, posts_max);
+    // One strange item among good posts spoils nothing.
+    match items.iter().find_map(error_of).filter(|_| read.is_empty()) {
+        Some("not_found") => return Ok(Found::NotFound),
+        Some("Restricted profile") => return Ok(Found::Restricted),
+        Some("no_items") => return Ok(Found::Posts(vec![])),
+        Some(_) => return Err(Unreadable::ErrorItem),
+        None if items.is_empty() => return Err(Unreadable::Empty),
+        None => {}
+    }
+    // A post that somebody else shares with the profile is shown there too, and is the profile's just the same.
+    let about = |item: &&Value| is(text(item, "ownerUsername"), asked) || names(item).any(|name| is(Some(name), asked));
+    if !items.iter().any(|item| about(&item)) {
+        return Err(Unreadable::OtherProfile);
+    }
+    Ok(Found::Posts(read))
+}
+
 fn error_of(item: &Value) -> Option<&str> {
     text(item, "error").filter(|error| !error.is_empty())
 }
@@ -115,7 +133,7 @@ fn profile(item: &Value, asked: &InstagramHandle) -> Result<Profile, Unreadable>
         country: item.get("about").and_then(|about| label(about, "country")),
         is_verified: flag(item, "verified"),
         is_business: flag(item, "isBusinessAccount"),
-        posts: newest_first(posts),
+        posts: newest_first(posts, DETAILS_POSTS as usize),
     })
 }
 
@@ -134,13 +152,13 @@ fn external_url(item: &Value) -> Option<String> {
 
 /// Pinned posts lead the actor's list whatever their age, and a post may come twice. A post that can't be read is
 /// left out: the others still speak for the profile.
-fn newest_first(posts: &[Value]) -> Vec<Post> {
+fn newest_first(posts: &[Value], posts_max: usize) -> Vec<Post> {
     let mut seen = HashSet::new();
     let mut posts: Vec<Post> =
         posts.iter().filter_map(post).filter(|post| seen.insert(post.short_code.clone())).collect();
     // `None` is the smallest, so reversed it is last; the sort is stable.
     posts.sort_by_key(|post| Reverse(post.taken_at));
-    posts.truncate(POSTS_MAX);
+    posts.truncate(posts_max);
     posts
 }
 

@@ -37,11 +37,11 @@ fn items() -> Sent {
 }
 
 async fn start(sent: Sent) -> Result<ScrapeTicket, ScrapeFault> {
-    real(&Arc::new(Script::of([sent]))).start(&nasa(), 12).await
+    real(&Arc::new(Script::of([sent]))).start(&nasa(), ScrapePart::Details).await
 }
 
 async fn collect(sent: impl IntoIterator<Item = Sent>) -> Result<Collected, ScrapeFault> {
-    real(&Arc::new(Script::of(sent))).collect(&ticket(), &nasa(), WAIT).await
+    real(&Arc::new(Script::of(sent))).collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await
 }
 
 fn refusal(status: u16, kind: &str) -> Sent {
@@ -51,7 +51,7 @@ fn refusal(status: u16, kind: &str) -> Sent {
 #[tokio::test]
 async fn a_start_asks_for_one_name_and_one_result_and_gives_the_ticket() {
     let script = Arc::new(Script::of([run("READY")]));
-    let ticket = real(&script).start(&nasa(), 12).await.unwrap();
+    let ticket = real(&script).start(&nasa(), ScrapePart::Details).await.unwrap();
 
     assert_eq!(ticket.provider_run_id, "fAdZLegCIneY2hYW2");
     assert_eq!(ticket.dataset_id, "EGAUSYDoPLm9yoOtq");
@@ -66,16 +66,22 @@ async fn a_start_asks_for_one_name_and_one_result_and_gives_the_ticket() {
 #[tokio::test]
 async fn another_actor_is_named_safely() {
     let script = Arc::new(Script::of([run("READY")]));
-    real(&script).with_actor("some one/pröfile?x").start(&nasa(), 12).await.unwrap();
+    real(&script).with_actor("some one/pröfile?x").start(&nasa(), ScrapePart::Details).await.unwrap();
     let path = script.sent.lock().unwrap()[0].request.uri().path().to_owned();
     assert_eq!(path, "/v2/acts/some%20one~pr%C3%B6file%3Fx/runs");
 }
 
 #[tokio::test]
-async fn more_posts_than_the_actor_has_are_refused_before_anything_is_paid() {
-    let script = Arc::new(Script::default());
-    assert!(matches!(real(&script).start(&nasa(), 13).await, Err(ScrapeFault::Lasting(_))));
-    assert!(script.sent.lock().unwrap().is_empty());
+async fn posts_are_asked_of_their_own_actor_and_bounded() {
+    let script = Arc::new(Script::of([run("READY")]));
+    real(&script).start(&nasa(), ScrapePart::Posts(50)).await.unwrap();
+    let sent = script.sent.lock().unwrap();
+    let uri = "https://api.apify.com/v2/acts/apify~instagram-scraper/runs?timeout=120&maxItems=50";
+    assert_eq!(sent[0].request.uri().to_string(), uri);
+    let input = json!({
+        "directUrls": ["https://www.instagram.com/nasa/"], "resultsType": "posts", "resultsLimit": 50,
+    });
+    assert_eq!(sent[0].json(), input);
 }
 
 #[tokio::test]
@@ -84,7 +90,7 @@ async fn ids_that_would_change_the_path_are_refused() {
         let data = json!({"data": {"id": id, "status": "READY", "defaultDatasetId": "set1"}});
         assert!(matches!(start(answer(201, &data)).await, Err(ScrapeFault::Passing(_))), "{id}");
         let ticket = ScrapeTicket { provider_run_id: id.to_owned(), dataset_id: "set1".into() };
-        let outcome = real(&Arc::default()).collect(&ticket, &nasa(), WAIT).await;
+        let outcome = real(&Arc::default()).collect(&ticket, &nasa(), ScrapePart::Details, WAIT).await;
         assert!(matches!(outcome, Err(ScrapeFault::Passing(_))), "{id}");
     }
 }
@@ -107,7 +113,8 @@ async fn a_run_that_failed_may_be_tried_again() {
 #[tokio::test]
 async fn a_finished_run_gives_what_was_found_and_what_it_costs() {
     let script = Arc::new(Script::of([run("SUCCEEDED"), items()]));
-    let collected = real(&script).with_price(2_300).collect(&ticket(), &nasa(), WAIT).await.unwrap();
+    let collected =
+        real(&script).with_price(2_300).collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await.unwrap();
 
     let usage = ScrapeUsage {
         source: "apify".into(),
@@ -132,7 +139,7 @@ async fn a_sandbox_is_never_taken_for_apify() {
 
     let script = Arc::new(Script::of([run("SUCCEEDED"), items()]));
     let endpoint = Endpoint::new("http://127.0.0.1:4010/apify", Secret::new("sandbox-apify-token"));
-    let by_endpoint = Apify::new(script, endpoint).collect(&ticket(), &nasa(), WAIT).await;
+    let by_endpoint = Apify::new(script, endpoint).collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await;
 
     for collected in [by_origin, by_endpoint] {
         assert!(matches!(collected, Ok(Collected::Finished { usage, .. }) if usage.source == "sandbox"));
@@ -140,7 +147,7 @@ async fn a_sandbox_is_never_taken_for_apify() {
 }
 
 #[tokio::test]
-async fn refusals_that_pass_are_told_from_those_that_last() {
+async fn refusals_that_pass_are_told_from_those_that_last_and_those_that_strike_everybody() {
     let lasting = [
         (400, "invalid-input"),
         (401, "user-or-token-not-found"),
@@ -157,13 +164,15 @@ async fn refusals_that_pass_are_told_from_those_that_last() {
         (503, "internal-error"),
     ];
     for (status, kind) in lasting {
+        let fault = if matches!(status, 401..=403) { ScrapeFault::Exhausted } else { ScrapeFault::Lasting };
         let why = format!("{status} {kind}");
-        assert_eq!(start(refusal(status, kind)).await, Err(ScrapeFault::Lasting(format!("apify start: {why}"))));
-        assert_eq!(collect([refusal(status, kind)]).await, Err(ScrapeFault::Lasting(format!("apify poll: {why}"))));
+        assert_eq!(start(refusal(status, kind)).await, Err(fault(format!("apify start: {why}"))));
+        assert_eq!(collect([refusal(status, kind)]).await, Err(fault(format!("apify poll: {why}"))));
     }
     for (status, kind) in passing {
         let why = format!("{status} {kind}");
-        assert_eq!(start(refusal(status, kind)).await, Err(ScrapeFault::Passing(format!("apify start: {why}"))));
+        let fault = if matches!(status, 402 | 429) { ScrapeFault::Crowded } else { ScrapeFault::Passing };
+        assert_eq!(start(refusal(status, kind)).await, Err(fault(format!("apify start: {why}"))));
         let outcome = collect([run("SUCCEEDED"), refusal(status, kind)]).await;
         assert_eq!(outcome, Err(ScrapeFault::Unanswered(format!("apify items: {why}"))));
     }
@@ -173,8 +182,8 @@ async fn refusals_that_pass_are_told_from_those_that_last() {
 async fn an_actor_that_does_not_exist_lasts_but_a_run_may_only_be_late() {
     let missing = || refusal(404, "record-not-found");
     assert!(matches!(start(missing()).await, Err(ScrapeFault::Lasting(_))));
-    assert!(matches!(collect([missing()]).await, Err(ScrapeFault::Passing(_))));
-    assert!(matches!(collect([run("SUCCEEDED"), missing()]).await, Err(ScrapeFault::Passing(_))));
+    assert!(matches!(collect([missing()]).await, Err(ScrapeFault::Unanswered(_))));
+    assert!(matches!(collect([run("SUCCEEDED"), missing()]).await, Err(ScrapeFault::Unanswered(_))));
 }
 
 #[tokio::test]

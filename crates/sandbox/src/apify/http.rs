@@ -20,6 +20,7 @@ use super::{
 use crate::{
     APIFY_TOKEN, Shared,
     faults::{Kind, Target},
+    instagram,
     latency::{iso, now_ms},
     random::Seeded,
 };
@@ -154,7 +155,7 @@ pub(super) async fn run_sync(
     let id = start(&shared, &actor, &parameters, &headers, &body)?;
     let run = wait(&shared, &id, SYNC_S_MAX).await?;
     match run.status(now_ms()) {
-        Status::Succeeded => items::answer(StatusCode::CREATED, run.items(&shared.catalogue, now_ms()), &parameters),
+        Status::Succeeded => items::answer(StatusCode::CREATED, with_pictures(&shared, &run), &parameters),
         status if status.is_terminal() => {
             let message = format!("Actor run did not succeed (run ID: {id}, status: {})", json!(status));
             Err(ApifyError::new(StatusCode::BAD_REQUEST, "run-failed", message.replace('"', "")))
@@ -218,13 +219,19 @@ fn list(shared: &Shared, parameters: &Parameters, actor: Option<Actor>) -> Answe
     Ok(Json(json!({"data": data})).into_response())
 }
 
+fn with_pictures(shared: &Shared, run: &Run) -> Vec<Value> {
+    let mut items = run.items(&shared.catalogue, now_ms());
+    instagram::serve_pictures(&mut items, &shared.public_url);
+    items
+}
+
 pub(super) async fn read_items(
     parameters: Parameters,
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
 ) -> Answer {
     let run = shared.runs.find(&id).filter(|run| run.store_id != id).ok_or_else(|| ApifyError::not_found("Dataset"))?;
-    items::answer(StatusCode::OK, run.items(&shared.catalogue, now_ms()), &parameters)
+    items::answer(StatusCode::OK, with_pictures(&shared, &run), &parameters)
 }
 
 pub(super) async fn read_dataset(_: Parameters, State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{LATEST_POSTS, Niche, People, posts::Post};
+use super::{LATEST_POSTS, Niche, People, posts::Post, rewrite::Rewrite};
 use crate::random::Seeded;
 
 /// The smallest and largest audience of a generated person.
@@ -182,6 +182,17 @@ impl Person {
         }
     }
 
+    /// The same person in other words.
+    pub(super) fn rewritten(mut self, rewrite: Rewrite) -> Self {
+        if let Some(biography) = rewrite.biography {
+            self.biography = biography;
+        }
+        for (post, caption) in self.posts.iter_mut().zip(rewrite.captions) {
+            post.rewrite(caption);
+        }
+        self
+    }
+
     /// The same person behind a closed door: counts and biography stay, the posts are gone.
     pub(super) fn private(self) -> Self {
         Self { private: true, posts: vec![], related: vec![], ..self }
@@ -194,7 +205,7 @@ impl Person {
 
     /// The item of the profile scraper.
     pub(super) fn to_json(&self, input_url: &str) -> Value {
-        let picture = format!("https://scontent.cdninstagram.example/v/t51.2885-19/{}_n.jpg", self.id);
+        let picture = format!("{}/v/t51.2885-19/{}_n.jpg", crate::instagram::HOST, self.id);
         let latest: Vec<Value> = self.pinned_first(LATEST_POSTS).map(|post| post.to_json(self)).collect();
         let mut item = json!({
             "inputUrl": input_url,

@@ -9,11 +9,13 @@ mod generate;
 mod handle;
 mod posts;
 mod recorded;
+mod rewrite;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub(crate) use handle::{from_profile_url, is_valid};
+pub(crate) use rewrite::Rewrite;
 
 use crate::SandboxError;
 
@@ -55,6 +57,7 @@ struct People {
 pub(crate) struct Catalogue {
     people: People,
     recorded: recorded::Recorded,
+    rewrites: rewrite::Rewrites,
 }
 
 impl Catalogue {
@@ -62,7 +65,28 @@ impl Catalogue {
     pub(crate) fn load() -> Result<Self, SandboxError> {
         let people: People = serde_json::from_str(include_str!("../../data/people.json"))
             .map_err(|error| SandboxError::Corrupt { what: "people.json".into(), why: error.to_string() })?;
-        Ok(Self { people, recorded: recorded::Recorded::load()? })
+        Ok(Self { people, recorded: recorded::Recorded::load()?, rewrites: rewrite::Rewrites::default() })
+    }
+
+    /// Makes a generated person say something else.
+    pub(crate) fn rewrite(&self, rewrite: Rewrite) -> Result<(), String> {
+        let handle = rewrite.username.to_ascii_lowercase();
+        if !is_valid(&handle) {
+            return Err("username is no Instagram handle".into());
+        }
+        if self.recorded.profile(&handle).is_some() {
+            return Err("a recorded profile says what it said".into());
+        }
+        self.rewrites.put(rewrite)
+    }
+
+    /// The person behind a handle, in the words they were given.
+    fn person(&self, handle: &str, day: u64) -> generate::Person {
+        let person = self.people.generate(handle, day);
+        match self.rewrites.of(handle) {
+            None => person,
+            Some(rewrite) => person.rewritten(rewrite),
+        }
     }
 
     /// The niches, which the judge needs too.
@@ -89,9 +113,9 @@ impl Catalogue {
             })],
             Case::NoItems => vec![no_items()],
             Case::EmptySet => vec![],
-            Case::Private => vec![self.people.generate(&handle, day).private().to_json(&url)],
-            Case::ZeroPosts => vec![self.people.generate(&handle, day).without_posts().to_json(&url)],
-            Case::Somebody => vec![self.people.generate(&handle, day).to_json(&url)],
+            Case::Private => vec![self.person(&handle, day).private().to_json(&url)],
+            Case::ZeroPosts => vec![self.person(&handle, day).without_posts().to_json(&url)],
+            Case::Somebody => vec![self.person(&handle, day).to_json(&url)],
         }
     }
 
@@ -102,7 +126,7 @@ impl Catalogue {
         let mut posts = match self.recorded.profile(&handle) {
             Some(profile) => recorded::posts_of(profile),
             None => match Case::of(&handle) {
-                Case::Somebody => self.people.generate(&handle, day).posts_as_items(),
+                Case::Somebody => self.person(&handle, day).posts_as_items(),
                 Case::EmptySet => return vec![],
                 _ => vec![],
             },

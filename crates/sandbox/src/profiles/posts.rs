@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     LATEST_POSTS, POSTS_MAX,
     generate::{Habits, Person},
+    rewrite::marked_words,
 };
 use crate::{latency::iso, random::Seeded};
 
@@ -115,6 +116,13 @@ fn caption(habits: &Habits<'_>, hashtags: &[String], mentions: &mut Vec<String>,
 }
 
 impl Post {
+    /// The same post with another caption.
+    pub(super) fn rewrite(&mut self, caption: String) {
+        self.hashtags = marked_words(&caption, '#');
+        self.mentions = marked_words(&caption, '@');
+        self.caption = caption;
+    }
+
     /// The post as both scrapers write it.
     pub(super) fn to_json(&self, owner: &Person) -> Value {
         let picture =

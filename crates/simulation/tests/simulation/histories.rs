@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use oslira_simulation::{Plan, history};
+use oslira_simulation::{Plan, Report, history};
 
 use crate::number;
 
@@ -18,9 +18,9 @@ fn a_hundred_thousand_random_histories_keep_every_promise() {
     let histories = number("OSLIRA_SIM_HISTORIES").unwrap_or(HISTORIES);
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let totals: Vec<[u64; 4]> = std::thread::scope(|scope| {
+    let totals: Vec<[u64; 9]> = std::thread::scope(|scope| {
         let work = || {
-            let mut totals = [0; 4];
+            let mut totals = [0; 9];
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
                 if seed >= histories {
@@ -30,7 +30,7 @@ fn a_hundred_thousand_random_histories_keep_every_promise() {
                 if let Some(accusation) = report.accusation {
                     panic!("seed {seed}: {accusation}\nreplay with OSLIRA_SIM_SEED={seed}");
                 }
-                let counts = [report.crashes, report.ends[0], report.ends[1], report.ends[2]];
+                let counts = counts(&report);
                 for (total, count) in totals.iter_mut().zip(counts) {
                     *total += u64::from(count);
                 }
@@ -39,20 +39,46 @@ fn a_hundred_thousand_random_histories_keep_every_promise() {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().map(|worker| worker.join().expect("a history broke a promise")).collect()
     });
-    let total = |at: usize| totals.iter().map(|totals| totals[at]).sum::<u64>();
-    let [crashes, results, refunds, kept] = [0, 1, 2, 3].map(total);
-    println!("{histories} histories: {crashes} crashes, {results} results, {refunds} refunds, {kept} kept");
-    for (what, count) in [("crashes", crashes), ("results", results), ("refunds", refunds), ("kept", kept)] {
+    for (at, what) in COUNTED.iter().enumerate() {
+        let count: u64 = totals.iter().map(|totals| totals[at]).sum();
+        println!("{histories} histories: {count} {what}");
         assert!(count > histories / 100, "too few {what} for a proof: {count}");
     }
+}
+
+/// What must have happened often enough.
+const COUNTED: [&str; 9] = [
+    "crashes",
+    "crashes of several steps at once",
+    "results",
+    "refunds",
+    "charges kept",
+    "results of several calls",
+    "second models asked",
+    "bills recorded late",
+    "analyses made stale",
+];
+
+fn counts(report: &Report) -> [u32; 9] {
+    let [results, refunds, kept] = report.ends;
+    [
+        report.crashes,
+        report.crashes_in_parallel,
+        results,
+        refunds,
+        kept,
+        report.deep_results,
+        report.fallbacks,
+        report.late_bills,
+        report.stale,
+    ]
 }
 
 #[test]
 fn a_seed_is_the_whole_history() {
     let once = history(Plan { record: true, ..Plan::of(7) });
     let again = history(Plan { record: true, ..Plan::of(7) });
-    let ops =
-        |report: &oslira_simulation::Report| report.log.iter().map(|r| (r.op.clone(), r.now_s)).collect::<Vec<_>>();
+    let ops = |report: &Report| report.log.iter().map(|r| (r.op.clone(), r.now_s)).collect::<Vec<_>>();
     assert!(!once.log.is_empty());
     assert_eq!(ops(&once), ops(&again));
 }

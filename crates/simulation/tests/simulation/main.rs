@@ -12,6 +12,7 @@ mod crashes;
 mod database;
 mod histories;
 mod mutations;
+mod scenarios;
 
 /// A number from the environment.
 fn number(variable: &str) -> Option<u64> {

@@ -1,11 +1,47 @@
-//! A simulation that finds nothing proves something only if it would have found it.
+//! A simulation that finds nothing proves something only if it would have found it, and for the right reason.
 
 use oslira_simulation::{Mutation, Plan, history};
 
-const HISTORIES_MAX: u64 = 5_000;
+const HISTORIES_MAX: u64 = 10_000;
+
+/// Words of the accusation that each defect must earn; `|` stands between those of which one is enough.
+const fn noticed_as(mutation: Mutation) -> &'static str {
+    match mutation {
+        Mutation::RefundTwice => "has 2 refunds",
+        Mutation::CancelTwice => "has 2 refunds|a repeated cancel of",
+        Mutation::FailKeepsTheCharge => "has 0 refunds",
+        Mutation::CompleteAfterTheEnd | Mutation::BeatRevives => "had ended and changed",
+        Mutation::FailAfterTheEnd => "had ended and changed|has 2 refunds",
+        Mutation::CompleteTwice => "with 2 analyses",
+        Mutation::ReplayCharges | Mutation::ReplayForgetsItsAnswer => "a repeated request answered",
+        Mutation::CancelRefundsAfterAi => "and its charge Some(\"refunded\")",
+        Mutation::CancelKeepsBeforeAi => "and its charge Some(\"kept\")",
+        Mutation::AiStartForgotten => "although its AI call had started",
+        Mutation::SweepIgnoresTheBeat => "after its last sign of life",
+        Mutation::Overdraw => "the balance is negative",
+        Mutation::EntryForgotten => "the sum is",
+        Mutation::DuplicateAllowed => "two active runs",
+        Mutation::HourlyLimitIgnored => "runs within an hour",
+        Mutation::PhaseMovesBack => "went back from",
+        // A life without memory may take another way, or pay on the same one.
+        Mutation::StepForgotten => "paid its provider|a replay asks for step|without asking for step",
+        Mutation::SweepMissesPending => "never ends",
+        Mutation::RefundsOneCredit => "has 1 refunds",
+        Mutation::BillTwice => "in the books more than once",
+        Mutation::StaleMarksStrangers => "is stale and older than no change",
+        Mutation::LateConclusionIsFresh => "is not stale and older than a change",
+        Mutation::ComparedWithItself => "has changed, and what was concluded before",
+        Mutation::CallsShareAStep => "is asked for twice in one life",
+        Mutation::FailureForgetsSiblings => "is asked again after",
+        Mutation::LateBillDropped => "is in no books",
+        Mutation::RefusalFallsOver => "is asked again after|not every model was asked",
+        Mutation::FallbackNeverAsked => "not every model was asked",
+        Mutation::JudgementMissing => "is complete without personality",
+    }
+}
 
 #[test]
-fn every_deliberate_defect_is_caught() {
+fn every_deliberate_defect_is_caught_for_what_it_is() {
     for mutation in Mutation::ALL {
         let caught = (0..HISTORIES_MAX).find_map(|seed| {
             let report = history(Plan { mutation: Some(mutation), ..Plan::of(seed) });
@@ -13,5 +49,7 @@ fn every_deliberate_defect_is_caught() {
         });
         let (seed, accusation) = caught.unwrap_or_else(|| panic!("{mutation:?} went unnoticed"));
         println!("{mutation:?}: seed {seed}: {accusation}");
+        let is_noticed = noticed_as(mutation).split('|').any(|words| accusation.contains(words));
+        assert!(is_noticed, "{mutation:?} at seed {seed}: {accusation}");
     }
 }

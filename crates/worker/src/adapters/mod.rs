@@ -6,6 +6,7 @@ mod crypto;
 mod database;
 mod fetch;
 mod launcher;
+mod pictures;
 mod platform;
 mod snapshots;
 
@@ -15,5 +16,6 @@ pub use crypto::WebCrypto;
 pub use database::login;
 pub use fetch::Fetch;
 pub use launcher::Launcher;
+pub use pictures::PictureCopies;
 pub use platform::{PlatformClock, PlatformIds, PlatformReadiness};
 pub use snapshots::Snapshots;

@@ -1,4 +1,6 @@
-//! The profile cache in R2: immutable snapshots, and per username a pointer to the newest.
+//! The profile cache in R2: immutable snapshots, and per username a pointer to the newest of each depth.
+
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -13,23 +15,36 @@ const BUCKET: &str = "PROFILES";
 /// Concurrent savers of one profile; each loser reads again and usually finds nothing left to do.
 const POINTER_ATTEMPTS_MAX: u32 = 5;
 
-/// The bucket.
+/// The bucket, and the snapshot that the present run judges: every step of it needs that one, and it never changes.
 pub struct Snapshots {
     env: Env,
+    held: Mutex<Option<(SnapshotKey, Snapshot)>>,
 }
 
-/// The newest snapshot of a username.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// The snapshots of a username that are worth knowing: none of them is both older and shallower than another, so the
+/// newest of any depth is always among them. Newest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Pointer {
+    snapshots: Vec<Known>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Known {
     key: SnapshotKey,
     scraped_at: Timestamp,
     depth: u32,
 }
 
 impl Pointer {
-    /// Whether `other` makes this one needless: at least as new and as deep.
-    fn is_covered_by(&self, other: &Self) -> bool {
-        other.scraped_at >= self.scraped_at && other.depth >= self.depth
+    /// Adds a snapshot unless one that is as new and as deep is known, and drops what it makes needless.
+    fn with(mut self, new: &Known) -> Self {
+        let covers = |one: &Known, other: &Known| one.scraped_at >= other.scraped_at && one.depth >= other.depth;
+        if !self.snapshots.iter().any(|known| covers(known, new)) {
+            self.snapshots.retain(|known| !covers(new, known));
+            self.snapshots.push(new.clone());
+            self.snapshots.sort_by_key(|known| std::cmp::Reverse(known.scraped_at));
+        }
+        self
     }
 }
 
@@ -43,7 +58,16 @@ fn unavailable(error: worker::Error) -> StoreError {
 
 impl Snapshots {
     pub fn new(env: &Env) -> Self {
-        Self { env: env.clone() }
+        Self { env: env.clone(), held: Mutex::default() }
+    }
+
+    fn hold(&self, key: &SnapshotKey, snapshot: &Snapshot) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some((key.clone(), snapshot.clone()));
+    }
+
+    fn held(&self, key: &SnapshotKey) -> Option<Snapshot> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().filter(|(known, _)| known == key).map(|(_, snapshot)| snapshot.clone())
     }
 
     fn bucket(&self) -> Result<Bucket, StoreError> {
@@ -69,29 +93,34 @@ impl Snapshots {
         // A repeated step finds what the first one stored: a snapshot is never changed.
         let stored: Option<(Option<Snapshot>, _)> = self.read(&key.0).await?;
         let pointer = match stored {
-            Some((Some(first), _)) => Pointer { key: key.clone(), scraped_at: first.scraped_at, depth: first.depth },
+            Some((Some(first), _)) => Known { key: key.clone(), scraped_at: first.scraped_at, depth: first.depth },
             Some((None, _)) | None => {
                 let body = serde_json::to_vec(snapshot).map_err(|error| StoreError::Defect(error.to_string()))?;
                 self.bucket()?.put(key.0.as_str(), body).execute().await.map_err(unavailable)?;
-                Pointer { key: key.clone(), scraped_at: snapshot.scraped_at, depth: snapshot.depth }
+                self.hold(&key, snapshot);
+                Known { key: key.clone(), scraped_at: snapshot.scraped_at, depth: snapshot.depth }
             }
         };
         self.move_pointer(username, &pointer).await?;
         Ok(key)
     }
 
-    async fn move_pointer(&self, username: &InstagramHandle, new: &Pointer) -> Result<(), StoreError> {
+    async fn move_pointer(&self, username: &InstagramHandle, new: &Known) -> Result<(), StoreError> {
         let key = pointer_key(username);
-        let body = serde_json::to_vec(new).map_err(|error| StoreError::Defect(error.to_string()))?;
         for _ in 0..POINTER_ATTEMPTS_MAX {
             let present: Option<(Option<Pointer>, String)> = self.read(&key).await?;
-            let condition = match present {
-                Some((Some(old), _)) if new.is_covered_by(&old) || old.scraped_at > new.scraped_at => return Ok(()),
-                Some((_, etag)) => Conditional { etag_matches: Some(etag), ..no_condition() },
-                None => Conditional { etag_does_not_match: Some("*".to_owned()), ..no_condition() },
+            let (old, condition) = match present {
+                Some((old, etag)) => (old, Conditional { etag_matches: Some(etag), ..no_condition() }),
+                None => (None, Conditional { etag_does_not_match: Some("*".to_owned()), ..no_condition() }),
             };
+            let old = old.unwrap_or_default();
+            let moved = old.clone().with(new);
+            if moved == old {
+                return Ok(());
+            }
+            let body = serde_json::to_vec(&moved).map_err(|error| StoreError::Defect(error.to_string()))?;
             let bucket = self.bucket()?;
-            let put = bucket.put(key.as_str(), body.clone()).only_if(condition).execute().await;
+            let put = bucket.put(key.as_str(), body).only_if(condition).execute().await;
             if put.map_err(unavailable)?.is_some() {
                 return Ok(());
             }
@@ -107,20 +136,29 @@ impl Snapshots {
         depth: u32,
     ) -> Result<Option<SnapshotKey>, StoreError> {
         let pointer: Option<(Option<Pointer>, _)> = self.read(&pointer_key(username)).await?;
-        let fits = |pointer: &Pointer| pointer.scraped_at >= not_before && pointer.depth >= depth;
-        let Some(Pointer { key, .. }) = pointer.and_then(|(pointer, _)| pointer).filter(fits) else {
+        let known = pointer.and_then(|(pointer, _)| pointer).unwrap_or_default().snapshots;
+        let fits = |known: &Known| known.scraped_at >= not_before && known.depth >= depth;
+        let Some(Known { key, .. }) = known.into_iter().find(fits) else {
             return Ok(None);
         };
         // A snapshot that is gone, or of an older form, is a miss: the scrape that follows moves the pointer on.
         let snapshot: Option<(Option<Snapshot>, _)> = self.read(&key.0).await?;
-        Ok(snapshot.and_then(|(snapshot, _)| snapshot).map(|_| key))
+        Ok(snapshot.and_then(|(snapshot, _)| snapshot).map(|snapshot| {
+            self.hold(&key, &snapshot);
+            key
+        }))
     }
 
     async fn fetch(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError> {
+        if let Some(snapshot) = self.held(key) {
+            return Ok(snapshot);
+        }
         let snapshot = self.read(&key.0).await?;
-        snapshot
+        let snapshot = snapshot
             .and_then(|(snapshot, _)| snapshot)
-            .ok_or_else(|| StoreError::Unavailable("R2: the snapshot is not there".to_owned()))
+            .ok_or_else(|| StoreError::Unavailable("R2: the snapshot is not there".to_owned()))?;
+        self.hold(key, &snapshot);
+        Ok(snapshot)
     }
 }
 

@@ -1,13 +1,13 @@
 //! The one place for the numbers of each analysis type. Prices also live in the table `analysis_prices`, which is what
 //! is charged; a test holds the two equal.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::SignedDuration;
 
-use super::{AnalysisType, ModelName};
+use super::{AnalysisType, CallKind, Effort, ModelName};
 
-/// What an analysis type costs, reads and asks.
+/// What an analysis type costs, reads, asks and weighs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TypeConfig {
     /// Price in credits.
@@ -16,23 +16,147 @@ pub struct TypeConfig {
     pub posts: u32,
     /// How old a cached snapshot may be.
     pub cache_age_max: SignedDuration,
+    /// The questions, asked side by side.
+    pub calls: &'static [CallKind],
+    /// How long the fenced profile may be, in tokens: what is cut is the captions of the oldest posts.
+    pub profile_tokens_max: usize,
+    /// How its score is blended.
+    pub weights: Weights,
+    /// What it usually takes on a new profile, in seconds: the answer to an estimate until there are runs to measure.
+    pub usual_s: u32,
 }
+
+/// Shares of the score; they sum to 1, and all but the first two are facts, at least 0.4 together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// The model's judgement of fit.
+    pub fit: f64,
+    /// The model's judgement of receptiveness, where it is asked for.
+    pub receptiveness: f64,
+    /// All ideal-customer criteria together.
+    pub ideal_customer: f64,
+    /// The audience's engagement.
+    pub engagement: f64,
+    /// Recent activity.
+    pub activity: f64,
+    /// Signs of a real audience.
+    pub authenticity: f64,
+}
+
+impl Weights {
+    const QUICK: Self = Self {
+        fit: 0.50,
+        receptiveness: 0.0,
+        ideal_customer: 0.28,
+        engagement: 0.10,
+        activity: 0.07,
+        authenticity: 0.05,
+    };
+    const PSYCHOGRAPHIC: Self = Self { fit: 0.35, receptiveness: 0.15, ..Self::QUICK };
+}
+
+/// Depth of what the profile actor gives by itself; more posts need a run of the posts actor beside it.
+pub const DETAILS_POSTS: u32 = 12;
 
 impl AnalysisType {
     /// The numbers of this type.
     #[must_use]
     pub const fn config(self) -> TypeConfig {
         match self {
-            Self::Light => TypeConfig { credits: 1, posts: 12, cache_age_max: SignedDuration::from_hours(24) },
+            Self::Light => TypeConfig {
+                credits: 1,
+                posts: DETAILS_POSTS,
+                cache_age_max: SignedDuration::from_hours(24),
+                calls: &[CallKind::Light],
+                profile_tokens_max: 3_000,
+                weights: Weights::QUICK,
+                usual_s: 12,
+            },
+            Self::Deep => TypeConfig {
+                credits: 5,
+                posts: 50,
+                cache_age_max: SignedDuration::from_hours(12),
+                calls: &[CallKind::CoreStrategy, CallKind::Outreach, CallKind::Personality],
+                profile_tokens_max: 9_000,
+                weights: Weights::QUICK,
+                usual_s: 25,
+            },
+            Self::Xray => TypeConfig {
+                credits: 6,
+                posts: 50,
+                cache_age_max: SignedDuration::from_hours(6),
+                calls: &[CallKind::Psychographic, CallKind::Commercial, CallKind::Outreach, CallKind::Personality],
+                profile_tokens_max: 9_000,
+                weights: Weights::PSYCHOGRAPHIC,
+                usual_s: 35,
+            },
         }
     }
 }
 
-/// The model that judges LIGHT unless the environment names another.
-pub const LIGHT_MODEL: ModelName = ModelName::fixed("openai/gpt-4o-mini");
+/// How a question is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallConfig {
+    /// Who is asked first.
+    pub model: ModelName,
+    /// Who is asked when that one is overloaded, exhausted or unusable; another provider, so that one outage is not both.
+    pub fallback: ModelName,
+    /// How hard it thinks.
+    pub effort: Effort,
+    /// Longest answer in tokens, reasoning included: about three times what it usually takes.
+    pub output_tokens_max: u32,
+}
 
-/// Longest answer of LIGHT, in tokens: four times what the schema usually needs.
-pub const LIGHT_OUTPUT_TOKENS_MAX: u32 = 1_500;
+impl CallKind {
+    /// The numbers of this call, before the environment has its say.
+    #[must_use]
+    pub fn config(self) -> CallConfig {
+        const GPT_4O_MINI: ModelName = ModelName::fixed("openai/gpt-4o-mini");
+        const GPT_5_MINI: ModelName = ModelName::fixed("openai/gpt-5-mini");
+        const GPT_5: ModelName = ModelName::fixed("openai/gpt-5");
+        const HAIKU: ModelName = ModelName::fixed("anthropic/claude-haiku-4-5-20251001");
+        const SONNET: ModelName = ModelName::fixed("anthropic/claude-sonnet-5");
+        let (model, fallback, effort, output_tokens_max) = match self {
+            Self::Light => (GPT_4O_MINI, HAIKU, Effort::Minimal, 1_500),
+            Self::CoreStrategy => (GPT_5_MINI, HAIKU, Effort::Low, 3_500),
+            Self::Outreach | Self::Personality => (GPT_5_MINI, HAIKU, Effort::Minimal, 2_500),
+            Self::Psychographic => (GPT_5, SONNET, Effort::Low, 3_500),
+            Self::Commercial => (GPT_5_MINI, SONNET, Effort::Low, 3_500),
+        };
+        CallConfig { model, fallback, effort, output_tokens_max }
+    }
+}
+
+/// Which models are asked, in order, by call: the configured ones unless the environment names others.
+#[derive(Debug, Clone, Default)]
+pub struct ModelChoice {
+    others: BTreeMap<CallKind, Vec<ModelName>>,
+    unconfigured: Vec<&'static str>,
+}
+
+impl ModelChoice {
+    /// Asks these models instead, the first one first.
+    pub fn replace(&mut self, call: CallKind, models: Vec<ModelName>) {
+        self.others.insert(call, models);
+    }
+
+    /// Never asks models of this provider: there is no key for it.
+    pub fn without(&mut self, provider: &'static str) {
+        self.unconfigured.push(provider);
+    }
+
+    /// The models for a call, in the order of asking. Empty if none of them has a key.
+    #[must_use]
+    pub fn of(&self, call: CallKind) -> Vec<ModelName> {
+        let configured = || {
+            let config = call.config();
+            vec![config.model, config.fallback]
+        };
+        let mut models = self.others.get(&call).cloned().unwrap_or_else(configured);
+        models.retain(|model| !self.unconfigured.contains(&model.provider()));
+        models
+    }
+}
 
 /// Pauses before the second, third and fourth attempt to scrape.
 pub const SCRAPE_PAUSES: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(20)];
@@ -46,10 +170,13 @@ pub const SCRAPE_WAIT: Duration = Duration::from_secs(30);
 /// Pause before asking about a scrape again when the provider did not answer.
 pub const SCRAPE_ASK_PAUSE: Duration = Duration::from_secs(5);
 
+/// How many unanswered questions about one scrape, a minute of them: then another one is started, and paid.
+pub const SCRAPE_ASKS_MAX: u32 = 12;
+
 /// How many waits an attempt may take: the actor's own timeout and one more.
 pub const SCRAPE_WAITS_MAX: u32 = 6;
 
-/// Pauses before the second and third attempt of an AI call.
+/// Pauses before the second and third attempt of an AI call; each model of a call gets so many.
 pub const AI_PAUSES: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(3)];
 
 /// Longest pause that a provider's `Retry-After` may ask for; more counts as unavailable.
@@ -66,3 +193,44 @@ pub const STALE_FAIL: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a woken run has to beat again before it may be swept.
 pub const WAKE_GRACE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_sum_to_one_and_facts_weigh_at_least_forty_percent() {
+        for kind in AnalysisType::ALL {
+            let weights = kind.config().weights;
+            let facts = weights.ideal_customer + weights.engagement + weights.activity + weights.authenticity;
+            assert!((weights.fit + weights.receptiveness + facts - 1.0).abs() < 1e-9, "{kind:?}");
+            assert!(facts >= 0.4, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_type_asks_for_exactly_one_verdict() {
+        let gives_verdict =
+            |call: &&CallKind| matches!(call, CallKind::Light | CallKind::CoreStrategy | CallKind::Commercial);
+        for kind in AnalysisType::ALL {
+            assert_eq!(kind.config().calls.iter().filter(gives_verdict).count(), 1, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_fallback_is_another_providers() {
+        for call in CallKind::ALL {
+            assert_ne!(call.config().model.provider(), call.config().fallback.provider(), "{call:?}");
+        }
+    }
+
+    #[test]
+    fn the_environment_names_other_models_and_those_without_a_key_are_left_out() {
+        let mut choice = ModelChoice::default();
+        choice.without("anthropic");
+        assert_eq!(choice.of(CallKind::Light), [CallKind::Light.config().model]);
+        let local = ModelName::fixed("openai/llama");
+        choice.replace(CallKind::Light, vec![local.clone()]);
+        assert_eq!(choice.of(CallKind::Light), [local]);
+    }
+}

@@ -30,7 +30,30 @@ pub struct Facts {
     pub top_hashtags: Vec<String>,
     /// Size of the audience.
     pub audience: AudienceBand,
+    /// Accounts followed for each follower. Far above one is how follow-for-follow accounts grow. Unknown without
+    /// followers.
+    pub following_per_follower: Option<f64>,
+    /// Comments for a hundred likes, over the posts of the engagement rate. Bought likes come without comments. Unknown
+    /// below [`LIKES_TELLING`] likes a post.
+    pub comments_per_hundred_likes: Option<f64>,
+    /// How much interactions differ from post to post: their standard deviation over their mean. People's posts differ,
+    /// bought interactions hardly do. Unknown below [`POSTS_TELLING`] posts.
+    pub engagement_spread: Option<f64>,
+    /// How much speaks for a real audience, 0 to 100: the mean grade of the three signals above that are known.
+    pub authenticity: Option<f64>,
 }
+
+/// Fewer likes a post than this say nothing by their comments.
+pub const LIKES_TELLING: f64 = 50.0;
+/// Fewer posts than this say nothing by their differences.
+pub const POSTS_TELLING: usize = 5;
+
+// The grades' full marks are rules of thumb of influencer vetting, chosen mild: they cost points only where something is
+// plainly odd.
+const FOLLOWING_FINE: f64 = 1.0;
+const FOLLOWING_ODD: f64 = 10.0;
+const COMMENTS_FINE: f64 = 0.5;
+const SPREAD_FINE: f64 = 0.2;
 
 /// Usual bands of influencer marketing, by followers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +89,23 @@ impl Facts {
     pub fn of(snapshot: &Snapshot) -> Self {
         let profile = &snapshot.profile;
         let (engagement_rate_percent, engagement_posts) = engagement(profile);
+        let following_per_follower =
+            (profile.followers > 0).then(|| round(profile.following as f64 / profile.followers as f64, 1_000.0));
+        let comments_per_hundred_likes = comments_per_hundred_likes(profile);
+        let engagement_spread = spread(&interactions(profile));
+        let grades = [
+            following_per_follower
+                .map(|following| 100.0 * (1.0 - (following / FOLLOWING_FINE).max(1.0).log10() / FOLLOWING_ODD.log10())),
+            comments_per_hundred_likes.map(|comments| 100.0 * comments / COMMENTS_FINE),
+            engagement_spread.map(|spread| 100.0 * spread / SPREAD_FINE),
+        ];
+        let grades: Vec<f64> = grades.into_iter().flatten().map(|grade| grade.clamp(0.0, 100.0)).collect();
+        let authenticity = mean(&grades).map(|grade| round(grade, 10.0));
         Self {
+            following_per_follower,
+            comments_per_hundred_likes,
+            engagement_spread,
+            authenticity,
             engagement_rate_percent,
             engagement_posts,
             posts_per_week: cadence(&profile.posts),
@@ -81,19 +120,38 @@ impl Facts {
     }
 }
 
+/// Likes and comments of the posts that count: those that show both and are not pinned.
+fn counted(profile: &Profile) -> impl Iterator<Item = (f64, f64)> {
+    let counted = profile.posts.iter().filter(|post| !post.is_pinned);
+    counted.filter_map(|post| Some((post.likes? as f64, post.comments? as f64)))
+}
+
+fn interactions(profile: &Profile) -> Vec<f64> {
+    counted(profile).map(|(likes, comments)| likes + comments).collect()
+}
+
 fn engagement(profile: &Profile) -> (Option<f64>, u32) {
-    let interactions: Vec<u64> = profile
-        .posts
-        .iter()
-        .filter(|post| !post.is_pinned)
-        .filter_map(|post| Some(post.likes?.saturating_add(post.comments?)))
-        .collect();
-    if interactions.is_empty() || profile.followers == 0 {
+    let interactions = interactions(profile);
+    let Some(mean) = mean(&interactions).filter(|_| profile.followers > 0) else {
         return (None, 0);
-    }
-    let mean = interactions.iter().map(|n| *n as f64).sum::<f64>() / interactions.len() as f64;
-    let rate = 100.0 * mean / profile.followers as f64;
-    (Some(round(rate, 1_000.0)), interactions.len() as u32)
+    };
+    (Some(round(100.0 * mean / profile.followers as f64, 1_000.0)), interactions.len() as u32)
+}
+
+fn comments_per_hundred_likes(profile: &Profile) -> Option<f64> {
+    let (likes, comments): (Vec<f64>, Vec<f64>) = counted(profile).unzip();
+    let likes = mean(&likes).filter(|likes| *likes >= LIKES_TELLING)?;
+    Some(round(100.0 * mean(&comments)? / likes, 1_000.0))
+}
+
+fn spread(values: &[f64]) -> Option<f64> {
+    let mean_value = mean(values).filter(|mean| *mean > 0.0 && values.len() >= POSTS_TELLING)?;
+    let squares: Vec<f64> = values.iter().map(|value| (value - mean_value).powi(2)).collect();
+    Some(round(mean(&squares)?.sqrt() / mean_value, 1_000.0))
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 fn dated(posts: &[Post]) -> impl Iterator<Item = Timestamp> {
@@ -153,6 +211,30 @@ mod tests {
         );
         let unfollowed = Facts::of(&snapshot(0, vec![post("2026-11-03T00:00:00Z", Some(1), Some(1))]));
         assert_eq!(unfollowed.engagement_rate_percent, None);
+    }
+
+    fn liked(counts: &[(u64, u64)]) -> Vec<Post> {
+        counts.iter().map(|(likes, comments)| post("2026-11-03T00:00:00Z", Some(*likes), Some(*comments))).collect()
+    }
+
+    #[test]
+    fn bought_likes_and_followers_show() {
+        let real = Facts::of(&snapshot(1_000, liked(&[(100, 5), (60, 2), (200, 12), (90, 3), (150, 9)])));
+        assert_eq!(real.authenticity, Some(100.0));
+        let bought = Facts::of(&snapshot(1_000, liked(&[(500, 0), (500, 0), (501, 0), (499, 0), (500, 0)])));
+        assert!(bought.authenticity.is_some_and(|grade| grade < 40.0), "{bought:?}");
+        let mut swapper = snapshot(1_000, vec![]);
+        swapper.profile.following = 7_500;
+        let swapper = Facts::of(&swapper);
+        assert!(swapper.authenticity.is_some_and(|grade| grade < 20.0), "{swapper:?}");
+    }
+
+    #[test]
+    fn few_posts_and_few_likes_are_no_sign_of_anything() {
+        let small = Facts::of(&snapshot(1_000, liked(&[(10, 0), (10, 0)])));
+        assert_eq!((small.comments_per_hundred_likes, small.engagement_spread), (None, None));
+        let nobody = Facts::of(&snapshot(0, vec![]));
+        assert_eq!((nobody.following_per_follower, nobody.authenticity), (None, None));
     }
 
     #[test]

@@ -1,15 +1,17 @@
-//! `POST /v1/analyze`, `GET /runs`, `GET /runs/{id}`, `GET /runs/{id}/progress`, `POST /runs/{id}/cancel`.
+//! `POST /v1/analyze`, `GET /v1/estimate`, `GET /runs`, `GET /runs/{id}`, `GET /runs/{id}/progress`, `POST /runs/{id}/cancel`.
 
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, StatusCode},
+    extract::{FromRequestParts, Query},
+    http::{HeaderName, HeaderValue, StatusCode, request::Parts},
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    AnalysisRequest, Begun, Cancelled, InvalidRequest, Look, Progress, ProgressView, Run, RunStatus,
+    AnalysisRequest, AnalysisType, Begun, Cancelled, InvalidRequest, Look, Progress, ProgressView, Run, RunStatus,
+    estimate::{self, Estimate},
     start::{self, Started},
 };
 use crate::{
@@ -22,6 +24,7 @@ use crate::{
 pub fn routes() -> Router {
     Router::new()
         .route("/v1/analyze", post(analyze))
+        .route("/v1/estimate", get(estimate))
         .route("/runs", get(list))
         .route("/runs/{id}", get(one))
         .route("/runs/{id}/progress", get(watch))
@@ -55,7 +58,9 @@ impl From<InvalidRequest> for ApiError {
                 "invalid_username",
                 "username takes an Instagram username (1 to 30 letters, digits, dots, underscores), @username or a profile URL.",
             ),
-            InvalidRequest::AnalysisType => invalid("unknown_analysis_type", "analysis_type takes LIGHT."),
+            InvalidRequest::AnalysisType => {
+                invalid("unknown_analysis_type", "analysis_type takes LIGHT, DEEP or XRAY.")
+            }
             InvalidRequest::BusinessProfileId => {
                 invalid("invalid_business_profile_id", "business_profile_id takes the UUID of a business profile.")
             }
@@ -132,11 +137,21 @@ fn refusal(begun: &Begun) -> ApiError {
         )
         .with_details(json!({ "retry_after_s": retry_after_s }))
         .with_retry_after(*retry_after_s),
-        Begun::Forbidden => ApiError::new(
-            StatusCode::FORBIDDEN,
-            "account_forbidden",
-            "You are not a member of this account, or it is closed.",
-        ),
+        Begun::ProviderUnavailable { retry_after_s } => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider_unavailable",
+            "Analyses are paused because a service we depend on is out. Nothing was charged; try again after the time in Retry-After.",
+        )
+        .with_details(json!({ "retry_after_s": retry_after_s }))
+        .with_retry_after(*retry_after_s),
+        Begun::OverBudget { cap, used, required, resets_in_s } => ApiError::new(
+            StatusCode::PAYMENT_REQUIRED,
+            "budget_exceeded",
+            "The account's daily cap does not allow this analysis. Nothing was charged; an owner can change the cap, or try again after the time in Retry-After.",
+        )
+        .with_details(json!({ "cap": cap, "used": used, "required": required, "resets_in_s": resets_in_s }))
+        .with_retry_after(*resets_in_s),
+        Begun::Forbidden => forbidden(),
         Begun::BusinessProfileNotFound => ApiError::new(
             StatusCode::NOT_FOUND,
             "business_profile_not_found",
@@ -146,8 +161,49 @@ fn refusal(begun: &Begun) -> ApiError {
     }
 }
 
+fn forbidden() -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, "account_forbidden", "You are not a member of this account, or it is closed.")
+}
+
 fn run_not_found() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "run_not_found", "There is no such run in your accounts.")
+}
+
+/// What to estimate: `?analysis_type=DEEP&count=1`.
+struct EstimateQuery {
+    analysis_type: AnalysisType,
+    count: u32,
+}
+
+#[derive(Deserialize)]
+struct RawEstimateQuery {
+    analysis_type: Option<String>,
+    count: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for EstimateQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let bad = |code, message| ApiError::new(StatusCode::BAD_REQUEST, code, message);
+        let Query(raw) = Query::<RawEstimateQuery>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| bad("invalid_query", "The query string could not be read.".to_owned()))?;
+        let count = match raw.count.as_deref().map(str::parse::<u32>) {
+            None => 1,
+            Some(Ok(count)) if (1..=estimate::COUNT_MAX).contains(&count) => count,
+            Some(_) => {
+                let message = format!("count takes a whole number from 1 to {}.", estimate::COUNT_MAX);
+                return Err(bad("invalid_count", message));
+            }
+        };
+        Ok(Self { analysis_type: raw.analysis_type.unwrap_or_default().parse()?, count })
+    }
+}
+
+async fn estimate(app: App, member: Member, query: EstimateQuery) -> Result<Reply<Estimate>, ApiError> {
+    let estimate = estimate::estimate(&app, member, query.analysis_type, query.count).await?;
+    estimate.map(Reply::ok).ok_or_else(forbidden)
 }
 
 async fn list(app: App, member: Member, page: PageQuery<RunId>) -> Result<Reply<Page<Run>>, ApiError> {

@@ -84,10 +84,10 @@ fn geography(ideal: &IdealCustomer, profile: &Profile) -> Option<Criterion> {
     if ideal.geographies.is_empty() {
         return None;
     }
-    let mut places = vec![profile.biography.to_lowercase()];
-    let named = profile.country.iter().chain(profile.posts.iter().filter_map(|post| post.location.as_ref()));
-    places.extend(named.map(|place| place.to_lowercase()));
-    let hit = ideal.geographies.iter().find(|wanted| places.iter().any(|place| mentions(place, wanted)));
+    let mut places = vec![profile.biography.as_str()];
+    places.extend(profile.country.as_deref());
+    places.extend(profile.posts.iter().filter_map(|post| post.location.as_deref()));
+    let hit = ideal.geographies.iter().find(|wanted| places.iter().any(|place| names_place(place, wanted.trim())));
     match hit {
         Some(place) => Some(criterion("icp_geography", 100.0, format!("the profile names {place}"))),
         None if places.len() > 1 => {
@@ -118,10 +118,34 @@ fn mentions(text: &str, words: &str) -> bool {
     !wanted.is_empty() && (starts_a_word(text, &wanted) || starts_a_word(text, &joined))
 }
 
+/// Whether a text names a place, as whole words: "India" is not in "Indiana". A code of two or three capitals is only found
+/// as such: "US" is not in "follow us".
+fn names_place(text: &str, wanted: &str) -> bool {
+    let is_code = wanted.len() <= 3 && wanted.chars().all(|c| c.is_ascii_uppercase());
+    if is_code { is_whole_word(text, wanted) } else { is_whole_word(&text.to_lowercase(), &wanted.to_lowercase()) }
+}
+
+fn is_whole_word(text: &str, wanted: &str) -> bool {
+    // Scripts without spaces between words have no word ends to look for.
+    let ends_words = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
+    !wanted.is_empty()
+        && text.match_indices(wanted).any(|(at, found)| {
+            let before = text.get(..at).and_then(|head| head.chars().next_back());
+            let after = text.get(at + found.len()..).and_then(|tail| tail.chars().next());
+            ends_words(before) && ends_words(after)
+        })
+}
+
+/// Chinese, Japanese, Thai, Lao, Khmer and Burmese letters.
+const fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
+}
+
 fn starts_a_word(text: &str, wanted: &str) -> bool {
     text.match_indices(wanted).any(|(at, _)| {
         let before = text.get(..at).and_then(|head| head.chars().next_back());
-        !before.is_some_and(char::is_alphanumeric)
+        !before.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c))
     })
 }
 
@@ -159,6 +183,27 @@ mod tests {
         };
         assert_eq!(points(&ideal, 10, "nothing about places"), []);
         assert_eq!(points(&ideal, 10, "Coach in LISBON"), [("icp_geography".to_owned(), 100.0)]);
+    }
+
+    #[test]
+    fn a_place_is_whole_words_and_a_code_is_capitals() {
+        let found = |wanted: &str, bio: &str| {
+            let ideal = IdealCustomer { geographies: vec![wanted.to_owned()], ..Default::default() };
+            points(&ideal, 10, bio) == [("icp_geography".to_owned(), 100.0)]
+        };
+        for (wanted, bio) in [
+            ("US", "Based in the US."),
+            ("India", "from india 🇮🇳"),
+            ("New York", "NEW YORK"),
+            ("東京", "私は東京に住んでいます"),
+        ] {
+            assert!(found(wanted, bio), "{wanted} in {bio}");
+        }
+        for (wanted, bio) in
+            [("US", "Follow us for recipes"), ("India", "Indiana"), ("UK", "Ukraine"), ("Oman", "a woman")]
+        {
+            assert!(!found(wanted, bio), "{wanted} in {bio}");
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! `start` charges and launches, `workflow` is the durable body, `jobs` the five-minute care for runs that lost their
 //! engine, `progress` what watchers see. `facts`, `icp` and `score` are pure.
 
+mod change;
 pub mod config;
+mod estimate;
 mod facts;
 mod handle;
 mod http;
@@ -11,10 +13,13 @@ mod icp;
 mod jobs;
 mod judgement;
 mod model;
+mod needs;
 mod ports;
 mod profile;
 mod progress;
 mod prompt;
+#[cfg(test)]
+mod properties;
 mod providers;
 mod score;
 mod start;
@@ -22,23 +27,31 @@ mod start;
 mod testing;
 mod workflow;
 
+pub use change::changed_significantly;
+pub use estimate::{Measured, Spread};
 pub use facts::{AudienceBand, Facts};
 pub use handle::InstagramHandle;
 pub use http::routes;
 pub use icp::{Criterion, match_ideal_customer};
 pub use jobs::{CareReport, care_for_runs};
-pub use judgement::{LightJudgement, strict_schema};
+pub use judgement::{
+    Authority, BuyingStage, CallKind, Channel, Commercial, CoreStrategy, Grade, Insight, Judgement, LightJudgement,
+    Outreach, Personality, Psychographic, Strength, Trait, Verdict, strict_schema,
+};
 pub use model::{
     AnalysisRequest, AnalysisType, Assignment, Begun, Cancelled, Completion, InvalidRequest, ModelName, Phase, Receipt,
     Run, RunError, RunStatus,
 };
+pub use needs::Needs;
 pub use ports::{
-    Look, ProgressBoard, ProgressSink, RunDesk, RunJournal, RunLauncher, RunState, SnapshotStore, UsageKind,
+    Look, Outage, PictureStore, ProgressBoard, ProgressSink, RunDesk, RunJournal, RunLauncher, RunState, SnapshotStore,
+    UsageKind,
 };
 pub use profile::{Post, PostKind, Profile, Snapshot, SnapshotKey};
 pub use progress::{Progress, ProgressCommand, ProgressOutcome, ProgressUpdate, ProgressView};
 pub use providers::{
-    AiFault, AiUsage, Answer, Collected, Found, Model, ProfileSource, Question, ScrapeFault, ScrapeTicket, ScrapeUsage,
+    AiFault, AiUsage, Answer, CallTags, Collected, Effort, Found, Model, ProfileSource, Question, ScrapeFault,
+    ScrapePart, ScrapeTicket, ScrapeUsage,
 };
 pub use score::{Evidence, Score, blend};
 pub use workflow::{WorkflowPorts, analyse};

@@ -1,6 +1,6 @@
 //! Requests, runs and what they answer.
 
-use std::{borrow::Cow, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,14 +18,23 @@ use crate::{
 pub enum AnalysisType {
     /// A quick judgement of fit.
     Light,
+    /// A strategy, messages and a personality, from fifty posts.
+    Deep,
+    /// What moves this person and what they are worth, messages and a personality, from fifty posts.
+    Xray,
 }
 
 impl AnalysisType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Light, Self::Deep, Self::Xray];
+
     /// As the API and the database write it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Light => "LIGHT",
+            Self::Deep => "DEEP",
+            Self::Xray => "XRAY",
         }
     }
 }
@@ -36,6 +45,8 @@ impl FromStr for AnalysisType {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "LIGHT" => Ok(Self::Light),
+            "DEEP" => Ok(Self::Deep),
+            "XRAY" => Ok(Self::Xray),
             _ => Err(InvalidRequest::AnalysisType),
         }
     }
@@ -73,6 +84,12 @@ impl ModelName {
         (!provider.is_empty() && !model.is_empty()).then(|| Self(Cow::Owned(text.to_owned())))
     }
 
+    /// All of it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The part after the slash, as the provider knows it.
     #[must_use]
     pub fn model(&self) -> &str {
@@ -83,6 +100,12 @@ impl ModelName {
     #[must_use]
     pub fn provider(&self) -> &str {
         self.0.split_once('/').map_or("unknown", |(provider, _)| provider)
+    }
+}
+
+impl fmt::Display for ModelName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
     }
 }
 
@@ -119,6 +142,22 @@ pub enum Begun {
     RateLimited {
         /// Seconds until one more fits.
         retry_after_s: u32,
+    },
+    /// A provider that the analysis needs is out, and so is every alternative to it.
+    ProviderUnavailable {
+        /// Seconds until requests go through again.
+        retry_after_s: u32,
+    },
+    /// The account's daily cap does not allow it.
+    OverBudget {
+        /// The cap.
+        cap: i64,
+        /// What today's runs cost and did not give back.
+        used: i64,
+        /// What the analysis costs.
+        required: i64,
+        /// Seconds until the next UTC day.
+        resets_in_s: u32,
     },
     /// Not a member, or the account is closed.
     Forbidden,

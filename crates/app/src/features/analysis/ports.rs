@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AnalysisRequest, Assignment, Begun, Cancelled, Completion, InstagramHandle, Phase, ProgressUpdate, ProgressView,
-    Run, RunStatus, Snapshot, SnapshotKey,
+    AnalysisRequest, AnalysisType, Assignment, Begun, Cancelled, Completion, InstagramHandle, Measured, Needs, Phase,
+    ProgressUpdate, ProgressView, Run, RunStatus, Snapshot, SnapshotKey,
 };
 use crate::{
     features::auth::Member,
@@ -21,7 +21,7 @@ use crate::{
 /// Runs, as the calling user: every call is one transaction under the tenant's role.
 #[async_trait]
 pub trait RunDesk: Send + Sync {
-    /// Checks and charges in one transaction.
+    /// Checks and charges in one transaction. Refuses, before the charge, while one of the `needs` is out.
     ///
     /// # Errors
     /// [`StoreError`]; with `Unavailable` the outcome may be unknown, and an idempotency key makes a repeat safe.
@@ -30,9 +30,17 @@ pub trait RunDesk: Send + Sync {
         member: Member,
         run: RunId,
         request: &AnalysisRequest,
+        needs: &Needs,
         key: Option<&IdempotencyKey>,
         body_hash: &str,
     ) -> Result<Begun, StoreError>;
+
+    /// What an analysis of this type costs the account and took it lately; `None` when row-level security shows no
+    /// account (a membership that just ended). MUST be one round trip.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn measure(&self, member: Member, analysis_type: AnalysisType) -> Result<Option<Measured>, StoreError>;
 
     /// Stops a run and settles its charge in one transaction.
     ///
@@ -105,6 +113,20 @@ pub trait RunJournal: Send + Sync {
     /// [`StoreError`] when the database does not answer.
     async fn record_usage(&self, run: RunId, kind: UsageKind, key: &str, usage: &Value) -> Result<(), StoreError>;
 
+    /// Marks analyses of this profile as stale, in every account, that judged a scrape older than `scraped_at`; answers
+    /// how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn mark_stale(&self, username: &InstagramHandle, scraped_at: Timestamp) -> Result<u64, StoreError>;
+
+    /// Tells the circuit breaker that `run` found a provider (`apify`, `openai`, `anthropic`) out. A repeat may count
+    /// twice, but never as another run.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn report_outage(&self, run: RunId, provider: &str, outage: Outage) -> Result<(), StoreError>;
+
     /// The run's state, for reconciling progress.
     ///
     /// # Errors
@@ -122,6 +144,15 @@ pub trait RunJournal: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     async fn sweep_one(&self, age: SignedDuration) -> Result<Option<RunId>, StoreError>;
+}
+
+/// How a provider is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// Our account there has no money or no plan: new analyses are refused at once.
+    Exhausted,
+    /// It did not answer one call, even after retries: several such calls in a minute, and new analyses are refused.
+    Down,
 }
 
 /// What a provider bills.
@@ -180,6 +211,18 @@ pub trait SnapshotStore: Send + Sync {
     /// # Errors
     /// [`StoreError`] when it is not there or not readable.
     async fn load(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError>;
+}
+
+/// Keeps copies of profile pictures: Instagram's own addresses expire within hours.
+#[async_trait]
+pub trait PictureStore: Send + Sync {
+    /// Copies the picture at an address that a stranger's profile gave; replaces an older one of the same username. The
+    /// address MUST be fetched only from Instagram's own servers, without redirects, with limits on time and size, and only
+    /// what is a picture by its own bytes may be kept.
+    ///
+    /// # Errors
+    /// A sentence for the log; nobody's analysis fails for a picture.
+    async fn copy(&self, username: &InstagramHandle, url: &str) -> Result<(), String>;
 }
 
 /// Receives progress. It is a convenience for watchers and never decides anything, so it cannot fail.

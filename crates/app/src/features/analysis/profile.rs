@@ -36,6 +36,21 @@ pub struct Profile {
     pub posts: Vec<Post>,
 }
 
+impl Profile {
+    /// Takes a longer list of posts in place of those that came with the profile. Only the latter say which posts are
+    /// pinned, and a post that just one of the two lists has stays.
+    pub fn take_posts(&mut self, posts: Vec<Post>) {
+        let shown = std::mem::replace(&mut self.posts, posts);
+        for old in shown {
+            match self.posts.iter_mut().find(|post| post.short_code == old.short_code) {
+                Some(post) => post.is_pinned |= old.is_pinned,
+                None => self.posts.push(old),
+            }
+        }
+        self.posts.sort_by_key(|post| std::cmp::Reverse(post.taken_at));
+    }
+}
+
 /// One post.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Post {

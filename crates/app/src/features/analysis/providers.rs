@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{InstagramHandle, ModelName, Profile};
+use super::{AnalysisType, CallKind, InstagramHandle, ModelName, Post, Profile};
+use crate::shared::ids::RunId;
 
 /// Obtains profiles. Apify's asynchronous start and poll stand behind it now, the global gate later.
 #[async_trait]
@@ -16,7 +17,7 @@ pub trait ProfileSource: Send + Sync {
     ///
     /// # Errors
     /// [`ScrapeFault`].
-    async fn start(&self, username: &InstagramHandle, depth: u32) -> Result<ScrapeTicket, ScrapeFault>;
+    async fn start(&self, username: &InstagramHandle, part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault>;
 
     /// Waits up to `wait` for the scrape to end.
     ///
@@ -26,8 +27,19 @@ pub trait ProfileSource: Send + Sync {
         &self,
         ticket: &ScrapeTicket,
         username: &InstagramHandle,
+        part: ScrapePart,
         wait: Duration,
     ) -> Result<Collected, ScrapeFault>;
+}
+
+/// What one scrape reads of a profile. A deep analysis needs both, started at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScrapePart {
+    /// The profile with its [`DETAILS_POSTS`](super::config::DETAILS_POSTS) newest posts.
+    Details,
+    /// This many of the newest posts.
+    Posts(u32),
 }
 
 /// Names a scrape under way.
@@ -58,6 +70,8 @@ pub enum Collected {
 pub enum Found {
     /// A public profile; boxed because it is large.
     Profile(Box<Profile>),
+    /// The posts of a public profile, newest first.
+    Posts(Vec<Post>),
     /// There is no such profile.
     NotFound,
     /// It is private.
@@ -93,9 +107,15 @@ pub enum ScrapeFault {
     /// Trying again may help: overload, a failed actor run, a lost connection, an unreadable answer.
     #[error("{0}")]
     Passing(String),
-    /// Trying again cannot help: a refused key, an exhausted plan, a rejected input.
+    /// Trying again will help: we asked for more at once than our plan runs. No outage of the provider's.
+    #[error("{0}")]
+    Crowded(String),
+    /// Trying again cannot help, with this input: it was rejected.
     #[error("{0}")]
     Lasting(String),
+    /// Trying again cannot help, with any input: a refused key, an account without money or plan.
+    #[error("{0}")]
+    Exhausted(String),
 }
 
 /// Asks a language model one question with a strict answer schema.
@@ -120,10 +140,36 @@ pub struct Question {
     pub schema: Value,
     /// Longest answer, reasoning included.
     pub output_tokens_max: u32,
+    /// How hard to think, for models that can be told.
+    pub effort: Effort,
+    /// What the call is for: gateways keep it beside their logs.
+    pub tags: CallTags,
     /// Groups calls that share a prefix: the business profile.
     pub cache_key: String,
     /// Longest wait.
     pub timeout: Duration,
+}
+
+/// How hard a reasoning model thinks. There is no `High`: it multiplies price and latency and no rubric of ours needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// As little as the model can.
+    Minimal,
+    /// A little.
+    Low,
+    /// The usual amount.
+    Medium,
+}
+
+/// What a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallTags {
+    /// The run.
+    pub run: RunId,
+    /// Its type.
+    pub analysis_type: AnalysisType,
+    /// The call.
+    pub call: CallKind,
 }
 
 /// What came back; a failed call may be billed too.
@@ -140,7 +186,7 @@ pub struct Answer {
 pub struct AiUsage {
     /// The provider's response id.
     pub response_id: String,
-    /// `openai` or `sandbox`.
+    /// `openai`, `anthropic` or `sandbox`.
     pub provider: String,
     /// The model that answered.
     pub model: String,
@@ -148,12 +194,17 @@ pub struct AiUsage {
     pub input_tokens: u64,
     /// Input tokens read from the provider's cache.
     pub cached_tokens: u64,
+    /// Input tokens written to the provider's cache, where that is billed.
+    pub cache_write_tokens: u64,
     /// Output tokens, reasoning included.
     pub output_tokens: u64,
     /// Reasoning tokens within the output.
     pub reasoning_tokens: u64,
-    /// Cost in millionths of a dollar, rounded up; `None` when the model has no price.
+    /// Cost in millionths of a dollar, rounded up; 0 for an answer from the gateway's cache, `None` when the model has no
+    /// price.
     pub cost_microusd: Option<u64>,
+    /// Whether the gateway answered from its own cache; `None` without a gateway.
+    pub gateway_hit: Option<bool>,
     /// How long the call took, in milliseconds.
     pub duration_ms: u64,
     /// Why the model stopped.

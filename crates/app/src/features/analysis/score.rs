@@ -1,4 +1,4 @@
-//! The final score: a weighted blend of the model's judgement and of facts that we computed, with its evidence.
+//! The final score: a weighted blend of the models' judgement and of facts that we computed, with its evidence.
 //!
 //! Promises: 0-100; weights sum to 1; facts weigh at least 40 %; raising any input never lowers the score; every part
 //! says which rule gave how much. A part that cannot be known is left out and its weight shared by the others, up to
@@ -6,16 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Criterion, Facts, LightJudgement};
-
-/// Weight of the model's judgement of fit.
-pub const WEIGHT_JUDGEMENT: f64 = 0.50;
-/// Weight of all ideal-customer criteria together.
-pub const WEIGHT_IDEAL_CUSTOMER: f64 = 0.30;
-/// Weight of the audience's engagement.
-pub const WEIGHT_ENGAGEMENT: f64 = 0.12;
-/// Weight of recent activity.
-pub const WEIGHT_ACTIVITY: f64 = 0.08;
+use super::{Criterion, Facts, Judgement, config::Weights};
 
 /// Facts never weigh less, so that a bio alone cannot talk the model into a high score: what is missing counts as neutral.
 const WEIGHT_FACTS_MIN: f64 = 0.40;
@@ -62,39 +53,41 @@ struct Part {
     explanation: String,
 }
 
-/// Blends judgement, criteria and facts.
+/// Blends judgements, criteria and facts.
 #[must_use]
-pub fn blend(judgement: &LightJudgement, criteria: &[Criterion], facts: &Facts) -> Score {
-    let mut parts = vec![Part {
-        rule: "ai_fit".to_owned(),
-        fact: "fit with the business, judged by the model",
-        value: f64::from(judgement.fit_score),
-        weight: WEIGHT_JUDGEMENT,
-        explanation: judgement.summary.clone(),
-    }];
+pub fn blend(weights: Weights, judgements: &[&Judgement], criteria: &[Criterion], facts: &Facts) -> Score {
+    let mut parts: Vec<Part> = judgements.iter().filter_map(|judgement| judged(weights, judgement)).collect();
+    let judged: f64 = parts.iter().map(|part| part.weight).sum();
     parts.extend(criteria.iter().map(|criterion| Part {
         rule: criterion.rule.clone(),
         fact: "ideal customer",
         value: criterion.points,
-        weight: WEIGHT_IDEAL_CUSTOMER / criteria.len() as f64,
+        weight: weights.ideal_customer / criteria.len() as f64,
         explanation: criterion.explanation.clone(),
     }));
     parts.extend(facts.engagement_rate_percent.map(|rate| Part {
         rule: "engagement".to_owned(),
         fact: "engagement rate",
         value: 100.0 * rate / ENGAGEMENT_FULL_PERCENT,
-        weight: WEIGHT_ENGAGEMENT,
+        weight: weights.engagement,
         explanation: format!("{rate:.2} % over {} posts", facts.engagement_posts),
     }));
     parts.extend(facts.days_since_last_post.map(|days| Part {
         rule: "activity".to_owned(),
         fact: "days since the last post",
         value: 100.0 * (ACTIVITY_NONE_DAYS - days as f64) / (ACTIVITY_NONE_DAYS - ACTIVITY_FULL_DAYS),
-        weight: WEIGHT_ACTIVITY,
+        weight: weights.activity,
         explanation: format!("last post {days} days before the scrape"),
     }));
-    let known: f64 = parts.iter().skip(1).map(|part| part.weight).sum();
-    let wanted = WEIGHT_JUDGEMENT * WEIGHT_FACTS_MIN / (1.0 - WEIGHT_FACTS_MIN);
+    parts.extend(facts.authenticity.map(|grade| Part {
+        rule: "authenticity".to_owned(),
+        fact: "signs of a real audience",
+        value: grade,
+        weight: weights.authenticity,
+        explanation: signs(facts),
+    }));
+    let known: f64 = parts.iter().map(|part| part.weight).sum::<f64>() - judged;
+    let wanted = judged * WEIGHT_FACTS_MIN / (1.0 - WEIGHT_FACTS_MIN);
     if known < wanted {
         parts.push(Part {
             rule: "unknown_facts".to_owned(),
@@ -105,6 +98,35 @@ pub fn blend(judgement: &LightJudgement, criteria: &[Criterion], facts: &Facts) 
         });
     }
     weigh(parts)
+}
+
+/// The part of a judgement that has a grade in it.
+fn judged(weights: Weights, judgement: &Judgement) -> Option<Part> {
+    if let Judgement::Psychographic(person) = judgement {
+        return Some(Part {
+            rule: "ai_receptiveness".to_owned(),
+            fact: "openness to the offer, judged by the model",
+            value: f64::from(person.receptiveness.value()),
+            weight: weights.receptiveness,
+            explanation: person.self_image.clone(),
+        });
+    }
+    judgement.verdict().map(|verdict| Part {
+        rule: "ai_fit".to_owned(),
+        fact: "fit with the business, judged by the model",
+        value: f64::from(verdict.fit_score.value()),
+        weight: weights.fit,
+        explanation: verdict.summary.clone(),
+    })
+}
+
+fn signs(facts: &Facts) -> String {
+    let known = [
+        facts.following_per_follower.map(|n| format!("follows {n:.2} accounts for each follower")),
+        facts.comments_per_hundred_likes.map(|n| format!("{n:.1} comments for a hundred likes")),
+        facts.engagement_spread.map(|n| format!("interactions vary by {:.0} %", 100.0 * n)),
+    ];
+    known.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn weigh(parts: Vec<Part>) -> Score {
@@ -134,18 +156,23 @@ fn tidy(value: f64, steps: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{post, snapshot};
+    use super::super::{
+        AnalysisType, CallKind,
+        judgement::examples,
+        testing::{post, snapshot},
+    };
     use super::*;
 
-    fn judged(fit_score: u8) -> LightJudgement {
-        LightJudgement { fit_score, ..LightJudgement::example() }
+    /// The verdict of the type with this fit, and everything else that the type asks.
+    fn answers(kind: AnalysisType, fit: u8) -> Vec<Judgement> {
+        let gives_verdict = |call| matches!(call, CallKind::Light | CallKind::CoreStrategy | CallKind::Commercial);
+        let answer = |call| if gives_verdict(call) { examples::with_fit(call, fit) } else { examples::judgement(call) };
+        kind.config().calls.iter().map(|call| answer(*call)).collect()
     }
 
-    #[test]
-    fn the_weights_sum_to_one_and_facts_weigh_at_least_forty_percent() {
-        let facts = WEIGHT_IDEAL_CUSTOMER + WEIGHT_ENGAGEMENT + WEIGHT_ACTIVITY;
-        assert!((WEIGHT_JUDGEMENT + facts - 1.0).abs() < 1e-9);
-        assert!(facts >= 0.4);
+    fn score(kind: AnalysisType, fit: u8, criteria: &[Criterion], facts: &Facts) -> Score {
+        let answers = answers(kind, fit);
+        blend(kind.config().weights, &answers.iter().collect::<Vec<_>>(), criteria, facts)
     }
 
     #[test]
@@ -153,22 +180,33 @@ mod tests {
         let facts = |likes, day: &str| Facts::of(&snapshot(1_000, vec![post(day, Some(likes), Some(1))]));
         let criterion = |points| vec![Criterion { rule: "icp_themes".into(), points, explanation: String::new() }];
         let (old, new) = ("2026-10-01T00:00:00Z", "2026-11-19T00:00:00Z");
-        for fit in (0..100).step_by(7) {
-            for points in [0.0, 33.0, 80.0] {
-                let base = blend(&judged(fit), &criterion(points), &facts(10, old)).value;
-                assert!(blend(&judged(fit + 1), &criterion(points), &facts(10, old)).value >= base);
-                assert!(blend(&judged(fit), &criterion(points + 20.0), &facts(10, old)).value >= base);
-                assert!(blend(&judged(fit), &criterion(points), &facts(40, old)).value >= base);
-                assert!(blend(&judged(fit), &criterion(points), &facts(10, new)).value >= base);
+        for kind in AnalysisType::ALL {
+            for fit in (0..100).step_by(7) {
+                for points in [0.0, 33.0, 80.0] {
+                    let base = score(kind, fit, &criterion(points), &facts(10, old)).value;
+                    assert!(score(kind, fit + 1, &criterion(points), &facts(10, old)).value >= base);
+                    assert!(score(kind, fit, &criterion(points + 20.0), &facts(10, old)).value >= base);
+                    assert!(score(kind, fit, &criterion(points), &facts(40, old)).value >= base);
+                    assert!(score(kind, fit, &criterion(points), &facts(10, new)).value >= base);
+                }
             }
         }
     }
 
     #[test]
     fn where_nothing_is_known_the_judgement_still_weighs_sixty_percent_at_most() {
-        let score = blend(&judged(100), &[], &Facts::of(&snapshot(1_000, vec![])));
+        let mut nobody = snapshot(0, vec![]);
+        nobody.profile.following = 0;
+        let score = score(AnalysisType::Light, 100, &[], &Facts::of(&nobody));
         assert_eq!(score.value, 80);
         assert_eq!(score.evidence.iter().map(|part| part.weight).sum::<f64>(), 1.0);
         assert!(score.evidence[0].weight <= 0.6);
+    }
+
+    #[test]
+    fn an_xray_also_weighs_how_open_the_person_is() {
+        let facts = Facts::of(&snapshot(1_000, vec![]));
+        let evidence = score(AnalysisType::Xray, 70, &[], &facts).evidence;
+        assert!(evidence.iter().any(|part| part.rule == "ai_receptiveness" && part.value == 65.0), "{evidence:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Starting and stopping an analysis on behalf of a member.
 
-use super::{AnalysisRequest, Begun, Cancelled, ProgressUpdate, Receipt, RunStatus, progress};
+use super::{AnalysisRequest, Begun, Cancelled, Needs, ProgressUpdate, Receipt, RunStatus, progress};
 use crate::{
     features::auth::Member,
     http::{App, IdempotencyKey, body_hash},
@@ -43,8 +43,12 @@ pub async fn start(
     if !faults.is_empty() {
         return Ok(Started::NotReady(faults));
     }
+    let needs = match Needs::of(request.analysis_type, &app.models) {
+        Ok(needs) => needs,
+        Err(call) => return Ok(Started::NotReady(vec![format!("no model that has a key answers {}", call.as_str())])),
+    };
     let run = app.ids.run_id();
-    let begun = app.runs.begin(member, run, request, key, &body_hash(request)).await?;
+    let begun = app.runs.begin(member, run, request, &needs, key, &body_hash(request)).await?;
     let (receipt, replayed) = match begun {
         Begun::Started(receipt) => (receipt, false),
         // The first answer may have been lost between charge and start: a repeated start is the same instance.

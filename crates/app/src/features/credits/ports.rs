@@ -1,8 +1,8 @@
-//! The ledger, read as the calling user.
+//! The ledger and the daily cap, as the calling user.
 
 use async_trait::async_trait;
 
-use super::{Balance, Transaction};
+use super::{Balance, Budget, CapChange, DailyCap, Transaction};
 use crate::{
     features::auth::Member,
     http::{Page, PageQuery},
@@ -23,4 +23,16 @@ pub trait CreditLedger: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     async fn transactions(&self, member: Member, page: PageQuery<i64>) -> Result<Page<Transaction>, StoreError>;
+
+    /// The daily cap and what is used of it; `None` when the caller is no member any more.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn budget(&self, member: Member) -> Result<Option<Budget>, StoreError>;
+
+    /// Sets the daily cap, or takes it away. MUST be refused to anybody but an owner, by the database.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn set_daily_cap(&self, member: Member, cap: Option<DailyCap>) -> Result<CapChange, StoreError>;
 }

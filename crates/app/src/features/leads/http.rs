@@ -1,4 +1,4 @@
-//! `GET /leads`, `GET /leads/export.csv`, `GET` and `DELETE /leads/{id}`.
+//! `GET /leads`, `GET /leads/export.csv`, `GET` and `DELETE /leads/{id}`, `GET /leads/{id}/picture`.
 
 use axum::{
     Router,
@@ -29,6 +29,7 @@ pub fn routes() -> Router {
         .route("/leads", get(list))
         .route("/leads/export.csv", get(export_csv))
         .route("/leads/{id}", get(one).delete(remove))
+        .route("/leads/{id}/picture", get(picture))
 }
 
 impl From<InvalidQuery> for ApiError {
@@ -77,6 +78,20 @@ async fn one(app: App, member: Member, PathId(id): PathId<LeadId>) -> Result<Rep
     // One more than is shown: the last shown one has one before it too.
     let (lead, analyses) = app.leads.get(member, id, HISTORY_MAX + 1).await?.ok_or_else(not_found)?;
     Ok(Reply::ok(LeadHistory { lead, analyses: history(analyses) }))
+}
+
+async fn picture(app: App, member: Member, PathId(id): PathId<LeadId>) -> Result<Response, ApiError> {
+    let (lead, _) = app.leads.get(member, id, 0).await?.ok_or_else(not_found)?;
+    let picture = app.pictures.of(&lead.username).await?.ok_or_else(|| {
+        ApiError::new(StatusCode::NOT_FOUND, "picture_not_found", "There is no copy of this profile's picture.")
+    })?;
+    let mut response = picture.bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(picture.content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
+    headers.insert(header::VARY, HeaderValue::from_static("Authorization, X-Account-Id"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(response)
 }
 
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ pub use changes::{Changes, FieldChange, HISTORY_MAX};
 pub use export::{EXPORT_ROWS_MAX, Export};
 pub use http::routes;
 pub use model::{Analysis, HistoryEntry, LatestAnalysis, Lead, LeadHistory};
-pub use ports::LeadBook;
+pub use ports::{LeadBook, Picture, Pictures};
 pub use query::{
     InvalidCursor, InvalidQuery, LeadCursor, LeadFilter, LeadKey, LeadQuery, LeadSort, RawLeadQuery, SearchText,
 };

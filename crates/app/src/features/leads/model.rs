@@ -32,7 +32,7 @@ pub struct Lead {
     pub category: Option<String>,
     /// The profile's link.
     pub external_url: Option<String>,
-    /// Reserved for the address of the picture as we serve it; null as long as we do not.
+    /// Where its picture is served by us; null for a profile that shows none.
     #[serde(default)]
     pub profile_picture: Option<String>,
     /// Whether Instagram vouches for it.

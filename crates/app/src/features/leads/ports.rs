@@ -10,6 +10,26 @@ use crate::{
     shared::{ids::LeadId, store::StoreError},
 };
 
+/// A copied profile picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// By its own bytes: `image/jpeg`, `image/png` or `image/webp`.
+    pub content_type: &'static str,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// The copies of profile pictures. They are by username and the same for every account: whoever asks MUST have shown that
+/// the member has a lead of that username.
+#[async_trait]
+pub trait Pictures: Send + Sync {
+    /// The picture of a username, if one was copied.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn of(&self, username: &str) -> Result<Option<Picture>, StoreError>;
+}
+
 /// Works under row-level security; MUST filter by the member's account as well. Every call is one transaction.
 #[async_trait]
 pub trait LeadBook: Send + Sync {

@@ -58,7 +58,7 @@ fn assert_sound(profile: &Profile, item: &Value, asked: &InstagramHandle) {
     assert!(is_link(profile.external_url.as_ref()) && is_link(profile.profile_pic_url.as_ref()));
     let parts = profile.category.as_deref().map(|text| text.split(", ").collect::<Vec<_>>());
     assert!(parts.is_none_or(|parts| !parts.contains(&"None") && !parts.contains(&"")), "{:?}", profile.category);
-    assert!(profile.posts.len() <= POSTS_MAX);
+    assert!(profile.posts.len() <= DETAILS_POSTS as usize);
     let codes: HashSet<&str> = profile.posts.iter().map(|post| post.short_code.as_str()).collect();
     assert_eq!(codes.len(), profile.posts.len(), "no post comes twice");
     assert!(profile.posts.is_sorted_by_key(|post| Reverse(post.taken_at)), "newest first, undated last");

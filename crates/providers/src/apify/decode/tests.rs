@@ -299,7 +299,7 @@ fn posts_are_sorted_by_time_whatever_is_pinned_and_come_once() {
     let profile = profile_of(small(json!({"latestPosts": posts})), "ann");
 
     let codes: Vec<&str> = profile.posts.iter().map(|post| post.short_code.as_str()).collect();
-    assert_eq!(codes.len(), POSTS_MAX);
+    assert_eq!(codes.len(), DETAILS_POSTS as usize);
     assert_eq!((codes[0], codes[1]), ("twice", "day11"));
     assert_eq!(codes[10..], ["pinned", "undated"]);
 }

@@ -14,7 +14,8 @@ pub const FACTS: &str = "select jsonb_build_object(
                'username', r.username, 'status', r.status, 'phase', r.phase, 'outcome', r.charge_outcome,
                'credits', r.credits, 'ai', r.ai_started_at is not null, 'beat', r.heartbeat_at is not null,
                'key', r.idempotency_key, 'code', r.error_code, 'message', r.error_message,
-               'analyses', (select count(*) from analyses a where a.run_id = r.id))), '{}')
+               'type', r.analysis_type, 'analyses', (select count(*) from analyses a where a.run_id = r.id),
+               'stale', (select bool_or(a.is_stale) from analyses a where a.run_id = r.id))), '{}')
                from runs r where r.account_id = $1),
     'leads', (select coalesce(jsonb_agg(l.username order by l.username), '[]') from leads l where l.account_id = $1),
     'usage', (select coalesce(jsonb_agg(k order by k), '[]') from (
@@ -32,17 +33,20 @@ pub fn in_model(books: &Books) -> Value {
     let entries: Vec<Value> =
         of_runs.map(|entry| json!([entry.kind, entry.amount, entry.balance_after, entry.run])).collect();
     let runs = books.runs.iter().map(|(id, row)| {
-        let analyses = books.analyses.iter().filter(|run| *run == id).count();
+        let analyses: Vec<bool> = books.analyses.iter().filter(|row| row.run == *id).map(|row| row.is_stale).collect();
         let error = row.error.as_ref();
         let facts = json!({
             "username": row.username, "status": row.status, "phase": row.phase, "outcome": row.outcome,
             "credits": row.credits, "ai": row.ai_started, "beat": row.beat_s.is_some(), "key": row.key,
-            "code": error.map(|error| &error.0), "message": error.map(|error| &error.1), "analyses": analyses,
+            "code": error.map(|error| &error.0), "message": error.map(|error| &error.1), "analyses": analyses.len(),
+            "type": row.kind, "stale": analyses.first(),
         });
         (id.to_string(), facts)
     });
+    let mut usage: Vec<&String> = books.usage.iter().collect();
+    usage.sort_unstable();
     json!({
         "balance": books.balance, "entries": entries, "runs": runs.collect::<serde_json::Map<_, _>>(),
-        "leads": books.leads.keys().collect::<Vec<_>>(), "usage": books.usage,
+        "leads": books.leads.keys().collect::<Vec<_>>(), "usage": usage,
     })
 }

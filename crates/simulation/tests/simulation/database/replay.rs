@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use jiff::SignedDuration;
 use oslira_app::{
     features::{
-        analysis::{AnalysisRequest, AnalysisType, Begun, Completion, RunDesk, RunJournal, UsageKind},
+        analysis::{AnalysisRequest, Begun, Completion, Needs, RunDesk, RunJournal, UsageKind},
         auth::Member,
     },
     http::IdempotencyKey,
@@ -73,6 +73,7 @@ impl Stage {
     /// Replays a history; answers how many operations it had.
     pub async fn replay(&mut self, seed: u64) -> usize {
         let plan = Plan { record: true, ..Plan::of(seed) };
+        self.forget_earlier_profiles().await;
         let person = self.person(&format!("sim-{seed}"), plan.credits()).await;
         let report = history(Plan { person, ..plan });
         assert_eq!(report.accusation, None, "seed {seed}");
@@ -94,6 +95,11 @@ impl Stage {
             before = Some(after);
         }
         report.log.len()
+    }
+
+    /// What is concluded about a profile is everybody's concern, and histories all have the same profiles.
+    async fn forget_earlier_profiles(&self) {
+        self.superuser.batch_execute("delete from profile_changes; update leads set deleted_at = now()").await.unwrap();
     }
 
     async fn person(&self, name: &str, credits: i64) -> Person {
@@ -123,15 +129,17 @@ impl Stage {
     async fn ask(&self, person: Person, op: &Op) -> Result<Answer, StoreError> {
         let admin = &self.admin;
         Ok(match op {
-            Op::Begin { run, username, key, body_hash } => {
+            Op::Begin { run, username, kind, key, body_hash } => {
                 let request = AnalysisRequest {
                     username: username.parse().unwrap(),
                     business_profile_id: person.business_profile,
-                    analysis_type: AnalysisType::Light,
+                    analysis_type: *kind,
                 };
                 let member = Member::new(person.user, person.account);
                 let key = idempotency_key(key.as_deref()).await;
-                Answer::Begun(self.tenant.begin(member, *run, &request, key.as_ref(), body_hash).await?)
+                // Without needs no breaker is asked, and plans have no cap.
+                let needs = Needs::default();
+                Answer::Begun(self.tenant.begin(member, *run, &request, &needs, key.as_ref(), body_hash).await?)
             }
             Op::Cancel(run) => Answer::Cancelled(self.tenant.cancel(person.user, *run).await?),
             Op::TakeUp(run) => {
@@ -147,6 +155,11 @@ impl Stage {
             Op::RecordUsage { run, is_scrape, key, usage } => {
                 let kind = if *is_scrape { UsageKind::Scrape } else { UsageKind::Ai };
                 admin.record_usage(*run, kind, key, usage).await?;
+                Answer::Done
+            }
+            Op::MarkStale(username, scraped_at) => Answer::Marked(admin.mark_stale(username, *scraped_at).await?),
+            Op::ReportOutage { run, provider, outage } => {
+                admin.report_outage(*run, provider, *outage).await?;
                 Answer::Done
             }
             Op::State(run) => Answer::State(admin.state(*run).await?),

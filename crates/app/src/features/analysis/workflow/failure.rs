@@ -38,6 +38,10 @@ pub(super) const fn ai_failure(fault: &AiFault) -> Failure {
     Failure { code, message }
 }
 
+pub(super) const AI_UNCONFIGURED: Failure = Failure {
+    code: "ai_unavailable",
+    message: "No AI service is set up for this analysis. Your credits were returned; we have been told.",
+};
 pub(super) const INTERNAL: Failure = Failure {
     code: "internal_error",
     message: "Something went wrong on our side. Your credits were returned; try again in a few minutes.",

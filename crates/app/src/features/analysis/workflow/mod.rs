@@ -12,20 +12,22 @@ mod scrape;
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
 use self::{
     failure::{Failure, INTERNAL},
-    judge::Judged,
+    judge::{Asked, Judged},
+    scrape::Stored,
 };
 use super::{
-    Assignment, Completion, Model, ModelName, Phase, ProfileSource, ProgressSink, ProgressUpdate, RunJournal,
-    RunStatus, SnapshotKey, SnapshotStore, progress,
+    Assignment, Completion, Model, Outage, Phase, PictureStore, ProfileSource, ProgressSink, ProgressUpdate,
+    RunJournal, RunStatus, SnapshotKey, SnapshotStore, config::ModelChoice, progress,
 };
 use crate::shared::{
     clock::Clock,
     ids::RunId,
-    steps::{StepFailed, Steps, Transient},
+    steps::{AttemptFailed, StepFailed, Steps},
 };
 
 /// What the workflow can reach. Cheap to clone: each step takes its own.
@@ -37,16 +39,28 @@ pub struct WorkflowPorts {
     pub snapshots: Arc<dyn SnapshotStore>,
     /// The scraper.
     pub profiles: Arc<dyn ProfileSource>,
-    /// The language model.
+    /// The language models.
     pub model: Arc<dyn Model>,
+    /// Copies of profile pictures.
+    pub pictures: Arc<dyn PictureStore>,
     /// Watchers.
     pub progress: Arc<dyn ProgressSink>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Which model judges LIGHT.
-    pub light_model: ModelName,
+    /// Which of them are asked, and in what order.
+    pub models: ModelChoice,
     /// Factor on every pause; 1 except on a local stack that runs faster than life.
     pub pause_scale: f64,
+}
+
+impl WorkflowPorts {
+    /// Records an outage for the circuit breaker. What is lost here is told again by the next run that meets it.
+    async fn report(&self, run: RunId, provider: &str, outage: Outage) {
+        tracing::error!(run_id = %run, provider, ?outage, "a provider is out");
+        if let Err(error) = self.runs.report_outage(run, provider, outage).await {
+            tracing::warn!(run_id = %run, %error, "outage not recorded");
+        }
+    }
 }
 
 /// Why the workflow ends early.
@@ -68,6 +82,7 @@ impl From<StepFailed> for Stop {
 #[derive(Serialize, Deserialize)]
 struct TakenUp {
     assignment: Assignment,
+    calls: Vec<Asked>,
     cached: Option<SnapshotKey>,
 }
 
@@ -111,14 +126,17 @@ pub async fn analyse<S: Steps>(steps: &S, ports: WorkflowPorts, run: RunId) -> R
 
 impl<S: Steps> Body<'_, S> {
     async fn work(&self) -> Result<(), Stop> {
-        let TakenUp { assignment, cached } = self.take_up().await?;
+        let TakenUp { assignment, calls, cached } = self.take_up().await?;
         let cache_hit = cached.is_some();
-        let key = match cached {
-            Some(key) => key,
+        let snapshot = match cached {
+            Some(key) => Stored { key, cost_microusd: 0 },
             None => self.scrape(&assignment).await?,
         };
-        let judged = self.judge(&assignment, &key).await?;
-        self.complete(assignment, key, judged, cache_hit).await
+        // The copy takes less time than any model, and a cached profile has its picture already.
+        let (judged, ()) =
+            join(self.judge(&assignment, &calls, &snapshot.key), self.copy_picture(&snapshot, cache_hit)).await;
+        let judged = judged?;
+        self.complete(assignment, snapshot, judged, cache_hit).await
     }
 
     /// Step 6: mark the run as working, read its assignment, look into the cache.
@@ -141,34 +159,56 @@ impl<S: Steps> Body<'_, S> {
                         tracing::warn!(run_id = %run, %error, "cache unavailable");
                         None
                     });
-                    Ok(Still::Active(TakenUp { assignment, cached }))
+                    let calls = wanted.calls.iter().map(|call| Asked { call: *call, models: ports.models.of(*call) });
+                    Ok(Still::Active(TakenUp { assignment, calls: calls.collect(), cached }))
                 }
             })
             .await?;
         taken.go_on()
     }
 
+    /// Instagram's address of the picture expires within hours. Nothing depends on the copy.
+    async fn copy_picture(&self, stored: &Stored, cache_hit: bool) {
+        if cache_hit {
+            return;
+        }
+        let (ports, run, key) = (self.ports.clone(), self.run, stored.key.clone());
+        let copied = self.steps.run("picture", move || {
+            let (ports, key) = (ports.clone(), key.clone());
+            async move {
+                // Whatever goes wrong is an outcome: a repeat would only hold the run up.
+                if let Err(cause) = copy_picture(&ports, &key).await {
+                    tracing::warn!(run_id = %run, cause, "profile picture not copied");
+                }
+                Ok(())
+            }
+        });
+        if let Err(error) = copied.await {
+            tracing::warn!(run_id = %run, %error, "profile picture not copied");
+        }
+    }
+
     /// Steps 10 to 12 in one transaction.
     async fn complete(
         &self,
         assignment: Assignment,
-        key: SnapshotKey,
-        judged: Judged,
+        stored: Stored,
+        judged: Vec<Judged>,
         cache_hit: bool,
     ) -> Result<(), Stop> {
         let (ports, run) = (self.ports.clone(), self.run);
-        let (assignment, key, judged) = (Arc::new(assignment), Arc::new(key), Arc::new(judged));
+        let (assignment, stored, judged) = (Arc::new(assignment), Arc::new(stored), Arc::new(judged));
         let done: Still<()> = self
             .steps
             .run("complete", move || {
                 let ports = ports.clone();
-                let (assignment, key, judged) = (assignment.clone(), key.clone(), judged.clone());
+                let (assignment, stored, judged) = (assignment.clone(), stored.clone(), judged.clone());
                 async move {
-                    let snapshot = ports.snapshots.load(&key).await?;
+                    let snapshot = ports.snapshots.load(&stored.key).await?;
                     // No question whether the run is active: `complete_run` asks it under the row's lock, and a repeat
                     // after a lost answer must reach it to hear the first answer again.
                     ports.progress.tell(run, ProgressUpdate::Reached(Phase::Saving)).await;
-                    let (lead, result) = findings::findings(&assignment, &snapshot, &key, &judged, cache_hit);
+                    let (lead, result) = findings::findings(&assignment, &snapshot, &stored, &judged, cache_hit);
                     match ports.runs.complete(run, &lead, &result).await? {
                         Completion::Completed { .. } => {
                             tell_end(&ports, run, RunStatus::Complete, None).await;
@@ -201,13 +241,18 @@ impl<S: Steps> Body<'_, S> {
     }
 }
 
+async fn copy_picture(ports: &WorkflowPorts, key: &SnapshotKey) -> Result<(), String> {
+    let profile = ports.snapshots.load(key).await.map_err(|error| error.to_string())?.profile;
+    match &profile.profile_pic_url {
+        Some(url) => ports.pictures.copy(&profile.username, url).await,
+        None => Ok(()),
+    }
+}
+
 /// Beats the heart, tells watchers, answers whether to go on.
-async fn advance(ports: &WorkflowPorts, run: RunId, phase: Phase) -> Result<bool, Transient> {
-    let (active, ()) = futures_util::future::join(
-        ports.runs.advance(run, phase),
-        ports.progress.tell(run, ProgressUpdate::Reached(phase)),
-    )
-    .await;
+async fn advance(ports: &WorkflowPorts, run: RunId, phase: Phase) -> Result<bool, AttemptFailed> {
+    let (active, ()) =
+        join(ports.runs.advance(run, phase), ports.progress.tell(run, ProgressUpdate::Reached(phase))).await;
     Ok(active?)
 }
 

@@ -2,6 +2,7 @@
 
 use http::{HeaderName, HeaderValue, Response};
 use proptest::{collection::vec, prelude::*, sample::select};
+use serde_json::Value;
 use serde_json::json;
 
 use super::{

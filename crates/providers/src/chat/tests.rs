@@ -1,8 +1,12 @@
 use std::{sync::Mutex, time::Duration};
 
 use http::HeaderValue;
-use oslira_app::features::analysis::ModelName;
-use serde_json::json;
+use jiff::{SignedDuration, Timestamp};
+use oslira_app::{
+    features::analysis::{AnalysisType, CallKind, CallTags, Effort, ModelName},
+    shared::ids::RunId,
+};
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
@@ -26,6 +30,10 @@ fn openai(script: &Arc<Script>) -> OpenAi {
     OpenAi::new(script.clone(), endpoint, Arc::new(Ticking(Mutex::new(Timestamp::UNIX_EPOCH))))
 }
 
+fn tags() -> CallTags {
+    CallTags { run: RunId::new(uuid::Uuid::nil()), analysis_type: AnalysisType::Light, call: CallKind::Light }
+}
+
 fn question(model: &'static str) -> Question {
     Question {
         model: ModelName::fixed(model),
@@ -37,6 +45,8 @@ fn question(model: &'static str) -> Question {
             "properties": {"score": {"type": "integer"}},
         }),
         output_tokens_max: 1_500,
+        effort: Effort::Low,
+        tags: tags(),
         cache_key: "0197a3f0-0000-7000-8000-000000000001".into(),
         timeout: Duration::from_secs(90),
     }
@@ -77,13 +87,17 @@ fn error(status: u16, kind: &str, code: Value) -> Result<http::Response<Bytes>, 
     answer(status, &json!({"error": {"message": "about sk-secret", "type": kind, "param": null, "code": code}}))
 }
 
+fn sent_body<P: Protocol>(question: &Question) -> Value {
+    serde_json::from_slice(&P::body(question).unwrap()).unwrap()
+}
+
 #[tokio::test]
 async fn the_request_is_valid_by_openais_own_schema() {
     let mut schema: Value = serde_json::from_str(include_str!("../../fixtures/openai-chat.schema.json")).unwrap();
     schema["$ref"] = json!("#/$defs/CreateChatCompletionRequest");
     let validator = jsonschema::validator_for(&schema).unwrap();
     for model in ["openai/gpt-4o-mini", "openai/gpt-5-mini", "openai/gpt-6"] {
-        let body = serde_json::to_value(wire::Request::from(&question(model))).unwrap();
+        let body = sent_body::<ChatCompletions>(&question(model));
         let errors: Vec<String> = validator.iter_errors(&body).map(|error| error.to_string()).collect();
         assert_eq!(errors, Vec::<String>::new(), "{model}");
     }
@@ -115,9 +129,16 @@ async fn the_request_says_what_was_asked() {
 
 #[test]
 fn each_family_of_models_gets_its_own_parameter() {
-    let body = |model| serde_json::to_value(wire::Request::from(&question(model))).unwrap();
+    let body = |model| sent_body::<ChatCompletions>(&question(model));
     let gpt_5 = body("openai/gpt-5-mini");
     assert_eq!((gpt_5.get("temperature"), gpt_5.get("reasoning_effort")), (None, Some(&json!("low"))));
+    let effort = |model, effort| {
+        let question = Question { effort, ..question(model) };
+        sent_body::<ChatCompletions>(&question)["reasoning_effort"].as_str().map(str::to_owned)
+    };
+    assert_eq!(effort("openai/gpt-5", Effort::Minimal).as_deref(), Some("minimal"));
+    assert_eq!(effort("openai/gpt-5.1", Effort::Minimal).as_deref(), Some("none"));
+    assert_eq!(effort("openai/gpt-5.1", Effort::Medium).as_deref(), Some("medium"));
     for plain in ["openai/gpt-6", "openai/gpt-5-chat-latest"] {
         let body = body(plain);
         assert_eq!((body.get("temperature"), body.get("reasoning_effort")), (None, None), "{plain}");
@@ -135,9 +156,11 @@ async fn an_answer_comes_with_what_is_billed() {
         model: "gpt-4o-mini-2024-07-18".into(),
         input_tokens: 2_000,
         cached_tokens: 1_024,
+        cache_write_tokens: 0,
         output_tokens: 500,
         reasoning_tokens: 64,
         cost_microusd: Some(524),
+        gateway_hit: None,
         duration_ms: 250,
         finish_reason: "stop".into(),
     };
@@ -253,4 +276,166 @@ async fn defects_of_ours_are_rejected_and_trouble_of_theirs_is_unavailable() {
     }
     let content = ask(error(400, "invalid_request_error", json!(17))).await.content;
     assert_eq!(content, Err(AiFault::Rejected("400 invalid_request_error".into())));
+}
+
+fn through_gateway(script: &Arc<Script>, cache_ttl_s: u32) -> OpenAi {
+    let endpoint = Endpoint::new("https://gateway.ai.cloudflare.com/v1/acc/gw/openai", Secret::new("sk-secret"));
+    OpenAi::new(script.clone(), endpoint, Arc::new(Ticking(Mutex::new(Timestamp::UNIX_EPOCH))))
+        .through(Gateway::new(Some(Secret::new("cf-secret")), cache_ttl_s))
+}
+
+#[tokio::test]
+async fn the_gateway_is_told_what_a_call_is_for_and_keeps_no_texts() {
+    for (ttl_s, header, value) in [(0, "cf-aig-skip-cache", "true"), (600, "cf-aig-cache-ttl", "600")] {
+        let script = Arc::new(Script::of([answer(200, &completion("stop", json!("{}"), Value::Null))]));
+        through_gateway(&script, ttl_s).ask(&question("openai/gpt-4o-mini")).await;
+        let sent = script.sent.lock().unwrap();
+        let headers = sent[0].request.headers();
+        assert_eq!(sent[0].request.uri().path(), "/v1/acc/gw/openai/chat/completions");
+        assert_eq!(
+            (&headers["authorization"], &headers["cf-aig-authorization"]),
+            (&"Bearer sk-secret".parse().unwrap(), &"Bearer cf-secret".parse().unwrap())
+        );
+        assert_eq!(
+            (headers[header].as_bytes(), headers["cf-aig-collect-log-payload"].as_bytes()),
+            (value.as_bytes(), &b"false"[..])
+        );
+        let metadata: Value = serde_json::from_slice(headers["cf-aig-metadata"].as_bytes()).unwrap();
+        let nobody = uuid::Uuid::nil().to_string();
+        assert_eq!(metadata, json!({"run": nobody, "type": "LIGHT", "call": "light"}));
+        assert!(!format!("{headers:?}").contains("secret"));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_from_the_gateways_cache_costs_nothing_and_is_a_call_of_its_own() {
+    let hit =
+        |status| with_header(answer(200, &completion("stop", json!("{}"), Value::Null)), "cf-aig-cache-status", status);
+    let script = Arc::new(Script::of([hit("MISS"), hit("HIT")]));
+    let gateway = through_gateway(&script, 600);
+    let first = gateway.ask(&question("openai/gpt-4o-mini")).await.usage.unwrap();
+    let second = gateway.ask(&question("openai/gpt-4o-mini")).await.usage.unwrap();
+    assert_eq!((first.gateway_hit, first.cost_microusd), (Some(false), Some(524)));
+    assert_eq!((second.gateway_hit, second.cost_microusd), (Some(true), Some(0)));
+    assert_ne!(first.response_id, second.response_id);
+}
+
+#[tokio::test]
+async fn the_gateways_own_refusal_is_a_list_of_errors() {
+    let body =
+        json!({"success": false, "result": [], "messages": [], "error": [{"code": 2009, "message": "Unauthorized"}]});
+    assert_eq!(ask(answer(401, &body)).await.content, Err(AiFault::Rejected("401 unknown".into())));
+    let lost = json!({"success": false, "error": [{"code": 2005, "message": "Failed to get response from provider"}]});
+    assert!(matches!(ask(answer(400, &lost)).await.content, Err(AiFault::Unavailable { .. })));
+}
+
+fn anthropic(script: &Arc<Script>) -> Anthropic {
+    let endpoint = Endpoint::new("https://api.anthropic.com", Secret::new("sk-ant-secret")).with_key_in("x-api-key");
+    Anthropic::new(script.clone(), endpoint, Arc::new(Ticking(Mutex::new(Timestamp::UNIX_EPOCH))))
+}
+
+fn message(stop_reason: &str, text: &str) -> Value {
+    json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-haiku-4-5-20251001",
+        "content": [{"type": "thinking", "thinking": "…", "signature": "x"}, {"type": "text", "text": text}],
+        "stop_reason": stop_reason, "stop_sequence": null,
+        "usage": {
+            "input_tokens": 500, "cache_creation_input_tokens": 1_000, "cache_read_input_tokens": 4_000,
+            "output_tokens": 300, "output_tokens_details": {"thinking_tokens": 40}, "service_tier": "standard",
+        },
+    })
+}
+
+async fn ask_anthropic(sent: Result<http::Response<Bytes>, SendError>) -> Answer {
+    anthropic(&Arc::new(Script::of([sent]))).ask(&question("anthropic/claude-haiku-4-5-20251001")).await
+}
+
+#[tokio::test]
+async fn anthropic_is_asked_with_a_cached_prefix_and_a_schema_without_bounds() {
+    let script = Arc::new(Script::of([answer(200, &message("end_turn", "{}"))]));
+    let mut question = question("anthropic/claude-sonnet-5");
+    question.schema["properties"]["score"]["minimum"] = json!(0);
+    question.schema["properties"]["maximum"] = json!({"type": "string"});
+    anthropic(&script).ask(&question).await;
+
+    let sent = script.sent.lock().unwrap();
+    assert_eq!(sent[0].request.uri(), "https://api.anthropic.com/v1/messages");
+    let headers = sent[0].request.headers();
+    assert_eq!(
+        (&headers["x-api-key"], &headers["anthropic-version"]),
+        (&"sk-ant-secret".parse().unwrap(), &"2023-06-01".parse().unwrap())
+    );
+    assert!(!headers.contains_key("authorization"));
+    let mut schema = question.schema.clone();
+    schema["properties"]["score"].as_object_mut().unwrap().remove("minimum");
+    let expected = json!({
+        "model": "claude-sonnet-5", "max_tokens": 1_500,
+        "system": [{"type": "text", "text": question.system, "cache_control": {"type": "ephemeral"}}],
+        "messages": [{"role": "user", "content": question.user}],
+        "output_config": {"format": {"type": "json_schema", "schema": schema}, "effort": "low"},
+    });
+    assert_eq!(sent[0].json(), expected);
+}
+
+#[test]
+fn small_models_of_anthropic_are_not_told_how_hard_to_think() {
+    let body = sent_body::<Messages>(&question("anthropic/claude-haiku-4-5-20251001"));
+    assert!(body["output_config"].get("effort").is_none());
+}
+
+#[tokio::test]
+async fn anthropics_cached_tokens_come_on_top_of_the_input() {
+    let answer = ask_anthropic(answer(200, &message("end_turn", "{\"score\":7}"))).await;
+    assert_eq!(answer.content, Ok("{\"score\":7}".to_owned()));
+    let usage = answer.usage.unwrap();
+    assert_eq!((usage.input_tokens, usage.cached_tokens, usage.cache_write_tokens), (5_500, 4_000, 1_000));
+    assert_eq!((usage.output_tokens, usage.reasoning_tokens), (300, 40));
+    // 500 × 1 + 1,000 × 1.25 + 4,000 × 0.10 + 300 × 5 = 3,650
+    assert_eq!((usage.cost_microusd, usage.provider.as_str()), (Some(3_650), "anthropic"));
+}
+
+#[tokio::test]
+async fn anthropics_ways_to_stop_are_told_apart_and_billed() {
+    let cases = [
+        ("refusal", AiFault::Refused),
+        ("max_tokens", AiFault::Truncated),
+        ("model_context_window_exceeded", AiFault::Truncated),
+        ("tool_use", AiFault::Invalid("stop_reason tool_use".into())),
+        ("pause_turn", AiFault::Invalid("stop_reason pause_turn".into())),
+    ];
+    for (stop_reason, fault) in cases {
+        let answer = ask_anthropic(answer(200, &message(stop_reason, "{"))).await;
+        assert_eq!(answer.content, Err(fault));
+        assert!(answer.usage.is_some());
+    }
+    let mut empty = message("end_turn", "");
+    empty["content"] = json!([]);
+    assert_eq!(ask_anthropic(answer(200, &empty)).await.content, Err(AiFault::Invalid("no content".into())));
+}
+
+#[tokio::test]
+async fn anthropics_errors_are_told_apart() {
+    let refused = |status: u16, kind: &str| {
+        answer(status, &json!({"type": "error", "error": {"type": kind, "message": "about sk-ant-secret"}}))
+    };
+    assert_eq!(ask_anthropic(refused(402, "billing_error")).await.content, Err(AiFault::QuotaExhausted));
+    let empty = json!({"type": "error", "error": {
+        "type": "invalid_request_error", "message": "Your credit balance is too low to access the Anthropic API.",
+    }});
+    assert_eq!(ask_anthropic(answer(400, &empty)).await.content, Err(AiFault::QuotaExhausted));
+    let spent = json!({"type": "error", "error": {
+        "type": "rate_limit_error", "message": "m", "details": {"error_code": "enforced_spend_limit_reached"},
+    }});
+    assert_eq!(ask_anthropic(answer(429, &spent)).await.content, Err(AiFault::QuotaExhausted));
+    for (status, kind) in [(400, "invalid_request_error"), (401, "authentication_error"), (404, "not_found_error")] {
+        let content = ask_anthropic(refused(status, kind)).await.content;
+        assert_eq!(content, Err(AiFault::Rejected(format!("{status} {kind}"))));
+    }
+    for (status, kind) in
+        [(429, "rate_limit_error"), (500, "api_error"), (504, "timeout_error"), (529, "overloaded_error")]
+    {
+        let content = ask_anthropic(refused(status, kind)).await.content;
+        let reason = format!("{status} {kind}");
+        assert_eq!(content, Err(AiFault::Unavailable { reason, retry_after_ms: None }));
+    }
 }

@@ -1,0 +1,99 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+#[test]
+fn an_example_of_every_call_is_read_and_survives_a_step() {
+    for call in CallKind::ALL {
+        let judgement = examples::judgement(call);
+        let remembered = serde_json::to_string(&judgement).unwrap();
+        assert_eq!(serde_json::from_str::<Judgement>(&remembered).unwrap(), judgement);
+    }
+}
+
+#[test]
+fn an_answer_outside_the_promise_is_refused_without_quoting_it() {
+    for (field, value) in [
+        ("fit_score", json!(101)),
+        ("fit_score", json!(-1)),
+        ("fit_score", json!(55.5)),
+        ("reasons", json!([])),
+        ("summary", json!(" ")),
+        ("extra", json!("secret")),
+    ] {
+        let mut bad = examples::text(CallKind::Light);
+        bad["verdict"][field] = value;
+        let refusal = CallKind::Light.parse(&bad.to_string()).unwrap_err().to_string();
+        assert!(!refusal.contains("secret"), "{refusal}");
+    }
+}
+
+#[test]
+fn what_a_customer_pays_for_is_never_empty() {
+    for (call, field, empty) in [
+        (CallKind::Light, "outreach_opener", json!("")),
+        (CallKind::CoreStrategy, "angle", json!(" ")),
+        (CallKind::Outreach, "message", json!("")),
+        (CallKind::Personality, "traits", json!([])),
+        (CallKind::Psychographic, "values", json!([])),
+        (CallKind::Commercial, "opportunity", json!("\n")),
+    ] {
+        let mut bad = examples::text(call);
+        bad[field] = empty;
+        assert!(call.parse(&bad.to_string()).is_err(), "{call:?} without {field}");
+    }
+}
+
+#[test]
+fn long_and_unprintable_texts_are_tamed() {
+    let mut wild = examples::text(CallKind::Light);
+    wild["verdict"]["summary"] = format!("\u{0}\u{1b}[31m{}", "x".repeat(5_000)).into();
+    wild["verdict"]["concerns"] = vec![Value::from("c"); 50].into();
+    let Judgement::Light(light) = CallKind::Light.parse(&wild.to_string()).unwrap() else { panic!("another call") };
+    assert!(light.verdict.summary.chars().count() <= TEXT_CHARS_MAX + 1);
+    assert!(!light.verdict.summary.contains(['\u{0}', '\u{1b}']));
+    assert_eq!(light.verdict.concerns.len(), LIST_ITEMS_MAX);
+}
+
+#[test]
+fn a_message_leads_nowhere() {
+    let mut wild = examples::text(CallKind::Outreach);
+    let smuggled =
+        "Loved it! See [this](https://evil.example/x?y) or www.evil.example\u{202e} <b>now</b>\u{200b}. What next?";
+    for field in ["opener", "message", "follow_up"] {
+        wild[field] = smuggled.into();
+    }
+    let Judgement::Outreach(outreach) = CallKind::Outreach.parse(&wild.to_string()).unwrap() else { panic!() };
+    for message in [outreach.opener, outreach.message, outreach.follow_up] {
+        assert_eq!(message, "Loved it! See or bnow/b. What next?");
+    }
+    wild["message"] = "https://evil.example".into();
+    assert!(CallKind::Outreach.parse(&wild.to_string()).is_err(), "nothing is left of it");
+}
+
+#[test]
+fn every_kind_of_address_goes_and_ordinary_words_stay() {
+    for address in [
+        "https:<//evil.example/x",
+        "ww<w.evil.example",
+        "bit.ly/abc",
+        "t.me/x",
+        "wa.me/1555",
+        "evil.example/pay",
+        "evil.com",
+        "(EVIL.COM)",
+        "mailto:a@b",
+        "a@b.com",
+        "javascript<:alert(1)",
+        "]<(x",
+        "evil.io?x=1",
+        "data:text/html,x",
+    ] {
+        assert_eq!(defused(&format!("Hi {address} there")), "Hi there", "{address}");
+    }
+    for plain in
+        ["@coffee.ann", "coffee.ann", "e.g.", "5.5", "10:30", "and/or", "U.S.", "wow...", "Hello.", "3/4", "a:b"]
+    {
+        assert_eq!(defused(&format!("Hi {plain} there")), format!("Hi {plain} there"));
+    }
+}

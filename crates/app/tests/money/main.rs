@@ -1,0 +1,400 @@
+//! The routes about money, over the real router: what the database decides becomes a status, a stable code and a way to
+//! go on. The ports are one double that answers what a test tells it to and remembers what it was asked.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "all of this crate is tests")]
+
+mod unasked;
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use axum::{
+    body::{Body, to_bytes},
+    http::{Request, Response, StatusCode, header},
+};
+use jiff::Timestamp;
+use oslira_app::{
+    features::{
+        analysis::{
+            AnalysisRequest, AnalysisType, Begun, CallKind, Cancelled, Look, Measured, ModelName, Needs, ProgressBoard,
+            ProgressSink, ProgressUpdate, Receipt, Run, RunDesk, RunLauncher, RunState, Spread, config::ModelChoice,
+        },
+        auth::{AuthError, Authenticator, Member, Membership, Memberships},
+        credits::{Balance, Budget, CapChange, CreditLedger, DailyCap, Transaction},
+    },
+    http::{App, HttpConfig, IdempotencyKey, Page, PageQuery, Readiness, router},
+    shared::{
+        clock::Clock,
+        ids::{AccountId, Ids, RunId, UserId},
+        store::StoreError,
+    },
+};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use unasked::Unasked;
+use uuid::Uuid;
+
+const RESETS_AT: &str = "2026-11-24T00:00:00Z";
+
+/// Everything outside, for one request.
+struct Double {
+    begun: Begun,
+    measured: Option<Measured>,
+    budget: Option<Budget>,
+    change: CapChange,
+    asked: Mutex<Vec<Value>>,
+}
+
+impl Double {
+    fn new() -> Self {
+        let budget = Budget { daily_cap: Some(50), used_today: 7, resets_at: RESETS_AT.parse().unwrap() };
+        Self {
+            begun: Begun::Started(Receipt { run_id: RunId::new(Uuid::nil()), credits: 1, balance: 9 }),
+            measured: Some(Measured {
+                credits_each: 5,
+                balance: 100,
+                daily_cap: Some(50),
+                used_today: 7,
+                all: Some(Spread { p50: 20.04, p90: 31.0, based_on_runs: 12 }),
+                cold: None,
+                cached: Some(Spread { p50: 9.0, p90: 11.5, based_on_runs: 2 }),
+            }),
+            budget: Some(budget),
+            change: CapChange::Done(budget),
+            asked: Mutex::default(),
+        }
+    }
+
+    fn refusing(begun: Begun) -> Arc<Self> {
+        Arc::new(Self { begun, ..Self::new() })
+    }
+
+    fn heard(&self, what: Value) {
+        self.asked.lock().unwrap().push(what);
+    }
+
+    fn asked(&self) -> Vec<Value> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn send(double: &Arc<Double>, models: ModelChoice, request: Request<Body>) -> Response<Body> {
+    let app = App {
+        authenticator: double.clone(),
+        memberships: double.clone(),
+        credits: double.clone(),
+        businesses: Arc::new(Unasked),
+        leads: Arc::new(Unasked),
+        pictures: Arc::new(Unasked),
+        runs: double.clone(),
+        launcher: double.clone(),
+        models: Arc::new(models),
+        progress: double.clone(),
+        readiness: double.clone(),
+        clock: double.clone(),
+        ids: double.clone(),
+    };
+    let mut request = request;
+    request.extensions_mut().insert(app);
+    router(&HttpConfig::default()).oneshot(request).await.unwrap()
+}
+
+/// Status, `Retry-After` and body.
+async fn answer(response: Response<Body>) -> (StatusCode, Option<String>, Value) {
+    let retry_after = response.headers().get(header::RETRY_AFTER).map(|value| value.to_str().unwrap().to_owned());
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 65_536).await.unwrap();
+    (status, retry_after, serde_json::from_slice(&body).unwrap())
+}
+
+fn request(method: &str, path: &str, body: &Value) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path).header(header::AUTHORIZATION, "Bearer token");
+    let (json, body) = ("application/json", if body.is_null() { Body::empty() } else { Body::from(body.to_string()) });
+    request.header(header::CONTENT_TYPE, json).body(body).unwrap()
+}
+
+async fn ask(double: &Arc<Double>, method: &str, path: &str, body: Value) -> (StatusCode, Option<String>, Value) {
+    answer(send(double, ModelChoice::default(), request(method, path, &body)).await).await
+}
+
+async fn analyze(double: &Arc<Double>) -> (StatusCode, Option<String>, Value) {
+    let body = json!({ "username": "nasa", "analysis_type": "DEEP", "business_profile_id": Uuid::nil() });
+    ask(double, "POST", "/v1/analyze", body).await
+}
+
+#[tokio::test]
+async fn a_provider_that_is_out_is_told_with_a_time_to_come_back() {
+    let (status, retry_after, body) =
+        analyze(&Double::refusing(Begun::ProviderUnavailable { retry_after_s: 47 })).await;
+    assert_eq!((status.as_u16(), retry_after.as_deref()), (503, Some("47")));
+    assert_eq!((&body["code"], &body["details"]), (&json!("provider_unavailable"), &json!({ "retry_after_s": 47 })));
+    let sentence = body["error"].as_str().unwrap();
+    let beginning = "Analyses are paused because a service we depend on is out. Nothing was charged; ";
+    assert!(sentence.starts_with(beginning), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_reached_cap_is_told_with_its_numbers_and_the_time_until_it_resets() {
+    let over = Begun::OverBudget { cap: 50, used: 48, required: 5, resets_in_s: 3_600 };
+    let (status, retry_after, body) = analyze(&Double::refusing(over)).await;
+    assert_eq!((status.as_u16(), retry_after.as_deref()), (402, Some("3600")));
+    let details = json!({ "cap": 50, "used": 48, "required": 5, "resets_in_s": 3600 });
+    assert_eq!((&body["code"], &body["details"]), (&json!("budget_exceeded"), &details));
+}
+
+#[tokio::test]
+async fn the_database_is_told_what_this_deployments_models_need() {
+    let double = Arc::new(Double::new());
+    let (status, _, body) = analyze(&double).await;
+    assert_eq!(status.as_u16(), 202, "{body}");
+    assert_eq!(double.asked(), [json!([["apify"], ["openai", "anthropic"]])]);
+
+    let (double, mut models) = (Arc::new(Double::new()), ModelChoice::default());
+    models.without("anthropic");
+    let body = json!({ "username": "nasa", "analysis_type": "DEEP", "business_profile_id": Uuid::nil() });
+    send(&double, models, request("POST", "/v1/analyze", &body)).await;
+    assert_eq!(double.asked(), [json!([["apify"], ["openai"]])]);
+}
+
+#[tokio::test]
+async fn a_call_that_no_model_answers_is_refused_before_the_charge() {
+    let (double, mut models) = (Arc::new(Double::new()), ModelChoice::default());
+    models.replace(CallKind::Personality, vec![ModelName::fixed("anthropic/claude")]);
+    models.without("anthropic");
+    let body = json!({ "username": "nasa", "analysis_type": "DEEP", "business_profile_id": Uuid::nil() });
+    let (status, _, body) = answer(send(&double, models, request("POST", "/v1/analyze", &body)).await).await;
+    assert_eq!((status.as_u16(), &body["code"]), (503, &json!("not_ready")));
+    assert!(body["details"]["faults"][0].as_str().unwrap().contains(CallKind::Personality.as_str()), "{body}");
+    assert_eq!(double.asked(), [Value::Null; 0]);
+}
+
+#[tokio::test]
+async fn an_estimate_says_what_it_costs_and_how_long_it_takes() {
+    let double = Arc::new(Double::new());
+    let (status, _, body) = ask(&double, "GET", "/v1/estimate?analysis_type=DEEP&count=8", Value::Null).await;
+    assert_eq!(status.as_u16(), 200, "{body}");
+    let expected = json!({
+        "analysis_type": "DEEP", "count": 8, "credits_each": 5, "credits_total": 40, "balance": 100, "affordable": true,
+        "daily_cap_left": 43, "based_on_runs": 12,
+        "usual_seconds": {
+            "p50": 20.0, "p90": 31.0, "cold": null, "cached": { "p50": 9.0, "p90": 11.5, "based_on_runs": 2 }
+        }
+    });
+    assert_eq!(body["data"], expected);
+    assert_eq!(double.asked(), [json!("DEEP")]);
+
+    let (_, _, body) = ask(&double, "GET", "/v1/estimate?analysis_type=LIGHT", Value::Null).await;
+    assert_eq!(body["data"]["count"], 1);
+}
+
+#[tokio::test]
+async fn a_senseless_estimate_is_refused_without_asking_the_database() {
+    let double = Arc::new(Double::new());
+    for (query, status, code) in [
+        ("count=1", 422, "unknown_analysis_type"),
+        ("analysis_type=deep", 422, "unknown_analysis_type"),
+        ("analysis_type=DEEP&count=0", 400, "invalid_count"),
+        ("analysis_type=DEEP&count=101", 400, "invalid_count"),
+        ("analysis_type=DEEP&count=1.5", 400, "invalid_count"),
+        ("analysis_type=DEEP&count=", 400, "invalid_count"),
+        ("analysis_type=DEEP&analysis_type=XRAY", 400, "invalid_query"),
+    ] {
+        let (answered, _, body) = ask(&double, "GET", &format!("/v1/estimate?{query}"), Value::Null).await;
+        assert_eq!((answered.as_u16(), &body["code"]), (status, &json!(code)), "{query}");
+    }
+    assert_eq!(double.asked(), [Value::Null; 0]);
+
+    let nobody = Arc::new(Double { measured: None, ..Double::new() });
+    let (status, _, body) = ask(&nobody, "GET", "/v1/estimate?analysis_type=DEEP", Value::Null).await;
+    assert_eq!((status.as_u16(), &body["code"]), (403, &json!("account_forbidden")));
+}
+
+#[tokio::test]
+async fn a_budget_is_read_and_set_and_taken_away() {
+    let double = Arc::new(Double::new());
+    let budget = json!({ "daily_cap": 50, "used_today": 7, "resets_at": RESETS_AT });
+    let (status, _, body) = ask(&double, "GET", "/credits/budget", Value::Null).await;
+    assert_eq!((status.as_u16(), &body["data"]), (200, &budget));
+    for cap in [json!(50), json!(0), Value::Null] {
+        let (status, _, body) = ask(&double, "PUT", "/credits/budget", json!({ "daily_cap": cap })).await;
+        assert_eq!((status.as_u16(), &body["data"]), (200, &budget), "{cap}");
+    }
+    assert_eq!(double.asked(), [json!(50), json!(0), Value::Null]);
+
+    let nobody = Arc::new(Double { budget: None, ..Double::new() });
+    let (status, _, body) = ask(&nobody, "GET", "/credits/budget", Value::Null).await;
+    assert_eq!((status.as_u16(), &body["code"]), (403, &json!("account_forbidden")));
+}
+
+#[tokio::test]
+async fn a_budget_that_is_missing_or_senseless_changes_nothing() {
+    let double = Arc::new(Double::new());
+    for (body, code) in [
+        (json!({}), "invalid_request"),
+        (json!({ "cap": 5 }), "invalid_request"),
+        (json!({ "daily_cap": "5" }), "invalid_request"),
+        (json!({ "daily_cap": 1.5 }), "invalid_request"),
+        (json!({ "daily_cap": -1 }), "invalid_daily_cap"),
+        (json!({ "daily_cap": 1_000_001 }), "invalid_daily_cap"),
+    ] {
+        let (status, _, answer) = ask(&double, "PUT", "/credits/budget", body.clone()).await;
+        assert_eq!((status.as_u16(), &answer["code"]), (422, &json!(code)), "{body}");
+    }
+    assert_eq!(double.asked(), [Value::Null; 0]);
+}
+
+#[tokio::test]
+async fn who_may_not_set_a_budget_is_told_so() {
+    for (change, code) in [(CapChange::OwnerRequired, "owner_required"), (CapChange::Forbidden, "account_forbidden")] {
+        let double = Arc::new(Double { change, ..Double::new() });
+        let (status, _, body) = ask(&double, "PUT", "/credits/budget", json!({ "daily_cap": 1 })).await;
+        assert_eq!((status.as_u16(), &body["code"]), (403, &json!(code)));
+    }
+}
+
+#[tokio::test]
+async fn nobody_without_a_token_hears_of_money() {
+    let double = Arc::new(Double::new());
+    for (method, path) in
+        [("GET", "/v1/estimate?analysis_type=DEEP"), ("GET", "/credits/budget"), ("PUT", "/credits/budget")]
+    {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let (status, _, body) = answer(send(&double, ModelChoice::default(), request).await).await;
+        assert_eq!((status.as_u16(), &body["code"]), (401, &json!("token_missing")), "{method} {path}");
+    }
+}
+
+#[async_trait]
+impl RunDesk for Double {
+    async fn begin(
+        &self,
+        _: Member,
+        _: RunId,
+        _: &AnalysisRequest,
+        needs: &Needs,
+        _: Option<&IdempotencyKey>,
+        _: &str,
+    ) -> Result<Begun, StoreError> {
+        self.heard(json!(needs));
+        Ok(self.begun.clone())
+    }
+
+    async fn measure(&self, _: Member, analysis_type: AnalysisType) -> Result<Option<Measured>, StoreError> {
+        self.heard(json!(analysis_type));
+        Ok(self.measured.clone())
+    }
+
+    async fn cancel(&self, _: UserId, _: RunId) -> Result<Cancelled, StoreError> {
+        Ok(Cancelled::NotFound)
+    }
+
+    async fn get(&self, _: Member, _: RunId) -> Result<Option<Run>, StoreError> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: Member, page: PageQuery<RunId>) -> Result<Page<Run>, StoreError> {
+        Ok(Page::cut(vec![], page.limit, |run: &Run| run.id))
+    }
+
+    async fn visible_state(&self, _: UserId, _: RunId) -> Result<Option<RunState>, StoreError> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl CreditLedger for Double {
+    async fn balance(&self, _: Member) -> Result<Option<Balance>, StoreError> {
+        Ok(None)
+    }
+
+    async fn transactions(&self, _: Member, page: PageQuery<i64>) -> Result<Page<Transaction>, StoreError> {
+        Ok(Page::cut(vec![], page.limit, |item: &Transaction| item.id))
+    }
+
+    async fn budget(&self, _: Member) -> Result<Option<Budget>, StoreError> {
+        Ok(self.budget)
+    }
+
+    async fn set_daily_cap(&self, _: Member, cap: Option<DailyCap>) -> Result<CapChange, StoreError> {
+        self.heard(json!(cap.map(DailyCap::credits)));
+        Ok(self.change)
+    }
+}
+
+#[async_trait]
+impl Authenticator for Double {
+    async fn authenticate(&self, _: &str) -> Result<UserId, AuthError> {
+        Ok(UserId::new(Uuid::nil()))
+    }
+}
+
+#[async_trait]
+impl Memberships for Double {
+    async fn accounts_of(&self, _: UserId) -> Result<Vec<Membership>, StoreError> {
+        let account_id = AccountId::new(Uuid::nil());
+        Ok(vec![Membership { account_id, account_name: "Ann".to_owned(), role: "owner".to_owned() }])
+    }
+}
+
+#[async_trait]
+impl RunLauncher for Double {
+    async fn start(&self, _: RunId) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn enqueue(&self, _: RunId) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn wake(&self, _: RunId) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ProgressSink for Double {
+    async fn tell(&self, _: RunId, _: ProgressUpdate) {}
+}
+
+#[async_trait]
+impl ProgressBoard for Double {
+    async fn create(&self, _: RunId, _: AccountId) {}
+
+    async fn look(&self, _: RunId, _: UserId) -> Result<Look, String> {
+        Ok(Look::Unknown)
+    }
+
+    async fn look_with_proof(&self, _: RunId, _: UserId, _: &RunState) -> Result<Look, String> {
+        Ok(Look::Unknown)
+    }
+}
+
+#[async_trait]
+impl Readiness for Double {
+    fn config_faults(&self) -> Vec<String> {
+        vec![]
+    }
+
+    async fn database_answers(&self) -> bool {
+        true
+    }
+
+    fn environment(&self) -> &str {
+        "local"
+    }
+}
+
+impl Clock for Double {
+    fn now(&self) -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+}
+
+impl Ids for Double {
+    fn run_id(&self) -> RunId {
+        RunId::new(Uuid::nil())
+    }
+
+    fn request_id(&self) -> String {
+        "request".to_owned()
+    }
+}

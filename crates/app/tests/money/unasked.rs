@@ -1,0 +1,80 @@
+//! Ports that no test of these routes may reach.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use oslira_app::{
+    features::{
+        auth::Member,
+        business::{BusinessDesk, BusinessProfile, Changed, Created, NewProfile, ProfileChanges, ProfileCursor},
+        leads::{Analysis, Lead, LeadBook, LeadCursor, LeadQuery, Picture, Pictures},
+    },
+    http::{IdempotencyKey, Page, PageQuery},
+    shared::{
+        ids::{BusinessProfileId, LeadId},
+        store::StoreError,
+    },
+};
+
+/// Answers everything with a defect.
+pub struct Unasked;
+
+fn refuse<T>() -> Result<T, StoreError> {
+    Err(StoreError::Defect("this test asks nothing of the kind".to_owned()))
+}
+
+#[async_trait]
+impl BusinessDesk for Unasked {
+    async fn create(
+        &self,
+        _: Member,
+        _: &NewProfile,
+        _: Option<&IdempotencyKey>,
+        _: &str,
+    ) -> Result<Created, StoreError> {
+        refuse()
+    }
+
+    async fn list(&self, _: Member, _: PageQuery<ProfileCursor>) -> Result<Page<BusinessProfile>, StoreError> {
+        refuse()
+    }
+
+    async fn get(&self, _: Member, _: BusinessProfileId) -> Result<Option<BusinessProfile>, StoreError> {
+        refuse()
+    }
+
+    async fn change(
+        &self,
+        _: Member,
+        _: BusinessProfileId,
+        _: &ProfileChanges,
+        _: Option<i32>,
+    ) -> Result<Changed, StoreError> {
+        refuse()
+    }
+
+    async fn delete(&self, _: Member, _: BusinessProfileId) -> Result<Option<Timestamp>, StoreError> {
+        refuse()
+    }
+}
+
+#[async_trait]
+impl LeadBook for Unasked {
+    async fn list(&self, _: Member, _: &LeadQuery, _: PageQuery<LeadCursor>) -> Result<Page<Lead>, StoreError> {
+        refuse()
+    }
+
+    async fn get(&self, _: Member, _: LeadId, _: usize) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError> {
+        refuse()
+    }
+
+    async fn delete(&self, _: Member, _: LeadId) -> Result<Option<Timestamp>, StoreError> {
+        refuse()
+    }
+}
+
+#[async_trait]
+impl Pictures for Unasked {
+    async fn of(&self, _: &str) -> Result<Option<Picture>, StoreError> {
+        refuse()
+    }
+}

@@ -1,0 +1,82 @@
+//! Balance, ledger and daily cap.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use oslira_app::{
+    features::{
+        auth::Member,
+        credits::{Balance, Budget, CapChange, CreditLedger, DailyCap, Transaction, TransactionKind},
+    },
+    http::{Page, PageQuery},
+    shared::{ids::RunId, store::StoreError},
+};
+use serde::Deserialize;
+use tokio_postgres::types::Type;
+
+use super::TenantDb;
+use crate::session::Param;
+
+#[derive(Deserialize)]
+struct TransactionRow {
+    id: i64,
+    kind: TransactionKind,
+    amount: i64,
+    balance_after: i64,
+    run_id: Option<RunId>,
+    description: String,
+    created_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum CapAnswer {
+    Ok(Budget),
+    OwnerRequired,
+    Forbidden,
+}
+
+#[async_trait]
+impl CreditLedger for TenantDb {
+    async fn balance(&self, member: Member) -> Result<Option<Balance>, StoreError> {
+        const SQL: &str = "select to_jsonb(b.balance) from public.credit_balances b where b.account_id = $1";
+        let account = member.account().uuid();
+        let rows: Vec<i64> = self.values(member.user(), SQL, &[(&account, Type::UUID)]).await?;
+        Ok(rows.first().map(|balance| Balance { account_id: member.account(), balance: *balance }))
+    }
+
+    async fn transactions(&self, member: Member, page: PageQuery<i64>) -> Result<Page<Transaction>, StoreError> {
+        const SQL: &str = "select jsonb_build_object('id', t.id, 'kind', t.kind, 'amount', t.amount, \
+              'balance_after', t.balance_after, 'run_id', t.run_id, 'description', t.description, 'created_at', t.created_at) \
+            from public.credit_transactions t \
+            where t.account_id = $1 and ($2::bigint is null or t.id < $2) order by t.id desc limit $3";
+        let (account, limit) = (member.account().uuid(), i64::from(page.limit) + 1);
+        let after = page.after.map(|cursor| cursor.0);
+        let params: [Param<'_>; 3] = [(&account, Type::UUID), (&after, Type::INT8), (&limit, Type::INT8)];
+        let rows: Vec<TransactionRow> = self.values(member.user(), SQL, &params).await?;
+        let items = rows.into_iter().map(|row| Transaction {
+            id: row.id,
+            kind: row.kind,
+            amount: row.amount,
+            balance_after: row.balance_after,
+            run_id: row.run_id,
+            description: row.description,
+            created_at: row.created_at,
+        });
+        Ok(Page::cut(items.collect(), page.limit, |item| item.id))
+    }
+
+    async fn budget(&self, member: Member) -> Result<Option<Budget>, StoreError> {
+        let account = member.account().uuid();
+        self.value(member.user(), "select coalesce(api.daily_budget($1), 'null')", &[(&account, Type::UUID)]).await
+    }
+
+    async fn set_daily_cap(&self, member: Member, cap: Option<DailyCap>) -> Result<CapChange, StoreError> {
+        let (account, cap) = (member.account().uuid(), cap.map(DailyCap::credits));
+        let params: [Param<'_>; 2] = [(&account, Type::UUID), (&cap, Type::INT4)];
+        Ok(match self.value(member.user(), "select api.set_daily_cap($1, $2)", &params).await? {
+            CapAnswer::Ok(budget) => CapChange::Done(budget),
+            CapAnswer::OwnerRequired => CapChange::OwnerRequired,
+            CapAnswer::Forbidden => CapChange::Forbidden,
+        })
+    }
+}

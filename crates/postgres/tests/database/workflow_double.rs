@@ -1,0 +1,248 @@
+//! The product's own workflow on a real database, with providers that bill what a test tells them to.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use oslira_app::{
+    features::analysis::{
+        AiFault, AiUsage, Answer, CallKind, Collected, Found, InstagramHandle, Model, PictureStore, Post, PostKind,
+        Profile, ProfileSource, ProgressSink, ProgressUpdate, Question, ScrapeFault, ScrapePart, ScrapeTicket,
+        ScrapeUsage, Snapshot, SnapshotKey, SnapshotStore, WorkflowPorts, analyse, config::ModelChoice,
+    },
+    shared::{
+        clock::Clock,
+        ids::RunId,
+        steps::{AttemptFailed, StepFailed, Steps},
+        store::StoreError,
+    },
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{product::admin, support::Stage};
+
+/// What the providers do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Weather {
+    /// The profile is known already.
+    pub is_cached: bool,
+    /// The first answer to each call is billed and cut off.
+    pub truncated_first: bool,
+    /// The model has no known price.
+    pub unpriced: bool,
+    /// The gateway answers from its cache.
+    pub gateway_hit: bool,
+}
+
+/// Works a run to its end.
+pub async fn work(stage: &Stage, run: Uuid, weather: Weather) {
+    let double = Arc::new(Double { weather, asked: Mutex::default(), kept: Mutex::default() });
+    if weather.is_cached {
+        let snapshot =
+            Snapshot { profile: profile(), scraped_at: double.now(), depth: 50, source: "double".to_owned() };
+        double.kept.lock().unwrap().push((SnapshotKey("known".to_owned()), snapshot));
+    }
+    let ports = WorkflowPorts {
+        runs: Arc::new(admin(stage)),
+        snapshots: double.clone(),
+        profiles: double.clone(),
+        model: double.clone(),
+        pictures: double.clone(),
+        progress: double.clone(),
+        clock: double,
+        models: ModelChoice::default(),
+        pause_scale: 0.0,
+    };
+    analyse(&Straight, ports, RunId::new(run)).await.unwrap();
+}
+
+struct Double {
+    weather: Weather,
+    asked: Mutex<HashMap<CallKind, u32>>,
+    kept: Mutex<Vec<(SnapshotKey, Snapshot)>>,
+}
+
+/// Steps that never fail and so need no memory.
+struct Straight;
+
+impl Steps for Straight {
+    async fn run<T, F, Fut>(&self, name: &str, effect: F) -> Result<T, StepFailed>
+    where
+        T: Serialize + DeserializeOwned + 'static,
+        F: Fn() -> Fut + 'static,
+        Fut: Future<Output = Result<T, AttemptFailed>> + 'static,
+    {
+        effect().await.map_err(|error| StepFailed { step: name.to_owned(), message: error.to_string() })
+    }
+
+    async fn sleep(&self, _: &str, _: Duration) -> Result<(), StepFailed> {
+        Ok(())
+    }
+}
+
+fn profile() -> Profile {
+    Profile {
+        username: "nasa".parse().unwrap(),
+        display_name: "NASA".to_owned(),
+        biography: "Exploring".to_owned(),
+        followers: 1000,
+        following: 10,
+        posts_count: 2,
+        category: None,
+        external_url: None,
+        profile_pic_url: None,
+        country: None,
+        is_verified: false,
+        is_business: false,
+        posts: vec![],
+    }
+}
+
+#[async_trait]
+impl PictureStore for Double {
+    async fn copy(&self, _: &InstagramHandle, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ProfileSource for Double {
+    async fn start(&self, _: &InstagramHandle, _: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
+        Ok(ScrapeTicket { provider_run_id: Uuid::now_v7().to_string(), dataset_id: "set".to_owned() })
+    }
+
+    async fn collect(
+        &self,
+        _: &ScrapeTicket,
+        username: &InstagramHandle,
+        part: ScrapePart,
+        _: Duration,
+    ) -> Result<Collected, ScrapeFault> {
+        let post = Post {
+            short_code: "a".to_owned(),
+            kind: PostKind::Image,
+            caption: String::new(),
+            hashtags: vec![],
+            mentions: vec![],
+            likes: None,
+            comments: None,
+            video_views: None,
+            taken_at: None,
+            is_pinned: false,
+            location: None,
+        };
+        let (found, results) = match part {
+            ScrapePart::Details => (Found::Profile(Box::new(Profile { username: username.clone(), ..profile() })), 1),
+            ScrapePart::Posts(_) => (Found::Posts(vec![post]), 50),
+        };
+        let usage = ScrapeUsage {
+            source: "double".to_owned(),
+            actor: "actor".to_owned(),
+            results,
+            cost_microusd: 2_303 * u64::from(results),
+            duration_ms: None,
+        };
+        Ok(Collected::Finished { found, usage })
+    }
+}
+
+#[async_trait]
+impl Model for Double {
+    async fn ask(&self, question: &Question) -> Answer {
+        let call = question.tags.call;
+        let nth = {
+            let mut asked = self.asked.lock().unwrap();
+            let nth = asked.entry(call).or_default();
+            *nth += 1;
+            *nth
+        };
+        let cost = if self.weather.gateway_hit { 0 } else { 1_237 + u64::from(nth) };
+        let usage = AiUsage {
+            response_id: Uuid::now_v7().to_string(),
+            provider: "openai".to_owned(),
+            model: question.model.model().to_owned(),
+            input_tokens: 2_000,
+            cached_tokens: 1_024,
+            cache_write_tokens: 0,
+            output_tokens: 300,
+            reasoning_tokens: 0,
+            cost_microusd: Some(cost).filter(|_| !self.weather.unpriced || nth > 1),
+            gateway_hit: self.weather.gateway_hit.then_some(true),
+            duration_ms: 1,
+            finish_reason: "stop".to_owned(),
+        };
+        let content = if self.weather.truncated_first && nth == 1 {
+            Err(AiFault::Truncated)
+        } else {
+            Ok(answer(call).to_string())
+        };
+        Answer { content, usage: Some(usage) }
+    }
+}
+
+fn answer(call: CallKind) -> Value {
+    let verdict = json!({
+        "fit_score": 70, "confidence": 80, "summary": "A runner who cooks.", "niche": "running",
+        "reasons": ["posts about meal prep"], "concerns": [],
+    });
+    let insight = json!([{ "insight": "Wants to eat well on the road.", "evidence": "three posts about race travel" }]);
+    match call {
+        CallKind::Light => json!({ "verdict": verdict, "outreach_opener": "Loved your long-run breakfast." }),
+        CallKind::CoreStrategy => json!({
+            "verdict": verdict, "needs": insight, "buying_signals": [], "angle": "Race week.", "offer": "A test box.",
+            "avoid": ["diet talk"],
+        }),
+        CallKind::Outreach => json!({
+            "channel": "instagram_message", "language": "en", "opener": "Loved your long-run breakfast.",
+            "message": "What do you eat in race week?", "follow_up": "One more idea.", "hooks": insight,
+        }),
+        CallKind::Personality => json!({
+            "confidence": 60, "traits": [{ "name": "dry humour", "strength": "strong", "evidence": "captions" }],
+            "communication_style": "Short.", "decision_style": "By trying.", "say": ["ask"], "do_not_say": ["hype"],
+        }),
+        CallKind::Psychographic => json!({
+            "receptiveness": 65, "confidence": 55, "self_image": "An honest amateur.", "values": insight,
+            "motivations": insight, "objections": [], "triggers": insight,
+        }),
+        CallKind::Commercial => json!({
+            "verdict": verdict, "buying_stage": "looking_for_solutions", "authority": "decides_alone",
+            "opportunity": "Reach among runners.", "formats": ["affiliate code"], "monetisation": [], "risks": [],
+        }),
+    }
+}
+
+#[async_trait]
+impl SnapshotStore for Double {
+    async fn find(&self, _: &InstagramHandle, _: Timestamp, _: u32) -> Result<Option<SnapshotKey>, StoreError> {
+        Ok(self.kept.lock().unwrap().first().map(|(key, _)| key.clone()))
+    }
+
+    async fn save(&self, snapshot: &Snapshot, key_hint: &str) -> Result<SnapshotKey, StoreError> {
+        let key = SnapshotKey(key_hint.to_owned());
+        self.kept.lock().unwrap().push((key.clone(), snapshot.clone()));
+        Ok(key)
+    }
+
+    async fn load(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError> {
+        let kept = self.kept.lock().unwrap();
+        let found = kept.iter().find(|(known, _)| known == key).map(|(_, snapshot)| snapshot.clone());
+        found.ok_or_else(|| StoreError::Defect("no such snapshot".to_owned()))
+    }
+}
+
+#[async_trait]
+impl ProgressSink for Double {
+    async fn tell(&self, _: RunId, _: ProgressUpdate) {}
+}
+
+impl Clock for Double {
+    fn now(&self) -> Timestamp {
+        "2026-11-20T12:00:00Z".parse().unwrap()
+    }
+}

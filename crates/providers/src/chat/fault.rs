@@ -1,0 +1,74 @@
+//! What a refused call means. OpenAI, Anthropic and the gateway in front of them say it in nearly the same words.
+
+use http::{HeaderMap, StatusCode};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use oslira_app::features::analysis::AiFault;
+use serde_json::Value;
+
+use crate::send::error_word;
+
+/// Refusals that no pause heals: the account there has no money.
+const OUT_OF_MONEY: [&str; 5] = [
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "billing_hard_limit_reached",
+    "billing_error",
+    "enforced_spend_limit_reached",
+];
+
+/// Anthropic's words for an empty account, which it has answered as an invalid request as well.
+const EMPTY_BALANCE: &str = "Your credit balance is too low";
+
+/// The gateway's code for a provider that did not answer, sent with status 400.
+const GATEWAY_NO_ANSWER: i64 = 2005;
+
+/// Something that may pass.
+pub fn unavailable(why: &(impl std::fmt::Display + ?Sized)) -> AiFault {
+    AiFault::Unavailable { reason: why.to_string(), retry_after_ms: None }
+}
+
+/// What a status and its error object mean. The error is an object, in the gateway's own refusals a list of them, and
+/// from a proxy in between a page; its message may repeat what was sent and is never shown.
+pub fn of(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) -> AiFault {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let error = body.get("error").map(|error| error.get(0).unwrap_or(error)).unwrap_or(&Value::Null);
+    let word = |pointer: &str| error.pointer(pointer).and_then(Value::as_str);
+    let (kind, code) = (word("/type"), word("/code"));
+    let is_empty = status == StatusCode::BAD_REQUEST
+        && kind == Some("invalid_request_error")
+        && word("/message").is_some_and(|message| message.starts_with(EMPTY_BALANCE));
+    let mut words = [kind, code, word("/details/error_code")].into_iter().flatten();
+    if is_empty || words.any(|word| OUT_OF_MONEY.contains(&word)) {
+        return AiFault::QuotaExhausted;
+    }
+    let reason = format!("{} {}", status.as_u16(), error_word(code.or(kind)));
+    let lasts = status.is_client_error()
+        && error.get("code").and_then(Value::as_i64) != Some(GATEWAY_NO_ANSWER)
+        && !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT);
+    if lasts {
+        return AiFault::Rejected(reason);
+    }
+    AiFault::Unavailable { reason, retry_after_ms: retry_after_ms(status, headers, now) }
+}
+
+/// The pause that the provider asks for. The reset of the request limit is in every answer and says something only
+/// when that limit may be what struck.
+fn retry_after_ms(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<u64> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let at = |date: &str| {
+        let then = rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
+        Some(then.duration_since(now))
+    };
+    let pause = header("retry-after-ms")
+        .and_then(|text| text.parse().ok().map(SignedDuration::from_millis))
+        .or_else(|| header("retry-after").and_then(|text| seconds(text).or_else(|| at(text))))
+        .or_else(|| {
+            let reset = (status == StatusCode::TOO_MANY_REQUESTS).then(|| header("x-ratelimit-reset-requests"));
+            reset.flatten().and_then(|text| text.parse::<SignedDuration>().ok())
+        })?;
+    Some(u64::try_from(pause.as_millis()).unwrap_or(0))
+}
+
+fn seconds(text: &str) -> Option<SignedDuration> {
+    text.parse::<f64>().ok().and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok())
+}

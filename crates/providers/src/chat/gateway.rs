@@ -1,0 +1,44 @@
+//! Cloudflare's AI Gateway in front of a provider, by the provider's native path: body and key stay as they are.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use oslira_app::features::analysis::CallTags;
+use serde_json::json;
+
+use crate::send::{Secret, SendError};
+
+/// What the gateway is told with every call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    token: Option<Secret>,
+    cache_ttl_s: u32,
+}
+
+impl Gateway {
+    /// `token` opens an authenticated gateway; `cache_ttl_s` is how long it may answer the very same question by itself,
+    /// 0 for never.
+    #[must_use]
+    pub const fn new(token: Option<Secret>, cache_ttl_s: u32) -> Self {
+        Self { token, cache_ttl_s }
+    }
+
+    /// Adds run, type and call for the gateway's logs, and keeps prompts and answers out of them.
+    pub(super) fn mark(&self, headers: &mut HeaderMap, tags: CallTags) -> Result<(), SendError> {
+        if let Some(token) = &self.token {
+            headers.insert(HeaderName::from_static("cf-aig-authorization"), token.bearer()?);
+        }
+        let metadata = json!({ "run": tags.run, "type": tags.analysis_type, "call": tags.call });
+        let metadata = HeaderValue::try_from(metadata.to_string()).map_err(|why| SendError::Broken(why.to_string()))?;
+        headers.insert(HeaderName::from_static("cf-aig-metadata"), metadata);
+        headers.insert(HeaderName::from_static("cf-aig-collect-log-payload"), HeaderValue::from_static("false"));
+        match self.cache_ttl_s {
+            0 => headers.insert(HeaderName::from_static("cf-aig-skip-cache"), HeaderValue::from_static("true")),
+            ttl_s => headers.insert(HeaderName::from_static("cf-aig-cache-ttl"), HeaderValue::from(ttl_s)),
+        };
+        Ok(())
+    }
+}
+
+/// Whether the gateway answered from its own cache; `None` if it does not say.
+pub(super) fn hit(headers: &HeaderMap) -> Option<bool> {
+    headers.get("cf-aig-cache-status").map(|status| status.as_bytes().eq_ignore_ascii_case(b"HIT"))
+}

@@ -1,0 +1,172 @@
+//! OpenAI's Chat Completions as they are on the wire: what is sent, what of the answer is read.
+
+use oslira_app::features::analysis::{AiFault, Effort, Question};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Protocol, Reply};
+use crate::{prices::Tokens, send::error_word};
+
+/// The protocol of OpenAI's Chat Completions.
+pub struct ChatCompletions;
+
+/// The body of a call.
+#[derive(Debug, Serialize)]
+struct Request<'a> {
+    model: &'a str,
+    messages: [Message<'a>; 2],
+    response_format: ResponseFormat<'a>,
+    max_completion_tokens: u32,
+    /// Customers' prospects are persons: nothing is kept at OpenAI.
+    store: bool,
+    prompt_cache_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ResponseFormat<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    json_schema: JsonSchema<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonSchema<'a> {
+    name: &'static str,
+    strict: bool,
+    schema: &'a Value,
+}
+
+impl<'a> From<&'a Question> for Request<'a> {
+    fn from(question: &'a Question) -> Self {
+        let model = question.model.model();
+        Self {
+            model,
+            messages: [
+                Message { role: "system", content: &question.system },
+                Message { role: "user", content: &question.user },
+            ],
+            response_format: ResponseFormat {
+                kind: "json_schema",
+                json_schema: JsonSchema { name: question.schema_name, strict: true, schema: &question.schema },
+            },
+            max_completion_tokens: question.output_tokens_max,
+            store: false,
+            prompt_cache_key: &question.cache_key,
+            // Each family refuses the other's parameter with a 400.
+            temperature: model.starts_with("gpt-4o").then_some(0),
+            reasoning_effort: effort(model, question.effort),
+        }
+    }
+}
+
+/// The first generation of gpt-5 has `minimal`, every later one `none` in its place; other models have no effort.
+fn effort(model: &str, effort: Effort) -> Option<&'static str> {
+    let reasons = model.starts_with("gpt-5") && !model.contains("-chat");
+    let is_first = !model.starts_with("gpt-5.");
+    reasons.then_some(match effort {
+        Effort::Minimal if is_first => "minimal",
+        Effort::Minimal => "none",
+        Effort::Low => "low",
+        Effort::Medium => "medium",
+    })
+}
+
+/// The part of an answer that is read.
+#[derive(Debug, Deserialize)]
+struct Response {
+    id: String,
+    model: String,
+    system_fingerprint: Option<String>,
+    #[serde(default)]
+    choices: Vec<Choice>,
+    usage: Option<Usage>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice {
+    finish_reason: Option<String>,
+    message: AssistantMessage,
+}
+
+#[derive(Debug, Deserialize)]
+struct AssistantMessage {
+    content: Option<String>,
+    refusal: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Usage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PromptDetails {
+    cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CompletionDetails {
+    reasoning_tokens: Option<u64>,
+}
+
+impl Protocol for ChatCompletions {
+    const PROVIDER: &'static str = "openai";
+    const PATH: &'static str = "/chat/completions";
+    const HEADERS: &'static [(&'static str, &'static str)] = &[];
+
+    fn body(question: &Question) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&Request::from(question))
+    }
+
+    fn read(body: &[u8]) -> Option<Reply> {
+        let response: Response = serde_json::from_slice(body).ok()?;
+        let usage = response.usage.as_ref();
+        let prompt = usage.and_then(|usage| usage.prompt_tokens_details.as_ref());
+        let used = usage.map(|usage| Tokens {
+            input: usage.prompt_tokens,
+            cached: prompt.and_then(|details| details.cached_tokens).unwrap_or(0),
+            cache_written: prompt.and_then(|details| details.cache_write_tokens).unwrap_or(0),
+            output: usage.completion_tokens,
+        });
+        let completion = usage.and_then(|usage| usage.completion_tokens_details.as_ref());
+        let fingerprint = response.system_fingerprint.as_deref().unwrap_or_default();
+        let choice = response.choices.into_iter().next();
+        Some(Reply {
+            is_sandbox: fingerprint.starts_with("sandbox"),
+            used,
+            reasoning_tokens: completion.and_then(|details| details.reasoning_tokens).unwrap_or(0),
+            finish_reason: choice.as_ref().and_then(|choice| choice.finish_reason.clone()),
+            content: choice.ok_or_else(|| AiFault::Invalid("no choice".to_owned())).and_then(content),
+            id: response.id,
+            model: response.model,
+        })
+    }
+}
+
+fn content(choice: Choice) -> Result<String, AiFault> {
+    if choice.message.refusal.is_some_and(|refusal| !refusal.is_empty()) {
+        return Err(AiFault::Refused);
+    }
+    match choice.finish_reason.as_deref() {
+        Some("stop") => {}
+        Some("length") => return Err(AiFault::Truncated),
+        Some("content_filter") => return Err(AiFault::Refused),
+        other => return Err(AiFault::Invalid(format!("finish_reason {}", error_word(other)))),
+    }
+    let content = choice.message.content.filter(|content| !content.is_empty());
+    content.ok_or_else(|| AiFault::Invalid("no content".to_owned()))
+}

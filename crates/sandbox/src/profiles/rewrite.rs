@@ -1,0 +1,62 @@
+//! Words put into the mouth of a generated person: what a test wants a profile to say.
+//!
+//! Promises: numbers, dates and everything else of the person stay as generated; both scrapers show the same words; who
+//! was not rewritten is not touched. Kept in memory only.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde::Deserialize;
+
+/// No more people than this; a test that rewrites more has lost count.
+const PEOPLE_MAX: usize = 10_000;
+
+/// What a person is to say.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rewrite {
+    pub(crate) username: String,
+    /// In place of their own.
+    pub(super) biography: Option<String>,
+    /// Of their newest posts, the newest first; older posts keep their own.
+    #[serde(default)]
+    pub(super) captions: Vec<String>,
+}
+
+/// Everybody who was rewritten, by lower-case handle.
+#[derive(Default)]
+pub(super) struct Rewrites(Mutex<HashMap<String, Rewrite>>);
+
+impl Rewrites {
+    /// Says from now on what is asked for, in place of what was asked for before; without any text, their own again.
+    pub(super) fn put(&self, rewrite: Rewrite) -> Result<(), String> {
+        let handle = rewrite.username.to_ascii_lowercase();
+        let mut people = self.lock();
+        if rewrite.biography.is_none() && rewrite.captions.is_empty() {
+            people.remove(&handle);
+            return Ok(());
+        }
+        if people.len() >= PEOPLE_MAX && !people.contains_key(&handle) {
+            return Err(format!("{PEOPLE_MAX} people are rewritten already"));
+        }
+        people.insert(handle, rewrite);
+        Ok(())
+    }
+
+    pub(super) fn of(&self, handle: &str) -> Option<Rewrite> {
+        self.lock().get(handle).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Rewrite>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The words of a text that begin with this sign, without it, as the scraper lists them.
+pub(super) fn marked_words(text: &str, sign: char) -> Vec<String> {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    let word = |rest: &str| rest.chars().take_while(|c| is_part(*c)).collect::<String>();
+    text.split(sign).skip(1).map(word).filter(|word| !word.is_empty()).collect()
+}

@@ -1,0 +1,84 @@
+//! The scraper. A started scrape goes on and is billed whether or not anybody asks about it again.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use oslira_app::features::analysis::{
+    Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage,
+};
+
+use crate::{Story, Turn, ports::Ports};
+
+const NAME: &str = "apify";
+/// One in so many never ends: the actor's own timeout is longer than our patience.
+const STUCK_PERMILLE: u64 = 30;
+
+#[async_trait]
+impl ProfileSource for Ports {
+    async fn start(&self, _: &InstagramHandle, _: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
+        self.world.pause().await;
+        let (turn, key) = self.provide("scrape", NAME);
+        if turn.works() {
+            let mut world = self.world.lock();
+            let is_stuck = world.weather.provider > 0 && world.random.chance(STUCK_PERMILLE);
+            let takes_ms = 2_000 + i64::try_from(world.random.below(40_000)).unwrap_or(0);
+            let ends_ms = world.now_ms + if is_stuck { 600_000 } else { takes_ms };
+            world.scrapes.insert(key.clone(), ends_ms);
+        }
+        self.world.pause().await;
+        match turn {
+            Turn::Works => Ok(ScrapeTicket { dataset_id: format!("dataset-{key}"), provider_run_id: key }),
+            Turn::Lasting => Err(ScrapeFault::Exhausted("no money".to_owned())),
+            Turn::Rejected => Err(ScrapeFault::Lasting("a refused key".to_owned())),
+            Turn::ReplyLost => Err(ScrapeFault::Unanswered("a lost answer".to_owned())),
+            other => Err(ScrapeFault::Passing(format!("{other:?}"))),
+        }
+    }
+
+    async fn collect(
+        &self,
+        ticket: &ScrapeTicket,
+        username: &InstagramHandle,
+        part: ScrapePart,
+        wait: Duration,
+    ) -> Result<Collected, ScrapeFault> {
+        let step = self.caller().map(|(_, step)| step);
+        let (now_ms, ends_ms, turn) = {
+            let mut world = self.world.lock();
+            let ends_ms = world.scrapes.get(&ticket.provider_run_id).copied();
+            let turn = world.turn(step.as_deref().unwrap_or_default(), NAME);
+            (world.now_ms, ends_ms.unwrap_or(world.now_ms), turn)
+        };
+        let patience_ms = now_ms + i64::try_from(wait.as_millis()).unwrap_or(0);
+        self.world.until(ends_ms.min(patience_ms)).await;
+        let found = match turn {
+            Turn::Works | Turn::Malformed if ends_ms > patience_ms => return Ok(Collected::Running),
+            Turn::Works => Story::found(username, part, ends_ms),
+            Turn::Malformed => Found::Unusable("an empty list".to_owned()),
+            Turn::Lasting => return Err(ScrapeFault::Exhausted("no money".to_owned())),
+            Turn::Rejected => return Err(ScrapeFault::Lasting("a refused key".to_owned())),
+            Turn::ReplyLost | Turn::Busy(_) => return Err(ScrapeFault::Unanswered(format!("{turn:?}"))),
+            Turn::Passing | Turn::Refused | Turn::Truncated => {
+                return Err(ScrapeFault::Passing("a failed actor".to_owned()));
+            }
+        };
+        if let Some((_, journal)) = &self.owner {
+            journal.told(&ticket.provider_run_id);
+        }
+        Ok(Collected::Finished { found, usage: usage(part) })
+    }
+}
+
+fn usage(part: ScrapePart) -> ScrapeUsage {
+    let (actor, results) = match part {
+        ScrapePart::Details => ("profile-scraper", 1),
+        ScrapePart::Posts(count) => ("post-scraper", count),
+    };
+    ScrapeUsage {
+        source: "sandbox".to_owned(),
+        actor: actor.to_owned(),
+        results,
+        cost_microusd: 2_600 * u64::from(results),
+        duration_ms: Some(4_000),
+    }
+}

@@ -1,0 +1,61 @@
+//! The auditor of snapshots: when one is kept that shows another profile than the one before, every conclusion from an
+//! older scrape must be stale by then, one that comes later must be so from the start, and none else may ever be.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use oslira_app::{features::analysis::Snapshot, shared::ids::RunId};
+
+use crate::Books;
+
+/// A profile whose followers moved by more than so many percent is another one.
+const MOVED_MAX_PERCENT: u64 = 10;
+
+/// What each run's step saw when it compared, and which changes were told of.
+#[derive(Debug, Default)]
+pub struct Staleness {
+    followers_before: BTreeMap<RunId, Option<u64>>,
+    /// The newest scrape by which each profile's conclusions were marked.
+    marked: BTreeMap<String, Timestamp>,
+}
+
+impl Staleness {
+    /// A run looks for the snapshot before its own.
+    pub(crate) fn compares(&mut self, run: RunId, before: Option<&Snapshot>) {
+        self.followers_before.insert(run, before.map(|snapshot| snapshot.profile.followers));
+    }
+
+    /// A run's snapshot is kept.
+    pub(crate) fn kept(&self, run: RunId, new: &Snapshot) -> Result<(), String> {
+        let name = new.profile.username.as_str();
+        let Some(before) = self.followers_before.get(&run) else {
+            return Err(format!("run {run} keeps a snapshot of @{name} that it compared with nothing"));
+        };
+        let followers = new.profile.followers;
+        let has_changed = before.is_some_and(|before| 100 * before.abs_diff(followers) > MOVED_MAX_PERCENT * before);
+        let is_told = self.marked.get(name).is_some_and(|newest| *newest >= new.scraped_at);
+        if has_changed && !is_told {
+            return Err(format!("@{name} has changed, and what was concluded before run {run} is not stale"));
+        }
+        Ok(())
+    }
+
+    /// Conclusions from scrapes before this one were marked.
+    pub(crate) fn marked(&mut self, username: &str, scraped_at: Timestamp, books: &Books) -> Result<(), String> {
+        let newest = self.marked.entry(username.to_owned()).or_insert(scraped_at);
+        *newest = scraped_at.max(*newest);
+        self.holds(books)
+    }
+
+    /// Stale is what judged an older scrape than one that showed a change, and nothing else.
+    pub(crate) fn holds(&self, books: &Books) -> Result<(), String> {
+        for analysis in &books.analyses {
+            let is_older = self.marked.get(&analysis.username).is_some_and(|newest| analysis.scraped_at < *newest);
+            if analysis.is_stale != is_older {
+                let (is, than) = if is_older { ("is not", "a") } else { ("is", "no") };
+                return Err(format!("the analysis of run {} {is} stale and older than {than} change", analysis.run));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! How a provider answers: by script or by the weather. Providers bill whatever they did, whether or not anybody heard of
+//! it.
+
+use crate::{ports::Ports, world::World};
+
+/// How a provider answers one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// As documented.
+    Works,
+    /// It refuses for now and does nothing.
+    Passing,
+    /// It refuses for good and does nothing: no plan, no money.
+    Lasting,
+    /// It rejects the request and does nothing.
+    Rejected,
+    /// It works, bills, and its answer is lost.
+    ReplyLost,
+    /// It answers what nobody can read.
+    Malformed,
+    /// The model declines.
+    Refused,
+    /// The answer is cut off.
+    Truncated,
+    /// It asks for a pause, in milliseconds.
+    Busy(u64),
+}
+
+impl Turn {
+    const TROUBLE: [Self; 12] = [
+        Self::Passing,
+        Self::Passing,
+        Self::Passing,
+        Self::Lasting,
+        Self::Rejected,
+        Self::ReplyLost,
+        Self::ReplyLost,
+        Self::Malformed,
+        Self::Refused,
+        Self::Truncated,
+        Self::Busy(7_000),
+        Self::Busy(600_000),
+    ];
+
+    /// Whether it does, and bills, something.
+    pub(crate) const fn works(self) -> bool {
+        !matches!(self, Self::Passing | Self::Lasting | Self::Rejected | Self::Busy(_))
+    }
+}
+
+impl World {
+    /// The fate of a call that a step makes to a provider.
+    pub(crate) fn turn(&mut self, step: &str, provider: &str) -> Turn {
+        if let Some(turn) = self.script.get(step) {
+            return *turn;
+        }
+        if self.weather.dark == Some(provider) {
+            return if self.random.chance(500) { Turn::Lasting } else { Turn::Passing };
+        }
+        let trouble = self.weather.provider;
+        if self.random.chance(trouble) {
+            return self.random.pick(&Turn::TROUBLE).copied().unwrap_or(Turn::Passing);
+        }
+        Turn::Works
+    }
+}
+
+impl Ports {
+    /// Draws the fate of this call and bills it, if the provider does anything. Answers the provider's own id.
+    pub(crate) fn provide(&self, kind: &str, provider: &str) -> (Turn, String) {
+        let Some((run, step)) = self.caller() else {
+            self.world.accuse("a provider was called outside of a step".to_owned());
+            return (Turn::Lasting, String::new());
+        };
+        let (turn, key) = {
+            let mut world = self.world.lock();
+            let turn = world.turn(&step, provider);
+            if !turn.works() {
+                return (turn, String::new());
+            }
+            let key = world.bill(run, &step, kind);
+            if kind == "ai" {
+                world.watch.ai_called(run);
+            }
+            (turn, key)
+        };
+        if let Some((_, journal)) = &self.owner {
+            journal.bill();
+        }
+        (turn, key)
+    }
+}

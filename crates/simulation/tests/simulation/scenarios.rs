@@ -1,0 +1,207 @@
+//! What is crashed exhaustively: every type, cold and cached, each of its AI calls failing in each way, its scrapes
+//! failing, its stores failing; and what each must come to.
+
+use oslira_app::features::analysis::{
+    AnalysisType::{self, Deep, Light, Xray},
+    CallKind,
+};
+use oslira_simulation::Turn;
+
+/// What the profile cache has when the run begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// A snapshot young enough.
+    Cached,
+    /// One that is too old, of a profile that has changed since.
+    Changed,
+}
+
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub name: String,
+    pub kind: AnalysisType,
+    pub username: &'static str,
+    pub before: Before,
+    pub script: Vec<(String, Turn)>,
+    /// How often the database does not take a bill within a step.
+    pub untaken: Vec<(String, u32)>,
+    /// Snapshots cannot be read.
+    pub unreadable: bool,
+    /// How long no store answers from the start, in milliseconds.
+    pub outage_ms: i64,
+    /// The error's code; `None` for a result.
+    pub fails_as: Option<&'static str>,
+}
+
+impl Scenario {
+    /// A run that goes well.
+    pub fn of(kind: AnalysisType, before: Before) -> Self {
+        Self {
+            name: format!("{} {before:?}", kind.as_str()),
+            kind,
+            username: if before == Before::Changed { "dancer" } else { "runner" },
+            before,
+            script: vec![],
+            untaken: vec![],
+            unreadable: false,
+            outage_ms: 0,
+            fails_as: None,
+        }
+    }
+
+    fn named(mut self, name: &str) -> Self {
+        self.name = format!("{}, {name}", self.name);
+        self
+    }
+
+    fn with(mut self, step: impl Into<String>, turn: Turn) -> Self {
+        self.script.push((step.into(), turn));
+        self
+    }
+
+    fn untaken(mut self, step: impl Into<String>, times: u32) -> Self {
+        self.untaken.push((step.into(), times));
+        self
+    }
+
+    fn failing(mut self, code: &'static str) -> Self {
+        self.fails_as = Some(code);
+        self
+    }
+}
+
+/// All of them.
+pub fn scenarios() -> Vec<Scenario> {
+    let mut all = vec![];
+    for kind in [Light, Deep, Xray] {
+        for before in [Before::Nothing, Before::Cached] {
+            let base = Scenario::of(kind, before);
+            all.push(base.clone());
+            all.extend(kind.config().calls.iter().flat_map(|call| one_call_fails(&base, *call)));
+            all.extend(all_calls_fail(&base));
+            all.extend(bills_are_late(&base));
+            all.push(
+                Scenario { unreadable: true, ..base.clone() }.named("unreadable snapshot").failing("internal_error"),
+            );
+            all.push(Scenario { outage_ms: 20_000, ..base.clone() }.named("database restarts"));
+        }
+        let base = Scenario::of(kind, Before::Nothing);
+        all.push(Scenario::of(kind, Before::Changed));
+        for (username, code) in [
+            ("nobody", "profile_not_found"),
+            ("private.person", "profile_private"),
+            ("restricted.page", "profile_restricted"),
+        ] {
+            all.push(Scenario { username, ..base.clone() }.named(username).failing(code));
+        }
+        all.extend(scrapes_fail(&base, "details"));
+        if kind != Light {
+            all.extend(scrapes_fail(&base, "posts"));
+        }
+    }
+    all.push(
+        Scenario { outage_ms: 200_000, ..Scenario::of(Light, Before::Cached) }
+            .named("no database")
+            .failing("internal_error"),
+    );
+    all
+}
+
+/// Each way in which one call can fail while the others beside it work.
+fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
+    use Turn::{Busy, Lasting, Malformed, Passing, Refused, Rejected, ReplyLost, Truncated};
+    let step = |attempt: u32| format!("judge-{}-{attempt}", call.as_str());
+    let failing = |turn: Turn, what: &str| {
+        let name = format!("{} {what} {turn:?}", call.as_str());
+        base.clone().named(&name)
+    };
+    let mut all: Vec<Scenario> = [Passing, ReplyLost, Malformed, Truncated, Busy(7_000)]
+        .into_iter()
+        .map(|turn| failing(turn, "once").with(step(0), turn))
+        .collect();
+    // One answer, and the second model is asked at once.
+    for turn in [Lasting, Rejected, Busy(3_600_000)] {
+        all.push(failing(turn, "falls over by").with(step(0), turn));
+    }
+    // Three, and then it is.
+    for turn in [Passing, Malformed] {
+        all.push((0..3).fold(failing(turn, "falls over after three times"), |it, at| it.with(step(at), turn)));
+    }
+    all.push(failing(Refused, "fails by").with(step(0), Refused).failing("ai_refused"));
+    let both = failing(Refused, "falls over to").with(step(0), Lasting).with(step(1), Refused);
+    all.push(both.failing("ai_refused"));
+    let dark = failing(Lasting, "fails with both models").with(step(0), Rejected).with(step(1), Lasting);
+    all.push(dark.failing("ai_quota_exhausted"));
+    let useless = failing(Truncated, "fails six times, at last");
+    let useless = (0..6).fold(useless, |it, at| it.with(step(at), if at % 2 == 0 { ReplyLost } else { Truncated }));
+    all.push(useless.failing("ai_truncated"));
+    all
+}
+
+fn all_calls_fail(base: &Scenario) -> Vec<Scenario> {
+    let calls = base.kind.config().calls;
+    let each = |scenario: Scenario, attempts: u32, turn: Turn| {
+        let steps = calls.iter().flat_map(|call| (0..attempts).map(|at| format!("judge-{}-{at}", call.as_str())));
+        steps.fold(scenario, |scenario, step| scenario.with(step, turn))
+    };
+    vec![
+        each(base.clone().named("every call falls over"), 1, Turn::Lasting),
+        each(base.clone().named("every call fails once"), 1, Turn::Passing),
+        each(base.clone().named("every call fails"), 6, Turn::Passing).failing("ai_unavailable"),
+        each(base.clone().named("no call has money"), 2, Turn::Lasting).failing("ai_quota_exhausted"),
+        each(base.clone().named("every call is refused"), 1, Turn::Refused).failing("ai_refused"),
+    ]
+}
+
+/// The database does not take a bill when the answer is there, and takes it later, or not for minutes.
+fn bills_are_late(base: &Scenario) -> Vec<Scenario> {
+    let calls = base.kind.config().calls;
+    let mut all = vec![];
+    for call in calls {
+        let step = format!("judge-{}-0", call.as_str());
+        let late = base.clone().named(&format!("bill of {} is late", call.as_str()));
+        all.push(late.clone().untaken(step.clone(), u32::MAX));
+        all.push(late.named("twice").untaken(step.clone(), u32::MAX).untaken(format!("{step}-bill"), 2));
+    }
+    let each = calls.iter().fold(base.clone().named("every bill is late"), |it, call| {
+        it.untaken(format!("judge-{}-0", call.as_str()), u32::MAX)
+    });
+    all.push(each);
+    let step = format!("judge-{}-0", calls[0].as_str());
+    let never = base.clone().named("a bill is never taken").untaken(step.clone(), u32::MAX);
+    all.push(never.untaken(format!("{step}-bill"), u32::MAX).failing("internal_error"));
+    if base.before == Before::Nothing {
+        let late = base.clone().named("bill of a scrape is late");
+        let waits = [0, 1].map(|wait| format!("scrape-details-0-collect-{wait}"));
+        all.push(
+            waits.into_iter().fold(late, |it, step| it.untaken(format!("{step}-bill"), 2).untaken(step, u32::MAX)),
+        );
+    }
+    all
+}
+
+/// One part of a scrape fails while the other, if there is one, works.
+fn scrapes_fail(base: &Scenario, part: &str) -> Vec<Scenario> {
+    let start = |attempt: u32| format!("scrape-{part}-{attempt}-start");
+    let collect = |attempt: u32| format!("scrape-{part}-{attempt}-collect-0");
+    // A scrape ends within two waits.
+    let unusable = |scenario: Scenario, attempt: u32| {
+        let waits = [0, 1].map(|wait| format!("scrape-{part}-{attempt}-collect-{wait}"));
+        waits.into_iter().fold(scenario, |it, step| it.with(step, Turn::Malformed))
+    };
+    let of = |what: &str| base.clone().named(&format!("{part} {what}"));
+    let down = (0..4).fold(of("down"), |it, at| it.with(start(at), Turn::Passing));
+    let useless = (0..4).fold(of("unusable"), unusable);
+    vec![
+        of("refused").with(start(0), Turn::Lasting).failing("scraper_unavailable"),
+        of("refused when asked about").with(collect(0), Turn::Rejected).failing("scraper_unavailable"),
+        of("reply lost").with(start(0), Turn::ReplyLost),
+        of("unanswered").with(collect(0), Turn::ReplyLost),
+        of("failed actor").with(collect(0), Turn::Passing),
+        unusable(of("unusable once"), 0),
+        down.failing("scrape_failed"),
+        useless.failing("scrape_failed"),
+    ]
+}

@@ -1,0 +1,146 @@
+//! The circuit breaker: while a service is out, what needs it is not sold, and nobody is charged.
+
+use futures_util::future::join_all;
+use oslira_e2e::{Answer, Fault, Stack, User, handle};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{alone, assert_failed};
+
+/// Both providers of models in this state for these runs.
+async fn models_out(stack: &Stack, kind: &str, username: &str) -> [Fault; 2] {
+    let more = json!({ "status": if kind == "status" { Some(503) } else { None } });
+    [
+        stack.plant("openai.chat", kind, username, more.clone()).await,
+        stack.plant("anthropic.messages", kind, username, more).await,
+    ]
+}
+
+async fn mend<const N: usize>(stack: &Stack, faults: [Fault; N]) {
+    join_all(faults.map(|fault| stack.release(fault))).await;
+}
+
+/// Refused for an outage with the time to come back.
+fn assert_refused(case: &str, answer: &Answer, longest_s: u64) {
+    let seconds = answer.refused_for(case, 503, "provider_unavailable")["retry_after_s"].as_u64().unwrap();
+    assert!((1..=longest_s).contains(&seconds), "{case}: {seconds}");
+    assert_eq!(answer.header("retry-after"), Some(seconds.to_string().as_str()), "{case}");
+}
+
+/// As if the time had passed.
+async fn let_the_time_pass(stack: &Stack) {
+    let pass =
+        "update provider_outages set open_until = clock_timestamp() - interval '1 second' where open_until is not null";
+    assert!(stack.sql().await.execute(pass, &[]).await.unwrap() > 0, "nothing was out");
+}
+
+#[tokio::test]
+async fn without_money_at_both_providers_nothing_is_sold_until_the_time_has_passed() {
+    let (_turn, stack) = alone().await;
+    let (user, other) = (User::new(&stack, 20).await, User::new(&stack, 20).await);
+    let (username, key) = (handle("coffee"), Uuid::new_v4().to_string());
+    let faults = models_out(&stack, "insufficient_quota", &username).await;
+    let accepted = user.analyze_once(&username, &key).await;
+    let run = accepted.data(202)["run_id"].as_str().unwrap().to_owned();
+    assert_failed(&user, "the one who met it", &user.end_of(&run).await, "ai_quota_exhausted").await;
+
+    for analysis_type in ["LIGHT", "DEEP", "XRAY"] {
+        for user in [&user, &other] {
+            let answer = user.order(&user.analysis_as(&handle("coffee"), analysis_type)).await;
+            assert_refused(analysis_type, &answer, 60);
+        }
+    }
+    assert_eq!(other.get("/runs").await.data(200)["items"], json!([]), "no run came of it");
+    let replayed = user.analyze_once(&username, &key).await;
+    assert_eq!(replayed.data(202)["run_id"], json!(run), "an accepted request is answered again");
+    assert_eq!(replayed.header("idempotency-replayed"), Some("true"));
+    let estimate = other.get("/v1/estimate?analysis_type=DEEP").await;
+    assert_eq!(estimate.data(200)["affordable"], true, "an estimate is no sale");
+    user.settles_at(20).await;
+    other.settles_at(20).await;
+
+    mend(&stack, faults).await;
+    let_the_time_pass(&stack).await;
+    assert_eq!(user.analysed(&username).await["status"], "complete");
+    assert_eq!(other.analysed(&username).await["status"], "complete");
+    user.settles_at(19).await;
+    other.settles_at(19).await;
+    stack.close_breaker().await;
+}
+
+#[tokio::test]
+async fn the_next_outage_after_the_time_has_passed_closes_for_longer() {
+    let (_turn, stack) = alone().await;
+    let user = User::new(&stack, 20).await;
+    for longest_s in [60, 120, 240] {
+        let username = handle("coffee");
+        let faults = models_out(&stack, "insufficient_quota", &username).await;
+        assert_eq!(user.analysed(&username).await["status"], "failed");
+        mend(&stack, faults).await;
+        let answer = user.analyze(&handle("coffee")).await;
+        assert_refused("after it", &answer, longest_s);
+        assert!(answer.body["details"]["retry_after_s"].as_u64().unwrap() > longest_s / 2, "{}", answer.body);
+        let_the_time_pass(&stack).await;
+    }
+    user.settles_at(20).await;
+    stack.close_breaker().await;
+}
+
+#[tokio::test]
+async fn with_money_at_one_provider_everything_is_sold() {
+    let (_turn, stack) = alone().await;
+    let user = User::new(&stack, 20).await;
+    let username = handle("coffee");
+    let openai = stack.plant("openai.chat", "insufficient_quota", &username, json!({})).await;
+    assert_eq!(user.analysed(&username).await["status"], "complete", "the other one answers");
+    mend(&stack, [openai]).await;
+    assert_eq!(user.analysed(&handle("coffee")).await["status"], "complete", "OpenAI is out");
+    stack.close_breaker().await;
+
+    // Anthropic is asked only when OpenAI gives no answer, here for a reason that is no outage.
+    let openai = stack.plant("openai.chat", "status", &username, json!({ "status": 400 })).await;
+    let anthropic = stack.plant("anthropic.messages", "insufficient_quota", &username, json!({})).await;
+    assert_failed(&user, "both", &user.analysed(&username).await, "ai_quota_exhausted").await;
+    mend(&stack, [openai, anthropic]).await;
+    assert_eq!(user.analysed(&handle("coffee")).await["status"], "complete", "Anthropic is out");
+    user.settles_at(17).await;
+    stack.close_breaker().await;
+}
+
+#[tokio::test]
+async fn a_scraper_that_refuses_us_stops_the_sale_at_once() {
+    let (_turn, stack) = alone().await;
+    let user = User::new(&stack, 20).await;
+    let username = handle("coffee");
+    let fault = stack.plant("apify.start", "status", &username, json!({ "status": 401 })).await;
+    assert_failed(&user, "the one who met it", &user.analysed(&username).await, "scraper_unavailable").await;
+    assert_refused("after it", &user.analyze(&handle("coffee")).await, 60);
+    mend(&stack, [fault]).await;
+    user.settles_at(20).await;
+    stack.close_breaker().await;
+}
+
+/// A run that all models fail, until its end.
+async fn fail_at_the_models(stack: &Stack, user: &User, analysis_type: &str) -> Value {
+    let username = handle("coffee");
+    let faults = models_out(stack, "status", &username).await;
+    let run = user.analysed_as(&username, analysis_type).await;
+    mend(stack, faults).await;
+    run
+}
+
+#[tokio::test]
+async fn models_that_do_not_answer_several_runs_stop_the_sale_and_one_runs_trouble_does_not() {
+    let (_turn, stack) = alone().await;
+    let user = User::new(&stack, 20).await;
+    // Four questions of one run: more strikes than it takes, but it may be the run's own trouble.
+    let run = fail_at_the_models(&stack, &user, "XRAY").await;
+    assert_failed(&user, "one run", &run, "ai_unavailable").await;
+    assert_eq!(user.analysed(&handle("coffee")).await["status"], "complete", "still sold");
+
+    let run = fail_at_the_models(&stack, &user, "LIGHT").await;
+    assert_failed(&user, "another run", &run, "ai_unavailable").await;
+    assert_refused("after both", &user.analyze(&handle("coffee")).await, 30);
+    user.settles_at(19).await;
+    stack.close_breaker().await;
+}

@@ -1,0 +1,169 @@
+//! One of several questions failing: it alone is asked again or of another model, every other one is asked and billed
+//! once, and the run ends in exactly one of result and refund.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, stream};
+use oslira_e2e::{Stack, User, handle};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Fault, assert_complete, assert_failed, beside_others};
+
+const DEEP: (&str, &[&str]) = ("DEEP", &["core_strategy", "outreach", "personality"]);
+const XRAY: (&str, &[&str]) = ("XRAY", &["psychographic", "commercial", "outreach", "personality"]);
+const OPENAI: &str = "openai.chat";
+const ANTHROPIC: &str = "anthropic.messages";
+/// So many runs at once.
+const SIDE_BY_SIDE: usize = 12;
+
+/// One question of one analysis under a fault.
+#[derive(Debug, Clone)]
+struct Case {
+    analysis_type: &'static str,
+    calls: &'static [&'static str],
+    /// The one that fails; all of them without.
+    failing: Option<&'static str>,
+    fault: Fault,
+    /// Whether the other provider fails too.
+    both: bool,
+    /// How often a model is asked that keeps failing so.
+    attempts: usize,
+    /// Why the run fails, if it does.
+    code: Option<&'static str>,
+}
+
+fn kinds() -> Vec<(Fault, usize, &'static str)> {
+    vec![
+        (("status", json!({ "status": 503 })), 3, "ai_unavailable"),
+        (("rate_limit", json!({ "retry_after_s": 1 })), 3, "ai_unavailable"),
+        (("drop", json!({})), 3, "ai_unavailable"),
+        (("malformed", json!({})), 3, "ai_invalid_answer"),
+        (("schema_violation", json!({})), 3, "ai_invalid_answer"),
+        (("length", json!({})), 3, "ai_truncated"),
+        (("insufficient_quota", json!({})), 1, "ai_quota_exhausted"),
+        (("refusal", json!({})), 1, "ai_refused"),
+    ]
+}
+
+/// A profile that is in the cache, deep enough for both types, and short: what fails here does not depend on it.
+async fn cached(stack: &Stack) -> String {
+    let username = handle("zeroposts");
+    let run = User::new(stack, 6).await.analysed_despite_outages(&username, "XRAY").await;
+    assert_eq!(run["status"], "complete", "{run}");
+    username
+}
+
+/// How often each question was asked of both providers together, how often it was answered, how often billed.
+async fn count(stack: &Stack, user: &User, run: &str) -> BTreeMap<String, [usize; 4]> {
+    let mut counts: BTreeMap<String, [usize; 4]> = BTreeMap::new();
+    for (place, target) in [OPENAI, ANTHROPIC].into_iter().enumerate() {
+        for call in stack.received(target, run).await {
+            let count = counts.entry(call["metadata"]["call"].as_str().unwrap().to_owned()).or_default();
+            count[place] += 1;
+            count[2] += usize::from(call["status"] == 200);
+        }
+    }
+    for bill in user.bills("ai_usage_logs", run).await {
+        counts.entry(bill["call"].as_str().unwrap().to_owned()).or_default()[3] += 1;
+    }
+    counts
+}
+
+async fn run(stack: &Stack, username: &str, case: Case) {
+    let name = format!("{case:?}");
+    let user = User::new(stack, 6).await;
+    // The business is in every question, so its name tells this run's questions from those of others.
+    let marker = Uuid::new_v4().simple().to_string();
+    let business = user.add_business(&marker, "Running shoes.", "Runners who race.", &["running"]).await;
+    let mut needles = vec![marker];
+    needles.extend(case.failing.map(|call| format!("\"call\":\"{call}\"")));
+    let mut planted = vec![stack.plant(OPENAI, case.fault.0, &needles, case.fault.1.clone()).await];
+    if case.both {
+        planted.push(stack.plant(ANTHROPIC, case.fault.0, &needles, case.fault.1.clone()).await);
+    }
+    let mut body = user.analysis_as(username, case.analysis_type);
+    body["business_profile_id"] = json!(business);
+    let id = user.start_order_despite_outages(&body).await;
+    let ended = user.end_of(&id).await;
+    for fault in planted {
+        stack.release(fault).await;
+    }
+
+    let price = if case.analysis_type == "DEEP" { 5 } else { 6 };
+    match case.code {
+        Some(code) => {
+            assert_failed(&user, &name, &ended, code).await;
+            user.settles_at(6).await;
+        }
+        None => {
+            assert_complete(&user, &name, &ended).await;
+            let told = ended["result"]["cost"]["calls"].as_array().unwrap();
+            let fell_back: BTreeMap<&str, &Value> =
+                told.iter().map(|call| (call["call"].as_str().unwrap(), &call["fell_back"])).collect();
+            for call in case.calls {
+                assert_eq!(fell_back[call], &json!(Some(*call) == case.failing), "{name}: {call} fell back");
+            }
+            user.settles_at(6 - price).await;
+        }
+    }
+    let counts = count(stack, &user, &id).await;
+    assert_eq!(counts.len(), case.calls.len(), "{name}: every question is asked: {counts:?}");
+    for call in case.calls {
+        let [openai, anthropic, answered, billed] = counts[*call];
+        let fails = case.failing.is_none_or(|failing| failing == *call);
+        let asked_of_other = match (case.both, case.code) {
+            (true, Some("ai_refused")) => 0,
+            (true, _) => case.attempts,
+            (false, code) => usize::from(code.is_none()),
+        };
+        let wanted = if fails { (case.attempts, asked_of_other) } else { (1, 0) };
+        assert_eq!((openai, anthropic), wanted, "{name}: {call} was asked so often of either");
+        assert_eq!(answered, billed, "{name}: {call} is billed for each answer");
+        assert!(fails || billed == 1, "{name}: {call} is billed once");
+    }
+}
+
+async fn run_all(cases: Vec<Case>) {
+    let (_turn, stack) = beside_others().await;
+    let username = cached(&stack).await;
+    let runs = cases.into_iter().map(|case| run(&stack, &username, case));
+    stream::iter(runs).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<()>>().await;
+}
+
+/// Every question of both types under every kind of fault.
+fn each_question(types: &[(&'static str, &'static [&'static str])], both: bool) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (analysis_type, calls) in types {
+        for failing in *calls {
+            for (fault, attempts, code) in kinds() {
+                let code = (both || code == "ai_refused").then_some(code);
+                cases.push(Case { analysis_type, calls, failing: Some(failing), fault, both, attempts, code });
+            }
+        }
+    }
+    cases
+}
+
+#[tokio::test]
+async fn a_question_that_the_first_model_fails_is_answered_by_the_second_unless_it_is_refused() {
+    run_all(each_question(&[DEEP, XRAY], false)).await;
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_answers_fails_the_run_and_the_others_are_asked_once() {
+    let cases = each_question(&[DEEP, XRAY], true);
+    // Every question and every kind at least once.
+    run_all(cases.into_iter().step_by(5).collect()).await;
+}
+
+#[tokio::test]
+async fn when_no_question_is_answered_the_credits_come_back_once() {
+    let mut cases = Vec::new();
+    for ((analysis_type, calls), every) in [(DEEP, 1), (XRAY, 3)] {
+        for (fault, attempts, code) in kinds().into_iter().step_by(every) {
+            cases.push(Case { analysis_type, calls, failing: None, fault, both: true, attempts, code: Some(code) });
+        }
+    }
+    run_all(cases).await;
+}

@@ -1,0 +1,174 @@
+//! The scraper failing, for one scrape or for two side by side.
+
+use futures_util::future::join_all;
+use oslira_e2e::{Stack, User, handle};
+use serde_json::{Value, json};
+
+use crate::{Fault, assert_complete, assert_failed, beside_others};
+
+/// One run under a lasting fault fails with `code` after so many calls of the target.
+async fn fail_under(target: &str, (kind, more): Fault, code: &str, attempts: u64) {
+    let case = format!("{target} {kind} {more}");
+    let stack = Stack::load();
+    let user = User::new(&stack, 5).await;
+    let username = handle("coffee");
+    let fault = stack.plant(target, kind, &username, more).await;
+    let run = user.analysed_despite_outages(&username, "LIGHT").await;
+    assert_failed(&user, &case, &run, code).await;
+    assert_eq!(stack.release(fault).await, attempts, "{case}: attempts");
+    user.settles_at(5).await;
+
+    let again = user.analysed_despite_outages(&username, "LIGHT").await;
+    assert_eq!(again["status"], "complete", "{case}: when the fault is gone, the same request succeeds: {again}");
+    user.settles_at(4).await;
+}
+
+/// The same for many faults, at once: most of the time is pauses.
+async fn fail_under_each(target: &str, faults: Vec<Fault>, code: &str, attempts: u64) {
+    join_all(faults.into_iter().map(|fault| fail_under(target, fault, code, attempts))).await;
+}
+
+/// One run under a fault that strikes once; answers the username.
+async fn survive((target, kind, mut more): (&str, &str, Value)) -> String {
+    let case = format!("{target} {kind} {more}");
+    let stack = Stack::load();
+    let user = User::new(&stack, 5).await;
+    let username = handle("coffee");
+    more["times"] = json!(1);
+    let fault = stack.plant(target, kind, &username, more).await;
+    let run = user.analysed_despite_outages(&username, "LIGHT").await;
+    assert_complete(&user, &case, &run).await;
+    assert_eq!(stack.release(fault).await, 1, "{case}");
+    user.settles_at(4).await;
+    username
+}
+
+#[tokio::test]
+async fn profiles_that_cannot_be_judged_fail_with_their_reason() {
+    let (_turn, stack) = beside_others().await;
+    let user = User::new(&stack, 20).await;
+    let cases =
+        [("notfound", "profile_not_found"), ("private", "profile_private"), ("restricted", "profile_restricted")];
+    for (prefix, code) in cases {
+        for (analysis_type, scrapes) in [("LIGHT", 1), ("DEEP", 2)] {
+            let (username, case) = (handle(prefix), format!("{prefix} {analysis_type}"));
+            let run = user.analysed_despite_outages(&username, analysis_type).await;
+            assert_failed(&user, &case, &run, code).await;
+            let id = run["id"].as_str().unwrap();
+            assert_eq!(stack.received("apify.run", &username).await.len(), scrapes, "{case}: again cannot help");
+            assert!(stack.received("gateway", id).await.is_empty(), "{case}: nothing to judge");
+            let bills = user.bills("scrape_logs", id).await;
+            let outcomes: Vec<&Value> = bills.iter().map(|bill| &bill["outcome"]).collect();
+            assert_eq!(bills.len(), scrapes, "{case}: each is billed: {outcomes:?}");
+        }
+    }
+    user.settles_at(20).await;
+}
+
+#[tokio::test]
+async fn a_scraper_that_keeps_failing_is_given_up_after_four_attempts() {
+    let _turn = beside_others().await;
+    let starts = vec![
+        ("status", json!({ "status": 500 })),
+        ("rate_limit", json!({})),
+        ("drop", json!({})),
+        ("truncate", json!({})),
+    ];
+    let runs = ["FAILED", "TIMED-OUT", "ABORTED"].map(|text| ("status", json!({ "status_text": text }))).to_vec();
+    futures_util::future::join(
+        fail_under_each("apify.start", starts, "scrape_failed", 4),
+        fail_under_each("apify.run", runs, "scrape_failed", 4),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_scrape_that_never_tells_its_result_is_asked_again_and_given_up() {
+    let _turn = beside_others().await;
+    let items = vec![("status", json!({ "status": 503 })), ("truncate", json!({})), ("malformed", json!({}))];
+    // Each of the four scrapes is asked six times.
+    futures_util::future::join(
+        fail_under("apify.poll", ("drop", json!({})), "scrape_failed", 48),
+        fail_under_each("apify.items", items, "scrape_failed", 48),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_scraper_that_refuses_us_is_not_asked_again() {
+    let _turn = beside_others().await;
+    let faults = vec![("status", json!({ "status": 401 })), ("insufficient_quota", json!({}))];
+    fail_under_each("apify.start", faults, "scraper_unavailable", 1).await;
+}
+
+#[tokio::test]
+async fn one_fault_of_the_scraper_is_lived_through() {
+    let _turn = beside_others().await;
+    let faults = [
+        ("apify.start", "status", json!({ "status": 502 })),
+        ("apify.start", "rate_limit", json!({ "retry_after_s": 1 })),
+        ("apify.start", "truncate", json!({})),
+        ("apify.run", "status", json!({ "status_text": "FAILED" })),
+    ];
+    join_all(faults.map(survive)).await;
+}
+
+#[tokio::test]
+async fn a_scrape_whose_result_is_late_or_lost_is_not_bought_twice() {
+    let _turn = beside_others().await;
+    let faults = [
+        ("apify.poll", "status", json!({ "status": 500 })),
+        ("apify.poll", "truncate", json!({})),
+        ("apify.items", "drop", json!({})),
+        ("apify.items", "malformed", json!({})),
+        ("apify.run", "delay", json!({ "delay_ms": 1500 })),
+    ];
+    for username in join_all(faults.map(survive)).await {
+        assert_eq!(Stack::load().received("apify.start", &username).await.len(), 1, "{username}");
+    }
+}
+
+/// What only the start of this one of the two scrapes carries.
+const INPUTS: [&str; 2] = ["\"usernames\"", "\"directUrls\""];
+
+#[tokio::test]
+async fn of_two_scrapes_side_by_side_only_the_failing_one_is_repeated() {
+    let (_turn, stack) = beside_others().await;
+    join_all(INPUTS.map(|input| {
+        let stack = &stack;
+        async move {
+            let user = User::new(stack, 5).await;
+            let username = handle("coffee");
+            let once = json!({ "status": 500, "times": 1 });
+            let fault = stack.plant("apify.start", "status", &[username.as_str(), input], once).await;
+            let run = user.analysed_despite_outages(&username, "DEEP").await;
+            assert_complete(&user, input, &run).await;
+            assert_eq!(stack.release(fault).await, 1, "{input}");
+            assert_eq!(stack.received("apify.run", &username).await.len(), 2, "{input}");
+            assert_eq!(user.bills("scrape_logs", run["id"].as_str().unwrap()).await.len(), 2, "{input}");
+            user.settles_at(0).await;
+        }
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn one_of_two_scrapes_that_keeps_failing_fails_the_run() {
+    let (_turn, stack) = beside_others().await;
+    join_all(INPUTS.map(|input| {
+        let stack = &stack;
+        async move {
+            let user = User::new(stack, 5).await;
+            let username = handle("coffee");
+            let fault =
+                stack.plant("apify.start", "status", &[username.as_str(), input], json!({ "status": 500 })).await;
+            let run = user.analysed_despite_outages(&username, "DEEP").await;
+            assert_failed(&user, input, &run, "scrape_failed").await;
+            assert_eq!(stack.release(fault).await, 4, "{input}");
+            assert_eq!(stack.received("apify.run", &username).await.len(), 1, "{input}: the other one");
+            assert_eq!(user.bills("scrape_logs", run["id"].as_str().unwrap()).await.len(), 1, "{input}");
+            user.settles_at(5).await;
+        }
+    }))
+    .await;
+}
