@@ -1,4 +1,5 @@
-//! `/control`: planting faults, minting tokens, rewriting people and reading what was received. For developers and tests only.
+//! `/control`: planting faults, ending models, minting tokens, rewriting people and reading what was received. For
+//! developers and tests only.
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     Shared,
     faults::{FaultSpec, Target},
+    lifecycle::Change,
     profiles::Rewrite,
     received,
     tokens::TokenRequest,
@@ -26,6 +28,7 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router {
     Router::new()
         .route("/faults", post(plant_fault).get(list_faults).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
+        .route("/models", post(change_model).delete(restore_models))
         .route("/profiles", post(rewrite_profile))
         .route("/received", get(report_received).delete(clear_received))
         .route("/tokens", post(mint_token))
@@ -77,6 +80,17 @@ async fn clear_received(State(shared): State<Arc<Shared>>) -> Json<Value> {
     shared.received.clear();
     shared.runs.forget_as_calls();
     Json(json!({"deleted": true}))
+}
+
+async fn change_model(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    match parse::<Change>(&body).and_then(|change| shared.lifecycles.change(&change)) {
+        Ok(standing) => Json(standing).into_response(),
+        Err(why) => refused(&why),
+    }
+}
+
+async fn restore_models(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(json!({"deleted": shared.lifecycles.clear()}))
 }
 
 async fn rewrite_profile(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {

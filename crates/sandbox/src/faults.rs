@@ -92,10 +92,28 @@ pub(crate) enum Kind {
     InsufficientQuota,
     /// Too many requests.
     RateLimit,
+    /// The traffic grew too fast, though it is within its limits.
+    SlowDown,
     /// The model is overloaded.
     Overloaded,
+    /// The model was shut down.
+    ModelGone,
     /// Nothing happens until the fault is deleted.
     Hold,
+}
+
+/// Which of Anthropic's bills can't be paid, by its own `error_code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SpendCode {
+    /// The organisation's own monthly limit.
+    EnforcedSpendLimitReached,
+    /// The limit of its contract.
+    ContractSpendLimitReached,
+    /// A limit of the organisation linked to the request.
+    LinkedOrganizationSpendLimitReached,
+    /// The linked organisation can't be billed at all.
+    LinkedOrganizationBillingUnavailable,
 }
 
 /// A fault as it is asked for.
@@ -108,6 +126,8 @@ pub(crate) struct FaultSpec {
     pub(crate) status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status_text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<SpendCode>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after_s: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,7 +162,8 @@ impl FaultSpec {
     fn check(&self) -> Result<(), String> {
         use Kind::{Delay, Drop, Hold, InsufficientQuota, Malformed, RateLimit, Status, Truncate};
         let allowed = match self.target {
-            Target::OpenAiChat | Target::AnthropicMessages => true,
+            Target::OpenAiChat => true,
+            Target::AnthropicMessages => self.kind != Kind::SlowDown,
             Target::ApifyRun => matches!(self.kind, Status | Delay | Hold),
             Target::ApifyStart => {
                 matches!(self.kind, Status | Delay | Truncate | Drop | Malformed | InsufficientQuota | RateLimit | Hold)
@@ -166,6 +187,10 @@ impl FaultSpec {
             }
             (Delay, _) if self.delay_ms.is_none() => return Err("delay_ms must be given".into()),
             _ => {}
+        }
+        let of_a_bill = self.kind == InsufficientQuota && self.target == Target::AnthropicMessages;
+        if self.code.is_some() && (!of_a_bill || self.status == Some(400)) {
+            return Err("code goes with insufficient_quota of anthropic.messages, and not with status 400".into());
         }
         if self.rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
             return Err("rate must lie between 0 and 1".into());
@@ -280,72 +305,4 @@ impl Planted {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spec(json: Value) -> FaultSpec {
-        serde_json::from_value(json).unwrap()
-    }
-
-    #[test]
-    fn strikes_the_next_n_matching_calls_and_no_other() {
-        let faults = Faults::default();
-        faults
-            .plant(spec(
-                json!({"target": "apify.start", "kind": "status", "status": 503, "times": 2, "match": "alice"}),
-            ))
-            .unwrap();
-        assert!(faults.strike(Target::ApifyStart, "bob").is_none());
-        assert!(faults.strike(Target::ApifyPoll, "alice").is_none());
-        assert!(faults.strike(Target::ApifyStart, "alice").is_some());
-        assert!(faults.strike(Target::ApifyStart, "x alice y").is_some());
-        assert!(faults.strike(Target::ApifyStart, "alice").is_none());
-    }
-
-    #[test]
-    fn of_several_texts_all_must_be_there() {
-        let faults = Faults::default();
-        let both = json!(["alice", "\"call\":\"outreach\""]);
-        faults.plant(spec(json!({"target": "openai.chat", "kind": "drop", "match": both}))).unwrap();
-        assert!(faults.strike(Target::OpenAiChat, "alice").is_none());
-        assert!(faults.strike(Target::OpenAiChat, "bob {\"call\":\"outreach\"}").is_none());
-        assert!(faults.strike(Target::OpenAiChat, "alice {\"call\":\"outreach\"}").is_some());
-    }
-
-    #[test]
-    fn a_rate_strikes_about_that_share() {
-        let faults = Faults::default();
-        faults.plant(spec(json!({"target": "openai.chat", "kind": "refusal", "rate": 0.25}))).unwrap();
-        let struck = (0..4_000).filter(|_| faults.strike(Target::OpenAiChat, "").is_some()).count();
-        assert!((900..1_100).contains(&struck), "{struck}");
-    }
-
-    #[test]
-    fn a_slip_in_a_fault_is_refused_at_once() {
-        let faults = Faults::default();
-        for bad in [
-            json!({"target": "apify.items", "kind": "refusal"}),
-            json!({"target": "apify.run", "kind": "status", "status_text": "BROKEN"}),
-            json!({"target": "openai.chat", "kind": "status"}),
-            json!({"target": "openai.chat", "kind": "delay"}),
-            json!({"target": "anthropic.other", "kind": "overloaded"}),
-            json!({"target": "anthropic.messages", "kind": "insufficient_quota", "status": 500}),
-            json!({"target": "openai.chat", "kind": "refusal", "rate": 2}),
-        ] {
-            assert!(faults.plant(spec(bad.clone())).is_err(), "{bad}");
-        }
-        assert!(serde_json::from_value::<FaultSpec>(json!({"target": "jwks", "kind": "drop", "tmies": 1})).is_err());
-    }
-
-    #[tokio::test]
-    async fn a_held_call_goes_on_when_its_fault_is_deleted() {
-        let faults = Faults::default();
-        let id = faults.plant(spec(json!({"target": "openai.chat", "kind": "hold"}))).unwrap();
-        let struck = faults.strike(Target::OpenAiChat, "").unwrap();
-        let held = tokio::spawn(async move { struck.wait().await });
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        assert!(!held.is_finished());
-        assert!(faults.remove(id));
-        tokio::time::timeout(Duration::from_secs(5), held).await.unwrap().unwrap();
-    }
-}
+mod tests;

@@ -7,7 +7,8 @@
 //!   `msg_sandbox_…`).
 //! - **Stable.** The same handle is the same person all day; the same prompt gets the same answer.
 //! - **Honest about time.** A latency model, scaled by one number, stands for the real services' latency.
-//! - **Scriptable.** `/control` plants faults, mints tokens and tells what was received; nothing else is out of band.
+//! - **Scriptable.** `/control` plants faults, ends models, mints tokens and tells what was received; nothing else is out
+//!   of band.
 //!
 //! It is a developer's tool on 127.0.0.1 and has no other protection.
 
@@ -27,6 +28,7 @@ mod gateway;
 mod instagram;
 mod judge;
 mod latency;
+mod lifecycle;
 mod openai;
 mod profiles;
 mod prompt_cache;
@@ -42,6 +44,7 @@ use faults::Faults;
 use gateway::ResponseCache;
 use judge::Lexicon;
 use latency::Latency;
+use lifecycle::Lifecycles;
 use profiles::Catalogue;
 use prompt_cache::{AutomaticCache, ExplicitCache};
 use received::Received;
@@ -94,6 +97,7 @@ struct Shared {
     latency: Latency,
     keys: Keys,
     faults: Faults,
+    lifecycles: Lifecycles,
     received: Arc<Received>,
     catalogue: Catalogue,
     lexicon: Lexicon,
@@ -118,6 +122,7 @@ impl Sandbox {
             public_url: config.public_url.trim_end_matches('/').to_owned(),
             keys: Keys::open(&config.state_dir, config.jwt_secret)?,
             faults: Faults::default(),
+            lifecycles: Lifecycles::default(),
             received: Arc::default(),
             lexicon: Lexicon::of(catalogue.niches()),
             catalogue,

@@ -1,6 +1,9 @@
 //! What every call to a provider passes through: it is recorded, and a fault may strike it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Extension,
@@ -21,6 +24,7 @@ use crate::{
     faults::{Kind, Struck, Target},
     gateway, judge,
     latency::now_ms,
+    lifecycle::Arrived,
     openai,
     received::{Call, without_token},
     supabase,
@@ -31,7 +35,7 @@ const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Time for the first half of a truncated body to leave before the connection breaks.
 const TRUNCATE_FLUSH: Duration = Duration::from_millis(50);
 
-/// A fault that only the model itself can show: the chat handler finds it among the request's extensions.
+/// A fault of the model itself: the handler that asks it finds the fault among the request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AnswerFault(pub(crate) Kind);
 
@@ -69,6 +73,7 @@ pub(crate) fn tapped(
 /// Records the call, lets a fault strike it, and hands it on.
 pub(crate) async fn tap(State(tap): State<Tap>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(Arrived(Instant::now()));
     let Ok(bytes) = to_bytes(body, BODY_BYTES_MAX).await else {
         return error(tap.target, 413, None);
     };
@@ -131,9 +136,10 @@ async fn strike(
         Kind::Status => error(target, struck.spec.status.unwrap_or(500), retry_after_s),
         Kind::RateLimit if target == Target::AnthropicMessages => anthropic::limit(retry_after_s),
         Kind::RateLimit => error(target, 429, retry_after_s),
+        Kind::SlowDown => after(openai::slow_down(), retry_after_s),
         Kind::InsufficientQuota if target == Target::OpenAiChat => openai::insufficient_quota(),
         Kind::InsufficientQuota if target == Target::AnthropicMessages => {
-            anthropic::insufficient_quota(struck.spec.status)
+            anthropic::insufficient_quota(struck.spec.status, struck.spec.code)
         }
         Kind::InsufficientQuota => error(target, 402, retry_after_s),
         Kind::Overloaded if target == Target::AnthropicMessages => error(target, 529, retry_after_s),
@@ -148,7 +154,7 @@ async fn strike(
         Kind::Malformed if !matches!(target, Target::OpenAiChat | Target::AnthropicMessages) => {
             malformed(next.run(request).await).await
         }
-        Kind::Malformed | Kind::Refusal | Kind::Length | Kind::SchemaViolation => {
+        Kind::Malformed | Kind::Refusal | Kind::Length | Kind::SchemaViolation | Kind::ModelGone => {
             request.extensions_mut().insert(AnswerFault(kind));
             next.run(request).await
         }
@@ -169,6 +175,11 @@ fn error(target: Target, status: u16, retry_after_s: Option<u64>) -> Response {
         headers.insert("x-ratelimit-remaining-requests", HeaderValue::from_static("0"));
         headers.insert("x-ratelimit-reset-requests", HeaderValue::from_static("120ms"));
     }
+    after(response, retry_after_s)
+}
+
+/// The same answer with the time to wait for, where there is one.
+fn after(mut response: Response, retry_after_s: Option<u64>) -> Response {
     if let Some(seconds) = retry_after_s {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

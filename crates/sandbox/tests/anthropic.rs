@@ -51,8 +51,13 @@ async fn error(request: RequestBuilder) -> (u16, String, String) {
     (status, text("type"), text("message"))
 }
 
+/// The text of the last block: a model that thinks has a block of thoughts before it.
+fn text(message: &Value) -> &str {
+    message["content"].as_array().unwrap().last().unwrap()["text"].as_str().unwrap()
+}
+
 fn content(message: &Value) -> Value {
-    serde_json::from_str(message["content"].as_array().unwrap().last().unwrap()["text"].as_str().unwrap()).unwrap()
+    serde_json::from_str(text(message)).unwrap()
 }
 
 #[tokio::test]
@@ -161,10 +166,10 @@ async fn every_fault_is_of_its_kind() {
     assert_eq!(refusal["stop_details"]["type"], "refusal");
     let length: Value = under("length").await.json().await.unwrap();
     assert_eq!(length["stop_reason"], "max_tokens");
-    let text = length["content"][0]["text"].as_str().unwrap();
-    assert!(!text.is_empty() && serde_json::from_str::<Value>(text).is_err());
+    let cut = text(&length);
+    assert!(!cut.is_empty() && serde_json::from_str::<Value>(cut).is_err());
     let malformed: Value = under("malformed").await.json().await.unwrap();
-    assert!(serde_json::from_str::<Value>(malformed["content"][0]["text"].as_str().unwrap()).is_err());
+    assert!(serde_json::from_str::<Value>(text(&malformed)).is_err());
     let violated = content(&under("schema_violation").await.json().await.unwrap());
     assert!(violated.get("fit_score").is_none() && violated.get("unexpected").is_some());
 
@@ -200,6 +205,26 @@ async fn every_fault_is_of_its_kind() {
 }
 
 #[tokio::test]
+async fn each_bill_that_cannot_be_paid_has_a_code_of_its_own() {
+    let stand = Stand::start(0.0).await;
+    for (code, given, status, kind) in [
+        ("enforced_spend_limit_reached", None, 429, "rate_limit_error"),
+        ("contract_spend_limit_reached", Some(429), 429, "rate_limit_error"),
+        ("linked_organization_spend_limit_reached", None, 402, "billing_error"),
+        ("linked_organization_billing_unavailable", None, 402, "billing_error"),
+        ("linked_organization_billing_unavailable", Some(429), 429, "rate_limit_error"),
+    ] {
+        let fault = json!({"target": "anthropic.messages", "kind": "insufficient_quota", "code": code, "status": given, "times": 1});
+        stand.fault(fault).await;
+        let unpaid = send(&stand, &lead_request("claude-haiku-5-5", "")).await;
+        assert_eq!(unpaid.status(), status, "{code}");
+        assert!(!unpaid.headers().contains_key("retry-after"));
+        let error = unpaid.json::<Value>().await.unwrap()["error"].take();
+        assert_eq!((&error["type"], &error["details"]["error_code"]), (&json!(kind), &json!(code)));
+    }
+}
+
+#[tokio::test]
 async fn an_overloaded_openai_answers_503_in_its_own_form() {
     let stand = Stand::start(0.0).await;
     stand.fault(json!({"target": "openai.chat", "kind": "overloaded", "times": 1})).await;
@@ -230,8 +255,90 @@ async fn keys_versions_and_paths_are_checked_in_anthropics_words() {
     let models =
         stand.client.get(format!("{url}/models")).header("x-api-key", key).header("anthropic-version", "2023-06-01");
     let models: Value = models.send().await.unwrap().json().await.unwrap();
-    assert_eq!((&models["first_id"], &models["has_more"]), (&json!("claude-haiku-4-5-20251001"), &json!(false)));
+    assert_eq!((&models["first_id"], &models["has_more"]), (&json!("claude-haiku-5-5"), &json!(false)));
     assert_eq!(stand.received("?target=anthropic.other").await["count"], 2);
+}
+
+#[tokio::test]
+async fn the_newest_models_think_unasked_and_each_stops_at_its_own_word() {
+    let stand = Stand::start(0.0).await;
+    let ask = async |model: &str, kind: Option<&str>| {
+        let mut request = lead_request(model, "");
+        if let Some(kind) = kind {
+            request["thinking"] = json!({"type": kind});
+        }
+        let message = message(&stand, &request).await;
+        let blocks: Vec<String> = message["content"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|block| block["type"].as_str().unwrap().to_owned())
+            .collect();
+        let thoughts = message["content"][0]["thinking"].as_str().map(str::to_owned);
+        (blocks, thoughts, message["usage"]["output_tokens_details"]["thinking_tokens"].as_u64().unwrap())
+    };
+    for (model, word) in [
+        ("claude-haiku-5-5", Some("disabled")),
+        ("claude-sonnet-5-5", Some("between_tools")),
+        ("claude-sonnet-5", Some("disabled")),
+        ("claude-opus-5-5", None),
+    ] {
+        let (blocks, thoughts, spent) = ask(model, None).await;
+        assert_eq!((blocks, thoughts.as_deref()), (vec!["thinking".into(), "text".into()], Some("")), "{model}");
+        let high = !["claude-haiku-5-5", "claude-opus-5-5"].contains(&model);
+        let typical = if high { 1_120..=1_680 } else { 560..=840 };
+        assert!(typical.contains(&spent), "{model} spent {spent} by default");
+        if let Some(word) = word {
+            assert_eq!(ask(model, Some(word)).await, (vec!["text".into()], None, 0), "{model}");
+        }
+    }
+    assert_eq!(ask("claude-haiku-4-5", None).await.2, 0);
+}
+
+#[tokio::test]
+async fn claude_5_counts_thirty_per_cent_more_tokens_for_the_same_text() {
+    let stand = Stand::start(0.0).await;
+    let usage = async |model: &str, marked: bool| {
+        let mut request = lead_request(model, "");
+        let long = format!("{}{}", "Rule. ".repeat(3_000), request["system"][0]["text"].as_str().unwrap());
+        request["system"][0]["text"] = json!(long);
+        if marked {
+            request["system"][0]["cache_control"] = json!({"type": "ephemeral"});
+        }
+        if model == "claude-haiku-5-5" {
+            request["thinking"] = json!({"type": "disabled"});
+        }
+        let usage = message(&stand, &request).await["usage"].take();
+        ["input_tokens", "cache_creation_input_tokens", "output_tokens"].map(|name| usage[name].as_f64().unwrap())
+    };
+    for marked in [false, true] {
+        let (old, new) = (usage("claude-haiku-4-5", marked).await, usage("claude-haiku-5-5", marked).await);
+        let counted = if marked { [1, 2] } else { [0, 2] };
+        for kind in counted {
+            let ratio = new[kind] / old[kind];
+            assert!((1.28..1.32).contains(&ratio), "{marked} {kind}: {old:?} {new:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_short_prefix_is_cached_by_the_newest_models_only() {
+    let stand = Stand::start(0.0).await;
+    for (model, caches) in [
+        ("claude-haiku-5-5", true),
+        ("claude-sonnet-5-5", true),
+        ("claude-opus-5-5", true),
+        ("claude-sonnet-5", false),
+        ("claude-haiku-4-5", false),
+    ] {
+        let mut request = lead_request(model, "");
+        let long = format!("{}{}", "Rule. ".repeat(300), request["system"][0]["text"].as_str().unwrap());
+        request["system"][0] = json!({"type": "text", "text": long, "cache_control": {"type": "ephemeral"}});
+        let usage = message(&stand, &request).await["usage"].take();
+        let written = usage["cache_creation_input_tokens"].as_u64().unwrap();
+        assert_eq!(written > 0, caches, "{model} wrote {written}");
+        assert!(!caches || (512..1_024).contains(&written), "{model} wrote {written}");
+    }
 }
 
 #[tokio::test]

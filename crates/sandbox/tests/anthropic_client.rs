@@ -73,7 +73,36 @@ async fn the_official_client_understands_the_sandbox() {
         (&seen["gateway"]["dropped"]["error"], &seen["gateway"]["dropped"]["status"]),
         (&json!("BadRequestError"), &json!(400))
     );
-    assert!(seen["models"].as_array().unwrap().contains(&json!("claude-haiku-4-5-20251001")));
     let received = stand.received("?target=gateway").await;
     assert_eq!(received["calls"][0]["metadata"], json!({"run_id": "run-1"}));
+    check_models(&seen);
+    check_newer_models(&seen);
+}
+
+fn check_models(seen: &Value) {
+    let models = seen["models"].as_array().unwrap();
+    let field = |id: &str, name: &str| models.iter().find(|model| model["id"] == id).expect(id)[name].clone();
+    assert_eq!(models[0]["id"], seen["first"], "pages and the whole begin alike");
+    assert_eq!(field("claude-haiku-5-5", "lifecycle"), "active");
+    assert_eq!(field("claude-haiku-5-5", "retires_at"), Value::Null);
+    assert_eq!(field("claude-sonnet-4-5-20250929", "lifecycle"), "deprecated");
+    assert_eq!(field("claude-sonnet-4-5-20250929", "retires_at"), "2026-11-30T00:00:00Z");
+    assert_eq!(field("claude-sonnet-5-5", "capabilities")["thinking"]["types"]["between_tools"]["supported"], true);
+    let gone = &seen["gone"];
+    assert_eq!((&gone["asked"]["error"], &gone["asked"]["type"]), (&json!("NotFoundError"), &json!("not_found_error")));
+    assert_eq!(gone["listed"].as_array().unwrap().len(), models.len() - 1);
+    assert_eq!(gone["retired"]["lifecycle"], "retired");
+}
+
+fn check_newer_models(seen: &Value) {
+    let content = |call: &str| seen[call]["message"]["content"].as_array().unwrap().clone();
+    let types = |call: &str| content(call).iter().map(|block| block["type"].clone()).collect::<Vec<_>>();
+    assert_eq!((types("thought"), types("unthought")), (vec![json!("thinking"), json!("text")], vec![json!("text")]));
+    assert_eq!(seen["refused"]["error"], "BadRequestError");
+    for (code, error) in [
+        ("contract_spend_limit_reached", "ContractSpendLimitReachedError"),
+        ("linked_organization_billing_unavailable", "LinkedOrganizationBillingUnavailableError"),
+    ] {
+        assert_eq!(seen["unbilled"][code]["error"], error);
+    }
 }

@@ -53,7 +53,9 @@ async fn by_anthropic(stand: &Stand, handle: &str, schema: &Value) -> Value {
     let answer = call.send().await.unwrap();
     assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
     let message: Value = answer.json().await.unwrap();
-    serde_json::from_str(message["content"][0]["text"].as_str().unwrap()).unwrap()
+    let blocks = message["content"].as_array().unwrap();
+    let text = blocks.iter().find(|block| block["type"] == "text").unwrap();
+    serde_json::from_str(text["text"].as_str().unwrap()).unwrap()
 }
 
 /// As Anthropic takes it: without bounds.

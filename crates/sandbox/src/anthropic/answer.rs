@@ -4,12 +4,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::request::{MessagesRequest, Reply, Thinking};
+use super::{
+    request::{MessagesRequest, Reply},
+    thinking::Thinking,
+};
 use crate::{
     Shared,
     faults::Kind,
     judge::{Draft, End, Prompt, judge},
-    prompt_cache::{CacheUse, tokens},
+    prompt_cache::{CacheUse, Ttl},
     random::Seeded,
 };
 
@@ -32,12 +35,12 @@ pub(super) struct Answer {
 /// Answers a checked request, under a fault of the answer itself if there is one.
 pub(super) fn answer(shared: &Shared, request: &MessagesRequest, fault: Option<Kind>) -> Answer {
     let judgement = judge(&Prompt::of(&request.messages), &shared.lexicon);
-    let draft = Draft::of(request.reply.format(), &judgement, thinking_tokens(request));
+    let model = request.model;
+    let draft = Draft::of(request.reply.format(), &judgement, thinking_tokens(request), model.cache.tokenizer);
     let draft = draft.under(fault, REFUSAL).limited(Some(request.max_tokens));
-    let cache =
-        shared.explicit_cache.read(request.model.name, request.model.cache_floor, &request.blocks, Instant::now());
-    let prompt_bytes: String = request.blocks.iter().map(|block| block.text.as_str()).collect();
-    let prompt_tokens = tokens(&prompt_bytes) + FRAME_TOKENS;
+    let cache = shared.explicit_cache.read(model.name, model.cache, &request.blocks, Instant::now());
+    let prompt: String = request.blocks.iter().map(|block| block.text.as_str()).collect();
+    let prompt_tokens = model.cache.tokenizer.count(&prompt) + FRAME_TOKENS;
     let input_tokens = prompt_tokens.saturating_sub(cache.read + cache.written());
     let output_tokens = draft.output_tokens();
     let forced = matches!(request.reply, Reply::Tool { .. }) && fault != Some(Kind::Malformed);
@@ -52,7 +55,7 @@ pub(super) fn answer(shared: &Shared, request: &MessagesRequest, fault: Option<K
         "id": format!("msg_sandbox_{}", Seeded::fresh().alphanumeric(22)),
         "type": "message",
         "role": "assistant",
-        "model": request.model.snapshot,
+        "model": model.snapshot,
         "content": content(request, &draft, forced),
         "stop_reason": stop_reason,
         "stop_sequence": null,
@@ -63,7 +66,8 @@ pub(super) fn answer(shared: &Shared, request: &MessagesRequest, fault: Option<K
             "cache_creation_input_tokens": cache.written(),
             "cache_read_input_tokens": cache.read,
             "cache_creation": {
-                "ephemeral_5m_input_tokens": cache.written_5m, "ephemeral_1h_input_tokens": cache.written_1h,
+                "ephemeral_5m_input_tokens": cache.written_for(Ttl::FiveMinutes),
+                "ephemeral_1h_input_tokens": cache.written_for(Ttl::OneHour),
             },
             "output_tokens": output_tokens,
             "output_tokens_details": {"thinking_tokens": draft.reasoning_tokens},
@@ -73,19 +77,23 @@ pub(super) fn answer(shared: &Shared, request: &MessagesRequest, fault: Option<K
         },
     });
     let cached_share = cache.read as f64 / prompt_tokens as f64;
-    let takes = shared.latency.completion(request.model.speed, cached_share, output_tokens);
+    let takes = shared.latency.completion(model.speed, cached_share, output_tokens);
     Answer { body, takes, input_tokens, output_tokens, cache }
 }
 
 fn content(request: &MessagesRequest, draft: &Draft, forced: bool) -> Vec<Value> {
     let mut content = vec![];
+    // A refusal says nothing but in `stop_details`.
+    if draft.end == End::Refusal {
+        return content;
+    }
     if draft.reasoning_tokens > 0 {
         let thought = if request.thinking.is_shown() { THOUGHT } else { "" };
         let signature = Seeded::from_texts(&[&draft.content, "signature"]).alphanumeric(64);
         content.push(json!({"type": "thinking", "thinking": thought, "signature": signature}));
     }
-    // A refusal says nothing but in `stop_details`; tokens that went into thinking alone leave no text.
-    if draft.end == End::Refusal || draft.content.is_empty() {
+    // Tokens that went into thinking alone leave no text.
+    if draft.content.is_empty() {
         return content;
     }
     content.push(match &request.reply {

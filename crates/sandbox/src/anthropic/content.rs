@@ -5,10 +5,12 @@ use serde_json::{Map, Value};
 use super::errors::AnthropicError;
 use crate::{
     judge::Message,
-    prompt_cache::{Block, Ttl},
+    prompt_cache::{Block, Ttl, look_back},
 };
 
 const BREAKPOINTS_MAX: usize = 4;
+/// So many blocks are searched for an entry, from a breakpoint backwards.
+const LOOKBACK_BLOCKS: usize = 20;
 
 /// The prompt as it is gathered: tools, then system, then messages.
 #[derive(Debug, Default)]
@@ -22,7 +24,7 @@ type Checked<T> = Result<T, AnthropicError>;
 impl Gathered {
     /// A part that no breakpoint can stand on.
     pub(super) fn plain(&mut self, text: String) {
-        self.blocks.push(Block { text, breakpoint: None });
+        self.blocks.push(Block::plain(text));
     }
 
     /// A tool counts with all it says but its own `cache_control`.
@@ -33,7 +35,7 @@ impl Gathered {
             .filter(|(name, _)| *name != "cache_control")
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        self.blocks.push(Block { text: Value::Object(said).to_string(), breakpoint });
+        self.blocks.push(Block { breakpoint, ..Block::plain(Value::Object(said).to_string()) });
         Ok(())
     }
 
@@ -83,7 +85,7 @@ impl Gathered {
             _ => return Err(AnthropicError::invalid(format!("{at}: The sandbox does not play '{kind}' blocks."))),
         };
         let counted = if said.is_empty() { part.to_string() } else { said.clone() };
-        self.blocks.push(Block { text: format!("\n{role}\n{counted}"), breakpoint });
+        self.blocks.push(Block { breakpoint, ..Block::plain(format!("\n{role}\n{counted}")) });
         Ok(said)
     }
 
@@ -108,6 +110,7 @@ impl Gathered {
                            blocks are processed in the following order: `tools`, `system`, `messages`.";
             return Err(AnthropicError::invalid(message));
         }
+        look_back(&mut self.blocks, LOOKBACK_BLOCKS);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
+    faults::SpendCode,
     latency::{iso, now_ms},
     random::Seeded,
 };
@@ -73,19 +74,31 @@ pub(super) fn mark(response: &mut Response, request_id: &str) {
     headers.insert(HeaderName::from_static("anthropic-organization-id"), HeaderValue::from_static("sandbox"));
 }
 
-/// The account may not spend more: by default 402, with status 400 the empty prepaid credit, with 429 the spend limit.
-/// None of them gets better by trying again.
-pub(crate) fn insufficient_quota(status: Option<u16>) -> Response {
-    match status {
-        Some(400) => AnthropicError::invalid(CREDIT_TOO_LOW).into_response(),
-        Some(429) => {
-            let message = "This request would exceed your organization's enforced spend limit.";
-            let error = AnthropicError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message);
-            let details = json!({"error_code": "enforced_spend_limit_reached"});
-            AnthropicError { details: Some(details), ..error }.into_response()
-        }
-        _ => error_of_status(402),
-    }
+/// The account may not spend more: by default 402, with status 400 the empty prepaid credit, with 429 the spend limit; a
+/// code has the status it has been seen with. None of them gets better by trying again.
+pub(crate) fn insufficient_quota(status: Option<u16>, code: Option<SpendCode>) -> Response {
+    use SpendCode::{
+        ContractSpendLimitReached, EnforcedSpendLimitReached, LinkedOrganizationBillingUnavailable,
+        LinkedOrganizationSpendLimitReached,
+    };
+    let code = match (status, code) {
+        (_, Some(code)) => code,
+        (Some(400), None) => return AnthropicError::invalid(CREDIT_TOO_LOW).into_response(),
+        (Some(429), None) => EnforcedSpendLimitReached,
+        _ => return error_of_status(402),
+    };
+    let (usual, message) = match code {
+        EnforcedSpendLimitReached => (429, "This request would exceed your organization's enforced spend limit."),
+        ContractSpendLimitReached => (429, "Your organization has reached the spend limit of its contract."),
+        LinkedOrganizationSpendLimitReached => (402, "The linked organization has reached its spend limit."),
+        LinkedOrganizationBillingUnavailable => (402, "The linked organization can't be billed at present."),
+    };
+    let (status, kind) = match status.unwrap_or(usual) {
+        402 => (StatusCode::PAYMENT_REQUIRED, "billing_error"),
+        _ => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
+    };
+    let details = Some(json!({"error_code": code}));
+    AnthropicError { details, ..AnthropicError::new(status, kind, message) }.into_response()
 }
 
 /// Too many requests: always with a time to wait for.

@@ -1,15 +1,14 @@
-//! The handlers.
+//! The handler of a message, and what all handlers share.
 
 use std::{sync::Arc, time::Instant};
 
 use axum::{
     Extension, Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use serde_json::{Value, json};
 
 use super::{
     answer::answer,
@@ -19,7 +18,9 @@ use super::{
 };
 use crate::{
     ANTHROPIC_API_KEY, Shared,
+    faults::Kind,
     latency::{iso, now_ms},
+    lifecycle::{Arrived, Provider},
     tap::AnswerFault,
 };
 
@@ -29,13 +30,18 @@ const OUTPUT_TOKENS_PER_MINUTE: u64 = 800_000;
 
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
+    Extension(arrived): Extension<Arrived>,
     fault: Option<Extension<AnswerFault>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, AnthropicError> {
     let begun = tokio::time::Instant::now();
-    let request = request::parse(&body, authorise(&headers)?)?;
-    let answer = answer(&shared, &request, fault.map(|Extension(AnswerFault(kind))| kind));
+    let fault = fault.map(|Extension(AnswerFault(kind))| kind);
+    let has_gone = |model: Model| {
+        fault == Some(Kind::ModelGone) || shared.lifecycles.had_gone(Provider::Anthropic, model.name, arrived)
+    };
+    let request = request::parse(&body, authorise(&headers)?, has_gone)?;
+    let answer = answer(&shared, &request, fault);
     // What the sandbox itself needs is part of the modelled time, not added to it.
     tokio::time::sleep_until(begun + answer.takes).await;
     shared.explicit_cache.fill(&answer.cache, Instant::now());
@@ -61,40 +67,13 @@ pub(super) async fn create(
     Ok(response)
 }
 
-pub(super) async fn list_models(headers: HeaderMap) -> Result<Response, AnthropicError> {
-    authorise(&headers)?;
-    let data: Vec<Value> = Model::all().map(describe).collect();
-    let id = |entry: Option<&Value>| entry.and_then(|entry| entry.get("id")).cloned();
-    let (first, last) = (id(data.first()), id(data.last()));
-    Ok(marked(json!({"data": data, "has_more": false, "first_id": first, "last_id": last})))
-}
-
-pub(super) async fn read_model(headers: HeaderMap, Path(id): Path<String>) -> Result<Response, AnthropicError> {
-    authorise(&headers)?;
-    let model = Model::find(&id).ok_or_else(|| AnthropicError::not_found(format!("model: {id}")))?;
-    Ok(marked(describe(model)))
-}
-
 pub(super) async fn unknown() -> Response {
     AnthropicError::not_found("Not found").into_response()
 }
 
-fn marked(body: Value) -> Response {
-    let mut response = Json(body).into_response();
-    mark(&mut response, &request_id());
-    response
-}
-
-fn describe(model: Model) -> Value {
-    json!({
-        "type": "model", "id": model.snapshot, "display_name": model.display_name, "created_at": "2025-01-01T00:00:00Z",
-        "max_tokens": model.output_tokens_max,
-    })
-}
-
 /// The key comes by its own header or, as the official client sends it since 1.0, as a bearer; the version decides which
 /// parameters there are.
-fn authorise(headers: &HeaderMap) -> Result<Version, AnthropicError> {
+pub(super) fn authorise(headers: &HeaderMap) -> Result<Version, AnthropicError> {
     let refused = |message: &str| AnthropicError::new(StatusCode::UNAUTHORIZED, "authentication_error", message);
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let bearer = || header("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);

@@ -6,10 +6,12 @@
 mod answer;
 mod content;
 mod errors;
+mod listing;
 mod messages;
 mod models;
 mod request;
 mod schema;
+mod thinking;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use axum::{
 };
 
 pub(crate) use errors::{error_of_status, insufficient_quota, limit};
+pub(crate) use listing::announced;
 
 use crate::{
     Shared,
@@ -33,8 +36,8 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router {
     let other = Tap::new(shared, Target::AnthropicOther);
     Router::new()
         .route("/v1/messages", tapped(shared, Target::AnthropicMessages, post(messages::create)))
-        .route("/v1/models", tapped(shared, Target::AnthropicOther, get(messages::list_models)))
-        .route("/v1/models/{id}", tapped(shared, Target::AnthropicOther, get(messages::read_model)))
+        .route("/v1/models", tapped(shared, Target::AnthropicOther, get(listing::list_models)))
+        .route("/v1/models/{id}", tapped(shared, Target::AnthropicOther, get(listing::read_model)))
         .fallback(messages::unknown.layer(middleware::from_fn_with_state(other, tap)))
         .with_state(Arc::clone(shared))
 }

@@ -2,7 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::{content::Gathered, errors::AnthropicError, models::Model, schema};
+use super::{
+    content::Gathered,
+    errors::AnthropicError,
+    models::Model,
+    schema,
+    thinking::{Thinking, thinking},
+};
 use crate::{
     judge::{Format, Message},
     prompt_cache::Block,
@@ -16,7 +22,6 @@ const PARAMETERS: &str = "\
 const SAMPLING: [&str; 3] = ["temperature", "top_k", "top_p"];
 /// What the sandbox does not play, and says so instead of pretending.
 const NOT_PLAYED: [&str; 4] = ["container", "diagnostics", "stop_sequences", "stream"];
-const THINKING_TOKENS_MIN: u64 = 1_024;
 const TOOL_NAME_CHARS_MAX: usize = 128;
 
 /// The version of the protocol a request is written in.
@@ -36,7 +41,7 @@ pub(super) struct MessagesRequest {
     pub(super) reply: Reply,
     pub(super) max_tokens: u64,
     pub(super) thinking: Thinking,
-    /// "high" where it is not given.
+    /// The model's default where it is not given.
     pub(super) effort: &'static str,
 }
 
@@ -55,38 +60,25 @@ impl Reply {
     }
 }
 
-/// Whether the model thinks before it answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Thinking {
-    Off,
-    Adaptive { shown: bool },
-    Budget { tokens: u64, shown: bool },
-}
+pub(super) type Fields = Map<String, Value>;
+pub(super) type Checked<T> = Result<T, AnthropicError>;
 
-impl Thinking {
-    /// Whether the thoughts are part of the answer.
-    pub(super) fn is_shown(self) -> bool {
-        matches!(self, Self::Adaptive { shown: true } | Self::Budget { shown: true, .. })
-    }
-}
-
-type Fields = Map<String, Value>;
-type Checked<T> = Result<T, AnthropicError>;
-
-/// Checks a body; the error is what Anthropic would answer.
-pub(super) fn parse(body: &[u8], version: Version) -> Checked<MessagesRequest> {
+/// Checks a body; the error is what Anthropic would answer. `has_gone` tells of a model that was retired.
+pub(super) fn parse(body: &[u8], version: Version, has_gone: impl Fn(Model) -> bool) -> Checked<MessagesRequest> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| AnthropicError::invalid(format!("The request body is not valid JSON: {error}")))?;
     let fields =
         body.as_object().ok_or_else(|| AnthropicError::invalid("The request body is not valid JSON: not an object"))?;
     let name = given(fields, "model").ok_or_else(|| required("model"))?;
     let name = name.as_str().ok_or_else(|| AnthropicError::invalid("model: Input should be a valid string"))?;
-    let model = Model::find(name).ok_or_else(|| AnthropicError::not_found(format!("model: {name}")))?;
+    // A retired model is as unknown as one that never was.
+    let model = Model::find(name).filter(|model| !has_gone(*model));
+    let model = model.ok_or_else(|| AnthropicError::not_found(format!("model: {name}")))?;
     check_parameters(fields, version)?;
     let max_tokens = max_tokens(fields, model)?;
-    let thinking = thinking(fields, max_tokens)?;
-    check_sampling(fields, thinking)?;
     let (effort, format) = output_config(fields, model)?;
+    let thinking = thinking(fields, model, effort, max_tokens)?;
+    check_sampling(fields, model, thinking)?;
 
     let mut gathered = Gathered::default();
     if let Some(schema) = &format {
@@ -97,9 +89,9 @@ pub(super) fn parse(body: &[u8], version: Version) -> Checked<MessagesRequest> {
     if let Some(system) = given(fields, "system") {
         gathered.spoken("system", "system", system)?;
     }
-    messages(fields, &mut gathered)?;
+    messages(fields, model, &mut gathered)?;
     gathered.close(fields.get("cache_control"))?;
-    let reply = reply(fields, format, tools, thinking)?;
+    let reply = reply(fields, format, tools)?;
     Ok(MessagesRequest {
         model,
         messages: gathered.messages,
@@ -111,11 +103,11 @@ pub(super) fn parse(body: &[u8], version: Version) -> Checked<MessagesRequest> {
     })
 }
 
-fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
+pub(super) fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
     fields.get(name).filter(|value| !value.is_null())
 }
 
-fn required(name: &str) -> AnthropicError {
+pub(super) fn required(name: &str) -> AnthropicError {
     AnthropicError::invalid(format!("{name}: Field required"))
 }
 
@@ -152,36 +144,12 @@ fn max_tokens(fields: &Fields, model: Model) -> Checked<u64> {
     Ok(limit)
 }
 
-fn thinking(fields: &Fields, max_tokens: u64) -> Checked<Thinking> {
-    let Some(thinking) = given(fields, "thinking") else {
-        return Ok(Thinking::Off);
-    };
-    let shown = thinking.get("display").and_then(Value::as_str) != Some("omitted");
-    match thinking.get("type").and_then(Value::as_str) {
-        Some("disabled" | "between_tools") => Ok(Thinking::Off),
-        Some("adaptive") => Ok(Thinking::Adaptive { shown }),
-        Some("enabled") => {
-            let budget = thinking.get("budget_tokens").and_then(Value::as_u64);
-            let tokens = budget.ok_or_else(|| required("thinking.enabled.budget_tokens"))?;
-            if tokens < THINKING_TOKENS_MIN {
-                return Err(AnthropicError::invalid(format!(
-                    "thinking.enabled.budget_tokens: Input should be greater than or equal to {THINKING_TOKENS_MIN}"
-                )));
-            }
-            if tokens >= max_tokens {
-                return Err(AnthropicError::invalid("`max_tokens` must be greater than `thinking.budget_tokens`."));
-            }
-            Ok(Thinking::Budget { tokens, shown })
-        }
-        other => Err(AnthropicError::invalid(format!(
-            "thinking: Input tag '{}' does not match any of the expected tags: 'enabled', 'disabled', 'adaptive', \
-             'between_tools'",
-            other.unwrap_or_default()
-        ))),
+fn check_sampling(fields: &Fields, model: Model, thinking: Thinking) -> Checked<()> {
+    let is_default = |name: &str, value: &Value| name != "top_k" && value.as_f64() == Some(1.0);
+    let changed = |name: &&str| given(fields, name).is_some_and(|value| !is_default(name, value));
+    if let Some(name) = SAMPLING.iter().find(|name| changed(name)).filter(|_| !model.takes_sampling_and_prefill) {
+        return Err(AnthropicError::invalid(format!("`{name}` is deprecated for this model.")));
     }
-}
-
-fn check_sampling(fields: &Fields, thinking: Thinking) -> Checked<()> {
     for name in ["temperature", "top_p"] {
         let Some(value) = given(fields, name) else { continue };
         let number = value.as_f64();
@@ -202,7 +170,7 @@ fn check_sampling(fields: &Fields, thinking: Thinking) -> Checked<()> {
 /// The effort and the schema of the answer.
 fn output_config(fields: &Fields, model: Model) -> Checked<(&'static str, Option<Value>)> {
     let Some(config) = given(fields, "output_config") else {
-        return Ok(("high", None));
+        return Ok((model.default_effort, None));
     };
     let config =
         config.as_object().ok_or_else(|| AnthropicError::invalid("output_config: Input should be an object"))?;
@@ -210,7 +178,7 @@ fn output_config(fields: &Fields, model: Model) -> Checked<(&'static str, Option
         return Err(AnthropicError::invalid(format!("output_config.{unknown}: Extra inputs are not permitted")));
     }
     let effort = match given(config, "effort").map(|effort| effort.as_str().unwrap_or_default()) {
-        None => "high",
+        None => model.default_effort,
         Some(_) if model.efforts.is_empty() => {
             return Err(AnthropicError::invalid("This model does not support the effort parameter."));
         }
@@ -265,12 +233,18 @@ fn tools(fields: &Fields, gathered: &mut Gathered) -> Checked<Vec<(String, Value
     Ok(tools)
 }
 
-fn messages(fields: &Fields, gathered: &mut Gathered) -> Checked<()> {
+fn messages(fields: &Fields, model: Model, gathered: &mut Gathered) -> Checked<()> {
     let messages = given(fields, "messages").ok_or_else(|| required("messages"))?;
     let messages =
         messages.as_array().ok_or_else(|| AnthropicError::invalid("messages: Input should be a valid list"))?;
     if messages.is_empty() {
         return Err(AnthropicError::invalid("messages: at least one message is required"));
+    }
+    let begun = messages.last().and_then(|message| message.get("role")).is_some_and(|role| role == "assistant");
+    if begun && !model.takes_sampling_and_prefill {
+        let message = "This model does not support assistant message prefill. The conversation must end with a user \
+                       message.";
+        return Err(AnthropicError::invalid(message));
     }
     for (place, message) in messages.iter().enumerate() {
         let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
@@ -298,13 +272,10 @@ fn messages(fields: &Fields, gathered: &mut Gathered) -> Checked<()> {
     Ok(())
 }
 
-fn reply(fields: &Fields, format: Option<Value>, tools: Vec<(String, Value)>, thinking: Thinking) -> Checked<Reply> {
+fn reply(fields: &Fields, format: Option<Value>, tools: Vec<(String, Value)>) -> Checked<Reply> {
     let text = |format: Option<Value>| Reply::Text(format.map_or(Format::Text, Format::Schema));
     let choice = given(fields, "tool_choice");
     let kind = choice.and_then(|choice| choice.get("type")).and_then(Value::as_str);
-    if matches!(kind, Some("tool" | "any")) && thinking != Thinking::Off {
-        return Err(AnthropicError::invalid("Thinking may not be enabled when tool_choice forces tool use."));
-    }
     let tool = match (kind, choice.is_some()) {
         (Some("tool"), _) => {
             let name = choice.and_then(|choice| choice.get("name")).and_then(Value::as_str).unwrap_or_default();

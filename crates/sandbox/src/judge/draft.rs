@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Judgement, prose::Prose, walker};
-use crate::{faults::Kind, prompt_cache::tokens};
+use crate::{faults::Kind, prompt_cache::Tokenizer};
 
 const NOT_JSON: &str = "Sure! Here is the analysis you asked for:\n\n- The account posts often and";
 
@@ -34,11 +34,12 @@ pub(crate) struct Draft {
     pub(crate) end: End,
     pub(crate) content_tokens: u64,
     pub(crate) reasoning_tokens: u64,
+    tokenizer: Tokenizer,
 }
 
 impl Draft {
-    /// What the model says when nothing goes wrong.
-    pub(crate) fn of(format: &Format, judgement: &Judgement, reasoning_tokens: u64) -> Self {
+    /// What the model says when nothing goes wrong, counted as it counts.
+    pub(crate) fn of(format: &Format, judgement: &Judgement, reasoning_tokens: u64, tokenizer: Tokenizer) -> Self {
         let prose = Prose::new(judgement);
         let content = match format {
             Format::Text => format!("{} {}", prose.of_name("summary", 0), prose.of_name("reason", 0)),
@@ -47,7 +48,7 @@ impl Draft {
             }
             Format::Schema(schema) => walker::build(schema, judgement).to_string(),
         };
-        Self { content_tokens: tokens(&content), content, end: End::Stop, reasoning_tokens }
+        Self { content_tokens: tokenizer.count(&content), content, end: End::Stop, reasoning_tokens, tokenizer }
     }
 
     /// The same under a fault of the answer itself; `refusal` are the provider's words for one.
@@ -59,7 +60,7 @@ impl Draft {
             Some(Kind::SchemaViolation) => (violated(&self.content), End::Stop),
             _ => return self,
         };
-        Self { content_tokens: tokens(&content), content, end, ..self }
+        Self { content_tokens: self.tokenizer.count(&content), content, end, ..self }
     }
 
     /// The same within a token limit, which includes the reasoning: a low one leaves no content at all.
@@ -69,8 +70,8 @@ impl Draft {
         };
         let reasoning_tokens = self.reasoning_tokens.min(limit);
         let left = limit - reasoning_tokens;
-        let bytes = usize::try_from(left * 4).unwrap_or(usize::MAX);
-        Self { end: End::Length, content: cut(&self.content, bytes), content_tokens: left, reasoning_tokens }
+        let content = cut(&self.content, self.tokenizer.bytes(left));
+        Self { end: End::Length, content, content_tokens: left, reasoning_tokens, ..self }
     }
 
     /// Everything that is billed as output.

@@ -4,13 +4,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::request::ChatRequest;
+use super::{
+    caching::{self, Caching},
+    request::ChatRequest,
+};
 use crate::{
     Shared,
     faults::Kind,
-    judge::{Draft, End, Format, Prompt, judge},
+    judge::{Draft, End, Prompt, judge},
     latency::now_ms,
-    prompt_cache::{AutomaticCache, tokens},
+    prompt_cache::{CacheUse, Tokenizer},
     random::Seeded,
 };
 
@@ -23,22 +26,26 @@ pub(super) struct Answer {
     pub(super) body: Value,
     pub(super) takes: Duration,
     pub(super) total_tokens: u64,
-    /// The prompt as the model reads it, for the cache.
-    pub(super) prompt: String,
+    pub(super) cached: Cached,
+}
+
+/// What an answered prompt leaves in the cache of its model.
+pub(super) enum Cached {
+    Automatic { key: String, prompt: String, kept: Duration },
+    Breakpoints(CacheUse),
 }
 
 /// Answers a checked request, under a fault of the answer itself if there is one.
 pub(super) fn answer(shared: &Shared, request: &ChatRequest, fault: Option<Kind>) -> Answer {
     let judgement = judge(&Prompt::of(&request.messages), &shared.lexicon);
-    let draft = Draft::of(&request.format, &judgement, reasoning_tokens(request));
+    let draft = Draft::of(&request.format, &judgement, reasoning_tokens(request), Tokenizer::PLAIN);
     let draft = draft.under(fault, REFUSAL).limited(request.max_tokens);
-    let prompt = serialised(request);
-    let prompt_tokens = tokens(&prompt) + FRAME_TOKENS;
-    let cached = shared.prompt_cache.read(request.model.name, &request.cache_key, &prompt, Instant::now());
-    let mut prompt_details = json!({"cached_tokens": cached, "audio_tokens": 0});
-    if let Some(details) = prompt_details.as_object_mut().filter(|_| request.model.bills_cache_writes) {
-        let written = AutomaticCache::holds(&prompt).saturating_sub(cached);
-        details.insert("cache_write_tokens".into(), written.into());
+    let prompt: String = request.blocks.iter().map(|block| block.text.as_str()).collect();
+    let prompt_tokens = Tokenizer::PLAIN.count(&prompt) + FRAME_TOKENS;
+    let (read, cached) = cached(shared, request, prompt);
+    let mut prompt_details = json!({"cached_tokens": read, "audio_tokens": 0});
+    if let (Some(details), Cached::Breakpoints(used)) = (prompt_details.as_object_mut(), &cached) {
+        details.insert("cache_write_tokens".into(), used.written().into());
     }
     let completion_tokens = draft.output_tokens();
     let total_tokens = prompt_tokens + completion_tokens;
@@ -71,9 +78,24 @@ pub(super) fn answer(shared: &Shared, request: &ChatRequest, fault: Option<Kind>
         "service_tier": "default",
         "system_fingerprint": "sandbox",
     });
-    let cached_share = cached as f64 / prompt_tokens as f64;
+    let cached_share = read as f64 / prompt_tokens as f64;
     let takes = shared.latency.completion(request.model.speed, cached_share, completion_tokens);
-    Answer { prompt, body, takes, total_tokens }
+    Answer { body, takes, total_tokens, cached }
+}
+
+/// How many tokens are read from the cache, and what is to be left there.
+fn cached(shared: &Shared, request: &ChatRequest, prompt: String) -> (u64, Cached) {
+    let now = Instant::now();
+    match &request.caching {
+        Caching::Automatic { key, kept } => {
+            let read = shared.prompt_cache.read(request.model.name, key, &prompt, now);
+            (read, Cached::Automatic { key: key.clone(), prompt, kept: *kept })
+        }
+        Caching::Breakpoints { scope } => {
+            let used = shared.explicit_cache.read(scope, caching::RULES, &request.blocks, now);
+            (used.read, Cached::Breakpoints(used))
+        }
+    }
 }
 
 /// By effort, give or take a fifth, in OpenAI's steps of 64.
@@ -85,21 +107,11 @@ fn reasoning_tokens(request: &ChatRequest) -> u64 {
         "none" | "minimal" => return 0,
         "low" => 256.0,
         "medium" => 704.0,
-        _ => 1_984.0,
+        "high" => 1_984.0,
+        "xhigh" => 3_968.0,
+        _ => 5_952.0,
     };
     let texts: Vec<&str> = request.messages.iter().map(|message| message.text.as_str()).collect();
     let thought = typical * Seeded::from_texts(&texts).between(0.8, 1.2);
     (thought / 64.0).round() as u64 * 64
-}
-
-/// The prompt as the model reads it: the schema stands before the messages and is part of the cached prefix.
-fn serialised(request: &ChatRequest) -> String {
-    let mut text = match &request.format {
-        Format::Schema(schema) => schema.to_string(),
-        Format::Text | Format::JsonObject => String::new(),
-    };
-    for message in &request.messages {
-        text.push_str(&format!("\n{}\n{}", message.role, message.text));
-    }
-    text
 }

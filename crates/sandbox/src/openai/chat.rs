@@ -1,41 +1,55 @@
-//! The handlers.
+//! The handler of a chat completion, and what all handlers share.
 
 use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::{OriginalUri, Path, State},
+    extract::{OriginalUri, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use serde_json::{Value, json};
 
 use super::{
-    answer::answer,
+    answer::{Cached, answer},
     errors::{OpenAiError, mark},
     models::Model,
     request,
 };
-use crate::{OPENAI_API_KEY, Shared, tap::AnswerFault};
+use crate::{
+    OPENAI_API_KEY, Shared,
+    faults::Kind,
+    lifecycle::{Arrived, Provider},
+    tap::AnswerFault,
+};
 
 const REQUESTS_PER_MINUTE: u64 = 10_000;
 const TOKENS_PER_MINUTE: u64 = 10_000_000;
 
 pub(super) async fn complete(
     State(shared): State<Arc<Shared>>,
+    Extension(arrived): Extension<Arrived>,
     fault: Option<Extension<AnswerFault>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, OpenAiError> {
     let begun = tokio::time::Instant::now();
     authorise(&headers)?;
-    let request = request::parse(&body)?;
-    let answer = answer(&shared, &request, fault.map(|Extension(AnswerFault(kind))| kind));
+    let fault = fault.map(|Extension(AnswerFault(kind))| kind);
+    let has_gone = |model: Model| {
+        fault == Some(Kind::ModelGone) || shared.lifecycles.had_gone(Provider::OpenAi, model.name, arrived)
+    };
+    let request = request::parse(&body, has_gone)?;
+    let answer = answer(&shared, &request, fault);
     // What the sandbox itself needs is part of the modelled time, not added to it.
     tokio::time::sleep_until(begun + answer.takes).await;
-    let (model, key) = (request.model.name, request.cache_key.as_str());
-    shared.prompt_cache.fill(model, key, &answer.prompt, request.cache_kept, std::time::Instant::now());
+    let now = std::time::Instant::now();
+    match &answer.cached {
+        Cached::Automatic { key, prompt, kept } => {
+            shared.prompt_cache.fill(request.model.name, key, prompt, *kept, now);
+        }
+        Cached::Breakpoints(used) => shared.explicit_cache.fill(used, now),
+    }
     let mut response = Json(answer.body).into_response();
     mark(&mut response);
     for (name, value) in [
@@ -54,34 +68,13 @@ pub(super) async fn complete(
     Ok(response)
 }
 
-pub(super) async fn list_models(headers: HeaderMap) -> Result<Response, OpenAiError> {
-    authorise(&headers)?;
-    let data: Vec<Value> = Model::all().map(describe).collect();
-    Ok(Json(json!({"object": "list", "data": data})).into_response())
-}
-
-pub(super) async fn read_model(headers: HeaderMap, Path(id): Path<String>) -> Result<Response, OpenAiError> {
-    authorise(&headers)?;
-    match Model::find(&id) {
-        Some(model) => Ok(Json(describe(model)).into_response()),
-        None => {
-            let message = format!("The model '{id}' does not exist");
-            Err(OpenAiError::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("model_not_found"), message))
-        }
-    }
-}
-
-fn describe(model: Model) -> Value {
-    json!({"id": model.name, "object": "model", "created": 1_735_689_600, "owned_by": "sandbox"})
-}
-
 pub(super) async fn unknown(method: Method, uri: OriginalUri) -> Response {
     let path = uri.path().trim_start_matches("/openai");
     let message = format!("Invalid URL ({method} {path})");
     OpenAiError::new(StatusCode::NOT_FOUND, "invalid_request_error", None, message).into_response()
 }
 
-fn authorise(headers: &HeaderMap) -> Result<(), OpenAiError> {
+pub(super) fn authorise(headers: &HeaderMap) -> Result<(), OpenAiError> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match header.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim) {
         Some(OPENAI_API_KEY) => Ok(()),

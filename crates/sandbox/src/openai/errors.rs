@@ -34,6 +34,14 @@ impl OpenAiError {
         Self { param: param.map(str::to_owned), ..error }
     }
 
+    /// A model that was shut down, by the name it was asked for.
+    pub(super) fn shut_down(name: &str) -> Self {
+        let message = format!(
+            "The model `{name}` has been deprecated, learn more here: https://platform.openai.com/docs/deprecations"
+        );
+        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("model_not_found"), message)
+    }
+
     #[cfg(test)]
     pub(super) fn message(&self) -> &str {
         &self.message
@@ -63,6 +71,23 @@ pub(super) fn mark(response: &mut Response) {
     }
     headers.insert(HeaderName::from_static("openai-version"), HeaderValue::from_static("2020-10-01"));
     headers.insert(HeaderName::from_static("openai-organization"), HeaderValue::from_static("sandbox"));
+}
+
+/// A field that nothing knows.
+pub(super) fn unknown_parameter(param: &str) -> OpenAiError {
+    OpenAiError::invalid(Some(param), Some("unknown_parameter"), format!("Unknown parameter: '{param}'."))
+}
+
+/// The traffic grew too fast, within its limits though it is: to be repeated, later and less often.
+pub(crate) fn slow_down() -> Response {
+    OpenAiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limit_error",
+        Some("slow_down"),
+        "Your request rate increased too quickly. Reduce your request rate, keep it steady, and then increase it \
+         gradually.",
+    )
+    .into_response()
 }
 
 /// The account is out of money: the one 429 that must not be retried.

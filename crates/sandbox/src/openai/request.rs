@@ -1,12 +1,19 @@
 //! A chat request, checked as OpenAI checks it, with its words where a refusal has some.
 
-use std::time::Duration;
-
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::{errors::OpenAiError, models::Model, schema};
-use crate::judge::{Format, Message};
+use super::{
+    caching::{Caching, caching},
+    content::Gathered,
+    errors::OpenAiError,
+    models::Model,
+    schema,
+};
+use crate::{
+    judge::{Format, Message},
+    prompt_cache::Block,
+};
 
 /// Every parameter of the endpoint (openai-openapi 2.3.0).
 const PARAMETERS: &str = "\
@@ -20,29 +27,27 @@ const PARAMETERS: &str = "\
 const NOT_PLAYED: [&str; 7] =
     ["tools", "functions", "audio", "prediction", "web_search_options", "logprobs", "top_logprobs"];
 /// `safety_identifier` may not be longer.
-const SAFETY_IDENTIFIER_CHARS_MAX: usize = 64;
-
-/// A prompt stays cached for this long after its last use unless the request says otherwise.
-const CACHE_KEPT_S: u64 = 600;
+const SAFETY_IDENTIFIER_CHARS_MAX: usize = 128;
 
 /// A request that may be answered.
 #[derive(Debug)]
 pub(super) struct ChatRequest {
     pub(super) model: Model,
     pub(super) messages: Vec<Message>,
+    /// Everything the model reads, in the order in which it is cached.
+    pub(super) blocks: Vec<Block>,
     pub(super) format: Format,
     /// Reasoning effort; "medium" where it is not given.
     pub(super) effort: &'static str,
     pub(super) max_tokens: Option<u64>,
-    pub(super) cache_key: String,
-    /// How long its prompt stays cached after this use.
-    pub(super) cache_kept: Duration,
+    pub(super) caching: Caching,
 }
 
-type Checked<T> = Result<T, OpenAiError>;
+pub(super) type Fields = Map<String, Value>;
+pub(super) type Checked<T> = Result<T, OpenAiError>;
 
-/// Checks a body; the error is what OpenAI would answer.
-pub(super) fn parse(body: &[u8]) -> Checked<ChatRequest> {
+/// Checks a body; the error is what OpenAI would answer. `has_gone` tells of a model that was shut down.
+pub(super) fn parse(body: &[u8], has_gone: impl Fn(Model) -> bool) -> Checked<ChatRequest> {
     let unparsable = || {
         let message = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using \
                        your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not \
@@ -57,22 +62,31 @@ pub(super) fn parse(body: &[u8]) -> Checked<ChatRequest> {
         let message = format!("The model `{name}` does not exist or you do not have access to it.");
         OpenAiError::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("model_not_found"), message)
     })?;
+    if has_gone(model) {
+        return Err(OpenAiError::shut_down(name));
+    }
     check_parameters(fields)?;
-    check_sampling(fields, model)?;
-    let messages = messages(fields)?;
-    let format = format(fields, &messages)?;
+    let effort = effort(fields, model)?;
+    check_sampling(fields, model, effort)?;
+    let mut gathered = Gathered::default();
+    gathered.messages(fields, model)?;
+    let format = format(fields, &gathered.messages)?;
+    if let Format::Schema(schema) = &format {
+        // The format is told to the model before everything else, so another format is another prefix.
+        gathered.schema(schema);
+    }
     Ok(ChatRequest {
-        effort: effort(fields, model)?,
         max_tokens: token_limit(fields, model)?,
-        cache_kept: cache_kept(fields)?,
-        cache_key: fields.get("prompt_cache_key").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        caching: caching(fields, model, effort, &mut gathered)?,
+        messages: gathered.messages,
+        blocks: gathered.blocks,
+        effort,
         model,
-        messages,
         format,
     })
 }
 
-fn check_parameters(fields: &Map<String, Value>) -> Checked<()> {
+fn check_parameters(fields: &Fields) -> Checked<()> {
     if let Some(unknown) = fields.keys().find(|name| !PARAMETERS.split_whitespace().any(|known| known == *name)) {
         let message = format!("Unrecognized request argument supplied: {unknown}");
         return Err(OpenAiError::invalid(None, None, message));
@@ -99,17 +113,20 @@ fn check_parameters(fields: &Map<String, Value>) -> Checked<()> {
     Ok(())
 }
 
-fn check_sampling(fields: &Map<String, Value>, model: Model) -> Checked<()> {
+/// A model that thinks takes no wish for how to choose its words; at effort `none` it takes some.
+fn check_sampling(fields: &Fields, model: Model, effort: &str) -> Checked<()> {
     for name in ["temperature", "top_p", "presence_penalty", "frequency_penalty"] {
         let Some(value) = fields.get(name).filter(|value| !value.is_null()) else {
             continue;
         };
-        let default = if name.ends_with("penalty") { 0.0 } else { 1.0 };
+        let is_penalty = name.ends_with("penalty");
+        let default = if is_penalty { 0.0 } else { 1.0 };
         if value.as_f64().is_none() {
             let message = format!("Invalid type for '{name}': expected a decimal, but got something else instead.");
             return Err(OpenAiError::invalid(Some(name), Some("invalid_type"), message));
         }
-        if model.reasons() && value.as_f64() != Some(default) {
+        let is_fixed = model.reasons() && (effort != "none" || is_penalty);
+        if is_fixed && value.as_f64() != Some(default) {
             let message = format!(
                 "Unsupported value: '{name}' does not support {value} with this model. Only the default ({default}) \
                  value is supported."
@@ -120,7 +137,7 @@ fn check_sampling(fields: &Map<String, Value>, model: Model) -> Checked<()> {
     Ok(())
 }
 
-fn token_limit(fields: &Map<String, Value>, model: Model) -> Checked<Option<u64>> {
+fn token_limit(fields: &Fields, model: Model) -> Checked<Option<u64>> {
     let given = |name: &str| fields.get(name).filter(|value| !value.is_null());
     if model.reasons() && given("max_tokens").is_some() {
         let message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
@@ -142,7 +159,7 @@ fn token_limit(fields: &Map<String, Value>, model: Model) -> Checked<Option<u64>
     Ok(None)
 }
 
-fn effort(fields: &Map<String, Value>, model: Model) -> Checked<&'static str> {
+fn effort(fields: &Fields, model: Model) -> Checked<&'static str> {
     let Some(value) = fields.get("reasoning_effort").filter(|value| !value.is_null()) else {
         return Ok("medium");
     };
@@ -159,69 +176,7 @@ fn effort(fields: &Map<String, Value>, model: Model) -> Checked<&'static str> {
     })
 }
 
-fn cache_kept(fields: &Map<String, Value>) -> Checked<Duration> {
-    let given = |value: Option<&Value>| value.filter(|value| !value.is_null()).cloned();
-    let seconds = |param: &str, value: Option<Value>, options: &[(&str, u64)]| {
-        let Some(value) = value else { return Ok(None) };
-        let named = options.iter().find(|(name, _)| value.as_str() == Some(name));
-        named.map(|(_, seconds)| Some(*seconds)).ok_or_else(|| {
-            let names: Vec<&str> = options.iter().map(|(name, _)| *name).collect();
-            let message = format!("Invalid value: {value}. Supported values are: {}.", quoted(&names));
-            OpenAiError::invalid(Some(param), Some("invalid_value"), message)
-        })
-    };
-    let options = fields.get("prompt_cache_options");
-    let ttl = given(options.and_then(|options| options.get("ttl")));
-    let ttl = seconds("prompt_cache_options.ttl", ttl, &[("30m", 1_800)])?;
-    let retention = given(fields.get("prompt_cache_retention"));
-    let names = [("in_memory", CACHE_KEPT_S), ("24h", 86_400)];
-    let retention = seconds("prompt_cache_retention", retention, &names)?;
-    Ok(Duration::from_secs(ttl.or(retention).unwrap_or(CACHE_KEPT_S)))
-}
-
-fn messages(fields: &Map<String, Value>) -> Checked<Vec<Message>> {
-    let missing = || {
-        OpenAiError::invalid(
-            Some("messages"),
-            Some("missing_required_parameter"),
-            "Missing required parameter: 'messages'.",
-        )
-    };
-    let list = fields.get("messages").and_then(Value::as_array).ok_or_else(missing)?;
-    if list.is_empty() {
-        let message = "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty \
-                       array instead.";
-        return Err(OpenAiError::invalid(Some("messages"), Some("empty_array"), message));
-    }
-    list.iter().enumerate().map(|(place, message)| parse_message(place, message)).collect()
-}
-
-fn parse_message(place: usize, message: &Value) -> Checked<Message> {
-    const ROLES: [&str; 6] = ["system", "assistant", "user", "function", "tool", "developer"];
-    let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
-    if !ROLES.contains(&role) {
-        let text = format!("Invalid value: '{role}'. Supported values are: {}.", quoted(&ROLES));
-        return Err(OpenAiError::invalid(Some(&format!("messages[{place}].role")), Some("invalid_value"), text));
-    }
-    let text = match message.get("content") {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            let texts = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
-            texts.collect::<Vec<_>>().join("\n")
-        }
-        None | Some(Value::Null) if role == "assistant" => String::new(),
-        _ => {
-            let text = format!(
-                "Invalid type for 'messages[{place}].content': expected one of a string or array of objects, but got \
-                 something else instead."
-            );
-            return Err(OpenAiError::invalid(Some(&format!("messages[{place}].content")), Some("invalid_type"), text));
-        }
-    };
-    Ok(Message { role: role.to_owned(), text })
-}
-
-fn format(fields: &Map<String, Value>, messages: &[Message]) -> Checked<Format> {
+fn format(fields: &Fields, messages: &[Message]) -> Checked<Format> {
     let Some(format) = fields.get("response_format").filter(|format| !format.is_null()) else {
         return Ok(Format::Text);
     };
@@ -246,12 +201,12 @@ fn format(fields: &Map<String, Value>, messages: &[Message]) -> Checked<Format> 
     }
 }
 
-fn unsupported(param: &str, message: &str) -> OpenAiError {
+pub(super) fn unsupported(param: &str, message: &str) -> OpenAiError {
     OpenAiError::invalid(Some(param), Some("unsupported_parameter"), message)
 }
 
 /// `'a', 'b', and 'c'`, as OpenAI lists what it supports.
-fn quoted(words: &[&str]) -> String {
+pub(super) fn quoted(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{}, and {last}", rest.join(", ")),

@@ -1,4 +1,5 @@
-//! OpenAI's prompt cache: automatic, exact prefixes of at least 1,024 tokens, in steps of 128.
+//! The prompt cache of OpenAI's models before gpt-5.6: automatic, exact prefixes of at least 1,024 tokens, in steps of
+//! 128.
 //!
 //! Requests are routed by their first 256 tokens and their `prompt_cache_key`; a prefix is only found where the request
 //! is routed to, so another model, another key or another first step is another cache.
@@ -26,11 +27,6 @@ impl AutomaticCache {
         let cache = self.lock();
         let known = |prefix: &u64| cache.get(prefix).is_some_and(|kept_until| now < *kept_until);
         countable(prefixes(model, key, prompt).take_while(known).count())
-    }
-
-    /// How many of the prompt's tokens a call leaves in the cache.
-    pub(crate) fn holds(prompt: &str) -> u64 {
-        countable(prompt.len() / STEP_BYTES)
     }
 
     /// Keeps every whole step of a prompt that the model has read for so long after this use.
@@ -92,7 +88,6 @@ mod tests {
         let short = AutomaticCache::default();
         call(&short, "m", "k", &prompt(1_023, &"x".repeat(4_000)), now);
         assert_eq!(call(&short, "m", "k", &prompt(1_023, &"y".repeat(4_000)), now), 0);
-        assert_eq!((AutomaticCache::holds(&prompt(1_300, "")), AutomaticCache::holds(&prompt(1_023, ""))), (1_280, 0));
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! Anthropic's prompt cache: only what a breakpoint asks for, an exact prefix over tools, system and messages.
+//! The prompt caches that are told where a prefix ends: Anthropic's, and OpenAI's from gpt-5.6 on.
 //!
-//! A breakpoint writes the whole prefix up to its block if that is as long as the model's floor, and reads the longest
-//! prefix that an earlier call wrote at one of the twenty blocks before it. Below the floor nothing happens and nothing
-//! is said. Every use keeps an entry for its whole time again.
+//! A breakpoint writes the whole prefix up to and with its block if that is as long as the model's floor, and reads the
+//! longest prefix that an earlier call wrote at a breakpoint or at a block that is searched. Below the floor nothing
+//! happens and nothing is said. Every use keeps an entry for its whole time again. The providers differ in the floor, the
+//! time and in which blocks are searched; what keeps two caches apart is the caller's `scope`.
 
 use std::{
     collections::HashMap,
@@ -10,10 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{HASH_START, fold, tokens_of_bytes};
+use super::{HASH_START, Tokenizer, fold};
 
-/// So many blocks before a breakpoint are searched for an entry.
-const LOOKBACK_BLOCKS: usize = 20;
 /// Entries beyond this many are swept out, the expired first.
 const ENTRIES_MAX: usize = 200_000;
 
@@ -21,6 +20,7 @@ const ENTRIES_MAX: usize = 200_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ttl {
     FiveMinutes,
+    ThirtyMinutes,
     OneHour,
 }
 
@@ -28,25 +28,54 @@ impl Ttl {
     fn time(self) -> Duration {
         Duration::from_secs(match self {
             Self::FiveMinutes => 300,
+            Self::ThirtyMinutes => 1_800,
             Self::OneHour => 3_600,
         })
     }
 }
 
-/// A part of the prompt, in the order tools, system, messages.
+/// A part of the prompt, in the order in which the provider caches.
 #[derive(Debug)]
 pub(crate) struct Block {
     pub(crate) text: String,
     /// Whether the prefix up to and with this block is to be cached, and for how long.
     pub(crate) breakpoint: Option<Ttl>,
+    /// Whether a prefix that an earlier call wrote up to here is looked for, though this call writes none.
+    pub(crate) searched: bool,
+}
+
+impl Block {
+    /// A part without a breakpoint.
+    pub(crate) fn plain(text: String) -> Self {
+        Self { text, breakpoint: None, searched: false }
+    }
+}
+
+/// Lets so many blocks be searched for each breakpoint, its own included.
+pub(crate) fn look_back(blocks: &mut [Block], so_many: usize) {
+    let mut left = 0;
+    for block in blocks.iter_mut().rev() {
+        if block.breakpoint.is_some() {
+            left = so_many;
+        }
+        block.searched = left > 0;
+        left = left.saturating_sub(1);
+    }
+}
+
+/// What a model caches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// No shorter prefix is cached, in the model's tokens.
+    pub(crate) floor: u64,
+    pub(crate) tokenizer: Tokenizer,
 }
 
 /// What a call reads from the cache and writes to it, in tokens.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct CacheUse {
     pub(crate) read: u64,
-    pub(crate) written_5m: u64,
-    pub(crate) written_1h: u64,
+    written: Vec<(Ttl, u64)>,
     /// The prefixes to keep when the call is answered.
     kept: Vec<(u64, Ttl)>,
 }
@@ -54,7 +83,12 @@ pub(crate) struct CacheUse {
 impl CacheUse {
     /// All that is written, however long it is kept.
     pub(crate) fn written(&self) -> u64 {
-        self.written_5m + self.written_1h
+        self.written.iter().map(|(_, tokens)| tokens).sum()
+    }
+
+    /// What is written to be kept for this time.
+    pub(crate) fn written_for(&self, ttl: Ttl) -> u64 {
+        self.written.iter().filter(|(kept, _)| *kept == ttl).map(|(_, tokens)| tokens).sum()
     }
 }
 
@@ -71,36 +105,30 @@ pub(crate) struct ExplicitCache(Mutex<HashMap<u64, Entry>>);
 struct Prefix {
     hash: u64,
     tokens: u64,
+    /// None below the floor, where a breakpoint does nothing.
     breakpoint: Option<Ttl>,
+    searched: bool,
 }
 
 impl ExplicitCache {
-    /// What this prompt would read and write; `floor` is the least number of tokens the model caches.
-    pub(crate) fn read(&self, model: &str, floor: u64, blocks: &[Block], now: Instant) -> CacheUse {
-        let prefixes = prefixes(model, blocks);
-        let cacheable = |(place, prefix): (usize, &Prefix)| {
-            (prefix.breakpoint.is_some() && prefix.tokens >= floor).then_some(place)
-        };
-        let breakpoints: Vec<usize> = prefixes.iter().enumerate().filter_map(cacheable).collect();
+    /// What this prompt would read and write; only prompts of the same scope share entries.
+    pub(crate) fn read(&self, scope: &str, rules: Rules, blocks: &[Block], now: Instant) -> CacheUse {
+        let prefixes = prefixes(scope, rules, blocks);
         let cache = self.lock();
-        let known = |prefix: &Prefix| cache.get(&prefix.hash).is_some_and(|entry| now < entry.kept_until);
-        let found = breakpoints.iter().rev().find_map(|breakpoint| {
-            let searched = prefixes.iter().enumerate().take(breakpoint + 1).rev().take(LOOKBACK_BLOCKS);
-            searched.into_iter().find(|(_, prefix)| known(prefix))
+        let entry = |prefix: &Prefix| cache.get(&prefix.hash).filter(|entry| now < entry.kept_until);
+        let found = prefixes.iter().rev().find_map(|prefix| {
+            let looked_for = prefix.searched || prefix.breakpoint.is_some();
+            Some((prefix, entry(prefix).filter(|_| looked_for)?))
         });
-        let mut used = CacheUse { read: found.map_or(0, |(_, prefix)| prefix.tokens), ..CacheUse::default() };
+        let mut used = CacheUse { read: found.map_or(0, |(prefix, _)| prefix.tokens), ..CacheUse::default() };
         let mut reached = used.read;
         // What was found is used, and so kept for its time again, though no breakpoint may stand there now.
-        used.kept.extend(found.and_then(|(_, prefix)| Some((prefix.hash, cache.get(&prefix.hash)?.ttl))));
-        for prefix in breakpoints.iter().filter_map(|place| prefixes.get(*place)) {
+        used.kept.extend(found.map(|(prefix, entry)| (prefix.hash, entry.ttl)));
+        for prefix in &prefixes {
             let Some(ttl) = prefix.breakpoint else { continue };
             used.kept.push((prefix.hash, ttl));
-            let written = prefix.tokens.saturating_sub(reached);
+            used.written.push((ttl, prefix.tokens.saturating_sub(reached)));
             reached = reached.max(prefix.tokens);
-            match ttl {
-                Ttl::FiveMinutes => used.written_5m += written,
-                Ttl::OneHour => used.written_1h += written,
-            }
         }
         used
     }
@@ -121,14 +149,16 @@ impl ExplicitCache {
     }
 }
 
-fn prefixes(model: &str, blocks: &[Block]) -> Vec<Prefix> {
-    let mut hash = fold(HASH_START, model.bytes().chain([0xff]));
+fn prefixes(scope: &str, rules: Rules, blocks: &[Block]) -> Vec<Prefix> {
+    let mut hash = fold(HASH_START, scope.bytes().chain([0xff]));
     let mut bytes = 0;
     let prefix = |block: &Block| {
         // The end of a block is part of the prefix: the same text in other blocks is another prompt.
         hash = fold(hash, block.text.bytes().chain([0xff]));
         bytes += block.text.len();
-        Prefix { hash, tokens: tokens_of_bytes(bytes), breakpoint: block.breakpoint }
+        let tokens = rules.tokenizer.of_bytes(bytes);
+        let breakpoint = block.breakpoint.filter(|_| tokens >= rules.floor);
+        Prefix { hash, tokens, breakpoint, searched: block.searched }
     };
     blocks.iter().map(prefix).collect()
 }

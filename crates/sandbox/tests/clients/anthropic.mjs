@@ -103,5 +103,35 @@ const gateway = await drive("gateway", {
     "cf-aig-metadata": JSON.stringify({ run_id: "run-1" }),
   },
 });
-const models = await new Anthropic({ apiKey: "sandbox-anthropic-key", baseURL: `${base}/anthropic` }).models.list();
-console.log(JSON.stringify({ direct, gateway, models: models.data.map((model) => model.id) }));
+// What the client makes of the list of models, page by page, and of the models that end.
+const anthropic = new Anthropic({ apiKey: "sandbox-anthropic-key", baseURL: `${base}/anthropic`, maxRetries: 0 });
+const list = async (parameters) => {
+  const entries = [];
+  for await (const model of anthropic.models.list(parameters)) entries.push(model);
+  return entries;
+};
+const models = await list({ limit: 5 });
+const page = await anthropic.models.list();
+const haiku = { model: "claude-haiku-4-5-20251001" };
+await control("POST", "/models", { provider: "anthropic", ...haiku, gone: true });
+const gone = {
+  asked: await outcome(() => anthropic.messages.create({ ...request("gone"), ...haiku })),
+  listed: (await list()).map((model) => model.id),
+  retired: (await list({ lifecycle: ["retired", "active"] })).find((model) => model.id === haiku.model),
+};
+await control("DELETE", "/models");
+
+// A newer model thinks before it answers, unless it is told not to, and its prefix needs no 4,096 tokens.
+const newer = { model: "claude-haiku-5-5" };
+const thought = await outcome(() => anthropic.messages.create({ ...request("thought"), ...newer }));
+const told = { ...newer, thinking: { type: "disabled" } };
+const unthought = await outcome(() => anthropic.messages.create({ ...request("unthought"), ...told }));
+const refused = await outcome(() => anthropic.messages.create({ ...request("refused"), ...told, model: "claude-sonnet-5-5" }));
+const unbilled = {};
+for (const code of ["contract_spend_limit_reached", "linked_organization_billing_unavailable"]) {
+  await control("POST", "/faults", { target: "anthropic.messages", kind: "insufficient_quota", code, times: 1, match: code });
+  unbilled[code] = await outcome(() => anthropic.messages.create(request(code)));
+}
+console.log(
+  JSON.stringify({ direct, gateway, models, first: page.data[0].id, gone, thought, unthought, refused, unbilled }),
+);

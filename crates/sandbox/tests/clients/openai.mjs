@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import OpenAI from "openai";
-import { base, everything, plant, received } from "./sandbox.mjs";
+import { base, change, everything, plant, received } from "./sandbox.mjs";
 
 const KEY = "sandbox-openai-key";
 const client = (options) => new OpenAI({ apiKey: KEY, baseURL: `${base}/openai/v1`, ...options });
@@ -145,12 +145,89 @@ test("an account without money is told from a rate limit", async () => {
   });
 });
 
-test("models are listed and read", async () => {
-  const ids = [];
-  for await (const model of openai.models.list()) ids.push(model.id);
-  assert.ok(ids.includes("gpt-4o-mini") && ids.includes("gpt-5-mini"));
-  assert.equal((await openai.models.retrieve("gpt-5-mini")).object, "model");
+test("models are listed and read, with the day of their shutdown", async () => {
+  const days = new Map();
+  for await (const model of openai.models.list()) days.set(model.id, model.shutdown_date);
+  assert.deepEqual(
+    ["gpt-4o-mini", "gpt-5-mini", "gpt-5.4-nano", "gpt-6-luna", "gpt-6.1-terra"].map((id) => days.get(id)),
+    ["2027-01-14", "2026-12-11", "2027-04-01", null, null],
+  );
+  const mini = await openai.models.retrieve("gpt-5-mini");
+  assert.deepEqual([mini.object, mini.shutdown_date], ["model", "2026-12-11"]);
   await assert.rejects(openai.models.retrieve("nope"), OpenAI.NotFoundError);
+});
+
+/** Long instructions and a short question to a model that caches up to breakpoints. */
+const cached = async (mark, { breakpoint, ...more }) => {
+  const { messages, ...rest } = question(mark, { model: "gpt-6-luna", reasoning_effort: "none", ...more });
+  const [instructions, user] = messages;
+  const part = { type: "text", text: "Judge by what is written. ".repeat(300) + instructions.content, ...breakpoint };
+  const completion = await openai.chat.completions.create({ ...rest, messages: [{ role: "system", content: [part] }, user] });
+  const { cached_tokens, cache_write_tokens } = completion.usage.prompt_tokens_details;
+  return [cached_tokens, cache_write_tokens];
+};
+
+test("a prefix with a breakpoint is written once and then read", async () => {
+  const more = {
+    prompt_cache_key: "explicit",
+    prompt_cache_options: { mode: "explicit" },
+    breakpoint: { prompt_cache_breakpoint: { mode: "explicit" } },
+  };
+  const [read, written] = await cached("first", more);
+  assert.ok(read === 0 && written > 1024, `${read} ${written}`);
+  assert.deepEqual(await cached("another question", more), [written, 0]);
+});
+
+test("without a breakpoint the whole prompt is written and never read by another question", async () => {
+  const more = { prompt_cache_key: "implicit" };
+  const [read, written] = await cached("first", more);
+  assert.ok(read === 0 && written > 1024, `${read} ${written}`);
+  const [again, rewritten] = await cached("another question", more);
+  assert.ok(again === 0 && rewritten > written, `${again} ${rewritten}`);
+  const off = { prompt_cache_key: "off", prompt_cache_options: { mode: "explicit" } };
+  assert.deepEqual([await cached("one", off), await cached("one", off)], [[0, 0], [0, 0]]);
+});
+
+test("each model refuses the efforts and the caching it does not know", async () => {
+  const refused = (code, param) => (error) => {
+    assert.ok(error instanceof OpenAI.BadRequestError, String(error));
+    assert.deepEqual([error.code, error.param], [code, param]);
+    return true;
+  };
+  const ask = (model, more) => openai.chat.completions.create(question("refused", { model, ...more }));
+  for (const [model, reasoning_effort] of [["gpt-6-luna", "minimal"], ["gpt-6.1-terra", "minimal"], ["gpt-6.2-sol", "none"]]) {
+    await assert.rejects(ask(model, { reasoning_effort }), refused("unsupported_value", "reasoning_effort"));
+  }
+  await assert.rejects(ask("gpt-6-luna", { temperature: 0 }), refused("unsupported_value", "temperature"));
+  const prompt_cache_options = { mode: "explicit" };
+  await assert.rejects(ask("gpt-5-mini", { prompt_cache_options }), refused("unsupported_parameter", "prompt_cache_options"));
+});
+
+test("a model that was shut down is not found, for some calls or for all, and listed no more", async () => {
+  const gone = (model) => (error) => {
+    assert.ok(error instanceof OpenAI.NotFoundError, String(error));
+    assert.deepEqual([error.code, error.type, error.param], ["model_not_found", "invalid_request_error", null]);
+    assert.match(error.message, new RegExp(`The model \`${model}\` has been deprecated`));
+    return true;
+  };
+  await plant({ target: "openai.chat", kind: "model_gone", times: 1, match: "mark-gone" });
+  await assert.rejects(openai.chat.completions.create(question("mark-gone")), gone("gpt-4o-mini"));
+  await openai.chat.completions.create(question("not struck"));
+  await change({ provider: "openai", model: "gpt-5.1", gone: true });
+  await assert.rejects(openai.chat.completions.create(question("any", { model: "gpt-5.1" })), gone("gpt-5.1"));
+  await assert.rejects(openai.models.retrieve("gpt-5.1"), OpenAI.NotFoundError);
+  assert.ok(!(await openai.models.list()).data.some((model) => model.id.startsWith("gpt-5.1")));
+});
+
+test("told to slow down, the client repeats by itself", async () => {
+  await plant({ target: "openai.chat", kind: "slow_down", times: 1, match: "mark-slow" });
+  await assert.rejects(once.chat.completions.create(question("mark-slow")), (error) => {
+    assert.ok(error instanceof OpenAI.RateLimitError && error.code === "slow_down", String(error));
+    return true;
+  });
+  await plant({ target: "openai.chat", kind: "slow_down", times: 1, match: "mark-repeat" });
+  await openai.chat.completions.create(question("mark-repeat"));
+  assert.deepEqual((await received("openai.chat", "mark-repeat")).map((call) => call.status), [429, 200]);
 });
 
 test("no key is kept in what was received", async () => {

@@ -15,6 +15,9 @@ export const plant = async (fault) => (await control("POST", "/faults", fault)).
 /** Takes a fault away; what it held goes on. */
 export const release = (id) => control("DELETE", `/faults/${id}`);
 
+/** Says when a model ends, or that it has (see ../../README.md). */
+export const change = (model) => control("POST", "/models", model);
+
 /** The calls of a target that were about `match`, oldest first. */
 export const received = async (target, match) =>
   (await control("GET", `/received?target=${target}&match=${encodeURIComponent(match)}`)).calls;

@@ -9,7 +9,7 @@ fn request(changes: Value) -> Checked<MessagesRequest> {
     for (name, value) in changes.as_object().unwrap() {
         body[name] = value.clone();
     }
-    parse(body.to_string().as_bytes(), Version::V2023)
+    parse(body.to_string().as_bytes(), Version::V2023, |_| false)
 }
 
 fn refusal(changes: Value) -> String {
@@ -54,6 +54,16 @@ fn effort_and_thinking_are_those_of_the_model() {
     assert!(refusal(json!({"output_config": {"effort": "minimal"}})).contains("output_config.effort"));
     assert!(refusal(json!({"thinking": {"type": "enabled", "budget_tokens": 10}})).contains("1024"));
     assert!(refusal(json!({"thinking": {"type": "enabled", "budget_tokens": 4_000}})).contains("`max_tokens` must be"));
+    for (model, effort) in [
+        ("claude-haiku-5-5", "medium"),
+        ("claude-opus-5-5", "medium"),
+        ("claude-sonnet-5-5", "high"),
+        ("claude-sonnet-5", "high"),
+    ] {
+        assert_eq!(request(json!({"model": model})).unwrap().effort, effort, "{model}");
+        let with_format = json!({"model": model, "output_config": {"effort": null}});
+        assert_eq!(request(with_format).unwrap().effort, effort, "{model}");
+    }
     let forced = json!({"thinking": {"type": "adaptive"}, "tools": [tool(false)], "tool_choice": {"type": "any"}});
     assert_eq!(refusal(forced), "Thinking may not be enabled when tool_choice forces tool use.");
 }
@@ -68,12 +78,12 @@ fn slips_are_named() {
     assert!(refusal(json!({"messages": [{"role": "user", "content": ""}]})).contains("non-empty content"));
     assert_eq!(refusal(json!({"reasoning_effort": "low"})), "reasoning_effort: Extra inputs are not permitted");
     assert!(refusal(json!({"stream": true})).contains("does not play"));
-    assert!(refusal(json!({"temperature": 1.5})).contains("range: 0..1"));
-    let body = json!({"model": "claude-sonnet-5", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]});
+    assert!(refusal(json!({"model": "claude-sonnet-4-6", "temperature": 1.5})).contains("range: 0..1"));
+    let body = json!({"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]});
     let with = |version| {
         let mut body = body.clone();
         body["temperature"] = json!(0.5);
-        parse(body.to_string().as_bytes(), version).map_err(|error| error.message().to_owned())
+        parse(body.to_string().as_bytes(), version, |_| false).map_err(|error| error.message().to_owned())
     };
     assert!(with(Version::V2023).is_ok());
     assert_eq!(with(Version::V2026).unwrap_err(), "temperature: Extra inputs are not permitted");
@@ -83,6 +93,41 @@ fn slips_are_named() {
     );
     let named = json!({"tools": [tool(false)], "tool_choice": {"type": "tool", "name": "other"}});
     assert_eq!(refusal(named), "Tool 'other' not found in provided tools");
+}
+
+#[test]
+fn the_newest_models_take_neither_sampling_nor_the_beginning_of_their_own_answer() {
+    let begun = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "{"}]);
+    for model in ["claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5", "claude-sonnet-5"] {
+        for (name, value) in [("temperature", 0.0), ("top_p", 0.9), ("top_k", 40.0)] {
+            let refusal = refusal(json!({"model": model, name: value}));
+            assert_eq!(refusal, format!("`{name}` is deprecated for this model."), "{model}");
+        }
+        assert!(request(json!({"model": model, "temperature": 1})).is_ok(), "{model}");
+        let refusal = refusal(json!({"model": model, "messages": begun}));
+        assert!(refusal.starts_with("This model does not support assistant message prefill."), "{model}: {refusal}");
+    }
+    for older in [json!({"temperature": 0}), json!({"top_k": 40}), json!({"messages": begun})] {
+        let mut older = older;
+        older["model"] = json!("claude-haiku-4-5");
+        assert!(request(older.clone()).is_ok(), "{older}");
+    }
+}
+
+#[test]
+fn a_retired_model_is_as_unknown_as_one_that_never_was() {
+    let body = json!({"model": "claude-haiku-4-5-20251001", "nonsense": 1}).to_string();
+    let error = parse(body.as_bytes(), Version::V2026, |model| model.name == "claude-haiku-4-5").unwrap_err();
+    assert_eq!(error.message(), "model: claude-haiku-4-5-20251001");
+}
+
+#[test]
+fn twenty_blocks_are_searched_from_a_breakpoint_backwards() {
+    let mut system: Vec<Value> = (0..25).map(|_| json!({"type": "text", "text": "x"})).collect();
+    system[22]["cache_control"] = json!({"type": "ephemeral"});
+    let parsed = request(json!({"system": system})).unwrap();
+    let searched: Vec<usize> = (0..parsed.blocks.len()).filter(|place| parsed.blocks[*place].searched).collect();
+    assert_eq!(searched, (3..=22).collect::<Vec<_>>());
 }
 
 #[test]
