@@ -1,6 +1,9 @@
--- The circuit breaker: while a provider is out, no analysis that needs it is sold.
+-- The circuit breaker: while a provider is out, no analysis that needs it is sold. A model (`openai/gpt-6-luna`) can be
+-- out by itself; it is also out while its provider is.
 --
 -- Runs report what they met, and the rules are these:
+--   gone       the provider does not offer the model any more: opens at once, for a day, or until the provider's own list
+--              has the model again (system.record_model_lifecycles)
 --   exhausted  our account there has no money or no plan: opens at once, for 60 s
 --   down       it did not answer one call, even after retries: opens for 30 s at the third strike within 60 s, if the
 --              strikes come from two runs at least (one run asks several questions at once, and may be its own trouble)
@@ -12,9 +15,10 @@
 --              opening the first one again
 
 create table public.provider_outages (
-  provider text primary key check (provider ~ '^[a-z][a-z0-9_-]{0,39}$'),
+  -- A provider or a model.
+  provider text primary key check (provider ~ '^[a-z][a-z0-9_-]{0,39}(/[A-Za-z0-9._:/-]{1,120})?$'),
   -- Of the last opening.
-  kind text check (kind in ('exhausted', 'down')),
+  kind text check (kind in ('exhausted', 'down', 'gone')),
   -- Remembered strikes, the newest two at most: a third one that fits opens, and while all come from one run the older
   -- ones say nothing that the newest two do not.
   strikes integer not null default 0 check (strikes between 0 and 2),
@@ -44,6 +48,7 @@ language sql immutable set search_path = '' as $$
   select case p_kind
     when 'exhausted' then least(interval '60 seconds' * power(2, least(p_opening, 10) - 1), interval '10 minutes')
     when 'down' then least(interval '30 seconds' * power(2, least(p_opening, 10) - 1), interval '5 minutes')
+    when 'gone' then interval '1 day'
   end
 $$;
 revoke all on function private.outage_length(text, integer) from public, anon, authenticated, service_role;
@@ -91,8 +96,8 @@ declare
   v_opening integer;
   v_opens boolean;
 begin
-  if p_provider is null or p_run is null or p_kind is null or p_kind not in ('exhausted', 'down') then
-    raise exception 'a provider is reported as exhausted or down, by a run' using errcode = 'invalid_parameter_value';
+  if p_provider is null or p_run is null or p_kind is null or p_kind not in ('exhausted', 'down', 'gone') then
+    raise exception 'a provider is reported as exhausted, down or gone, by a run' using errcode = 'invalid_parameter_value';
   end if;
   insert into public.provider_outages (provider, updated_at) values (p_provider, clock_timestamp())
     on conflict (provider) do nothing;
@@ -103,7 +108,7 @@ begin
     v_opens := p_kind = 'exhausted' and v_outage.kind = 'down';
     v_opening := v_outage.openings;
   else
-    v_opens := p_kind = 'exhausted' or private.strike(p_provider, p_run, v_now);
+    v_opens := p_kind in ('exhausted', 'gone') or private.strike(p_provider, p_run, v_now);
     v_opening := 1 + case when greatest(v_outage.updated_at, v_outage.open_until) <= v_now - c_calm then 0 else v_outage.openings end;
   end if;
 
@@ -121,18 +126,24 @@ revoke all on function system.report_outage(text, text, uuid) from public, anon,
 grant execute on function system.report_outage(text, text, uuid) to service_role;
 
 -- p_providers lists what an analysis needs: each inner list are alternatives, for example
--- [["apify"], ["openai", "anthropic"]]. Answers the seconds until every need has an alternative that is not out, or null
--- when each has one now.
+-- [["apify"], ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"]]. Answers the seconds until every need has an alternative
+-- that is not out, or null when each has one now.
 create function private.provider_wait_s(p_providers jsonb, p_now timestamptz) returns integer
 language sql volatile set search_path = '' as $$
   select greatest(1, ceil(extract(epoch from max(need.open_until) - p_now))::integer)
     from (
-      select min(o.open_until) as open_until
+      select min(alternative.open_until) as open_until
         from jsonb_array_elements(p_providers) with ordinality as n (alternatives, number)
-        cross join lateral jsonb_array_elements_text(n.alternatives) as a (provider)
-        left join public.provider_outages o on o.provider = a.provider and o.open_until > p_now
+        cross join lateral (
+          -- A model waits for itself and for its provider.
+          select a.service, max(o.open_until) as open_until
+            from jsonb_array_elements_text(n.alternatives) as a (service)
+            left join public.provider_outages o
+              on o.provider in (a.service, split_part(a.service, '/', 1)) and o.open_until > p_now
+           group by a.service
+        ) alternative
        group by n.number
-      having bool_and(o.provider is not null)
+      having bool_and(alternative.open_until is not null)
     ) need
   having count(*) > 0
 $$;

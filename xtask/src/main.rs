@@ -11,6 +11,7 @@ mod demo;
 mod http;
 mod interrupt;
 mod lint;
+mod models;
 mod npm;
 mod postgres;
 mod process;
@@ -45,6 +46,8 @@ enum Command {
     Stack(stack::StackArgs),
     /// Mint a user of the running stack and print a token
     Token(stack::TokenArgs),
+    /// List the configured models: price, cache rule, and when their providers shut them down
+    Models(models::ModelsArgs),
     /// Run every test, against a throw-away stack in .oslira/test
     Test(test::TestArgs),
     /// Check the format and run clippy with warnings denied, for both targets
@@ -79,6 +82,7 @@ fn run(command: Command) -> Result<std::process::ExitCode> {
         Command::Build(args) => build::run(&project, &args).map(|()| true)?,
         Command::Stack(args) => stack::run(&project, &args)?,
         Command::Token(args) => stack::token(&project, &args).map(|()| true)?,
+        Command::Models(args) => models::run(&project, &args)?,
         Command::Test(args) => test::run(&project, &args)?,
         Command::Lint => lint::run(&project).map(|()| true)?,
         Command::Demo(args) => demo::run(&project, &args).map(|()| true)?,

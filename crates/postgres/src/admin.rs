@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::{
         analysis::{
-            AnalysisType, Assignment, Completion, InstagramHandle, Outage, Phase, RunJournal, RunState, UsageKind,
+            AnalysisType, Assignment, Completion, InstagramHandle, LifecycleStore, ModelLifecycle, Outage, Phase,
+            RunJournal, RunState, UsageKind,
         },
         business::{BusinessContext, IdealCustomer},
     },
@@ -108,6 +109,13 @@ enum CompleteAnswer {
 }
 
 #[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum Reported {
+    Opened,
+    Noted,
+}
+
+#[derive(Deserialize)]
 struct Swept {
     run_id: RunId,
 }
@@ -178,16 +186,18 @@ impl RunJournal for AdminDb {
         self.value(SQL, &[(&username, Type::TEXT), (&scraped_at, Type::TEXT)]).await
     }
 
-    async fn report_outage(&self, run: RunId, provider: &str, outage: Outage) -> Result<(), StoreError> {
+    async fn report_outage(&self, run: RunId, service: &str, outage: Outage) -> Result<bool, StoreError> {
         let (id, kind) = (
             run.uuid(),
             match outage {
                 Outage::Exhausted => "exhausted",
                 Outage::Down => "down",
+                Outage::Gone => "gone",
             },
         );
-        let params: [Param<'_>; 3] = [(&provider, Type::TEXT), (&kind, Type::TEXT), (&id, Type::UUID)];
-        self.value::<Value>("select system.report_outage($1, $2, $3)", &params).await.map(drop)
+        let params: [Param<'_>; 3] = [(&service, Type::TEXT), (&kind, Type::TEXT), (&id, Type::UUID)];
+        let reported: Reported = self.value("select system.report_outage($1, $2, $3)", &params).await?;
+        Ok(matches!(reported, Reported::Opened))
     }
 
     async fn state(&self, run: RunId) -> Result<Option<RunState>, StoreError> {
@@ -209,5 +219,14 @@ impl RunJournal for AdminDb {
         let seconds = age.as_secs_f64();
         let swept: Vec<Swept> = self.value(SQL, &[(&seconds, Type::FLOAT8)]).await?;
         Ok(swept.into_iter().next().map(|swept| swept.run_id))
+    }
+}
+
+#[async_trait]
+impl LifecycleStore for AdminDb {
+    async fn record(&self, models: &[ModelLifecycle]) -> Result<(), StoreError> {
+        const SQL: &str = "select to_jsonb(true) from system.record_model_lifecycles($1)";
+        let models = serde_json::to_value(models).map_err(|error| StoreError::Defect(error.to_string()))?;
+        self.value::<bool>(SQL, &[(&models, Type::JSONB)]).await.map(drop)
     }
 }

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use oslira_app::{
     features::{
         analysis::{
-            AnalysisRequest, AnalysisType, Begun, Cancelled, Measured, Needs, Receipt, Run, RunDesk, RunState,
-            RunStatus,
+            AnalysisRequest, AnalysisType, Begun, Cancelled, Measured, ModelLifecycle, Needs, Receipt, Run, RunDesk,
+            RunState, RunStatus,
         },
         auth::{Member, Membership, Memberships},
     },
@@ -43,10 +43,13 @@ impl TenantDb {
         Self { session: Session::new(connector) }
     }
 
-    /// Whether the server answers, asked as nobody.
-    pub async fn answers(&self) -> bool {
+    /// What the daily job found of the models in use, asked as nobody.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn model_lifecycles(&self) -> Result<Vec<ModelLifecycle>, StoreError> {
         let nobody = UserId::new(uuid::Uuid::nil());
-        self.value::<bool>(nobody, "select to_jsonb(true)", &[]).await.unwrap_or(false)
+        self.value(nobody, "select api.model_lifecycles()", &[]).await
     }
 
     async fn value<T: DeserializeOwned>(&self, user: UserId, sql: &str, params: &[Param<'_>]) -> Result<T, StoreError> {

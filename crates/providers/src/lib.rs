@@ -9,6 +9,8 @@
 
 pub mod apify;
 pub mod chat;
+pub mod families;
+pub mod lists;
 pub mod models;
 pub mod prices;
 pub mod send;
@@ -21,6 +23,7 @@ mod property;
 
 pub use apify::Apify;
 pub use chat::{Anthropic, Gateway, OpenAi};
+pub use lists::ProviderLists;
 pub use models::Models;
 pub use send::{Endpoint, HttpSend, Secret, SendError};
 pub use supabase::SupabaseKeys;

@@ -20,6 +20,17 @@ use oslira_app::{
 };
 use oslira_providers::{Anthropic, Endpoint, HttpSend, OpenAi, Secret, SendError};
 
+/// A model of each family.
+const OPENAI: [&str; 6] =
+    ["openai/gpt-4o-mini", "openai/gpt-5", "openai/gpt-5.1", "openai/gpt-6-luna", "openai/gpt-6.2-sol", "openai/llama"];
+const ANTHROPIC: [&str; 5] = [
+    "anthropic/claude-haiku-4-5-20251001",
+    "anthropic/claude-haiku-5-5",
+    "anthropic/claude-sonnet-5",
+    "anthropic/claude-sonnet-5-5",
+    "anthropic/claude-opus-5-5",
+];
+
 /// Keeps what is sent and answers nothing.
 #[derive(Default)]
 struct Letterbox(Mutex<Vec<String>>);
@@ -104,8 +115,8 @@ fn node(root: &Path) -> PathBuf {
 async fn questions_have_openais_own_type() {
     let letters = Arc::new(Letterbox::default());
     let openai = OpenAi::new(letters.clone(), Endpoint::new("https://x.example", Secret::new("k")), Arc::new(Wall));
-    let bodies = bodies(&openai, &letters, &["openai/gpt-4o-mini", "openai/gpt-5", "openai/gpt-5.1"]).await;
-    assert_eq!(bodies.len(), 3 * 6 * 3);
+    let bodies = bodies(&openai, &letters, &OPENAI).await;
+    assert_eq!(bodies.len(), OPENAI.len() * 6 * 3);
     let (import, kind) = ("openai/resources/chat/completions", "ChatCompletionCreateParamsNonStreaming");
     compile("openai.mts", &program(import, kind, &bodies)).unwrap_or_else(|why| panic!("{why}"));
     let strange = bodies[0].replacen("\"store\"", "\"stoer\"", 1);
@@ -117,9 +128,8 @@ async fn questions_have_anthropics_own_type() {
     let letters = Arc::new(Letterbox::default());
     let endpoint = Endpoint::new("https://x.example", Secret::new("k"));
     let anthropic = Anthropic::new(letters.clone(), endpoint, Arc::new(Wall));
-    let names = ["anthropic/claude-haiku-4-5-20251001", "anthropic/claude-sonnet-5"];
-    let bodies = bodies(&anthropic, &letters, &names).await;
-    assert_eq!(bodies.len(), 2 * 6 * 3);
+    let bodies = bodies(&anthropic, &letters, &ANTHROPIC).await;
+    assert_eq!(bodies.len(), ANTHROPIC.len() * 6 * 3);
     let (import, kind) = ("@anthropic-ai/sdk/resources/messages", "MessageCreateParamsNonStreaming");
     compile("anthropic.mts", &program(import, kind, &bodies)).unwrap_or_else(|why| panic!("{why}"));
     let strange = bodies[0].replacen("\"max_tokens\"", "\"max_token\"", 1);

@@ -215,7 +215,7 @@ async fn a_run_under_way_can_be_asked_for_again() {
 #[tokio::test]
 async fn models_answer_with_json_and_usage() {
     let stand = Stand::start().await;
-    for model in ["openai/gpt-4o-mini", "openai/gpt-5-mini"] {
+    for model in ["openai/gpt-4o-mini", "openai/gpt-5-mini", "openai/gpt-6-luna", "openai/gpt-6.2-sol"] {
         let answer = stand.openai(OPENAI_API_KEY).ask(&question(model)).await;
         let content: Value = serde_json::from_str(&answer.content.unwrap()).unwrap();
         assert!(content["score"].is_i64(), "{content}");
@@ -237,10 +237,12 @@ fn ways(stand: &Stand) -> Vec<(&'static str, Box<dyn Model>)> {
     };
     vec![
         ("openai/gpt-5-mini", Box::new(openai(format!("{base}/openai/v1")))),
-        ("openai/gpt-5-mini", Box::new(openai(format!("{base}/gateway/v1/acc/gw/openai")).through(gateway()))),
+        ("openai/gpt-6-luna", Box::new(openai(format!("{base}/openai/v1")))),
+        ("openai/gpt-6.1-terra", Box::new(openai(format!("{base}/gateway/v1/acc/gw/openai")).through(gateway()))),
+        ("anthropic/claude-haiku-5-5", Box::new(anthropic(format!("{base}/anthropic")))),
         ("anthropic/claude-haiku-4-5-20251001", Box::new(anthropic(format!("{base}/anthropic")))),
         (
-            "anthropic/claude-sonnet-5",
+            "anthropic/claude-sonnet-5-5",
             Box::new(anthropic(format!("{base}/gateway/v1/acc/gw/anthropic")).through(gateway())),
         ),
     ]

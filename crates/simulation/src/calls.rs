@@ -23,6 +23,8 @@ pub(crate) enum Outcome {
     Useless,
     /// Nothing, and nothing for a long time.
     Worn,
+    /// Nothing: the model is not offered any more.
+    Gone,
     /// It refused to judge.
     Refused,
 }
@@ -98,6 +100,11 @@ impl Calls {
         }
     }
 
+    /// Whether a call of a run was asked of a model that was gone.
+    pub(crate) fn met_the_end_of_a_model(&self, run: RunId) -> bool {
+        self.of(run).any(|(_, asked)| asked.iter().any(|asked| asked.outcome == Outcome::Gone))
+    }
+
     /// What the answers that somebody heard have cost a run.
     pub(crate) fn cost_microusd(&self, run: RunId) -> u64 {
         let billed = self.of(run).flat_map(|(_, asked)| asked).filter(|asked| asked.is_billed).count();
@@ -123,6 +130,6 @@ impl Calls {
 
 fn is_worn(asked: &[Asked], provider: &str) -> bool {
     let of = |asked: &&Asked| asked.provider == provider;
-    let is_closed = asked.iter().filter(of).any(|asked| asked.outcome == Outcome::Worn);
+    let is_closed = asked.iter().filter(of).any(|asked| matches!(asked.outcome, Outcome::Worn | Outcome::Gone));
     is_closed || asked.iter().filter(of).count() >= ATTEMPTS_MAX
 }

@@ -70,6 +70,8 @@ pub struct Report {
     pub deep_results: u32,
     /// How often a second model was asked.
     pub fallbacks: u32,
+    /// Runs that began while a model lived, met its end, and have a result by another one.
+    pub outlived: u32,
     /// AI bills that were recorded by a step of their own.
     pub late_bills: u32,
     /// Analyses that became stale.
@@ -97,6 +99,7 @@ pub fn history(plan: Plan) -> Report {
     let books = Books::new(plan.person, plan.credits(), HOURLY_MAX, plan.mutation);
     let mut world = World::new(books, random.bits());
     world.weather = weather(&mut random);
+    world.dying = dying(&mut random, world.now_ms);
     world.log = plan.record.then(Vec::new);
     let mut driver = Driver {
         world: Shared::new(world),
@@ -125,6 +128,14 @@ fn weather(random: &mut Random) -> Weather {
     let (store_down, reply_lost, provider) = (level(200), level(200), level(300));
     let dark = random.chance(150).then(|| random.pick(&["openai", "anthropic", "apify"]).copied()).flatten();
     Weather { store_down, reply_lost, provider, dark }
+}
+
+/// In some histories one of the models in use is shut down, in its first ten minutes and mostly while runs are under way.
+fn dying(random: &mut Random, now_ms: i64) -> Option<(&'static str, i64)> {
+    const MODELS: [&str; 3] = ["openai/gpt-6-luna", "openai/gpt-6.1-terra", "anthropic/claude-haiku-5-5"];
+    let model = random.chance(300).then(|| random.pick(&MODELS).copied()).flatten()?;
+    let lives_ms = i64::try_from(random.below(10 * MINUTE_MS)).unwrap_or(0);
+    Some((model, now_ms + lives_ms))
 }
 
 impl Driver {
@@ -358,6 +369,11 @@ impl Driver {
         let ends = ["result", "refunded", "kept"].map(|outcome| u32::try_from(count(outcome)).unwrap_or(u32::MAX));
         let is_deep = |row: &&RunRow| row.kind != AnalysisType::Light && row.outcome == Some("result");
         let deep_results = world.books.runs.values().filter(is_deep).count();
+        let dies_s = world.dying.map_or(i64::MIN, |(_, dies_ms)| dies_ms.div_euclid(1_000));
+        let is_outlived = |(run, row): &(&RunId, &RunRow)| {
+            row.outcome == Some("result") && row.created_s < dies_s && world.watch.calls.met_the_end_of_a_model(**run)
+        };
+        let outlived = world.books.runs.iter().filter(is_outlived).count();
         let stale = world.books.analyses.iter().filter(|analysis| analysis.is_stale).count();
         Report {
             accusation: world.accusation.clone(),
@@ -366,6 +382,7 @@ impl Driver {
             ends,
             deep_results: u32::try_from(deep_results).unwrap_or(u32::MAX),
             fallbacks: world.watch.calls.fallbacks(),
+            outlived: u32::try_from(outlived).unwrap_or(u32::MAX),
             late_bills: world.late_bills,
             stale: u32::try_from(stale).unwrap_or(u32::MAX),
             log: world.log.take().unwrap_or_default(),

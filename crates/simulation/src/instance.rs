@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, task::Poll};
 
 use oslira_app::{
-    features::analysis::{WorkflowPorts, analyse, config::ModelChoice},
+    features::analysis::{ModelChoice, WorkflowPorts, analyse},
     shared::{ids::RunId, steps::StepFailed},
 };
 

@@ -28,15 +28,19 @@ impl Model for Ports {
                 world.accuse(accusation);
             }
         }
-        let (turn, key) = self.provide("ai", question.model.provider());
+        let (turn, key) = self.provide("ai", question.model.as_str());
         self.world.sleep(TAKES).await;
         let is_told = turn.works() && turn != Turn::ReplyLost;
         self.world.lock().watch.calls.answered(run, &step, outcome(turn), is_told);
         if is_told && let Some((_, journal)) = &self.owner {
             journal.told(&key);
         }
-        let falls_over = self.world.has(Mutation::RefusalFallsOver);
-        Answer { content: content(turn, question, falls_over), usage: is_told.then(|| usage(key, question)) }
+        let content = match turn {
+            Turn::Refused if self.world.has(Mutation::RefusalFallsOver) => Err(AiFault::QuotaExhausted),
+            Turn::Gone if self.world.has(Mutation::GoneIsFinal) => Err(AiFault::Refused),
+            turn => content(turn, question),
+        };
+        Answer { content, usage: is_told.then(|| usage(key, question)) }
     }
 }
 
@@ -46,20 +50,21 @@ fn outcome(turn: Turn) -> Outcome {
         Turn::Busy(ms) if Duration::from_millis(ms) > config::AI_PAUSE_MAX => Outcome::Worn,
         Turn::Passing | Turn::ReplyLost | Turn::Malformed | Turn::Truncated | Turn::Busy(_) => Outcome::Useless,
         Turn::Lasting | Turn::Rejected => Outcome::Worn,
+        Turn::Gone => Outcome::Gone,
         Turn::Refused => Outcome::Refused,
     }
 }
 
-fn content(turn: Turn, question: &Question, refusal_falls_over: bool) -> Result<String, AiFault> {
+fn content(turn: Turn, question: &Question) -> Result<String, AiFault> {
     let unavailable = |retry_after_ms| AiFault::Unavailable { reason: "the weather".to_owned(), retry_after_ms };
     match turn {
         Turn::Works => Ok(Story::judgement(question.tags.call).to_owned()),
         Turn::Malformed => Ok("{\"verdict\":".to_owned()),
-        Turn::Refused if refusal_falls_over => Err(AiFault::QuotaExhausted),
         Turn::Refused => Err(AiFault::Refused),
         Turn::Truncated => Err(AiFault::Truncated),
         Turn::Lasting => Err(AiFault::QuotaExhausted),
         Turn::Rejected => Err(AiFault::Rejected("a wrong key".to_owned())),
+        Turn::Gone => Err(AiFault::ModelGone),
         Turn::Busy(ms) => Err(unavailable(Some(ms))),
         Turn::Passing | Turn::ReplyLost => Err(unavailable(None)),
     }

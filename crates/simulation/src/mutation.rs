@@ -61,6 +61,8 @@ pub enum Mutation {
     LateBillDropped,
     /// What one model refused is asked of the next.
     RefusalFallsOver,
+    /// A model that is gone ends the call, although another one could answer.
+    GoneIsFinal,
     /// The second model is never asked.
     FallbackNeverAsked,
     /// A result is stored although one of its calls has no answer in it.
@@ -69,7 +71,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::RefundTwice,
         Self::FailKeepsTheCharge,
         Self::CompleteAfterTheEnd,
@@ -99,6 +101,7 @@ impl Mutation {
         Self::FailureForgetsSiblings,
         Self::LateBillDropped,
         Self::RefusalFallsOver,
+        Self::GoneIsFinal,
         Self::FallbackNeverAsked,
         Self::JudgementMissing,
     ];

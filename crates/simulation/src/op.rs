@@ -65,8 +65,8 @@ pub enum Op {
     ReportOutage {
         /// The run that met it.
         run: RunId,
-        /// Who is out.
-        provider: String,
+        /// Who is out: a provider or a model.
+        service: String,
         /// How.
         outage: Outage,
     },

@@ -100,8 +100,8 @@ impl RunJournal for Ports {
         }
     }
 
-    async fn report_outage(&self, run: RunId, provider: &str, outage: Outage) -> Result<(), StoreError> {
-        self.call(Op::ReportOutage { run, provider: provider.to_owned(), outage }).await.map(drop)
+    async fn report_outage(&self, run: RunId, service: &str, outage: Outage) -> Result<bool, StoreError> {
+        self.call(Op::ReportOutage { run, service: service.to_owned(), outage }).await.map(|_| true)
     }
 
     async fn state(&self, run: RunId) -> Result<Option<RunState>, StoreError> {

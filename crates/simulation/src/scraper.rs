@@ -29,7 +29,7 @@ impl ProfileSource for Ports {
         match turn {
             Turn::Works => Ok(ScrapeTicket { dataset_id: format!("dataset-{key}"), provider_run_id: key }),
             Turn::Lasting => Err(ScrapeFault::Exhausted("no money".to_owned())),
-            Turn::Rejected => Err(ScrapeFault::Lasting("a refused key".to_owned())),
+            Turn::Rejected | Turn::Gone => Err(ScrapeFault::Lasting("a refused key".to_owned())),
             Turn::ReplyLost => Err(ScrapeFault::Unanswered("a lost answer".to_owned())),
             other => Err(ScrapeFault::Passing(format!("{other:?}"))),
         }
@@ -56,7 +56,7 @@ impl ProfileSource for Ports {
             Turn::Works => Story::found(username, part, ends_ms),
             Turn::Malformed => Found::Unusable("an empty list".to_owned()),
             Turn::Lasting => return Err(ScrapeFault::Exhausted("no money".to_owned())),
-            Turn::Rejected => return Err(ScrapeFault::Lasting("a refused key".to_owned())),
+            Turn::Rejected | Turn::Gone => return Err(ScrapeFault::Lasting("a refused key".to_owned())),
             Turn::ReplyLost | Turn::Busy(_) => return Err(ScrapeFault::Unanswered(format!("{turn:?}"))),
             Turn::Passing | Turn::Refused | Turn::Truncated => {
                 return Err(ScrapeFault::Passing("a failed actor".to_owned()));

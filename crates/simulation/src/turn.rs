@@ -14,6 +14,8 @@ pub enum Turn {
     Lasting,
     /// It rejects the request and does nothing.
     Rejected,
+    /// It does not offer the model any more, and does nothing.
+    Gone,
     /// It works, bills, and its answer is lost.
     ReplyLost,
     /// It answers what nobody can read.
@@ -44,16 +46,20 @@ impl Turn {
 
     /// Whether it does, and bills, something.
     pub(crate) const fn works(self) -> bool {
-        !matches!(self, Self::Passing | Self::Lasting | Self::Rejected | Self::Busy(_))
+        !matches!(self, Self::Passing | Self::Lasting | Self::Rejected | Self::Gone | Self::Busy(_))
     }
 }
 
 impl World {
-    /// The fate of a call that a step makes to a provider.
-    pub(crate) fn turn(&mut self, step: &str, provider: &str) -> Turn {
+    /// The fate of a call that a step makes to a provider, or to one of its models.
+    pub(crate) fn turn(&mut self, step: &str, service: &str) -> Turn {
         if let Some(turn) = self.script.get(step) {
             return *turn;
         }
+        if self.dying.is_some_and(|(model, dies_ms)| model == service && dies_ms <= self.now_ms) {
+            return Turn::Gone;
+        }
+        let provider = service.split_once('/').map_or(service, |(provider, _)| provider);
         if self.weather.dark == Some(provider) {
             return if self.random.chance(500) { Turn::Lasting } else { Turn::Passing };
         }
@@ -67,14 +73,14 @@ impl World {
 
 impl Ports {
     /// Draws the fate of this call and bills it, if the provider does anything. Answers the provider's own id.
-    pub(crate) fn provide(&self, kind: &str, provider: &str) -> (Turn, String) {
+    pub(crate) fn provide(&self, kind: &str, service: &str) -> (Turn, String) {
         let Some((run, step)) = self.caller() else {
             self.world.accuse("a provider was called outside of a step".to_owned());
             return (Turn::Lasting, String::new());
         };
         let (turn, key) = {
             let mut world = self.world.lock();
-            let turn = world.turn(&step, provider);
+            let turn = world.turn(&step, service);
             if !turn.works() {
                 return (turn, String::new());
             }

@@ -62,6 +62,8 @@ pub struct World {
     pub random: Random,
     /// How often things go wrong.
     pub weather: Weather,
+    /// A model, and the moment from which its provider does not offer it any more.
+    pub dying: Option<(&'static str, i64)>,
     /// No store answers before this moment.
     pub outage_until_ms: i64,
     /// The fate of every attempt of a step; others are drawn from the weather.
@@ -116,6 +118,7 @@ impl World {
             watch: Watch::default(),
             random: Random::new(seed),
             weather: Weather::default(),
+            dying: None,
             outage_until_ms: 0,
             script: BTreeMap::new(),
             untaken: BTreeMap::new(),

@@ -10,7 +10,7 @@ use oslira_app::{
     http::App,
 };
 use oslira_postgres::{AdminDb, TenantDb};
-use oslira_providers::{Anthropic, Apify, Models, OpenAi, SupabaseKeys};
+use oslira_providers::{Anthropic, Apify, Models, OpenAi, ProviderLists, SupabaseKeys};
 use worker::Env;
 
 use crate::{
@@ -97,6 +97,11 @@ fn models(config: &Config, clock: &Arc<PlatformClock>) -> Models {
         anthropic = anthropic.through(gateway.clone());
     }
     models.with_anthropic(anthropic)
+}
+
+/// The providers' own lists of models.
+pub fn model_lists(config: &Config) -> ProviderLists {
+    ProviderLists::new(Arc::new(Fetch), config.openai_list.clone(), config.anthropic_list.clone())
 }
 
 /// The ports of one workflow.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use oslira_app::{
     features::{
-        analysis::{CallKind, ModelName, config::ModelChoice},
+        analysis::{ModelChoice, ModelLifecycle},
         auth::TokenRules,
     },
     http::{HttpConfig, setting_fault},
 };
-use oslira_providers::{Endpoint, Gateway, Secret};
+use oslira_providers::{Endpoint, Gateway, Secret, families::announced};
 use worker::Env;
 
 /// Everything that can be set.
@@ -24,6 +24,9 @@ pub struct Config {
     pub openai: Endpoint,
     /// `None` without a key: then only OpenAI's models are asked.
     pub anthropic: Option<Endpoint>,
+    /// Where the lists of models are read: at the providers themselves, which a gateway need not pass on.
+    pub openai_list: Endpoint,
+    pub anthropic_list: Option<Endpoint>,
     pub gateway: Option<Gateway>,
     pub http: HttpConfig,
     pub models: Arc<ModelChoice>,
@@ -66,10 +69,14 @@ impl Config {
             gateway => format!("{gateway}/{provider}"),
         };
         let secret = |name: &str| Some(text(name)).filter(|value| !value.is_empty()).map(Secret::new);
-        let anthropic = secret("ANTHROPIC_API_KEY")
-            .map(|key| Endpoint::new(&address("ANTHROPIC_BASE_URL", "anthropic"), key).with_key_in("x-api-key"));
+        let anthropic_at =
+            |url: &str| secret("ANTHROPIC_API_KEY").map(|key| Endpoint::new(url, key).with_key_in("x-api-key"));
+        let anthropic = anthropic_at(&address("ANTHROPIC_BASE_URL", "anthropic"));
+        let anthropic_direct = Some(text("ANTHROPIC_BASE_URL")).filter(|url| !url.is_empty());
+        let anthropic_list = anthropic_direct.map_or_else(|| anthropic.clone(), |url| anthropic_at(&url));
         let gateway = (!gateway_url.is_empty()).then(|| Gateway::new(secret("AI_GATEWAY_TOKEN"), cache_ttl_s));
-        let models = models(&text, anthropic.is_some(), &mut faults);
+        let (models, model_faults) = ModelChoice::from_settings(text, anthropic.is_some());
+        faults.extend(model_faults);
         let scale = text("RETRY_TIME_SCALE").parse().ok().filter(|scale: &f64| *scale > 0.0 && *scale <= 1.0);
         let secret = text("SUPABASE_JWT_SECRET");
         Self {
@@ -80,7 +87,9 @@ impl Config {
             issuer,
             apify: Endpoint::new(&text("APIFY_BASE_URL"), Secret::new(text("APIFY_TOKEN"))),
             openai: Endpoint::new(&address("OPENAI_BASE_URL", "openai"), Secret::new(text("OPENAI_API_KEY"))),
+            openai_list: Endpoint::new(&text("OPENAI_BASE_URL"), Secret::new(text("OPENAI_API_KEY"))),
             anthropic,
+            anthropic_list,
             gateway,
             http: HttpConfig {
                 cors_origins: text("CORS_ORIGINS")
@@ -98,6 +107,11 @@ impl Config {
         }
     }
 
+    /// What was known of the models in use when this was built.
+    pub fn models_announced(&self) -> Vec<ModelLifecycle> {
+        announced(&self.models)
+    }
+
     /// What is wrong, by the settings' names.
     pub fn faults(&self) -> &[String] {
         &self.faults
@@ -108,9 +122,6 @@ impl Config {
         self.environment == "local"
     }
 }
-
-/// Whose models can be asked.
-const PROVIDERS: [&str; 2] = ["openai", "anthropic"];
 
 /// The gateway keeps nothing for less than a minute or more than a month.
 const GATEWAY_CACHE_S: std::ops::RangeInclusive<u32> = 60..=2_592_000;
@@ -129,30 +140,4 @@ fn gateway_cache_ttl_s(text: &str, faults: &mut Vec<String>) -> u32 {
 fn authority(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
     rest.split('/').next().map(str::to_owned)
-}
-
-/// `MODELS_LIGHT`, `MODELS_CORE_STRATEGY` and so on name other models than the configured ones, separated by commas, the
-/// first one asked first.
-fn models(text: &impl Fn(&str) -> String, has_anthropic: bool, faults: &mut Vec<String>) -> ModelChoice {
-    let mut choice = ModelChoice::default();
-    if !has_anthropic {
-        choice.without("anthropic");
-    }
-    for call in CallKind::ALL {
-        let name = format!("MODELS_{}", call.as_str().to_ascii_uppercase());
-        let list = text(&name);
-        if !list.is_empty() {
-            match list.split(',').map(|model| ModelName::parse(model.trim())).collect::<Option<Vec<_>>>() {
-                Some(models) if models.iter().all(|model| PROVIDERS.contains(&model.provider())) => {
-                    choice.replace(call, models);
-                }
-                Some(_) => faults.push(format!("{name} names a provider other than openai and anthropic")),
-                None => faults.push(format!("{name} must look like openai/gpt-5-mini,anthropic/claude-sonnet-5")),
-            }
-        }
-        if choice.of(call).is_empty() {
-            faults.push(format!("{name} names only models of providers that have no key"));
-        }
-    }
-    choice
 }

@@ -7,7 +7,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 
 use crate::{
     features::{
-        analysis::{ProgressBoard, RunDesk, RunLauncher, config::ModelChoice},
+        analysis::{ModelChoice, ModelLifecycle, ProgressBoard, RunDesk, RunLauncher},
         auth::{Authenticator, Memberships},
         business::BusinessDesk,
         credits::CreditLedger,
@@ -27,8 +27,11 @@ pub trait Readiness: Send + Sync {
     /// `OSLIRA_ENV=local`. Names settings, never their values.
     fn config_faults(&self) -> Vec<String>;
 
-    /// Whether the database answers.
-    async fn database_answers(&self) -> bool;
+    /// What the daily job last found of the models in use; `None` when the database does not answer.
+    async fn models_found(&self) -> Option<Vec<ModelLifecycle>>;
+
+    /// What was known of the models in use when this version was built.
+    fn models_announced(&self) -> Vec<ModelLifecycle>;
 
     /// The value of `OSLIRA_ENV`.
     fn environment(&self) -> &str;

@@ -9,6 +9,7 @@ use axum::{
     middleware,
     routing::get,
 };
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -86,16 +87,25 @@ async fn health() -> Reply<Health> {
 struct Ready {
     status: &'static str,
     environment: String,
+    /// What needs care though everything works: models that end soon.
+    warnings: Vec<String>,
 }
 
 /// Ready: the database answers and no setting is missing or a sandbox's where it must not be.
 async fn ready(app: App) -> Result<Reply<Ready>, ApiError> {
     let mut faults = app.readiness.config_faults();
-    if !app.readiness.database_answers().await {
+    let found = app.readiness.models_found().await;
+    if found.is_none() {
         faults.push("the database does not answer".to_owned());
     }
     if faults.is_empty() {
-        return Ok(Reply::ok(Ready { status: "ready", environment: app.readiness.environment().to_owned() }));
+        let today = app.clock.now().to_zoned(TimeZone::UTC).date();
+        let announced = app.readiness.models_announced();
+        return Ok(Reply::ok(Ready {
+            status: "ready",
+            environment: app.readiness.environment().to_owned(),
+            warnings: analysis::warnings(&app.models, &found.unwrap_or_default(), &announced, today),
+        }));
     }
     Err(ApiError::new(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         analysis::{
-            AnalysisRequest, AnalysisType, Begun, CallKind, Cancelled, Look, Measured, ModelName, Needs, ProgressBoard,
-            ProgressSink, ProgressUpdate, Receipt, Run, RunDesk, RunLauncher, RunState, Spread, config::ModelChoice,
+            AnalysisRequest, AnalysisType, Begun, CallKind, Cancelled, Look, Measured, ModelChoice, ModelLifecycle,
+            ModelName, Needs, ProgressBoard, ProgressSink, ProgressUpdate, Receipt, Run, RunDesk, RunLauncher,
+            RunState, Spread,
         },
         auth::{AuthError, Authenticator, Member, Membership, Memberships},
         credits::{Balance, Budget, CapChange, CreditLedger, DailyCap, Transaction},
@@ -146,13 +147,13 @@ async fn the_database_is_told_what_this_deployments_models_need() {
     let double = Arc::new(Double::new());
     let (status, _, body) = analyze(&double).await;
     assert_eq!(status.as_u16(), 202, "{body}");
-    assert_eq!(double.asked(), [json!([["apify"], ["openai", "anthropic"]])]);
+    assert_eq!(double.asked(), [json!([["apify"], ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"]])]);
 
     let (double, mut models) = (Arc::new(Double::new()), ModelChoice::default());
     models.without("anthropic");
     let body = json!({ "username": "nasa", "analysis_type": "DEEP", "business_profile_id": Uuid::nil() });
     send(&double, models, request("POST", "/v1/analyze", &body)).await;
-    assert_eq!(double.asked(), [json!([["apify"], ["openai"]])]);
+    assert_eq!(double.asked(), [json!([["apify"], ["openai/gpt-6-luna"]])]);
 }
 
 #[tokio::test]
@@ -374,8 +375,12 @@ impl Readiness for Double {
         vec![]
     }
 
-    async fn database_answers(&self) -> bool {
-        true
+    async fn models_found(&self) -> Option<Vec<ModelLifecycle>> {
+        Some(vec![])
+    }
+
+    fn models_announced(&self) -> Vec<ModelLifecycle> {
+        vec![]
     }
 
     fn environment(&self) -> &str {

@@ -2,9 +2,7 @@
 
 use futures_util::future::{join, try_join_all};
 use oslira_app::{
-    features::analysis::{
-        AnalysisRequest, AnalysisType, Begun, Needs, Outage, RunDesk, RunJournal, config::ModelChoice,
-    },
+    features::analysis::{AnalysisRequest, AnalysisType, Begun, ModelChoice, Needs, Outage, RunDesk, RunJournal},
     shared::ids::{BusinessProfileId, RunId},
 };
 use oslira_testkit::{Error, Session, TestResult};

@@ -22,6 +22,7 @@ mod leads;
 mod ledger;
 mod logins;
 mod migrations;
+mod models;
 mod prices;
 mod privileges;
 mod product;

@@ -49,6 +49,7 @@ pub fn designed() -> Vec<&'static str> {
         "authenticated executes api.daily_budget(uuid)",
         "authenticated executes api.delete_business_profile(uuid,uuid)",
         "authenticated executes api.delete_lead(uuid,uuid)",
+        "authenticated executes api.model_lifecycles()",
         "authenticated executes api.set_daily_cap(uuid,integer)",
         "authenticated executes api.update_business_profile(uuid,uuid,jsonb,integer)",
         // By its policies only: it may not enter the schema.
@@ -60,6 +61,7 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.fail_run(uuid,text,text)",
         "service_role executes system.grant_credits(uuid,integer,text,uuid,text,text)",
         "service_role executes system.mark_stale(text,timestamp with time zone)",
+        "service_role executes system.record_model_lifecycles(jsonb)",
         "service_role executes system.record_usage(uuid,text,text,jsonb)",
         "service_role executes system.report_outage(text,text,uuid)",
         "service_role executes system.run_costs(timestamp with time zone,timestamp with time zone)",

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
     features::analysis::{
-        AiFault, AiUsage, Answer, CallKind, Collected, Found, InstagramHandle, Model, PictureStore, Post, PostKind,
-        Profile, ProfileSource, ProgressSink, ProgressUpdate, Question, ScrapeFault, ScrapePart, ScrapeTicket,
-        ScrapeUsage, Snapshot, SnapshotKey, SnapshotStore, WorkflowPorts, analyse, config::ModelChoice,
+        AiFault, AiUsage, Answer, CallKind, Collected, Found, InstagramHandle, Model, ModelChoice, PictureStore, Post,
+        PostKind, Profile, ProfileSource, ProgressSink, ProgressUpdate, Question, ScrapeFault, ScrapePart,
+        ScrapeTicket, ScrapeUsage, Snapshot, SnapshotKey, SnapshotStore, WorkflowPorts, analyse,
     },
     shared::{
         clock::Clock,

@@ -1,11 +1,15 @@
 //! Anthropic's Messages as they are on the wire: what is sent, what of the answer is read.
 
-use oslira_app::features::analysis::{AiFault, Effort, Question};
+use oslira_app::features::analysis::{AiFault, Question};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Protocol, Reply};
-use crate::{prices::Tokens, send::error_word};
+use crate::{families::Family, prices::Tokens, send::error_word};
+
+/// The version of the protocol that the official clients send since October 2026. It differs from 2023-06-01 only in what
+/// we do not send: sampling parameters, documents, citations.
+pub const VERSION: &str = "2026-10-21";
 
 /// The protocol of Anthropic's Messages.
 pub struct Messages;
@@ -16,7 +20,15 @@ struct Request<'a> {
     max_tokens: u32,
     system: [Block<'a>; 1],
     messages: [Message<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Thinking>,
     output_config: OutputConfig,
+}
+
+#[derive(Debug, Serialize)]
+struct Thinking {
+    #[serde(rename = "type")]
+    kind: &'static str,
 }
 
 /// A text, and whether everything up to here is to be cached.
@@ -89,18 +101,24 @@ struct OutputDetails {
 impl Protocol for Messages {
     const PROVIDER: &'static str = "anthropic";
     const PATH: &'static str = "/v1/messages";
-    const HEADERS: &'static [(&'static str, &'static str)] = &[("anthropic-version", "2023-06-01")];
+    const HEADERS: &'static [(&'static str, &'static str)] = &[("anthropic-version", VERSION)];
+
+    fn family(model: &str) -> Family {
+        Family::of_anthropic(model)
+    }
 
     fn body(question: &Question) -> serde_json::Result<Vec<u8>> {
         let model = question.model.model();
+        let family = Self::family(model);
         serde_json::to_vec(&Request {
             model,
-            max_tokens: question.output_tokens_max,
+            max_tokens: family.tokens(question.output_tokens_max),
             system: [Block { kind: "text", text: &question.system, cache_control: CacheControl { kind: "ephemeral" } }],
             messages: [Message { role: "user", content: &question.user }],
+            thinking: family.thinking.word(question.effort).map(|kind| Thinking { kind }),
             output_config: OutputConfig {
                 format: Format { kind: "json_schema", schema: without_bounds(&question.schema) },
-                effort: effort(model, question.effort),
+                effort: family.efforts.map(|efforts| efforts.word(question.effort)),
             },
         })
     }
@@ -136,15 +154,6 @@ fn content(response: &Response) -> Result<String, AiFault> {
     let texts = response.content.iter().filter(|block| block.kind == "text");
     let text: String = texts.filter_map(|block| block.text.as_deref()).collect();
     if text.is_empty() { Err(AiFault::Invalid("no content".to_owned())) } else { Ok(text) }
-}
-
-/// Only the larger models of the newer generations can be told; the others refuse the parameter.
-fn effort(model: &str, effort: Effort) -> Option<&'static str> {
-    let takes_effort = model.starts_with("claude-opus") || model.starts_with("claude-sonnet-5");
-    takes_effort.then_some(match effort {
-        Effort::Minimal | Effort::Low => "low",
-        Effort::Medium => "medium",
-    })
 }
 
 /// What structured output here answers with a 400.

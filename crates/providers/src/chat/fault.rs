@@ -8,13 +8,22 @@ use serde_json::Value;
 use crate::send::error_word;
 
 /// Refusals that no pause heals: the account there has no money.
-const OUT_OF_MONEY: [&str; 5] = [
+const OUT_OF_MONEY: [&str; 8] = [
     "insufficient_quota",
     "credit_balance_exhausted",
     "billing_hard_limit_reached",
     "billing_error",
     "enforced_spend_limit_reached",
+    "contract_spend_limit_reached",
+    "linked_organization_spend_limit_reached",
+    "linked_organization_billing_unavailable",
 ];
+
+/// OpenAI's code for a model that was shut down, never existed, or is not open to our project.
+const MODEL_GONE: &str = "model_not_found";
+
+/// How Anthropic's message about such a model begins; its `not_found_error` alone may also mean a wrong address.
+const NAMES_MODEL: &str = "model:";
 
 /// Anthropic's words for an empty account, which it has answered as an invalid request as well.
 const EMPTY_BALANCE: &str = "Your credit balance is too low";
@@ -40,6 +49,10 @@ pub fn of(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) 
     let mut words = [kind, code, word("/details/error_code")].into_iter().flatten();
     if is_empty || words.any(|word| OUT_OF_MONEY.contains(&word)) {
         return AiFault::QuotaExhausted;
+    }
+    let names_model = word("/message").is_some_and(|message| message.starts_with(NAMES_MODEL));
+    if code == Some(MODEL_GONE) || (kind == Some("not_found_error") && names_model) {
+        return AiFault::ModelGone;
     }
     let reason = format!("{} {}", status.as_u16(), error_word(code.or(kind)));
     let lasts = status.is_client_error()

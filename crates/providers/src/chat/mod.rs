@@ -20,11 +20,12 @@ use oslira_app::{
 };
 use serde::de::IgnoredAny;
 
-pub use anthropic::Messages;
+pub use anthropic::{Messages, VERSION as ANTHROPIC_VERSION};
 pub use gateway::Gateway;
 pub use openai::ChatCompletions;
 
 use crate::{
+    families::Family,
     prices::{self, Tokens},
     send::{Endpoint, HttpSend, SendError, error_word},
 };
@@ -46,6 +47,9 @@ pub trait Protocol: Send + Sync {
     const PATH: &'static str;
     /// Headers that every question needs besides the key.
     const HEADERS: &'static [(&'static str, &'static str)];
+
+    /// What a model of this provider takes and costs, by its own name.
+    fn family(model: &str) -> Family;
 
     /// The body of a question.
     ///
@@ -131,7 +135,7 @@ impl<P: Protocol> Chat<P> {
             cache_write_tokens: tokens.cache_written,
             output_tokens: tokens.output,
             reasoning_tokens: reply.reasoning_tokens,
-            cost_microusd: if is_hit { Some(0) } else { prices::cost_microusd(&reply.model, tokens) },
+            cost_microusd: if is_hit { Some(0) } else { prices::cost_microusd(P::family(&reply.model), tokens) },
             gateway_hit,
             duration_ms,
             finish_reason: error_word(reply.finish_reason.as_deref()).to_owned(),

@@ -1,11 +1,11 @@
 //! OpenAI's Chat Completions as they are on the wire: what is sent, what of the answer is read.
 
-use oslira_app::features::analysis::{AiFault, Effort, Question};
+use oslira_app::features::analysis::{AiFault, Question};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Protocol, Reply};
-use crate::{prices::Tokens, send::error_word};
+use crate::{families::Family, prices::Tokens, send::error_word};
 
 /// The protocol of OpenAI's Chat Completions.
 pub struct ChatCompletions;
@@ -21,6 +21,8 @@ struct Request<'a> {
     store: bool,
     prompt_cache_key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_options: Option<ExplicitMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_effort: Option<&'static str>,
@@ -29,8 +31,32 @@ struct Request<'a> {
 #[derive(Debug, Serialize)]
 struct Message<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Content<'a>,
 }
+
+/// A text, or the same text with the end of the cached prefix marked behind it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Text(&'a str),
+    Marked([Part<'a>; 1]),
+}
+
+#[derive(Debug, Serialize)]
+struct Part<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: &'a str,
+    prompt_cache_breakpoint: ExplicitMode,
+}
+
+/// Only what is marked is cached: the profile behind it would be written, and paid, for nobody.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct ExplicitMode {
+    mode: &'static str,
+}
+
+const EXPLICIT: ExplicitMode = ExplicitMode { mode: "explicit" };
 
 #[derive(Debug, Serialize)]
 struct ResponseFormat<'a> {
@@ -48,37 +74,30 @@ struct JsonSchema<'a> {
 
 impl<'a> From<&'a Question> for Request<'a> {
     fn from(question: &'a Question) -> Self {
-        let model = question.model.model();
+        let family = ChatCompletions::family(question.model.model());
+        let is_marked = family.cache.is_some_and(|cache| cache.breakpoint);
+        let system = match is_marked {
+            true => Content::Marked([Part { kind: "text", text: &question.system, prompt_cache_breakpoint: EXPLICIT }]),
+            false => Content::Text(&question.system),
+        };
         Self {
-            model,
+            model: question.model.model(),
             messages: [
-                Message { role: "system", content: &question.system },
-                Message { role: "user", content: &question.user },
+                Message { role: "system", content: system },
+                Message { role: "user", content: Content::Text(&question.user) },
             ],
             response_format: ResponseFormat {
                 kind: "json_schema",
                 json_schema: JsonSchema { name: question.schema_name, strict: true, schema: &question.schema },
             },
-            max_completion_tokens: question.output_tokens_max,
+            max_completion_tokens: family.tokens(question.output_tokens_max),
             store: false,
             prompt_cache_key: &question.cache_key,
-            // Each family refuses the other's parameter with a 400.
-            temperature: model.starts_with("gpt-4o").then_some(0),
-            reasoning_effort: effort(model, question.effort),
+            prompt_cache_options: is_marked.then_some(EXPLICIT),
+            temperature: family.has_temperature.then_some(0),
+            reasoning_effort: family.efforts.map(|efforts| efforts.word(question.effort)),
         }
     }
-}
-
-/// The first generation of gpt-5 has `minimal`, every later one `none` in its place; other models have no effort.
-fn effort(model: &str, effort: Effort) -> Option<&'static str> {
-    let reasons = model.starts_with("gpt-5") && !model.contains("-chat");
-    let is_first = !model.starts_with("gpt-5.");
-    reasons.then_some(match effort {
-        Effort::Minimal if is_first => "minimal",
-        Effort::Minimal => "none",
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-    })
 }
 
 /// The part of an answer that is read.
@@ -127,6 +146,10 @@ impl Protocol for ChatCompletions {
     const PROVIDER: &'static str = "openai";
     const PATH: &'static str = "/chat/completions";
     const HEADERS: &'static [(&'static str, &'static str)] = &[];
+
+    fn family(model: &str) -> Family {
+        Family::of_openai(model)
+    }
 
     fn body(question: &Question) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec(&Request::from(question))

@@ -96,7 +96,7 @@ async fn the_request_is_valid_by_openais_own_schema() {
     let mut schema: Value = serde_json::from_str(include_str!("../../fixtures/openai-chat.schema.json")).unwrap();
     schema["$ref"] = json!("#/$defs/CreateChatCompletionRequest");
     let validator = jsonschema::validator_for(&schema).unwrap();
-    for model in ["openai/gpt-4o-mini", "openai/gpt-5-mini", "openai/gpt-6"] {
+    for model in ["openai/gpt-4o-mini", "openai/gpt-5-mini", "openai/gpt-6-luna", "openai/gpt-7", "openai/llama"] {
         let body = sent_body::<ChatCompletions>(&question(model));
         let errors: Vec<String> = validator.iter_errors(&body).map(|error| error.to_string()).collect();
         assert_eq!(errors, Vec::<String>::new(), "{model}");
@@ -128,20 +128,37 @@ async fn the_request_says_what_was_asked() {
 }
 
 #[test]
-fn each_family_of_models_gets_its_own_parameter() {
-    let body = |model| sent_body::<ChatCompletions>(&question(model));
-    let gpt_5 = body("openai/gpt-5-mini");
-    assert_eq!((gpt_5.get("temperature"), gpt_5.get("reasoning_effort")), (None, Some(&json!("low"))));
-    let effort = |model, effort| {
-        let question = Question { effort, ..question(model) };
-        sent_body::<ChatCompletions>(&question)["reasoning_effort"].as_str().map(str::to_owned)
-    };
-    assert_eq!(effort("openai/gpt-5", Effort::Minimal).as_deref(), Some("minimal"));
-    assert_eq!(effort("openai/gpt-5.1", Effort::Minimal).as_deref(), Some("none"));
-    assert_eq!(effort("openai/gpt-5.1", Effort::Medium).as_deref(), Some("medium"));
-    for plain in ["openai/gpt-6", "openai/gpt-5-chat-latest"] {
-        let body = body(plain);
+fn each_family_of_models_gets_its_own_parameters() {
+    let body = |model, effort| sent_body::<ChatCompletions>(&Question { effort, ..question(model) });
+    for (model, effort, word) in [
+        ("openai/gpt-5-mini", Effort::Minimal, json!("minimal")),
+        ("openai/gpt-5.1", Effort::Minimal, json!("none")),
+        ("openai/gpt-6-luna", Effort::Minimal, json!("none")),
+        ("openai/gpt-6.2-sol", Effort::Minimal, json!("low")),
+        ("openai/gpt-6.1-terra", Effort::Low, json!("low")),
+        ("openai/gpt-5.1", Effort::Medium, json!("medium")),
+    ] {
+        let body = body(model, effort);
+        assert_eq!((body.get("temperature"), &body["reasoning_effort"]), (None, &word), "{model}");
+    }
+    for plain in ["openai/llama-3.3-70b", "openai/gpt-5-chat-latest"] {
+        let body = body(plain, Effort::Low);
         assert_eq!((body.get("temperature"), body.get("reasoning_effort")), (None, None), "{plain}");
+    }
+}
+
+/// Without the mark, the newer models would cache what ends with the profile: paid each time and never read.
+#[test]
+fn the_end_of_the_prefix_is_marked_for_models_that_need_it_and_for_nobody_else() {
+    let question = question("openai/gpt-6-luna");
+    let body = sent_body::<ChatCompletions>(&question);
+    let mark = json!({"mode": "explicit"});
+    let marked = json!([{"type": "text", "text": question.system, "prompt_cache_breakpoint": mark}]);
+    assert_eq!((&body["messages"][0]["content"], &body["prompt_cache_options"]), (&marked, &mark));
+    assert_eq!(body["messages"][1]["content"], json!(question.user));
+    for unmarked in ["openai/gpt-5-mini", "openai/gpt-4o-mini", "openai/qwen3-32b"] {
+        let body = sent_body::<ChatCompletions>(&Question { model: ModelName::fixed(unmarked), ..question.clone() });
+        assert!(body["messages"][0]["content"].is_string() && body.get("prompt_cache_options").is_none(), "{unmarked}");
     }
 }
 
@@ -228,7 +245,7 @@ async fn a_broken_body_may_be_asked_for_again() {
 
 #[tokio::test]
 async fn an_account_without_money_is_told_from_a_rate_limit() {
-    for code in ["insufficient_quota", "credit_balance_exhausted"] {
+    for code in ["insufficient_quota", "credit_balance_exhausted", "linked_organization_billing_unavailable"] {
         assert_eq!(ask(error(429, "insufficient_quota", json!(code))).await.content, Err(AiFault::QuotaExhausted));
         assert_eq!(ask(error(429, code, Value::Null)).await.content, Err(AiFault::QuotaExhausted));
     }
@@ -262,9 +279,36 @@ async fn the_pause_that_is_asked_for_is_read_in_every_form() {
 }
 
 #[tokio::test]
+async fn a_model_that_is_gone_is_told_from_a_wrong_address() {
+    for status in [400, 403, 404] {
+        let content = ask(error(status, "invalid_request_error", json!("model_not_found"))).await.content;
+        assert_eq!(content, Err(AiFault::ModelGone), "{status}");
+    }
+    assert_eq!(
+        ask(error(404, "invalid_request_error", Value::Null)).await.content,
+        Err(AiFault::Rejected("404 invalid_request_error".into()))
+    );
+    let missing = |message: &str| {
+        answer(404, &json!({"type": "error", "error": {"type": "not_found_error", "message": message}}))
+    };
+    let content = ask_anthropic(missing("model: claude-haiku-4-5-20251001")).await.content;
+    assert_eq!(content, Err(AiFault::ModelGone));
+    assert_eq!(ask_anthropic(missing("Not found")).await.content, Err(AiFault::Rejected("404 not_found_error".into())));
+}
+
+#[tokio::test]
+async fn asking_for_more_too_quickly_passes() {
+    for (status, code) in [(429, "slow_down"), (503, "server_is_overloaded")] {
+        let sent = with_header(error(status, "x", json!(code)), "retry-after", "3");
+        let reason = format!("{status} {code}");
+        assert_eq!(ask(sent).await.content, Err(AiFault::Unavailable { reason, retry_after_ms: Some(3_000) }));
+    }
+}
+
+#[tokio::test]
 async fn defects_of_ours_are_rejected_and_trouble_of_theirs_is_unavailable() {
     for (status, code) in
-        [(400, "invalid_json_schema"), (401, "invalid_api_key"), (403, "forbidden"), (404, "model_not_found")]
+        [(400, "invalid_json_schema"), (401, "invalid_api_key"), (403, "forbidden"), (404, "unknown_url")]
     {
         let content = ask(error(status, "invalid_request_error", json!(code))).await.content;
         assert_eq!(content, Err(AiFault::Rejected(format!("{status} {code}"))));
@@ -363,13 +407,13 @@ async fn anthropic_is_asked_with_a_cached_prefix_and_a_schema_without_bounds() {
     let headers = sent[0].request.headers();
     assert_eq!(
         (&headers["x-api-key"], &headers["anthropic-version"]),
-        (&"sk-ant-secret".parse().unwrap(), &"2023-06-01".parse().unwrap())
+        (&"sk-ant-secret".parse().unwrap(), &"2026-10-21".parse().unwrap())
     );
     assert!(!headers.contains_key("authorization"));
     let mut schema = question.schema.clone();
     schema["properties"]["score"].as_object_mut().unwrap().remove("minimum");
     let expected = json!({
-        "model": "claude-sonnet-5", "max_tokens": 1_500,
+        "model": "claude-sonnet-5", "max_tokens": 2_250, "thinking": {"type": "adaptive"},
         "system": [{"type": "text", "text": question.system, "cache_control": {"type": "ephemeral"}}],
         "messages": [{"role": "user", "content": question.user}],
         "output_config": {"format": {"type": "json_schema", "schema": schema}, "effort": "low"},
@@ -378,9 +422,20 @@ async fn anthropic_is_asked_with_a_cached_prefix_and_a_schema_without_bounds() {
 }
 
 #[test]
-fn small_models_of_anthropic_are_not_told_how_hard_to_think() {
-    let body = sent_body::<Messages>(&question("anthropic/claude-haiku-4-5-20251001"));
-    assert!(body["output_config"].get("effort").is_none());
+fn claude_models_are_told_how_hard_to_think_where_they_can_be() {
+    let told = |model, effort| {
+        let body = sent_body::<Messages>(&Question { effort, ..question(model) });
+        (body["thinking"]["type"].clone(), body["output_config"]["effort"].clone(), body["max_tokens"].clone())
+    };
+    for (model, effort, expected) in [
+        ("anthropic/claude-haiku-5-5", Effort::Minimal, (json!("disabled"), json!("low"), json!(2_250))),
+        ("anthropic/claude-haiku-5-5", Effort::Low, (json!("adaptive"), json!("low"), json!(2_250))),
+        ("anthropic/claude-sonnet-5-5", Effort::Minimal, (json!("between_tools"), json!("low"), json!(2_250))),
+        ("anthropic/claude-sonnet-5-5", Effort::Medium, (json!("adaptive"), json!("medium"), json!(2_250))),
+        ("anthropic/claude-haiku-4-5-20251001", Effort::Low, (Value::Null, Value::Null, json!(1_725))),
+    ] {
+        assert_eq!(told(model, effort), expected, "{model} {effort:?}");
+    }
 }
 
 #[tokio::test]
@@ -423,10 +478,14 @@ async fn anthropics_errors_are_told_apart() {
         "type": "invalid_request_error", "message": "Your credit balance is too low to access the Anthropic API.",
     }});
     assert_eq!(ask_anthropic(answer(400, &empty)).await.content, Err(AiFault::QuotaExhausted));
-    let spent = json!({"type": "error", "error": {
-        "type": "rate_limit_error", "message": "m", "details": {"error_code": "enforced_spend_limit_reached"},
-    }});
-    assert_eq!(ask_anthropic(answer(429, &spent)).await.content, Err(AiFault::QuotaExhausted));
+    for code in
+        ["enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached"]
+    {
+        let spent = json!({"type": "error", "error": {
+            "type": "rate_limit_error", "message": "m", "details": {"error_code": code},
+        }});
+        assert_eq!(ask_anthropic(answer(429, &spent)).await.content, Err(AiFault::QuotaExhausted), "{code}");
+    }
     for (status, kind) in [(400, "invalid_request_error"), (401, "authentication_error"), (404, "not_found_error")] {
         let content = ask_anthropic(refused(status, kind)).await.content;
         assert_eq!(content, Err(AiFault::Rejected(format!("{status} {kind}"))));

@@ -18,9 +18,9 @@ fn a_hundred_thousand_random_histories_keep_every_promise() {
     let histories = number("OSLIRA_SIM_HISTORIES").unwrap_or(HISTORIES);
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let totals: Vec<[u64; 9]> = std::thread::scope(|scope| {
+    let totals: Vec<[u64; 10]> = std::thread::scope(|scope| {
         let work = || {
-            let mut totals = [0; 9];
+            let mut totals = [0; 10];
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
                 if seed >= histories {
@@ -47,7 +47,7 @@ fn a_hundred_thousand_random_histories_keep_every_promise() {
 }
 
 /// What must have happened often enough.
-const COUNTED: [&str; 9] = [
+const COUNTED: [&str; 10] = [
     "crashes",
     "crashes of several steps at once",
     "results",
@@ -55,11 +55,12 @@ const COUNTED: [&str; 9] = [
     "charges kept",
     "results of several calls",
     "second models asked",
+    "runs that outlived their model",
     "bills recorded late",
     "analyses made stale",
 ];
 
-fn counts(report: &Report) -> [u32; 9] {
+fn counts(report: &Report) -> [u32; 10] {
     let [results, refunds, kept] = report.ends;
     [
         report.crashes,
@@ -69,6 +70,7 @@ fn counts(report: &Report) -> [u32; 9] {
         kept,
         report.deep_results,
         report.fallbacks,
+        report.outlived,
         report.late_bills,
         report.stale,
     ]

@@ -35,6 +35,7 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         Mutation::FailureForgetsSiblings => "is asked again after",
         Mutation::LateBillDropped => "is in no books",
         Mutation::RefusalFallsOver => "is asked again after|not every model was asked",
+        Mutation::GoneIsFinal => "fails as ai_refused and not every model was asked",
         Mutation::FallbackNeverAsked => "not every model was asked",
         Mutation::JudgementMissing => "is complete without personality",
     }

@@ -111,7 +111,7 @@ pub fn scenarios() -> Vec<Scenario> {
 
 /// Each way in which one call can fail while the others beside it work.
 fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
-    use Turn::{Busy, Lasting, Malformed, Passing, Refused, Rejected, ReplyLost, Truncated};
+    use Turn::{Busy, Gone, Lasting, Malformed, Passing, Refused, Rejected, ReplyLost, Truncated};
     let step = |attempt: u32| format!("judge-{}-{attempt}", call.as_str());
     let failing = |turn: Turn, what: &str| {
         let name = format!("{} {what} {turn:?}", call.as_str());
@@ -122,7 +122,7 @@ fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
         .map(|turn| failing(turn, "once").with(step(0), turn))
         .collect();
     // One answer, and the second model is asked at once.
-    for turn in [Lasting, Rejected, Busy(3_600_000)] {
+    for turn in [Lasting, Rejected, Gone, Busy(3_600_000)] {
         all.push(failing(turn, "falls over by").with(step(0), turn));
     }
     // Three, and then it is.
@@ -134,6 +134,8 @@ fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
     all.push(both.failing("ai_refused"));
     let dark = failing(Lasting, "fails with both models").with(step(0), Rejected).with(step(1), Lasting);
     all.push(dark.failing("ai_quota_exhausted"));
+    let gone = failing(Gone, "fails with both models").with(step(0), Gone).with(step(1), Gone);
+    all.push(gone.failing("ai_unavailable"));
     let useless = failing(Truncated, "fails six times, at last");
     let useless = (0..6).fold(useless, |it, at| it.with(step(at), if at % 2 == 0 { ReplyLost } else { Truncated }));
     all.push(useless.failing("ai_truncated"));
@@ -149,6 +151,7 @@ fn all_calls_fail(base: &Scenario) -> Vec<Scenario> {
     vec![
         each(base.clone().named("every call falls over"), 1, Turn::Lasting),
         each(base.clone().named("every call fails once"), 1, Turn::Passing),
+        each(base.clone().named("every call outlives its model"), 1, Turn::Gone),
         each(base.clone().named("every call fails"), 6, Turn::Passing).failing("ai_unavailable"),
         each(base.clone().named("no call has money"), 2, Turn::Lasting).failing("ai_quota_exhausted"),
         each(base.clone().named("every call is refused"), 1, Turn::Refused).failing("ai_refused"),

@@ -1,10 +1,11 @@
 //! Time, identifiers and readiness.
 
-use std::{cell::Cell, sync::Arc};
+use std::{cell::RefCell, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
+    features::analysis::ModelLifecycle,
     http::Readiness,
     shared::{
         clock::Clock,
@@ -20,7 +21,7 @@ use crate::config::Config;
 const ANSWER_KEPT_MS: i64 = 1_000;
 
 thread_local! {
-    static ANSWERED: Cell<i64> = const { Cell::new(0) };
+    static ANSWERED: RefCell<Option<(i64, Vec<ModelLifecycle>)>> = const { RefCell::new(None) };
 }
 
 /// The runtime's clock. It stands still between I/O, as a defence against timing attacks.
@@ -53,11 +54,17 @@ pub struct PlatformReadiness {
     tenant: Arc<TenantDb>,
     environment: String,
     faults: Vec<String>,
+    announced: Vec<ModelLifecycle>,
 }
 
 impl PlatformReadiness {
     pub fn new(tenant: Arc<TenantDb>, config: &Config) -> Self {
-        Self { tenant, environment: config.environment.clone(), faults: config.faults().to_vec() }
+        Self {
+            tenant,
+            environment: config.environment.clone(),
+            faults: config.faults().to_vec(),
+            announced: config.models_announced(),
+        }
     }
 }
 
@@ -67,16 +74,19 @@ impl Readiness for PlatformReadiness {
         self.faults.clone()
     }
 
-    async fn database_answers(&self) -> bool {
+    async fn models_found(&self) -> Option<Vec<ModelLifecycle>> {
         let now_ms = PlatformClock.now().as_millisecond();
-        if ANSWERED.get() > now_ms {
-            return true;
+        let kept = ANSWERED.with_borrow(|kept| kept.clone().filter(|(until_ms, _)| *until_ms > now_ms));
+        if let Some((_, found)) = kept {
+            return Some(found);
         }
-        let answers = self.tenant.answers().await;
-        if answers {
-            ANSWERED.set(now_ms + ANSWER_KEPT_MS);
-        }
-        answers
+        let found = self.tenant.model_lifecycles().await.ok()?;
+        ANSWERED.set(Some((now_ms + ANSWER_KEPT_MS, found.clone())));
+        Some(found)
+    }
+
+    fn models_announced(&self) -> Vec<ModelLifecycle> {
+        self.announced.clone()
     }
 
     fn environment(&self) -> &str {

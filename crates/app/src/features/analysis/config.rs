@@ -1,7 +1,7 @@
 //! The one place for the numbers of each analysis type. Prices also live in the table `analysis_prices`, which is what
 //! is charged; a test holds the two equal.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 
@@ -103,7 +103,7 @@ pub struct CallConfig {
     pub fallback: ModelName,
     /// How hard it thinks.
     pub effort: Effort,
-    /// Longest answer in tokens, reasoning included: about three times what it usually takes.
+    /// Longest answer in tokens of OpenAI's `o200k`, reasoning included: about three times what it usually takes.
     pub output_tokens_max: u32,
 }
 
@@ -111,50 +111,17 @@ impl CallKind {
     /// The numbers of this call, before the environment has its say.
     #[must_use]
     pub fn config(self) -> CallConfig {
-        const GPT_4O_MINI: ModelName = ModelName::fixed("openai/gpt-4o-mini");
-        const GPT_5_MINI: ModelName = ModelName::fixed("openai/gpt-5-mini");
-        const GPT_5: ModelName = ModelName::fixed("openai/gpt-5");
-        const HAIKU: ModelName = ModelName::fixed("anthropic/claude-haiku-4-5-20251001");
-        const SONNET: ModelName = ModelName::fixed("anthropic/claude-sonnet-5");
+        const LUNA: ModelName = ModelName::fixed("openai/gpt-6-luna");
+        const TERRA: ModelName = ModelName::fixed("openai/gpt-6.1-terra");
+        const HAIKU: ModelName = ModelName::fixed("anthropic/claude-haiku-5-5");
+        const SONNET: ModelName = ModelName::fixed("anthropic/claude-sonnet-5-5");
         let (model, fallback, effort, output_tokens_max) = match self {
-            Self::Light => (GPT_4O_MINI, HAIKU, Effort::Minimal, 1_500),
-            Self::CoreStrategy => (GPT_5_MINI, HAIKU, Effort::Low, 3_500),
-            Self::Outreach | Self::Personality => (GPT_5_MINI, HAIKU, Effort::Minimal, 2_500),
-            Self::Psychographic => (GPT_5, SONNET, Effort::Low, 3_500),
-            Self::Commercial => (GPT_5_MINI, SONNET, Effort::Low, 3_500),
+            Self::Light => (LUNA, HAIKU, Effort::Minimal, 1_500),
+            Self::CoreStrategy | Self::Commercial => (LUNA, HAIKU, Effort::Low, 3_500),
+            Self::Outreach | Self::Personality => (LUNA, HAIKU, Effort::Minimal, 2_500),
+            Self::Psychographic => (TERRA, SONNET, Effort::Low, 3_500),
         };
         CallConfig { model, fallback, effort, output_tokens_max }
-    }
-}
-
-/// Which models are asked, in order, by call: the configured ones unless the environment names others.
-#[derive(Debug, Clone, Default)]
-pub struct ModelChoice {
-    others: BTreeMap<CallKind, Vec<ModelName>>,
-    unconfigured: Vec<&'static str>,
-}
-
-impl ModelChoice {
-    /// Asks these models instead, the first one first.
-    pub fn replace(&mut self, call: CallKind, models: Vec<ModelName>) {
-        self.others.insert(call, models);
-    }
-
-    /// Never asks models of this provider: there is no key for it.
-    pub fn without(&mut self, provider: &'static str) {
-        self.unconfigured.push(provider);
-    }
-
-    /// The models for a call, in the order of asking. Empty if none of them has a key.
-    #[must_use]
-    pub fn of(&self, call: CallKind) -> Vec<ModelName> {
-        let configured = || {
-            let config = call.config();
-            vec![config.model, config.fallback]
-        };
-        let mut models = self.others.get(&call).cloned().unwrap_or_else(configured);
-        models.retain(|model| !self.unconfigured.contains(&model.provider()));
-        models
     }
 }
 
@@ -222,15 +189,5 @@ mod tests {
         for call in CallKind::ALL {
             assert_ne!(call.config().model.provider(), call.config().fallback.provider(), "{call:?}");
         }
-    }
-
-    #[test]
-    fn the_environment_names_other_models_and_those_without_a_key_are_left_out() {
-        let mut choice = ModelChoice::default();
-        choice.without("anthropic");
-        assert_eq!(choice.of(CallKind::Light), [CallKind::Light.config().model]);
-        let local = ModelName::fixed("openai/llama");
-        choice.replace(CallKind::Light, vec![local.clone()]);
-        assert_eq!(choice.of(CallKind::Light), [local]);
     }
 }

@@ -4,6 +4,7 @@
 //! engine, `progress` what watchers see. `facts`, `icp` and `score` are pure.
 
 mod change;
+mod choice;
 pub mod config;
 mod estimate;
 mod facts;
@@ -12,6 +13,7 @@ mod http;
 mod icp;
 mod jobs;
 mod judgement;
+mod lifecycle;
 mod model;
 mod needs;
 mod ports;
@@ -28,6 +30,7 @@ mod testing;
 mod workflow;
 
 pub use change::changed_significantly;
+pub use choice::ModelChoice;
 pub use estimate::{Measured, Spread};
 pub use facts::{AudienceBand, Facts};
 pub use handle::InstagramHandle;
@@ -37,6 +40,9 @@ pub use jobs::{CareReport, care_for_runs};
 pub use judgement::{
     Authority, BuyingStage, CallKind, Channel, Commercial, CoreStrategy, Grade, Insight, Judgement, LightJudgement,
     Outreach, Personality, Psychographic, Strength, Trait, Verdict, strict_schema,
+};
+pub use lifecycle::{
+    LifecycleStatus, LifecycleStore, ListedModel, ModelLifecycle, ModelLists, look_up_models, warnings, watch_models,
 };
 pub use model::{
     AnalysisRequest, AnalysisType, Assignment, Begun, Cancelled, Completion, InvalidRequest, ModelName, Phase, Receipt,

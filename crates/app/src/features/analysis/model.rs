@@ -66,8 +66,8 @@ pub enum InvalidRequest {
     BusinessProfileId,
 }
 
-/// A model as `provider/model`, for example `openai/gpt-4o-mini`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A model as `provider/model`, for example `openai/gpt-6-luna`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ModelName(Cow<'static, str>);
 
 impl ModelName {

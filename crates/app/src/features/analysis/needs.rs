@@ -1,19 +1,20 @@
-//! Which providers an analysis cannot do without: what the circuit breaker is asked before a charge.
+//! Which services an analysis cannot do without: what the circuit breaker is asked before a charge.
 
 use serde::Serialize;
 
-use super::{AnalysisType, CallKind, config::ModelChoice};
+use super::{AnalysisType, CallKind, ModelChoice};
 
 /// The provider of profiles.
 pub(super) const SCRAPER: &str = "apify";
 
-/// Every inner list are alternatives: one of them must be there. Serialises as the database takes it.
+/// Every inner list are alternatives: one of them must be there. A model is there when neither it nor its provider is
+/// out. Serialises as the database takes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Needs(Vec<Vec<String>>);
 
 impl Needs {
-    /// The scraper, and for each call of this type the providers of its models.
+    /// The scraper, and for each call of this type its models.
     ///
     /// # Errors
     /// The call that no model with a key answers: nobody can do this analysis.
@@ -22,8 +23,8 @@ impl Needs {
         for call in analysis_type.config().calls {
             let mut alternatives: Vec<String> = Vec::new();
             for model in models.of(*call) {
-                if !alternatives.iter().any(|known| known == model.provider()) {
-                    alternatives.push(model.provider().to_owned());
+                if !alternatives.iter().any(|known| known == model.as_str()) {
+                    alternatives.push(model.as_str().to_owned());
                 }
             }
             if alternatives.is_empty() {
@@ -48,12 +49,17 @@ mod tests {
         serde_json::to_value(Needs::of(analysis_type, models).unwrap()).unwrap()
     }
 
+    const LUNA_OR_HAIKU: [&str; 2] = ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"];
+
     #[test]
-    fn every_type_needs_the_scraper_and_one_of_each_calls_providers() {
-        for analysis_type in AnalysisType::ALL {
-            let expected = json!([["apify"], ["openai", "anthropic"]]);
+    fn every_type_needs_the_scraper_and_one_of_each_calls_models() {
+        for analysis_type in [AnalysisType::Light, AnalysisType::Deep] {
+            let expected = json!([["apify"], LUNA_OR_HAIKU]);
             assert_eq!(needs(analysis_type, &ModelChoice::default()), expected, "{analysis_type:?}");
         }
+        let strongest = ["openai/gpt-6.1-terra", "anthropic/claude-sonnet-5-5"];
+        let expected = json!([["apify"], strongest, LUNA_OR_HAIKU]);
+        assert_eq!(needs(AnalysisType::Xray, &ModelChoice::default()), expected);
     }
 
     #[test]
@@ -61,15 +67,15 @@ mod tests {
         let mut models = ModelChoice::default();
         let local = ModelName::fixed("openai/llama");
         models.replace(CallKind::Outreach, vec![local.clone(), local]);
-        assert_eq!(needs(AnalysisType::Deep, &models), json!([["apify"], ["openai", "anthropic"], ["openai"]]));
-        assert_eq!(needs(AnalysisType::Light, &models), json!([["apify"], ["openai", "anthropic"]]));
+        assert_eq!(needs(AnalysisType::Deep, &models), json!([["apify"], LUNA_OR_HAIKU, ["openai/llama"]]));
+        assert_eq!(needs(AnalysisType::Light, &models), json!([["apify"], LUNA_OR_HAIKU]));
     }
 
     #[test]
-    fn a_provider_without_a_key_is_no_alternative_and_a_call_without_any_is_named() {
+    fn a_model_without_a_key_is_no_alternative_and_a_call_without_any_is_named() {
         let mut models = ModelChoice::default();
         models.without("anthropic");
-        assert_eq!(needs(AnalysisType::Xray, &models), json!([["apify"], ["openai"]]));
+        assert_eq!(needs(AnalysisType::Light, &models), json!([["apify"], ["openai/gpt-6-luna"]]));
         models.without("openai");
         assert_eq!(Needs::of(AnalysisType::Light, &models), Err(CallKind::Light));
     }

@@ -120,12 +120,13 @@ pub trait RunJournal: Send + Sync {
     /// [`StoreError`] when the database does not answer.
     async fn mark_stale(&self, username: &InstagramHandle, scraped_at: Timestamp) -> Result<u64, StoreError>;
 
-    /// Tells the circuit breaker that `run` found a provider (`apify`, `openai`, `anthropic`) out. A repeat may count
-    /// twice, but never as another run.
+    /// Tells the circuit breaker that `run` found a provider (`apify`, `openai`, `anthropic`) or a model
+    /// (`openai/gpt-6-luna`) out; answers whether that opened the breaker. A repeat may count twice, but never as another
+    /// run.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    async fn report_outage(&self, run: RunId, provider: &str, outage: Outage) -> Result<(), StoreError>;
+    async fn report_outage(&self, run: RunId, service: &str, outage: Outage) -> Result<bool, StoreError>;
 
     /// The run's state, for reconciling progress.
     ///
@@ -146,13 +147,16 @@ pub trait RunJournal: Send + Sync {
     async fn sweep_one(&self, age: SignedDuration) -> Result<Option<RunId>, StoreError>;
 }
 
-/// How a provider is out.
+/// How a provider or a model is out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outage {
     /// Our account there has no money or no plan: new analyses are refused at once.
     Exhausted,
     /// It did not answer one call, even after retries: several such calls in a minute, and new analyses are refused.
     Down,
+    /// The provider does not offer this model any more: what no other model can answer is refused at once, until the
+    /// provider lists the model again, or for a day.
+    Gone,
 }
 
 /// What a provider bills.

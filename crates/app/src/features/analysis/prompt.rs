@@ -1,7 +1,7 @@
 //! Prompts: versioned files, a byte-stable prefix of instructions and business, then the profile, fenced as untrusted.
 //!
 //! Promises: the prefix of a business is the same to the byte from run to run and at least 2,560 tokens long even
-//! without the business, so that providers cache it (OpenAI from 1,024 tokens in steps of 128, so at least 95 % of it);
+//! without the business, so that providers cache it (the models in use from 512 or 1,024 tokens, to the token);
 //! nothing in a profile can close its fence or reach the prefix, the schema or another field; a long profile is cut to
 //! its type's budget (`profile`), and what nobody can see is taken out of it (`clean`).
 //!
@@ -47,7 +47,7 @@ pub(super) fn question(tags: CallTags, model: &ModelName, business: &BusinessCon
         output_tokens_max: call.output_tokens_max,
         effort: call.effort,
         tags,
-        cache_key: business.id.to_string(),
+        cache_key: format!("{}:{}", tags.call.as_str(), business.id),
         timeout: config::AI_TIMEOUT,
     }
 }

@@ -138,13 +138,14 @@ pub struct Question {
     pub schema_name: &'static str,
     /// Strict JSON schema of the answer.
     pub schema: Value,
-    /// Longest answer, reasoning included.
+    /// Longest answer, reasoning included, in tokens of OpenAI's `o200k`; other models get as many of their own as the
+    /// same text takes.
     pub output_tokens_max: u32,
     /// How hard to think, for models that can be told.
     pub effort: Effort,
     /// What the call is for: gateways keep it beside their logs.
     pub tags: CallTags,
-    /// Groups calls that share a prefix: the business profile.
+    /// Names the calls that share a prefix, and with it a cache: the call and the business profile.
     pub cache_key: String,
     /// Longest wait.
     pub timeout: Duration,
@@ -225,6 +226,9 @@ pub enum AiFault {
     /// The provider's account has no money left.
     #[error("quota exhausted")]
     QuotaExhausted,
+    /// The provider has no such model any more, or not for us.
+    #[error("the model is gone")]
+    ModelGone,
     /// The model refused to answer.
     #[error("refused")]
     Refused,

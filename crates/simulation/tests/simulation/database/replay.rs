@@ -158,8 +158,8 @@ impl Stage {
                 Answer::Done
             }
             Op::MarkStale(username, scraped_at) => Answer::Marked(admin.mark_stale(username, *scraped_at).await?),
-            Op::ReportOutage { run, provider, outage } => {
-                admin.report_outage(*run, provider, *outage).await?;
+            Op::ReportOutage { run, service, outage } => {
+                admin.report_outage(*run, service, *outage).await?;
                 Answer::Done
             }
             Op::State(run) => Answer::State(admin.state(*run).await?),

@@ -43,6 +43,12 @@ impl CallKind {
     pub const ALL: [Self; 6] =
         [Self::Light, Self::CoreStrategy, Self::Outreach, Self::Personality, Self::Psychographic, Self::Commercial];
 
+    /// The setting that names its models: `MODELS_LIGHT` and so on.
+    #[must_use]
+    pub fn models_setting(self) -> String {
+        format!("MODELS_{}", self.as_str().to_ascii_uppercase())
+    }
+
     /// Its name in logs, bills, results and step names.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -18,6 +18,10 @@ pub(super) const fn ai_failure(fault: &AiFault) -> Failure {
             "ai_quota_exhausted",
             "Our AI capacity is used up just now. Your credits were returned; we have been told.",
         ),
+        AiFault::ModelGone => (
+            "ai_unavailable",
+            "The AI models behind this analysis are not offered any more. Your credits were returned; we have been told.",
+        ),
         AiFault::Refused => (
             "ai_refused",
             "The AI declined to judge this profile. Your credits were returned; trying again will not help.",

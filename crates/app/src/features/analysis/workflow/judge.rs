@@ -173,13 +173,16 @@ async fn ask(ports: &WorkflowPorts, question: &Question, is_last: bool) -> Attem
         }
     }
     let judgement = answer.content.and_then(|content| question.tags.call.parse(&content));
-    report(ports, run, question.model.provider(), judgement.as_ref().err(), is_last).await;
+    report(ports, run, &question.model, judgement.as_ref().err(), is_last).await;
     Attempt { answer: judgement, usage: answer.usage, unrecorded }
 }
 
 /// Tells the circuit breaker what concerns everybody's analyses.
-async fn report(ports: &WorkflowPorts, run: RunId, provider: &str, fault: Option<&AiFault>, is_last: bool) {
+async fn report(ports: &WorkflowPorts, run: RunId, model: &ModelName, fault: Option<&AiFault>, is_last: bool) {
+    let provider = model.provider();
     match fault {
+        // The provider's other models go on.
+        Some(AiFault::ModelGone) => ports.report(run, model.as_str(), Outage::Gone).await,
         Some(AiFault::QuotaExhausted) => ports.report(run, provider, Outage::Exhausted).await,
         // Asking too much at once is no outage: a single customer could make it one for everybody.
         Some(AiFault::Unavailable { reason, .. }) if reason.starts_with("429") => {}
@@ -207,7 +210,7 @@ fn course(fault: &AiFault) -> Course {
             if asked > config::AI_PAUSE_MAX { Course::NextModel } else { Course::Again(asked) }
         }
         AiFault::Truncated | AiFault::Invalid(_) => Course::Again(Duration::ZERO),
-        AiFault::QuotaExhausted | AiFault::Rejected(_) => Course::NextModel,
+        AiFault::QuotaExhausted | AiFault::ModelGone | AiFault::Rejected(_) => Course::NextModel,
         AiFault::Refused => Course::GiveUp,
     }
 }

@@ -21,8 +21,8 @@ use self::{
     scrape::Stored,
 };
 use super::{
-    Assignment, Completion, Model, Outage, Phase, PictureStore, ProfileSource, ProgressSink, ProgressUpdate,
-    RunJournal, RunStatus, SnapshotKey, SnapshotStore, config::ModelChoice, progress,
+    Assignment, Completion, Model, ModelChoice, Outage, Phase, PictureStore, ProfileSource, ProgressSink,
+    ProgressUpdate, RunJournal, RunStatus, SnapshotKey, SnapshotStore, progress,
 };
 use crate::shared::{
     clock::Clock,
@@ -54,11 +54,13 @@ pub struct WorkflowPorts {
 }
 
 impl WorkflowPorts {
-    /// Records an outage for the circuit breaker. What is lost here is told again by the next run that meets it.
-    async fn report(&self, run: RunId, provider: &str, outage: Outage) {
-        tracing::error!(run_id = %run, provider, ?outage, "a provider is out");
-        if let Err(error) = self.runs.report_outage(run, provider, outage).await {
-            tracing::warn!(run_id = %run, %error, "outage not recorded");
+    /// Records an outage of a provider or a model for the circuit breaker. What is lost here is told again by the next run
+    /// that meets it. Only the report that opens the breaker is an error in the log: one call to the operator an outage.
+    async fn report(&self, run: RunId, service: &str, outage: Outage) {
+        match self.runs.report_outage(run, service, outage).await {
+            Ok(true) => tracing::error!(run_id = %run, service, ?outage, "a service is out"),
+            Ok(false) => tracing::warn!(run_id = %run, service, ?outage, "a service did not answer a run"),
+            Err(error) => tracing::error!(run_id = %run, service, ?outage, %error, "an outage could not be recorded"),
         }
     }
 }
