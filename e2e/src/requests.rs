@@ -66,6 +66,7 @@ impl Rules {
         match target {
             "jwks" | "instagram.picture" => get_without_body(call),
             CHAT | MESSAGES => self.question(target, call),
+            "openai.other" | "anthropic.other" => not_the_list_of_models(call),
             // The provider's own body, by the provider's native path.
             "gateway" => match GATEWAY.iter().find(|(path, _)| call["path"] == *path) {
                 Some((_, target)) => self.question(target, call),
@@ -88,12 +89,28 @@ impl Rules {
     /// A question to a model, at the provider's or on its way there.
     fn question(&self, target: &str, call: &Value) -> Vec<String> {
         let mut faults = self.judge(target, &call["body"]);
+        if target == CHAT {
+            faults.extend(left_to_the_default(&call["body"]));
+        }
         faults.extend(misdirected(target, call));
         let place = if target == CHAT { "/response_format/json_schema/schema" } else { "/output_config/format/schema" };
         let answer = call["body"].pointer(place).unwrap_or(&Value::Null);
         faults.extend(jsonschema::meta::validate(answer).err().map(|error| format!("{target} schema: {error}")));
         faults
     }
+}
+
+/// What OpenAI takes, and then does something else than we mean: a model from gpt-5.6 on that is not told its effort thinks
+/// at medium effort, and without the mark it caches what nobody will ask for again.
+fn left_to_the_default(body: &Value) -> Option<String> {
+    let model = body["model"].as_str().unwrap_or_default();
+    let is_newer = model.starts_with("gpt-6") || model.starts_with("gpt-5.6");
+    let system = &body["messages"][0]["content"][0];
+    let explicit = json!({ "mode": "explicit" });
+    let is_told = body["reasoning_effort"].is_string()
+        && body["prompt_cache_options"] == explicit
+        && system["prompt_cache_breakpoint"] == explicit;
+    (is_newer && !is_told).then(|| format!("{CHAT}: {model} is left to its defaults"))
 }
 
 /// A definition of a schema file as a schema of its own, with `more` beside it.
@@ -123,6 +140,14 @@ fn misdirected(target: &str, call: &Value) -> Option<String> {
     let told = ["run", "type", "call"].iter().all(|name| call["metadata"][name].is_string());
     let fine = place.0 == "POST" && place.2.is_none() && right && told;
     (!fine).then(|| format!("{target}: sent to {place:?} with {}", call["metadata"]))
+}
+
+fn not_the_list_of_models(call: &Value) -> Vec<String> {
+    let place = (call["path"].as_str().unwrap(), call["query"].as_str());
+    let lists = [("/openai/v1/models", None), ("/anthropic/v1/models", Some("limit=1000"))];
+    let mut faults = get_without_body(call);
+    faults.extend((!lists.contains(&place)).then(|| format!("a list of models was asked for at {place:?}")));
+    faults
 }
 
 fn get_without_body(call: &Value) -> Vec<String> {
@@ -160,8 +185,14 @@ mod tests {
             "target": "openai.chat", "method": "POST", "query": null, "path": "/openai/v1/chat/completions",
             "metadata": {"run": "r", "type": "LIGHT", "call": "light"},
             "body": {
-                "model": "gpt-5-mini", "store": false,
-                "messages": [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}],
+                "model": "gpt-6-luna", "store": false, "reasoning_effort": "none",
+                "prompt_cache_options": {"mode": "explicit"},
+                "messages": [
+                    {"role": "system", "content": [
+                        {"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}},
+                    ]},
+                    {"role": "user", "content": "b"},
+                ],
                 "response_format": {"type": "json_schema", "json_schema": {
                     "name": "lead", "strict": true, "schema": {"type": "object"},
                 }},
@@ -178,7 +209,7 @@ mod tests {
             "target": "anthropic.messages", "method": "POST", "query": null, "path": "/anthropic/v1/messages",
             "metadata": {"run": "r", "type": "LIGHT", "call": "light"},
             "body": {
-                "model": "claude-sonnet-5", "max_tokens": 900,
+                "model": "claude-sonnet-5-5", "max_tokens": 900, "thinking": {"type": "adaptive"},
                 "system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}],
                 "messages": [{"role": "user", "content": "b"}],
                 "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": schema}},
@@ -231,6 +262,9 @@ mod tests {
             (picture(), "/method", json!("POST")),
             (picture(), "/body", json!("x")),
             (chat(), "/body/messages", json!([])),
+            (chat(), "/body/messages/0/content", json!("a")),
+            (chat(), "/body/prompt_cache_options/mode", json!("implicit")),
+            (chat(), "/body/reasoning_effort", json!(null)),
             (chat(), "/body/messages/0/role", json!("judge")),
             (chat(), "/body/store", json!("no")),
             (chat(), "/body", json!("no JSON")),
@@ -244,6 +278,8 @@ mod tests {
             (messages(), "/body/model", json!("gpt-5")),
             (messages(), "/body/model", json!("claude-haiku-4-5-20251001")),
             (messages(), "/body/max_tokens", json!(0)),
+            (messages(), "/body/thinking/type", json!("disabled")),
+            (messages(), "/body/thinking/type", json!("enabled")),
             (messages(), "/body/system/0/cache_control", json!({"type": "forever"})),
             (messages(), "/body/messages/0/role", json!("assistant")),
             (messages(), "/body/output_config/effort", json!("minimal")),

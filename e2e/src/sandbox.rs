@@ -49,6 +49,22 @@ impl Stack {
         assert_eq!(response.status(), StatusCode::OK, "{rewrite}: {:?}", response.text().await);
     }
 
+    /// Lets a provider's model end, `{"gone": true}`, or only announce it, `{"retires_on": "2027-01-31"}`.
+    pub async fn change_model(&self, model: &str, change: Value) {
+        let (provider, name) = model.split_once('/').unwrap();
+        let mut change = change;
+        (change["provider"], change["model"]) = (provider.into(), name.into());
+        let url = format!("{}/control/models", self.sandbox_url);
+        let response = self.http().post(url).json(&change).send().await.unwrap();
+        assert!(response.status().is_success(), "{change}: {:?}", response.text().await);
+    }
+
+    /// Every model is offered again, as at first.
+    pub async fn restore_models(&self) {
+        let response = self.http().delete(format!("{}/control/models", self.sandbox_url)).send().await.unwrap();
+        assert!(response.status().is_success(), "{:?}", response.text().await);
+    }
+
     /// Takes a fault away and answers how many calls it struck; held calls go on.
     pub async fn release(&self, fault: Fault) -> u64 {
         let planted: Value = self.http().get(&fault.url).send().await.unwrap().json().await.unwrap();

@@ -85,12 +85,44 @@ impl Stack {
         assert!(findings.is_empty(), "the audit found: {findings:#?}");
     }
 
-    /// Runs the scheduled job at once and waits for its end.
+    /// Runs the five-minute job at once and waits for its end.
     pub async fn run_five_minute_job(&self) {
-        let request = self.http.post(&self.scheduled_url).query(&[("cron", "*/5 * * * *")]);
+        self.run_job("*/5 * * * *").await;
+    }
+
+    /// Looks the models up in the providers' lists, as the daily job does.
+    pub async fn run_daily_job(&self) {
+        self.run_job("0 5 * * *").await;
+    }
+
+    async fn run_job(&self, cron: &str) {
+        let request = self.http.post(&self.scheduled_url).query(&[("cron", cron)]);
         let response = request.send().await.unwrap();
         let status = response.status();
         assert!(status.is_success(), "{status}: {:?}", response.text().await);
+    }
+
+    /// What `/health/ready` warns of, past its memory of a second.
+    pub async fn readiness_warnings(&self) -> Vec<String> {
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let ready: Value =
+            self.http.get(format!("{}/health/ready", self.api_url)).send().await.unwrap().json().await.unwrap();
+        serde_json::from_value(ready["data"]["warnings"].clone()).unwrap_or_else(|_| panic!("{ready}"))
+    }
+
+    /// What the Worker has logged so far.
+    #[must_use]
+    pub fn worker_log(&self) -> String {
+        let dir = PathBuf::from(std::env::var_os("OSLIRA_STACK_DIR").expect("the tests run under `cargo xtask test`"));
+        std::fs::read_to_string(dir.join("logs/worker.log")).unwrap()
+    }
+
+    /// What `cargo xtask models --json` reports, and whether it calls that fine.
+    pub async fn xtask_models(&self) -> (Value, bool) {
+        let output = xtask_output(&["models", "--json"]).await;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let listed = serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {output:?}"));
+        (listed, output.status.success())
     }
 
     /// A token as the sandbox mints it, by its own fields (`sub`, `variant`, `claims`, …).
@@ -166,15 +198,20 @@ fn is_alive(pid: &u32) -> bool {
 
 /// Runs the developer tool on the stack under test and answers its standard output.
 async fn xtask(arguments: &[&str]) -> String {
-    let variable = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set")));
-    let output = Command::new(variable("OSLIRA_XTASK"))
-        .args(arguments)
-        .arg("--dir")
-        .arg(variable("OSLIRA_STACK_DIR"))
-        .output()
-        .await
-        .unwrap();
+    let output = xtask_output(arguments).await;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "xtask {arguments:?}: {}", text(&output.stderr));
     text(&output.stdout)
+}
+
+async fn xtask_output(arguments: &[&str]) -> std::process::Output {
+    let variable = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set")));
+    Command::new(variable("OSLIRA_XTASK"))
+        .args(arguments)
+        .arg("--dir")
+        .arg(variable("OSLIRA_STACK_DIR"))
+        .env_remove("OPENAI_API_KEY")
+        .output()
+        .await
+        .unwrap()
 }

@@ -14,6 +14,7 @@ mod breaker;
 mod calls;
 mod model;
 mod pictures;
+mod retirement;
 mod scraper;
 
 use oslira_e2e::{Stack, User};
