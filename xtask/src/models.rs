@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use oslira_app::features::analysis::{
+use oslira_app::features::judging::{
     CallKind, LifecycleStatus, ModelChoice, ModelLifecycle, ModelName, look_up_models, warnings,
 };
 use oslira_providers::families::{CacheRule, Family, PRICES_AS_OF, Price, announced};
@@ -16,9 +16,11 @@ use oslira_providers::{Endpoint, HttpSend, ProviderLists, Secret, SendError};
 use serde_json::{Value, json};
 use ureq::Agent;
 
-use crate::project::Project;
-use crate::stack::{Document, Place};
-use crate::table::table;
+use crate::{
+    project::Project,
+    stack::{Document, Place},
+    table::table,
+};
 
 /// Arguments of `cargo xtask models`.
 #[derive(clap::Args)]

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::{
-        analysis::{
-            AnalysisType, Assignment, Completion, InstagramHandle, LifecycleStore, ModelLifecycle, Outage, Phase,
-            RunJournal, RunState, UsageKind,
-        },
+        analysis::{Assignment, Completion, Outage, Phase, RunState, SystemRuns, UsageKind},
         business::{BusinessContext, IdealCustomer},
+        judging::{LifecycleStore, ModelLifecycle},
+        profiles::InstagramHandle,
     },
     shared::{
+        analysis_type::AnalysisType,
         ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId},
         store::StoreError,
     },
@@ -121,7 +121,7 @@ struct Swept {
 }
 
 #[async_trait]
-impl RunJournal for AdminDb {
+impl SystemRuns for AdminDb {
     async fn take_up(&self, run: RunId) -> Result<Option<Assignment>, StoreError> {
         // The business is read even when deleted meanwhile: the run was bought for it.
         const SQL: &str = "select jsonb_build_object('advanced', system.advance_run($1, 'cache'), \

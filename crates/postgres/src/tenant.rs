@@ -13,14 +13,17 @@ use async_trait::async_trait;
 use oslira_app::{
     features::{
         analysis::{
-            AnalysisRequest, AnalysisType, Begun, Cancelled, Measured, ModelLifecycle, Needs, Receipt, Run, RunDesk,
+            AnalysisRequest, BeginOutcome, CancelOutcome, Measured, Receipt, RequiredServices, Run, RunRepository,
             RunState, RunStatus,
         },
         auth::{Member, Membership, Memberships},
+        judging::ModelLifecycle,
     },
-    http::{IdempotencyKey, Page, PageQuery},
     shared::{
+        analysis_type::AnalysisType,
+        idempotency::IdempotencyKey,
         ids::{AccountId, RunId, UserId},
+        pagination::{Page, PageQuery},
         store::StoreError,
     },
 };
@@ -123,7 +126,7 @@ impl From<ReceiptRow> for Receipt {
     }
 }
 
-impl From<BeginAnswer> for Begun {
+impl From<BeginAnswer> for BeginOutcome {
     fn from(answer: BeginAnswer) -> Self {
         match answer {
             BeginAnswer::Ok(receipt) => Self::Started(receipt.into()),
@@ -164,16 +167,16 @@ const RUN: &str = "select jsonb_build_object('id', r.id, 'account_id', r.account
     where r.account_id = $1 and ";
 
 #[async_trait]
-impl RunDesk for TenantDb {
+impl RunRepository for TenantDb {
     async fn begin(
         &self,
         member: Member,
         run: RunId,
         request: &AnalysisRequest,
-        needs: &Needs,
+        needs: &RequiredServices,
         key: Option<&IdempotencyKey>,
         body_hash: &str,
-    ) -> Result<Begun, StoreError> {
+    ) -> Result<BeginOutcome, StoreError> {
         const SQL: &str = "select api.begin_analysis($1, $2, $3, $4, $5, $6, $7, $8)";
         let (account, run) = (member.account().uuid(), run.uuid());
         let (username, profile) = (request.username.as_str(), request.business_profile_id.uuid());
@@ -196,13 +199,13 @@ impl RunDesk for TenantDb {
         estimate::measure(self, member, analysis_type).await
     }
 
-    async fn cancel(&self, user: UserId, run: RunId) -> Result<Cancelled, StoreError> {
+    async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
         let id = run.uuid();
         let answer = self.value(user, "select api.cancel_run($1)", &[(&id, Type::UUID)]).await?;
         Ok(match answer {
-            CancelAnswer::Cancelled { refunded, kept, balance } => Cancelled::Done { refunded, kept, balance },
-            CancelAnswer::Finished { status } => Cancelled::Finished(status),
-            CancelAnswer::NotFound => Cancelled::NotFound,
+            CancelAnswer::Cancelled { refunded, kept, balance } => CancelOutcome::Done { refunded, kept, balance },
+            CancelAnswer::Finished { status } => CancelOutcome::Finished(status),
+            CancelAnswer::NotFound => CancelOutcome::NotFound,
         })
     }
 

@@ -8,9 +8,9 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use oslira_app::features::analysis::{
-    Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage,
-    config::SCRAPE_TIMEOUT,
+use oslira_app::features::{
+    analysis::config::SCRAPE_TIMEOUT,
+    profiles::{Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ impl Apify {
 
     async fn call(&self, call: Call<'_>) -> Result<Bytes, ScrapeFault> {
         let step = call.step;
-        let passing = |why: SendError| ScrapeFault::Passing(format!("apify {step}: {why}"));
+        let passing = |why: SendError| ScrapeFault::Retryable(format!("apify {step}: {why}"));
         let request = self.endpoint.request(call.method, call.path, call.body).map_err(passing)?;
         // Only a start has an effect worth repeating as a whole; any other question can simply be asked again.
         let passing = |why: SendError| match step {
@@ -160,7 +160,7 @@ impl ProfileSource for Apify {
         match run.status.as_str() {
             "READY" | "RUNNING" | "TIMING-OUT" | "ABORTING" => return Ok(Collected::Running),
             "SUCCEEDED" => {}
-            ended => return Err(ScrapeFault::Passing(format!("apify run: {}", error_word(Some(ended))))),
+            ended => return Err(ScrapeFault::Retryable(format!("apify run: {}", error_word(Some(ended))))),
         }
         let id = checked_id("items", &ticket.dataset_id)?;
         let limit = match part {
@@ -254,7 +254,7 @@ struct RefusalBody {
 fn run_of(step: &str, body: &[u8]) -> Result<Run, ScrapeFault> {
     let message = format!("apify {step}: the answer is not a run");
     let unreadable = |_| match step {
-        "start" => ScrapeFault::Passing(message.clone()),
+        "start" => ScrapeFault::Retryable(message.clone()),
         _ => ScrapeFault::Unanswered(message.clone()),
     };
     serde_json::from_slice::<Envelope>(body).map(|envelope| envelope.data).map_err(unreadable)
@@ -275,17 +275,17 @@ fn fault(step: &str, status: StatusCode, body: &[u8]) -> ScrapeFault {
         true if step == "start" && (CROWDED.contains(&kind) || status == StatusCode::TOO_MANY_REQUESTS) => {
             ScrapeFault::Crowded(message)
         }
-        true if step == "start" => ScrapeFault::Passing(message),
+        true if step == "start" => ScrapeFault::Retryable(message),
         true => ScrapeFault::Unanswered(message),
         false if OUR_ACCOUNT.contains(&status) => ScrapeFault::Exhausted(message),
-        false => ScrapeFault::Lasting(message),
+        false => ScrapeFault::Terminal(message),
     }
 }
 
 /// Ids come from outside and go into paths.
 fn checked_id<'a>(step: &str, id: &'a str) -> Result<&'a str, ScrapeFault> {
     let valid = (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if valid { Ok(id) } else { Err(ScrapeFault::Passing(format!("apify {step}: not an id"))) }
+    if valid { Ok(id) } else { Err(ScrapeFault::Retryable(format!("apify {step}: not an id"))) }
 }
 
 /// A path segment, percent-encoded.

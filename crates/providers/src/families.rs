@@ -11,7 +11,7 @@ mod openai;
 use std::time::Duration;
 
 use jiff::civil::Date;
-use oslira_app::features::analysis::{Effort, LifecycleStatus, ModelChoice, ModelLifecycle, ModelName};
+use oslira_app::features::judging::{Effort, LifecycleStatus, ModelChoice, ModelLifecycle, ModelName};
 
 pub use self::anthropic::Thinking;
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use oslira_app::features::analysis::{LifecycleStatus, ListedModel, ModelLists};
+use oslira_app::features::judging::{LifecycleStatus, ListedModel, ModelLists};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
@@ -119,7 +119,7 @@ impl ModelLists for ProviderLists {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
-    use oslira_app::features::analysis::LifecycleStatus as Status;
+    use oslira_app::features::judging::LifecycleStatus as Status;
     use serde_json::json;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! Every language model behind one port: a model is asked where its provider is.
 
 use async_trait::async_trait;
-use oslira_app::features::analysis::{AiFault, Answer, Model, Question};
+use oslira_app::features::judging::{AiFault, Answer, Model, Question};
 
 use crate::chat::{Anthropic, OpenAi};
 

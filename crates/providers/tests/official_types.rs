@@ -15,8 +15,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{AnalysisType, CallKind, CallTags, Effort, Model, ModelName, Question},
-    shared::{clock::Clock, ids::RunId},
+    features::judging::{CallKind, CallTags, Effort, Model, ModelName, Question},
+    shared::{analysis_type::AnalysisType, clock::Clock, ids::RunId},
 };
 use oslira_providers::{Anthropic, Endpoint, HttpSend, OpenAi, Secret, SendError};
 

@@ -17,13 +17,11 @@ use http::{Request, Response};
 use jiff::Timestamp;
 use oslira_app::{
     features::{
-        analysis::{
-            AiFault, AnalysisType, CallKind, CallTags, Collected, Effort, Found, InstagramHandle, Model, ModelName,
-            ProfileSource, Question, ScrapeFault, ScrapePart,
-        },
         auth::KeySource,
+        judging::{AiFault, CallKind, CallTags, Effort, Model, ModelName, Question},
+        profiles::{Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart},
     },
-    shared::{clock::Clock, ids::RunId},
+    shared::{analysis_type::AnalysisType, clock::Clock, ids::RunId},
 };
 use oslira_providers::{Anthropic, Apify, Endpoint, Gateway, HttpSend, OpenAi, Secret, SendError, SupabaseKeys};
 use oslira_sandbox::{ANTHROPIC_API_KEY, APIFY_TOKEN, Config, GATEWAY_TOKEN, OPENAI_API_KEY, Sandbox};
@@ -190,14 +188,14 @@ async fn faults_of_apify_are_classified() {
         stand.fault(fault.clone()).await;
         let outcome = stand.apify().start(&name, ScrapePart::Details).await;
         assert_eq!(
-            matches!(outcome, Err(ScrapeFault::Passing(_) | ScrapeFault::Crowded(_))),
+            matches!(outcome, Err(ScrapeFault::Retryable(_) | ScrapeFault::Crowded(_))),
             passes,
             "{fault}: {outcome:?}"
         );
         assert!(outcome.is_err(), "{fault}");
     }
     stand.fault(json!({"target": "apify.run", "kind": "status", "status_text": "FAILED", "times": 1})).await;
-    assert_eq!(stand.scrape("coffee_ann").await, Err(ScrapeFault::Passing("apify run: FAILED".into())));
+    assert_eq!(stand.scrape("coffee_ann").await, Err(ScrapeFault::Retryable("apify run: FAILED".into())));
 }
 
 #[tokio::test]

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{AnalysisType, Begun, Cancelled, Completion, Phase, Receipt, RunState, RunStatus},
-    shared::ids::{AnalysisId, LeadId, RunId},
+    features::analysis::{BeginOutcome, CancelOutcome, Completion, Phase, Receipt, RunState, RunStatus},
+    shared::{
+        analysis_type::AnalysisType,
+        ids::{AnalysisId, LeadId, RunId},
+    },
 };
 use uuid::Uuid;
 
@@ -149,19 +152,19 @@ impl Books {
         key: Option<&str>,
         body_hash: &str,
         now_s: i64,
-    ) -> Begun {
+    ) -> BeginOutcome {
         let price = price(kind);
         if let Some(answer) = self.answer_from_key(key, body_hash, now_s) {
             return answer;
         }
         if let Some(duplicate) = self.active_duplicate(username, kind, now_s) {
-            return Begun::Duplicate(duplicate);
+            return BeginOutcome::Duplicate(duplicate);
         }
         if let Some(retry_after_s) = self.hourly_wait_s(now_s) {
-            return Begun::RateLimited { retry_after_s };
+            return BeginOutcome::RateLimited { retry_after_s };
         }
         if self.balance < price && !self.has(Mutation::Overdraw) {
-            return Begun::Insufficient { balance: self.balance, required: price };
+            return BeginOutcome::Insufficient { balance: self.balance, required: price };
         }
         let row = RunRow {
             username: username.to_owned(),
@@ -181,10 +184,10 @@ impl Books {
         };
         self.runs.insert(run, row);
         let balance = self.post("charge", -price, run);
-        Begun::Started(Receipt { run_id: run, credits: price, balance })
+        BeginOutcome::Started(Receipt { run_id: run, credits: price, balance })
     }
 
-    fn answer_from_key(&mut self, key: Option<&str>, body_hash: &str, now_s: i64) -> Option<Begun> {
+    fn answer_from_key(&mut self, key: Option<&str>, body_hash: &str, now_s: i64) -> Option<BeginOutcome> {
         let key = key?;
         let (id, row) = self.runs.iter_mut().find(|(_, row)| row.key.as_deref() == Some(key))?;
         if row.created_s <= now_s - KEY_LIFE_S || self.mutation == Some(Mutation::ReplayCharges) {
@@ -192,12 +195,12 @@ impl Books {
             return None;
         }
         if row.body_hash != body_hash {
-            return Some(Begun::KeyReused);
+            return Some(BeginOutcome::KeyReused);
         }
         let first = self.entries.iter().find(|entry| entry.kind == "charge" && entry.run == Some(*id))?;
         let forgets = self.mutation == Some(Mutation::ReplayForgetsItsAnswer);
         let balance = if forgets { self.balance } else { first.balance_after };
-        Some(Begun::Replay(Receipt { run_id: *id, credits: row.credits, balance }))
+        Some(BeginOutcome::Replay(Receipt { run_id: *id, credits: row.credits, balance }))
     }
 
     fn active_duplicate(&mut self, username: &str, kind: AnalysisType, now_s: i64) -> Option<RunId> {
@@ -221,11 +224,11 @@ impl Books {
         (!self.has(Mutation::HourlyLimitIgnored)).then(|| u32::try_from(nth + HOUR_S - now_s).unwrap_or(1).max(1))
     }
 
-    fn cancel(&mut self, run: RunId) -> Cancelled {
-        let Some(row) = self.runs.get(&run) else { return Cancelled::NotFound };
+    fn cancel(&mut self, run: RunId) -> CancelOutcome {
+        let Some(row) = self.runs.get(&run) else { return CancelOutcome::NotFound };
         let (credits, status) = (row.credits, row.status);
         let (outcome, balance) = match status {
-            RunStatus::Complete | RunStatus::Failed => return Cancelled::Finished(status),
+            RunStatus::Complete | RunStatus::Failed => return CancelOutcome::Finished(status),
             RunStatus::Cancelled if !self.has(Mutation::CancelTwice) => {
                 (row.outcome.unwrap_or("kept"), row.ended_balance.unwrap_or(self.balance))
             }
@@ -237,7 +240,7 @@ impl Books {
             }
         };
         let refunded = if outcome == "refunded" { credits } else { 0 };
-        Cancelled::Done { refunded, kept: credits - refunded, balance }
+        CancelOutcome::Done { refunded, kept: credits - refunded, balance }
     }
 
     fn advance(&mut self, run: RunId, phase: Phase, now_s: i64) -> bool {

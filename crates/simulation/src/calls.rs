@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use oslira_app::{features::analysis::CallKind, shared::ids::RunId};
+use oslira_app::{features::judging::CallKind, shared::ids::RunId};
 
 /// Whom a call is asked of, in order.
 const PROVIDERS: [&str; 2] = ["openai", "anthropic"];

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use oslira_app::features::analysis::{care_for_runs, config};
+use oslira_app::features::analysis::{config, recover_stale_runs};
 
 use crate::{
     Shared,
@@ -25,7 +25,7 @@ impl Care {
             let ports = Ports { world: shared.clone(), owner: None };
             let grace = async |pause| shared.sleep(pause).await;
             // A store that is down is the next job's problem.
-            let _report = care_for_runs(&ports, &ports, &ports, config::STALE_WAKE, grace).await;
+            let _report = recover_stale_runs(&ports, &ports, &ports, config::STALE_WAKE, grace).await;
         });
         Self { world: world.clone(), task, gate: Gate::default() }
     }

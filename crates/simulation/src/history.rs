@@ -1,8 +1,8 @@
 //! Random histories: customers, crashes, lost replies, faults, sweeps and time, in an order that only the seed knows.
 
 use oslira_app::{
-    features::analysis::{AnalysisType, Begun, Cancelled, RunStatus},
-    shared::ids::RunId,
+    features::analysis::{BeginOutcome, CancelOutcome, RunStatus},
+    shared::{analysis_type::AnalysisType, ids::RunId},
 };
 use uuid::Uuid;
 
@@ -191,8 +191,8 @@ impl Driver {
         };
         let is_lost = self.random.chance(150);
         let launched = match answer {
-            Answer::Begun(Begun::Started(receipt)) => Some(receipt.run_id),
-            Answer::Begun(Begun::Replay(receipt)) => {
+            Answer::Begun(BeginOutcome::Started(receipt)) => Some(receipt.run_id),
+            Answer::Begun(BeginOutcome::Replay(receipt)) => {
                 let pending = self.status(receipt.run_id) == Some(RunStatus::Pending);
                 pending.then_some(receipt.run_id)
             }
@@ -234,7 +234,7 @@ impl Driver {
             return;
         }
         let answer = world.apply(&Op::Cancel(run));
-        if let Answer::Cancelled(Cancelled::Done { .. }) = answer
+        if let Answer::Cancelled(CancelOutcome::Done { .. }) = answer
             && let Err(accusation) = world.watch.told(run, RunStatus::Cancelled)
         {
             world.accuse(accusation);

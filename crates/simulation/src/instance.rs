@@ -3,7 +3,10 @@
 use std::{future::Future, pin::Pin, sync::Arc, task::Poll};
 
 use oslira_app::{
-    features::analysis::{ModelChoice, WorkflowPorts, analyse},
+    features::{
+        analysis::{WorkflowPorts, analyse},
+        judging::ModelChoice,
+    },
     shared::{ids::RunId, steps::StepFailed},
 };
 

@@ -232,7 +232,7 @@ impl Journal {
         self.note_end(&mut memory, name);
         let failures = memory.failures.entry(name.to_owned()).or_default();
         *failures += 1;
-        let (failures, is_lasting) = (*failures, matches!(failed, AttemptFailed::Lasting(_)));
+        let (failures, is_lasting) = (*failures, matches!(failed, AttemptFailed::Terminal(_)));
         if is_lasting || failures > TRANSIENT_RETRIES_MAX {
             memory.results.insert(name.to_owned(), Err(failed.to_string()));
             drop(memory);

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use oslira_app::features::analysis::{AiFault, AiUsage, Answer, Model, Question, config};
+use oslira_app::features::{
+    analysis::config,
+    judging::{AiFault, AiUsage, Answer, Model, Question},
+};
 
 use crate::{
     Mutation, Story, Turn,

@@ -3,8 +3,11 @@
 
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{AnalysisType, Begun, Cancelled, Completion, InstagramHandle, Outage, Phase, RunState},
-    shared::ids::RunId,
+    features::{
+        analysis::{BeginOutcome, CancelOutcome, Completion, Outage, Phase, RunState},
+        profiles::InstagramHandle,
+    },
+    shared::{analysis_type::AnalysisType, ids::RunId},
 };
 use serde_json::Value;
 
@@ -95,9 +98,9 @@ impl Op {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// To a begin.
-    Begun(Begun),
+    Begun(BeginOutcome),
     /// To a cancel.
-    Cancelled(Cancelled),
+    Cancelled(CancelOutcome),
     /// To a take-up: the username when the run is active.
     TakenUp(Option<String>),
     /// To an advance: whether the run is active.

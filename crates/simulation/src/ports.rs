@@ -5,9 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
-    features::analysis::{
-        Assignment, Completion, InstagramHandle, Outage, Phase, PictureStore, ProgressSink, ProgressUpdate, RunJournal,
-        RunLauncher, RunState, Snapshot, SnapshotKey, SnapshotStore, UsageKind,
+    features::{
+        analysis::{
+            Assignment, Completion, Outage, Phase, ProgressSink, ProgressUpdate, RunLauncher, RunState, SystemRuns,
+            UsageKind,
+        },
+        profiles::{InstagramHandle, PictureStore, Snapshot, SnapshotKey, SnapshotStore},
     },
     shared::{clock::Clock, ids::RunId, store::StoreError},
 };
@@ -50,7 +53,7 @@ fn mistaken(answer: &Answer) -> StoreError {
 }
 
 #[async_trait]
-impl RunJournal for Ports {
+impl SystemRuns for Ports {
     async fn take_up(&self, run: RunId) -> Result<Option<Assignment>, StoreError> {
         match self.call(Op::TakeUp(run)).await? {
             Answer::TakenUp(None) => Ok(None),

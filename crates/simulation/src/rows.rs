@@ -2,8 +2,11 @@
 
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{AnalysisType, Phase, RunStatus},
-    shared::ids::{AnalysisId, LeadId, RunId},
+    features::analysis::{Phase, RunStatus},
+    shared::{
+        analysis_type::AnalysisType,
+        ids::{AnalysisId, LeadId, RunId},
+    },
 };
 
 /// One movement of credits.

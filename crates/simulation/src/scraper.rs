@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use oslira_app::features::analysis::{
+use oslira_app::features::profiles::{
     Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage,
 };
 
@@ -29,9 +29,9 @@ impl ProfileSource for Ports {
         match turn {
             Turn::Works => Ok(ScrapeTicket { dataset_id: format!("dataset-{key}"), provider_run_id: key }),
             Turn::Lasting => Err(ScrapeFault::Exhausted("no money".to_owned())),
-            Turn::Rejected | Turn::Gone => Err(ScrapeFault::Lasting("a refused key".to_owned())),
+            Turn::Rejected | Turn::Gone => Err(ScrapeFault::Terminal("a refused key".to_owned())),
             Turn::ReplyLost => Err(ScrapeFault::Unanswered("a lost answer".to_owned())),
-            other => Err(ScrapeFault::Passing(format!("{other:?}"))),
+            other => Err(ScrapeFault::Retryable(format!("{other:?}"))),
         }
     }
 
@@ -56,10 +56,10 @@ impl ProfileSource for Ports {
             Turn::Works => Story::found(username, part, ends_ms),
             Turn::Malformed => Found::Unusable("an empty list".to_owned()),
             Turn::Lasting => return Err(ScrapeFault::Exhausted("no money".to_owned())),
-            Turn::Rejected | Turn::Gone => return Err(ScrapeFault::Lasting("a refused key".to_owned())),
+            Turn::Rejected | Turn::Gone => return Err(ScrapeFault::Terminal("a refused key".to_owned())),
             Turn::ReplyLost | Turn::Busy(_) => return Err(ScrapeFault::Unanswered(format!("{turn:?}"))),
             Turn::Passing | Turn::Refused | Turn::Truncated => {
-                return Err(ScrapeFault::Passing("a failed actor".to_owned()));
+                return Err(ScrapeFault::Retryable("a failed actor".to_owned()));
             }
         };
         if let Some((_, journal)) = &self.owner {

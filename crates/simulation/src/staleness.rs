@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use oslira_app::{features::analysis::Snapshot, shared::ids::RunId};
+use oslira_app::{features::profiles::Snapshot, shared::ids::RunId};
 
 use crate::Books;
 

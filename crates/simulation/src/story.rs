@@ -5,10 +5,15 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use oslira_app::{
     features::{
-        analysis::{AnalysisType, Assignment, CallKind, Found, InstagramHandle, Post, PostKind, Profile, ScrapePart},
+        analysis::Assignment,
         business::{BusinessContext, IdealCustomer},
+        judging::CallKind,
+        profiles::{Found, InstagramHandle, Post, PostKind, Profile, ScrapePart},
     },
-    shared::ids::{AccountId, BusinessProfileId, UserId},
+    shared::{
+        analysis_type::AnalysisType,
+        ids::{AccountId, BusinessProfileId, UserId},
+    },
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

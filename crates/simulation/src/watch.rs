@@ -4,8 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oslira_app::{
-    features::analysis::{AnalysisType, Begun, CallKind, Cancelled, Completion, Phase, Receipt, RunStatus},
-    shared::ids::RunId,
+    features::{
+        analysis::{BeginOutcome, CancelOutcome, Completion, Phase, Receipt, RunStatus},
+        judging::CallKind,
+    },
+    shared::{analysis_type::AnalysisType, ids::RunId},
 };
 use serde_json::Value;
 
@@ -54,7 +57,7 @@ pub struct Watch {
     phases: BTreeMap<RunId, Phase>,
     accepted: BTreeMap<String, Accepted>,
     completions: BTreeMap<RunId, Completion>,
-    cancels: BTreeMap<RunId, Cancelled>,
+    cancels: BTreeMap<RunId, CancelOutcome>,
     ai_calls: BTreeSet<RunId>,
     /// The steps whose attempt under way has seen its run active and has not paid anybody since.
     cleared: BTreeMap<RunId, BTreeSet<String>>,
@@ -230,7 +233,7 @@ impl Watch {
             }
             (Op::MarkStale(username, at), _) => self.staleness.marked(username.as_str(), *at, books),
             (Op::Fail { run, code, .. }, Answer::Done) => self.failed(*run, code),
-            (Op::Cancel(run), Answer::Cancelled(done @ Cancelled::Done { .. })) => {
+            (Op::Cancel(run), Answer::Cancelled(done @ CancelOutcome::Done { .. })) => {
                 let first = self.cancels.entry(*run).or_insert_with(|| done.clone());
                 hold(first == done, || format!("a repeated cancel of {run} answered {done:?} after {first:?}"))
             }
@@ -271,7 +274,14 @@ impl Watch {
         hold(is_true, || format!("run {run} fails as {code} and not every model was asked"))
     }
 
-    fn begun(&mut self, key: Option<&str>, body_hash: &str, begun: &Begun, books: &Books, now_s: i64) -> Verdict {
+    fn begun(
+        &mut self,
+        key: Option<&str>,
+        body_hash: &str,
+        begun: &BeginOutcome,
+        books: &Books,
+        now_s: i64,
+    ) -> Verdict {
         let bound = key.and_then(|key| self.accepted.get(key)).filter(|first| {
             // A cancelled run that nobody had taken up never happened.
             let undone = self.ended.get(&first.receipt.run_id);
@@ -279,13 +289,17 @@ impl Watch {
                 && undone.is_none_or(|row| row.status != RunStatus::Cancelled || row.phase.is_some())
         });
         if let Some(first) = bound {
-            let expected = if first.body_hash == body_hash { Begun::Replay(first.receipt) } else { Begun::KeyReused };
+            let expected = if first.body_hash == body_hash {
+                BeginOutcome::Replay(first.receipt)
+            } else {
+                BeginOutcome::KeyReused
+            };
             return hold(*begun == expected, || {
                 format!("a repeated request answered {begun:?} instead of {expected:?}")
             });
         }
         match begun {
-            Begun::Started(receipt) => {
+            BeginOutcome::Started(receipt) => {
                 self.signs.insert(receipt.run_id, now_s);
                 if let Some(key) = key {
                     let accepted = Accepted { body_hash: body_hash.to_owned(), receipt: *receipt, at_s: now_s };
@@ -293,21 +307,24 @@ impl Watch {
                 }
                 hold(receipt.balance == books.balance, || format!("{receipt:?} does not tell the balance"))
             }
-            Begun::Duplicate(run) => {
+            BeginOutcome::Duplicate(run) => {
                 let active = books.runs.get(run).is_some_and(|row| !row.status.is_terminal());
                 hold(active, || format!("run {run} is called a duplicate and is not active"))
             }
-            Begun::Insufficient { balance, required } => hold(balance < required && *balance == books.balance, || {
-                format!("refused for credits with {balance} of {required}")
-            }),
+            BeginOutcome::Insufficient { balance, required } => {
+                hold(balance < required && *balance == books.balance, || {
+                    format!("refused for credits with {balance} of {required}")
+                })
+            }
             // Histories have no cap and ask for no provider.
-            Begun::ProviderUnavailable { .. } | Begun::OverBudget { .. } => {
+            BeginOutcome::ProviderUnavailable { .. } | BeginOutcome::OverBudget { .. } => {
                 Err(format!("{begun:?}, and nobody had asked for that"))
             }
-            Begun::Replay(_) | Begun::KeyReused => Err(format!("{begun:?} for a key that is free")),
-            Begun::RateLimited { .. } | Begun::Forbidden | Begun::BusinessProfileNotFound | Begun::UnknownType => {
-                Ok(())
-            }
+            BeginOutcome::Replay(_) | BeginOutcome::KeyReused => Err(format!("{begun:?} for a key that is free")),
+            BeginOutcome::RateLimited { .. }
+            | BeginOutcome::Forbidden
+            | BeginOutcome::BusinessProfileNotFound
+            | BeginOutcome::UnknownType => Ok(()),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::Snapshot,
+    features::profiles::Snapshot,
     shared::{ids::RunId, store::StoreError},
 };
 

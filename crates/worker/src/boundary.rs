@@ -7,7 +7,7 @@ use axum::{Router, body::Body};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use js_sys::{Array, Uint8Array};
-use oslira_app::http::router;
+use oslira_app::api::router;
 use tower_service::Service as _;
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::Env;
@@ -23,7 +23,7 @@ thread_local! {
 pub async fn handle(head: String, body: Option<Vec<u8>>, env: JsValue) -> Result<Array, JsValue> {
     let env: Env = env.unchecked_into();
     let mut request = parse(&head, body.unwrap_or_default())?;
-    request.extensions_mut().insert(compose::app(&env));
+    compose::user_ports(&env).install(request.extensions_mut());
     let answer = ROUTER.with(|router| {
         let mut slot = router.borrow_mut();
         slot.get_or_insert_with(|| self::router(&compose::isolate(&env).config.http)).call(request)

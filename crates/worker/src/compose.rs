@@ -3,11 +3,16 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use oslira_app::{
+    api::UserPorts,
     features::{
-        analysis::WorkflowPorts,
-        auth::{TokenCheck, TokenVerifier},
+        analysis::{AnalysisPorts, WorkflowPorts},
+        auth::{AuthPorts, TokenCheck, TokenVerifier},
+        business::BusinessPorts,
+        credits::CreditPorts,
+        health::HealthPorts,
+        leads::LeadPorts,
     },
-    http::App,
+    http::RequestPorts,
 };
 use oslira_postgres::{AdminDb, TenantDb};
 use oslira_providers::{Anthropic, Apify, Models, OpenAi, ProviderLists, SupabaseKeys};
@@ -46,29 +51,35 @@ pub fn isolate(env: &Env) -> Rc<Isolate> {
 }
 
 /// The ports of one user request. Its database is the tenant's; nothing in it can become the system's role.
-pub fn app(env: &Env) -> App {
+pub fn user_ports(env: &Env) -> UserPorts {
     let isolate = isolate(env);
+    let config = &isolate.config;
     let tenant = Arc::new(TenantDb::new(login(env, "DB")));
-    let clock = Arc::new(PlatformClock);
-    App {
-        authenticator: Arc::new(TokenCheck {
-            verifier: isolate.verifier.clone(),
-            keys: Arc::new(SupabaseKeys::new(Arc::new(Fetch), &isolate.config.issuer)),
-            signatures: Arc::new(WebCrypto),
-            clock: clock.clone(),
-        }),
-        memberships: Arc::new(Accounts::new(tenant.clone())),
-        credits: tenant.clone(),
-        businesses: tenant.clone(),
-        leads: tenant.clone(),
-        pictures: pictures(env, &isolate.config),
-        runs: tenant.clone(),
-        launcher: Arc::new(Launcher::new(env)),
-        models: isolate.config.models.clone(),
-        progress: Arc::new(Board::new(env)),
-        readiness: Arc::new(PlatformReadiness::new(tenant.clone(), &isolate.config)),
-        clock,
-        ids: Arc::new(PlatformIds),
+    let (clock, ids) = (Arc::new(PlatformClock), Arc::new(PlatformIds));
+    let readiness = Arc::new(PlatformReadiness::new(tenant.clone(), config));
+    UserPorts {
+        request: RequestPorts { clock: clock.clone(), ids: ids.clone() },
+        auth: AuthPorts {
+            authenticator: Arc::new(TokenCheck {
+                verifier: isolate.verifier.clone(),
+                keys: Arc::new(SupabaseKeys::new(Arc::new(Fetch), &config.issuer)),
+                signatures: Arc::new(WebCrypto),
+                clock: clock.clone(),
+            }),
+            memberships: Arc::new(Accounts::new(tenant.clone())),
+        },
+        credits: CreditPorts { ledger: tenant.clone() },
+        business: BusinessPorts { profiles: tenant.clone() },
+        leads: LeadPorts { leads: tenant.clone(), pictures: pictures(env, config), clock: clock.clone() },
+        analysis: AnalysisPorts {
+            runs: tenant,
+            launcher: Arc::new(Launcher::new(env)),
+            progress: Arc::new(Board::new(env)),
+            models: config.models.clone(),
+            readiness: readiness.clone(),
+            ids,
+        },
+        health: HealthPorts { readiness, models: config.models.clone(), clock },
     }
 }
 

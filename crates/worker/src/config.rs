@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use oslira_app::{
+    api::HttpConfig,
     features::{
-        analysis::{ModelChoice, ModelLifecycle},
         auth::TokenRules,
+        health::setting_fault,
+        judging::{ModelChoice, ModelLifecycle},
     },
-    http::{HttpConfig, setting_fault},
 };
 use oslira_providers::{Endpoint, Gateway, Secret, families::announced};
 use worker::Env;

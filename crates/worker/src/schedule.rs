@@ -3,7 +3,10 @@
 
 use jiff::{SignedDuration, tz::TimeZone};
 use oslira_app::{
-    features::analysis::{care_for_runs, config::STALE_WAKE, watch_models},
+    features::{
+        analysis::{config::STALE_WAKE, recover_stale_runs},
+        judging::watch_models,
+    },
     shared::{clock::Clock as _, store::StoreError},
 };
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
@@ -38,7 +41,7 @@ async fn runs(cron: &str, env: &Env) -> Result<(), StoreError> {
     let wake_age = if starting { SignedDuration::ZERO } else { STALE_WAKE };
     let (runs, launcher, board) = (compose::admin(env), Launcher::new(env), Board::new(env));
     let grace = async |duration| Delay::from(duration).await;
-    let report = care_for_runs(runs.as_ref(), &launcher, &board, wake_age, grace).await?;
+    let report = recover_stale_runs(runs.as_ref(), &launcher, &board, wake_age, grace).await?;
     tracing::info!(cron, woken = report.woken, swept = report.swept, "care for runs");
     Ok(())
 }

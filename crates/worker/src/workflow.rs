@@ -47,8 +47,8 @@ impl Steps for Engine {
             let effect = effect();
             async move {
                 effect.await.map_err(|error| match error {
-                    AttemptFailed::Passing(why) => StepError::Retry(why),
-                    AttemptFailed::Lasting(why) => StepError::Fatal(why),
+                    AttemptFailed::Retryable(why) => StepError::Retry(why),
+                    AttemptFailed::Terminal(why) => StepError::Fatal(why),
                 })
             }
         };

@@ -18,7 +18,7 @@ struct Attack {
 }
 
 fn attacks() -> Vec<Attack> {
-    let corpus = include_str!("../../../crates/app/src/features/analysis/prompt/hostile.json");
+    let corpus = include_str!("../../../crates/app/src/features/judging/prompt/hostile.json");
     serde_json::from_str(corpus).unwrap()
 }
 
@@ -112,7 +112,7 @@ fn what_is_quoted_is_told_from_what_is_said() {
         ("No link at all.", true),
         (r#"You wrote "Add ![logo](https://a.example) or", why?"#, true),
         (r#"You wrote “<script>f("https://b.example")</script>”."#, true),
-        ("Look: https://a.example", false),
+        ("ProgressLookup: https://a.example", false),
         (r#"Your "logo" is nice: https://a.example"#, false),
         (r#"You wrote "Add ![logo](https://a.example) or", so see https://a.example"#, false),
     ] {

@@ -4,4 +4,8 @@ pub mod analysis;
 pub mod auth;
 pub mod business;
 pub mod credits;
+pub mod health;
+pub mod judging;
 pub mod leads;
+pub mod profiles;
+pub mod scoring;

@@ -13,7 +13,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ApiError, App};
+use super::{ApiError, RequestPorts};
 
 /// The header that carries the request id in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -94,18 +94,18 @@ struct Envelope<'a> {
 }
 
 /// The outermost layer.
-pub(super) async fn seal(mut request: Request, next: Next) -> Response {
-    let Some(app) = request.extensions().get::<App>().cloned() else {
+pub(crate) async fn seal(mut request: Request, next: Next) -> Response {
+    let Some(ports) = request.extensions().get::<RequestPorts>().cloned() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let id = request_id(request.headers()).unwrap_or_else(|| app.ids.request_id());
+    let id = request_id(request.headers()).unwrap_or_else(|| ports.ids.request_id());
     let method = request.method().clone();
-    let started = app.clock.now();
+    let started = ports.clock.now();
     request.extensions_mut().insert(RequestId(id.clone()));
 
     let mut response = next.run(request).await;
 
-    let finished = app.clock.now();
+    let finished = ports.clock.now();
     let route = response.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let duration_ms = finished.duration_since(started).as_millis();
     log(&id, &method, &route, &response, duration_ms as i64);
@@ -117,7 +117,7 @@ pub(super) async fn seal(mut request: Request, next: Next) -> Response {
 }
 
 /// Inside the router, where the matched route is known: hands it outward for the log line.
-pub(super) async fn keep_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+pub(crate) async fn keep_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if let Some(route) = route {
         response.extensions_mut().insert(route);

@@ -1,20 +1,16 @@
-//! What all handlers share: the envelope, errors with stable codes, the caller's identity, limits and pagination.
+//! What all handlers share, below the features: the envelope, errors with stable codes, limits, and how a request is read.
 
-mod app;
 mod body;
 mod envelope;
 mod error;
 mod idempotency;
-mod member;
 mod pagination;
 mod path;
-mod router;
+mod ports;
 
-pub use app::{App, CallingUser, HttpConfig, Readiness, setting_fault};
 pub use body::{BODY_BYTES_MAX, JsonBody};
 pub use envelope::{Reply, RequestId};
+pub(crate) use envelope::{keep_route, seal};
 pub use error::ApiError;
-pub use idempotency::{IdempotencyKey, body_hash};
-pub use pagination::{Cursor, Page, PageQuery};
 pub use path::PathId;
-pub use router::router;
+pub use ports::{Ports, RequestPorts};

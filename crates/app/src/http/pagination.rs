@@ -1,4 +1,4 @@
-//! Cursor pagination: `?limit=&cursor=`; a cursor is opaque to the caller and names the last item seen.
+//! `?limit=&cursor=`, read into the page that is wanted.
 
 use std::str::FromStr;
 
@@ -6,47 +6,10 @@ use axum::{
     extract::{FromRequestParts, Query},
     http::{StatusCode, request::Parts},
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::ApiError;
-
-const LIMIT_DEFAULT: u32 = 20;
-const LIMIT_MAX: u32 = 100;
-const CURSOR_CHARS_MAX: usize = 200;
-
-/// The position after the last item of the page before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor<T>(pub T);
-
-impl<T: ToString> Cursor<T> {
-    /// The opaque text that the caller sends back.
-    #[must_use]
-    pub fn encode(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0.to_string())
-    }
-}
-
-impl<T: FromStr> Cursor<T> {
-    /// Reads what [`Cursor::encode`] wrote; anything else is `None`.
-    #[must_use]
-    pub fn decode(text: &str) -> Option<Self> {
-        if text.len() > CURSOR_CHARS_MAX {
-            return None;
-        }
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        String::from_utf8(bytes).ok()?.parse().ok().map(Self)
-    }
-}
-
-/// The wanted page.
-#[derive(Debug, Clone)]
-pub struct PageQuery<T> {
-    /// How many items, 1 to 100.
-    pub limit: u32,
-    /// Where to go on, `None` for the first page.
-    pub after: Option<Cursor<T>>,
-}
+use crate::shared::pagination::{Cursor, LIMIT_DEFAULT, LIMIT_MAX, PageQuery};
 
 #[derive(Deserialize)]
 struct RawQuery {
@@ -86,26 +49,6 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PageQuery<T> {
     }
 }
 
-/// One page of a list.
-#[derive(Debug, Clone, Serialize)]
-pub struct Page<T> {
-    /// The items, newest first.
-    pub items: Vec<T>,
-    /// Pass as `cursor` for the next page; null on the last.
-    pub next_cursor: Option<String>,
-}
-
-impl<T> Page<T> {
-    /// Cuts a list of up to `limit + 1` items to the page; the one too many only tells that there is more.
-    pub fn cut<K: ToString>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Self {
-        let limit = limit as usize;
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next_cursor = items.last().filter(|_| more).map(|last| Cursor(key(last)).encode());
-        Self { items, next_cursor }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
@@ -125,28 +68,10 @@ mod tests {
         #![proptest_config(config())]
 
         #[test]
-        fn every_position_survives_the_round_trip(id in any::<i64>(), run in any::<u128>()) {
+        fn a_page_says_where_the_next_one_begins(run in any::<u128>()) {
             let run = RunId::new(uuid::Uuid::from_u128(run));
-            prop_assert_eq!(Cursor::decode(&Cursor(id).encode()), Some(Cursor(id)));
-            prop_assert_eq!(Cursor::decode(&Cursor(run).encode()), Some(Cursor(run)));
             let page = asked::<RunId>(&format!("cursor={}", Cursor(run).encode())).unwrap();
             prop_assert_eq!((page.after, page.limit), (Some(Cursor(run)), LIMIT_DEFAULT));
-        }
-
-        #[test]
-        fn any_text_is_refused_or_names_a_position(
-            text in prop_oneof![
-                any::<String>(),
-                "[A-Za-z0-9_-]{0,60}",
-                "[+-]?[0-9]{0,25}".prop_map(|id| URL_SAFE_NO_PAD.encode(id)),
-            ],
-        ) {
-            if let Some(cursor) = Cursor::<i64>::decode(&text) {
-                prop_assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
-            }
-            if let Some(cursor) = Cursor::<RunId>::decode(&text) {
-                prop_assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
-            }
         }
 
         #[test]
@@ -161,15 +86,6 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_survives_the_round_trip_and_garbage_is_refused() {
-        assert_eq!(Cursor::<i64>::decode(&Cursor(42_i64).encode()), Some(Cursor(42)));
-        let endless = URL_SAFE_NO_PAD.encode(format!("{}42", "0".repeat(CURSOR_CHARS_MAX)));
-        for garbage in ["", "%%%", "Zm9v", &"a".repeat(500), &endless] {
-            assert_eq!(Cursor::<i64>::decode(garbage), None, "{garbage}");
-        }
-    }
-
-    #[test]
     fn a_page_that_cannot_be_given_is_refused_and_not_replaced_by_another() {
         for (query, limit) in [("", LIMIT_DEFAULT), ("limit=1", 1), ("limit=100", 100)] {
             assert_eq!(asked::<i64>(query).unwrap().limit, limit);
@@ -180,13 +96,5 @@ mod tests {
         for query in ["cursor=", "cursor=Zm9v", "cursor=%20"] {
             assert_eq!(asked::<i64>(query).unwrap_err().code(), "invalid_cursor", "{query}");
         }
-    }
-
-    #[test]
-    fn the_last_page_has_no_cursor() {
-        let full = Page::cut(vec![3, 2, 1], 2, |n| *n);
-        assert_eq!(full.items, [3, 2]);
-        assert_eq!(full.next_cursor, Some(Cursor(2).encode()));
-        assert_eq!(Page::cut(vec![1], 2, |n| *n).next_cursor, None);
     }
 }

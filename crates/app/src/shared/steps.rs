@@ -16,17 +16,17 @@ use super::store::StoreError;
 pub enum AttemptFailed {
     /// Trying again may cure it: a store is down.
     #[error("{0}")]
-    Passing(String),
+    Retryable(String),
     /// Trying again cannot: a defect of ours.
     #[error("{0}")]
-    Lasting(String),
+    Terminal(String),
 }
 
 impl From<StoreError> for AttemptFailed {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Unavailable(_) => Self::Passing(error.to_string()),
-            StoreError::Defect(_) => Self::Lasting(error.to_string()),
+            StoreError::Unavailable(_) => Self::Retryable(error.to_string()),
+            StoreError::Defect(_) => Self::Terminal(error.to_string()),
         }
     }
 }
@@ -41,7 +41,7 @@ pub struct StepFailed {
     pub message: String,
 }
 
-/// How often the engine repeats a step whose attempt ended in [`AttemptFailed::Passing`]: after 1 s, 2 s, 4 s … 64 s, about
+/// How often the engine repeats a step whose attempt ended in [`AttemptFailed::Retryable`]: after 1 s, 2 s, 4 s … 64 s, about
 /// two minutes in all, which outlives a restart of the database and, unless the attempts hang as well, stays below the
 /// five minutes after which a run counts as dead.
 pub const TRANSIENT_RETRIES_MAX: u32 = 7;

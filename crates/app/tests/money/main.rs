@@ -13,19 +13,26 @@ use axum::{
 };
 use jiff::Timestamp;
 use oslira_app::{
+    api::{HttpConfig, UserPorts, router},
     features::{
         analysis::{
-            AnalysisRequest, AnalysisType, Begun, CallKind, Cancelled, Look, Measured, ModelChoice, ModelLifecycle,
-            ModelName, Needs, ProgressBoard, ProgressSink, ProgressUpdate, Receipt, Run, RunDesk, RunLauncher,
-            RunState, Spread,
+            AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Measured, ProgressBoard, ProgressLookup,
+            ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository, RunState, Spread,
         },
-        auth::{AuthError, Authenticator, Member, Membership, Memberships},
-        credits::{Balance, Budget, CapChange, CreditLedger, DailyCap, Transaction},
+        auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships},
+        business::BusinessPorts,
+        credits::{Balance, Budget, CapChange, CreditLedger, CreditPorts, DailyCap, Transaction},
+        health::{HealthPorts, Readiness},
+        judging::{CallKind, ModelChoice, ModelLifecycle, ModelName},
+        leads::LeadPorts,
     },
-    http::{App, HttpConfig, IdempotencyKey, Page, PageQuery, Readiness, router},
+    http::RequestPorts,
     shared::{
+        analysis_type::AnalysisType,
         clock::Clock,
+        idempotency::IdempotencyKey,
         ids::{AccountId, Ids, RunId, UserId},
+        pagination::{Page, PageQuery},
         store::StoreError,
     },
 };
@@ -38,7 +45,7 @@ const RESETS_AT: &str = "2026-11-24T00:00:00Z";
 
 /// Everything outside, for one request.
 struct Double {
-    begun: Begun,
+    begun: BeginOutcome,
     measured: Option<Measured>,
     budget: Option<Budget>,
     change: CapChange,
@@ -49,7 +56,7 @@ impl Double {
     fn new() -> Self {
         let budget = Budget { daily_cap: Some(50), used_today: 7, resets_at: RESETS_AT.parse().unwrap() };
         Self {
-            begun: Begun::Started(Receipt { run_id: RunId::new(Uuid::nil()), credits: 1, balance: 9 }),
+            begun: BeginOutcome::Started(Receipt { run_id: RunId::new(Uuid::nil()), credits: 1, balance: 9 }),
             measured: Some(Measured {
                 credits_each: 5,
                 balance: 100,
@@ -65,7 +72,7 @@ impl Double {
         }
     }
 
-    fn refusing(begun: Begun) -> Arc<Self> {
+    fn refusing(begun: BeginOutcome) -> Arc<Self> {
         Arc::new(Self { begun, ..Self::new() })
     }
 
@@ -79,23 +86,25 @@ impl Double {
 }
 
 async fn send(double: &Arc<Double>, models: ModelChoice, request: Request<Body>) -> Response<Body> {
-    let app = App {
-        authenticator: double.clone(),
-        memberships: double.clone(),
-        credits: double.clone(),
-        businesses: Arc::new(Unasked),
-        leads: Arc::new(Unasked),
-        pictures: Arc::new(Unasked),
-        runs: double.clone(),
-        launcher: double.clone(),
-        models: Arc::new(models),
-        progress: double.clone(),
-        readiness: double.clone(),
-        clock: double.clone(),
-        ids: double.clone(),
+    let models = Arc::new(models);
+    let ports = UserPorts {
+        request: RequestPorts { clock: double.clone(), ids: double.clone() },
+        auth: AuthPorts { authenticator: double.clone(), memberships: double.clone() },
+        credits: CreditPorts { ledger: double.clone() },
+        business: BusinessPorts { profiles: Arc::new(Unasked) },
+        leads: LeadPorts { leads: Arc::new(Unasked), pictures: Arc::new(Unasked), clock: double.clone() },
+        analysis: AnalysisPorts {
+            runs: double.clone(),
+            launcher: double.clone(),
+            progress: double.clone(),
+            models: models.clone(),
+            readiness: double.clone(),
+            ids: double.clone(),
+        },
+        health: HealthPorts { readiness: double.clone(), models, clock: double.clone() },
     };
     let mut request = request;
-    request.extensions_mut().insert(app);
+    ports.install(request.extensions_mut());
     router(&HttpConfig::default()).oneshot(request).await.unwrap()
 }
 
@@ -125,7 +134,7 @@ async fn analyze(double: &Arc<Double>) -> (StatusCode, Option<String>, Value) {
 #[tokio::test]
 async fn a_provider_that_is_out_is_told_with_a_time_to_come_back() {
     let (status, retry_after, body) =
-        analyze(&Double::refusing(Begun::ProviderUnavailable { retry_after_s: 47 })).await;
+        analyze(&Double::refusing(BeginOutcome::ProviderUnavailable { retry_after_s: 47 })).await;
     assert_eq!((status.as_u16(), retry_after.as_deref()), (503, Some("47")));
     assert_eq!((&body["code"], &body["details"]), (&json!("provider_unavailable"), &json!({ "retry_after_s": 47 })));
     let sentence = body["error"].as_str().unwrap();
@@ -135,7 +144,7 @@ async fn a_provider_that_is_out_is_told_with_a_time_to_come_back() {
 
 #[tokio::test]
 async fn a_reached_cap_is_told_with_its_numbers_and_the_time_until_it_resets() {
-    let over = Begun::OverBudget { cap: 50, used: 48, required: 5, resets_in_s: 3_600 };
+    let over = BeginOutcome::OverBudget { cap: 50, used: 48, required: 5, resets_in_s: 3_600 };
     let (status, retry_after, body) = analyze(&Double::refusing(over)).await;
     assert_eq!((status.as_u16(), retry_after.as_deref()), (402, Some("3600")));
     let details = json!({ "cap": 50, "used": 48, "required": 5, "resets_in_s": 3600 });
@@ -265,16 +274,16 @@ async fn nobody_without_a_token_hears_of_money() {
 }
 
 #[async_trait]
-impl RunDesk for Double {
+impl RunRepository for Double {
     async fn begin(
         &self,
         _: Member,
         _: RunId,
         _: &AnalysisRequest,
-        needs: &Needs,
+        needs: &RequiredServices,
         _: Option<&IdempotencyKey>,
         _: &str,
-    ) -> Result<Begun, StoreError> {
+    ) -> Result<BeginOutcome, StoreError> {
         self.heard(json!(needs));
         Ok(self.begun.clone())
     }
@@ -284,8 +293,8 @@ impl RunDesk for Double {
         Ok(self.measured.clone())
     }
 
-    async fn cancel(&self, _: UserId, _: RunId) -> Result<Cancelled, StoreError> {
-        Ok(Cancelled::NotFound)
+    async fn cancel(&self, _: UserId, _: RunId) -> Result<CancelOutcome, StoreError> {
+        Ok(CancelOutcome::NotFound)
     }
 
     async fn get(&self, _: Member, _: RunId) -> Result<Option<Run>, StoreError> {
@@ -360,12 +369,12 @@ impl ProgressSink for Double {
 impl ProgressBoard for Double {
     async fn create(&self, _: RunId, _: AccountId) {}
 
-    async fn look(&self, _: RunId, _: UserId) -> Result<Look, String> {
-        Ok(Look::Unknown)
+    async fn look(&self, _: RunId, _: UserId) -> Result<ProgressLookup, String> {
+        Ok(ProgressLookup::Unknown)
     }
 
-    async fn look_with_proof(&self, _: RunId, _: UserId, _: &RunState) -> Result<Look, String> {
-        Ok(Look::Unknown)
+    async fn look_with_proof(&self, _: RunId, _: UserId, _: &RunState) -> Result<ProgressLookup, String> {
+        Ok(ProgressLookup::Unknown)
     }
 }
 

@@ -5,12 +5,16 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         auth::Member,
-        business::{BusinessDesk, BusinessProfile, Changed, Created, NewProfile, ProfileChanges, ProfileCursor},
-        leads::{Analysis, Lead, LeadBook, LeadCursor, LeadQuery, Picture, Pictures},
+        business::{
+            BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, BusinessProfileRepository, Changed,
+            Created, NewBusinessProfile,
+        },
+        leads::{Analysis, Lead, LeadCursor, LeadQuery, LeadRepository, Picture, Pictures},
     },
-    http::{IdempotencyKey, Page, PageQuery},
     shared::{
+        idempotency::IdempotencyKey,
         ids::{BusinessProfileId, LeadId},
+        pagination::{Page, PageQuery},
         store::StoreError,
     },
 };
@@ -23,18 +27,18 @@ fn refuse<T>() -> Result<T, StoreError> {
 }
 
 #[async_trait]
-impl BusinessDesk for Unasked {
+impl BusinessProfileRepository for Unasked {
     async fn create(
         &self,
         _: Member,
-        _: &NewProfile,
+        _: &NewBusinessProfile,
         _: Option<&IdempotencyKey>,
         _: &str,
     ) -> Result<Created, StoreError> {
         refuse()
     }
 
-    async fn list(&self, _: Member, _: PageQuery<ProfileCursor>) -> Result<Page<BusinessProfile>, StoreError> {
+    async fn list(&self, _: Member, _: PageQuery<BusinessProfileCursor>) -> Result<Page<BusinessProfile>, StoreError> {
         refuse()
     }
 
@@ -46,7 +50,7 @@ impl BusinessDesk for Unasked {
         &self,
         _: Member,
         _: BusinessProfileId,
-        _: &ProfileChanges,
+        _: &BusinessProfileChanges,
         _: Option<i32>,
     ) -> Result<Changed, StoreError> {
         refuse()
@@ -58,7 +62,7 @@ impl BusinessDesk for Unasked {
 }
 
 #[async_trait]
-impl LeadBook for Unasked {
+impl LeadRepository for Unasked {
     async fn list(&self, _: Member, _: &LeadQuery, _: PageQuery<LeadCursor>) -> Result<Page<Lead>, StoreError> {
         refuse()
     }

@@ -6,12 +6,14 @@ use oslira_app::{
     features::{
         auth::Member,
         business::{
-            BusinessDesk, BusinessProfile, Changed, Created, IdealCustomer, NewProfile, ProfileChanges, ProfileCursor,
+            BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, BusinessProfileRepository, Changed,
+            Created, IdealCustomer, NewBusinessProfile,
         },
     },
-    http::{IdempotencyKey, Page, PageQuery},
     shared::{
+        idempotency::IdempotencyKey,
         ids::{AccountId, BusinessProfileId},
+        pagination::{Page, PageQuery},
         store::StoreError,
     },
 };
@@ -84,11 +86,11 @@ fn document(value: &impl Serialize) -> Result<Value, StoreError> {
 }
 
 #[async_trait]
-impl BusinessDesk for TenantDb {
+impl BusinessProfileRepository for TenantDb {
     async fn create(
         &self,
         member: Member,
-        profile: &NewProfile,
+        profile: &NewBusinessProfile,
         key: Option<&IdempotencyKey>,
         body_hash: &str,
     ) -> Result<Created, StoreError> {
@@ -106,7 +108,11 @@ impl BusinessDesk for TenantDb {
         })
     }
 
-    async fn list(&self, member: Member, page: PageQuery<ProfileCursor>) -> Result<Page<BusinessProfile>, StoreError> {
+    async fn list(
+        &self,
+        member: Member,
+        page: PageQuery<BusinessProfileCursor>,
+    ) -> Result<Page<BusinessProfile>, StoreError> {
         const SQL: &str = "select to_jsonb(bp) from public.business_profiles bp \
             where bp.account_id = $1 and bp.deleted_at is null \
               and ($2::text is null or (bp.created_at, bp.id) < ($2::timestamptz, $3)) \
@@ -118,7 +124,7 @@ impl BusinessDesk for TenantDb {
             [(&account, Type::UUID), (&made, Type::TEXT), (&id, Type::UUID), (&limit, Type::INT8)];
         let rows: Vec<ProfileRow> = self.values(member.user(), SQL, &params).await?;
         let profiles = rows.into_iter().map(BusinessProfile::from).collect();
-        Ok(Page::cut(profiles, page.limit, |last| ProfileCursor { created_at: last.created_at, id: last.id }))
+        Ok(Page::cut(profiles, page.limit, |last| BusinessProfileCursor { created_at: last.created_at, id: last.id }))
     }
 
     async fn get(&self, member: Member, id: BusinessProfileId) -> Result<Option<BusinessProfile>, StoreError> {
@@ -134,7 +140,7 @@ impl BusinessDesk for TenantDb {
         &self,
         member: Member,
         id: BusinessProfileId,
-        changes: &ProfileChanges,
+        changes: &BusinessProfileChanges,
         expected_version: Option<i32>,
     ) -> Result<Changed, StoreError> {
         const SQL: &str = "select api.update_business_profile($1, $2, $3, $4)";

@@ -7,8 +7,11 @@ use oslira_app::{
         auth::Member,
         credits::{Balance, Budget, CapChange, CreditLedger, DailyCap, Transaction, TransactionKind},
     },
-    http::{Page, PageQuery},
-    shared::{ids::RunId, store::StoreError},
+    shared::{
+        ids::RunId,
+        pagination::{Page, PageQuery},
+        store::StoreError,
+    },
 };
 use serde::Deserialize;
 use tokio_postgres::types::Type;

@@ -2,10 +2,10 @@
 
 use oslira_app::{
     features::{
-        analysis::{AnalysisType, Measured, Spread},
+        analysis::{Measured, Spread},
         auth::Member,
     },
-    shared::store::StoreError,
+    shared::{analysis_type::AnalysisType, store::StoreError},
 };
 use serde::Deserialize;
 use tokio_postgres::types::Type;

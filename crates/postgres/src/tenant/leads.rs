@@ -4,12 +4,15 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
     features::{
-        analysis::AnalysisType,
         auth::Member,
-        leads::{Analysis, Lead, LeadBook, LeadCursor, LeadQuery, LeadSort, SearchText},
+        leads::{Analysis, Lead, LeadCursor, LeadQuery, LeadRepository, LeadSort, SearchText},
     },
-    http::{Page, PageQuery},
-    shared::{ids::LeadId, store::StoreError},
+    shared::{
+        analysis_type::AnalysisType,
+        ids::LeadId,
+        pagination::{Page, PageQuery},
+        store::StoreError,
+    },
 };
 use serde::Deserialize;
 use tokio_postgres::types::Type;
@@ -71,7 +74,7 @@ enum DeleteAnswer {
 }
 
 #[async_trait]
-impl LeadBook for TenantDb {
+impl LeadRepository for TenantDb {
     async fn list(
         &self,
         member: Member,

@@ -2,8 +2,14 @@
 
 use futures_util::future::{join, try_join_all};
 use oslira_app::{
-    features::analysis::{AnalysisRequest, AnalysisType, Begun, ModelChoice, Needs, Outage, RunDesk, RunJournal},
-    shared::ids::{BusinessProfileId, RunId},
+    features::{
+        analysis::{AnalysisRequest, BeginOutcome, Outage, RequiredServices, RunRepository, SystemRuns},
+        judging::ModelChoice,
+    },
+    shared::{
+        analysis_type::AnalysisType,
+        ids::{BusinessProfileId, RunId},
+    },
 };
 use oslira_testkit::{Error, Session, TestResult};
 use serde_json::{Value, json};
@@ -380,18 +386,18 @@ async fn the_product_reports_an_outage_and_hears_of_it_before_the_charge() -> Te
         business_profile_id: BusinessProfileId::new(stage.member.business_profile_id),
         analysis_type: AnalysisType::Light,
     };
-    let needs = Needs::of(AnalysisType::Light, &ModelChoice::default()).unwrap();
+    let needs = RequiredServices::of(AnalysisType::Light, &ModelChoice::default()).unwrap();
     let run = || RunId::new(Uuid::now_v7());
 
     for provider in ["openai", "openai", "openai", "anthropic"] {
         admin.report_outage(run(), provider, Outage::Down).await.unwrap();
     }
     let begun = tenant.begin(member, run(), &request, &needs, None, "body").await.unwrap();
-    assert!(matches!(begun, Begun::Started(_)), "{begun:?}");
+    assert!(matches!(begun, BeginOutcome::Started(_)), "{begun:?}");
     admin.report_outage(run(), "anthropic", Outage::Exhausted).await.unwrap();
     let other = AnalysisRequest { username: "esa".parse().unwrap(), ..request };
     let refused = tenant.begin(member, run(), &other, &needs, None, "body").await.unwrap();
-    assert!(matches!(refused, Begun::ProviderUnavailable { retry_after_s: 1..=30 }), "{refused:?}");
+    assert!(matches!(refused, BeginOutcome::ProviderUnavailable { retry_after_s: 1..=30 }), "{refused:?}");
     assert_eq!(stage.balance().await?, 4);
     stage.assert_ledger_is_whole().await
 }

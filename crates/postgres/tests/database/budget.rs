@@ -5,10 +5,13 @@ use std::time::Duration;
 use futures_util::future::{join, try_join_all};
 use oslira_app::{
     features::{
-        analysis::{AnalysisRequest, AnalysisType, Begun, Needs, RunDesk},
+        analysis::{AnalysisRequest, BeginOutcome, RequiredServices, RunRepository},
         credits::{CapChange, CreditLedger, DailyCap},
     },
-    shared::ids::{BusinessProfileId, RunId},
+    shared::{
+        analysis_type::AnalysisType,
+        ids::{BusinessProfileId, RunId},
+    },
 };
 use oslira_testkit::{Error, Session, TestResult};
 use serde_json::{Value, json};
@@ -304,13 +307,19 @@ async fn the_product_sets_the_cap_and_is_stopped_by_it() -> TestResult {
             business_profile_id: BusinessProfileId::new(stage.member.business_profile_id),
             analysis_type: AnalysisType::Light,
         };
-        tenant.begin(member, RunId::new(Uuid::now_v7()), &request, &Needs::default(), None, "body").await.unwrap()
+        tenant
+            .begin(member, RunId::new(Uuid::now_v7()), &request, &RequiredServices::default(), None, "body")
+            .await
+            .unwrap()
     };
-    assert!(matches!(begin("nasa").await, Begun::Started(_)));
+    assert!(matches!(begin("nasa").await, BeginOutcome::Started(_)));
     let refused = begin("esa").await;
-    assert!(matches!(refused, Begun::OverBudget { cap: 1, used: 1, required: 1, resets_in_s: 1.. }), "{refused:?}");
+    assert!(
+        matches!(refused, BeginOutcome::OverBudget { cap: 1, used: 1, required: 1, resets_in_s: 1.. }),
+        "{refused:?}"
+    );
     assert!(matches!(tenant.set_daily_cap(member, None).await.unwrap(), CapChange::Done(_)));
-    assert!(matches!(begin("esa").await, Begun::Started(_)));
+    assert!(matches!(begin("esa").await, BeginOutcome::Started(_)));
 
     let stranger = acting(&stage.database.member("eve", 5).await?);
     let eve = oslira_app::features::auth::Member::new(stranger.user(), member.account());

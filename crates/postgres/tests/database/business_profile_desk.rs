@@ -2,9 +2,13 @@
 
 use futures_util::future::try_join_all;
 use oslira_app::{
-    features::business::{BusinessDesk, BusinessProfile, Changed, Created, NewProfile, ProfileChanges},
-    http::{Cursor, PageQuery},
-    shared::ids::BusinessProfileId,
+    features::business::{
+        BusinessProfile, BusinessProfileChanges, BusinessProfileRepository, Changed, Created, NewBusinessProfile,
+    },
+    shared::{
+        ids::BusinessProfileId,
+        pagination::{Cursor, PageQuery},
+    },
 };
 use oslira_postgres::TenantDb;
 use oslira_testkit::{Error, Member, Session, TestResult};
@@ -24,12 +28,12 @@ fn fields(name: &str) -> Value {
     })
 }
 
-fn parsed(body: &Value) -> Option<NewProfile> {
-    NewProfile::parse(body.as_object().unwrap().clone()).ok()
+fn parsed(body: &Value) -> Option<NewBusinessProfile> {
+    NewBusinessProfile::parse(body.as_object().unwrap().clone()).ok()
 }
 
-fn patch(body: &Value) -> ProfileChanges {
-    ProfileChanges::parse(body.as_object().unwrap().clone()).unwrap()
+fn patch(body: &Value) -> BusinessProfileChanges {
+    BusinessProfileChanges::parse(body.as_object().unwrap().clone()).unwrap()
 }
 
 async fn made(tenant: &TenantDb, member: &Member, name: &str) -> BusinessProfile {

@@ -1,6 +1,6 @@
 //! What runs cost us: the bills of each, and that an analysis says the same as they do.
 
-use oslira_app::features::analysis::AnalysisType;
+use oslira_app::shared::analysis_type::AnalysisType;
 use oslira_testkit::{Error, TestResult};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,8 +1,11 @@
 //! What an estimate is measured from: the account's own last runs.
 
-use oslira_app::features::{
-    analysis::{AnalysisType, RunDesk, Spread},
-    auth::Member,
+use oslira_app::{
+    features::{
+        analysis::{RunRepository, Spread},
+        auth::Member,
+    },
+    shared::analysis_type::AnalysisType,
 };
 use oslira_testkit::{Error, TestResult};
 use uuid::Uuid;

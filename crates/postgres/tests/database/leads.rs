@@ -1,9 +1,11 @@
 //! Leads through the product's own statements: filters, orders, pages, history, deletion, tenancy, and the plans.
 
 use oslira_app::{
-    features::leads::{LeadBook, LeadCursor, LeadFilter, LeadQuery, LeadSort, SearchText},
-    http::{Cursor, PageQuery},
-    shared::ids::{BusinessProfileId, LeadId},
+    features::leads::{LeadCursor, LeadFilter, LeadQuery, LeadRepository, LeadSort, SearchText},
+    shared::{
+        ids::{BusinessProfileId, LeadId},
+        pagination::{Cursor, PageQuery},
+    },
 };
 use oslira_postgres::leads_statement;
 use oslira_testkit::{Error, Member, Session, TestResult};

@@ -2,7 +2,10 @@
 
 use jiff::civil::date;
 use oslira_app::{
-    features::analysis::{LifecycleStatus, LifecycleStore, ModelLifecycle, ModelName, Outage, RunJournal},
+    features::{
+        analysis::{Outage, SystemRuns},
+        judging::{LifecycleStatus, LifecycleStore, ModelLifecycle, ModelName},
+    },
     shared::ids::RunId,
 };
 use oslira_testkit::{Error, TestResult};

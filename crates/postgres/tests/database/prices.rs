@@ -1,6 +1,6 @@
 //! The price list that is charged and the one in the code are the same.
 
-use oslira_app::features::analysis::AnalysisType;
+use oslira_app::shared::analysis_type::AnalysisType;
 use oslira_testkit::TestResult;
 
 use crate::support::Stage;

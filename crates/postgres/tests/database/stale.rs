@@ -1,7 +1,7 @@
 //! `mark_stale`: what was concluded from an older scrape, in every account.
 
 use futures_util::future::{join, try_join_all};
-use oslira_app::features::analysis::RunJournal;
+use oslira_app::features::analysis::SystemRuns;
 use oslira_testkit::{Error, Session, TestResult};
 use serde_json::json;
 

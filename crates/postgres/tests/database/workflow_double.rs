@@ -9,10 +9,13 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{
-        AiFault, AiUsage, Answer, CallKind, Collected, Found, InstagramHandle, Model, ModelChoice, PictureStore, Post,
-        PostKind, Profile, ProfileSource, ProgressSink, ProgressUpdate, Question, ScrapeFault, ScrapePart,
-        ScrapeTicket, ScrapeUsage, Snapshot, SnapshotKey, SnapshotStore, WorkflowPorts, analyse,
+    features::{
+        analysis::{ProgressSink, ProgressUpdate, WorkflowPorts, analyse},
+        judging::{AiFault, AiUsage, Answer, CallKind, Model, ModelChoice, Question},
+        profiles::{
+            Collected, Found, InstagramHandle, PictureStore, Post, PostKind, Profile, ProfileSource, ScrapeFault,
+            ScrapePart, ScrapeTicket, ScrapeUsage, Snapshot, SnapshotKey, SnapshotStore,
+        },
     },
     shared::{
         clock::Clock,

@@ -6,7 +6,7 @@
 use std::{cmp::Reverse, collections::HashSet};
 
 use jiff::Timestamp;
-use oslira_app::features::analysis::{Found, InstagramHandle, Post, PostKind, Profile, config::DETAILS_POSTS};
+use oslira_app::features::profiles::{DETAILS_POSTS, Found, InstagramHandle, Post, PostKind, Profile};
 use serde_json::Value;
 
 mod surrogates;

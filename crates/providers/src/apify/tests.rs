@@ -1,4 +1,5 @@
 use http::Response;
+use oslira_app::features::profiles::Found;
 use serde_json::Value;
 
 use super::*;
@@ -6,7 +7,6 @@ use crate::{
     double::{Script, json as answer, text},
     send::Secret,
 };
-use oslira_app::features::analysis::Found;
 
 type Sent = Result<Response<Bytes>, SendError>;
 
@@ -88,10 +88,10 @@ async fn posts_are_asked_of_their_own_actor_and_bounded() {
 async fn ids_that_would_change_the_path_are_refused() {
     for id in ["", "a/b", "../x", "a?b", &"a".repeat(65)] {
         let data = json!({"data": {"id": id, "status": "READY", "defaultDatasetId": "set1"}});
-        assert!(matches!(start(answer(201, &data)).await, Err(ScrapeFault::Passing(_))), "{id}");
+        assert!(matches!(start(answer(201, &data)).await, Err(ScrapeFault::Retryable(_))), "{id}");
         let ticket = ScrapeTicket { provider_run_id: id.to_owned(), dataset_id: "set1".into() };
         let outcome = real(&Arc::default()).collect(&ticket, &nasa(), ScrapePart::Details, WAIT).await;
-        assert!(matches!(outcome, Err(ScrapeFault::Passing(_))), "{id}");
+        assert!(matches!(outcome, Err(ScrapeFault::Retryable(_))), "{id}");
     }
 }
 
@@ -105,7 +105,7 @@ async fn a_run_under_way_is_not_an_error() {
 #[tokio::test]
 async fn a_run_that_failed_may_be_tried_again() {
     for status in ["FAILED", "ABORTED", "TIMED-OUT", "SOMETHING-NEW"] {
-        let expected = Err(ScrapeFault::Passing(format!("apify run: {status}")));
+        let expected = Err(ScrapeFault::Retryable(format!("apify run: {status}")));
         assert_eq!(collect([run(status)]).await, expected);
     }
 }
@@ -164,14 +164,14 @@ async fn refusals_that_pass_are_told_from_those_that_last_and_those_that_strike_
         (503, "internal-error"),
     ];
     for (status, kind) in lasting {
-        let fault = if matches!(status, 401..=403) { ScrapeFault::Exhausted } else { ScrapeFault::Lasting };
+        let fault = if matches!(status, 401..=403) { ScrapeFault::Exhausted } else { ScrapeFault::Terminal };
         let why = format!("{status} {kind}");
         assert_eq!(start(refusal(status, kind)).await, Err(fault(format!("apify start: {why}"))));
         assert_eq!(collect([refusal(status, kind)]).await, Err(fault(format!("apify poll: {why}"))));
     }
     for (status, kind) in passing {
         let why = format!("{status} {kind}");
-        let fault = if matches!(status, 402 | 429) { ScrapeFault::Crowded } else { ScrapeFault::Passing };
+        let fault = if matches!(status, 402 | 429) { ScrapeFault::Crowded } else { ScrapeFault::Retryable };
         assert_eq!(start(refusal(status, kind)).await, Err(fault(format!("apify start: {why}"))));
         let outcome = collect([run("SUCCEEDED"), refusal(status, kind)]).await;
         assert_eq!(outcome, Err(ScrapeFault::Unanswered(format!("apify items: {why}"))));
@@ -181,7 +181,7 @@ async fn refusals_that_pass_are_told_from_those_that_last_and_those_that_strike_
 #[tokio::test]
 async fn an_actor_that_does_not_exist_lasts_but_a_run_may_only_be_late() {
     let missing = || refusal(404, "record-not-found");
-    assert!(matches!(start(missing()).await, Err(ScrapeFault::Lasting(_))));
+    assert!(matches!(start(missing()).await, Err(ScrapeFault::Terminal(_))));
     assert!(matches!(collect([missing()]).await, Err(ScrapeFault::Unanswered(_))));
     assert!(matches!(collect([run("SUCCEEDED"), missing()]).await, Err(ScrapeFault::Unanswered(_))));
 }
@@ -189,14 +189,14 @@ async fn an_actor_that_does_not_exist_lasts_but_a_run_may_only_be_late() {
 #[tokio::test]
 async fn lost_connections_and_unreadable_answers_pass() {
     for error in [SendError::Timeout, SendError::Unreachable("refused".into()), SendError::TooLarge] {
-        assert_eq!(start(Err(error.clone())).await, Err(ScrapeFault::Passing(format!("apify start: {error}"))));
+        assert_eq!(start(Err(error.clone())).await, Err(ScrapeFault::Retryable(format!("apify start: {error}"))));
     }
     for body in ["", "<html>", "{\"data\":{\"id\":\"a\"", "{\"data\":{}}"] {
-        assert!(matches!(start(text(201, body)).await, Err(ScrapeFault::Passing(_))), "{body}");
+        assert!(matches!(start(text(201, body)).await, Err(ScrapeFault::Retryable(_))), "{body}");
         let asked = collect([run("SUCCEEDED"), text(200, body)]).await;
         assert!(matches!(asked, Err(ScrapeFault::Unanswered(_))), "{body}");
     }
-    assert!(matches!(start(text(302, "")).await, Err(ScrapeFault::Passing(_))));
+    assert!(matches!(start(text(302, "")).await, Err(ScrapeFault::Retryable(_))));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Anthropic's Messages as they are on the wire: what is sent, what of the answer is read.
 
-use oslira_app::features::analysis::{AiFault, Question};
+use oslira_app::features::judging::{AiFault, Question};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
-use oslira_app::features::analysis::AiFault;
+use oslira_app::features::judging::AiFault;
 use serde_json::Value;
 
 use crate::send::error_word;

@@ -1,7 +1,7 @@
 //! Cloudflare's AI Gateway in front of a provider, by the provider's native path: body and key stay as they are.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use oslira_app::features::analysis::CallTags;
+use oslira_app::features::judging::CallTags;
 use serde_json::json;
 
 use crate::send::{Secret, SendError};

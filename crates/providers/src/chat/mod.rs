@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use oslira_app::{
-    features::analysis::{AiFault, AiUsage, Answer, Model, Question},
+    features::judging::{AiFault, AiUsage, Answer, Model, Question},
     shared::clock::Clock,
 };
 use serde::de::IgnoredAny;

@@ -3,8 +3,8 @@ use std::{sync::Mutex, time::Duration};
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
-    features::analysis::{AnalysisType, CallKind, CallTags, Effort, ModelName},
-    shared::ids::RunId,
+    features::judging::{CallKind, CallTags, Effort, ModelName},
+    shared::{analysis_type::AnalysisType, ids::RunId},
 };
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::civil::date;
-use oslira_app::features::analysis::Effort;
+use oslira_app::features::judging::Effort;
 
 use super::{CacheRule, Efforts, Family, Price, price};
 

@@ -11,7 +11,7 @@ fn family(model: &'static str) -> Family {
 
 #[test]
 fn every_model_in_use_is_known_with_its_price_and_lives() {
-    for call in oslira_app::features::analysis::CallKind::ALL {
+    for call in oslira_app::features::judging::CallKind::ALL {
         let config = call.config();
         for model in [config.model, config.fallback] {
             let family = Family::of(&model);

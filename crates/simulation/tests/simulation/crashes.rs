@@ -8,11 +8,8 @@ use std::{
 };
 
 use oslira_app::{
-    features::analysis::{
-        AnalysisType,
-        RunStatus::{self, Cancelled, Complete, Failed},
-    },
-    shared::ids::RunId,
+    features::analysis::RunStatus::{self, Cancelled, Complete, Failed},
+    shared::{analysis_type::AnalysisType, ids::RunId},
 };
 use oslira_simulation::{Books, Instance, Op, Person, Place, Schedule, Shared, World};
 use uuid::Uuid;

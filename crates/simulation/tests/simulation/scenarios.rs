@@ -1,9 +1,9 @@
 //! What is crashed exhaustively: every type, cold and cached, each of its AI calls failing in each way, its scrapes
 //! failing, its stores failing; and what each must come to.
 
-use oslira_app::features::analysis::{
-    AnalysisType::{self, Deep, Light, Xray},
-    CallKind,
+use oslira_app::{
+    features::judging::CallKind,
+    shared::analysis_type::AnalysisType::{self, Deep, Light, Xray},
 };
 use oslira_simulation::Turn;
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use oslira_app::{
-    features::analysis::{Look, ProgressBoard, ProgressCommand, ProgressSink, ProgressUpdate, RunState},
+    features::analysis::{ProgressBoard, ProgressCommand, ProgressLookup, ProgressSink, ProgressUpdate, RunState},
     shared::ids::{AccountId, RunId, UserId},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -42,7 +42,12 @@ impl Board {
         }
     }
 
-    async fn ask(&self, run: RunId, user: UserId, proof: Option<RunState>) -> std::result::Result<Look, String> {
+    async fn ask(
+        &self,
+        run: RunId,
+        user: UserId,
+        proof: Option<RunState>,
+    ) -> std::result::Result<ProgressLookup, String> {
         let question = LookRequest { user, proof };
         SendFuture::new(self.post(run, "/look", &question)).await.map_err(|error| error.to_string())
     }
@@ -61,11 +66,16 @@ impl ProgressBoard for Board {
         self.command(run, &ProgressCommand::Create { run_id: run, account_id: account }).await;
     }
 
-    async fn look(&self, run: RunId, user: UserId) -> std::result::Result<Look, String> {
+    async fn look(&self, run: RunId, user: UserId) -> std::result::Result<ProgressLookup, String> {
         self.ask(run, user, None).await
     }
 
-    async fn look_with_proof(&self, run: RunId, user: UserId, state: &RunState) -> std::result::Result<Look, String> {
+    async fn look_with_proof(
+        &self,
+        run: RunId,
+        user: UserId,
+        state: &RunState,
+    ) -> std::result::Result<ProgressLookup, String> {
         self.ask(run, user, Some(state.clone())).await
     }
 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{Request, Uri};
 use oslira_app::{
     features::{
-        analysis::{InstagramHandle, PictureStore},
         leads::{Picture, Pictures},
+        profiles::{InstagramHandle, PictureStore},
     },
     shared::store::StoreError,
 };

@@ -5,8 +5,7 @@ use std::{cell::RefCell, sync::Arc};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::ModelLifecycle,
-    http::Readiness,
+    features::{health::Readiness, judging::ModelLifecycle},
     shared::{
         clock::Clock,
         ids::{Ids, RunId},

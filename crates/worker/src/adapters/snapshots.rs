@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{InstagramHandle, Snapshot, SnapshotKey, SnapshotStore},
+    features::profiles::{InstagramHandle, Snapshot, SnapshotKey, SnapshotStore},
     shared::store::StoreError,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

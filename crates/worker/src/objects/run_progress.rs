@@ -7,7 +7,7 @@ use std::{cell::RefCell, collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{Look, Progress, ProgressCommand, ProgressOutcome, RunJournal as _, RunState},
+    features::analysis::{Progress, ProgressCommand, ProgressLookup, ProgressOutcome, RunState, SystemRuns as _},
     shared::{clock::Clock as _, ids::UserId},
 };
 use serde::{Deserialize, Serialize};
@@ -111,21 +111,21 @@ impl RunProgress {
         self.store(&record).await
     }
 
-    async fn look(&self, question: LookRequest) -> Result<Look> {
+    async fn look(&self, question: LookRequest) -> Result<ProgressLookup> {
         let Some(mut record) = self.record().await? else {
-            return Ok(Look::Unknown);
+            return Ok(ProgressLookup::Unknown);
         };
         let now_ms = PlatformClock.now().as_millisecond();
         if let Some(row) = question.proof {
             if row.account_id != record.progress.account_id {
-                return Ok(Look::Unknown);
+                return Ok(ProgressLookup::Unknown);
             }
             let outcome = record.progress.reconcile(&row);
             self.keep(record.clone(), outcome).await?;
             self.remember(question.user, now_ms + PROOF_MS);
         }
         let proven = self.proofs.borrow().get(&question.user).is_some_and(|until| *until > now_ms);
-        Ok(if proven { Look::Seen(record.progress.view) } else { Look::ProofNeeded })
+        Ok(if proven { ProgressLookup::Seen(record.progress.view) } else { ProgressLookup::ProofNeeded })
     }
 
     fn remember(&self, user: UserId, until_ms: i64) {

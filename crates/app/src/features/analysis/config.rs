@@ -5,7 +5,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{AnalysisType, CallKind, Effort, ModelName};
+use crate::{
+    features::{
+        judging::{CallKind, ProfileBudget},
+        profiles::DETAILS_POSTS,
+        scoring::Weights,
+    },
+    shared::analysis_type::AnalysisType,
+};
 
 /// What an analysis type costs, reads, asks and weighs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,37 +33,13 @@ pub struct TypeConfig {
     pub usual_s: u32,
 }
 
-/// Shares of the score; they sum to 1, and all but the first two are facts, at least 0.4 together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Weights {
-    /// The model's judgement of fit.
-    pub fit: f64,
-    /// The model's judgement of receptiveness, where it is asked for.
-    pub receptiveness: f64,
-    /// All ideal-customer criteria together.
-    pub ideal_customer: f64,
-    /// The audience's engagement.
-    pub engagement: f64,
-    /// Recent activity.
-    pub activity: f64,
-    /// Signs of a real audience.
-    pub authenticity: f64,
+impl TypeConfig {
+    /// How much of a profile the models of this type are shown.
+    #[must_use]
+    pub const fn profile_budget(self) -> ProfileBudget {
+        ProfileBudget { posts_max: self.posts, tokens_max: self.profile_tokens_max }
+    }
 }
-
-impl Weights {
-    const QUICK: Self = Self {
-        fit: 0.50,
-        receptiveness: 0.0,
-        ideal_customer: 0.28,
-        engagement: 0.10,
-        activity: 0.07,
-        authenticity: 0.05,
-    };
-    const PSYCHOGRAPHIC: Self = Self { fit: 0.35, receptiveness: 0.15, ..Self::QUICK };
-}
-
-/// Depth of what the profile actor gives by itself; more posts need a run of the posts actor beside it.
-pub const DETAILS_POSTS: u32 = 12;
 
 impl AnalysisType {
     /// The numbers of this type.
@@ -94,37 +77,6 @@ impl AnalysisType {
     }
 }
 
-/// How a question is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallConfig {
-    /// Who is asked first.
-    pub model: ModelName,
-    /// Who is asked when that one is overloaded, exhausted or unusable; another provider, so that one outage is not both.
-    pub fallback: ModelName,
-    /// How hard it thinks.
-    pub effort: Effort,
-    /// Longest answer in tokens of OpenAI's `o200k`, reasoning included: about three times what it usually takes.
-    pub output_tokens_max: u32,
-}
-
-impl CallKind {
-    /// The numbers of this call, before the environment has its say.
-    #[must_use]
-    pub fn config(self) -> CallConfig {
-        const LUNA: ModelName = ModelName::fixed("openai/gpt-6-luna");
-        const TERRA: ModelName = ModelName::fixed("openai/gpt-6.1-terra");
-        const HAIKU: ModelName = ModelName::fixed("anthropic/claude-haiku-5-5");
-        const SONNET: ModelName = ModelName::fixed("anthropic/claude-sonnet-5-5");
-        let (model, fallback, effort, output_tokens_max) = match self {
-            Self::Light => (LUNA, HAIKU, Effort::Minimal, 1_500),
-            Self::CoreStrategy | Self::Commercial => (LUNA, HAIKU, Effort::Low, 3_500),
-            Self::Outreach | Self::Personality => (LUNA, HAIKU, Effort::Minimal, 2_500),
-            Self::Psychographic => (TERRA, SONNET, Effort::Low, 3_500),
-        };
-        CallConfig { model, fallback, effort, output_tokens_max }
-    }
-}
-
 /// Pauses before the second, third and fourth attempt to scrape.
 pub const SCRAPE_PAUSES: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(20)];
 
@@ -148,9 +100,6 @@ pub const AI_PAUSES: [Duration; 2] = [Duration::from_secs(3), Duration::from_sec
 
 /// Longest pause that a provider's `Retry-After` may ask for; more counts as unavailable.
 pub const AI_PAUSE_MAX: Duration = Duration::from_secs(30);
-
-/// Longest single AI call: below a minute, because the run's heart beats before it and not during it.
-pub const AI_TIMEOUT: Duration = Duration::from_secs(55);
 
 /// A run without a heartbeat for this long is woken.
 pub const STALE_WAKE: SignedDuration = SignedDuration::from_secs(90);
@@ -181,13 +130,6 @@ mod tests {
             |call: &&CallKind| matches!(call, CallKind::Light | CallKind::CoreStrategy | CallKind::Commercial);
         for kind in AnalysisType::ALL {
             assert_eq!(kind.config().calls.iter().filter(gives_verdict).count(), 1, "{kind:?}");
-        }
-    }
-
-    #[test]
-    fn a_fallback_is_another_providers() {
-        for call in CallKind::ALL {
-            assert_ne!(call.config().model.provider(), call.config().fallback.provider(), "{call:?}");
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AnalysisType;
-use crate::{features::auth::Member, http::App, shared::store::StoreError};
+use super::AnalysisPorts;
+use crate::{
+    features::auth::Member,
+    shared::{analysis_type::AnalysisType, store::StoreError},
+};
 
 /// The most analyses that one estimate is for.
 pub const COUNT_MAX: u32 = 100;
@@ -105,12 +108,12 @@ fn rounded(spread: Spread) -> Spread {
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn estimate(
-    app: &App,
+    ports: &AnalysisPorts,
     member: Member,
     analysis_type: AnalysisType,
     count: u32,
 ) -> Result<Option<Estimate>, StoreError> {
-    let measured = app.runs.measure(member, analysis_type).await?;
+    let measured = ports.runs.measure(member, analysis_type).await?;
     Ok(measured.map(|measured| Estimate::of(analysis_type, count, &measured)))
 }
 

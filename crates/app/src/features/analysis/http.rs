@@ -10,14 +10,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    AnalysisRequest, AnalysisType, Begun, Cancelled, InvalidRequest, Look, Progress, ProgressView, Run, RunStatus,
+    AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, InvalidRequest, Progress, ProgressLookup,
+    ProgressView, Run, RunStatus,
     estimate::{self, Estimate},
-    start::{self, Started},
+    start::{self, StartOutcome},
 };
 use crate::{
-    features::auth::Member,
-    http::{ApiError, App, CallingUser, IdempotencyKey, JsonBody, Page, PageQuery, PathId, Reply},
-    shared::ids::{RunId, UserId},
+    features::auth::{CallingUser, Member},
+    http::{ApiError, JsonBody, PathId, Ports, Reply},
+    shared::{
+        analysis_type::AnalysisType,
+        idempotency::IdempotencyKey,
+        ids::{RunId, UserId},
+        pagination::{Page, PageQuery},
+    },
 };
 
 /// The feature's routes.
@@ -26,7 +32,7 @@ pub fn routes() -> Router {
         .route("/v1/analyze", post(analyze))
         .route("/v1/estimate", get(estimate))
         .route("/runs", get(list))
-        .route("/runs/{id}", get(one))
+        .route("/runs/{id}", get(get_run))
         .route("/runs/{id}/progress", get(watch))
         .route("/runs/{id}/cancel", post(cancel))
 }
@@ -77,14 +83,14 @@ struct Accepted {
 }
 
 async fn analyze(
-    app: App,
+    Ports(ports): Ports<AnalysisPorts>,
     member: Member,
     key: Option<IdempotencyKey>,
     JsonBody(body): JsonBody<AnalyzeBody>,
 ) -> Result<Reply<Accepted>, ApiError> {
     let request = AnalysisRequest::try_from(body)?;
-    match start::start(&app, member, &request, key.as_ref()).await? {
-        Started::Running { receipt, replayed } => {
+    match start::start(&ports, member, &request, key.as_ref()).await? {
+        StartOutcome::Running { receipt, replayed } => {
             let reply = Reply::accepted(Accepted {
                 run_id: receipt.run_id,
                 status: RunStatus::Pending,
@@ -94,14 +100,14 @@ async fn analyze(
             let replay = HeaderName::from_static("idempotency-replayed");
             Ok(if replayed { reply.header(replay, HeaderValue::from_static("true")) } else { reply })
         }
-        Started::Refused(begun) => Err(refusal(&begun)),
-        Started::NotReady(faults) => Err(ApiError::new(
+        StartOutcome::Refused(begun) => Err(refusal(&begun)),
+        StartOutcome::NotReady(faults) => Err(ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "not_ready",
             "This deployment is not configured yet. Nothing was charged; details names what to mend.",
         )
         .with_details(json!({ "faults": faults }))),
-        Started::Undone => Err(ApiError::new(
+        StartOutcome::Undone => Err(ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "start_failed",
             "The analysis could not be started, and its credits were returned. Try again in a few seconds.",
@@ -110,54 +116,54 @@ async fn analyze(
     }
 }
 
-fn refusal(begun: &Begun) -> ApiError {
+fn refusal(begun: &BeginOutcome) -> ApiError {
     match begun {
-        Begun::Started(_) | Begun::Replay(_) => ApiError::internal("an accepted run was refused"),
-        Begun::KeyReused => ApiError::new(
+        BeginOutcome::Started(_) | BeginOutcome::Replay(_) => ApiError::internal("an accepted run was refused"),
+        BeginOutcome::KeyReused => ApiError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
             "This Idempotency-Key was used for a different request in the last 24 hours. Use a new key.",
         ),
-        Begun::Duplicate(run_id) => ApiError::new(
+        BeginOutcome::Duplicate(run_id) => ApiError::new(
             StatusCode::CONFLICT,
             "analysis_in_progress",
             "This analysis is already running and was not charged again. details.run_id names the run.",
         )
         .with_details(json!({ "run_id": run_id })),
-        Begun::Insufficient { balance, required } => ApiError::new(
+        BeginOutcome::Insufficient { balance, required } => ApiError::new(
             StatusCode::PAYMENT_REQUIRED,
             "insufficient_credits",
             "The account has not enough credits for this analysis. Buy credits and try again.",
         )
         .with_details(json!({ "balance": balance, "required": required })),
-        Begun::RateLimited { retry_after_s } => ApiError::new(
+        BeginOutcome::RateLimited { retry_after_s } => ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
             "rate_limited",
             "The account's hourly limit of analyses is used up. Try again after the time in Retry-After.",
         )
         .with_details(json!({ "retry_after_s": retry_after_s }))
         .with_retry_after(*retry_after_s),
-        Begun::ProviderUnavailable { retry_after_s } => ApiError::new(
+        BeginOutcome::ProviderUnavailable { retry_after_s } => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "provider_unavailable",
             "Analyses are paused because a service we depend on is out. Nothing was charged; try again after the time in Retry-After.",
         )
         .with_details(json!({ "retry_after_s": retry_after_s }))
         .with_retry_after(*retry_after_s),
-        Begun::OverBudget { cap, used, required, resets_in_s } => ApiError::new(
+        BeginOutcome::OverBudget { cap, used, required, resets_in_s } => ApiError::new(
             StatusCode::PAYMENT_REQUIRED,
             "budget_exceeded",
             "The account's daily cap does not allow this analysis. Nothing was charged; an owner can change the cap, or try again after the time in Retry-After.",
         )
         .with_details(json!({ "cap": cap, "used": used, "required": required, "resets_in_s": resets_in_s }))
         .with_retry_after(*resets_in_s),
-        Begun::Forbidden => forbidden(),
-        Begun::BusinessProfileNotFound => ApiError::new(
+        BeginOutcome::Forbidden => forbidden(),
+        BeginOutcome::BusinessProfileNotFound => ApiError::new(
             StatusCode::NOT_FOUND,
             "business_profile_not_found",
             "There is no such business profile in this account.",
         ),
-        Begun::UnknownType => InvalidRequest::AnalysisType.into(),
+        BeginOutcome::UnknownType => InvalidRequest::AnalysisType.into(),
     }
 }
 
@@ -197,44 +203,56 @@ impl<S: Send + Sync> FromRequestParts<S> for EstimateQuery {
                 return Err(bad("invalid_count", message));
             }
         };
-        Ok(Self { analysis_type: raw.analysis_type.unwrap_or_default().parse()?, count })
+        Ok(Self { analysis_type: raw.analysis_type.unwrap_or_default().parse().map_err(InvalidRequest::from)?, count })
     }
 }
 
-async fn estimate(app: App, member: Member, query: EstimateQuery) -> Result<Reply<Estimate>, ApiError> {
-    let estimate = estimate::estimate(&app, member, query.analysis_type, query.count).await?;
+async fn estimate(
+    Ports(ports): Ports<AnalysisPorts>,
+    member: Member,
+    query: EstimateQuery,
+) -> Result<Reply<Estimate>, ApiError> {
+    let estimate = estimate::estimate(&ports, member, query.analysis_type, query.count).await?;
     estimate.map(Reply::ok).ok_or_else(forbidden)
 }
 
-async fn list(app: App, member: Member, page: PageQuery<RunId>) -> Result<Reply<Page<Run>>, ApiError> {
-    Ok(Reply::ok(app.runs.list(member, page).await?))
+async fn list(
+    Ports(ports): Ports<AnalysisPorts>,
+    member: Member,
+    page: PageQuery<RunId>,
+) -> Result<Reply<Page<Run>>, ApiError> {
+    Ok(Reply::ok(ports.runs.list(member, page).await?))
 }
 
-async fn one(app: App, member: Member, PathId(run): PathId<RunId>) -> Result<Reply<Run>, ApiError> {
-    app.runs.get(member, run).await?.map(Reply::ok).ok_or_else(run_not_found)
+async fn get_run(
+    Ports(ports): Ports<AnalysisPorts>,
+    member: Member,
+    PathId(run): PathId<RunId>,
+) -> Result<Reply<Run>, ApiError> {
+    ports.runs.get(member, run).await?.map(Reply::ok).ok_or_else(run_not_found)
 }
 
 async fn watch(
-    app: App,
+    Ports(ports): Ports<AnalysisPorts>,
     CallingUser(user): CallingUser,
     PathId(run): PathId<RunId>,
 ) -> Result<Reply<ProgressView>, ApiError> {
-    progress_of(&app, user, run).await.map(Reply::ok)
+    progress_of(&ports, user, run).await.map(Reply::ok)
 }
 
 /// The board answers in the common case; the database when the board asks for a proof, does not know the run, or is down.
-async fn progress_of(app: &App, user: UserId, run: RunId) -> Result<ProgressView, ApiError> {
-    let known_to_board = match app.progress.look(run, user).await {
-        Ok(Look::Seen(view)) => return Ok(view),
-        Ok(Look::ProofNeeded) => true,
-        Ok(Look::Unknown) => false,
+async fn progress_of(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<ProgressView, ApiError> {
+    let known_to_board = match ports.progress.look(run, user).await {
+        Ok(ProgressLookup::Seen(view)) => return Ok(view),
+        Ok(ProgressLookup::ProofNeeded) => true,
+        Ok(ProgressLookup::Unknown) => false,
         Err(cause) => {
             tracing::warn!(run_id = %run, cause, "progress board unavailable");
             false
         }
     };
-    let state = app.runs.visible_state(user, run).await?.ok_or_else(run_not_found)?;
-    if known_to_board && let Ok(Look::Seen(view)) = app.progress.look_with_proof(run, user, &state).await {
+    let state = ports.runs.visible_state(user, run).await?.ok_or_else(run_not_found)?;
+    if known_to_board && let Ok(ProgressLookup::Seen(view)) = ports.progress.look_with_proof(run, user, &state).await {
         return Ok(view);
     }
     Ok(Progress::from_row(run, &state).view)
@@ -249,20 +267,20 @@ struct CancelledRun {
 }
 
 async fn cancel(
-    app: App,
+    Ports(ports): Ports<AnalysisPorts>,
     CallingUser(user): CallingUser,
     PathId(run): PathId<RunId>,
 ) -> Result<Reply<CancelledRun>, ApiError> {
-    match start::cancel(&app, user, run).await? {
-        Cancelled::Done { refunded, kept, balance } => {
+    match start::cancel(&ports, user, run).await? {
+        CancelOutcome::Done { refunded, kept, balance } => {
             Ok(Reply::ok(CancelledRun { status: RunStatus::Cancelled, refunded, kept, balance }))
         }
-        Cancelled::Finished(status) => Err(ApiError::new(
+        CancelOutcome::Finished(status) => Err(ApiError::new(
             StatusCode::CONFLICT,
             "run_finished",
             "The run has already ended; there is nothing to cancel.",
         )
         .with_details(json!({ "status": status }))),
-        Cancelled::NotFound => Err(run_not_found()),
+        CancelOutcome::NotFound => Err(run_not_found()),
     }
 }

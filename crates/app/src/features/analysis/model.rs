@@ -1,56 +1,19 @@
 //! Requests, runs and what they answer.
 
-use std::{borrow::Cow, fmt, str::FromStr};
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::InstagramHandle;
 use crate::{
-    features::business::BusinessContext,
-    shared::ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId},
+    features::{
+        business::BusinessContext,
+        profiles::{InstagramHandle, InvalidHandle},
+    },
+    shared::{
+        analysis_type::{AnalysisType, UnknownAnalysisType},
+        ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId},
+    },
 };
-
-/// The kinds of analysis. Each has its numbers in `config`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum AnalysisType {
-    /// A quick judgement of fit.
-    Light,
-    /// A strategy, messages and a personality, from fifty posts.
-    Deep,
-    /// What moves this person and what they are worth, messages and a personality, from fifty posts.
-    Xray,
-}
-
-impl AnalysisType {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Light, Self::Deep, Self::Xray];
-
-    /// As the API and the database write it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Light => "LIGHT",
-            Self::Deep => "DEEP",
-            Self::Xray => "XRAY",
-        }
-    }
-}
-
-impl FromStr for AnalysisType {
-    type Err = InvalidRequest;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "LIGHT" => Ok(Self::Light),
-            "DEEP" => Ok(Self::Deep),
-            "XRAY" => Ok(Self::Xray),
-            _ => Err(InvalidRequest::AnalysisType),
-        }
-    }
-}
 
 /// What is wrong with a request, before anything was asked of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,46 +29,15 @@ pub enum InvalidRequest {
     BusinessProfileId,
 }
 
-/// A model as `provider/model`, for example `openai/gpt-6-luna`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ModelName(Cow<'static, str>);
-
-impl ModelName {
-    /// A name written in the code.
-    #[must_use]
-    pub const fn fixed(name: &'static str) -> Self {
-        Self(Cow::Borrowed(name))
-    }
-
-    /// A name from the environment; `None` unless it has a provider and a model.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (provider, model) = text.split_once('/')?;
-        (!provider.is_empty() && !model.is_empty()).then(|| Self(Cow::Owned(text.to_owned())))
-    }
-
-    /// All of it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The part after the slash, as the provider knows it.
-    #[must_use]
-    pub fn model(&self) -> &str {
-        self.0.split_once('/').map_or(&self.0, |(_, model)| model)
-    }
-
-    /// The part before the slash.
-    #[must_use]
-    pub fn provider(&self) -> &str {
-        self.0.split_once('/').map_or("unknown", |(provider, _)| provider)
+impl From<InvalidHandle> for InvalidRequest {
+    fn from(InvalidHandle: InvalidHandle) -> Self {
+        Self::Username
     }
 }
 
-impl fmt::Display for ModelName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+impl From<UnknownAnalysisType> for InvalidRequest {
+    fn from(UnknownAnalysisType: UnknownAnalysisType) -> Self {
+        Self::AnalysisType
     }
 }
 
@@ -122,7 +54,7 @@ pub struct AnalysisRequest {
 
 /// What `begin_analysis` decided, under the account's lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
+pub enum BeginOutcome {
     /// Charged; the run exists.
     Started(Receipt),
     /// The same idempotency key with the same body: the first answer again.
@@ -180,7 +112,7 @@ pub struct Receipt {
 
 /// What `cancel_run` decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cancelled {
+pub enum CancelOutcome {
     /// The run is cancelled; exactly one of the two amounts is not zero.
     Done {
         /// Credits given back: no AI call had started.

@@ -1,26 +1,47 @@
 //! What an analysis needs from outside. Every effect MUST be safe to repeat: the workflow runs each at least once.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AnalysisRequest, AnalysisType, Assignment, Begun, Cancelled, Completion, InstagramHandle, Measured, Needs, Phase,
-    ProgressUpdate, ProgressView, Run, RunStatus, Snapshot, SnapshotKey,
+    AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, Completion, Measured, Phase, ProgressUpdate,
+    ProgressView, RequiredServices, Run, RunStatus,
 };
 use crate::{
-    features::auth::Member,
-    http::{IdempotencyKey, Page, PageQuery},
+    features::{auth::Member, health::Readiness, judging::ModelChoice, profiles::InstagramHandle},
     shared::{
-        ids::{AccountId, RunId, UserId},
+        analysis_type::AnalysisType,
+        idempotency::IdempotencyKey,
+        ids::{AccountId, Ids, RunId, UserId},
+        pagination::{Page, PageQuery},
         store::StoreError,
     },
 };
 
+/// What the feature's handlers can reach.
+#[derive(Clone)]
+pub struct AnalysisPorts {
+    /// Runs, as the calling user.
+    pub runs: Arc<dyn RunRepository>,
+    /// Starts workflows.
+    pub launcher: Arc<dyn RunLauncher>,
+    /// Live progress.
+    pub progress: Arc<dyn ProgressBoard>,
+    /// Which models this deployment asks: whose outage stops which analyses.
+    pub models: Arc<ModelChoice>,
+    /// Whether it may take money for work.
+    pub readiness: Arc<dyn Readiness>,
+    /// New identifiers.
+    pub ids: Arc<dyn Ids>,
+}
+
 /// Runs, as the calling user: every call is one transaction under the tenant's role.
 #[async_trait]
-pub trait RunDesk: Send + Sync {
+pub trait RunRepository: Send + Sync {
     /// Checks and charges in one transaction. Refuses, before the charge, while one of the `needs` is out.
     ///
     /// # Errors
@@ -30,10 +51,10 @@ pub trait RunDesk: Send + Sync {
         member: Member,
         run: RunId,
         request: &AnalysisRequest,
-        needs: &Needs,
+        needs: &RequiredServices,
         key: Option<&IdempotencyKey>,
         body_hash: &str,
-    ) -> Result<Begun, StoreError>;
+    ) -> Result<BeginOutcome, StoreError>;
 
     /// What an analysis of this type costs the account and took it lately; `None` when row-level security shows no
     /// account (a membership that just ended). MUST be one round trip.
@@ -46,7 +67,7 @@ pub trait RunDesk: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    async fn cancel(&self, user: UserId, run: RunId) -> Result<Cancelled, StoreError>;
+    async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError>;
 
     /// One run with its result, if it belongs to the member's account.
     ///
@@ -82,7 +103,7 @@ pub struct RunState {
 
 /// Runs, as the system: used by workflows and schedules only, never by a user's request.
 #[async_trait]
-pub trait RunJournal: Send + Sync {
+pub trait SystemRuns: Send + Sync {
     /// Marks the run as working and reads its assignment; `None` when it is no longer active.
     ///
     /// # Errors
@@ -190,45 +211,6 @@ pub trait RunLauncher: Send + Sync {
     async fn wake(&self, run: RunId) -> Result<(), String>;
 }
 
-/// The profile cache: immutable snapshots and, per username, a pointer to the newest.
-#[async_trait]
-pub trait SnapshotStore: Send + Sync {
-    /// The newest snapshot if it was scraped at or after `not_before` and is at least `depth` posts deep.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the caller treats it as a miss.
-    async fn find(
-        &self,
-        username: &InstagramHandle,
-        not_before: Timestamp,
-        depth: u32,
-    ) -> Result<Option<SnapshotKey>, StoreError>;
-
-    /// Keeps a snapshot and moves the pointer forward, never backward. `key_hint` makes a repeated save the same object.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store does not answer.
-    async fn save(&self, snapshot: &Snapshot, key_hint: &str) -> Result<SnapshotKey, StoreError>;
-
-    /// Reads a snapshot.
-    ///
-    /// # Errors
-    /// [`StoreError`] when it is not there or not readable.
-    async fn load(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError>;
-}
-
-/// Keeps copies of profile pictures: Instagram's own addresses expire within hours.
-#[async_trait]
-pub trait PictureStore: Send + Sync {
-    /// Copies the picture at an address that a stranger's profile gave; replaces an older one of the same username. The
-    /// address MUST be fetched only from Instagram's own servers, without redirects, with limits on time and size, and only
-    /// what is a picture by its own bytes may be kept.
-    ///
-    /// # Errors
-    /// A sentence for the log; nobody's analysis fails for a picture.
-    async fn copy(&self, username: &InstagramHandle, url: &str) -> Result<(), String>;
-}
-
 /// Receives progress. It is a convenience for watchers and never decides anything, so it cannot fail.
 #[async_trait]
 pub trait ProgressSink: Send + Sync {
@@ -246,19 +228,19 @@ pub trait ProgressBoard: ProgressSink {
     ///
     /// # Errors
     /// A sentence for the log; the caller falls back to the database.
-    async fn look(&self, run: RunId, user: UserId) -> Result<Look, String>;
+    async fn look(&self, run: RunId, user: UserId) -> Result<ProgressLookup, String>;
 
     /// The same after the caller has just seen the run as this user in the database.
     ///
     /// # Errors
     /// A sentence for the log; the caller falls back to the database.
-    async fn look_with_proof(&self, run: RunId, user: UserId, state: &RunState) -> Result<Look, String>;
+    async fn look_with_proof(&self, run: RunId, user: UserId, state: &RunState) -> Result<ProgressLookup, String>;
 }
 
 /// The board's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Look {
+pub enum ProgressLookup {
     /// The progress.
     Seen(ProgressView),
     /// Show that this user may see the run.

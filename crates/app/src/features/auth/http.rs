@@ -3,9 +3,9 @@
 use axum::{Router, routing::get};
 use serde::Serialize;
 
-use super::{Member, Membership};
+use super::{AuthPorts, Member, Membership};
 use crate::{
-    http::{ApiError, App, Reply},
+    http::{ApiError, Ports, Reply},
     shared::ids::{AccountId, UserId},
 };
 
@@ -21,10 +21,10 @@ struct Verified {
     accounts: Vec<Membership>,
 }
 
-async fn verify(app: App, member: Member) -> Result<Reply<Verified>, ApiError> {
+async fn verify(Ports(ports): Ports<AuthPorts>, member: Member) -> Result<Reply<Verified>, ApiError> {
     Ok(Reply::ok(Verified {
         user_id: member.user(),
         account_id: member.account(),
-        accounts: app.memberships.accounts_of(member.user()).await?,
+        accounts: ports.memberships.accounts_of(member.user()).await?,
     }))
 }

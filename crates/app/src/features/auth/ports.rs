@@ -1,5 +1,7 @@
 //! What authentication needs from outside.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::{AuthError, Jwk, JwkSet, Membership};
@@ -60,4 +62,13 @@ pub enum VerifyingKey {
 pub trait SignatureCheck: Send + Sync {
     /// Whether `signature` is `key`'s over `message`. A key that cannot be imported verifies nothing.
     async fn verify(&self, key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool;
+}
+
+/// What the feature's handlers, and whatever asks who is calling, can reach.
+#[derive(Clone)]
+pub struct AuthPorts {
+    /// Verifies tokens.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Which accounts a user belongs to.
+    pub memberships: Arc<dyn Memberships>,
 }

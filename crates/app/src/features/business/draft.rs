@@ -8,7 +8,7 @@ use super::fields::{BusinessName, Description, Followers, Keywords, Percent, Tak
 
 /// What is wrong with a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidProfile {
+pub enum InvalidBusinessProfile {
     /// A field holds something it does not take.
     #[error("{field} takes {takes}.")]
     Field {
@@ -32,7 +32,7 @@ type Change<T> = Option<Option<T>>;
 
 /// Changes of a profile, in JSON merge-patch semantics (RFC 7396): what is absent stays, null clears.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct ProfileChanges {
+pub struct BusinessProfileChanges {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<BusinessName>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub struct ProfileChanges {
 
 /// A whole profile that does not exist yet. Its serialised form is what an idempotency key is bound to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NewProfile {
+pub struct NewBusinessProfile {
     name: BusinessName,
     offering: Description,
     target_audience: Description,
@@ -71,12 +71,12 @@ const IDEAL_CUSTOMER: &str = "ideal_customer";
 const KNOWN: &str = "name, offering, target_audience, ideal_customer";
 const KNOWN_OF_CUSTOMER: &str = "follower_min, follower_max, engagement_rate_min_percent, content_themes, geographies";
 
-impl ProfileChanges {
+impl BusinessProfileChanges {
     /// Reads a merge patch.
     ///
     /// # Errors
-    /// [`InvalidProfile`] for the first field that is wrong.
-    pub fn parse(body: Map<String, Value>) -> Result<Self, InvalidProfile> {
+    /// [`InvalidBusinessProfile`] for the first field that is wrong.
+    pub fn parse(body: Map<String, Value>) -> Result<Self, InvalidBusinessProfile> {
         let mut changes = Self::default();
         for (field, value) in body {
             match field.as_str() {
@@ -84,14 +84,14 @@ impl ProfileChanges {
                 OFFERING => changes.offering = Some(text(OFFERING, &value, Description::parse)?),
                 TARGET_AUDIENCE => changes.target_audience = Some(text(TARGET_AUDIENCE, &value, Description::parse)?),
                 IDEAL_CUSTOMER => changes.customer(value)?,
-                _ => return Err(InvalidProfile::Unknown { field, known: KNOWN }),
+                _ => return Err(InvalidBusinessProfile::Unknown { field, known: KNOWN }),
             }
         }
         changes.check_range()?;
         Ok(changes)
     }
 
-    fn customer(&mut self, value: Value) -> Result<(), InvalidProfile> {
+    fn customer(&mut self, value: Value) -> Result<(), InvalidBusinessProfile> {
         let criteria = match value {
             Value::Object(criteria) => criteria,
             Value::Null => {
@@ -109,7 +109,7 @@ impl ProfileChanges {
                 "geographies" => self.geographies = Some(keywords("ideal_customer.geographies", &value)?),
                 _ => {
                     let field = format!("{IDEAL_CUSTOMER}.{field}");
-                    return Err(InvalidProfile::Unknown { field, known: KNOWN_OF_CUSTOMER });
+                    return Err(InvalidBusinessProfile::Unknown { field, known: KNOWN_OF_CUSTOMER });
                 }
             }
         }
@@ -125,21 +125,21 @@ impl ProfileChanges {
     }
 
     /// Only what came together can be compared here; the database compares with what it has.
-    fn check_range(&self) -> Result<(), InvalidProfile> {
+    fn check_range(&self) -> Result<(), InvalidBusinessProfile> {
         match (self.follower_min.flatten(), self.follower_max.flatten()) {
-            (Some(min), Some(max)) if min > max => Err(InvalidProfile::follower_range()),
+            (Some(min), Some(max)) if min > max => Err(InvalidBusinessProfile::follower_range()),
             _ => Ok(()),
         }
     }
 }
 
-impl NewProfile {
+impl NewBusinessProfile {
     /// Reads a whole profile; what it leaves out of the ideal customer does not count.
     ///
     /// # Errors
-    /// [`InvalidProfile`] for the first field that is wrong or missing.
-    pub fn parse(body: Map<String, Value>) -> Result<Self, InvalidProfile> {
-        let fields = ProfileChanges::parse(body)?;
+    /// [`InvalidBusinessProfile`] for the first field that is wrong or missing.
+    pub fn parse(body: Map<String, Value>) -> Result<Self, InvalidBusinessProfile> {
+        let fields = BusinessProfileChanges::parse(body)?;
         // Parsing nothing refuses with what the field takes.
         Ok(Self {
             name: fields.name.map_or_else(|| text(NAME, &Value::Null, BusinessName::parse), Ok)?,
@@ -156,7 +156,7 @@ impl NewProfile {
     }
 }
 
-impl InvalidProfile {
+impl InvalidBusinessProfile {
     /// The ends of the range are the wrong way round.
     #[must_use]
     pub const fn follower_range() -> Self {
@@ -176,16 +176,20 @@ impl InvalidProfile {
     }
 }
 
-const fn refuse(field: &'static str, takes: Takes) -> InvalidProfile {
-    InvalidProfile::Field { field, takes: takes.0 }
+const fn refuse(field: &'static str, takes: Takes) -> InvalidBusinessProfile {
+    InvalidBusinessProfile::Field { field, takes: takes.0 }
 }
 
-fn text<T>(field: &'static str, value: &Value, parse: impl Fn(&str) -> Result<T, Takes>) -> Result<T, InvalidProfile> {
+fn text<T>(
+    field: &'static str,
+    value: &Value,
+    parse: impl Fn(&str) -> Result<T, Takes>,
+) -> Result<T, InvalidBusinessProfile> {
     // Something that is no text is refused like a blank one.
     parse(value.as_str().unwrap_or_default()).map_err(|takes| refuse(field, takes))
 }
 
-fn followers(field: &'static str, value: &Value) -> Result<Option<Followers>, InvalidProfile> {
+fn followers(field: &'static str, value: &Value) -> Result<Option<Followers>, InvalidBusinessProfile> {
     if value.is_null() {
         return Ok(None);
     }
@@ -193,7 +197,7 @@ fn followers(field: &'static str, value: &Value) -> Result<Option<Followers>, In
     count.map(Some).map_err(|takes| refuse(field, takes))
 }
 
-fn percent(value: &Value) -> Result<Option<Percent>, InvalidProfile> {
+fn percent(value: &Value) -> Result<Option<Percent>, InvalidBusinessProfile> {
     if value.is_null() {
         return Ok(None);
     }
@@ -201,7 +205,7 @@ fn percent(value: &Value) -> Result<Option<Percent>, InvalidProfile> {
     percent.map(Some).map_err(|takes| refuse("ideal_customer.engagement_rate_min_percent", takes))
 }
 
-fn keywords(field: &'static str, value: &Value) -> Result<Keywords, InvalidProfile> {
+fn keywords(field: &'static str, value: &Value) -> Result<Keywords, InvalidBusinessProfile> {
     let words = match value {
         Value::Null => Ok(Keywords::default()),
         Value::Array(items) => {
@@ -232,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_whole_profile_is_read_and_the_rest_of_its_customer_is_empty() {
-        let profile = NewProfile::parse(object(whole())).unwrap();
+        let profile = NewBusinessProfile::parse(object(whole())).unwrap();
         assert_eq!(
             serde_json::to_value(&profile).unwrap(),
             json!({
@@ -261,14 +265,14 @@ mod tests {
         for (place, value, field) in cases {
             let mut body = whole();
             *body.pointer_mut(place).unwrap() = value.clone();
-            let refused = NewProfile::parse(object(body)).unwrap_err();
+            let refused = NewBusinessProfile::parse(object(body)).unwrap_err();
             assert_eq!(refused.field(), field, "{place} = {value}");
             assert!(refused.to_string().starts_with(&format!("{field} takes ")), "{refused}");
         }
         for field in ["name", "offering", "target_audience"] {
             let mut body = object(whole());
             body.remove(field);
-            assert_eq!(NewProfile::parse(body).unwrap_err().field(), field, "missing");
+            assert_eq!(NewBusinessProfile::parse(body).unwrap_err().field(), field, "missing");
         }
     }
 
@@ -280,14 +284,17 @@ mod tests {
             (json!({ "ideal_customer": { "themes": [] } }), "ideal_customer.themes"),
             (json!({ "context_version": 1 }), "context_version"),
         ] {
-            let refused = ProfileChanges::parse(object(body)).unwrap_err();
-            assert!(matches!(&refused, InvalidProfile::Unknown { field: named, .. } if named == field), "{refused:?}");
+            let refused = BusinessProfileChanges::parse(object(body)).unwrap_err();
+            assert!(
+                matches!(&refused, InvalidBusinessProfile::Unknown { field: named, .. } if named == field),
+                "{refused:?}"
+            );
         }
     }
 
     #[test]
     fn a_patch_keeps_absence_and_null_apart() {
-        let patch = |body: Value| serde_json::to_value(ProfileChanges::parse(object(body)).unwrap()).unwrap();
+        let patch = |body: Value| serde_json::to_value(BusinessProfileChanges::parse(object(body)).unwrap()).unwrap();
         assert_eq!(patch(json!({})), json!({}));
         assert_eq!(patch(json!({ "ideal_customer": {} })), json!({}));
         assert_eq!(

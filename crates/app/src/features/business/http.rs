@@ -10,22 +10,29 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{BusinessProfile, Changed, Created, InvalidProfile, NewProfile, ProfileChanges, ProfileCursor};
+use super::{
+    BusinessPorts, BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, Changed, Created,
+    InvalidBusinessProfile, NewBusinessProfile,
+};
 use crate::{
     features::auth::Member,
-    http::{ApiError, App, IdempotencyKey, JsonBody, Page, PageQuery, PathId, Reply, body_hash},
-    shared::ids::BusinessProfileId,
+    http::{ApiError, JsonBody, PathId, Ports, Reply},
+    shared::{
+        idempotency::{IdempotencyKey, body_hash},
+        ids::BusinessProfileId,
+        pagination::{Page, PageQuery},
+    },
 };
 
 /// The feature's routes.
 pub fn routes() -> Router {
     Router::new()
         .route("/business-profiles", get(list).post(create))
-        .route("/business-profiles/{id}", get(one).patch(change).delete(remove))
+        .route("/business-profiles/{id}", get(get_profile).patch(change).delete(remove))
 }
 
-impl From<InvalidProfile> for ApiError {
-    fn from(error: InvalidProfile) -> Self {
+impl From<InvalidBusinessProfile> for ApiError {
+    fn from(error: InvalidBusinessProfile) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_business_profile", error.to_string())
             .with_details(json!({ "field": error.field() }))
     }
@@ -72,13 +79,13 @@ fn shown(status: StatusCode, profile: BusinessProfile) -> Reply<BusinessProfile>
 }
 
 async fn create(
-    app: App,
+    Ports(ports): Ports<BusinessPorts>,
     member: Member,
     key: Option<IdempotencyKey>,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Reply<BusinessProfile>, ApiError> {
-    let profile = NewProfile::parse(body)?;
-    match app.businesses.create(member, &profile, key.as_ref(), &body_hash(&profile)).await? {
+    let profile = NewBusinessProfile::parse(body)?;
+    match ports.profiles.create(member, &profile, key.as_ref(), &body_hash(&profile)).await? {
         Created::New(profile) => Ok(made(profile)),
         Created::Replay(profile) => {
             let replay = HeaderName::from_static("idempotency-replayed");
@@ -115,31 +122,31 @@ fn made(profile: BusinessProfile) -> Reply<BusinessProfile> {
 }
 
 async fn list(
-    app: App,
+    Ports(ports): Ports<BusinessPorts>,
     member: Member,
-    page: PageQuery<ProfileCursor>,
+    page: PageQuery<BusinessProfileCursor>,
 ) -> Result<Reply<Page<BusinessProfile>>, ApiError> {
-    Ok(Reply::ok(app.businesses.list(member, page).await?))
+    Ok(Reply::ok(ports.profiles.list(member, page).await?))
 }
 
-async fn one(
-    app: App,
+async fn get_profile(
+    Ports(ports): Ports<BusinessPorts>,
     member: Member,
     PathId(id): PathId<BusinessProfileId>,
 ) -> Result<Reply<BusinessProfile>, ApiError> {
-    let profile = app.businesses.get(member, id).await?.ok_or_else(not_found)?;
+    let profile = ports.profiles.get(member, id).await?.ok_or_else(not_found)?;
     Ok(shown(StatusCode::OK, profile))
 }
 
 async fn change(
-    app: App,
+    Ports(ports): Ports<BusinessPorts>,
     member: Member,
     PathId(id): PathId<BusinessProfileId>,
     expected: Option<ExpectedVersion>,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Reply<BusinessProfile>, ApiError> {
-    let changes = ProfileChanges::parse(body)?;
-    match app.businesses.change(member, id, &changes, expected.map(|version| version.0)).await? {
+    let changes = BusinessProfileChanges::parse(body)?;
+    match ports.profiles.change(member, id, &changes, expected.map(|version| version.0)).await? {
         Changed::Now(profile) => Ok(shown(StatusCode::OK, *profile)),
         Changed::OtherVersion { context_version } => Err(ApiError::new(
             StatusCode::PRECONDITION_FAILED,
@@ -147,7 +154,7 @@ async fn change(
             "The profile was changed meanwhile. Read it again and repeat the change for its present version.",
         )
         .with_details(json!({ "context_version": context_version }))),
-        Changed::FollowerRange => Err(InvalidProfile::follower_range().into()),
+        Changed::FollowerRange => Err(InvalidBusinessProfile::follower_range().into()),
         Changed::NotFound => Err(not_found()),
     }
 }
@@ -158,7 +165,11 @@ struct Deleted {
     deleted_at: Timestamp,
 }
 
-async fn remove(app: App, member: Member, PathId(id): PathId<BusinessProfileId>) -> Result<Reply<Deleted>, ApiError> {
-    let deleted_at = app.businesses.delete(member, id).await?.ok_or_else(not_found)?;
+async fn remove(
+    Ports(ports): Ports<BusinessPorts>,
+    member: Member,
+    PathId(id): PathId<BusinessProfileId>,
+) -> Result<Reply<Deleted>, ApiError> {
+    let deleted_at = ports.profiles.delete(member, id).await?.ok_or_else(not_found)?;
     Ok(Reply::ok(Deleted { id, deleted_at }))
 }

@@ -8,8 +8,11 @@ mod http;
 mod model;
 mod ports;
 
-pub use draft::{InvalidProfile, NewProfile, ProfileChanges};
+pub use draft::{BusinessProfileChanges, InvalidBusinessProfile, NewBusinessProfile};
 pub use fields::{BusinessName, Description, Followers, Keywords, Percent, Takes};
 pub use http::routes;
-pub use model::{BusinessContext, BusinessProfile, Changed, Created, IdealCustomer, InvalidCursor, ProfileCursor};
-pub use ports::BusinessDesk;
+pub use model::{
+    BusinessContext, BusinessProfile, BusinessProfileCursor, Changed, Created, IdealCustomer, InvalidCursor,
+};
+pub use ports::BusinessPorts;
+pub use ports::BusinessProfileRepository;

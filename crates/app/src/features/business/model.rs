@@ -101,20 +101,20 @@ pub enum Changed {
 
 /// A place in the list of profiles, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProfileCursor {
+pub struct BusinessProfileCursor {
     /// When the last profile seen was made.
     pub created_at: Timestamp,
     /// Its id.
     pub id: BusinessProfileId,
 }
 
-impl fmt::Display for ProfileCursor {
+impl fmt::Display for BusinessProfileCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}|{}", self.created_at, self.id)
     }
 }
 
-impl FromStr for ProfileCursor {
+impl FromStr for BusinessProfileCursor {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

@@ -1,18 +1,24 @@
 //! Business profiles, read and written as the calling user.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{BusinessProfile, Changed, Created, NewProfile, ProfileChanges, ProfileCursor};
+use super::{BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, Changed, Created, NewBusinessProfile};
 use crate::{
     features::auth::Member,
-    http::{IdempotencyKey, Page, PageQuery},
-    shared::{ids::BusinessProfileId, store::StoreError},
+    shared::{
+        idempotency::IdempotencyKey,
+        ids::BusinessProfileId,
+        pagination::{Page, PageQuery},
+        store::StoreError,
+    },
 };
 
 /// Works under row-level security; MUST filter by the member's account as well. Every call is one transaction.
 #[async_trait]
-pub trait BusinessDesk: Send + Sync {
+pub trait BusinessProfileRepository: Send + Sync {
     /// Adds a profile; with a key, a repeat adds none.
     ///
     /// # Errors
@@ -20,7 +26,7 @@ pub trait BusinessDesk: Send + Sync {
     async fn create(
         &self,
         member: Member,
-        profile: &NewProfile,
+        profile: &NewBusinessProfile,
         key: Option<&IdempotencyKey>,
         body_hash: &str,
     ) -> Result<Created, StoreError>;
@@ -29,7 +35,11 @@ pub trait BusinessDesk: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    async fn list(&self, member: Member, page: PageQuery<ProfileCursor>) -> Result<Page<BusinessProfile>, StoreError>;
+    async fn list(
+        &self,
+        member: Member,
+        page: PageQuery<BusinessProfileCursor>,
+    ) -> Result<Page<BusinessProfile>, StoreError>;
 
     /// One profile that was not deleted.
     ///
@@ -45,7 +55,7 @@ pub trait BusinessDesk: Send + Sync {
         &self,
         member: Member,
         id: BusinessProfileId,
-        changes: &ProfileChanges,
+        changes: &BusinessProfileChanges,
         expected_version: Option<i32>,
     ) -> Result<Changed, StoreError>;
 
@@ -54,4 +64,11 @@ pub trait BusinessDesk: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     async fn delete(&self, member: Member, id: BusinessProfileId) -> Result<Option<Timestamp>, StoreError>;
+}
+
+/// What the feature's handlers can reach.
+#[derive(Clone)]
+pub struct BusinessPorts {
+    /// Business profiles, as the calling user.
+    pub profiles: Arc<dyn BusinessProfileRepository>,
 }

@@ -3,10 +3,11 @@
 use axum::{Router, http::StatusCode, routing::get};
 use serde::{Deserialize, Deserializer};
 
-use super::{Balance, Budget, CapChange, DAILY_CAP_MAX, DailyCap, InvalidDailyCap, Transaction};
+use super::{Balance, Budget, CapChange, CreditPorts, DAILY_CAP_MAX, DailyCap, InvalidDailyCap, Transaction};
 use crate::{
     features::auth::Member,
-    http::{ApiError, App, JsonBody, Page, PageQuery, Reply},
+    http::{ApiError, JsonBody, Ports, Reply},
+    shared::pagination::{Page, PageQuery},
 };
 
 /// The feature's routes.
@@ -21,16 +22,20 @@ fn forbidden() -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "account_forbidden", "You are not a member of this account any more.")
 }
 
-async fn balance(app: App, member: Member) -> Result<Reply<Balance>, ApiError> {
-    app.credits.balance(member).await?.map(Reply::ok).ok_or_else(forbidden)
+async fn balance(Ports(ports): Ports<CreditPorts>, member: Member) -> Result<Reply<Balance>, ApiError> {
+    ports.ledger.balance(member).await?.map(Reply::ok).ok_or_else(forbidden)
 }
 
-async fn transactions(app: App, member: Member, page: PageQuery<i64>) -> Result<Reply<Page<Transaction>>, ApiError> {
-    Ok(Reply::ok(app.credits.transactions(member, page).await?))
+async fn transactions(
+    Ports(ports): Ports<CreditPorts>,
+    member: Member,
+    page: PageQuery<i64>,
+) -> Result<Reply<Page<Transaction>>, ApiError> {
+    Ok(Reply::ok(ports.ledger.transactions(member, page).await?))
 }
 
-async fn budget(app: App, member: Member) -> Result<Reply<Budget>, ApiError> {
-    app.credits.budget(member).await?.map(Reply::ok).ok_or_else(forbidden)
+async fn budget(Ports(ports): Ports<CreditPorts>, member: Member) -> Result<Reply<Budget>, ApiError> {
+    ports.ledger.budget(member).await?.map(Reply::ok).ok_or_else(forbidden)
 }
 
 #[derive(Deserialize)]
@@ -52,9 +57,13 @@ impl From<InvalidDailyCap> for ApiError {
     }
 }
 
-async fn set_budget(app: App, member: Member, JsonBody(body): JsonBody<BudgetBody>) -> Result<Reply<Budget>, ApiError> {
+async fn set_budget(
+    Ports(ports): Ports<CreditPorts>,
+    member: Member,
+    JsonBody(body): JsonBody<BudgetBody>,
+) -> Result<Reply<Budget>, ApiError> {
     let cap = body.daily_cap.map(DailyCap::try_from).transpose()?;
-    match app.credits.set_daily_cap(member, cap).await? {
+    match ports.ledger.set_daily_cap(member, cap).await? {
         CapChange::Done(budget) => Ok(Reply::ok(budget)),
         CapChange::OwnerRequired => Err(ApiError::new(
             StatusCode::FORBIDDEN,

@@ -9,4 +9,4 @@ mod ports;
 pub use budget::{Budget, CapChange, DAILY_CAP_MAX, DailyCap, InvalidDailyCap};
 pub use http::routes;
 pub use model::{Balance, Transaction, TransactionKind};
-pub use ports::CreditLedger;
+pub use ports::{CreditLedger, CreditPorts};

@@ -1,12 +1,16 @@
 //! The ledger and the daily cap, as the calling user.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::{Balance, Budget, CapChange, DailyCap, Transaction};
 use crate::{
     features::auth::Member,
-    http::{Page, PageQuery},
-    shared::store::StoreError,
+    shared::{
+        pagination::{Page, PageQuery},
+        store::StoreError,
+    },
 };
 
 /// Reads under row-level security; MUST filter by the member's account as well.
@@ -35,4 +39,11 @@ pub trait CreditLedger: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     async fn set_daily_cap(&self, member: Member, cap: Option<DailyCap>) -> Result<CapChange, StoreError>;
+}
+
+/// What the feature's handlers can reach.
+#[derive(Clone)]
+pub struct CreditPorts {
+    /// Balances and transactions, as the calling user.
+    pub ledger: Arc<dyn CreditLedger>,
 }

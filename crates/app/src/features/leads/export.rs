@@ -7,11 +7,13 @@ use std::borrow::Cow;
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use super::{Lead, LeadBook, LeadQuery};
+use super::{Lead, LeadQuery, LeadRepository};
 use crate::{
     features::auth::Member,
-    http::{Cursor, PageQuery},
-    shared::store::StoreError,
+    shared::{
+        pagination::{Cursor, PageQuery},
+        store::StoreError,
+    },
 };
 
 /// The most rows of one file, the header not counted.
@@ -58,7 +60,7 @@ pub struct Export {
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
-pub async fn export(leads: &dyn LeadBook, member: Member, query: &LeadQuery) -> Result<Export, StoreError> {
+pub async fn export(leads: &dyn LeadRepository, member: Member, query: &LeadQuery) -> Result<Export, StoreError> {
     let mut sheet = Sheet::new()?;
     let (mut rows, mut after) = (0, None);
     loop {
@@ -164,8 +166,10 @@ mod tests {
     use super::*;
     use crate::{
         features::leads::{Analysis, LeadCursor},
-        http::Page,
-        shared::ids::{AccountId, BusinessProfileId, LeadId, UserId},
+        shared::{
+            ids::{AccountId, BusinessProfileId, LeadId, UserId},
+            pagination::Page,
+        },
     };
 
     fn lead(number: u128, biography: &str) -> Lead {
@@ -207,7 +211,7 @@ mod tests {
     }
 
     #[async_trait]
-    impl LeadBook for Book {
+    impl LeadRepository for Book {
         async fn list(
             &self,
             _: Member,

@@ -12,12 +12,16 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    HISTORY_MAX, InvalidQuery, Lead, LeadCursor, LeadHistory, LeadQuery, RawLeadQuery, changes::history, export::export,
+    HISTORY_MAX, InvalidQuery, Lead, LeadCursor, LeadHistory, LeadPorts, LeadQuery, RawLeadQuery, changes::history,
+    export::export,
 };
 use crate::{
     features::auth::Member,
-    http::{ApiError, App, Page, PageQuery, PathId, Reply},
-    shared::ids::LeadId,
+    http::{ApiError, PathId, Ports, Reply},
+    shared::{
+        ids::LeadId,
+        pagination::{Page, PageQuery},
+    },
 };
 
 /// Says that a file does not hold every lead.
@@ -28,7 +32,7 @@ pub fn routes() -> Router {
     Router::new()
         .route("/leads", get(list))
         .route("/leads/export.csv", get(export_csv))
-        .route("/leads/{id}", get(one).delete(remove))
+        .route("/leads/{id}", get(get_lead).delete(remove))
         .route("/leads/{id}/picture", get(picture))
 }
 
@@ -59,7 +63,7 @@ fn not_found() -> ApiError {
 }
 
 async fn list(
-    app: App,
+    Ports(ports): Ports<LeadPorts>,
     member: Member,
     query: LeadQuery,
     page: PageQuery<LeadCursor>,
@@ -71,18 +75,26 @@ async fn list(
             "This cursor belongs to another sort. Leave cursor out to begin again.",
         ));
     }
-    Ok(Reply::ok(app.leads.list(member, &query, page).await?))
+    Ok(Reply::ok(ports.leads.list(member, &query, page).await?))
 }
 
-async fn one(app: App, member: Member, PathId(id): PathId<LeadId>) -> Result<Reply<LeadHistory>, ApiError> {
+async fn get_lead(
+    Ports(ports): Ports<LeadPorts>,
+    member: Member,
+    PathId(id): PathId<LeadId>,
+) -> Result<Reply<LeadHistory>, ApiError> {
     // One more than is shown: the last shown one has one before it too.
-    let (lead, analyses) = app.leads.get(member, id, HISTORY_MAX + 1).await?.ok_or_else(not_found)?;
+    let (lead, analyses) = ports.leads.get(member, id, HISTORY_MAX + 1).await?.ok_or_else(not_found)?;
     Ok(Reply::ok(LeadHistory { lead, analyses: history(analyses) }))
 }
 
-async fn picture(app: App, member: Member, PathId(id): PathId<LeadId>) -> Result<Response, ApiError> {
-    let (lead, _) = app.leads.get(member, id, 0).await?.ok_or_else(not_found)?;
-    let picture = app.pictures.of(&lead.username).await?.ok_or_else(|| {
+async fn picture(
+    Ports(ports): Ports<LeadPorts>,
+    member: Member,
+    PathId(id): PathId<LeadId>,
+) -> Result<Response, ApiError> {
+    let (lead, _) = ports.leads.get(member, id, 0).await?.ok_or_else(not_found)?;
+    let picture = ports.pictures.of(&lead.username).await?.ok_or_else(|| {
         ApiError::new(StatusCode::NOT_FOUND, "picture_not_found", "There is no copy of this profile's picture.")
     })?;
     let mut response = picture.bytes.into_response();
@@ -100,14 +112,18 @@ struct Deleted {
     deleted_at: Timestamp,
 }
 
-async fn remove(app: App, member: Member, PathId(id): PathId<LeadId>) -> Result<Reply<Deleted>, ApiError> {
-    let deleted_at = app.leads.delete(member, id).await?.ok_or_else(not_found)?;
+async fn remove(
+    Ports(ports): Ports<LeadPorts>,
+    member: Member,
+    PathId(id): PathId<LeadId>,
+) -> Result<Reply<Deleted>, ApiError> {
+    let deleted_at = ports.leads.delete(member, id).await?.ok_or_else(not_found)?;
     Ok(Reply::ok(Deleted { id, deleted_at }))
 }
 
-async fn export_csv(app: App, member: Member, query: LeadQuery) -> Result<Response, ApiError> {
-    let file = export(app.leads.as_ref(), member, &query).await?;
-    let today = app.clock.now().to_zoned(TimeZone::UTC).date();
+async fn export_csv(Ports(ports): Ports<LeadPorts>, member: Member, query: LeadQuery) -> Result<Response, ApiError> {
+    let file = export(ports.leads.as_ref(), member, &query).await?;
+    let today = ports.clock.now().to_zoned(TimeZone::UTC).date();
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"oslira-leads-{today}.csv\""))
         .map_err(|error| ApiError::internal(&error.to_string()))?;
     let mut response = file.csv.into_response();

@@ -12,7 +12,8 @@ pub use changes::{Changes, FieldChange, HISTORY_MAX};
 pub use export::{EXPORT_ROWS_MAX, Export};
 pub use http::routes;
 pub use model::{Analysis, HistoryEntry, LatestAnalysis, Lead, LeadHistory};
-pub use ports::{LeadBook, Picture, Pictures};
+pub use ports::LeadPorts;
+pub use ports::{LeadRepository, Picture, Pictures};
 pub use query::{
     InvalidCursor, InvalidQuery, LeadCursor, LeadFilter, LeadKey, LeadQuery, LeadSort, RawLeadQuery, SearchText,
 };

@@ -1,13 +1,19 @@
 //! Leads, read and deleted as the calling user.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Analysis, Lead, LeadCursor, LeadQuery};
 use crate::{
     features::auth::Member,
-    http::{Page, PageQuery},
-    shared::{ids::LeadId, store::StoreError},
+    shared::{
+        clock::Clock,
+        ids::LeadId,
+        pagination::{Page, PageQuery},
+        store::StoreError,
+    },
 };
 
 /// A copied profile picture.
@@ -32,7 +38,7 @@ pub trait Pictures: Send + Sync {
 
 /// Works under row-level security; MUST filter by the member's account as well. Every call is one transaction.
 #[async_trait]
-pub trait LeadBook: Send + Sync {
+pub trait LeadRepository: Send + Sync {
     /// Leads that were not deleted. The cursor MUST be one of the query's order.
     ///
     /// # Errors
@@ -61,4 +67,15 @@ pub trait LeadBook: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     async fn delete(&self, member: Member, id: LeadId) -> Result<Option<Timestamp>, StoreError>;
+}
+
+/// What the feature's handlers can reach.
+#[derive(Clone)]
+pub struct LeadPorts {
+    /// Leads, as the calling user.
+    pub leads: Arc<dyn LeadRepository>,
+    /// Copies of profile pictures.
+    pub pictures: Arc<dyn Pictures>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
 }

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Lead;
-use crate::{
-    features::analysis::AnalysisType,
-    shared::ids::{BusinessProfileId, LeadId},
+use crate::shared::{
+    analysis_type::AnalysisType,
+    ids::{BusinessProfileId, LeadId},
 };
 
 /// What is wrong with a query.
@@ -238,7 +238,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::http::Cursor;
+    use crate::shared::pagination::Cursor;
 
     fn raw() -> RawLeadQuery {
         RawLeadQuery::default()

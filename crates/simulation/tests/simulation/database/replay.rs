@@ -3,15 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use axum::extract::FromRequestParts;
 use jiff::SignedDuration;
 use oslira_app::{
     features::{
-        analysis::{AnalysisRequest, Begun, Completion, Needs, RunDesk, RunJournal, UsageKind},
+        analysis::{AnalysisRequest, BeginOutcome, Completion, RequiredServices, RunRepository, SystemRuns, UsageKind},
         auth::Member,
     },
-    http::IdempotencyKey,
     shared::{
+        idempotency::IdempotencyKey,
         ids::{AccountId, BusinessProfileId, LeadId, UserId},
         store::StoreError,
     },
@@ -136,9 +135,9 @@ impl Stage {
                     analysis_type: *kind,
                 };
                 let member = Member::new(person.user, person.account);
-                let key = idempotency_key(key.as_deref()).await;
+                let key = key.as_deref().and_then(IdempotencyKey::parse);
                 // Without needs no breaker is asked, and plans have no cap.
-                let needs = Needs::default();
+                let needs = RequiredServices::default();
                 Answer::Begun(self.tenant.begin(member, *run, &request, &needs, key.as_ref(), body_hash).await?)
             }
             Op::Cancel(run) => Answer::Cancelled(self.tenant.cancel(person.user, *run).await?),
@@ -192,17 +191,10 @@ impl Stage {
             }
             // Real milliseconds pass between setting the ages and asking.
             (
-                Answer::Begun(Begun::RateLimited { retry_after_s: expected }),
-                Answer::Begun(Begun::RateLimited { retry_after_s: actual }),
+                Answer::Begun(BeginOutcome::RateLimited { retry_after_s: expected }),
+                Answer::Begun(BeginOutcome::RateLimited { retry_after_s: actual }),
             ) => assert!(expected - actual <= 2, "{context}: {expected} s, {actual} s"),
             (expected, actual) => assert_eq!(*expected, actual, "{context}"),
         }
     }
-}
-
-/// Only the extractor makes a key, so it is asked.
-async fn idempotency_key(key: Option<&str>) -> Option<IdempotencyKey> {
-    let request = http::Request::builder().header("idempotency-key", key?).body(()).unwrap();
-    let (mut parts, ()) = request.into_parts();
-    <IdempotencyKey as FromRequestParts<()>>::from_request_parts(&mut parts, &()).await.ok()
 }

@@ -1,6 +1,6 @@
 //! Why a run fails: a stable code, listed in docs/errors.md, and a sentence for the customer.
 
-use crate::features::analysis::AiFault;
+use crate::features::judging::AiFault;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Failure {

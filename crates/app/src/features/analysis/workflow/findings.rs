@@ -3,7 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::{Judged, Stored};
-use crate::features::analysis::{Assignment, Facts, Judgement, Profile, Snapshot, blend, icp};
+use crate::features::{
+    analysis::Assignment,
+    judging::Judgement,
+    profiles::{Profile, Snapshot},
+    scoring::{Facts, blend, match_ideal_customer},
+};
 
 /// The lead's facts and the analysis, as `complete_run` takes them.
 pub(super) fn findings(
@@ -18,7 +23,7 @@ pub(super) fn findings(
     snapshot.profile.posts.truncate(assignment.analysis_type.config().posts as usize);
     let profile = &snapshot.profile;
     let facts = Facts::of(&snapshot);
-    let criteria = icp::match_ideal_customer(&assignment.business.ideal_customer, profile, &facts);
+    let criteria = match_ideal_customer(&assignment.business.ideal_customer, profile, &facts);
     let judgements: Vec<&Judgement> = judged.iter().map(|judged| &judged.judgement).collect();
     let score = blend(assignment.analysis_type.config().weights, &judgements, &criteria, &facts);
     let ai_microusd: u64 = judged.iter().map(|judged| judged.cost_microusd).sum();

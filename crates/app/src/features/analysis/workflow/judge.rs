@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Body, Still, Stop, WorkflowPorts, advance,
+    Body, IfActive, Stop, WorkflowPorts, advance,
     failure::{AI_UNCONFIGURED, ai_failure},
 };
 use crate::{
-    features::analysis::{
-        AiFault, AiUsage, Assignment, CallKind, CallTags, Judgement, ModelName, Outage, Phase, Question, SnapshotKey,
-        UsageKind, config, prompt,
+    features::{
+        analysis::{Assignment, Outage, Phase, UsageKind, config},
+        judging::{AiFault, AiUsage, CallKind, CallTags, Judgement, ModelName, Question, question},
+        profiles::SnapshotKey,
     },
     shared::{ids::RunId, steps::Steps},
 };
@@ -51,7 +52,7 @@ struct Attempt {
 
 /// What to do about a fault.
 #[derive(Debug, PartialEq, Eq)]
-enum Course {
+enum RetryDecision {
     /// Ask the same model again after this pause, or after ours if that is longer.
     Again(Duration),
     /// Ask the next model.
@@ -102,9 +103,9 @@ impl<S: Steps> Body<'_, S> {
                 tracing::warn!(run_id = %self.run, name, model = %model, %fault, "AI call failed");
                 failure = ai_failure(&fault);
                 match (course(&fault), pause) {
-                    (Course::GiveUp, _) => return Err(Stop::Failed(failure)),
-                    (Course::NextModel, _) | (Course::Again(_), None) => break,
-                    (Course::Again(asked), Some(ours)) => {
+                    (RetryDecision::GiveUp, _) => return Err(Stop::Failed(failure)),
+                    (RetryDecision::NextModel, _) | (RetryDecision::Again(_), None) => break,
+                    (RetryDecision::Again(asked), Some(ours)) => {
                         self.pause(&format!("{name}-pause"), ours.max(asked)).await?;
                     }
                 }
@@ -124,7 +125,7 @@ impl<S: Steps> Body<'_, S> {
     ) -> Result<Attempt, Stop> {
         let (ports, run) = (self.ports.clone(), self.run);
         let (model, wanted, key) = (model.clone(), assignment.clone(), key.clone());
-        let attempt: Still<Attempt> = self
+        let attempt: IfActive<Attempt> = self
             .steps
             .run(name, move || {
                 let (ports, model, wanted, key) = (ports.clone(), model.clone(), wanted.clone(), key.clone());
@@ -132,11 +133,12 @@ impl<S: Steps> Body<'_, S> {
                     let snapshot = ports.snapshots.load(&key).await?;
                     // From here a cancellation keeps the credits, so this stands right before the call.
                     if !advance(&ports, run, Phase::Analyzing).await? {
-                        return Ok(Still::Inactive);
+                        return Ok(IfActive::Inactive);
                     }
+                    let budget = wanted.analysis_type.config().profile_budget();
                     let tags = CallTags { run, analysis_type: wanted.analysis_type, call };
-                    let question = prompt::question(tags, &model, &wanted.business, &snapshot.profile);
-                    Ok(Still::Active(ask(&ports, &question, is_last).await))
+                    let question = question(tags, &model, &wanted.business, &snapshot.profile, budget);
+                    Ok(IfActive::Active(ask(&ports, &question, is_last).await))
                 }
             })
             .await?;
@@ -186,7 +188,7 @@ async fn report(ports: &WorkflowPorts, run: RunId, model: &ModelName, fault: Opt
         Some(AiFault::QuotaExhausted) => ports.report(run, provider, Outage::Exhausted).await,
         // Asking too much at once is no outage: a single customer could make it one for everybody.
         Some(AiFault::Unavailable { reason, .. }) if reason.starts_with("429") => {}
-        Some(fault @ AiFault::Unavailable { .. }) if is_last || course(fault) == Course::NextModel => {
+        Some(fault @ AiFault::Unavailable { .. }) if is_last || course(fault) == RetryDecision::NextModel => {
             ports.report(run, provider, Outage::Down).await;
         }
         _ => {}
@@ -203,14 +205,14 @@ fn bill(question: &Question, usage: &AiUsage) -> Value {
     })
 }
 
-fn course(fault: &AiFault) -> Course {
+fn course(fault: &AiFault) -> RetryDecision {
     match fault {
         AiFault::Unavailable { retry_after_ms, .. } => {
             let asked = Duration::from_millis(retry_after_ms.unwrap_or(0));
-            if asked > config::AI_PAUSE_MAX { Course::NextModel } else { Course::Again(asked) }
+            if asked > config::AI_PAUSE_MAX { RetryDecision::NextModel } else { RetryDecision::Again(asked) }
         }
-        AiFault::Truncated | AiFault::Invalid(_) => Course::Again(Duration::ZERO),
-        AiFault::QuotaExhausted | AiFault::ModelGone | AiFault::Rejected(_) => Course::NextModel,
-        AiFault::Refused => Course::GiveUp,
+        AiFault::Truncated | AiFault::Invalid(_) => RetryDecision::Again(Duration::ZERO),
+        AiFault::QuotaExhausted | AiFault::ModelGone | AiFault::Rejected(_) => RetryDecision::NextModel,
+        AiFault::Refused => RetryDecision::GiveUp,
     }
 }

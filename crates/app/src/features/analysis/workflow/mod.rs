@@ -12,29 +12,32 @@ mod scrape;
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::join;
-use serde::{Deserialize, Serialize};
-
 use self::{
     failure::{Failure, INTERNAL},
     judge::{Asked, Judged},
     scrape::Stored,
 };
-use super::{
-    Assignment, Completion, Model, ModelChoice, Outage, Phase, PictureStore, ProfileSource, ProgressSink,
-    ProgressUpdate, RunJournal, RunStatus, SnapshotKey, SnapshotStore, progress,
-};
-use crate::shared::{
-    clock::Clock,
-    ids::RunId,
-    steps::{AttemptFailed, StepFailed, Steps},
+use futures_util::future::join;
+use serde::{Deserialize, Serialize};
+
+use super::{Assignment, Completion, Outage, Phase, ProgressSink, ProgressUpdate, RunStatus, SystemRuns, progress};
+use crate::{
+    features::{
+        judging::{Model, ModelChoice},
+        profiles::{PictureStore, ProfileSource, SnapshotKey, SnapshotStore},
+    },
+    shared::{
+        clock::Clock,
+        ids::RunId,
+        steps::{AttemptFailed, StepFailed, Steps},
+    },
 };
 
 /// What the workflow can reach. Cheap to clone: each step takes its own.
 #[derive(Clone)]
 pub struct WorkflowPorts {
     /// Runs, as the system.
-    pub runs: Arc<dyn RunJournal>,
+    pub runs: Arc<dyn SystemRuns>,
     /// The profile cache.
     pub snapshots: Arc<dyn SnapshotStore>,
     /// The scraper.
@@ -90,12 +93,12 @@ struct TakenUp {
 
 /// A step's answer in a run that may have ended meanwhile.
 #[derive(Serialize, Deserialize)]
-enum Still<T> {
+enum IfActive<T> {
     Active(T),
     Inactive,
 }
 
-impl<T> Still<T> {
+impl<T> IfActive<T> {
     fn go_on(self) -> Result<T, Stop> {
         match self {
             Self::Active(value) => Ok(value),
@@ -144,13 +147,13 @@ impl<S: Steps> Body<'_, S> {
     /// Step 6: mark the run as working, read its assignment, look into the cache.
     async fn take_up(&self) -> Result<TakenUp, Stop> {
         let (ports, run) = (self.ports.clone(), self.run);
-        let taken: Still<TakenUp> = self
+        let taken: IfActive<TakenUp> = self
             .steps
             .run("take-up", move || {
                 let ports = ports.clone();
                 async move {
                     let Some(assignment) = ports.runs.take_up(run).await? else {
-                        return Ok(Still::Inactive);
+                        return Ok(IfActive::Inactive);
                     };
                     ports.progress.tell(run, ProgressUpdate::Reached(Phase::Cache)).await;
                     let wanted = assignment.analysis_type.config();
@@ -162,7 +165,7 @@ impl<S: Steps> Body<'_, S> {
                         None
                     });
                     let calls = wanted.calls.iter().map(|call| Asked { call: *call, models: ports.models.of(*call) });
-                    Ok(Still::Active(TakenUp { assignment, calls: calls.collect(), cached }))
+                    Ok(IfActive::Active(TakenUp { assignment, calls: calls.collect(), cached }))
                 }
             })
             .await?;
@@ -200,7 +203,7 @@ impl<S: Steps> Body<'_, S> {
     ) -> Result<(), Stop> {
         let (ports, run) = (self.ports.clone(), self.run);
         let (assignment, stored, judged) = (Arc::new(assignment), Arc::new(stored), Arc::new(judged));
-        let done: Still<()> = self
+        let done: IfActive<()> = self
             .steps
             .run("complete", move || {
                 let ports = ports.clone();
@@ -214,9 +217,9 @@ impl<S: Steps> Body<'_, S> {
                     match ports.runs.complete(run, &lead, &result).await? {
                         Completion::Completed { .. } => {
                             tell_end(&ports, run, RunStatus::Complete, None).await;
-                            Ok(Still::Active(()))
+                            Ok(IfActive::Active(()))
                         }
-                        Completion::Inactive => Ok(Still::Inactive),
+                        Completion::Inactive => Ok(IfActive::Inactive),
                     }
                 }
             })

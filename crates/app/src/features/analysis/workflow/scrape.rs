@@ -6,13 +6,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Body, Still, Stop, WorkflowPorts, advance,
+    Body, IfActive, Stop, WorkflowPorts, advance,
     failure::{NOT_FOUND, PRIVATE, RESTRICTED, SCRAPE_FAILED, SCRAPER_UNAVAILABLE},
 };
 use crate::{
-    features::analysis::{
-        Assignment, Collected, Found, Outage, Phase, Post, Profile, ProgressUpdate, ScrapeFault, ScrapePart,
-        ScrapeTicket, ScrapeUsage, Snapshot, SnapshotKey, UsageKind, changed_significantly, config,
+    features::{
+        analysis::{Assignment, Outage, Phase, ProgressUpdate, UsageKind, config},
+        profiles::{
+            Collected, DETAILS_POSTS, Found, Post, Profile, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage,
+            Snapshot, SnapshotKey, changed_significantly,
+        },
     },
     shared::{
         ids::RunId,
@@ -21,7 +24,7 @@ use crate::{
 };
 
 /// What outages of the scraper are recorded as.
-const PROVIDER: &str = crate::features::analysis::needs::SCRAPER;
+const PROVIDER: &str = crate::features::analysis::required_services::SCRAPER;
 
 /// What one scrape read. Large, but bounded by the decoder to less than what a step may remember.
 #[derive(Clone, Serialize, Deserialize)]
@@ -81,7 +84,7 @@ impl<S: Steps> Body<'_, S> {
     /// Steps 7 and 8. What needs more posts than the profile actor shows reads them side by side with the profile.
     pub(super) async fn scrape(&self, assignment: &Assignment) -> Result<Stored, Stop> {
         let wanted = assignment.analysis_type.config().posts;
-        if wanted <= config::DETAILS_POSTS {
+        if wanted <= DETAILS_POSTS {
             let details = self.read(assignment, ScrapePart::Details).await?;
             return self.store(assignment, details, None).await;
         }
@@ -111,7 +114,7 @@ impl<S: Steps> Body<'_, S> {
                 Ok(Scraped::Private) => return Err(Stop::Failed(PRIVATE)),
                 Ok(Scraped::Restricted) => return Err(Stop::Failed(RESTRICTED)),
                 Ok(Scraped::Running) => tracing::warn!(run_id = %self.run, name, "scrape did not end in time"),
-                Err(ScrapeFault::Lasting(cause) | ScrapeFault::Exhausted(cause)) => {
+                Err(ScrapeFault::Terminal(cause) | ScrapeFault::Exhausted(cause)) => {
                     tracing::error!(run_id = %self.run, name, cause, "scraper refuses");
                     return Err(Stop::Failed(SCRAPER_UNAVAILABLE));
                 }
@@ -119,7 +122,7 @@ impl<S: Steps> Body<'_, S> {
                     tracing::warn!(run_id = %self.run, name, "scrape gave no answer");
                     spent_microusd += cost_microusd;
                 }
-                Err(ScrapeFault::Passing(cause) | ScrapeFault::Unanswered(cause) | ScrapeFault::Crowded(cause)) => {
+                Err(ScrapeFault::Retryable(cause) | ScrapeFault::Unanswered(cause) | ScrapeFault::Crowded(cause)) => {
                     tracing::warn!(run_id = %self.run, name, cause, "scrape failed");
                 }
             }
@@ -135,23 +138,23 @@ impl<S: Steps> Body<'_, S> {
         is_last: bool,
     ) -> Result<Result<Scraped, ScrapeFault>, Stop> {
         let (ports, run, wanted) = (self.ports.clone(), self.run, assignment.clone());
-        let started: Still<Result<ScrapeTicket, ScrapeFault>> = self
+        let started: IfActive<Result<ScrapeTicket, ScrapeFault>> = self
             .steps
             .run(&format!("{name}-start"), move || {
                 let (ports, wanted) = (ports.clone(), wanted.clone());
                 async move {
                     if !advance(&ports, run, Phase::Scraping).await? {
-                        return Ok(Still::Inactive);
+                        return Ok(IfActive::Inactive);
                     }
                     let started = ports.profiles.start(&wanted.username, part).await;
                     match &started {
                         Err(ScrapeFault::Exhausted(_)) => ports.report(run, PROVIDER, Outage::Exhausted).await,
-                        Err(ScrapeFault::Passing(_) | ScrapeFault::Unanswered(_)) if is_last => {
+                        Err(ScrapeFault::Retryable(_) | ScrapeFault::Unanswered(_)) if is_last => {
                             ports.report(run, PROVIDER, Outage::Down).await;
                         }
                         _ => {}
                     }
-                    Ok(Still::Active(started))
+                    Ok(IfActive::Active(started))
                 }
             })
             .await?;
@@ -185,13 +188,13 @@ impl<S: Steps> Body<'_, S> {
     ) -> Result<Result<Scraped, ScrapeFault>, Stop> {
         let (ports, run, paid) = (self.ports.clone(), self.run, ticket.provider_run_id.clone());
         let (wanted, ticket) = (assignment.clone(), ticket.clone());
-        let collected: Still<Heard> = self
+        let collected: IfActive<Heard> = self
             .steps
             .run(name, move || {
                 let (ports, wanted, ticket) = (ports.clone(), wanted.clone(), ticket.clone());
                 async move {
                     if !advance(&ports, run, Phase::Scraping).await? {
-                        return Ok(Still::Inactive);
+                        return Ok(IfActive::Inactive);
                     }
                     let collected = ports.profiles.collect(&ticket, &wanted.username, part, config::SCRAPE_WAIT).await;
                     let mut unrecorded = None;
@@ -203,7 +206,7 @@ impl<S: Steps> Body<'_, S> {
                         }
                         Err(fault) => Err(fault),
                     };
-                    Ok(Still::Active(Heard { scraped, unrecorded }))
+                    Ok(IfActive::Active(Heard { scraped, unrecorded }))
                 }
             })
             .await?;
@@ -282,7 +285,7 @@ fn scraped(
             return Ok(Scraped::Unusable { cost_microusd: usage.cost_microusd });
         }
     };
-    let found = serde_json::to_string(&found).map_err(|error| AttemptFailed::Lasting(error.to_string()))?;
+    let found = serde_json::to_string(&found).map_err(|error| AttemptFailed::Terminal(error.to_string()))?;
     let cost_microusd = usage.cost_microusd;
     let piece = Piece { found, read_at, source: usage.source, provider_run_id, cost_microusd };
     Ok(Scraped::Read(piece))
@@ -290,7 +293,7 @@ fn scraped(
 
 /// One snapshot of what was read.
 fn together(wanted: &Assignment, details: Piece, posts: Option<Piece>) -> Result<Snapshot, AttemptFailed> {
-    let mixed_up = || AttemptFailed::Lasting("a scrape read something else than it was asked for".to_owned());
+    let mixed_up = || AttemptFailed::Terminal("a scrape read something else than it was asked for".to_owned());
     let found = |piece: &Piece| serde_json::from_str(&piece.found).map_err(|_| mixed_up());
     let PieceFound::Details(mut profile) = found(&details)? else { return Err(mixed_up()) };
     let mut depth = wanted.analysis_type.config().posts;
@@ -300,8 +303,8 @@ fn together(wanted: &Assignment, details: Piece, posts: Option<Piece>) -> Result
             profile.take_posts(posts);
             // A scraper that showed no more than the profile itself must not serve deep analyses from the cache.
             let shown = u32::try_from(profile.posts.len()).unwrap_or(u32::MAX);
-            if shown <= config::DETAILS_POSTS && profile.posts_count > u64::from(config::DETAILS_POSTS) {
-                depth = config::DETAILS_POSTS;
+            if shown <= DETAILS_POSTS && profile.posts_count > u64::from(DETAILS_POSTS) {
+                depth = DETAILS_POSTS;
             }
         }
         Some(PieceFound::Details(_)) => return Err(mixed_up()),

@@ -1,0 +1,78 @@
+//! All routes. Built once per isolate; the ports arrive with each request.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware,
+};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::{
+    features::{analysis, auth, business, credits, health, leads},
+    http::{ApiError, BODY_BYTES_MAX, keep_route, seal},
+};
+
+/// Settings of the HTTP layer that are fixed for the life of an isolate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Origins that browsers may call from; `*` allows every one (no cookies are used).
+    pub cors_origins: Vec<String>,
+}
+
+/// The whole API.
+pub fn router(config: &HttpConfig) -> Router {
+    Router::new()
+        .merge(health::routes())
+        .merge(auth::routes())
+        .merge(credits::routes())
+        .merge(business::routes())
+        .merge(leads::routes())
+        .merge(analysis::routes())
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This address exists, but not with this method.",
+            )
+        })
+        .fallback(|| async {
+            ApiError::new(StatusCode::NOT_FOUND, "route_not_found", "There is nothing at this address.")
+        })
+        .route_layer(middleware::from_fn(keep_route))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(cors(config))
+        .layer(middleware::from_fn(seal))
+}
+
+fn cors(config: &HttpConfig) -> CorsLayer {
+    let origins = if config.cors_origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        let values = config.cors_origins.iter();
+        AllowOrigin::list(values.filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("x-account-id"),
+            HeaderName::from_static("x-request-id"),
+        ])
+        .expose_headers([
+            HeaderName::from_static("x-request-id"),
+            header::RETRY_AFTER,
+            header::ETAG,
+            header::LOCATION,
+            header::CONTENT_DISPOSITION,
+            HeaderName::from_static("idempotency-replayed"),
+            HeaderName::from_static("x-oslira-truncated"),
+        ])
+        .max_age(Duration::from_secs(86_400))
+}

@@ -1,0 +1,54 @@
+//! The five-minute care for runs: wake what lost its engine, then fail and refund what stays silent. Safe to run twice
+//! at once: waking is harmless to a living run, and each refund is a transaction that happens once.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::{ProgressSink, ProgressUpdate, RunLauncher, RunStatus, SystemRuns, config, progress};
+use crate::shared::store::StoreError;
+
+const WAKES_MAX: u32 = 200;
+const SWEEPS_MAX: u32 = 500;
+
+/// What the job did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// Runs that were woken.
+    pub woken: u32,
+    /// Runs that were failed and refunded.
+    pub swept: u32,
+}
+
+/// Wakes every run silent for `wake_age`, gives the woken `grace` to beat again, then sweeps what was silent for five
+/// minutes.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer; the next run of the job goes on.
+pub async fn recover_stale_runs(
+    runs: &dyn SystemRuns,
+    launcher: &dyn RunLauncher,
+    watchers: &dyn ProgressSink,
+    wake_age: SignedDuration,
+    grace: impl AsyncFnOnce(Duration),
+) -> Result<RecoveryReport, StoreError> {
+    let mut report = RecoveryReport::default();
+    for run in runs.stale(wake_age, WAKES_MAX).await? {
+        match launcher.wake(run).await {
+            Ok(()) => report.woken += 1,
+            Err(cause) => tracing::error!(run_id = %run, cause, "run could not be woken"),
+        }
+    }
+    if report.woken > 0 && !runs.stale(config::STALE_FAIL, 1).await?.is_empty() {
+        grace(config::WAKE_GRACE).await;
+    }
+    while report.swept < SWEEPS_MAX {
+        let Some(run) = runs.sweep_one(config::STALE_FAIL).await? else { break };
+        report.swept += 1;
+        tracing::warn!(run_id = %run, "silent run failed and refunded");
+        let status = RunStatus::Failed;
+        let message = progress::ending(status).to_owned();
+        watchers.tell(run, ProgressUpdate::Ended { status, message }).await;
+    }
+    Ok(report)
+}

@@ -1,0 +1,9 @@
+//! Is this deployment alive, is it ready, may it take money for work.
+
+mod http;
+mod ports;
+mod settings;
+
+pub use http::routes;
+pub use ports::{HealthPorts, Readiness};
+pub use settings::setting_fault;

@@ -1,0 +1,51 @@
+//! Which models are asked each question, how hard they think and how much they may say.
+
+use std::time::Duration;
+
+use super::{CallKind, Effort, ModelName};
+
+/// How a question is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallConfig {
+    /// Who is asked first.
+    pub model: ModelName,
+    /// Who is asked when that one is overloaded, exhausted or unusable; another provider, so that one outage is not both.
+    pub fallback: ModelName,
+    /// How hard it thinks.
+    pub effort: Effort,
+    /// Longest answer in tokens of OpenAI's `o200k`, reasoning included: about three times what it usually takes.
+    pub output_tokens_max: u32,
+}
+
+impl CallKind {
+    /// The numbers of this call, before the environment has its say.
+    #[must_use]
+    pub fn config(self) -> CallConfig {
+        const LUNA: ModelName = ModelName::fixed("openai/gpt-6-luna");
+        const TERRA: ModelName = ModelName::fixed("openai/gpt-6.1-terra");
+        const HAIKU: ModelName = ModelName::fixed("anthropic/claude-haiku-5-5");
+        const SONNET: ModelName = ModelName::fixed("anthropic/claude-sonnet-5-5");
+        let (model, fallback, effort, output_tokens_max) = match self {
+            Self::Light => (LUNA, HAIKU, Effort::Minimal, 1_500),
+            Self::CoreStrategy | Self::Commercial => (LUNA, HAIKU, Effort::Low, 3_500),
+            Self::Outreach | Self::Personality => (LUNA, HAIKU, Effort::Minimal, 2_500),
+            Self::Psychographic => (TERRA, SONNET, Effort::Low, 3_500),
+        };
+        CallConfig { model, fallback, effort, output_tokens_max }
+    }
+}
+
+/// Longest single AI call: below a minute, because the run's heart beats before it and not during it.
+pub const AI_TIMEOUT: Duration = Duration::from_secs(55);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fallback_is_another_providers() {
+        for call in CallKind::ALL {
+            assert_ne!(call.config().model.provider(), call.config().fallback.provider(), "{call:?}");
+        }
+    }
+}

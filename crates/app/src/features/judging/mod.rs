@@ -1,0 +1,24 @@
+//! What language models are asked about a profile, which models are asked, and what their answers must be.
+
+mod choice;
+mod config;
+mod judgement;
+mod language_model;
+mod lifecycle;
+mod model_name;
+mod prompt;
+
+pub use choice::ModelChoice;
+pub use config::CallConfig;
+#[cfg(test)]
+pub use judgement::examples;
+pub use judgement::{
+    Authority, BuyingStage, CallKind, Channel, Commercial, CoreStrategy, Grade, Insight, Judgement, LightJudgement,
+    Outreach, Personality, Psychographic, Strength, Trait, Verdict, strict_schema,
+};
+pub use language_model::{AiFault, AiUsage, Answer, CallTags, Effort, Model, Question};
+pub use lifecycle::{
+    LifecycleStatus, LifecycleStore, ListedModel, ModelLifecycle, ModelLists, look_up_models, warnings, watch_models,
+};
+pub use model_name::ModelName;
+pub use prompt::{ProfileBudget, question};

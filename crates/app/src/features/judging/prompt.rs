@@ -1,0 +1,106 @@
+//! Prompts: versioned files, a byte-stable prefix of instructions and business, then the profile, fenced as untrusted.
+//!
+//! Promises: the prefix of a business is the same to the byte from run to run and at least 2,560 tokens long even
+//! without the business, so that providers cache it (the models in use from 512 or 1,024 tokens, to the token);
+//! nothing in a profile can close its fence or reach the prefix, the schema or another field; a long profile is cut to
+//! its type's budget (`profile`), and what nobody can see is taken out of it (`clean`).
+//!
+//! The files in `prompts/` are named by version: a wording that was in use never changes under its name.
+
+mod clean;
+mod profile;
+mod tokens;
+
+use serde_json::{Value, json};
+
+use super::{CallKind, CallTags, Question, config::AI_TIMEOUT, model_name::ModelName};
+use crate::features::{business::BusinessContext, profiles::Profile};
+
+pub(super) use clean::cleaned;
+
+/// What every call is told: how to read a profile, how to grade, what never changes.
+const COMMON: &str = include_str!("prompts/common.v1.md");
+
+impl CallKind {
+    /// What this call is told on top.
+    const fn instructions(self) -> &'static str {
+        match self {
+            Self::Light => include_str!("prompts/light.v1.md"),
+            Self::CoreStrategy => include_str!("prompts/core_strategy.v1.md"),
+            Self::Outreach => include_str!("prompts/outreach.v1.md"),
+            Self::Personality => include_str!("prompts/personality.v1.md"),
+            Self::Psychographic => include_str!("prompts/psychographic.v1.md"),
+            Self::Commercial => include_str!("prompts/commercial.v1.md"),
+        }
+    }
+}
+
+/// How much of a profile is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProfileBudget {
+    /// How many of the newest posts.
+    pub posts_max: u32,
+    /// How long the fenced profile may be, in tokens: what is cut is the captions of the oldest posts.
+    pub tokens_max: usize,
+}
+
+/// A call's question about a profile.
+#[must_use]
+pub fn question(
+    tags: CallTags,
+    model: &ModelName,
+    business: &BusinessContext,
+    profile: &Profile,
+    budget: ProfileBudget,
+) -> Question {
+    let call = tags.call.config();
+    Question {
+        model: model.clone(),
+        system: prefix(tags.call, business),
+        user: user_message(profile, budget.posts_max, budget.tokens_max),
+        schema_name: tags.call.as_str(),
+        schema: tags.call.schema(),
+        output_tokens_max: call.output_tokens_max,
+        effort: call.effort,
+        tags,
+        cache_key: format!("{}:{}", tags.call.as_str(), business.id),
+        timeout: AI_TIMEOUT,
+    }
+}
+
+/// Everything before the profile.
+fn prefix(call: CallKind, business: &BusinessContext) -> String {
+    let (instructions, business) = (call.instructions(), fenced(&describe_business(business).to_string()));
+    format!("{COMMON}\n{instructions}\n<business>\n{business}\n</business>\n")
+}
+
+fn user_message(profile: &Profile, posts_max: u32, tokens_max: usize) -> String {
+    const FENCE: [&str; 2] = ["<profile>\n", "\n</profile>\n"];
+    let [open, close] = FENCE;
+    let room = FENCE.iter().fold(tokens_max, |room, text| room.saturating_sub(tokens::tokens(text)));
+    format!("{open}{}{close}", profile::described(profile, posts_max, room))
+}
+
+/// JSON in which no `<` can close the fence: it is escaped, which JSON readers undo.
+fn fenced(json: &str) -> String {
+    json.replace('<', "\\u003c")
+}
+
+fn describe_business(business: &BusinessContext) -> Value {
+    let ideal = &business.ideal_customer;
+    json!({
+        "name": business.name,
+        "offering": business.offering,
+        "target_audience": business.target_audience,
+        "ideal_customer": {
+            "follower_min": ideal.follower_min,
+            "follower_max": ideal.follower_max,
+            "engagement_rate_min_percent": ideal.engagement_rate_min_percent,
+            "content_themes": ideal.content_themes,
+            "geographies": ideal.geographies,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! What a stranger wrote, without what only attacks need.
+//!
+//! Promises: everything that a reader would see stays; what nobody sees goes, because a model reads it all the same:
+//! - control characters other than line breaks and tabs;
+//! - zero-width characters, soft hyphens and fillers (U+200B, U+2060-2064, U+FEFF, U+00AD, U+034F, U+180E, the Hangul
+//!   fillers): they hide words from filters and carry bits;
+//! - bidirectional controls (U+061C, U+200E/F, U+202A-202E, U+2066-2069): they show a text in another order than the one
+//!   that is read;
+//! - tag characters and the rest of plane 14 (U+E0000-EFFFF), which spell invisible ASCII; the flags of England, Scotland
+//!   and Wales consist of them and stay;
+//! - private-use and noncharacters, interlinear annotations and the replacement object: they mean nothing outside a font;
+//! - variation selectors and joiners wherever they join nothing: between two visible characters beyond ASCII one of them
+//!   stays, which is what emoji, Persian and Indic scripts need, and no run of them can spell anything.
+//!
+//! Blank runs shrink: a screen of empty lines hides what comes below it.
+
+use std::iter::Peekable;
+
+const LINE_BREAKS_MAX: usize = 2;
+/// The three flags that are spelt with tag characters after a black flag.
+const TAGGED_FLAGS: [&str; 3] = [
+    "\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+    "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
+    "\u{1f3f4}\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f}",
+];
+
+/// Cleans and cuts a text; "…" marks the cut. Reads no further than it must.
+pub(in crate::features::judging) fn cleaned(text: &str, chars_max: usize) -> String {
+    let mut clean = String::with_capacity(text.len().min(chars_max * 4));
+    let mut room = chars_max;
+    let mut pieces = Pieces { rest: text, before: None }.peekable();
+    line_breaks(&mut pieces);
+    while let Some(piece) = pieces.next() {
+        let blank = match piece {
+            "\n" => Some(if line_breaks(&mut pieces) > 0 { "\n\n" } else { "\n" }),
+            " " => {
+                let breaks = line_breaks(&mut pieces);
+                Some([" ", "\n", "\n\n"].get(breaks.min(LINE_BREAKS_MAX)).copied().unwrap_or("\n\n"))
+            }
+            _ => None,
+        };
+        // A blank at the end says nothing.
+        if blank.is_some() && pieces.peek().is_none() {
+            break;
+        }
+        let piece = blank.unwrap_or(piece);
+        let chars = piece.chars().count();
+        if chars > room {
+            clean.truncate(clean.trim_end_matches(|c: char| c.is_whitespace() || is_joiner(c)).len());
+            clean.push('…');
+            break;
+        }
+        room -= chars;
+        clean.push_str(piece);
+    }
+    clean
+}
+
+/// Takes the blanks that follow; how many of them are line breaks.
+fn line_breaks<'a>(pieces: &mut Peekable<Pieces<'a>>) -> usize {
+    let mut breaks = 0;
+    while let Some(piece) = pieces.next_if(|piece| matches!(*piece, " " | "\n")) {
+        breaks += usize::from(piece == "\n");
+    }
+    breaks
+}
+
+/// The visible pieces of a text: characters, tagged flags, and blanks, which are either " " or "\n".
+struct Pieces<'a> {
+    rest: &'a str,
+    /// The last piece's last character.
+    before: Option<char>,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        loop {
+            if let Some(flag) = TAGGED_FLAGS.iter().find(|flag| self.rest.starts_with(**flag)) {
+                return self.take(flag.len());
+            }
+            let c = self.rest.chars().next()?;
+            let (_, rest) = self.rest.split_at(c.len_utf8());
+            match sort(c) {
+                Sort::Visible => return self.take(c.len_utf8()),
+                Sort::Joiner if self.joins(rest) => return self.take(c.len_utf8()),
+                Sort::Blank | Sort::LineBreak => {
+                    self.rest = rest;
+                    self.before = Some(' ');
+                    return Some(if sort(c) == Sort::Blank { " " } else { "\n" });
+                }
+                Sort::Joiner | Sort::Invisible => self.rest = rest,
+            }
+        }
+    }
+}
+
+impl<'a> Pieces<'a> {
+    fn take(&mut self, bytes: usize) -> Option<&'a str> {
+        let (piece, rest) = self.rest.split_at(bytes);
+        self.rest = rest;
+        self.before = piece.chars().next_back();
+        Some(piece)
+    }
+
+    /// Whether a joiner or selector before `rest` stands where one belongs.
+    fn joins(&self, rest: &str) -> bool {
+        let is_selector = self.rest.starts_with(['\u{fe0e}', '\u{fe0f}']);
+        let after = rest.chars().next();
+        match self.before {
+            // Of keycaps: "1", selector, enclosing key.
+            Some('0'..='9' | '#' | '*') => is_selector && after == Some('\u{20e3}'),
+            Some('\u{fe0f}') => !is_selector && after.is_some_and(is_base),
+            Some(before) if is_base(before) => is_selector || after.is_some_and(is_base),
+            _ => false,
+        }
+    }
+}
+
+/// A visible character beyond ASCII.
+fn is_base(c: char) -> bool {
+    !c.is_ascii() && sort(c) == Sort::Visible
+}
+
+fn is_joiner(c: char) -> bool {
+    sort(c) == Sort::Joiner
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Visible,
+    Blank,
+    LineBreak,
+    /// Invisible, but of use between others.
+    Joiner,
+    Invisible,
+}
+
+fn sort(c: char) -> Sort {
+    match c {
+        '\n' | '\u{2028}' | '\u{2029}' => Sort::LineBreak,
+        // The blank Braille pattern and the Hangul fillers are how bios are indented.
+        '\t' | '\u{2800}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => Sort::Blank,
+        c if c.is_control() => Sort::Invisible,
+        c if c.is_whitespace() => Sort::Blank,
+        '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' => Sort::Joiner,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' => Sort::Invisible,
+        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => Sort::Invisible,
+        '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0d}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' => Sort::Invisible,
+        '\u{fff0}'..='\u{fffc}' | '\u{fffe}' | '\u{ffff}' | '\u{1d173}'..='\u{1d17a}' => Sort::Invisible,
+        '\u{1bca0}'..='\u{1bca3}' | '\u{e0000}'.. => Sort::Invisible,
+        c if (c as u32) & 0xfffe == 0xfffe => Sort::Invisible,
+        _ => Sort::Visible,
+    }
+}

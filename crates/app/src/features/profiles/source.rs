@@ -1,0 +1,119 @@
+//! The scraper as a port. A call is one attempt; the workflow repeats it, so implementations MUST NOT retry by themselves.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{InstagramHandle, Post, Profile};
+
+/// Obtains profiles. Apify's asynchronous start and poll stand behind it now, the global gate later.
+#[async_trait]
+pub trait ProfileSource: Send + Sync {
+    /// Starts a scrape and answers its ticket at once, so that a crash between start and end does not pay twice.
+    ///
+    /// # Errors
+    /// [`ScrapeFault`].
+    async fn start(&self, username: &InstagramHandle, part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault>;
+
+    /// Waits up to `wait` for the scrape to end.
+    ///
+    /// # Errors
+    /// [`ScrapeFault`].
+    async fn collect(
+        &self,
+        ticket: &ScrapeTicket,
+        username: &InstagramHandle,
+        part: ScrapePart,
+        wait: Duration,
+    ) -> Result<Collected, ScrapeFault>;
+}
+
+/// What one scrape reads of a profile. A deep analysis needs both, started at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScrapePart {
+    /// The profile with its [`DETAILS_POSTS`](DETAILS_POSTS) newest posts.
+    Details,
+    /// This many of the newest posts.
+    Posts(u32),
+}
+
+/// Names a scrape under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScrapeTicket {
+    /// The provider's run id.
+    pub provider_run_id: String,
+    /// The provider's result set.
+    pub dataset_id: String,
+}
+
+/// What a scrape gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Collected {
+    /// Not finished yet.
+    Running,
+    /// Finished; `usage` is billed whatever was found.
+    Finished {
+        /// What was found.
+        found: Found,
+        /// What the provider bills.
+        usage: ScrapeUsage,
+    },
+}
+
+/// What was found under the username.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// A public profile; boxed because it is large.
+    Profile(Box<Profile>),
+    /// The posts of a public profile, newest first.
+    Posts(Vec<Post>),
+    /// There is no such profile.
+    NotFound,
+    /// It is private.
+    Private,
+    /// It is shown to some viewers only (age).
+    Restricted,
+    /// The scrape ended and is billed, but what it gave is no answer; another scrape may give one.
+    Unusable(String),
+}
+
+/// What a scrape costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScrapeUsage {
+    /// `apify` or `sandbox`.
+    pub source: String,
+    /// The actor.
+    pub actor: String,
+    /// Billed results.
+    pub results: u32,
+    /// Cost in millionths of a dollar.
+    pub cost_microusd: u64,
+    /// How long the actor ran, in milliseconds.
+    pub duration_ms: Option<u64>,
+}
+
+/// Why a scrape gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum ScrapeFault {
+    /// The provider did not answer the question, so the scrape it was about may still succeed: ask again, do not start
+    /// (and pay) another one.
+    #[error("{0}")]
+    Unanswered(String),
+    /// Trying again may help: overload, a failed actor run, a lost connection, an unreadable answer.
+    #[error("{0}")]
+    Retryable(String),
+    /// Trying again will help: we asked for more at once than our plan runs. No outage of the provider's.
+    #[error("{0}")]
+    Crowded(String),
+    /// Trying again cannot help, with this input: it was rejected.
+    #[error("{0}")]
+    Terminal(String),
+    /// Trying again cannot help, with any input: a refused key, an account without money or plan.
+    #[error("{0}")]
+    Exhausted(String),
+}
+
+/// Depth of what the profile actor gives by itself; more posts need a run of the posts actor beside it.
+pub const DETAILS_POSTS: u32 = 12;

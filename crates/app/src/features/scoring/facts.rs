@@ -1,0 +1,251 @@
+//! What can be computed from a snapshot without judgement. Everything is relative to the moment of the scrape, so the
+//! same snapshot always gives the same facts.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::features::profiles::{Post, PostKind, Profile, Snapshot};
+
+const HASHTAGS_MAX: usize = 10;
+const SECONDS_PER_DAY: f64 = 86_400.0;
+const SECONDS_PER_WEEK: f64 = 7.0 * SECONDS_PER_DAY;
+
+/// Deterministic facts of a profile. `None` means unknown, never "no".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Mean of likes + comments per post over followers, in percent, over posts that are not pinned and show both
+    /// counts. Unknown without such a post or without followers.
+    pub engagement_rate_percent: Option<f64>,
+    /// How many posts the rate was computed from.
+    pub engagement_posts: u32,
+    /// Posts per week between the oldest and the newest dated, unpinned post; unknown below two of them.
+    pub posts_per_week: Option<f64>,
+    /// Whole days from the newest dated post to the scrape.
+    pub days_since_last_post: Option<i64>,
+    /// How many of the posts are of each kind.
+    pub content_mix: BTreeMap<PostKind, u32>,
+    /// The most used hashtags, lower case, most used first.
+    pub top_hashtags: Vec<String>,
+    /// Size of the audience.
+    pub audience: AudienceBand,
+    /// Accounts followed for each follower. Far above one is how follow-for-follow accounts grow. Unknown without
+    /// followers.
+    pub following_per_follower: Option<f64>,
+    /// Comments for a hundred likes, over the posts of the engagement rate. Bought likes come without comments. Unknown
+    /// below [`LIKES_TELLING`] likes a post.
+    pub comments_per_hundred_likes: Option<f64>,
+    /// How much interactions differ from post to post: their standard deviation over their mean. People's posts differ,
+    /// bought interactions hardly do. Unknown below [`POSTS_TELLING`] posts.
+    pub engagement_spread: Option<f64>,
+    /// How much speaks for a real audience, 0 to 100: the mean grade of the three signals above that are known.
+    pub authenticity: Option<f64>,
+}
+
+/// Fewer likes a post than this say nothing by their comments.
+pub const LIKES_TELLING: f64 = 50.0;
+/// Fewer posts than this say nothing by their differences.
+pub const POSTS_TELLING: usize = 5;
+
+// The grades' full marks are rules of thumb of influencer vetting, chosen mild: they cost points only where something is
+// plainly odd.
+const FOLLOWING_FINE: f64 = 1.0;
+const FOLLOWING_ODD: f64 = 10.0;
+const COMMENTS_FINE: f64 = 0.5;
+const SPREAD_FINE: f64 = 0.2;
+
+/// Usual bands of influencer marketing, by followers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AudienceBand {
+    /// Below 1,000.
+    Starter,
+    /// 1,000 to 9,999.
+    Nano,
+    /// 10,000 to 99,999.
+    Micro,
+    /// 100,000 to 999,999.
+    Macro,
+    /// 1,000,000 and more.
+    Mega,
+}
+
+impl AudienceBand {
+    const fn of(followers: u64) -> Self {
+        match followers {
+            0..=999 => Self::Starter,
+            1_000..=9_999 => Self::Nano,
+            10_000..=99_999 => Self::Micro,
+            100_000..=999_999 => Self::Macro,
+            _ => Self::Mega,
+        }
+    }
+}
+
+impl Facts {
+    /// Computes the facts of a snapshot.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let profile = &snapshot.profile;
+        let (engagement_rate_percent, engagement_posts) = engagement(profile);
+        let following_per_follower =
+            (profile.followers > 0).then(|| round(profile.following as f64 / profile.followers as f64, 1_000.0));
+        let comments_per_hundred_likes = comments_per_hundred_likes(profile);
+        let engagement_spread = spread(&interactions(profile));
+        let grades = [
+            following_per_follower
+                .map(|following| 100.0 * (1.0 - (following / FOLLOWING_FINE).max(1.0).log10() / FOLLOWING_ODD.log10())),
+            comments_per_hundred_likes.map(|comments| 100.0 * comments / COMMENTS_FINE),
+            engagement_spread.map(|spread| 100.0 * spread / SPREAD_FINE),
+        ];
+        let grades: Vec<f64> = grades.into_iter().flatten().map(|grade| grade.clamp(0.0, 100.0)).collect();
+        let authenticity = mean(&grades).map(|grade| round(grade, 10.0));
+        Self {
+            following_per_follower,
+            comments_per_hundred_likes,
+            engagement_spread,
+            authenticity,
+            engagement_rate_percent,
+            engagement_posts,
+            posts_per_week: cadence(&profile.posts),
+            days_since_last_post: recency(&profile.posts, snapshot.scraped_at),
+            content_mix: profile.posts.iter().fold(BTreeMap::new(), |mut mix, post| {
+                *mix.entry(post.kind).or_insert(0) += 1;
+                mix
+            }),
+            top_hashtags: top_hashtags(&profile.posts),
+            audience: AudienceBand::of(profile.followers),
+        }
+    }
+}
+
+/// Likes and comments of the posts that count: those that show both and are not pinned.
+fn counted(profile: &Profile) -> impl Iterator<Item = (f64, f64)> {
+    let counted = profile.posts.iter().filter(|post| !post.is_pinned);
+    counted.filter_map(|post| Some((post.likes? as f64, post.comments? as f64)))
+}
+
+fn interactions(profile: &Profile) -> Vec<f64> {
+    counted(profile).map(|(likes, comments)| likes + comments).collect()
+}
+
+fn engagement(profile: &Profile) -> (Option<f64>, u32) {
+    let interactions = interactions(profile);
+    let Some(mean) = mean(&interactions).filter(|_| profile.followers > 0) else {
+        return (None, 0);
+    };
+    (Some(round(100.0 * mean / profile.followers as f64, 1_000.0)), interactions.len() as u32)
+}
+
+fn comments_per_hundred_likes(profile: &Profile) -> Option<f64> {
+    let (likes, comments): (Vec<f64>, Vec<f64>) = counted(profile).unzip();
+    let likes = mean(&likes).filter(|likes| *likes >= LIKES_TELLING)?;
+    Some(round(100.0 * mean(&comments)? / likes, 1_000.0))
+}
+
+fn spread(values: &[f64]) -> Option<f64> {
+    let mean_value = mean(values).filter(|mean| *mean > 0.0 && values.len() >= POSTS_TELLING)?;
+    let squares: Vec<f64> = values.iter().map(|value| (value - mean_value).powi(2)).collect();
+    Some(round(mean(&squares)?.sqrt() / mean_value, 1_000.0))
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+fn dated(posts: &[Post]) -> impl Iterator<Item = Timestamp> {
+    posts.iter().filter(|post| !post.is_pinned).filter_map(|post| post.taken_at)
+}
+
+fn cadence(posts: &[Post]) -> Option<f64> {
+    let (oldest, newest) = (dated(posts).min()?, dated(posts).max()?);
+    let gaps = dated(posts).count().checked_sub(1).filter(|gaps| *gaps > 0)?;
+    let weeks = newest.duration_since(oldest).as_secs_f64() / SECONDS_PER_WEEK;
+    // Several posts within one day are one burst, not dozens a week.
+    Some(round(gaps as f64 / weeks.max(1.0 / 7.0), 100.0))
+}
+
+fn recency(posts: &[Post], scraped_at: Timestamp) -> Option<i64> {
+    let newest = posts.iter().filter_map(|post| post.taken_at).max()?;
+    let days = scraped_at.duration_since(newest).as_secs_f64() / SECONDS_PER_DAY;
+    Some(days.floor().max(0.0) as i64)
+}
+
+fn top_hashtags(posts: &[Post]) -> Vec<String> {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    for tag in posts.iter().flat_map(|post| &post.hashtags) {
+        *counts.entry(tag.to_lowercase()).or_insert(0) += 1;
+    }
+    let mut ranked: Vec<_> = counts.into_iter().collect();
+    ranked.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
+    ranked.into_iter().take(HASHTAGS_MAX).map(|(tag, _)| tag).collect()
+}
+
+fn round(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::profiles::testing::{post, snapshot};
+
+    #[test]
+    fn pinned_and_hidden_posts_do_not_flatter_the_engagement_rate() {
+        let mut pinned = post("2026-11-01T00:00:00Z", Some(90_000), Some(0));
+        pinned.is_pinned = true;
+        let hidden = post("2026-11-02T00:00:00Z", None, Some(5));
+        let plain = post("2026-11-03T00:00:00Z", Some(40), Some(10));
+        let facts = Facts::of(&snapshot(1_000, vec![pinned, hidden, plain]));
+        assert_eq!(facts.engagement_rate_percent, Some(5.0));
+        assert_eq!(facts.engagement_posts, 1);
+    }
+
+    #[test]
+    fn without_posts_or_followers_everything_about_them_is_unknown() {
+        let empty = Facts::of(&snapshot(1_000, vec![]));
+        assert_eq!(
+            (empty.engagement_rate_percent, empty.posts_per_week, empty.days_since_last_post),
+            (None, None, None)
+        );
+        let unfollowed = Facts::of(&snapshot(0, vec![post("2026-11-03T00:00:00Z", Some(1), Some(1))]));
+        assert_eq!(unfollowed.engagement_rate_percent, None);
+    }
+
+    fn liked(counts: &[(u64, u64)]) -> Vec<Post> {
+        counts.iter().map(|(likes, comments)| post("2026-11-03T00:00:00Z", Some(*likes), Some(*comments))).collect()
+    }
+
+    #[test]
+    fn bought_likes_and_followers_show() {
+        let real = Facts::of(&snapshot(1_000, liked(&[(100, 5), (60, 2), (200, 12), (90, 3), (150, 9)])));
+        assert_eq!(real.authenticity, Some(100.0));
+        let bought = Facts::of(&snapshot(1_000, liked(&[(500, 0), (500, 0), (501, 0), (499, 0), (500, 0)])));
+        assert!(bought.authenticity.is_some_and(|grade| grade < 40.0), "{bought:?}");
+        let mut swapper = snapshot(1_000, vec![]);
+        swapper.profile.following = 7_500;
+        let swapper = Facts::of(&swapper);
+        assert!(swapper.authenticity.is_some_and(|grade| grade < 20.0), "{swapper:?}");
+    }
+
+    #[test]
+    fn few_posts_and_few_likes_are_no_sign_of_anything() {
+        let small = Facts::of(&snapshot(1_000, liked(&[(10, 0), (10, 0)])));
+        assert_eq!((small.comments_per_hundred_likes, small.engagement_spread), (None, None));
+        let nobody = Facts::of(&snapshot(0, vec![]));
+        assert_eq!((nobody.following_per_follower, nobody.authenticity), (None, None));
+    }
+
+    #[test]
+    fn cadence_and_recency_are_measured_in_weeks_and_days() {
+        let posts = vec![
+            post("2026-11-16T00:00:00Z", Some(1), Some(1)),
+            post("2026-11-09T00:00:00Z", Some(1), Some(1)),
+            post("2026-11-02T00:00:00Z", Some(1), Some(1)),
+        ];
+        let facts = Facts::of(&snapshot(100, posts));
+        assert_eq!(facts.posts_per_week, Some(1.0));
+        assert_eq!(facts.days_since_last_post, Some(4));
+    }
+}

@@ -1,0 +1,216 @@
+//! How well a profile matches the ideal customer: each criterion graded 0-100 with its reason. A criterion that cannot
+//! be known from the profile is left out; unknown is not "no match".
+
+use serde::{Deserialize, Serialize};
+
+use super::Facts;
+use crate::features::{business::IdealCustomer, profiles::Profile};
+
+/// One graded criterion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Criterion {
+    /// Its stable name: `icp_followers`, `icp_engagement`, `icp_themes` or `icp_geography`.
+    pub rule: String,
+    /// 0 (no match) to 100 (full match).
+    pub points: f64,
+    /// What was compared with what.
+    pub explanation: String,
+}
+
+/// Grades every criterion that is set and can be known.
+#[must_use]
+pub fn match_ideal_customer(ideal: &IdealCustomer, profile: &Profile, facts: &Facts) -> Vec<Criterion> {
+    [
+        followers(ideal, profile.followers),
+        engagement(ideal, facts.engagement_rate_percent),
+        themes(ideal, profile),
+        geography(ideal, profile),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Inside the range 100; outside, 100 less for each tenfold distance from the nearer bound.
+fn followers(ideal: &IdealCustomer, followers: u64) -> Option<Criterion> {
+    if ideal.follower_min.is_none() && ideal.follower_max.is_none() {
+        return None;
+    }
+    let low = ideal.follower_min.unwrap_or(0);
+    let high = ideal.follower_max.unwrap_or(u64::MAX);
+    let tenfolds = |a: u64, b: u64| (a.max(1) as f64 / b.max(1) as f64).log10();
+    let (points, side) = if followers < low {
+        (100.0 * (1.0 - tenfolds(low, followers)), "below")
+    } else if followers > high {
+        (100.0 * (1.0 - tenfolds(followers, high)), "above")
+    } else {
+        (100.0, "within")
+    };
+    let range = match (ideal.follower_min, ideal.follower_max) {
+        (Some(min), Some(max)) => format!("{min} to {max}"),
+        (Some(min), None) => format!("at least {min}"),
+        (None, Some(max)) => format!("at most {max}"),
+        (None, None) => return None,
+    };
+    Some(criterion("icp_followers", points, format!("{followers} followers, {side} the wanted {range}")))
+}
+
+fn engagement(ideal: &IdealCustomer, rate: Option<f64>) -> Option<Criterion> {
+    let (wanted, rate) = (ideal.engagement_rate_min_percent.filter(|min| *min > 0.0)?, rate?);
+    let explanation = format!("engagement {rate:.2} %, wanted at least {wanted:.2} %");
+    Some(criterion("icp_engagement", 100.0 * rate / wanted, explanation))
+}
+
+/// The share of the wanted themes that bio, category, captions or hashtags speak of.
+fn themes(ideal: &IdealCustomer, profile: &Profile) -> Option<Criterion> {
+    if ideal.content_themes.is_empty() {
+        return None;
+    }
+    let text = searchable(profile);
+    let found: Vec<&str> =
+        ideal.content_themes.iter().filter(|theme| mentions(&text, theme)).map(String::as_str).collect();
+    let points = 100.0 * found.len() as f64 / ideal.content_themes.len() as f64;
+    let total = ideal.content_themes.len();
+    let explanation = if found.is_empty() {
+        format!("none of the {total} wanted themes appear")
+    } else {
+        format!("{} of {total} wanted themes appear: {}", found.len(), found.join(", "))
+    };
+    Some(criterion("icp_themes", points, explanation))
+}
+
+/// Known only where the profile names a place at all: a stated country or a post's location.
+fn geography(ideal: &IdealCustomer, profile: &Profile) -> Option<Criterion> {
+    if ideal.geographies.is_empty() {
+        return None;
+    }
+    let mut places = vec![profile.biography.as_str()];
+    places.extend(profile.country.as_deref());
+    places.extend(profile.posts.iter().filter_map(|post| post.location.as_deref()));
+    let hit = ideal.geographies.iter().find(|wanted| places.iter().any(|place| names_place(place, wanted.trim())));
+    match hit {
+        Some(place) => Some(criterion("icp_geography", 100.0, format!("the profile names {place}"))),
+        None if places.len() > 1 => {
+            Some(criterion("icp_geography", 0.0, "the places it names are not the wanted ones".to_owned()))
+        }
+        None => None,
+    }
+}
+
+fn searchable(profile: &Profile) -> String {
+    let mut text = format!("{} {}", profile.biography, profile.category.as_deref().unwrap_or_default());
+    for post in &profile.posts {
+        text.push(' ');
+        text.push_str(&post.caption);
+        for tag in &post.hashtags {
+            text.push(' ');
+            text.push_str(tag);
+        }
+    }
+    text.to_lowercase()
+}
+
+/// Whether `text` (lower case) has `words` at the beginning of a word: "run" finds "running", not "brunch". Hashtags
+/// run words together, so a theme's spaces are also tried without.
+fn mentions(text: &str, words: &str) -> bool {
+    let wanted = words.trim().to_lowercase();
+    let joined = wanted.replace(' ', "");
+    !wanted.is_empty() && (starts_a_word(text, &wanted) || starts_a_word(text, &joined))
+}
+
+/// Whether a text names a place, as whole words: "India" is not in "Indiana". A code of two or three capitals is only found
+/// as such: "US" is not in "follow us".
+fn names_place(text: &str, wanted: &str) -> bool {
+    let is_code = wanted.len() <= 3 && wanted.chars().all(|c| c.is_ascii_uppercase());
+    if is_code { is_whole_word(text, wanted) } else { is_whole_word(&text.to_lowercase(), &wanted.to_lowercase()) }
+}
+
+fn is_whole_word(text: &str, wanted: &str) -> bool {
+    // Scripts without spaces between words have no word ends to look for.
+    let ends_words = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
+    !wanted.is_empty()
+        && text.match_indices(wanted).any(|(at, found)| {
+            let before = text.get(..at).and_then(|head| head.chars().next_back());
+            let after = text.get(at + found.len()..).and_then(|tail| tail.chars().next());
+            ends_words(before) && ends_words(after)
+        })
+}
+
+/// Chinese, Japanese, Thai, Lao, Khmer and Burmese letters.
+const fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
+}
+
+fn starts_a_word(text: &str, wanted: &str) -> bool {
+    text.match_indices(wanted).any(|(at, _)| {
+        let before = text.get(..at).and_then(|head| head.chars().next_back());
+        !before.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c))
+    })
+}
+
+fn criterion(rule: &str, points: f64, explanation: String) -> Criterion {
+    Criterion { rule: rule.to_owned(), points: points.clamp(0.0, 100.0), explanation }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::profiles::testing::snapshot;
+
+    fn points(ideal: &IdealCustomer, followers: u64, bio: &str) -> Vec<(String, f64)> {
+        let mut snapshot = snapshot(followers, vec![]);
+        snapshot.profile.biography = bio.to_owned();
+        let facts = Facts::of(&snapshot);
+        match_ideal_customer(ideal, &snapshot.profile, &facts).into_iter().map(|c| (c.rule, c.points.round())).collect()
+    }
+
+    #[test]
+    fn a_tenth_of_the_wanted_followers_is_no_match_and_inside_is_a_full_one() {
+        let ideal = IdealCustomer { follower_min: Some(1_000), follower_max: Some(5_000), ..Default::default() };
+        assert_eq!(points(&ideal, 2_000, ""), [("icp_followers".to_owned(), 100.0)]);
+        assert_eq!(points(&ideal, 100, ""), [("icp_followers".to_owned(), 0.0)]);
+        assert_eq!(points(&ideal, 50_000, ""), [("icp_followers".to_owned(), 0.0)]);
+        assert!(points(&ideal, 500, "")[0].1 > 50.0);
+    }
+
+    #[test]
+    fn unknown_is_left_out_and_not_counted_as_no_match() {
+        let ideal = IdealCustomer {
+            engagement_rate_min_percent: Some(2.0),
+            geographies: vec!["Lisbon".to_owned()],
+            ..Default::default()
+        };
+        assert_eq!(points(&ideal, 10, "nothing about places"), []);
+        assert_eq!(points(&ideal, 10, "Coach in LISBON"), [("icp_geography".to_owned(), 100.0)]);
+    }
+
+    #[test]
+    fn a_place_is_whole_words_and_a_code_is_capitals() {
+        let found = |wanted: &str, bio: &str| {
+            let ideal = IdealCustomer { geographies: vec![wanted.to_owned()], ..Default::default() };
+            points(&ideal, 10, bio) == [("icp_geography".to_owned(), 100.0)]
+        };
+        for (wanted, bio) in [
+            ("US", "Based in the US."),
+            ("India", "from india 🇮🇳"),
+            ("New York", "NEW YORK"),
+            ("東京", "私は東京に住んでいます"),
+        ] {
+            assert!(found(wanted, bio), "{wanted} in {bio}");
+        }
+        for (wanted, bio) in
+            [("US", "Follow us for recipes"), ("India", "Indiana"), ("UK", "Ukraine"), ("Oman", "a woman")]
+        {
+            assert!(!found(wanted, bio), "{wanted} in {bio}");
+        }
+    }
+
+    #[test]
+    fn a_theme_is_found_at_the_start_of_words_only() {
+        let ideal =
+            IdealCustomer { content_themes: vec!["run".to_owned(), "meal prep".to_owned()], ..Default::default() };
+        assert_eq!(points(&ideal, 10, "brunch lover"), [("icp_themes".to_owned(), 0.0)]);
+        assert_eq!(points(&ideal, 10, "Running + #mealprep"), [("icp_themes".to_owned(), 100.0)]);
+    }
+}

@@ -1,0 +1,13 @@
+//! From a judgement and the facts of a profile to one score with its reasons. Everything here is pure.
+
+mod facts;
+mod ideal_customer;
+#[cfg(test)]
+mod properties;
+mod score;
+mod weights;
+
+pub use facts::{AudienceBand, Facts};
+pub use ideal_customer::{Criterion, match_ideal_customer};
+pub use score::{Evidence, Score, blend};
+pub use weights::Weights;

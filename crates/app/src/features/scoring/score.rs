@@ -1,0 +1,215 @@
+//! The final score: a weighted blend of the models' judgement and of facts that we computed, with its evidence.
+//!
+//! Promises: 0-100; weights sum to 1; facts weigh at least 40 %; raising any input never lowers the score; every part
+//! says which rule gave how much. A part that cannot be known is left out and its weight shared by the others, up to
+//! the point where facts would weigh less than 40 %.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Criterion, Facts, weights::Weights};
+use crate::features::judging::Judgement;
+
+/// Facts never weigh less, so that a bio alone cannot talk the model into a high score: what is missing counts as neutral.
+const WEIGHT_FACTS_MIN: f64 = 0.40;
+const NEUTRAL: f64 = 50.0;
+
+/// Engagement that earns full points, percent. Instagram's mean over all industries is 1 to 2 % (the yearly industry
+/// benchmark reports); three times that is excellent.
+const ENGAGEMENT_FULL_PERCENT: f64 = 5.0;
+/// A post within this many days earns full points, none after [`ACTIVITY_NONE_DAYS`].
+const ACTIVITY_FULL_DAYS: f64 = 7.0;
+const ACTIVITY_NONE_DAYS: f64 = 90.0;
+
+/// One part of the score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The rule's stable name.
+    pub rule: String,
+    /// What it looks at.
+    pub fact: String,
+    /// The rule's grade, 0-100.
+    pub value: f64,
+    /// Its share of the score, 0-1; all shares sum to 1.
+    pub weight: f64,
+    /// What it gave: value times weight.
+    pub points: f64,
+    /// Why.
+    pub explanation: String,
+}
+
+/// The blended score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// 0-100.
+    pub value: u8,
+    /// Its parts, heaviest first.
+    pub evidence: Vec<Evidence>,
+}
+
+struct Part {
+    rule: String,
+    fact: &'static str,
+    value: f64,
+    weight: f64,
+    explanation: String,
+}
+
+/// Blends judgements, criteria and facts.
+#[must_use]
+pub fn blend(weights: Weights, judgements: &[&Judgement], criteria: &[Criterion], facts: &Facts) -> Score {
+    let mut parts: Vec<Part> = judgements.iter().filter_map(|judgement| judged(weights, judgement)).collect();
+    let judged: f64 = parts.iter().map(|part| part.weight).sum();
+    parts.extend(criteria.iter().map(|criterion| Part {
+        rule: criterion.rule.clone(),
+        fact: "ideal customer",
+        value: criterion.points,
+        weight: weights.ideal_customer / criteria.len() as f64,
+        explanation: criterion.explanation.clone(),
+    }));
+    parts.extend(facts.engagement_rate_percent.map(|rate| Part {
+        rule: "engagement".to_owned(),
+        fact: "engagement rate",
+        value: 100.0 * rate / ENGAGEMENT_FULL_PERCENT,
+        weight: weights.engagement,
+        explanation: format!("{rate:.2} % over {} posts", facts.engagement_posts),
+    }));
+    parts.extend(facts.days_since_last_post.map(|days| Part {
+        rule: "activity".to_owned(),
+        fact: "days since the last post",
+        value: 100.0 * (ACTIVITY_NONE_DAYS - days as f64) / (ACTIVITY_NONE_DAYS - ACTIVITY_FULL_DAYS),
+        weight: weights.activity,
+        explanation: format!("last post {days} days before the scrape"),
+    }));
+    parts.extend(facts.authenticity.map(|grade| Part {
+        rule: "authenticity".to_owned(),
+        fact: "signs of a real audience",
+        value: grade,
+        weight: weights.authenticity,
+        explanation: signs(facts),
+    }));
+    let known: f64 = parts.iter().map(|part| part.weight).sum::<f64>() - judged;
+    let wanted = judged * WEIGHT_FACTS_MIN / (1.0 - WEIGHT_FACTS_MIN);
+    if known < wanted {
+        parts.push(Part {
+            rule: "unknown_facts".to_owned(),
+            fact: "what the profile does not show",
+            value: NEUTRAL,
+            weight: wanted - known,
+            explanation: "too little is known to check the judgement against facts".to_owned(),
+        });
+    }
+    weigh(parts)
+}
+
+/// The part of a judgement that has a grade in it.
+fn judged(weights: Weights, judgement: &Judgement) -> Option<Part> {
+    if let Judgement::Psychographic(person) = judgement {
+        return Some(Part {
+            rule: "ai_receptiveness".to_owned(),
+            fact: "openness to the offer, judged by the model",
+            value: f64::from(person.receptiveness.value()),
+            weight: weights.receptiveness,
+            explanation: person.self_image.clone(),
+        });
+    }
+    judgement.verdict().map(|verdict| Part {
+        rule: "ai_fit".to_owned(),
+        fact: "fit with the business, judged by the model",
+        value: f64::from(verdict.fit_score.value()),
+        weight: weights.fit,
+        explanation: verdict.summary.clone(),
+    })
+}
+
+fn signs(facts: &Facts) -> String {
+    let known = [
+        facts.following_per_follower.map(|n| format!("follows {n:.2} accounts for each follower")),
+        facts.comments_per_hundred_likes.map(|n| format!("{n:.1} comments for a hundred likes")),
+        facts.engagement_spread.map(|n| format!("interactions vary by {:.0} %", 100.0 * n)),
+    ];
+    known.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn weigh(parts: Vec<Part>) -> Score {
+    let total: f64 = parts.iter().map(|part| part.weight).sum();
+    let mut evidence: Vec<Evidence> = parts
+        .into_iter()
+        .map(|part| {
+            let (value, weight) = (part.value.clamp(0.0, 100.0), part.weight / total);
+            Evidence {
+                rule: part.rule,
+                fact: part.fact.to_owned(),
+                value: tidy(value, 10.0),
+                weight: tidy(weight, 10_000.0),
+                points: tidy(value * weight, 100.0),
+                explanation: part.explanation,
+            }
+        })
+        .collect();
+    let sum: f64 = evidence.iter().map(|part| part.points).sum();
+    evidence.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    Score { value: sum.round().clamp(0.0, 100.0) as u8, evidence }
+}
+
+fn tidy(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        features::{
+            judging::{CallKind, examples},
+            profiles::testing::{post, snapshot},
+        },
+        shared::analysis_type::AnalysisType,
+    };
+
+    /// The verdict of the type with this fit, and everything else that the type asks.
+    fn answers(kind: AnalysisType, fit: u8) -> Vec<Judgement> {
+        let gives_verdict = |call| matches!(call, CallKind::Light | CallKind::CoreStrategy | CallKind::Commercial);
+        let answer = |call| if gives_verdict(call) { examples::with_fit(call, fit) } else { examples::judgement(call) };
+        kind.config().calls.iter().map(|call| answer(*call)).collect()
+    }
+
+    fn score(kind: AnalysisType, fit: u8, criteria: &[Criterion], facts: &Facts) -> Score {
+        let answers = answers(kind, fit);
+        blend(kind.config().weights, &answers.iter().collect::<Vec<_>>(), criteria, facts)
+    }
+
+    #[test]
+    fn raising_any_input_never_lowers_the_score() {
+        let facts = |likes, day: &str| Facts::of(&snapshot(1_000, vec![post(day, Some(likes), Some(1))]));
+        let criterion = |points| vec![Criterion { rule: "icp_themes".into(), points, explanation: String::new() }];
+        let (old, new) = ("2026-10-01T00:00:00Z", "2026-11-19T00:00:00Z");
+        for kind in AnalysisType::ALL {
+            for fit in (0..100).step_by(7) {
+                for points in [0.0, 33.0, 80.0] {
+                    let base = score(kind, fit, &criterion(points), &facts(10, old)).value;
+                    assert!(score(kind, fit + 1, &criterion(points), &facts(10, old)).value >= base);
+                    assert!(score(kind, fit, &criterion(points + 20.0), &facts(10, old)).value >= base);
+                    assert!(score(kind, fit, &criterion(points), &facts(40, old)).value >= base);
+                    assert!(score(kind, fit, &criterion(points), &facts(10, new)).value >= base);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_known_the_judgement_still_weighs_sixty_percent_at_most() {
+        let mut nobody = snapshot(0, vec![]);
+        nobody.profile.following = 0;
+        let score = score(AnalysisType::Light, 100, &[], &Facts::of(&nobody));
+        assert_eq!(score.value, 80);
+        assert_eq!(score.evidence.iter().map(|part| part.weight).sum::<f64>(), 1.0);
+        assert!(score.evidence[0].weight <= 0.6);
+    }
+
+    #[test]
+    fn an_xray_also_weighs_how_open_the_person_is() {
+        let facts = Facts::of(&snapshot(1_000, vec![]));
+        let evidence = score(AnalysisType::Xray, 70, &[], &facts).evidence;
+        assert!(evidence.iter().any(|part| part.rule == "ai_receptiveness" && part.value == 65.0), "{evidence:?}");
+    }
+}
