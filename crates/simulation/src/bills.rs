@@ -22,7 +22,7 @@ impl World {
     pub(crate) fn bill(&mut self, run: RunId, step: &str, kind: &str) -> String {
         let key = format!("{kind}-{}-{}", run.uuid().simple(), self.bills.len());
         self.bills.push(Bill { run, key: key.clone(), known_by: None });
-        if let Err(accusation) = self.watch.billed(run, step) {
+        if let Err(accusation) = self.invariants.billed(run, step) {
             self.accuse(accusation);
         }
         key
@@ -42,21 +42,21 @@ impl World {
 
     /// Accuses if a bill is missing, is there twice, or was never one. To be asked when everything has come to rest.
     pub fn bills_are_known(&mut self) {
-        let recorded = |key: &str| self.books.usage.iter().filter(|known| *known == key).count();
+        let recorded = |key: &str| self.database.usage.iter().filter(|known| *known == key).count();
         let missing = self.bills.iter().find(|bill| {
             let excused = self.engine_gone || bill.known_by.is_none();
             let step = bill.known_by.as_deref().unwrap_or_default();
             recorded(&bill.key) == 0 && !excused && !self.was_given_up(bill.run, step)
         });
         let accusation = if let Some(bill) = missing {
-            Some(format!("the bill of {} is in no books: {bill:?}", bill.key))
+            Some(format!("the bill of {} is in no database: {bill:?}", bill.key))
         } else if let Some(key) = self.snapshots.keys().find(|key| recorded(key) == 0) {
-            Some(format!("a profile is kept and its bill, {key}, is in no books"))
+            Some(format!("a profile is kept and its bill, {key}, is in no database"))
         } else if let Some(bill) = self.bills.iter().find(|bill| recorded(&bill.key) > 1) {
-            Some(format!("{} is in the books more than once", bill.key))
+            Some(format!("{} is in the database more than once", bill.key))
         } else {
-            let of_nobody = self.books.usage.iter().find(|key| !self.bills.iter().any(|bill| bill.key == **key));
-            of_nobody.map(|key| format!("{key} is in the books and no provider's bill"))
+            let of_nobody = self.database.usage.iter().find(|key| !self.bills.iter().any(|bill| bill.key == **key));
+            of_nobody.map(|key| format!("{key} is in the database and no provider's bill"))
         };
         if let Some(accusation) = accusation {
             self.accuse(accusation);

@@ -7,8 +7,8 @@ use oslira_app::{
 use uuid::Uuid;
 
 use crate::{
-    Answer, Books, Instance, Mutation, Op, Person, Random, Recorded, RunRow, Schedule, Shared, Story, Weather, World,
-    care::Care,
+    Answer, FaultRates, Fixtures, Instance, Mutation, Op, Person, Random, Recorded, ReferenceDatabase, RunRow,
+    Schedule, Shared, World, recovery::Recovery,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -84,7 +84,7 @@ struct Driver {
     world: Shared,
     random: Random,
     instances: Vec<Instance>,
-    cares: Vec<Care>,
+    cares: Vec<Recovery>,
     begun: Vec<Op>,
     runs: u64,
     seed: u64,
@@ -96,9 +96,9 @@ struct Driver {
 #[must_use]
 pub fn history(plan: Plan) -> Report {
     let mut random = Random::new(!plan.seed);
-    let books = Books::new(plan.person, plan.credits(), HOURLY_MAX, plan.mutation);
-    let mut world = World::new(books, random.bits());
-    world.weather = weather(&mut random);
+    let database = ReferenceDatabase::new(plan.person, plan.credits(), HOURLY_MAX, plan.mutation);
+    let mut world = World::new(database, random.bits());
+    world.fault_rates = fault_rates(&mut random);
     world.dying = dying(&mut random, world.now_ms);
     world.log = plan.record.then(Vec::new);
     let mut driver = Driver {
@@ -123,11 +123,11 @@ pub fn history(plan: Plan) -> Report {
     driver.report()
 }
 
-fn weather(random: &mut Random) -> Weather {
+fn fault_rates(random: &mut Random) -> FaultRates {
     let mut level = |worst: u64| if random.chance(500) { 0 } else { random.below(worst) };
     let (store_down, reply_lost, provider) = (level(200), level(200), level(300));
     let dark = random.chance(150).then(|| random.pick(&["openai", "anthropic", "apify"]).copied()).flatten();
-    Weather { store_down, reply_lost, provider, dark }
+    FaultRates { store_down, reply_lost, provider, dark }
 }
 
 /// In some histories one of the models in use is shut down, in its first ten minutes and mostly while runs are under way.
@@ -145,7 +145,7 @@ impl Driver {
             5..=6 => self.buy_again(),
             7..=9 => self.cancel(),
             10..=13 => self.crash(),
-            14..=15 => self.cares.push(Care::start(&self.world)),
+            14..=15 => self.cares.push(Recovery::start(&self.world)),
             16 => self.something_late(),
             17..=18 => self.pass_time(),
             19 => self.outage(),
@@ -160,11 +160,11 @@ impl Driver {
 
     /// A customer asks. The answer may be lost; a launch may be lost with it.
     fn buy(&mut self) {
-        let username = self.random.pick(&Story::USERNAMES).copied().unwrap_or("runner");
+        let username = self.random.pick(&Fixtures::USERNAMES).copied().unwrap_or("runner");
         let key = if self.random.chance(600) { self.random.pick(&KEYS).map(|key| (*key).to_owned()) } else { None };
         self.runs += 1;
         let run = RunId::new(Uuid::from_u128((u128::from(self.seed) << 64) | u128::from(self.runs)));
-        let kind = self.random.pick(&Story::KINDS).copied().unwrap_or(AnalysisType::Light);
+        let kind = self.random.pick(&Fixtures::KINDS).copied().unwrap_or(AnalysisType::Light);
         let body_hash = format!("hash of {username} as {}", kind.as_str());
         let op = Op::Begin { run, username: username.to_owned(), kind, key, body_hash };
         self.begun.push(op.clone());
@@ -208,7 +208,7 @@ impl Driver {
     }
 
     fn status(&self, run: RunId) -> Option<RunStatus> {
-        self.world.lock().books.runs.get(&run).map(|row| row.status)
+        self.world.lock().database.runs.get(&run).map(|row| row.status)
     }
 
     /// The engine knows an instance by its run: a second start is the same instance.
@@ -227,7 +227,7 @@ impl Driver {
     }
 
     fn cancel(&mut self) {
-        let runs: Vec<RunId> = self.world.lock().books.runs.keys().copied().collect();
+        let runs: Vec<RunId> = self.world.lock().database.runs.keys().copied().collect();
         let Some(run) = self.random.pick(&runs).copied() else { return };
         let mut world = self.world.lock();
         if world.store_is_down() {
@@ -235,7 +235,7 @@ impl Driver {
         }
         let answer = world.apply(&Op::Cancel(run));
         if let Answer::Cancelled(CancelOutcome::Done { .. }) = answer
-            && let Err(accusation) = world.watch.told(run, RunStatus::Cancelled)
+            && let Err(accusation) = world.invariants.told(run, RunStatus::Cancelled)
         {
             world.accuse(accusation);
         }
@@ -278,7 +278,7 @@ impl Driver {
     fn outage(&mut self) {
         let lasts_ms = i64::try_from(self.random.below(5 * MINUTE_MS)).unwrap_or(0);
         let mut world = self.world.lock();
-        if world.weather.store_down > 0 {
+        if world.fault_rates.store_down > 0 {
             world.outage_until_ms = world.now_ms + lasts_ms;
         }
     }
@@ -310,21 +310,21 @@ impl Driver {
             instance.poll();
         } else {
             let at = at - self.instances.len();
-            if self.cares.get_mut(at).is_some_and(Care::poll) {
+            if self.cares.get_mut(at).is_some_and(Recovery::poll) {
                 self.cares.swap_remove(at);
             }
         }
         true
     }
 
-    /// The stores' weather clears, the providers' may stay. What was sent arrives, the engine recovers or is lost for good, the five-minute job runs; and
+    /// The stores' fault_rates clears, the providers' may stay. What was sent arrives, the engine recovers or is lost for good, the five-minute job runs; and
     /// then every run must have ended and every charge be settled.
     fn settle(&mut self) {
         let engine_gone = self.random.chance(150);
         {
             let mut world = self.world.lock();
-            let provider = if self.random.chance(400) { world.weather.provider } else { 0 };
-            world.weather = Weather { provider, ..Weather::default() };
+            let provider = if self.random.chance(400) { world.fault_rates.provider } else { 0 };
+            world.fault_rates = FaultRates { provider, ..FaultRates::default() };
             world.outage_until_ms = 0;
             world.engine_gone = engine_gone;
         }
@@ -336,7 +336,7 @@ impl Driver {
             } else if !engine_gone {
                 self.instances.iter_mut().for_each(Instance::wake);
             }
-            self.cares.push(Care::start(&self.world));
+            self.cares.push(Recovery::start(&self.world));
             for polls in 0.. {
                 if self.world.lock().accusation.is_some() {
                     return;
@@ -351,13 +351,13 @@ impl Driver {
             }
             self.something_late();
             let mut world = self.world.lock();
-            if world.late.is_empty() && world.books.runs.values().all(|row| row.status.is_terminal()) {
+            if world.late.is_empty() && world.database.runs.values().all(|row| row.status.is_terminal()) {
                 break;
             }
             world.now_ms += 5 * 60_000;
         }
         let mut world = self.world.lock();
-        if let Err(accusation) = world.watch.settled(&world.books) {
+        if let Err(accusation) = world.invariants.settled(&world.database) {
             world.accuse(accusation);
         }
         world.bills_are_known();
@@ -365,23 +365,25 @@ impl Driver {
 
     fn report(self) -> Report {
         let mut world = self.world.lock();
-        let count = |outcome| world.books.runs.values().filter(|row| row.outcome == Some(outcome)).count();
+        let count = |outcome| world.database.runs.values().filter(|row| row.outcome == Some(outcome)).count();
         let ends = ["result", "refunded", "kept"].map(|outcome| u32::try_from(count(outcome)).unwrap_or(u32::MAX));
         let is_deep = |row: &&RunRow| row.kind != AnalysisType::Light && row.outcome == Some("result");
-        let deep_results = world.books.runs.values().filter(is_deep).count();
+        let deep_results = world.database.runs.values().filter(is_deep).count();
         let dies_s = world.dying.map_or(i64::MIN, |(_, dies_ms)| dies_ms.div_euclid(1_000));
         let is_outlived = |(run, row): &(&RunId, &RunRow)| {
-            row.outcome == Some("result") && row.created_s < dies_s && world.watch.calls.met_the_end_of_a_model(**run)
+            row.outcome == Some("result")
+                && row.created_s < dies_s
+                && world.invariants.calls.met_the_end_of_a_model(**run)
         };
-        let outlived = world.books.runs.iter().filter(is_outlived).count();
-        let stale = world.books.analyses.iter().filter(|analysis| analysis.is_stale).count();
+        let outlived = world.database.runs.iter().filter(is_outlived).count();
+        let stale = world.database.analyses.iter().filter(|analysis| analysis.is_stale).count();
         Report {
             accusation: world.accusation.clone(),
             crashes: self.crashes,
             crashes_in_parallel: self.crashes_in_parallel,
             ends,
             deep_results: u32::try_from(deep_results).unwrap_or(u32::MAX),
-            fallbacks: world.watch.calls.fallbacks(),
+            fallbacks: world.invariants.calls.fallbacks(),
             outlived: u32::try_from(outlived).unwrap_or(u32::MAX),
             late_bills: world.late_bills,
             stale: u32::try_from(stale).unwrap_or(u32::MAX),

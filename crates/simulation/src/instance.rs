@@ -12,8 +12,8 @@ use oslira_app::{
 
 use crate::{
     Journal, Mutation, Place, Shared,
-    gate::{Gate, Schedule},
     ports::Ports,
+    scheduler::{Schedule, Scheduler},
 };
 
 pub(crate) type Task<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -24,7 +24,7 @@ pub struct Instance {
     world: Shared,
     journal: Journal,
     life: Option<Task<Result<(), StepFailed>>>,
-    gate: Gate,
+    gate: Scheduler,
     schedule: Schedule,
     ended: bool,
 }
@@ -34,7 +34,7 @@ impl Instance {
     #[must_use]
     pub fn start(world: &Shared, run: RunId, schedule: Schedule) -> Self {
         let (world, journal) = (world.clone(), Journal::new(world.clone(), run));
-        let mut instance = Self { run, world, journal, life: None, gate: Gate::default(), schedule, ended: false };
+        let mut instance = Self { run, world, journal, life: None, gate: Scheduler::default(), schedule, ended: false };
         instance.wake();
         instance
     }
@@ -92,13 +92,13 @@ impl Instance {
             models,
             pause_scale: 1.0,
         };
-        self.gate = Gate::default();
+        self.gate = Scheduler::default();
         self.life = Some(Box::pin(async move { analyse(&journal, ports, run).await }));
     }
 
     /// Kills its process, wherever its branches are. Answers how many steps were under way.
     pub fn crash(&mut self) -> usize {
-        self.gate = Gate::default();
+        self.gate = Scheduler::default();
         if self.life.take().is_some() { self.journal.crashed() } else { 0 }
     }
 

@@ -123,7 +123,7 @@ impl Journal {
         let mut world = self.world.lock();
         world.crashed(self.run);
         for step in lost.keys() {
-            world.watch.calls.lost(self.run, step);
+            world.invariants.calls.lost(self.run, step);
         }
         lost.len()
     }
@@ -197,7 +197,7 @@ impl Journal {
     /// Runs an effect, and knows that it is this one's whenever anything happens in it.
     async fn within<T>(&self, name: &Arc<str>, effect: impl Future<Output = T>) -> T {
         self.memory().attempts.insert(name.to_string(), Attempt::default());
-        self.world.lock().watch.attempted(self.run, name);
+        self.world.lock().invariants.attempted(self.run, name);
         let mut effect = pin!(effect);
         poll_fn(|context| {
             self.memory().polled = Some(name.clone());

@@ -9,7 +9,7 @@ use oslira_app::features::{
 };
 
 use crate::{
-    Mutation, Story, Turn,
+    Fixtures, Mutation, ProviderBehaviour,
     calls::{COST_MICROUSD, Outcome},
     ports::Ports,
 };
@@ -27,49 +27,53 @@ impl Model for Ports {
         {
             let mut world = self.world.lock();
             let provider = question.model.provider();
-            if let Err(accusation) = world.watch.calls.asked(run, question.tags.call, &step, provider) {
+            if let Err(accusation) = world.invariants.calls.asked(run, question.tags.call, &step, provider) {
                 world.accuse(accusation);
             }
         }
         let (turn, key) = self.provide("ai", question.model.as_str());
         self.world.sleep(TAKES).await;
-        let is_told = turn.works() && turn != Turn::ReplyLost;
-        self.world.lock().watch.calls.answered(run, &step, outcome(turn), is_told);
+        let is_told = turn.works() && turn != ProviderBehaviour::ReplyLost;
+        self.world.lock().invariants.calls.answered(run, &step, outcome(turn), is_told);
         if is_told && let Some((_, journal)) = &self.owner {
             journal.told(&key);
         }
         let content = match turn {
-            Turn::Refused if self.world.has(Mutation::RefusalFallsOver) => Err(AiFault::QuotaExhausted),
-            Turn::Gone if self.world.has(Mutation::GoneIsFinal) => Err(AiFault::Refused),
+            ProviderBehaviour::Refused if self.world.has(Mutation::RefusalFallsOver) => Err(AiFault::QuotaExhausted),
+            ProviderBehaviour::Gone if self.world.has(Mutation::GoneIsFinal) => Err(AiFault::Refused),
             turn => content(turn, question),
         };
         Answer { content, usage: is_told.then(|| usage(key, question)) }
     }
 }
 
-fn outcome(turn: Turn) -> Outcome {
+fn outcome(turn: ProviderBehaviour) -> Outcome {
     match turn {
-        Turn::Works => Outcome::Answered,
-        Turn::Busy(ms) if Duration::from_millis(ms) > config::AI_PAUSE_MAX => Outcome::Worn,
-        Turn::Passing | Turn::ReplyLost | Turn::Malformed | Turn::Truncated | Turn::Busy(_) => Outcome::Useless,
-        Turn::Lasting | Turn::Rejected => Outcome::Worn,
-        Turn::Gone => Outcome::Gone,
-        Turn::Refused => Outcome::Refused,
+        ProviderBehaviour::Works => Outcome::Answered,
+        ProviderBehaviour::Busy(ms) if Duration::from_millis(ms) > config::AI_PAUSE_MAX => Outcome::Worn,
+        ProviderBehaviour::Passing
+        | ProviderBehaviour::ReplyLost
+        | ProviderBehaviour::Malformed
+        | ProviderBehaviour::Truncated
+        | ProviderBehaviour::Busy(_) => Outcome::Useless,
+        ProviderBehaviour::Lasting | ProviderBehaviour::Rejected => Outcome::Worn,
+        ProviderBehaviour::Gone => Outcome::Gone,
+        ProviderBehaviour::Refused => Outcome::Refused,
     }
 }
 
-fn content(turn: Turn, question: &Question) -> Result<String, AiFault> {
-    let unavailable = |retry_after_ms| AiFault::Unavailable { reason: "the weather".to_owned(), retry_after_ms };
+fn content(turn: ProviderBehaviour, question: &Question) -> Result<String, AiFault> {
+    let unavailable = |retry_after_ms| AiFault::Unavailable { reason: "the fault_rates".to_owned(), retry_after_ms };
     match turn {
-        Turn::Works => Ok(Story::judgement(question.tags.call).to_owned()),
-        Turn::Malformed => Ok("{\"verdict\":".to_owned()),
-        Turn::Refused => Err(AiFault::Refused),
-        Turn::Truncated => Err(AiFault::Truncated),
-        Turn::Lasting => Err(AiFault::QuotaExhausted),
-        Turn::Rejected => Err(AiFault::Rejected("a wrong key".to_owned())),
-        Turn::Gone => Err(AiFault::ModelGone),
-        Turn::Busy(ms) => Err(unavailable(Some(ms))),
-        Turn::Passing | Turn::ReplyLost => Err(unavailable(None)),
+        ProviderBehaviour::Works => Ok(Fixtures::judgement(question.tags.call).to_owned()),
+        ProviderBehaviour::Malformed => Ok("{\"verdict\":".to_owned()),
+        ProviderBehaviour::Refused => Err(AiFault::Refused),
+        ProviderBehaviour::Truncated => Err(AiFault::Truncated),
+        ProviderBehaviour::Lasting => Err(AiFault::QuotaExhausted),
+        ProviderBehaviour::Rejected => Err(AiFault::Rejected("a wrong key".to_owned())),
+        ProviderBehaviour::Gone => Err(AiFault::ModelGone),
+        ProviderBehaviour::Busy(ms) => Err(unavailable(Some(ms))),
+        ProviderBehaviour::Passing | ProviderBehaviour::ReplyLost => Err(unavailable(None)),
     }
 }
 

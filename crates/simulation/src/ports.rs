@@ -16,7 +16,7 @@ use oslira_app::{
 };
 use serde_json::Value;
 
-use crate::{Answer, Journal, Mutation, Op, Shared, Story};
+use crate::{Answer, Fixtures, Journal, Mutation, Op, Shared};
 
 /// Every port of one workflow, or of the five-minute job, which has no journal.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct Ports {
 }
 
 fn down() -> StoreError {
-    StoreError::Unavailable("the weather".to_owned())
+    StoreError::Unavailable("the fault_rates".to_owned())
 }
 
 impl Ports {
@@ -60,8 +60,8 @@ impl SystemRuns for Ports {
             Answer::TakenUp(Some(username)) => {
                 let handle = username.parse().map_err(|_| StoreError::Defect("a username".to_owned()))?;
                 let world = self.world.lock();
-                let row = world.books.runs.get(&run).ok_or_else(|| StoreError::Defect("no such run".to_owned()))?;
-                Ok(Some(Story::assignment(world.books.person, handle, row.kind)))
+                let row = world.database.runs.get(&run).ok_or_else(|| StoreError::Defect("no such run".to_owned()))?;
+                Ok(Some(Fixtures::assignment(world.database.person, handle, row.kind)))
             }
             other => Err(mistaken(&other)),
         }
@@ -147,8 +147,8 @@ impl SnapshotStore for Ports {
         if not_before == Timestamp::MIN
             && let Some((run, _)) = self.caller()
         {
-            world.watch.staleness.compares(run, newest.map(|(_, snapshot)| snapshot));
-            if world.books.mutation == Some(Mutation::ComparedWithItself) {
+            world.invariants.staleness.compares(run, newest.map(|(_, snapshot)| snapshot));
+            if world.database.mutation == Some(Mutation::ComparedWithItself) {
                 return Ok(None);
             }
         }
@@ -160,7 +160,7 @@ impl SnapshotStore for Ports {
         {
             let mut world = self.world.lock();
             if let Some((run, _)) = self.caller()
-                && let Err(accusation) = world.watch.staleness.kept(run, snapshot)
+                && let Err(accusation) = world.invariants.staleness.kept(run, snapshot)
             {
                 world.accuse(accusation);
             }
@@ -191,7 +191,7 @@ impl ProgressSink for Ports {
         self.world.pause().await;
         if let ProgressUpdate::Ended { status, .. } = update {
             let mut world = self.world.lock();
-            if let Err(accusation) = world.watch.told(run, status) {
+            if let Err(accusation) = world.invariants.told(run, status) {
                 world.accuse(accusation);
             }
         }

@@ -1,4 +1,4 @@
-//! The rows of the books.
+//! The rows of the database.
 
 use jiff::Timestamp;
 use oslira_app::{

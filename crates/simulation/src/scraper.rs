@@ -7,7 +7,7 @@ use oslira_app::features::profiles::{
     Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage,
 };
 
-use crate::{Story, Turn, ports::Ports};
+use crate::{Fixtures, ProviderBehaviour, ports::Ports};
 
 const NAME: &str = "apify";
 /// One in so many never ends: the actor's own timeout is longer than our patience.
@@ -20,17 +20,19 @@ impl ProfileSource for Ports {
         let (turn, key) = self.provide("scrape", NAME);
         if turn.works() {
             let mut world = self.world.lock();
-            let is_stuck = world.weather.provider > 0 && world.random.chance(STUCK_PERMILLE);
+            let is_stuck = world.fault_rates.provider > 0 && world.random.chance(STUCK_PERMILLE);
             let takes_ms = 2_000 + i64::try_from(world.random.below(40_000)).unwrap_or(0);
             let ends_ms = world.now_ms + if is_stuck { 600_000 } else { takes_ms };
             world.scrapes.insert(key.clone(), ends_ms);
         }
         self.world.pause().await;
         match turn {
-            Turn::Works => Ok(ScrapeTicket { dataset_id: format!("dataset-{key}"), provider_run_id: key }),
-            Turn::Lasting => Err(ScrapeFault::Exhausted("no money".to_owned())),
-            Turn::Rejected | Turn::Gone => Err(ScrapeFault::Terminal("a refused key".to_owned())),
-            Turn::ReplyLost => Err(ScrapeFault::Unanswered("a lost answer".to_owned())),
+            ProviderBehaviour::Works => Ok(ScrapeTicket { dataset_id: format!("dataset-{key}"), provider_run_id: key }),
+            ProviderBehaviour::Lasting => Err(ScrapeFault::Exhausted("no money".to_owned())),
+            ProviderBehaviour::Rejected | ProviderBehaviour::Gone => {
+                Err(ScrapeFault::Terminal("a refused key".to_owned()))
+            }
+            ProviderBehaviour::ReplyLost => Err(ScrapeFault::Unanswered("a lost answer".to_owned())),
             other => Err(ScrapeFault::Retryable(format!("{other:?}"))),
         }
     }
@@ -52,13 +54,19 @@ impl ProfileSource for Ports {
         let patience_ms = now_ms + i64::try_from(wait.as_millis()).unwrap_or(0);
         self.world.until(ends_ms.min(patience_ms)).await;
         let found = match turn {
-            Turn::Works | Turn::Malformed if ends_ms > patience_ms => return Ok(Collected::Running),
-            Turn::Works => Story::found(username, part, ends_ms),
-            Turn::Malformed => Found::Unusable("an empty list".to_owned()),
-            Turn::Lasting => return Err(ScrapeFault::Exhausted("no money".to_owned())),
-            Turn::Rejected | Turn::Gone => return Err(ScrapeFault::Terminal("a refused key".to_owned())),
-            Turn::ReplyLost | Turn::Busy(_) => return Err(ScrapeFault::Unanswered(format!("{turn:?}"))),
-            Turn::Passing | Turn::Refused | Turn::Truncated => {
+            ProviderBehaviour::Works | ProviderBehaviour::Malformed if ends_ms > patience_ms => {
+                return Ok(Collected::Running);
+            }
+            ProviderBehaviour::Works => Fixtures::found(username, part, ends_ms),
+            ProviderBehaviour::Malformed => Found::Unusable("an empty list".to_owned()),
+            ProviderBehaviour::Lasting => return Err(ScrapeFault::Exhausted("no money".to_owned())),
+            ProviderBehaviour::Rejected | ProviderBehaviour::Gone => {
+                return Err(ScrapeFault::Terminal("a refused key".to_owned()));
+            }
+            ProviderBehaviour::ReplyLost | ProviderBehaviour::Busy(_) => {
+                return Err(ScrapeFault::Unanswered(format!("{turn:?}")));
+            }
+            ProviderBehaviour::Passing | ProviderBehaviour::Refused | ProviderBehaviour::Truncated => {
                 return Err(ScrapeFault::Retryable("a failed actor".to_owned()));
             }
         };

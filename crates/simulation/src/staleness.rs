@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use oslira_app::{features::profiles::Snapshot, shared::ids::RunId};
 
-use crate::Books;
+use crate::ReferenceDatabase;
 
 /// A profile whose followers moved by more than so many percent is another one.
 const MOVED_MAX_PERCENT: u64 = 10;
@@ -41,15 +41,20 @@ impl Staleness {
     }
 
     /// Conclusions from scrapes before this one were marked.
-    pub(crate) fn marked(&mut self, username: &str, scraped_at: Timestamp, books: &Books) -> Result<(), String> {
+    pub(crate) fn marked(
+        &mut self,
+        username: &str,
+        scraped_at: Timestamp,
+        database: &ReferenceDatabase,
+    ) -> Result<(), String> {
         let newest = self.marked.entry(username.to_owned()).or_insert(scraped_at);
         *newest = scraped_at.max(*newest);
-        self.holds(books)
+        self.holds(database)
     }
 
     /// Stale is what judged an older scrape than one that showed a change, and nothing else.
-    pub(crate) fn holds(&self, books: &Books) -> Result<(), String> {
-        for analysis in &books.analyses {
+    pub(crate) fn holds(&self, database: &ReferenceDatabase) -> Result<(), String> {
+        for analysis in &database.analyses {
             let is_older = self.marked.get(&analysis.username).is_some_and(|newest| analysis.scraped_at < *newest);
             if analysis.is_stale != is_older {
                 let (is, than) = if is_older { ("is not", "a") } else { ("is", "no") };

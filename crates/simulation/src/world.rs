@@ -1,4 +1,4 @@
-//! Everything outside of a workflow: the time, the database, the providers' own memory, and the weather.
+//! Everything outside of a workflow: the time, the database, the providers' own memory, and the fault_rates.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,8 +17,8 @@ use oslira_app::{
 };
 
 use crate::{
-    Answer, Bill, Books, Mutation, Op, Random, Turn, Watch,
-    gate::{Gate, Schedule},
+    Answer, Bill, InvariantChecker, Mutation, Op, ProviderBehaviour, Random, ReferenceDatabase,
+    scheduler::{Schedule, Scheduler},
 };
 
 /// 2020-01-01: before any real clock, because the database does not believe scrapes from the future.
@@ -26,7 +26,7 @@ const EPOCH_MS: i64 = 1_577_836_800_000;
 
 /// How often things go wrong, in thousandths.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Weather {
+pub struct FaultRates {
     /// A store does not answer and did nothing.
     pub store_down: u64,
     /// A store did what it was asked and its answer is lost.
@@ -46,8 +46,8 @@ pub struct Recorded {
     pub answer: Answer,
     /// When, in seconds of virtual time.
     pub now_s: i64,
-    /// The books after it.
-    pub after: Books,
+    /// The database after it.
+    pub after: ReferenceDatabase,
 }
 
 /// The state outside of all workflows.
@@ -55,19 +55,19 @@ pub struct World {
     /// Virtual time.
     pub now_ms: i64,
     /// The database.
-    pub books: Books,
+    pub database: ReferenceDatabase,
     /// The auditor.
-    pub watch: Watch,
+    pub invariants: InvariantChecker,
     /// Draws every coincidence.
     pub random: Random,
     /// How often things go wrong.
-    pub weather: Weather,
+    pub fault_rates: FaultRates,
     /// A model, and the moment from which its provider does not offer it any more.
     pub dying: Option<(&'static str, i64)>,
     /// No store answers before this moment.
     pub outage_until_ms: i64,
-    /// The fate of every attempt of a step; others are drawn from the weather.
-    pub script: BTreeMap<String, Turn>,
+    /// The fate of every attempt of a step; others are drawn from the fault_rates.
+    pub script: BTreeMap<String, ProviderBehaviour>,
     /// How often the database does not take a bill within these steps.
     pub untaken: BTreeMap<String, u32>,
     /// Snapshots that were kept cannot be read.
@@ -95,7 +95,7 @@ pub struct World {
     /// What processes have sent and not heard of, by the order of sending.
     in_flight: BTreeMap<u64, (RunId, Op)>,
     sent: u64,
-    gate: Gate,
+    gate: Scheduler,
 }
 
 /// The world as everybody holds it.
@@ -111,13 +111,13 @@ impl fmt::Debug for Shared {
 impl World {
     /// A world at peace.
     #[must_use]
-    pub fn new(books: Books, seed: u64) -> Self {
+    pub fn new(database: ReferenceDatabase, seed: u64) -> Self {
         Self {
             now_ms: EPOCH_MS,
-            books,
-            watch: Watch::default(),
+            database,
+            invariants: InvariantChecker::default(),
             random: Random::new(seed),
-            weather: Weather::default(),
+            fault_rates: FaultRates::default(),
             dying: None,
             outage_until_ms: 0,
             script: BTreeMap::new(),
@@ -135,7 +135,7 @@ impl World {
             accusation: None,
             in_flight: BTreeMap::new(),
             sent: 0,
-            gate: Gate::default(),
+            gate: Scheduler::default(),
         }
     }
 
@@ -154,12 +154,12 @@ impl World {
     /// Runs one transaction and audits it.
     pub fn apply(&mut self, op: &Op) -> Answer {
         let now_s = self.now_s();
-        let answer = self.books.apply(op, now_s);
-        if let Err(accusation) = self.watch.audit(op, &answer, &self.books, now_s) {
+        let answer = self.database.apply(op, now_s);
+        if let Err(accusation) = self.invariants.audit(op, &answer, &self.database, now_s) {
             self.accuse(format!("{accusation} (after {})", op.name()));
         }
         if let Some(log) = &mut self.log {
-            log.push(Recorded { op: op.clone(), answer: answer.clone(), now_s, after: self.books.clone() });
+            log.push(Recorded { op: op.clone(), answer: answer.clone(), now_s, after: self.database.clone() });
         }
         answer
     }
@@ -171,7 +171,7 @@ impl World {
 
     /// Whether a store refuses to answer now.
     pub const fn store_is_down(&mut self) -> bool {
-        self.now_ms < self.outage_until_ms || self.random.chance(self.weather.store_down)
+        self.now_ms < self.outage_until_ms || self.random.chance(self.fault_rates.store_down)
     }
 
     /// What the process of `run` had sent and not heard of is lost with it, or happens later: each for itself.
@@ -200,7 +200,7 @@ impl World {
 }
 
 fn down() -> StoreError {
-    StoreError::Unavailable("the weather".to_owned())
+    StoreError::Unavailable("the fault_rates".to_owned())
 }
 
 impl Shared {
@@ -223,7 +223,7 @@ impl Shared {
     /// Whether this is the defect under test.
     #[must_use]
     pub fn has(&self, mutation: Mutation) -> bool {
-        self.lock().books.mutation == Some(mutation)
+        self.lock().database.mutation == Some(mutation)
     }
 
     /// Virtual time in milliseconds.
@@ -253,12 +253,12 @@ impl Shared {
             } else {
                 let answer = world.apply(&op);
                 if let (Op::Advance(run, _), Answer::Active(true), Some(step)) = (&op, &answer, step) {
-                    world.watch.cleared(*run, step);
+                    world.invariants.cleared(*run, step);
                 }
                 if matches!(op, Op::RecordUsage { .. }) && step.is_some_and(|step| step.ends_with("-bill")) {
                     world.late_bills += 1;
                 }
-                let lost = world.weather.reply_lost;
+                let lost = world.fault_rates.reply_lost;
                 match world.random.chance(lost) {
                     true if world.random.chance(100) => Err(StoreError::Defect("a torn answer".to_owned())),
                     true => Err(down()),
@@ -302,7 +302,7 @@ impl Shared {
     pub(crate) fn go_on<T>(
         &self,
         task: &mut Pin<Box<dyn Future<Output = T>>>,
-        gate: &mut Gate,
+        gate: &mut Scheduler,
         schedule: Schedule,
     ) -> Poll<T> {
         {

@@ -11,7 +11,7 @@ use oslira_app::{
     features::analysis::RunStatus::{self, Cancelled, Complete, Failed},
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
-use oslira_simulation::{Books, Instance, Op, Person, Place, Schedule, Shared, World};
+use oslira_simulation::{Instance, Op, Person, Place, ReferenceDatabase, Schedule, Shared, World};
 use uuid::Uuid;
 
 use crate::scenarios::{Before, Scenario, scenarios};
@@ -44,7 +44,7 @@ fn begin(world: &Shared, run: RunId, scenario: &Scenario) {
 
 /// Plays a scenario to its end; `act` decides after every moment.
 fn play(scenario: &Scenario, schedule: Schedule, mut act: impl FnMut(usize, &[Place]) -> Act) -> Played {
-    let world = Shared::new(World::new(Books::new(Person::default(), 30, 10, None), 1));
+    let world = Shared::new(World::new(ReferenceDatabase::new(Person::default(), 30, 10, None), 1));
     if scenario.before != Before::Nothing {
         let earlier = RunId::new(Uuid::from_u128(8));
         begin(&world, earlier, scenario);
@@ -67,10 +67,10 @@ fn play(scenario: &Scenario, schedule: Schedule, mut act: impl FnMut(usize, &[Pl
     world.apply(&Op::SweepOne(300));
     world.bills_are_known();
     assert_eq!(world.accusation, None, "{}, {schedule:?}", scenario.name);
-    let row = &world.books.runs[&RUN];
+    let row = &world.database.runs[&RUN];
     assert!(row.status.is_terminal(), "{}, {schedule:?}: {row:?}", scenario.name);
     if scenario.before == Before::Changed && row.status == Complete {
-        let stale: Vec<bool> = world.books.analyses.iter().map(|analysis| analysis.is_stale).collect();
+        let stale: Vec<bool> = world.database.analyses.iter().map(|analysis| analysis.is_stale).collect();
         assert_eq!(stale, [true, false], "{}, {schedule:?}", scenario.name);
     }
     let bills = world.bills.iter().filter(|bill| bill.run == RUN).count();

@@ -5,7 +5,7 @@ use oslira_app::{
     features::judging::CallKind,
     shared::analysis_type::AnalysisType::{self, Deep, Light, Xray},
 };
-use oslira_simulation::Turn;
+use oslira_simulation::ProviderBehaviour;
 
 /// What the profile cache has when the run begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Scenario {
     pub kind: AnalysisType,
     pub username: &'static str,
     pub before: Before,
-    pub script: Vec<(String, Turn)>,
+    pub script: Vec<(String, ProviderBehaviour)>,
     /// How often the database does not take a bill within a step.
     pub untaken: Vec<(String, u32)>,
     /// Snapshots cannot be read.
@@ -56,7 +56,7 @@ impl Scenario {
         self
     }
 
-    fn with(mut self, step: impl Into<String>, turn: Turn) -> Self {
+    fn with(mut self, step: impl Into<String>, turn: ProviderBehaviour) -> Self {
         self.script.push((step.into(), turn));
         self
     }
@@ -111,9 +111,9 @@ pub fn scenarios() -> Vec<Scenario> {
 
 /// Each way in which one call can fail while the others beside it work.
 fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
-    use Turn::{Busy, Gone, Lasting, Malformed, Passing, Refused, Rejected, ReplyLost, Truncated};
+    use ProviderBehaviour::{Busy, Gone, Lasting, Malformed, Passing, Refused, Rejected, ReplyLost, Truncated};
     let step = |attempt: u32| format!("judge-{}-{attempt}", call.as_str());
-    let failing = |turn: Turn, what: &str| {
+    let failing = |turn: ProviderBehaviour, what: &str| {
         let name = format!("{} {what} {turn:?}", call.as_str());
         base.clone().named(&name)
     };
@@ -144,17 +144,17 @@ fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
 
 fn all_calls_fail(base: &Scenario) -> Vec<Scenario> {
     let calls = base.kind.config().calls;
-    let each = |scenario: Scenario, attempts: u32, turn: Turn| {
+    let each = |scenario: Scenario, attempts: u32, turn: ProviderBehaviour| {
         let steps = calls.iter().flat_map(|call| (0..attempts).map(|at| format!("judge-{}-{at}", call.as_str())));
         steps.fold(scenario, |scenario, step| scenario.with(step, turn))
     };
     vec![
-        each(base.clone().named("every call falls over"), 1, Turn::Lasting),
-        each(base.clone().named("every call fails once"), 1, Turn::Passing),
-        each(base.clone().named("every call outlives its model"), 1, Turn::Gone),
-        each(base.clone().named("every call fails"), 6, Turn::Passing).failing("ai_unavailable"),
-        each(base.clone().named("no call has money"), 2, Turn::Lasting).failing("ai_quota_exhausted"),
-        each(base.clone().named("every call is refused"), 1, Turn::Refused).failing("ai_refused"),
+        each(base.clone().named("every call falls over"), 1, ProviderBehaviour::Lasting),
+        each(base.clone().named("every call fails once"), 1, ProviderBehaviour::Passing),
+        each(base.clone().named("every call outlives its model"), 1, ProviderBehaviour::Gone),
+        each(base.clone().named("every call fails"), 6, ProviderBehaviour::Passing).failing("ai_unavailable"),
+        each(base.clone().named("no call has money"), 2, ProviderBehaviour::Lasting).failing("ai_quota_exhausted"),
+        each(base.clone().named("every call is refused"), 1, ProviderBehaviour::Refused).failing("ai_refused"),
     ]
 }
 
@@ -192,17 +192,17 @@ fn scrapes_fail(base: &Scenario, part: &str) -> Vec<Scenario> {
     // A scrape ends within two waits.
     let unusable = |scenario: Scenario, attempt: u32| {
         let waits = [0, 1].map(|wait| format!("scrape-{part}-{attempt}-collect-{wait}"));
-        waits.into_iter().fold(scenario, |it, step| it.with(step, Turn::Malformed))
+        waits.into_iter().fold(scenario, |it, step| it.with(step, ProviderBehaviour::Malformed))
     };
     let of = |what: &str| base.clone().named(&format!("{part} {what}"));
-    let down = (0..4).fold(of("down"), |it, at| it.with(start(at), Turn::Passing));
+    let down = (0..4).fold(of("down"), |it, at| it.with(start(at), ProviderBehaviour::Passing));
     let useless = (0..4).fold(of("unusable"), unusable);
     vec![
-        of("refused").with(start(0), Turn::Lasting).failing("scraper_unavailable"),
-        of("refused when asked about").with(collect(0), Turn::Rejected).failing("scraper_unavailable"),
-        of("reply lost").with(start(0), Turn::ReplyLost),
-        of("unanswered").with(collect(0), Turn::ReplyLost),
-        of("failed actor").with(collect(0), Turn::Passing),
+        of("refused").with(start(0), ProviderBehaviour::Lasting).failing("scraper_unavailable"),
+        of("refused when asked about").with(collect(0), ProviderBehaviour::Rejected).failing("scraper_unavailable"),
+        of("reply lost").with(start(0), ProviderBehaviour::ReplyLost),
+        of("unanswered").with(collect(0), ProviderBehaviour::ReplyLost),
+        of("failed actor").with(collect(0), ProviderBehaviour::Passing),
         unusable(of("unusable once"), 0),
         down.failing("scrape_failed"),
         useless.failing("scrape_failed"),

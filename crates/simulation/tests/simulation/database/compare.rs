@@ -1,7 +1,7 @@
 //! The same facts of an account from the model and from the database, as one JSON document.
 
 use oslira_app::shared::ids::AccountId;
-use oslira_simulation::Books;
+use oslira_simulation::ReferenceDatabase;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Statement};
 
@@ -28,12 +28,13 @@ pub async fn in_database(superuser: &Client, facts: &Statement, account: Account
 }
 
 /// The account as the model has it.
-pub fn in_model(books: &Books) -> Value {
-    let of_runs = books.entries.iter().filter(|entry| entry.run.is_some());
+pub fn in_model(database: &ReferenceDatabase) -> Value {
+    let of_runs = database.entries.iter().filter(|entry| entry.run.is_some());
     let entries: Vec<Value> =
         of_runs.map(|entry| json!([entry.kind, entry.amount, entry.balance_after, entry.run])).collect();
-    let runs = books.runs.iter().map(|(id, row)| {
-        let analyses: Vec<bool> = books.analyses.iter().filter(|row| row.run == *id).map(|row| row.is_stale).collect();
+    let runs = database.runs.iter().map(|(id, row)| {
+        let analyses: Vec<bool> =
+            database.analyses.iter().filter(|row| row.run == *id).map(|row| row.is_stale).collect();
         let error = row.error.as_ref();
         let facts = json!({
             "username": row.username, "status": row.status, "phase": row.phase, "outcome": row.outcome,
@@ -43,10 +44,10 @@ pub fn in_model(books: &Books) -> Value {
         });
         (id.to_string(), facts)
     });
-    let mut usage: Vec<&String> = books.usage.iter().collect();
+    let mut usage: Vec<&String> = database.usage.iter().collect();
     usage.sort_unstable();
     json!({
-        "balance": books.balance, "entries": entries, "runs": runs.collect::<serde_json::Map<_, _>>(),
-        "leads": books.leads.keys().collect::<Vec<_>>(), "usage": usage,
+        "balance": database.balance, "entries": entries, "runs": runs.collect::<serde_json::Map<_, _>>(),
+        "leads": database.leads.keys().collect::<Vec<_>>(), "usage": usage,
     })
 }

@@ -16,7 +16,7 @@ use oslira_app::{
     },
 };
 use oslira_postgres::{AdminDb, Connect, TenantDb};
-use oslira_simulation::{Answer, Books, Op, Person, Plan, Recorded, history};
+use oslira_simulation::{Answer, Op, Person, Plan, Recorded, ReferenceDatabase, history};
 use oslira_testkit::TestDatabase;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Statement};
@@ -76,11 +76,11 @@ impl Stage {
         let person = self.person(&format!("sim-{seed}"), plan.credits()).await;
         let report = history(Plan { person, ..plan });
         assert_eq!(report.accusation, None, "seed {seed}");
-        let mut before: Option<&Books> = None;
+        let mut before: Option<&ReferenceDatabase> = None;
         for (at, Recorded { op, answer, now_s, after }) in report.log.iter().enumerate() {
             let context = format!("seed {seed}, operation {at}: {}", op.name());
-            if let (Some(books), Op::Begin { .. } | Op::Stale(..) | Op::SweepOne(_)) = (before, op) {
-                self.age(books, *now_s).await;
+            if let (Some(database), Op::Begin { .. } | Op::Stale(..) | Op::SweepOne(_)) = (before, op) {
+                self.age(database, *now_s).await;
             }
             let actual = self.apply(person, op).await;
             self.same(&context, op, answer, actual);
@@ -113,8 +113,8 @@ impl Stage {
         }
     }
 
-    async fn age(&self, books: &Books, now_s: i64) {
-        let ages = books.runs.iter().map(|(id, row)| {
+    async fn age(&self, database: &ReferenceDatabase, now_s: i64) {
+        let ages = database.runs.iter().map(|(id, row)| {
             json!({ "id": id, "created": now_s - row.created_s, "beat": row.beat_s.map(|beat_s| now_s - beat_s) })
         });
         let ages = Value::Array(ages.collect());

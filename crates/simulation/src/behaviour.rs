@@ -1,11 +1,11 @@
-//! How a provider answers: by script or by the weather. Providers bill whatever they did, whether or not anybody heard of
+//! How a provider answers: by script or by the fault_rates. Providers bill whatever they did, whether or not anybody heard of
 //! it.
 
 use crate::{ports::Ports, world::World};
 
 /// How a provider answers one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum ProviderBehaviour {
     /// As documented.
     Works,
     /// It refuses for now and does nothing.
@@ -28,7 +28,7 @@ pub enum Turn {
     Busy(u64),
 }
 
-impl Turn {
+impl ProviderBehaviour {
     const TROUBLE: [Self; 12] = [
         Self::Passing,
         Self::Passing,
@@ -52,31 +52,31 @@ impl Turn {
 
 impl World {
     /// The fate of a call that a step makes to a provider, or to one of its models.
-    pub(crate) fn turn(&mut self, step: &str, service: &str) -> Turn {
+    pub(crate) fn turn(&mut self, step: &str, service: &str) -> ProviderBehaviour {
         if let Some(turn) = self.script.get(step) {
             return *turn;
         }
         if self.dying.is_some_and(|(model, dies_ms)| model == service && dies_ms <= self.now_ms) {
-            return Turn::Gone;
+            return ProviderBehaviour::Gone;
         }
         let provider = service.split_once('/').map_or(service, |(provider, _)| provider);
-        if self.weather.dark == Some(provider) {
-            return if self.random.chance(500) { Turn::Lasting } else { Turn::Passing };
+        if self.fault_rates.dark == Some(provider) {
+            return if self.random.chance(500) { ProviderBehaviour::Lasting } else { ProviderBehaviour::Passing };
         }
-        let trouble = self.weather.provider;
+        let trouble = self.fault_rates.provider;
         if self.random.chance(trouble) {
-            return self.random.pick(&Turn::TROUBLE).copied().unwrap_or(Turn::Passing);
+            return self.random.pick(&ProviderBehaviour::TROUBLE).copied().unwrap_or(ProviderBehaviour::Passing);
         }
-        Turn::Works
+        ProviderBehaviour::Works
     }
 }
 
 impl Ports {
     /// Draws the fate of this call and bills it, if the provider does anything. Answers the provider's own id.
-    pub(crate) fn provide(&self, kind: &str, service: &str) -> (Turn, String) {
+    pub(crate) fn provide(&self, kind: &str, service: &str) -> (ProviderBehaviour, String) {
         let Some((run, step)) = self.caller() else {
             self.world.accuse("a provider was called outside of a step".to_owned());
-            return (Turn::Lasting, String::new());
+            return (ProviderBehaviour::Lasting, String::new());
         };
         let (turn, key) = {
             let mut world = self.world.lock();
@@ -86,7 +86,7 @@ impl Ports {
             }
             let key = world.bill(run, &step, kind);
             if kind == "ai" {
-                world.watch.ai_called(run);
+                world.invariants.ai_called(run);
             }
             (turn, key)
         };

@@ -6,19 +6,19 @@ use oslira_app::features::analysis::{config, recover_stale_runs};
 
 use crate::{
     Shared,
-    gate::{Gate, Schedule},
     instance::Task,
     ports::Ports,
+    scheduler::{Schedule, Scheduler},
 };
 
 /// One run of the job.
-pub(crate) struct Care {
+pub(crate) struct Recovery {
     world: Shared,
     task: Task<()>,
-    gate: Gate,
+    gate: Scheduler,
 }
 
-impl Care {
+impl Recovery {
     pub(crate) fn start(world: &Shared) -> Self {
         let shared = world.clone();
         let task = Box::pin(async move {
@@ -27,7 +27,7 @@ impl Care {
             // A store that is down is the next job's problem.
             let _report = recover_stale_runs(&ports, &ports, &ports, config::STALE_WAKE, grace).await;
         });
-        Self { world: world.clone(), task, gate: Gate::default() }
+        Self { world: world.clone(), task, gate: Scheduler::default() }
     }
 
     /// When it goes on, in virtual time.

@@ -45,10 +45,10 @@ impl Default for Person {
 
 /// What exists on Instagram and in the business's own words.
 #[derive(Debug, Clone, Copy)]
-pub struct Story;
+pub struct Fixtures;
 
-impl Story {
-    /// The usernames that customers ask for. What is found under each is fixed: see [`Story::found`].
+impl Fixtures {
+    /// The usernames that customers ask for. What is found under each is fixed: see [`Fixtures::found`].
     pub const USERNAMES: [&str; 9] =
         ["runner", "cook", "dancer", "runner", "cook", "dancer", "private.person", "nobody", "restricted.page"];
 

@@ -12,7 +12,7 @@ use oslira_app::{
 };
 use serde_json::Value;
 
-use crate::{Answer, Books, Entry, Op, RunRow, calls::Calls, staleness::Staleness};
+use crate::{Answer, Entry, Op, ReferenceDatabase, RunRow, calls::Calls, staleness::Staleness};
 
 /// A run that beat so many seconds ago may be ended for silence.
 const SILENCE_S: i64 = 300;
@@ -44,7 +44,7 @@ struct Accepted {
 
 /// What the auditor remembers between operations.
 #[derive(Default)]
-pub struct Watch {
+pub struct InvariantChecker {
     /// What models were asked.
     pub(crate) calls: Calls,
     /// What scrapes were compared with.
@@ -67,24 +67,24 @@ fn hold(kept: bool, promise: impl FnOnce() -> String) -> Verdict {
     if kept { Ok(()) } else { Err(promise()) }
 }
 
-impl Watch {
-    /// Audits the books right after `op` answered.
+impl InvariantChecker {
+    /// Audits the database right after `op` answered.
     ///
     /// # Errors
     /// The broken promise.
-    pub fn audit(&mut self, op: &Op, answer: &Answer, books: &Books, now_s: i64) -> Verdict {
-        let mut touched = self.ledger(books)?;
-        touched.extend(books.analyses.iter().skip(self.analyses).map(|analysis| analysis.run));
-        self.analyses = books.analyses.len();
-        self.answer(op, answer, books, now_s)?;
-        for (id, row) in &books.runs {
+    pub fn audit(&mut self, op: &Op, answer: &Answer, database: &ReferenceDatabase, now_s: i64) -> Verdict {
+        let mut touched = self.ledger(database)?;
+        touched.extend(database.analyses.iter().skip(self.analyses).map(|analysis| analysis.run));
+        self.analyses = database.analyses.len();
+        self.answer(op, answer, database, now_s)?;
+        for (id, row) in &database.runs {
             // A row that did not change, without news in the ledger, is as good as it was.
             if touched.contains(id) || self.seen.get(id) != Some(row) {
-                self.run(*id, row, books, now_s)?;
+                self.run(*id, row, database, now_s)?;
                 self.seen.insert(*id, row.clone());
             }
         }
-        self.limits(books, now_s)
+        self.limits(database, now_s)
     }
 
     /// An AI call reached its provider.
@@ -128,37 +128,37 @@ impl Watch {
     ///
     /// # Errors
     /// The run that is.
-    pub fn settled(&self, books: &Books) -> Verdict {
-        for (id, row) in &books.runs {
+    pub fn settled(&self, database: &ReferenceDatabase) -> Verdict {
+        for (id, row) in &database.runs {
             hold(row.status.is_terminal(), || format!("run {id} never ends: {row:?}"))?;
         }
         Ok(())
     }
 
     /// Answers the runs of new entries.
-    fn ledger(&mut self, books: &Books) -> Result<BTreeSet<RunId>, String> {
+    fn ledger(&mut self, database: &ReferenceDatabase) -> Result<BTreeSet<RunId>, String> {
         let mut touched = BTreeSet::new();
-        let kept = books.entries.get(..self.entries.len()) == Some(self.entries.as_slice());
+        let kept = database.entries.get(..self.entries.len()) == Some(self.entries.as_slice());
         hold(kept, || "the ledger's past changed".to_owned())?;
         let mut running = self.entries.last().map_or(0, |entry| entry.balance_after);
-        for entry in books.entries.iter().skip(self.entries.len()) {
+        for entry in database.entries.iter().skip(self.entries.len()) {
             running += entry.amount;
             hold(entry.balance_after == running, || format!("balance_after is not the running sum: {entry:?}"))?;
             hold(running >= 0, || format!("the balance is negative: {entry:?}"))?;
             touched.extend(entry.run);
             self.entries.push(entry.clone());
         }
-        hold(running == books.balance, || format!("the sum is {running}, the balance {}", books.balance))?;
+        hold(running == database.balance, || format!("the sum is {running}, the balance {}", database.balance))?;
         Ok(touched)
     }
 
-    fn run(&mut self, id: RunId, row: &RunRow, books: &Books, now_s: i64) -> Verdict {
+    fn run(&mut self, id: RunId, row: &RunRow, database: &ReferenceDatabase, now_s: i64) -> Verdict {
         if let Some(ended) = self.ended.get(&id) {
             let same = (ended.status, ended.outcome, ended.phase, ended.ai_started, &ended.error)
                 == (row.status, row.outcome, row.phase, row.ai_started, &row.error);
             hold(same, || format!("run {id} had ended and changed: {ended:?} to {row:?}"))?;
         }
-        let of = |kind| books.entries.iter().filter(move |entry| entry.run == Some(id) && entry.kind == kind);
+        let of = |kind| database.entries.iter().filter(move |entry| entry.run == Some(id) && entry.kind == kind);
         let sum = |kind| of(kind).map(|entry| entry.amount).sum::<i64>();
         let (price, _) = bought(row.kind);
         hold(row.credits == price, || format!("run {id}, {:?}, costs {}", row.kind, row.credits))?;
@@ -167,7 +167,7 @@ impl Watch {
         let refunds = usize::from(row.outcome == Some("refunded"));
         let in_full = of("refund").count() == refunds && (refunds == 0 || sum("refund") == row.credits);
         hold(in_full, || format!("run {id} says {:?} and has {} refunds", row.outcome, of("refund").count()))?;
-        let analyses = books.analyses.iter().filter(|analysis| analysis.run == id).count();
+        let analyses = database.analyses.iter().filter(|analysis| analysis.run == id).count();
         hold(analyses == usize::from(row.status == RunStatus::Complete), || {
             format!("run {id} is {:?} with {analyses} analyses", row.status)
         })?;
@@ -204,34 +204,34 @@ impl Watch {
         Ok(())
     }
 
-    fn limits(&self, books: &Books, now_s: i64) -> Verdict {
+    fn limits(&self, database: &ReferenceDatabase, now_s: i64) -> Verdict {
         let mut active = BTreeSet::new();
-        for row in books.runs.values().filter(|row| !row.status.is_terminal()) {
+        for row in database.runs.values().filter(|row| !row.status.is_terminal()) {
             let is_only = active.insert((&row.username, row.kind.as_str()));
             hold(is_only, || format!("two active runs analyse @{} as {:?}", row.username, row.kind))?;
         }
-        let young = books.runs.values().filter(|row| row.created_s > now_s - HOUR_S).count();
-        hold(young <= books.hourly_max, || format!("{young} runs within an hour"))
+        let young = database.runs.values().filter(|row| row.created_s > now_s - HOUR_S).count();
+        hold(young <= database.hourly_max, || format!("{young} runs within an hour"))
     }
 
-    fn answer(&mut self, op: &Op, answer: &Answer, books: &Books, now_s: i64) -> Verdict {
+    fn answer(&mut self, op: &Op, answer: &Answer, database: &ReferenceDatabase, now_s: i64) -> Verdict {
         match (op, answer) {
             (Op::Begin { key, body_hash, .. }, Answer::Begun(begun)) => {
-                self.begun(key.as_deref(), body_hash, begun, books, now_s)
+                self.begun(key.as_deref(), body_hash, begun, database, now_s)
             }
             (Op::TakeUp(run), Answer::TakenUp(Some(_))) | (Op::Advance(run, _), Answer::Active(true)) => {
                 self.signs.insert(*run, now_s);
                 Ok(())
             }
             (Op::Complete { run, result, .. }, Answer::Completed(completion @ Completion::Completed { .. })) => {
-                if let Some(row) = books.runs.get(run) {
+                if let Some(row) = database.runs.get(run) {
                     self.completed(*run, row.kind, result)?;
                 }
-                self.staleness.holds(books)?;
+                self.staleness.holds(database)?;
                 let first = self.completions.entry(*run).or_insert_with(|| completion.clone());
                 hold(first == completion, || format!("run {run} was completed twice and differently"))
             }
-            (Op::MarkStale(username, at), _) => self.staleness.marked(username.as_str(), *at, books),
+            (Op::MarkStale(username, at), _) => self.staleness.marked(username.as_str(), *at, database),
             (Op::Fail { run, code, .. }, Answer::Done) => self.failed(*run, code),
             (Op::Cancel(run), Answer::Cancelled(done @ CancelOutcome::Done { .. })) => {
                 let first = self.cancels.entry(*run).or_insert_with(|| done.clone());
@@ -279,7 +279,7 @@ impl Watch {
         key: Option<&str>,
         body_hash: &str,
         begun: &BeginOutcome,
-        books: &Books,
+        database: &ReferenceDatabase,
         now_s: i64,
     ) -> Verdict {
         let bound = key.and_then(|key| self.accepted.get(key)).filter(|first| {
@@ -305,14 +305,14 @@ impl Watch {
                     let accepted = Accepted { body_hash: body_hash.to_owned(), receipt: *receipt, at_s: now_s };
                     self.accepted.insert(key.to_owned(), accepted);
                 }
-                hold(receipt.balance == books.balance, || format!("{receipt:?} does not tell the balance"))
+                hold(receipt.balance == database.balance, || format!("{receipt:?} does not tell the balance"))
             }
             BeginOutcome::Duplicate(run) => {
-                let active = books.runs.get(run).is_some_and(|row| !row.status.is_terminal());
+                let active = database.runs.get(run).is_some_and(|row| !row.status.is_terminal());
                 hold(active, || format!("run {run} is called a duplicate and is not active"))
             }
             BeginOutcome::Insufficient { balance, required } => {
-                hold(balance < required && *balance == books.balance, || {
+                hold(balance < required && *balance == database.balance, || {
                     format!("refused for credits with {balance} of {required}")
                 })
             }

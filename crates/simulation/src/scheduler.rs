@@ -24,13 +24,13 @@ struct Parked {
 
 /// Where the branches of one task stand. Rebuilt by every poll, so that dropped branches leave nothing behind.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct Scheduler {
     parked: Vec<Parked>,
     tickets: u64,
     moves: Option<u64>,
 }
 
-impl Gate {
+impl Scheduler {
     /// When the first branch can go on: a paused one at once, a sleeper when it wakes.
     pub(crate) fn alarm_ms(&self) -> i64 {
         self.parked.iter().map(|parked| parked.alarm_ms).min().unwrap_or(0)

@@ -29,12 +29,12 @@ const fn price(kind: AnalysisType) -> i64 {
     }
 }
 
-/// The books of one account.
+/// The database of one account.
 #[derive(Debug, Clone)]
-pub struct Books {
+pub struct ReferenceDatabase {
     /// The defect under test.
     pub mutation: Option<Mutation>,
-    /// Whose books.
+    /// Whose database.
     pub person: Person,
     /// Most analyses in an hour.
     pub hourly_max: usize,
@@ -54,8 +54,8 @@ pub struct Books {
     pub usage: Vec<String>,
 }
 
-impl Books {
-    /// Books with a first entry of `credits`.
+impl ReferenceDatabase {
+    /// ReferenceDatabase with a first entry of `credits`.
     #[must_use]
     pub fn new(person: Person, credits: i64, hourly_max: usize, mutation: Option<Mutation>) -> Self {
         let first = Entry { kind: "adjustment", amount: credits, balance_after: credits, run: None };
