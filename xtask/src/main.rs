@@ -7,6 +7,7 @@
 mod api;
 mod bench;
 mod build;
+mod contract;
 mod demo;
 mod http;
 mod interrupt;
@@ -40,6 +41,8 @@ struct Cli {
 enum Command {
     /// Check the prerequisites and install what the project pins (done by the other commands too)
     Setup,
+    /// Write the description of the API, its reference page and docs/errors.md from the declared endpoints
+    Contract,
     /// Compile the Worker to dist/
     Build(build::Args),
     /// Run everything locally: Postgres, the sandbox, the Worker under workerd
@@ -79,6 +82,7 @@ fn run(command: Command) -> Result<std::process::ExitCode> {
     let project = Project::find()?;
     let succeeded = match command {
         Command::Setup => setup::run(&project).map(|_| true)?,
+        Command::Contract => contract::run(&project).map(|()| true)?,
         Command::Build(args) => build::run(&project, &args).map(|()| true)?,
         Command::Stack(args) => stack::run(&project, &args)?,
         Command::Token(args) => stack::token(&project, &args).map(|()| true)?,

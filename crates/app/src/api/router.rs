@@ -5,14 +5,17 @@ use std::time::Duration;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, header},
     middleware,
+    routing::{MethodFilter, on},
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::{
-    features::{analysis, auth, business, credits, health, leads},
-    http::{ApiError, BODY_BYTES_MAX, keep_route, seal},
+use super::contract::register;
+use crate::http::{
+    ApiError, BODY_BYTES_MAX, Endpoint, Registry,
+    code::{METHOD_NOT_ALLOWED, ROUTE_NOT_FOUND},
+    keep_route, seal, serve,
 };
 
 /// Settings of the HTTP layer that are fixed for the life of an isolate.
@@ -22,25 +25,26 @@ pub struct HttpConfig {
     pub cors_origins: Vec<String>,
 }
 
+/// The endpoints as routes.
+struct Routes(Router);
+
+impl Registry for Routes {
+    fn add<E: Endpoint>(&mut self) {
+        let method = MethodFilter::try_from(E::METHOD).unwrap_or(MethodFilter::GET);
+        self.0 = std::mem::take(&mut self.0).route(E::PATH, on(method, serve::<E>));
+    }
+}
+
 /// The whole API.
 pub fn router(config: &HttpConfig) -> Router {
-    Router::new()
-        .merge(health::routes())
-        .merge(auth::routes())
-        .merge(credits::routes())
-        .merge(business::routes())
-        .merge(leads::routes())
-        .merge(analysis::routes())
+    let mut routes = Routes(Router::new());
+    register(&mut routes);
+    routes
+        .0
         .method_not_allowed_fallback(|| async {
-            ApiError::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "This address exists, but not with this method.",
-            )
+            ApiError::new(METHOD_NOT_ALLOWED, "This address exists, but not with this method.")
         })
-        .fallback(|| async {
-            ApiError::new(StatusCode::NOT_FOUND, "route_not_found", "There is nothing at this address.")
-        })
+        .fallback(|| async { ApiError::new(ROUTE_NOT_FOUND, "There is nothing at this address.") })
         .route_layer(middleware::from_fn(keep_route))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(cors(config))

@@ -5,10 +5,14 @@ use axum::{
     extract::{FromRequest, Request, rejection::JsonRejection},
     http::StatusCode,
 };
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::ApiError;
+use super::{
+    ApiError, ErrorCode, RequestBody,
+    code::{BODY_TOO_LARGE, INVALID_REQUEST, MALFORMED_JSON, UNREADABLE_BODY, UNSUPPORTED_MEDIA_TYPE},
+};
 
 /// Larger request bodies are refused before they are read to the end.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -16,6 +20,15 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// A JSON request body.
 #[derive(Debug, Clone)]
 pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned + JsonSchema + Send> RequestBody for JsonBody<T> {
+    const ERRORS: &'static [ErrorCode] =
+        &[BODY_TOO_LARGE, INVALID_REQUEST, MALFORMED_JSON, UNREADABLE_BODY, UNSUPPORTED_MEDIA_TYPE];
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
+        Some(generator.subschema_for::<T>().to_value())
+    }
+}
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
@@ -30,31 +43,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 fn refuse(rejection: &JsonRejection) -> ApiError {
     match rejection {
         JsonRejection::MissingJsonContentType(_) => ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
+            UNSUPPORTED_MEDIA_TYPE,
             "Send the body as JSON with the header Content-Type: application/json.",
         ),
-        JsonRejection::JsonSyntaxError(_) => {
-            ApiError::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not valid JSON.")
-        }
+        JsonRejection::JsonSyntaxError(_) => ApiError::new(MALFORMED_JSON, "The body is not valid JSON."),
         JsonRejection::JsonDataError(_) => invalid("it is not a JSON object"),
-        JsonRejection::BytesRejection(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            format!("The body may have at most {BODY_BYTES_MAX} bytes."),
-        ),
-        _ => ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "unreadable_body",
-            "The body could not be read to its end. Send it again.",
-        ),
+        JsonRejection::BytesRejection(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            ApiError::new(BODY_TOO_LARGE, format!("The body may have at most {BODY_BYTES_MAX} bytes."))
+        }
+        _ => ApiError::new(UNREADABLE_BODY, "The body could not be read to its end. Send it again."),
     }
 }
 
 fn invalid(reason: &str) -> ApiError {
-    ApiError::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "invalid_request",
-        format!("The body does not have the expected fields: {reason}."),
-    )
+    ApiError::new(INVALID_REQUEST, format!("The body does not have the expected fields: {reason}."))
 }

@@ -10,10 +10,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ApiError, RequestPorts};
+use super::{Answer, ApiError, Content, RequestPorts};
 
 /// The header that carries the request id in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,28 +28,17 @@ pub(super) enum Payload {
     Failure { code: &'static str, error: String, details: Option<Value> },
 }
 
-/// A successful answer.
+/// A successful answer: data in the envelope.
 #[derive(Debug, Clone)]
 pub struct Reply<T> {
-    status: StatusCode,
     data: T,
     headers: HeaderMap,
 }
 
 impl<T> Reply<T> {
-    /// 200 with `data`.
-    pub fn ok(data: T) -> Self {
-        Self::with_status(StatusCode::OK, data)
-    }
-
-    /// 202: accepted, the work goes on.
-    pub fn accepted(data: T) -> Self {
-        Self::with_status(StatusCode::ACCEPTED, data)
-    }
-
-    /// Any other successful status.
-    pub fn with_status(status: StatusCode, data: T) -> Self {
-        Self { status, data, headers: HeaderMap::new() }
+    /// Answers with `data`.
+    pub fn new(data: T) -> Self {
+        Self { data, headers: HeaderMap::new() }
     }
 
     /// Adds a header.
@@ -67,9 +57,15 @@ impl<T: Serialize> IntoResponse for Reply<T> {
                 return ApiError::internal(&format!("answer not serialisable: {error}")).into_response();
             }
         };
-        let mut response = (self.status, self.headers).into_response();
+        let mut response = self.headers.into_response();
         response.extensions_mut().insert(Payload::Success(data));
         response
+    }
+}
+
+impl<T: Serialize + JsonSchema + Send> Answer for Reply<T> {
+    fn content(generator: &mut SchemaGenerator) -> Content {
+        Content::Data(generator.subschema_for::<T>().to_value())
     }
 }
 

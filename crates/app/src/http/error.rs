@@ -6,14 +6,17 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::envelope::Payload;
+use super::{
+    ErrorCode,
+    code::{DATABASE_UNAVAILABLE, INTERNAL_ERROR},
+    envelope::Payload,
+};
 use crate::shared::store::StoreError;
 
 /// An answer that is not success. Feature errors become one by an exhaustive `match`; the cause is logged here, once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiError {
-    status: StatusCode,
-    code: &'static str,
+    code: ErrorCode,
     message: String,
     details: Option<Value>,
     retry_after_s: Option<u32>,
@@ -22,19 +25,15 @@ pub struct ApiError {
 impl ApiError {
     /// An error with its stable code and a sentence for the caller.
     #[must_use]
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: None, retry_after_s: None }
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: None, retry_after_s: None }
     }
 
     /// A defect of ours: the caller learns nothing but the request id, the log gets the cause.
     #[must_use]
     pub fn internal(cause: &str) -> Self {
         tracing::error!(cause, "internal error");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal_error",
-            "Something went wrong on our side. Try again; if it persists, send us the requestId.",
-        )
+        Self::new(INTERNAL_ERROR, "Something went wrong on our side. Try again; if it persists, send us the requestId.")
     }
 
     /// Adds machine-readable details.
@@ -53,14 +52,8 @@ impl ApiError {
 
     /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> ErrorCode {
         self.code
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub const fn status(&self) -> StatusCode {
-        self.status
     }
 }
 
@@ -70,8 +63,7 @@ impl From<StoreError> for ApiError {
             StoreError::Unavailable(cause) => {
                 tracing::error!(cause, "store unavailable");
                 Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "database_unavailable",
+                    DATABASE_UNAVAILABLE,
                     "The database cannot be reached just now. Try again in a few seconds; the same Idempotency-Key is never charged twice.",
                 )
                 .with_retry_after(5)
@@ -83,15 +75,15 @@ impl From<StoreError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
+        let mut response = self.code.status.into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.code.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(Payload::Failure {
-            code: self.code,
+            code: self.code.code,
             error: self.message,
             details: self.details,
         });

@@ -1,6 +1,8 @@
 //! What all handlers share, below the features: the envelope, errors with stable codes, limits, and how a request is read.
 
 mod body;
+pub mod code;
+mod endpoint;
 mod envelope;
 mod error;
 mod idempotency;
@@ -9,8 +11,14 @@ mod path;
 mod ports;
 
 pub use body::{BODY_BYTES_MAX, JsonBody};
+pub use code::ErrorCode;
+pub use endpoint::{
+    Answer, Anyone, Both, Caller, CallerKind, Content, Endpoint, Example, NoBody, NoParameters, Parameter, Parameters,
+    Place, Registry, RequestBody, declared_errors, serve,
+};
 pub use envelope::{Reply, RequestId};
 pub(crate) use envelope::{keep_route, seal};
 pub use error::ApiError;
+pub use idempotency::MaybeIdempotencyKey;
 pub use path::PathId;
 pub use ports::{Ports, RequestPorts};

@@ -4,12 +4,17 @@ use std::str::FromStr;
 
 use axum::{
     extract::{FromRequestParts, Query},
-    http::{StatusCode, request::Parts},
+    http::request::Parts,
 };
 use serde::Deserialize;
 
-use super::ApiError;
-use crate::shared::pagination::{Cursor, LIMIT_DEFAULT, LIMIT_MAX, PageQuery};
+use serde_json::json;
+
+use super::{
+    ApiError, ErrorCode, Parameter, Parameters, Place,
+    code::{INVALID_CURSOR, INVALID_LIMIT, INVALID_QUERY},
+};
+use crate::shared::pagination::{CURSOR_CHARS_MAX, Cursor, LIMIT_DEFAULT, LIMIT_MAX, PageQuery};
 
 #[derive(Deserialize)]
 struct RawQuery {
@@ -21,36 +26,56 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PageQuery<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let Query(raw) = Query::<RawQuery>::from_request_parts(parts, state).await.map_err(|_| {
-            ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", "The query string could not be read.")
-        })?;
+        let Query(raw) = Query::<RawQuery>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| ApiError::new(INVALID_QUERY, "The query string could not be read."))?;
         let limit = match raw.limit.as_deref().map(str::parse::<u32>) {
             None => LIMIT_DEFAULT,
             Some(Ok(limit)) if (1..=LIMIT_MAX).contains(&limit) => limit,
             Some(_) => {
-                return Err(ApiError::new(
-                    StatusCode::BAD_REQUEST,
-                    "invalid_limit",
-                    format!("limit takes a whole number from 1 to {LIMIT_MAX}."),
-                ));
+                return Err(ApiError::new(INVALID_LIMIT, format!("limit takes a whole number from 1 to {LIMIT_MAX}.")));
             }
         };
         let after = match raw.cursor.as_deref() {
             None => None,
             Some(text) => Some(Cursor::decode(text).ok_or_else(|| {
-                ApiError::new(
-                    StatusCode::BAD_REQUEST,
-                    "invalid_cursor",
-                    "Use the next_cursor of the page before, unchanged, or leave cursor out.",
-                )
+                ApiError::new(INVALID_CURSOR, "Use the next_cursor of the page before, unchanged, or leave cursor out.")
             })?),
         };
         Ok(Self { limit, after })
     }
 }
 
+impl<T: FromStr + Send> Parameters for PageQuery<T> {
+    fn errors() -> Vec<ErrorCode> {
+        vec![INVALID_QUERY, INVALID_LIMIT, INVALID_CURSOR]
+    }
+
+    fn describe() -> Vec<Parameter> {
+        let limit = json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT });
+        let cursor = json!({ "type": "string", "maxLength": CURSOR_CHARS_MAX });
+        vec![
+            Parameter {
+                name: "limit",
+                place: Place::Query,
+                is_required: false,
+                description: "How many items.",
+                schema: limit,
+            },
+            Parameter {
+                name: "cursor",
+                place: Place::Query,
+                is_required: false,
+                description: "The `next_cursor` of the page before, unchanged; without it the first page.",
+                schema: cursor,
+            },
+        ]
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
     use futures_util::FutureExt as _;
     use proptest::prelude::*;
 
@@ -80,7 +105,7 @@ mod tests {
         ) {
             match asked::<i64>(&query) {
                 Ok(page) => prop_assert!((1..=LIMIT_MAX).contains(&page.limit)),
-                Err(error) => prop_assert_eq!(error.status(), StatusCode::BAD_REQUEST),
+                Err(error) => prop_assert_eq!(error.code().status, StatusCode::BAD_REQUEST),
             }
         }
     }
@@ -91,10 +116,10 @@ mod tests {
             assert_eq!(asked::<i64>(query).unwrap().limit, limit);
         }
         for query in ["limit=0", "limit=101", "limit=-1", "limit=", "limit=ten", "limit=1&limit=2"] {
-            assert_eq!(asked::<i64>(query).unwrap_err().status(), StatusCode::BAD_REQUEST, "{query}");
+            assert_eq!(asked::<i64>(query).unwrap_err().code().status, StatusCode::BAD_REQUEST, "{query}");
         }
         for query in ["cursor=", "cursor=Zm9v", "cursor=%20"] {
-            assert_eq!(asked::<i64>(query).unwrap_err().code(), "invalid_cursor", "{query}");
+            assert_eq!(asked::<i64>(query).unwrap_err().code(), INVALID_CURSOR, "{query}");
         }
     }
 }

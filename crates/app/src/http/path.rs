@@ -4,10 +4,12 @@ use std::str::FromStr;
 
 use axum::{
     extract::{FromRequestParts, Path},
-    http::{StatusCode, request::Parts},
+    http::request::Parts,
 };
 
-use super::ApiError;
+use serde_json::json;
+
+use super::{ApiError, ErrorCode, Parameter, Parameters, Place, code::INVALID_ID};
 
 /// An id taken from the last path parameter.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +19,19 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let malformed = || ApiError::new(StatusCode::BAD_REQUEST, "invalid_id", "The id in the path is not a UUID.");
+        let malformed = || ApiError::new(INVALID_ID, "The id in the path is not a UUID.");
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| malformed())?;
         text.parse().map(Self).map_err(|_| malformed())
+    }
+}
+
+impl<T: FromStr + Send> Parameters for PathId<T> {
+    fn errors() -> Vec<ErrorCode> {
+        vec![INVALID_ID]
+    }
+
+    fn describe() -> Vec<Parameter> {
+        let schema = json!({ "type": "string", "format": "uuid" });
+        vec![Parameter { name: "id", place: Place::Path, is_required: true, description: "Its id.", schema }]
     }
 }

@@ -3,13 +3,15 @@
 use std::str::FromStr;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How many items a page has unless asked otherwise.
 pub const LIMIT_DEFAULT: u32 = 20;
 /// The longest page.
 pub const LIMIT_MAX: u32 = 100;
-const CURSOR_CHARS_MAX: usize = 200;
+/// The longest cursor.
+pub const CURSOR_CHARS_MAX: usize = 200;
 
 /// The position after the last item of the page before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +47,8 @@ pub struct PageQuery<T> {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
     /// The items, newest first.
     pub items: Vec<T>,

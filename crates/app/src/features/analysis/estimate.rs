@@ -1,5 +1,6 @@
 //! What analyses will cost and how long one will take, before anything is charged.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::AnalysisPorts;
@@ -31,7 +32,7 @@ pub struct Measured {
 }
 
 /// How long runs took.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// Half of them were done by then, in seconds.
     pub p50: f64,
@@ -42,7 +43,7 @@ pub struct Spread {
 }
 
 /// The answer to an estimate.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Estimate {
     analysis_type: AnalysisType,
     count: u32,
@@ -58,7 +59,7 @@ pub struct Estimate {
     based_on_runs: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 struct UsualSeconds {
     p50: f64,
     p90: f64,

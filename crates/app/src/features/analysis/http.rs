@@ -1,46 +1,62 @@
 //! `POST /v1/analyze`, `GET /v1/estimate`, `GET /runs`, `GET /runs/{id}`, `GET /runs/{id}/progress`, `POST /runs/{id}/cancel`.
 
 use axum::{
-    Router,
     extract::{FromRequestParts, Query},
-    http::{HeaderName, HeaderValue, StatusCode, request::Parts},
-    routing::{get, post},
+    http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, InvalidRequest, Progress, ProgressLookup,
-    ProgressView, Run, RunStatus,
+    AnalysisPorts, AnalysisRequest, CancelOutcome, InvalidRequest, ProgressView, Run, RunStatus,
+    codes::{
+        ANALYSIS_IN_PROGRESS, BUDGET_EXCEEDED, INSUFFICIENT_CREDITS, INVALID_BUSINESS_PROFILE_ID, INVALID_COUNT,
+        INVALID_USERNAME, PROVIDER_UNAVAILABLE, RATE_LIMITED, RUN_FINISHED, RUN_NOT_FOUND, START_FAILED,
+        UNKNOWN_ANALYSIS_TYPE, forbidden, refusal, run_not_found,
+    },
     estimate::{self, Estimate},
     start::{self, StartOutcome},
+    watch::progress_of,
 };
 use crate::{
-    features::auth::{CallingUser, Member},
-    http::{ApiError, JsonBody, PathId, Ports, Reply},
+    features::{
+        auth::{CallingUser, Member},
+        business::BUSINESS_PROFILE_NOT_FOUND,
+        health::NOT_READY,
+    },
+    http::{
+        ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoBody, Parameter, Parameters, PathId,
+        Place, Registry, Reply,
+        code::{IDEMPOTENCY_KEY_REUSED, INVALID_QUERY},
+    },
     shared::{
         analysis_type::AnalysisType,
-        idempotency::IdempotencyKey,
-        ids::{RunId, UserId},
+        ids::RunId,
         pagination::{Page, PageQuery},
     },
 };
 
-/// The feature's routes.
-pub fn routes() -> Router {
-    Router::new()
-        .route("/v1/analyze", post(analyze))
-        .route("/v1/estimate", get(estimate))
-        .route("/runs", get(list))
-        .route("/runs/{id}", get(get_run))
-        .route("/runs/{id}/progress", get(watch))
-        .route("/runs/{id}/cancel", post(cancel))
+/// The feature's endpoints.
+pub fn endpoints(registry: &mut impl Registry) {
+    registry.add::<Analyze>();
+    registry.add::<GetEstimate>();
+    registry.add::<ListRuns>();
+    registry.add::<GetRun>();
+    registry.add::<GetProgress>();
+    registry.add::<CancelRun>();
 }
 
-#[derive(Deserialize)]
-struct AnalyzeBody {
+/// What to analyse.
+#[derive(Deserialize, JsonSchema)]
+pub struct AnalyzeBody {
+    /// An Instagram username, `@username` or a profile address.
     username: String,
+    /// For which of your businesses.
+    #[schemars(with = "uuid::Uuid")]
     business_profile_id: String,
+    /// How deeply.
+    #[schemars(with = "AnalysisType")]
     analysis_type: String,
 }
 
@@ -56,42 +72,74 @@ impl TryFrom<AnalyzeBody> for AnalysisRequest {
     }
 }
 
-impl From<InvalidRequest> for ApiError {
-    fn from(error: InvalidRequest) -> Self {
-        let invalid = |code, message| Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message);
-        match error {
-            InvalidRequest::Username => invalid(
-                "invalid_username",
-                "username takes an Instagram username (1 to 30 letters, digits, dots, underscores), @username or a profile URL.",
-            ),
-            InvalidRequest::AnalysisType => {
-                invalid("unknown_analysis_type", "analysis_type takes LIGHT, DEEP or XRAY.")
-            }
-            InvalidRequest::BusinessProfileId => {
-                invalid("invalid_business_profile_id", "business_profile_id takes the UUID of a business profile.")
-            }
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Accepted {
+/// A run that was paid for and is on its way.
+#[derive(Serialize, JsonSchema)]
+pub struct AcceptedRun {
+    /// The run: watch its progress, then read it.
     run_id: RunId,
+    /// Always `pending`.
     status: RunStatus,
+    /// What it cost.
     credits_charged: i64,
+    /// What is left.
     balance: i64,
 }
 
-async fn analyze(
-    Ports(ports): Ports<AnalysisPorts>,
-    member: Member,
-    key: Option<IdempotencyKey>,
-    JsonBody(body): JsonBody<AnalyzeBody>,
-) -> Result<Reply<Accepted>, ApiError> {
-    let request = AnalysisRequest::try_from(body)?;
-    match start::start(&ports, member, &request, key.as_ref()).await? {
+/// Charges and starts an analysis.
+pub struct Analyze;
+
+impl Endpoint for Analyze {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/analyze";
+    const SUMMARY: &'static str = "Charges for an analysis and starts it; the answer names the run to watch.";
+    const STATUS: StatusCode = StatusCode::ACCEPTED;
+    const ERRORS: &'static [ErrorCode] = &[
+        INVALID_USERNAME,
+        UNKNOWN_ANALYSIS_TYPE,
+        INVALID_BUSINESS_PROFILE_ID,
+        BUSINESS_PROFILE_NOT_FOUND,
+        IDEMPOTENCY_KEY_REUSED,
+        ANALYSIS_IN_PROGRESS,
+        INSUFFICIENT_CREDITS,
+        BUDGET_EXCEEDED,
+        RATE_LIMITED,
+        PROVIDER_UNAVAILABLE,
+        NOT_READY,
+        START_FAILED,
+    ];
+
+    type Ports = AnalysisPorts;
+    type Caller = Member;
+    type Parameters = MaybeIdempotencyKey;
+    type Body = JsonBody<AnalyzeBody>;
+    type Answer = Reply<AcceptedRun>;
+
+    fn example() -> Example {
+        Example {
+            body: Some(json!({
+                "username": "livia.runs", "analysis_type": "DEEP", "business_profile_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10",
+            })),
+            data: Some(
+                json!({ "run_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "status": "pending", "credits_charged": 5, "balance": 95 }),
+            ),
+        }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        member: Member,
+        MaybeIdempotencyKey(key): MaybeIdempotencyKey,
+        JsonBody(body): JsonBody<AnalyzeBody>,
+    ) -> Result<Reply<AcceptedRun>, ApiError> {
+        let request = AnalysisRequest::try_from(body)?;
+        started(start::start(&ports, member, &request, key.as_ref()).await?)
+    }
+}
+
+fn started(outcome: StartOutcome) -> Result<Reply<AcceptedRun>, ApiError> {
+    match outcome {
         StartOutcome::Running { receipt, replayed } => {
-            let reply = Reply::accepted(Accepted {
+            let reply = Reply::new(AcceptedRun {
                 run_id: receipt.run_id,
                 status: RunStatus::Pending,
                 credits_charged: receipt.credits,
@@ -102,81 +150,20 @@ async fn analyze(
         }
         StartOutcome::Refused(begun) => Err(refusal(&begun)),
         StartOutcome::NotReady(faults) => Err(ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not_ready",
+            NOT_READY,
             "This deployment is not configured yet. Nothing was charged; details names what to mend.",
         )
         .with_details(json!({ "faults": faults }))),
         StartOutcome::Undone => Err(ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "start_failed",
+            START_FAILED,
             "The analysis could not be started, and its credits were returned. Try again in a few seconds.",
         )
         .with_retry_after(5)),
     }
 }
 
-fn refusal(begun: &BeginOutcome) -> ApiError {
-    match begun {
-        BeginOutcome::Started(_) | BeginOutcome::Replay(_) => ApiError::internal("an accepted run was refused"),
-        BeginOutcome::KeyReused => ApiError::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency_key_reused",
-            "This Idempotency-Key was used for a different request in the last 24 hours. Use a new key.",
-        ),
-        BeginOutcome::Duplicate(run_id) => ApiError::new(
-            StatusCode::CONFLICT,
-            "analysis_in_progress",
-            "This analysis is already running and was not charged again. details.run_id names the run.",
-        )
-        .with_details(json!({ "run_id": run_id })),
-        BeginOutcome::Insufficient { balance, required } => ApiError::new(
-            StatusCode::PAYMENT_REQUIRED,
-            "insufficient_credits",
-            "The account has not enough credits for this analysis. Buy credits and try again.",
-        )
-        .with_details(json!({ "balance": balance, "required": required })),
-        BeginOutcome::RateLimited { retry_after_s } => ApiError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limited",
-            "The account's hourly limit of analyses is used up. Try again after the time in Retry-After.",
-        )
-        .with_details(json!({ "retry_after_s": retry_after_s }))
-        .with_retry_after(*retry_after_s),
-        BeginOutcome::ProviderUnavailable { retry_after_s } => ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "provider_unavailable",
-            "Analyses are paused because a service we depend on is out. Nothing was charged; try again after the time in Retry-After.",
-        )
-        .with_details(json!({ "retry_after_s": retry_after_s }))
-        .with_retry_after(*retry_after_s),
-        BeginOutcome::OverBudget { cap, used, required, resets_in_s } => ApiError::new(
-            StatusCode::PAYMENT_REQUIRED,
-            "budget_exceeded",
-            "The account's daily cap does not allow this analysis. Nothing was charged; an owner can change the cap, or try again after the time in Retry-After.",
-        )
-        .with_details(json!({ "cap": cap, "used": used, "required": required, "resets_in_s": resets_in_s }))
-        .with_retry_after(*resets_in_s),
-        BeginOutcome::Forbidden => forbidden(),
-        BeginOutcome::BusinessProfileNotFound => ApiError::new(
-            StatusCode::NOT_FOUND,
-            "business_profile_not_found",
-            "There is no such business profile in this account.",
-        ),
-        BeginOutcome::UnknownType => InvalidRequest::AnalysisType.into(),
-    }
-}
-
-fn forbidden() -> ApiError {
-    ApiError::new(StatusCode::FORBIDDEN, "account_forbidden", "You are not a member of this account, or it is closed.")
-}
-
-fn run_not_found() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "run_not_found", "There is no such run in your accounts.")
-}
-
 /// What to estimate: `?analysis_type=DEEP&count=1`.
-struct EstimateQuery {
+pub struct EstimateQuery {
     analysis_type: AnalysisType,
     count: u32,
 }
@@ -187,100 +174,238 @@ struct RawEstimateQuery {
     count: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for EstimateQuery {
+impl FromRequestParts<()> for EstimateQuery {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let bad = |code, message| ApiError::new(StatusCode::BAD_REQUEST, code, message);
+    async fn from_request_parts(parts: &mut Parts, state: &()) -> Result<Self, Self::Rejection> {
         let Query(raw) = Query::<RawEstimateQuery>::from_request_parts(parts, state)
             .await
-            .map_err(|_| bad("invalid_query", "The query string could not be read.".to_owned()))?;
+            .map_err(|_| ApiError::new(INVALID_QUERY, "The query string could not be read."))?;
         let count = match raw.count.as_deref().map(str::parse::<u32>) {
             None => 1,
             Some(Ok(count)) if (1..=estimate::COUNT_MAX).contains(&count) => count,
             Some(_) => {
                 let message = format!("count takes a whole number from 1 to {}.", estimate::COUNT_MAX);
-                return Err(bad("invalid_count", message));
+                return Err(ApiError::new(INVALID_COUNT, message));
             }
         };
-        Ok(Self { analysis_type: raw.analysis_type.unwrap_or_default().parse().map_err(InvalidRequest::from)?, count })
+        let analysis_type = raw.analysis_type.unwrap_or_default().parse().map_err(InvalidRequest::from)?;
+        Ok(Self { analysis_type, count })
     }
 }
 
-async fn estimate(
-    Ports(ports): Ports<AnalysisPorts>,
-    member: Member,
-    query: EstimateQuery,
-) -> Result<Reply<Estimate>, ApiError> {
-    let estimate = estimate::estimate(&ports, member, query.analysis_type, query.count).await?;
-    estimate.map(Reply::ok).ok_or_else(forbidden)
-}
-
-async fn list(
-    Ports(ports): Ports<AnalysisPorts>,
-    member: Member,
-    page: PageQuery<RunId>,
-) -> Result<Reply<Page<Run>>, ApiError> {
-    Ok(Reply::ok(ports.runs.list(member, page).await?))
-}
-
-async fn get_run(
-    Ports(ports): Ports<AnalysisPorts>,
-    member: Member,
-    PathId(run): PathId<RunId>,
-) -> Result<Reply<Run>, ApiError> {
-    ports.runs.get(member, run).await?.map(Reply::ok).ok_or_else(run_not_found)
-}
-
-async fn watch(
-    Ports(ports): Ports<AnalysisPorts>,
-    CallingUser(user): CallingUser,
-    PathId(run): PathId<RunId>,
-) -> Result<Reply<ProgressView>, ApiError> {
-    progress_of(&ports, user, run).await.map(Reply::ok)
-}
-
-/// The board answers in the common case; the database when the board asks for a proof, does not know the run, or is down.
-async fn progress_of(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<ProgressView, ApiError> {
-    let known_to_board = match ports.progress.look(run, user).await {
-        Ok(ProgressLookup::Seen(view)) => return Ok(view),
-        Ok(ProgressLookup::ProofNeeded) => true,
-        Ok(ProgressLookup::Unknown) => false,
-        Err(cause) => {
-            tracing::warn!(run_id = %run, cause, "progress board unavailable");
-            false
-        }
-    };
-    let state = ports.runs.visible_state(user, run).await?.ok_or_else(run_not_found)?;
-    if known_to_board && let Ok(ProgressLookup::Seen(view)) = ports.progress.look_with_proof(run, user, &state).await {
-        return Ok(view);
+impl Parameters for EstimateQuery {
+    fn errors() -> Vec<ErrorCode> {
+        vec![INVALID_QUERY, INVALID_COUNT, UNKNOWN_ANALYSIS_TYPE]
     }
-    Ok(Progress::from_row(run, &state).view)
+
+    fn describe() -> Vec<Parameter> {
+        let types = AnalysisType::ALL.map(AnalysisType::as_str);
+        let count = json!({ "type": "integer", "minimum": 1, "maximum": estimate::COUNT_MAX, "default": 1 });
+        vec![
+            Parameter {
+                name: "analysis_type",
+                place: Place::Query,
+                is_required: true,
+                description: "Which analysis.",
+                schema: json!({ "type": "string", "enum": types }),
+            },
+            Parameter {
+                name: "count",
+                place: Place::Query,
+                is_required: false,
+                description: "How many of them.",
+                schema: count,
+            },
+        ]
+    }
 }
 
-#[derive(Serialize)]
-struct CancelledRun {
+/// What analyses would cost and how long one takes.
+pub struct GetEstimate;
+
+impl Endpoint for GetEstimate {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/estimate";
+    const SUMMARY: &'static str = "What analyses would cost, whether you can pay them, and how long one usually takes.";
+
+    type Ports = AnalysisPorts;
+    type Caller = Member;
+    type Parameters = EstimateQuery;
+    type Body = NoBody;
+    type Answer = Reply<Estimate>;
+
+    fn example() -> Example {
+        let spread = json!({ "p50": 15.2, "p90": 19.8, "based_on_runs": 20 });
+        let data = json!({
+            "analysis_type": "DEEP", "count": 2, "credits_each": 5, "credits_total": 10, "balance": 95, "affordable": true,
+            "daily_cap_left": null, "usual_seconds": { "p50": 15.2, "p90": 19.8, "cold": spread, "cached": null },
+            "based_on_runs": 20,
+        });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        member: Member,
+        query: EstimateQuery,
+        _: NoBody,
+    ) -> Result<Reply<Estimate>, ApiError> {
+        let estimate = estimate::estimate(&ports, member, query.analysis_type, query.count).await?;
+        estimate.map(Reply::new).ok_or_else(forbidden)
+    }
+}
+
+fn run_example() -> Value {
+    json!({
+        "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "business_profile_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "username": "livia.runs",
+        "analysis_type": "DEEP", "status": "processing", "phase": "analyzing", "credits": 5, "charge_outcome": null,
+        "error": null, "lead_id": null, "cache_hit": false, "created_at": "2026-11-25T09:29:38Z",
+        "started_at": "2026-11-25T09:29:38Z", "finished_at": null,
+    })
+}
+
+/// The account's runs, newest first, without results.
+pub struct ListRuns;
+
+impl Endpoint for ListRuns {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/runs";
+    const SUMMARY: &'static str = "The account's runs, newest first, without their results.";
+
+    type Ports = AnalysisPorts;
+    type Caller = Member;
+    type Parameters = PageQuery<RunId>;
+    type Body = NoBody;
+    type Answer = Reply<Page<Run>>;
+
+    fn example() -> Example {
+        let data = json!({ "items": [run_example()], "next_cursor": null });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        member: Member,
+        page: PageQuery<RunId>,
+        _: NoBody,
+    ) -> Result<Reply<Page<Run>>, ApiError> {
+        Ok(Reply::new(ports.runs.list(member, page).await?))
+    }
+}
+
+/// One run with its result.
+pub struct GetRun;
+
+impl Endpoint for GetRun {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/runs/{id}";
+    const SUMMARY: &'static str = "One run; when it is complete with score, reasons, evidence and outreach.";
+    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND];
+
+    type Ports = AnalysisPorts;
+    type Caller = Member;
+    type Parameters = PathId<RunId>;
+    type Body = NoBody;
+    type Answer = Reply<Run>;
+
+    fn example() -> Example {
+        Example { data: Some(run_example()), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        member: Member,
+        PathId(run): PathId<RunId>,
+        _: NoBody,
+    ) -> Result<Reply<Run>, ApiError> {
+        ports.runs.get(member, run).await?.map(Reply::new).ok_or_else(run_not_found)
+    }
+}
+
+/// How far a run is.
+pub struct GetProgress;
+
+impl Endpoint for GetProgress {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/runs/{id}/progress";
+    const SUMMARY: &'static str = "How far a run is; made to be polled every two seconds.";
+    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND];
+
+    type Ports = AnalysisPorts;
+    type Caller = CallingUser;
+    type Parameters = PathId<RunId>;
+    type Body = NoBody;
+    type Answer = Reply<ProgressView>;
+
+    fn example() -> Example {
+        let data =
+            json!({ "status": "processing", "percent": 60, "message": "Judging the fit with your business", "seq": 4 });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        CallingUser(user): CallingUser,
+        PathId(run): PathId<RunId>,
+        _: NoBody,
+    ) -> Result<Reply<ProgressView>, ApiError> {
+        progress_of(&ports, user, run).await?.map(Reply::new).ok_or_else(run_not_found)
+    }
+}
+
+/// What became of a cancelled run's charge: exactly one of the two amounts is not zero.
+#[derive(Serialize, JsonSchema)]
+pub struct CancelledRun {
+    /// Always `cancelled`.
     status: RunStatus,
+    /// Credits given back: no AI call had started.
     refunded: i64,
+    /// Credits kept: AI work had begun.
     kept: i64,
+    /// What the account has now.
     balance: i64,
 }
 
-async fn cancel(
-    Ports(ports): Ports<AnalysisPorts>,
-    CallingUser(user): CallingUser,
-    PathId(run): PathId<RunId>,
-) -> Result<Reply<CancelledRun>, ApiError> {
-    match start::cancel(&ports, user, run).await? {
+/// Stops a run.
+pub struct CancelRun;
+
+impl Endpoint for CancelRun {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/runs/{id}/cancel";
+    const SUMMARY: &'static str = "Stops a run; full refund while no AI call has started.";
+    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_FINISHED];
+
+    type Ports = AnalysisPorts;
+    type Caller = CallingUser;
+    type Parameters = PathId<RunId>;
+    type Body = NoBody;
+    type Answer = Reply<CancelledRun>;
+
+    fn example() -> Example {
+        let data = json!({ "status": "cancelled", "refunded": 5, "kept": 0, "balance": 100 });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        CallingUser(user): CallingUser,
+        PathId(run): PathId<RunId>,
+        _: NoBody,
+    ) -> Result<Reply<CancelledRun>, ApiError> {
+        cancelled(start::cancel(&ports, user, run).await?)
+    }
+}
+
+fn cancelled(outcome: CancelOutcome) -> Result<Reply<CancelledRun>, ApiError> {
+    match outcome {
         CancelOutcome::Done { refunded, kept, balance } => {
-            Ok(Reply::ok(CancelledRun { status: RunStatus::Cancelled, refunded, kept, balance }))
+            Ok(Reply::new(CancelledRun { status: RunStatus::Cancelled, refunded, kept, balance }))
         }
-        CancelOutcome::Finished(status) => Err(ApiError::new(
-            StatusCode::CONFLICT,
-            "run_finished",
-            "The run has already ended; there is nothing to cancel.",
-        )
-        .with_details(json!({ "status": status }))),
+        CancelOutcome::Finished(status) => {
+            Err(ApiError::new(RUN_FINISHED, "The run has already ended; there is nothing to cancel.")
+                .with_details(json!({ "status": status })))
+        }
         CancelOutcome::NotFound => Err(run_not_found()),
     }
 }

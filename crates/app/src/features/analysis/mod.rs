@@ -3,8 +3,10 @@
 //! `start` charges and launches, `workflow` is the durable body, `recover` the five-minute care for runs that lost their
 //! engine, `progress` what watchers see.
 
+mod codes;
 pub mod config;
 mod estimate;
+mod failures;
 mod http;
 mod model;
 mod ports;
@@ -12,10 +14,12 @@ mod progress;
 mod recover;
 mod required_services;
 mod start;
+mod watch;
 mod workflow;
 
 pub use estimate::{Measured, Spread};
-pub use http::routes;
+pub use failures::{FAILURES, FailureCode};
+pub use http::endpoints;
 pub use model::{
     AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, Completion, InvalidRequest, Phase, Receipt, Run,
     RunError, RunStatus,

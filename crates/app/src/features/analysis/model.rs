@@ -1,6 +1,7 @@
 //! Requests, runs and what they answer.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -129,7 +130,7 @@ pub enum CancelOutcome {
 }
 
 /// The state machine of a run; the last three never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Charged, nobody works on it yet.
@@ -156,7 +157,7 @@ impl RunStatus {
 }
 
 /// Why a run failed, for the customer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunError {
     /// Stable code.
     pub code: String,
@@ -165,7 +166,7 @@ pub struct RunError {
 }
 
 /// A run as its customer sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// Its id.
     pub id: RunId,

@@ -3,13 +3,14 @@
 //! Promises: percentages only rise; the first terminal status stays; every change has the next sequence number; a
 //! terminal status is only ever told by who read it from a committed SQL function or row.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Phase, RunState, RunStatus};
 use crate::shared::ids::{AccountId, RunId};
 
 /// Progress as answered to watchers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProgressView {
     /// Where the run is.
     pub status: RunStatus,

@@ -2,12 +2,18 @@
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 
-use super::{AuthError, AuthPorts, Member, Membership};
+use super::{
+    AuthError, AuthPorts, Member, Membership,
+    codes::{
+        ACCOUNT_FORBIDDEN, ANONYMOUS_USER_REFUSED, AUTH_UNAVAILABLE, INVALID_ACCOUNT_ID, OF_MEMBERS, OF_OWNERS,
+        OF_TOKENS, TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_MALFORMED, TOKEN_MISSING, TOKEN_ROLE_REFUSED,
+    },
+};
 use crate::{
-    http::{ApiError, Ports},
+    http::{ApiError, Caller, CallerKind, ErrorCode, Ports},
     shared::ids::{AccountId, UserId},
 };
 
@@ -20,32 +26,24 @@ const TOKEN_CHARS_MAX: usize = 8 * 1024;
 
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
-        let unauthorized = |code, message| Self::new(StatusCode::UNAUTHORIZED, code, message);
-        let forbidden = |code, message| Self::new(StatusCode::FORBIDDEN, code, message);
         match error {
-            AuthError::Missing => {
-                unauthorized("token_missing", "Send the header Authorization: Bearer <access token>.")
-            }
-            AuthError::Malformed => unauthorized("token_malformed", "The access token is not a JSON Web Token."),
+            AuthError::Missing => Self::new(TOKEN_MISSING, "Send the header Authorization: Bearer <access token>."),
+            AuthError::Malformed => Self::new(TOKEN_MALFORMED, "The access token is not a JSON Web Token."),
             AuthError::Invalid => {
-                unauthorized("token_invalid", "The access token was not issued for this service. Sign in again.")
+                Self::new(TOKEN_INVALID, "The access token was not issued for this service. Sign in again.")
             }
-            AuthError::Expired => unauthorized("token_expired", "The access token has expired. Refresh it."),
-            AuthError::RoleRefused => forbidden(
-                "token_role_refused",
+            AuthError::Expired => Self::new(TOKEN_EXPIRED, "The access token has expired. Refresh it."),
+            AuthError::RoleRefused => Self::new(
+                TOKEN_ROLE_REFUSED,
                 "This key is not a user's access token. Sign in and send the user's token.",
             ),
             AuthError::AnonymousRefused => {
-                forbidden("anonymous_user_refused", "Anonymous users cannot use this service. Sign up first.")
+                Self::new(ANONYMOUS_USER_REFUSED, "Anonymous users cannot use this service. Sign up first.")
             }
             AuthError::KeysUnavailable(cause) => {
                 tracing::error!(cause, "signing keys unavailable");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "auth_unavailable",
-                    "The token cannot be checked just now. Try again in a few seconds.",
-                )
-                .with_retry_after(5)
+                Self::new(AUTH_UNAVAILABLE, "The token cannot be checked just now. Try again in a few seconds.")
+                    .with_retry_after(5)
             }
         }
     }
@@ -91,11 +89,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Member {
             known => known,
         };
         account.map(|m| Self::new(user, m.account_id)).ok_or_else(|| {
-            ApiError::new(
-                StatusCode::FORBIDDEN,
-                "account_forbidden",
-                "You are not a member of this account. GET /auth/verify lists yours.",
-            )
+            ApiError::new(ACCOUNT_FORBIDDEN, "You are not a member of this account. GET /auth/verify lists yours.")
         })
     }
 }
@@ -105,11 +99,35 @@ fn chosen_account(headers: &HeaderMap) -> Result<Option<AccountId>, ApiError> {
         return Ok(None);
     };
     let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
-    parsed.map(Some).ok_or_else(|| {
-        ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_account_id",
-            "X-Account-Id takes the UUID of one of your accounts.",
-        )
-    })
+    parsed
+        .map(Some)
+        .ok_or_else(|| ApiError::new(INVALID_ACCOUNT_ID, "X-Account-Id takes the UUID of one of your accounts."))
+}
+
+/// A member who has to be an owner. The database decides that, under the account's lock: a role that was remembered
+/// here could be an hour old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner(pub Member);
+
+impl<S: Send + Sync> FromRequestParts<S> for Owner {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        Member::from_request_parts(parts, state).await.map(Self)
+    }
+}
+
+impl Caller for CallingUser {
+    const KIND: CallerKind = CallerKind::SignedIn;
+    const ERRORS: &'static [ErrorCode] = OF_TOKENS;
+}
+
+impl Caller for Member {
+    const KIND: CallerKind = CallerKind::Member;
+    const ERRORS: &'static [ErrorCode] = OF_MEMBERS;
+}
+
+impl Caller for Owner {
+    const KIND: CallerKind = CallerKind::Owner;
+    const ERRORS: &'static [ErrorCode] = OF_OWNERS;
 }

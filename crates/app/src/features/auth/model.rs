@@ -1,5 +1,6 @@
 //! Tokens, claims and members.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::shared::ids::{AccountId, UserId};
@@ -33,7 +34,7 @@ impl Member {
 }
 
 /// One account of a user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Membership {
     /// The account.
     pub account_id: AccountId,

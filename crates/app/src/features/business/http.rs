@@ -1,13 +1,12 @@
 //! `POST /business-profiles`, `GET /business-profiles`, `GET`, `PATCH` and `DELETE /business-profiles/{id}`.
 
 use axum::{
-    Router,
-    extract::OptionalFromRequestParts,
-    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
-    routing::get,
+    extract::FromRequestParts,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
 };
 use jiff::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -15,142 +14,299 @@ use super::{
     InvalidBusinessProfile, NewBusinessProfile,
 };
 use crate::{
-    features::auth::Member,
-    http::{ApiError, JsonBody, PathId, Ports, Reply},
+    features::auth::{ACCOUNT_FORBIDDEN, Member},
+    http::{
+        ApiError, Both, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoBody, Parameter, Parameters,
+        PathId, Place, Registry, Reply, code::IDEMPOTENCY_KEY_REUSED,
+    },
     shared::{
-        idempotency::{IdempotencyKey, body_hash},
+        idempotency::body_hash,
         ids::BusinessProfileId,
         pagination::{Page, PageQuery},
     },
 };
 
-/// The feature's routes.
-pub fn routes() -> Router {
-    Router::new()
-        .route("/business-profiles", get(list).post(create))
-        .route("/business-profiles/{id}", get(get_profile).patch(change).delete(remove))
+/// The feature's endpoints.
+pub fn endpoints(registry: &mut impl Registry) {
+    registry.add::<CreateBusinessProfile>();
+    registry.add::<ListBusinessProfiles>();
+    registry.add::<GetBusinessProfile>();
+    registry.add::<ChangeBusinessProfile>();
+    registry.add::<DeleteBusinessProfile>();
 }
+
+/// A field is wrong.
+const INVALID_BUSINESS_PROFILE: ErrorCode = ErrorCode::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "invalid_business_profile",
+    "`details.field` is the field; the sentence says what it takes",
+);
+
+/// No such business profile.
+pub const BUSINESS_PROFILE_NOT_FOUND: ErrorCode =
+    ErrorCode::new(StatusCode::NOT_FOUND, "business_profile_not_found", "unknown, or not yours");
+
+/// As many as an account may have.
+const BUSINESS_PROFILE_LIMIT: ErrorCode = ErrorCode::new(
+    StatusCode::CONFLICT,
+    "business_profile_limit",
+    "`details.limit` is the most an account has; delete one",
+);
+
+/// Somebody else was faster.
+const BUSINESS_PROFILE_CHANGED: ErrorCode = ErrorCode::new(
+    StatusCode::PRECONDITION_FAILED,
+    "business_profile_changed",
+    "`If-Match` named another version; `details.context_version` is the present one",
+);
+
+/// A version that is none.
+const INVALID_IF_MATCH: ErrorCode =
+    ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_if_match", "send the profile's `ETag`");
 
 impl From<InvalidBusinessProfile> for ApiError {
     fn from(error: InvalidBusinessProfile) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_business_profile", error.to_string())
-            .with_details(json!({ "field": error.field() }))
+        Self::new(INVALID_BUSINESS_PROFILE, error.to_string()).with_details(json!({ "field": error.field() }))
     }
 }
 
 fn not_found() -> ApiError {
-    ApiError::new(
-        StatusCode::NOT_FOUND,
-        "business_profile_not_found",
-        "There is no such business profile in this account.",
-    )
+    ApiError::new(BUSINESS_PROFILE_NOT_FOUND, "There is no such business profile in this account.")
 }
 
 /// The version that a change is meant for: `If-Match: "3"`, as the `ETag` of every answer says it.
-struct ExpectedVersion(i32);
+pub struct ExpectedVersion(Option<i32>);
 
-impl<S: Send + Sync> OptionalFromRequestParts<S> for ExpectedVersion {
+impl FromRequestParts<()> for ExpectedVersion {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, (): &()) -> Result<Self, Self::Rejection> {
         let text = match parts.headers.get(header::IF_MATCH).map(HeaderValue::to_str) {
-            None | Some(Ok("*")) => return Ok(None),
+            None | Some(Ok("*")) => return Ok(Self(None)),
             Some(text) => text.unwrap_or_default(),
         };
         let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-        bare.parse().map(|version| Some(Self(version))).map_err(|_| {
+        bare.parse().map(|version| Self(Some(version))).map_err(|_| {
             ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_if_match",
+                INVALID_IF_MATCH,
                 "If-Match takes the profile's context_version in double quotes, as its ETag says it.",
             )
         })
     }
 }
 
-/// The profile with its version as `ETag`: everything that a customer can change raises it.
-fn shown(status: StatusCode, profile: BusinessProfile) -> Reply<BusinessProfile> {
+impl Parameters for ExpectedVersion {
+    fn errors() -> Vec<ErrorCode> {
+        vec![INVALID_IF_MATCH]
+    }
+
+    fn describe() -> Vec<Parameter> {
+        let schema = json!({ "type": "string", "pattern": "^(\\*|\"-?[0-9]{1,9}\")$" });
+        let description = "The version that the change is meant for, as the `ETag` of the profile says it.";
+        vec![Parameter { name: "If-Match", place: Place::Header, is_required: false, description, schema }]
+    }
+}
+
+/// A profile with its version as `ETag`: everything that a customer can change raises it.
+fn shown(profile: BusinessProfile) -> Reply<BusinessProfile> {
     let etag = HeaderValue::from_str(&format!("\"{}\"", profile.context_version));
-    let reply = Reply::with_status(status, profile);
+    let reply = Reply::new(profile);
     match etag {
         Ok(etag) => reply.header(header::ETAG, etag),
         Err(_) => reply,
     }
 }
 
-async fn create(
-    Ports(ports): Ports<BusinessPorts>,
-    member: Member,
-    key: Option<IdempotencyKey>,
-    JsonBody(body): JsonBody<Map<String, Value>>,
-) -> Result<Reply<BusinessProfile>, ApiError> {
-    let profile = NewBusinessProfile::parse(body)?;
-    match ports.profiles.create(member, &profile, key.as_ref(), &body_hash(&profile)).await? {
-        Created::New(profile) => Ok(made(profile)),
-        Created::Replay(profile) => {
-            let replay = HeaderName::from_static("idempotency-replayed");
-            Ok(made(profile).header(replay, HeaderValue::from_static("true")))
-        }
-        Created::KeyReused => Err(ApiError::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency_key_reused",
-            "This Idempotency-Key was used for a different request in the last 24 hours. Use a new key.",
-        )),
-        Created::LimitReached { live_max } => Err(ApiError::new(
-            StatusCode::CONFLICT,
-            "business_profile_limit",
-            format!(
-                "The account has {live_max} business profiles, and that is the most. Delete one that is not needed."
-            ),
-        )
-        .with_details(json!({ "limit": live_max }))),
-        Created::Forbidden => Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            "account_forbidden",
-            "You are not a member of this account, or it is closed.",
-        )),
-    }
-}
-
 fn made(profile: BusinessProfile) -> Reply<BusinessProfile> {
     let location = HeaderValue::from_str(&format!("/business-profiles/{}", profile.id));
-    let reply = shown(StatusCode::CREATED, profile);
+    let reply = shown(profile);
     match location {
         Ok(location) => reply.header(header::LOCATION, location),
         Err(_) => reply,
     }
 }
 
-async fn list(
-    Ports(ports): Ports<BusinessPorts>,
-    member: Member,
-    page: PageQuery<BusinessProfileCursor>,
-) -> Result<Reply<Page<BusinessProfile>>, ApiError> {
-    Ok(Reply::ok(ports.profiles.list(member, page).await?))
+/// The fields of a profile that does not exist yet.
+#[derive(Deserialize)]
+pub struct NewFields(Map<String, Value>);
+
+/// The fields that are to change; what is absent stays, null clears (RFC 7396).
+#[derive(Deserialize)]
+pub struct ChangedFields(Map<String, Value>);
+
+fn fields_example() -> Value {
+    json!({
+        "name": "Fuel", "offering": "Meal plans for endurance runners, by monthly subscription.",
+        "target_audience": "Runners who train for their first marathon.",
+        "ideal_customer": {
+            "follower_min": 2000, "follower_max": 50000, "engagement_rate_min_percent": 1.5,
+            "content_themes": ["running", "nutrition"], "geographies": ["Austria"],
+        },
+    })
 }
 
-async fn get_profile(
-    Ports(ports): Ports<BusinessPorts>,
-    member: Member,
-    PathId(id): PathId<BusinessProfileId>,
-) -> Result<Reply<BusinessProfile>, ApiError> {
-    let profile = ports.profiles.get(member, id).await?.ok_or_else(not_found)?;
-    Ok(shown(StatusCode::OK, profile))
+fn profile_example() -> Value {
+    let mut profile = fields_example();
+    let more = json!({
+        "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "context_version": 1, "created_at": "2026-11-25T09:30:00Z",
+        "updated_at": "2026-11-25T09:30:00Z",
+    });
+    if let (Some(profile), Value::Object(more)) = (profile.as_object_mut(), more) {
+        profile.extend(more);
+    }
+    profile
 }
 
-async fn change(
-    Ports(ports): Ports<BusinessPorts>,
-    member: Member,
-    PathId(id): PathId<BusinessProfileId>,
-    expected: Option<ExpectedVersion>,
-    JsonBody(body): JsonBody<Map<String, Value>>,
-) -> Result<Reply<BusinessProfile>, ApiError> {
-    let changes = BusinessProfileChanges::parse(body)?;
-    match ports.profiles.change(member, id, &changes, expected.map(|version| version.0)).await? {
-        Changed::Now(profile) => Ok(shown(StatusCode::OK, *profile)),
+/// Makes a business profile.
+pub struct CreateBusinessProfile;
+
+impl Endpoint for CreateBusinessProfile {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/business-profiles";
+    const SUMMARY: &'static str = "Makes a business profile: what you sell and to whom.";
+    const STATUS: StatusCode = StatusCode::CREATED;
+    const ERRORS: &'static [ErrorCode] = &[INVALID_BUSINESS_PROFILE, IDEMPOTENCY_KEY_REUSED, BUSINESS_PROFILE_LIMIT];
+
+    type Ports = BusinessPorts;
+    type Caller = Member;
+    type Parameters = MaybeIdempotencyKey;
+    type Body = JsonBody<NewFields>;
+    type Answer = Reply<BusinessProfile>;
+
+    fn example() -> Example {
+        Example { body: Some(fields_example()), data: Some(profile_example()) }
+    }
+
+    async fn handle(
+        ports: BusinessPorts,
+        member: Member,
+        MaybeIdempotencyKey(key): MaybeIdempotencyKey,
+        JsonBody(body): JsonBody<NewFields>,
+    ) -> Result<Reply<BusinessProfile>, ApiError> {
+        let profile = NewBusinessProfile::parse(body.0)?;
+        created(ports.profiles.create(member, &profile, key.as_ref(), &body_hash(&profile)).await?)
+    }
+}
+
+fn created(outcome: Created) -> Result<Reply<BusinessProfile>, ApiError> {
+    match outcome {
+        Created::New(profile) => Ok(made(profile)),
+        Created::Replay(profile) => {
+            let replay = HeaderName::from_static("idempotency-replayed");
+            Ok(made(profile).header(replay, HeaderValue::from_static("true")))
+        }
+        Created::KeyReused => Err(ApiError::new(
+            IDEMPOTENCY_KEY_REUSED,
+            "This Idempotency-Key was used for a different request in the last 24 hours. Use a new key.",
+        )),
+        Created::LimitReached { live_max } => Err(ApiError::new(
+            BUSINESS_PROFILE_LIMIT,
+            format!(
+                "The account has {live_max} business profiles, and that is the most. Delete one that is not needed."
+            ),
+        )
+        .with_details(json!({ "limit": live_max }))),
+        Created::Forbidden => {
+            Err(ApiError::new(ACCOUNT_FORBIDDEN, "You are not a member of this account, or it is closed."))
+        }
+    }
+}
+
+/// The account's business profiles, newest first.
+pub struct ListBusinessProfiles;
+
+impl Endpoint for ListBusinessProfiles {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/business-profiles";
+    const SUMMARY: &'static str = "The account's business profiles, newest first.";
+
+    type Ports = BusinessPorts;
+    type Caller = Member;
+    type Parameters = PageQuery<BusinessProfileCursor>;
+    type Body = NoBody;
+    type Answer = Reply<Page<BusinessProfile>>;
+
+    fn example() -> Example {
+        let data = json!({ "items": [profile_example()], "next_cursor": null });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: BusinessPorts,
+        member: Member,
+        page: PageQuery<BusinessProfileCursor>,
+        _: NoBody,
+    ) -> Result<Reply<Page<BusinessProfile>>, ApiError> {
+        Ok(Reply::new(ports.profiles.list(member, page).await?))
+    }
+}
+
+/// One business profile.
+pub struct GetBusinessProfile;
+
+impl Endpoint for GetBusinessProfile {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/business-profiles/{id}";
+    const SUMMARY: &'static str = "One business profile.";
+    const ERRORS: &'static [ErrorCode] = &[BUSINESS_PROFILE_NOT_FOUND];
+
+    type Ports = BusinessPorts;
+    type Caller = Member;
+    type Parameters = PathId<BusinessProfileId>;
+    type Body = NoBody;
+    type Answer = Reply<BusinessProfile>;
+
+    fn example() -> Example {
+        Example { data: Some(profile_example()), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: BusinessPorts,
+        member: Member,
+        PathId(id): PathId<BusinessProfileId>,
+        _: NoBody,
+    ) -> Result<Reply<BusinessProfile>, ApiError> {
+        ports.profiles.get(member, id).await?.map(shown).ok_or_else(not_found)
+    }
+}
+
+/// Changes a business profile by a JSON merge patch.
+pub struct ChangeBusinessProfile;
+
+impl Endpoint for ChangeBusinessProfile {
+    const METHOD: Method = Method::PATCH;
+    const PATH: &'static str = "/business-profiles/{id}";
+    const SUMMARY: &'static str =
+        "Changes a business profile by a JSON merge patch (RFC 7396): what is absent stays, null clears.";
+    const ERRORS: &'static [ErrorCode] =
+        &[INVALID_BUSINESS_PROFILE, BUSINESS_PROFILE_NOT_FOUND, BUSINESS_PROFILE_CHANGED];
+
+    type Ports = BusinessPorts;
+    type Caller = Member;
+    type Parameters = Both<PathId<BusinessProfileId>, ExpectedVersion>;
+    type Body = JsonBody<ChangedFields>;
+    type Answer = Reply<BusinessProfile>;
+
+    fn example() -> Example {
+        Example { body: Some(json!({ "offering": "Meal plans and race-day food." })), data: Some(profile_example()) }
+    }
+
+    async fn handle(
+        ports: BusinessPorts,
+        member: Member,
+        Both(PathId(id), ExpectedVersion(expected)): Both<PathId<BusinessProfileId>, ExpectedVersion>,
+        JsonBody(body): JsonBody<ChangedFields>,
+    ) -> Result<Reply<BusinessProfile>, ApiError> {
+        let changes = BusinessProfileChanges::parse(body.0)?;
+        changed(ports.profiles.change(member, id, &changes, expected).await?)
+    }
+}
+
+fn changed(outcome: Changed) -> Result<Reply<BusinessProfile>, ApiError> {
+    match outcome {
+        Changed::Now(profile) => Ok(shown(*profile)),
         Changed::OtherVersion { context_version } => Err(ApiError::new(
-            StatusCode::PRECONDITION_FAILED,
-            "business_profile_changed",
+            BUSINESS_PROFILE_CHANGED,
             "The profile was changed meanwhile. Read it again and repeat the change for its present version.",
         )
         .with_details(json!({ "context_version": context_version }))),
@@ -159,17 +315,42 @@ async fn change(
     }
 }
 
-#[derive(Serialize)]
-struct Deleted {
+/// A profile that was deleted.
+#[derive(Serialize, JsonSchema)]
+pub struct DeletedBusinessProfile {
+    /// Its id.
     id: BusinessProfileId,
+    /// When.
     deleted_at: Timestamp,
 }
 
-async fn remove(
-    Ports(ports): Ports<BusinessPorts>,
-    member: Member,
-    PathId(id): PathId<BusinessProfileId>,
-) -> Result<Reply<Deleted>, ApiError> {
-    let deleted_at = ports.profiles.delete(member, id).await?.ok_or_else(not_found)?;
-    Ok(Reply::ok(Deleted { id, deleted_at }))
+/// Deletes a business profile; a repeat is answered alike.
+pub struct DeleteBusinessProfile;
+
+impl Endpoint for DeleteBusinessProfile {
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/business-profiles/{id}";
+    const SUMMARY: &'static str = "Deletes a business profile; a repeat is answered like the first time.";
+    const ERRORS: &'static [ErrorCode] = &[BUSINESS_PROFILE_NOT_FOUND];
+
+    type Ports = BusinessPorts;
+    type Caller = Member;
+    type Parameters = PathId<BusinessProfileId>;
+    type Body = NoBody;
+    type Answer = Reply<DeletedBusinessProfile>;
+
+    fn example() -> Example {
+        let data = json!({ "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "deleted_at": "2026-11-25T09:30:00Z" });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: BusinessPorts,
+        member: Member,
+        PathId(id): PathId<BusinessProfileId>,
+        _: NoBody,
+    ) -> Result<Reply<DeletedBusinessProfile>, ApiError> {
+        let deleted_at = ports.profiles.delete(member, id).await?.ok_or_else(not_found)?;
+        Ok(Reply::new(DeletedBusinessProfile { id, deleted_at }))
+    }
 }

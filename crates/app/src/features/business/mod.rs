@@ -7,10 +7,11 @@ mod fields;
 mod http;
 mod model;
 mod ports;
+mod schema;
 
 pub use draft::{BusinessProfileChanges, InvalidBusinessProfile, NewBusinessProfile};
 pub use fields::{BusinessName, Description, Followers, Keywords, Percent, Takes};
-pub use http::routes;
+pub use http::{BUSINESS_PROFILE_NOT_FOUND, endpoints};
 pub use model::{
     BusinessContext, BusinessProfile, BusinessProfileCursor, Changed, Created, IdealCustomer, InvalidCursor,
 };

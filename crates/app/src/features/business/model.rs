@@ -4,6 +4,7 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::shared::ids::{AccountId, BusinessProfileId};
@@ -26,7 +27,7 @@ pub struct BusinessContext {
 }
 
 /// Criteria of the ideal customer profile (ICP). An absent criterion does not count.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IdealCustomer {
     /// Fewest followers.
     pub follower_min: Option<u64>,
@@ -43,7 +44,7 @@ pub struct IdealCustomer {
 }
 
 /// A business profile as its customer sees it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct BusinessProfile {
     /// Its id.
     pub id: BusinessProfileId,

@@ -1,6 +1,7 @@
 //! The daily cap: what an account's runs may cost in a UTC day.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A higher cap would be none.
@@ -35,7 +36,7 @@ impl TryFrom<i64> for DailyCap {
 }
 
 /// The cap and what is used of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Budget {
     /// The cap; null without one.
     pub daily_cap: Option<i64>,

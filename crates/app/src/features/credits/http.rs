@@ -1,47 +1,130 @@
 //! `GET /credits/balance`, `GET /credits/transactions`, `GET` and `PUT /credits/budget`.
 
-use axum::{Router, http::StatusCode, routing::get};
+use axum::http::{Method, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
+use serde_json::json;
 
 use super::{Balance, Budget, CapChange, CreditPorts, DAILY_CAP_MAX, DailyCap, InvalidDailyCap, Transaction};
 use crate::{
-    features::auth::Member,
-    http::{ApiError, JsonBody, Ports, Reply},
+    features::auth::{ACCOUNT_FORBIDDEN, Member, OWNER_REQUIRED, Owner},
+    http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply},
     shared::pagination::{Page, PageQuery},
 };
 
-/// The feature's routes.
-pub fn routes() -> Router {
-    Router::new()
-        .route("/credits/balance", get(balance))
-        .route("/credits/transactions", get(transactions))
-        .route("/credits/budget", get(budget).put(set_budget))
+/// The feature's endpoints.
+pub fn endpoints(registry: &mut impl Registry) {
+    registry.add::<GetBalance>();
+    registry.add::<ListTransactions>();
+    registry.add::<GetBudget>();
+    registry.add::<SetBudget>();
 }
+
+/// A cap that is none.
+const INVALID_DAILY_CAP: ErrorCode = ErrorCode::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "invalid_daily_cap",
+    "a whole number from 0 to 1,000,000, or `null`; leaving it out is `invalid_request`",
+);
 
 fn forbidden() -> ApiError {
-    ApiError::new(StatusCode::FORBIDDEN, "account_forbidden", "You are not a member of this account any more.")
+    ApiError::new(ACCOUNT_FORBIDDEN, "You are not a member of this account any more.")
 }
 
-async fn balance(Ports(ports): Ports<CreditPorts>, member: Member) -> Result<Reply<Balance>, ApiError> {
-    ports.ledger.balance(member).await?.map(Reply::ok).ok_or_else(forbidden)
+/// What an account can spend now.
+pub struct GetBalance;
+
+impl Endpoint for GetBalance {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/credits/balance";
+    const SUMMARY: &'static str = "What the account can spend now.";
+
+    type Ports = CreditPorts;
+    type Caller = Member;
+    type Parameters = NoParameters;
+    type Body = NoBody;
+    type Answer = Reply<Balance>;
+
+    fn example() -> Example {
+        let data = json!({ "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "balance": 95 });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: CreditPorts,
+        member: Member,
+        _: NoParameters,
+        _: NoBody,
+    ) -> Result<Reply<Balance>, ApiError> {
+        ports.ledger.balance(member).await?.map(Reply::new).ok_or_else(forbidden)
+    }
 }
 
-async fn transactions(
-    Ports(ports): Ports<CreditPorts>,
-    member: Member,
-    page: PageQuery<i64>,
-) -> Result<Reply<Page<Transaction>>, ApiError> {
-    Ok(Reply::ok(ports.ledger.transactions(member, page).await?))
+/// Every movement of credits, newest first.
+pub struct ListTransactions;
+
+impl Endpoint for ListTransactions {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/credits/transactions";
+    const SUMMARY: &'static str = "Every movement of the account's credits, newest first.";
+
+    type Ports = CreditPorts;
+    type Caller = Member;
+    type Parameters = PageQuery<i64>;
+    type Body = NoBody;
+    type Answer = Reply<Page<Transaction>>;
+
+    fn example() -> Example {
+        let data = json!({
+            "items": [{
+                "id": 7, "kind": "charge", "amount": -5, "balance_after": 95, "run_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10",
+                "description": "DEEP analysis", "created_at": "2026-11-25T09:30:00Z",
+            }],
+            "next_cursor": null,
+        });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: CreditPorts,
+        member: Member,
+        page: PageQuery<i64>,
+        _: NoBody,
+    ) -> Result<Reply<Page<Transaction>>, ApiError> {
+        Ok(Reply::new(ports.ledger.transactions(member, page).await?))
+    }
 }
 
-async fn budget(Ports(ports): Ports<CreditPorts>, member: Member) -> Result<Reply<Budget>, ApiError> {
-    ports.ledger.budget(member).await?.map(Reply::ok).ok_or_else(forbidden)
+/// The daily cap and what is used of it.
+pub struct GetBudget;
+
+impl Endpoint for GetBudget {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/credits/budget";
+    const SUMMARY: &'static str = "The account's daily cap (UTC) and what is used of it.";
+
+    type Ports = CreditPorts;
+    type Caller = Member;
+    type Parameters = NoParameters;
+    type Body = NoBody;
+    type Answer = Reply<Budget>;
+
+    fn example() -> Example {
+        Example { data: Some(budget_example()), ..Example::default() }
+    }
+
+    async fn handle(ports: CreditPorts, member: Member, _: NoParameters, _: NoBody) -> Result<Reply<Budget>, ApiError> {
+        ports.ledger.budget(member).await?.map(Reply::new).ok_or_else(forbidden)
+    }
 }
 
-#[derive(Deserialize)]
-struct BudgetBody {
+/// A new daily cap.
+#[derive(Deserialize, JsonSchema)]
+pub struct BudgetBody {
+    /// Credits that the account's runs may cost in a UTC day; null for no cap.
     // A function of its own makes serde ask for the field: leaving it out must not take a cap away.
     #[serde(deserialize_with = "present")]
+    #[schemars(required, range(min = 0, max = 1_000_000))]
     daily_cap: Option<i64>,
 }
 
@@ -53,23 +136,46 @@ impl From<InvalidDailyCap> for ApiError {
     fn from(InvalidDailyCap: InvalidDailyCap) -> Self {
         let message =
             format!("daily_cap takes a whole number of credits from 0 to {DAILY_CAP_MAX}, or null for no cap.");
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_daily_cap", message)
+        Self::new(INVALID_DAILY_CAP, message)
     }
 }
 
-async fn set_budget(
-    Ports(ports): Ports<CreditPorts>,
-    member: Member,
-    JsonBody(body): JsonBody<BudgetBody>,
-) -> Result<Reply<Budget>, ApiError> {
-    let cap = body.daily_cap.map(DailyCap::try_from).transpose()?;
-    match ports.ledger.set_daily_cap(member, cap).await? {
-        CapChange::Done(budget) => Ok(Reply::ok(budget)),
-        CapChange::OwnerRequired => Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            "owner_required",
-            "Only an owner of the account may change its daily cap.",
-        )),
-        CapChange::Forbidden => Err(forbidden()),
+fn budget_example() -> serde_json::Value {
+    json!({ "daily_cap": 50, "used_today": 12, "resets_at": "2026-11-26T00:00:00Z" })
+}
+
+/// Sets or removes the daily cap.
+pub struct SetBudget;
+
+impl Endpoint for SetBudget {
+    const METHOD: Method = Method::PUT;
+    const PATH: &'static str = "/credits/budget";
+    const SUMMARY: &'static str = "Sets the account's daily cap, or removes it.";
+    const ERRORS: &'static [ErrorCode] = &[INVALID_DAILY_CAP];
+
+    type Ports = CreditPorts;
+    type Caller = Owner;
+    type Parameters = NoParameters;
+    type Body = JsonBody<BudgetBody>;
+    type Answer = Reply<Budget>;
+
+    fn example() -> Example {
+        Example { body: Some(json!({ "daily_cap": 50 })), data: Some(budget_example()) }
+    }
+
+    async fn handle(
+        ports: CreditPorts,
+        Owner(member): Owner,
+        _: NoParameters,
+        JsonBody(body): JsonBody<BudgetBody>,
+    ) -> Result<Reply<Budget>, ApiError> {
+        let cap = body.daily_cap.map(DailyCap::try_from).transpose()?;
+        match ports.ledger.set_daily_cap(member, cap).await? {
+            CapChange::Done(budget) => Ok(Reply::new(budget)),
+            CapChange::OwnerRequired => {
+                Err(ApiError::new(OWNER_REQUIRED, "Only an owner of the account may change its daily cap."))
+            }
+            CapChange::Forbidden => Err(forbidden()),
+        }
     }
 }

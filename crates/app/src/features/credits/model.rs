@@ -1,12 +1,13 @@
 //! Balances and ledger rows as customers see them.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::shared::ids::{AccountId, RunId};
 
 /// What an account can spend now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Balance {
     /// The account.
     pub account_id: AccountId,
@@ -15,7 +16,7 @@ pub struct Balance {
 }
 
 /// Why credits moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransactionKind {
     /// Paid for a run.
@@ -31,7 +32,7 @@ pub enum TransactionKind {
 }
 
 /// One row of the append-only ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Transaction {
     /// Rises with time within an account.
     pub id: i64,

@@ -1,60 +1,83 @@
 //! `GET /health`, `GET /health/ready`.
 
-use axum::{Router, http::StatusCode, routing::get};
-use jiff::tz::TimeZone;
+use axum::http::{Method, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
-use super::HealthPorts;
-use crate::{
-    features::judging::warnings,
-    http::{ApiError, Ports, Reply},
+use super::{
+    HealthPorts,
+    ready::{Ready, ready},
 };
+use crate::http::{Anyone, ApiError, Endpoint, ErrorCode, Example, NoBody, NoParameters, Registry, Reply};
 
-/// The feature's routes.
-pub fn routes() -> Router {
-    Router::new().route("/health", get(health)).route("/health/ready", get(ready))
+/// The feature's endpoints.
+pub fn endpoints(registry: &mut impl Registry) {
+    registry.add::<GetHealth>();
+    registry.add::<GetReadiness>();
 }
 
-#[derive(Serialize)]
-struct Health {
+/// The configuration does not allow to take money for work.
+pub const NOT_READY: ErrorCode =
+    ErrorCode::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "the deployment is not configured; `details.faults`");
+
+/// Alive.
+#[derive(Serialize, JsonSchema)]
+pub struct Health {
+    /// Always `ok`.
     status: &'static str,
+    /// The version that answers.
     version: &'static str,
 }
 
 /// Alive: the isolate answers. Says nothing of what stands behind it.
-async fn health() -> Reply<Health> {
-    Reply::ok(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
-}
+pub struct GetHealth;
 
-#[derive(Serialize)]
-struct Ready {
-    status: &'static str,
-    environment: String,
-    /// What needs care though everything works: models that end soon.
-    warnings: Vec<String>,
+impl Endpoint for GetHealth {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/health";
+    const SUMMARY: &'static str = "Alive: the service answers; says nothing of what stands behind it.";
+
+    type Ports = HealthPorts;
+    type Caller = Anyone;
+    type Parameters = NoParameters;
+    type Body = NoBody;
+    type Answer = Reply<Health>;
+
+    fn example() -> Example {
+        Example { data: Some(json!({ "status": "ok", "version": "0.1.0" })), ..Example::default() }
+    }
+
+    async fn handle(_: HealthPorts, _: Anyone, _: NoParameters, _: NoBody) -> Result<Reply<Health>, ApiError> {
+        Ok(Reply::new(Health { status: "ok", version: env!("CARGO_PKG_VERSION") }))
+    }
 }
 
 /// Ready: the database answers and no setting is missing or a sandbox's where it must not be.
-async fn ready(Ports(ports): Ports<HealthPorts>) -> Result<Reply<Ready>, ApiError> {
-    let mut faults = ports.readiness.config_faults();
-    let found = ports.readiness.models_found().await;
-    if found.is_none() {
-        faults.push("the database does not answer".to_owned());
+pub struct GetReadiness;
+
+impl Endpoint for GetReadiness {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/health/ready";
+    const SUMMARY: &'static str = "Ready: the database answers, and every setting is one to work with.";
+    const ERRORS: &'static [ErrorCode] = &[NOT_READY];
+
+    type Ports = HealthPorts;
+    type Caller = Anyone;
+    type Parameters = NoParameters;
+    type Body = NoBody;
+    type Answer = Reply<Ready>;
+
+    fn example() -> Example {
+        let data = json!({ "status": "ready", "environment": "production", "warnings": [] });
+        Example { data: Some(data), ..Example::default() }
     }
-    if faults.is_empty() {
-        let today = ports.clock.now().to_zoned(TimeZone::UTC).date();
-        let announced = ports.readiness.models_announced();
-        return Ok(Reply::ok(Ready {
-            status: "ready",
-            environment: ports.readiness.environment().to_owned(),
-            warnings: warnings(&ports.models, &found.unwrap_or_default(), &announced, today),
-        }));
+
+    async fn handle(ports: HealthPorts, _: Anyone, _: NoParameters, _: NoBody) -> Result<Reply<Ready>, ApiError> {
+        ready(&ports).await.map(Reply::new).map_err(|faults| {
+            ApiError::new(NOT_READY, "This deployment is not ready; details names what to mend.")
+                .with_details(json!({ "faults": faults }))
+                .with_retry_after(5)
+        })
     }
-    Err(ApiError::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "not_ready",
-        "This deployment is not ready; details names what to mend.",
-    )
-    .with_details(serde_json::json!({ "faults": faults }))
-    .with_retry_after(5))
 }

@@ -2,8 +2,9 @@
 
 mod http;
 mod ports;
+mod ready;
 mod settings;
 
-pub use http::routes;
+pub use http::{NOT_READY, endpoints};
 pub use ports::{HealthPorts, Readiness};
 pub use settings::setting_fault;

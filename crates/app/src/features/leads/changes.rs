@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -26,7 +27,7 @@ const FIELDS: [&str; 10] = [
 ];
 
 /// The difference between an analysis and the one before it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Changes {
     /// The analysis before.
     pub since: AnalysisId,
@@ -37,7 +38,7 @@ pub struct Changes {
 }
 
 /// A fact before and after.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FieldChange {
     /// As the analysis before saw it.
     pub from: Value,

@@ -1,24 +1,28 @@
 //! `GET /leads`, `GET /leads/export.csv`, `GET` and `DELETE /leads/{id}`, `GET /leads/{id}/picture`.
 
 use axum::{
-    Router,
     extract::{FromRequestParts, Query},
-    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
-    response::{IntoResponse as _, Response},
-    routing::get,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
 };
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    HISTORY_MAX, InvalidQuery, Lead, LeadCursor, LeadHistory, LeadPorts, LeadQuery, RawLeadQuery, changes::history,
-    export::export,
+    Export, HISTORY_MAX, InvalidQuery, Lead, LeadCursor, LeadHistory, LeadPorts, LeadQuery, Picture, RawLeadQuery,
+    SearchText, changes::history, export::export,
 };
 use crate::{
     features::auth::Member,
-    http::{ApiError, PathId, Ports, Reply},
+    http::{
+        Answer, ApiError, Both, Content, Endpoint, ErrorCode, Example, NoBody, Parameter, Parameters, PathId, Place,
+        Registry, Reply,
+        code::{INVALID_CURSOR, INVALID_QUERY},
+    },
     shared::{
+        analysis_type::AnalysisType,
         ids::LeadId,
         pagination::{Page, PageQuery},
     },
@@ -27,30 +31,35 @@ use crate::{
 /// Says that a file does not hold every lead.
 const TRUNCATED: HeaderName = HeaderName::from_static("x-oslira-truncated");
 
-/// The feature's routes.
-pub fn routes() -> Router {
-    Router::new()
-        .route("/leads", get(list))
-        .route("/leads/export.csv", get(export_csv))
-        .route("/leads/{id}", get(get_lead).delete(remove))
-        .route("/leads/{id}/picture", get(picture))
+/// The feature's endpoints.
+pub fn endpoints(registry: &mut impl Registry) {
+    registry.add::<ListLeads>();
+    registry.add::<ExportLeads>();
+    registry.add::<GetLead>();
+    registry.add::<DeleteLead>();
+    registry.add::<GetPicture>();
 }
+
+/// No such lead.
+const LEAD_NOT_FOUND: ErrorCode = ErrorCode::new(StatusCode::NOT_FOUND, "lead_not_found", "unknown, or not yours");
+
+/// No picture.
+const PICTURE_NOT_FOUND: ErrorCode =
+    ErrorCode::new(StatusCode::NOT_FOUND, "picture_not_found", "there is no copy of this profile's picture");
 
 impl From<InvalidQuery> for ApiError {
     fn from(error: InvalidQuery) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_query", error.to_string())
-            .with_details(json!({ "field": error.parameter }))
+        Self::new(INVALID_QUERY, error.to_string()).with_details(json!({ "field": error.parameter }))
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for LeadQuery {
+impl FromRequestParts<()> for LeadQuery {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, state: &()) -> Result<Self, Self::Rejection> {
         let Query(raw) = Query::<RawLeadQuery>::from_request_parts(parts, state).await.map_err(|_| {
             ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_query",
+                INVALID_QUERY,
                 "The query string could not be read. Send each parameter once, percent-encoded.",
             )
         })?;
@@ -58,80 +67,263 @@ impl<S: Send + Sync> FromRequestParts<S> for LeadQuery {
     }
 }
 
-fn not_found() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "lead_not_found", "There is no such lead in this account.")
-}
-
-async fn list(
-    Ports(ports): Ports<LeadPorts>,
-    member: Member,
-    query: LeadQuery,
-    page: PageQuery<LeadCursor>,
-) -> Result<Reply<Page<Lead>>, ApiError> {
-    if page.after.as_ref().is_some_and(|after| after.0.sort() != query.sort) {
-        return Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_cursor",
-            "This cursor belongs to another sort. Leave cursor out to begin again.",
-        ));
+impl Parameters for LeadQuery {
+    fn errors() -> Vec<ErrorCode> {
+        vec![INVALID_QUERY]
     }
-    Ok(Reply::ok(ports.leads.list(member, &query, page).await?))
+
+    fn describe() -> Vec<Parameter> {
+        let score = || json!({ "type": "integer", "minimum": 0, "maximum": 100 });
+        let query = |name, description, schema: Value| Parameter {
+            name,
+            place: Place::Query,
+            is_required: false,
+            description,
+            schema,
+        };
+        let types = AnalysisType::ALL.map(AnalysisType::as_str);
+        vec![
+            query("business_profile_id", "Of this business.", json!({ "type": "string", "format": "uuid" })),
+            query("score_min", "With at least this score.", score()),
+            query("score_max", "With at most this score.", score()),
+            query("analysis_type", "With an analysis of this type.", json!({ "type": "string", "enum": types })),
+            query("stale", "Whose newest analysis is stale, or is not.", json!({ "type": "boolean" })),
+            query(
+                "q",
+                "With this text in username, display name or biography.",
+                json!({ "type": "string", "maxLength": SearchText::CHARS_MAX }),
+            ),
+            query(
+                "sort",
+                "The order.",
+                json!({ "type": "string", "enum": ["newest", "score", "updated"], "default": "newest" }),
+            ),
+        ]
+    }
 }
 
-async fn get_lead(
-    Ports(ports): Ports<LeadPorts>,
-    member: Member,
-    PathId(id): PathId<LeadId>,
-) -> Result<Reply<LeadHistory>, ApiError> {
-    // One more than is shown: the last shown one has one before it too.
-    let (lead, analyses) = ports.leads.get(member, id, HISTORY_MAX + 1).await?.ok_or_else(not_found)?;
-    Ok(Reply::ok(LeadHistory { lead, analyses: history(analyses) }))
+fn not_found() -> ApiError {
+    ApiError::new(LEAD_NOT_FOUND, "There is no such lead in this account.")
 }
 
-async fn picture(
-    Ports(ports): Ports<LeadPorts>,
-    member: Member,
-    PathId(id): PathId<LeadId>,
-) -> Result<Response, ApiError> {
-    let (lead, _) = ports.leads.get(member, id, 0).await?.ok_or_else(not_found)?;
-    let picture = ports.pictures.of(&lead.username).await?.ok_or_else(|| {
-        ApiError::new(StatusCode::NOT_FOUND, "picture_not_found", "There is no copy of this profile's picture.")
-    })?;
-    let mut response = picture.bytes.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(picture.content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
-    headers.insert(header::VARY, HeaderValue::from_static("Authorization, X-Account-Id"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    Ok(response)
+fn lead_example() -> Value {
+    json!({
+        "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "business_profile_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "username": "livia.runs",
+        "display_name": "Livia | Marathon", "biography": "Marathon coach, 2:58", "followers": 8400, "following": 310,
+        "posts": 412, "category": "Coach", "external_url": "https://livia.example/plans",
+        "profile_picture": "/leads/0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10/picture", "is_verified": false, "is_business": true, "score": 78,
+        "latest_analysis": {
+            "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "run_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "analysis_type": "DEEP", "summary": "Coaches marathon runners.",
+            "is_stale": false, "created_at": "2026-11-25T09:30:00Z",
+        },
+        "scraped_at": "2026-11-25T09:29:45Z", "created_at": "2026-11-25T09:30:00Z", "updated_at": "2026-11-25T09:30:00Z",
+    })
 }
 
-#[derive(Serialize)]
-struct Deleted {
+/// Leads, filtered and ordered.
+pub struct ListLeads;
+
+impl Endpoint for ListLeads {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/leads";
+    const SUMMARY: &'static str = "The account's leads, filtered and ordered.";
+
+    type Ports = LeadPorts;
+    type Caller = Member;
+    type Parameters = Both<LeadQuery, PageQuery<LeadCursor>>;
+    type Body = NoBody;
+    type Answer = Reply<Page<Lead>>;
+
+    fn example() -> Example {
+        let data = json!({ "items": [lead_example()], "next_cursor": null });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: LeadPorts,
+        member: Member,
+        Both(query, page): Both<LeadQuery, PageQuery<LeadCursor>>,
+        _: NoBody,
+    ) -> Result<Reply<Page<Lead>>, ApiError> {
+        if page.after.as_ref().is_some_and(|after| after.0.sort() != query.sort) {
+            return Err(ApiError::new(
+                INVALID_CURSOR,
+                "This cursor belongs to another sort. Leave cursor out to begin again.",
+            ));
+        }
+        Ok(Reply::new(ports.leads.list(member, &query, page).await?))
+    }
+}
+
+/// A file of leads.
+pub struct CsvFile {
+    export: Export,
+    today: Date,
+}
+
+impl IntoResponse for CsvFile {
+    fn into_response(self) -> Response {
+        let name = format!("attachment; filename=\"oslira-leads-{}.csv\"", self.today);
+        let mut response = self.export.csv.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+        if let Ok(disposition) = HeaderValue::from_str(&name) {
+            headers.insert(header::CONTENT_DISPOSITION, disposition);
+        }
+        if self.export.truncated {
+            headers.insert(TRUNCATED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+impl Answer for CsvFile {
+    const HEADERS: &'static [(&'static str, &'static str)] = &[
+        ("Content-Disposition", "The name of the file."),
+        ("X-Oslira-Truncated", "`true` if there are more leads than the file holds."),
+    ];
+
+    fn content(_: &mut SchemaGenerator) -> Content {
+        Content::Bytes("text/csv")
+    }
+}
+
+/// Leads as a file.
+pub struct ExportLeads;
+
+impl Endpoint for ExportLeads {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/leads/export.csv";
+    const SUMMARY: &'static str = "The leads of the same filters as a CSV file, up to 10,000 rows.";
+
+    type Ports = LeadPorts;
+    type Caller = Member;
+    type Parameters = LeadQuery;
+    type Body = NoBody;
+    type Answer = CsvFile;
+
+    async fn handle(ports: LeadPorts, member: Member, query: LeadQuery, _: NoBody) -> Result<CsvFile, ApiError> {
+        let today = ports.clock.now().to_zoned(TimeZone::UTC).date();
+        Ok(CsvFile { export: export(ports.leads.as_ref(), member, &query).await?, today })
+    }
+}
+
+/// A lead with its history.
+pub struct GetLead;
+
+impl Endpoint for GetLead {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/leads/{id}";
+    const SUMMARY: &'static str = "A lead with its analyses and what changed between them.";
+    const ERRORS: &'static [ErrorCode] = &[LEAD_NOT_FOUND];
+
+    type Ports = LeadPorts;
+    type Caller = Member;
+    type Parameters = PathId<LeadId>;
+    type Body = NoBody;
+    type Answer = Reply<LeadHistory>;
+
+    fn example() -> Example {
+        let mut data = lead_example();
+        if let Some(lead) = data.as_object_mut() {
+            lead.insert("analyses".to_owned(), json!([]));
+        }
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: LeadPorts,
+        member: Member,
+        PathId(id): PathId<LeadId>,
+        _: NoBody,
+    ) -> Result<Reply<LeadHistory>, ApiError> {
+        // One more than is shown: the last shown one has one before it too.
+        let (lead, analyses) = ports.leads.get(member, id, HISTORY_MAX + 1).await?.ok_or_else(not_found)?;
+        Ok(Reply::new(LeadHistory { lead, analyses: history(analyses) }))
+    }
+}
+
+/// A lead that was deleted.
+#[derive(Serialize, JsonSchema)]
+pub struct DeletedLead {
+    /// Its id.
     id: LeadId,
+    /// When.
     deleted_at: Timestamp,
 }
 
-async fn remove(
-    Ports(ports): Ports<LeadPorts>,
-    member: Member,
-    PathId(id): PathId<LeadId>,
-) -> Result<Reply<Deleted>, ApiError> {
-    let deleted_at = ports.leads.delete(member, id).await?.ok_or_else(not_found)?;
-    Ok(Reply::ok(Deleted { id, deleted_at }))
+/// Deletes a lead with its analyses.
+pub struct DeleteLead;
+
+impl Endpoint for DeleteLead {
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/leads/{id}";
+    const SUMMARY: &'static str = "Deletes a lead with its analyses; a repeat is answered like the first time.";
+    const ERRORS: &'static [ErrorCode] = &[LEAD_NOT_FOUND];
+
+    type Ports = LeadPorts;
+    type Caller = Member;
+    type Parameters = PathId<LeadId>;
+    type Body = NoBody;
+    type Answer = Reply<DeletedLead>;
+
+    fn example() -> Example {
+        let data = json!({ "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "deleted_at": "2026-11-25T09:30:00Z" });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: LeadPorts,
+        member: Member,
+        PathId(id): PathId<LeadId>,
+        _: NoBody,
+    ) -> Result<Reply<DeletedLead>, ApiError> {
+        let deleted_at = ports.leads.delete(member, id).await?.ok_or_else(not_found)?;
+        Ok(Reply::new(DeletedLead { id, deleted_at }))
+    }
 }
 
-async fn export_csv(Ports(ports): Ports<LeadPorts>, member: Member, query: LeadQuery) -> Result<Response, ApiError> {
-    let file = export(ports.leads.as_ref(), member, &query).await?;
-    let today = ports.clock.now().to_zoned(TimeZone::UTC).date();
-    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"oslira-leads-{today}.csv\""))
-        .map_err(|error| ApiError::internal(&error.to_string()))?;
-    let mut response = file.csv.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    headers.insert(header::CONTENT_DISPOSITION, disposition);
-    if file.truncated {
-        headers.insert(TRUNCATED, HeaderValue::from_static("true"));
+impl IntoResponse for Picture {
+    fn into_response(self) -> Response {
+        let mut response = self.bytes.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
+        headers.insert(header::VARY, HeaderValue::from_static("Authorization, X-Account-Id"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
     }
-    Ok(response)
+}
+
+impl Answer for Picture {
+    fn content(_: &mut SchemaGenerator) -> Content {
+        Content::Bytes("image/*")
+    }
+}
+
+/// Our copy of the profile's picture.
+pub struct GetPicture;
+
+impl Endpoint for GetPicture {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/leads/{id}/picture";
+    const SUMMARY: &'static str = "Our copy of the profile's picture.";
+    const ERRORS: &'static [ErrorCode] = &[LEAD_NOT_FOUND, PICTURE_NOT_FOUND];
+
+    type Ports = LeadPorts;
+    type Caller = Member;
+    type Parameters = PathId<LeadId>;
+    type Body = NoBody;
+    type Answer = Picture;
+
+    async fn handle(
+        ports: LeadPorts,
+        member: Member,
+        PathId(id): PathId<LeadId>,
+        _: NoBody,
+    ) -> Result<Picture, ApiError> {
+        let (lead, _) = ports.leads.get(member, id, 0).await?.ok_or_else(not_found)?;
+        let none = || ApiError::new(PICTURE_NOT_FOUND, "There is no copy of this profile's picture.");
+        ports.pictures.of(&lead.username).await?.ok_or_else(none)
+    }
 }

@@ -10,7 +10,7 @@ mod query;
 
 pub use changes::{Changes, FieldChange, HISTORY_MAX};
 pub use export::{EXPORT_ROWS_MAX, Export};
-pub use http::routes;
+pub use http::endpoints;
 pub use model::{Analysis, HistoryEntry, LatestAnalysis, Lead, LeadHistory};
 pub use ports::LeadPorts;
 pub use ports::{LeadRepository, Picture, Pictures};

@@ -1,6 +1,7 @@
 //! Leads and their history as customers see them.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -8,7 +9,7 @@ use super::Changes;
 use crate::shared::ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId};
 
 /// A scored Instagram profile of one account and business profile.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lead {
     /// Its id.
     pub id: LeadId,
@@ -52,7 +53,7 @@ pub struct Lead {
 }
 
 /// What a list says of a lead's newest analysis.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LatestAnalysis {
     /// Its id.
     pub id: AnalysisId,
@@ -69,7 +70,7 @@ pub struct LatestAnalysis {
 }
 
 /// One analysis of a lead, as the store keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Analysis {
     /// Its id.
     pub id: AnalysisId,
@@ -97,7 +98,7 @@ pub struct Analysis {
 }
 
 /// An analysis with what had changed since the one before it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HistoryEntry {
     /// The analysis.
     #[serde(flatten)]
@@ -107,7 +108,7 @@ pub struct HistoryEntry {
 }
 
 /// A lead with its analyses, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LeadHistory {
     /// The lead.
     #[serde(flatten)]

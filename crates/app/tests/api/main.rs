@@ -2,6 +2,7 @@
 //! go on. The ports are one double that answers what a test tells it to and remembers what it was asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "all of this crate is tests")]
 
+mod contract;
 mod unasked;
 
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,16 @@
+//! Every endpoint of the API, feature by feature: the one list that the router, the description and the tests read.
+
+use crate::{
+    features::{analysis, auth, business, credits, health, leads},
+    http::Registry,
+};
+
+/// Adds every endpoint, in the order of the reference.
+pub fn register(registry: &mut impl Registry) {
+    analysis::endpoints(registry);
+    leads::endpoints(registry);
+    business::endpoints(registry);
+    credits::endpoints(registry);
+    auth::endpoints(registry);
+    health::endpoints(registry);
+}

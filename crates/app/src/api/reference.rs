@@ -1,0 +1,109 @@
+//! What a person reads of the contract: the reference of errors for the docs, and the page at `/docs`. Both are made when the
+//! product is built.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use super::{Operation, description::caller_word, operations};
+use crate::{
+    features::analysis::FAILURES,
+    http::{Content, ErrorCode, Place, code::NOWHERE},
+};
+
+/// Said above the table.
+const ERRORS_HEAD: &str = include_str!("errors_head.md");
+/// Said below it.
+const ERRORS_TAIL: &str = include_str!("errors_tail.md");
+const STYLE: &str = include_str!("reference.css");
+
+/// `docs/errors.md`: every code, by status.
+#[must_use]
+pub fn error_reference() -> String {
+    let mut codes: BTreeMap<(u16, &str), ErrorCode> = BTreeMap::new();
+    let declared = operations().into_iter().flat_map(|operation| operation.errors);
+    for code in declared.chain(NOWHERE.iter().copied()) {
+        codes.insert((code.status.as_u16(), code.code), code);
+    }
+    let mut text = format!("{ERRORS_HEAD}\n| status | code | meaning |\n|---|---|---|\n");
+    for ((status, word), code) in codes {
+        let _ = writeln!(text, "| {status} | `{word}` | {} |", code.meaning);
+    }
+    let _ = write!(text, "\n{ERRORS_TAIL}\n| code | meaning | try again? |\n|---|---|---|\n");
+    for failure in FAILURES {
+        let _ = writeln!(text, "| `{}` | {} | {} |", failure.code, failure.meaning, failure.try_again);
+    }
+    text
+}
+
+/// The page at `/docs`: complete without any script, style or picture from elsewhere.
+#[must_use]
+pub fn reference_page() -> String {
+    let operations = operations();
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Oslira API</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<style>\n{STYLE}</style>\n\
+         <h1>Oslira API</h1>\n<p>Every answer has one shape: <code>{{ success, data | error, code, details, requestId, timestamp }}</code>. \
+         The same as a machine reads it: <a href=\"/openapi.json\">openapi.json</a>.</p>\n<nav><ul>\n"
+    );
+    for operation in &operations {
+        let _ =
+            writeln!(page, "<li><a href=\"#{}\"><b>{}</b> {}</a>", operation.id(), operation.method, operation.path);
+    }
+    page.push_str("</ul></nav>\n");
+    operations.iter().for_each(|operation| section(&mut page, operation));
+    page
+}
+
+fn section(page: &mut String, operation: &Operation) {
+    let _ = writeln!(
+        page,
+        "<section id=\"{}\">\n<h2><b>{}</b> {}</h2>\n<p>{}</p>\n<p>Who may call it: {}.</p>",
+        operation.id(),
+        operation.method,
+        operation.path,
+        escaped(operation.summary),
+        caller_word(operation.caller),
+    );
+    if !operation.parameters.is_empty() {
+        page.push_str("<table><tr><th>parameter<th>in<th>meaning<th>takes\n");
+        for parameter in &operation.parameters {
+            let place = match parameter.place {
+                Place::Path => "path",
+                Place::Query => "query",
+                Place::Header => "header",
+            };
+            let schema = escaped(&parameter.schema.to_string());
+            let (name, meaning) = (parameter.name, escaped(parameter.description));
+            let _ = writeln!(page, "<tr><td><code>{name}</code><td>{place}<td>{meaning}<td><code>{schema}</code>");
+        }
+        page.push_str("</table>\n");
+    }
+    if let Some(body) = &operation.example.body {
+        example(page, "Body", body);
+    }
+    match &operation.content {
+        Content::Bytes(media) => {
+            let _ = writeln!(page, "<p>Answers {} with <code>{media}</code>.</p>", operation.status);
+        }
+        Content::Data(_) => {
+            let _ = writeln!(page, "<p>Answers {} with <code>data</code>:</p>", operation.status);
+            if let Some(data) = &operation.example.data {
+                example(page, "data", data);
+            }
+        }
+    }
+    page.push_str("<details><summary>Errors</summary><table><tr><th>status<th>code<th>meaning\n");
+    for code in &operation.errors {
+        let meaning = escaped(code.meaning);
+        let _ = writeln!(page, "<tr><td>{}<td><code>{}</code><td>{meaning}", code.status.as_u16(), code.code);
+    }
+    page.push_str("</table></details>\n</section>\n");
+}
+
+fn example(page: &mut String, name: &str, value: &serde_json::Value) {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let _ = writeln!(page, "<figure><figcaption>{name}</figcaption><pre>{}</pre></figure>", escaped(&text));
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

@@ -1,0 +1,141 @@
+//! How a request for an analysis, or about a run, can be refused.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::{BeginOutcome, InvalidRequest};
+use crate::{
+    features::{auth::ACCOUNT_FORBIDDEN, business::BUSINESS_PROFILE_NOT_FOUND},
+    http::{ApiError, ErrorCode, code::IDEMPOTENCY_KEY_REUSED},
+};
+
+/// No username.
+pub const INVALID_USERNAME: ErrorCode = ErrorCode::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "invalid_username",
+    "not an Instagram username, `@username` or profile address",
+);
+
+/// No such type.
+pub const UNKNOWN_ANALYSIS_TYPE: ErrorCode =
+    ErrorCode::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_analysis_type", "`LIGHT`, `DEEP` or `XRAY`");
+
+/// No id.
+pub const INVALID_BUSINESS_PROFILE_ID: ErrorCode = ErrorCode::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "invalid_business_profile_id",
+    "`business_profile_id` is not a UUID",
+);
+
+/// Too many at once.
+pub const INVALID_COUNT: ErrorCode = ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_count", "`count` is 1 to 100");
+
+/// Already running.
+pub const ANALYSIS_IN_PROGRESS: ErrorCode =
+    ErrorCode::new(StatusCode::CONFLICT, "analysis_in_progress", "`details.run_id` is the run that does the same");
+
+/// Not enough credits.
+pub const INSUFFICIENT_CREDITS: ErrorCode =
+    ErrorCode::new(StatusCode::PAYMENT_REQUIRED, "insufficient_credits", "`details`: `balance`, `required`");
+
+/// The daily cap.
+pub const BUDGET_EXCEEDED: ErrorCode = ErrorCode::new(
+    StatusCode::PAYMENT_REQUIRED,
+    "budget_exceeded",
+    "the daily cap; `details`: `cap`, `used`, `required`, `resets_in_s` (until the next UTC day)",
+);
+
+/// The hourly limit.
+pub const RATE_LIMITED: ErrorCode = ErrorCode::new(
+    StatusCode::TOO_MANY_REQUESTS,
+    "rate_limited",
+    "the account's hourly limit; `details.retry_after_s`",
+);
+
+/// The circuit breaker.
+pub const PROVIDER_UNAVAILABLE: ErrorCode = ErrorCode::new(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "provider_unavailable",
+    "a service we depend on is out and its stand-in too; nothing is charged; `details.retry_after_s`",
+);
+
+/// Charged and undone.
+pub const START_FAILED: ErrorCode =
+    ErrorCode::new(StatusCode::SERVICE_UNAVAILABLE, "start_failed", "the charge was given back; try again");
+
+/// No such run.
+pub const RUN_NOT_FOUND: ErrorCode = ErrorCode::new(StatusCode::NOT_FOUND, "run_not_found", "unknown, or not yours");
+
+/// Already over.
+pub const RUN_FINISHED: ErrorCode =
+    ErrorCode::new(StatusCode::CONFLICT, "run_finished", "nothing to cancel; `details.status`");
+
+impl From<InvalidRequest> for ApiError {
+    fn from(error: InvalidRequest) -> Self {
+        match error {
+            InvalidRequest::Username => Self::new(
+                INVALID_USERNAME,
+                "username takes an Instagram username (1 to 30 letters, digits, dots, underscores), @username or a profile URL.",
+            ),
+            InvalidRequest::AnalysisType => {
+                Self::new(UNKNOWN_ANALYSIS_TYPE, "analysis_type takes LIGHT, DEEP or XRAY.")
+            }
+            InvalidRequest::BusinessProfileId => {
+                Self::new(INVALID_BUSINESS_PROFILE_ID, "business_profile_id takes the UUID of a business profile.")
+            }
+        }
+    }
+}
+
+pub(super) fn forbidden() -> ApiError {
+    ApiError::new(ACCOUNT_FORBIDDEN, "You are not a member of this account, or it is closed.")
+}
+
+pub(super) fn run_not_found() -> ApiError {
+    ApiError::new(RUN_NOT_FOUND, "There is no such run in your accounts.")
+}
+
+/// What the database's refusal of a charge means to the caller.
+pub(super) fn refusal(outcome: &BeginOutcome) -> ApiError {
+    match outcome {
+        BeginOutcome::Started(_) | BeginOutcome::Replay(_) => ApiError::internal("an accepted run was refused"),
+        BeginOutcome::KeyReused => ApiError::new(
+            IDEMPOTENCY_KEY_REUSED,
+            "This Idempotency-Key was used for a different request in the last 24 hours. Use a new key.",
+        ),
+        BeginOutcome::Duplicate(run_id) => ApiError::new(
+            ANALYSIS_IN_PROGRESS,
+            "This analysis is already running and was not charged again. details.run_id names the run.",
+        )
+        .with_details(json!({ "run_id": run_id })),
+        BeginOutcome::Insufficient { balance, required } => ApiError::new(
+            INSUFFICIENT_CREDITS,
+            "The account has not enough credits for this analysis. Buy credits and try again.",
+        )
+        .with_details(json!({ "balance": balance, "required": required })),
+        BeginOutcome::RateLimited { retry_after_s } => ApiError::new(
+            RATE_LIMITED,
+            "The account's hourly limit of analyses is used up. Try again after the time in Retry-After.",
+        )
+        .with_details(json!({ "retry_after_s": retry_after_s }))
+        .with_retry_after(*retry_after_s),
+        BeginOutcome::ProviderUnavailable { retry_after_s } => ApiError::new(
+            PROVIDER_UNAVAILABLE,
+            "Analyses are paused because a service we depend on is out. Nothing was charged; try again after the time in Retry-After.",
+        )
+        .with_details(json!({ "retry_after_s": retry_after_s }))
+        .with_retry_after(*retry_after_s),
+        BeginOutcome::OverBudget { cap, used, required, resets_in_s } => ApiError::new(
+            BUDGET_EXCEEDED,
+            "The account's daily cap does not allow this analysis. Nothing was charged; an owner can change the cap, or try again after the time in Retry-After.",
+        )
+        .with_details(json!({ "cap": cap, "used": used, "required": required, "resets_in_s": resets_in_s }))
+        .with_retry_after(*resets_in_s),
+        BeginOutcome::Forbidden => forbidden(),
+        BeginOutcome::BusinessProfileNotFound => ApiError::new(
+            BUSINESS_PROFILE_NOT_FOUND,
+            "There is no such business profile in this account.",
+        ),
+        BeginOutcome::UnknownType => InvalidRequest::AnalysisType.into(),
+    }
+}

@@ -1,0 +1,41 @@
+//! Whether this deployment can work, and what it needs soon.
+
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::HealthPorts;
+use crate::features::judging::warnings;
+
+/// Ready.
+#[derive(Serialize, JsonSchema)]
+pub struct Ready {
+    /// Always `ready`.
+    status: &'static str,
+    /// `local`, `staging` or `production`.
+    environment: String,
+    /// What needs care though everything works: models that end soon.
+    warnings: Vec<String>,
+}
+
+/// Asks settings and database.
+///
+/// # Errors
+/// What to mend, a sentence each.
+pub async fn ready(ports: &HealthPorts) -> Result<Ready, Vec<String>> {
+    let mut faults = ports.readiness.config_faults();
+    let found = ports.readiness.models_found().await;
+    if found.is_none() {
+        faults.push("the database does not answer".to_owned());
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let today = ports.clock.now().to_zoned(TimeZone::UTC).date();
+    let announced = ports.readiness.models_announced();
+    Ok(Ready {
+        status: "ready",
+        environment: ports.readiness.environment().to_owned(),
+        warnings: warnings(&ports.models, &found.unwrap_or_default(), &announced, today),
+    })
+}

@@ -1,0 +1,270 @@
+//! An endpoint, declared once: its address, who may call it, what it takes and answers, and how it can fail. The router,
+//! the description of the API, the reference of errors and the tests of access are made from this one declaration.
+
+use std::future::Future;
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{Method, StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+};
+use schemars::SchemaGenerator;
+use serde_json::Value;
+
+use super::{ApiError, ErrorCode, Ports, code::ANYWHERE};
+
+/// One method of one address.
+pub trait Endpoint: 'static {
+    /// The method.
+    const METHOD: Method;
+    /// The address, with parameters as `{name}`.
+    const PATH: &'static str;
+    /// What it does, in a sentence for the reference.
+    const SUMMARY: &'static str;
+    /// The status of success.
+    const STATUS: StatusCode = StatusCode::OK;
+    /// How it can fail, beside what its caller, its parameters and its body can do wrong.
+    const ERRORS: &'static [ErrorCode] = &[];
+
+    /// What its handler can reach.
+    type Ports: Clone + Send + Sync + 'static;
+    /// Who may call it.
+    type Caller: Caller;
+    /// What it reads of path, query and headers.
+    type Parameters: Parameters;
+    /// What it reads of the body.
+    type Body: RequestBody;
+    /// What it answers.
+    type Answer: Answer;
+
+    /// An example of a body, if it takes one, and of the data it answers, if that is JSON.
+    fn example() -> Example {
+        Example::default()
+    }
+
+    /// Answers a request.
+    fn handle(
+        ports: Self::Ports,
+        caller: Self::Caller,
+        parameters: Self::Parameters,
+        body: Self::Body,
+    ) -> impl Future<Output = Result<Self::Answer, ApiError>> + Send;
+}
+
+/// Values for the reference.
+#[derive(Debug, Clone, Default)]
+pub struct Example {
+    /// A request's body.
+    pub body: Option<Value>,
+    /// An answer's data.
+    pub data: Option<Value>,
+}
+
+/// Who may call an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallerKind {
+    /// Anybody, without a token.
+    Public,
+    /// Any signed-in user.
+    SignedIn,
+    /// A user acting for an account that they belong to.
+    Member,
+    /// An owner of the account.
+    Owner,
+}
+
+/// A caller, as an argument of a handler: who is none gets an error instead.
+pub trait Caller: FromRequestParts<(), Rejection = ApiError> + Send {
+    /// The kind.
+    const KIND: CallerKind;
+    /// What a request of anybody else is answered.
+    const ERRORS: &'static [ErrorCode];
+}
+
+/// Anybody.
+pub struct Anyone;
+
+impl FromRequestParts<()> for Anyone {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(_: &mut Parts, (): &()) -> Result<Self, Self::Rejection> {
+        Ok(Self)
+    }
+}
+
+impl Caller for Anyone {
+    const KIND: CallerKind = CallerKind::Public;
+    const ERRORS: &'static [ErrorCode] = &[];
+}
+
+/// Where a parameter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the address.
+    Path,
+    /// Behind the `?`.
+    Query,
+    /// In a header.
+    Header,
+}
+
+/// A parameter, for the reference.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it stands.
+    pub place: Place,
+    /// Whether a request without it is refused.
+    pub is_required: bool,
+    /// What it means.
+    pub description: &'static str,
+    /// The JSON schema of its value.
+    pub schema: Value,
+}
+
+/// What an endpoint reads of path, query and headers.
+pub trait Parameters: FromRequestParts<(), Rejection = ApiError> + Send {
+    /// What other values are answered.
+    fn errors() -> Vec<ErrorCode>;
+
+    /// Each of them.
+    fn describe() -> Vec<Parameter>;
+}
+
+/// No parameters.
+pub struct NoParameters;
+
+impl FromRequestParts<()> for NoParameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(_: &mut Parts, (): &()) -> Result<Self, Self::Rejection> {
+        Ok(Self)
+    }
+}
+
+impl Parameters for NoParameters {
+    fn errors() -> Vec<ErrorCode> {
+        Vec::new()
+    }
+
+    fn describe() -> Vec<Parameter> {
+        Vec::new()
+    }
+}
+
+/// Two groups of parameters, read in this order.
+pub struct Both<A, B>(pub A, pub B);
+
+impl<A: Parameters, B: Parameters> FromRequestParts<()> for Both<A, B> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &()) -> Result<Self, Self::Rejection> {
+        let first = A::from_request_parts(parts, state).await?;
+        Ok(Self(first, B::from_request_parts(parts, state).await?))
+    }
+}
+
+impl<A: Parameters, B: Parameters> Parameters for Both<A, B> {
+    fn errors() -> Vec<ErrorCode> {
+        A::errors().into_iter().chain(B::errors()).collect()
+    }
+
+    fn describe() -> Vec<Parameter> {
+        A::describe().into_iter().chain(B::describe()).collect()
+    }
+}
+
+/// What an endpoint reads of the body.
+pub trait RequestBody: FromRequest<(), Rejection = ApiError> + Send {
+    /// What is wrong with other bodies.
+    const ERRORS: &'static [ErrorCode];
+
+    /// The JSON schema; `None` without a body.
+    fn schema(generator: &mut SchemaGenerator) -> Option<Value>;
+}
+
+/// No body: what is sent is not looked at.
+pub struct NoBody;
+
+impl FromRequest<()> for NoBody {
+    type Rejection = ApiError;
+
+    async fn from_request(_: Request, (): &()) -> Result<Self, Self::Rejection> {
+        Ok(Self)
+    }
+}
+
+impl RequestBody for NoBody {
+    const ERRORS: &'static [ErrorCode] = &[];
+
+    fn schema(_: &mut SchemaGenerator) -> Option<Value> {
+        None
+    }
+}
+
+/// What a successful answer holds, for the reference.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Data in the envelope, by its JSON schema.
+    Data(Value),
+    /// Bytes of this media type, without the envelope.
+    Bytes(&'static str),
+}
+
+/// What an endpoint answers.
+pub trait Answer: IntoResponse + Send {
+    /// Headers that it may carry, with their meaning.
+    const HEADERS: &'static [(&'static str, &'static str)] = &[];
+
+    /// What it holds.
+    fn content(generator: &mut SchemaGenerator) -> Content;
+}
+
+/// Takes endpoints in: the router, and whatever describes the API.
+pub trait Registry {
+    /// Adds one.
+    fn add<E: Endpoint>(&mut self);
+}
+
+/// Every code that an endpoint may answer.
+#[must_use]
+pub fn declared_errors<E: Endpoint>() -> Vec<ErrorCode> {
+    let lists = [E::Caller::ERRORS, E::Body::ERRORS, E::ERRORS, ANYWHERE];
+    lists.into_iter().flatten().copied().chain(E::Parameters::errors()).collect()
+}
+
+/// The handler of an endpoint, for the router.
+pub async fn serve<E: Endpoint>(request: Request) -> Response {
+    match answer::<E>(request).await {
+        Ok(answer) => {
+            let mut response = answer.into_response();
+            if response.status() == StatusCode::OK {
+                *response.status_mut() = E::STATUS;
+            }
+            response
+        }
+        Err(error) => {
+            let is_declared = declared_errors::<E>().contains(&error.code());
+            debug_assert!(is_declared, "{} {} does not declare {:?}", E::METHOD, E::PATH, error.code());
+            if !is_declared {
+                tracing::error!(
+                    path = E::PATH,
+                    code = error.code().code,
+                    "an endpoint answered a code it does not declare"
+                );
+            }
+            error.into_response()
+        }
+    }
+}
+
+/// Who calls is asked first: a stranger hears nothing of what is wrong with the rest.
+async fn answer<E: Endpoint>(request: Request) -> Result<E::Answer, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let caller = E::Caller::from_request_parts(&mut parts, &()).await?;
+    let Ports(ports) = Ports::<E::Ports>::from_request_parts(&mut parts, &()).await?;
+    let parameters = E::Parameters::from_request_parts(&mut parts, &()).await?;
+    let body = E::Body::from_request(Request::from_parts(parts, body), &()).await?;
+    E::handle(ports, caller, parameters, body).await
+}
