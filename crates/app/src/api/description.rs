@@ -1,5 +1,6 @@
 //! The API in OpenAPI 3.1, from the declared endpoints. It is made when the product is built and served as a file: nothing
 //! of this runs in the Worker.
+#![expect(clippy::indexing_slicing, reason = "assigning to an index of a JSON value adds the field")]
 
 use std::collections::BTreeMap;
 
