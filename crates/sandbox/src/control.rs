@@ -14,13 +14,13 @@ use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{
-    Shared,
+use crate::Shared;
+use crate::providers::supabase::tokens::TokenRequest;
+use crate::shared::{
     faults::{FaultSpec, Target},
     lifecycle::Change,
     profiles::Rewrite,
     received,
-    tokens::TokenRequest,
 };
 
 /// The routes below `/control`.

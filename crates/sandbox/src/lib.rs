@@ -19,36 +19,28 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tower_http::decompression::RequestDecompressionLayer;
 
-mod anthropic;
-mod apify;
-mod connection;
 mod control;
-mod faults;
-mod gateway;
-mod instagram;
-mod judge;
-mod latency;
-mod lifecycle;
-mod openai;
-mod profiles;
-mod prompt_cache;
-mod random;
-mod received;
-mod supabase;
-mod tap;
-mod tokens;
+mod providers;
+mod shared;
 
-use apify::Runs;
-use connection::KillableListener;
-use faults::Faults;
-use gateway::ResponseCache;
-use judge::Lexicon;
-use latency::Latency;
-use lifecycle::Lifecycles;
-use profiles::Catalogue;
-use prompt_cache::{AutomaticCache, ExplicitCache};
-use received::Received;
-use tokens::Keys;
+use providers::{
+    anthropic,
+    apify::{self, Runs},
+    gateway::{self, ResponseCache},
+    instagram, openai,
+    supabase::{self, tokens::Keys},
+};
+pub use shared::error::SandboxError;
+use shared::{
+    connection::{Connection, KillableListener},
+    faults::Faults,
+    judge::Lexicon,
+    latency::Latency,
+    lifecycle::Lifecycles,
+    profiles::Catalogue,
+    prompt_cache::{AutomaticCache, ExplicitCache},
+    received::Received,
+};
 
 /// The only Apify token the sandbox accepts.
 pub const APIFY_TOKEN: &str = "sandbox-apify-token";
@@ -70,25 +62,6 @@ pub struct Config {
     pub time_scale: f64,
     /// The legacy HS256 secret shared with the Worker; without it the tokens it signs can't be minted.
     pub jwt_secret: Option<String>,
-}
-
-/// Why the sandbox could not start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// A file or socket failed.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// A setting that can't be used.
-    #[error("{0}")]
-    Config(String),
-    /// A file of the sandbox's own that does not say what it must.
-    #[error("{what}: {why}")]
-    Corrupt {
-        /// Which file.
-        what: String,
-        /// What is wrong with it.
-        why: String,
-    },
 }
 
 /// Everything the handlers share.
@@ -153,7 +126,7 @@ impl Sandbox {
 
     /// Serves until the process ends or the future is dropped.
     pub async fn serve(self, listener: TcpListener) -> Result<(), SandboxError> {
-        let service = self.router().into_make_service_with_connect_info::<connection::Connection>();
+        let service = self.router().into_make_service_with_connect_info::<Connection>();
         axum::serve(KillableListener(listener), service).await?;
         Ok(())
     }
