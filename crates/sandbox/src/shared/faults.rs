@@ -68,6 +68,13 @@ pub(crate) enum Target {
     Jwks,
 }
 
+impl Target {
+    /// Whether a language model answers such a call.
+    pub(crate) fn asks_a_model(self) -> bool {
+        matches!(self, Self::OpenAiChat | Self::AnthropicMessages)
+    }
+}
+
 /// What happens to the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,7 +1,7 @@
 //! The end of a model: the day that its provider's list names, and the moment from which it answers no more.
 //!
-//! The providers' tables say what was announced; `/control/models` can say otherwise for as long as this sandbox runs. A
-//! call that had come in before its model went is still answered.
+//! The providers' tables, which they hand in, say what was announced; `/control/models` can say otherwise for as long as
+//! this sandbox runs. A call that had come in before its model went is still answered.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,6 @@ use std::{
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::providers::{anthropic, openai};
 use crate::shared::clock::now_ms;
 
 /// Whose model it is.
@@ -22,10 +21,6 @@ pub(crate) enum Provider {
     OpenAi,
     Anthropic,
 }
-
-/// When a call came in, which decides whether its model was still there; every tapped call carries it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrived(pub(crate) Instant);
 
 /// A model as its provider's table has it: its alias, by which its snapshots go too, and its announced end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +58,14 @@ pub(crate) struct Standing {
     pub(crate) changed_at_ms: Option<u64>,
 }
 
-/// What was changed about the models of this sandbox.
-#[derive(Default)]
-pub(crate) struct Lifecycles(Mutex<HashMap<(Provider, &'static str), Changed>>);
+/// Finds a model by its alias or snapshot.
+pub(crate) type Table = fn(&str) -> Option<Announced>;
+
+/// The models of all providers, and what was changed about them.
+pub(crate) struct Lifecycles {
+    tables: HashMap<Provider, Table>,
+    changed: Mutex<HashMap<(Provider, &'static str), Changed>>,
+}
 
 #[derive(Clone, Copy)]
 struct Changed {
@@ -75,12 +75,14 @@ struct Changed {
 }
 
 impl Lifecycles {
+    /// The models in these tables, none of them changed.
+    pub(crate) fn of<const COUNT: usize>(tables: [(Provider, Table); COUNT]) -> Self {
+        Self { tables: tables.into(), changed: Mutex::default() }
+    }
+
     /// Changes how a model stands, and says how that is now; the error is for a model nobody knows.
     pub(crate) fn change(&self, change: &Change) -> Result<Standing, String> {
-        let announced = match change.provider {
-            Provider::OpenAi => openai::announced(&change.model),
-            Provider::Anthropic => anthropic::announced(&change.model),
-        };
+        let announced = self.tables.get(&change.provider).and_then(|find| find(&change.model));
         let announced = announced.ok_or_else(|| format!("there is no model {}", change.model))?;
         let mut models = self.lock();
         let changed = models.entry((change.provider, announced.model)).or_insert(Changed {
@@ -104,9 +106,9 @@ impl Lifecycles {
     }
 
     /// Whether the model had gone when a call for it came in.
-    pub(crate) fn had_gone(&self, provider: Provider, model: &'static str, arrived: Arrived) -> bool {
+    pub(crate) fn had_gone(&self, provider: Provider, model: &'static str, arrived: Instant) -> bool {
         let gone_since = self.lock().get(&(provider, model)).and_then(|changed| changed.gone_since);
-        gone_since.is_some_and(|gone_since| gone_since <= arrived.0)
+        gone_since.is_some_and(|gone_since| gone_since <= arrived)
     }
 
     /// Goes back to what the tables say, and says of how many models.
@@ -115,7 +117,7 @@ impl Lifecycles {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(Provider, &'static str), Changed>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -138,17 +140,30 @@ mod tests {
 
     use super::*;
 
+    /// A table of two models, one of which has an end.
+    fn table(name: &str) -> Option<Announced> {
+        match name {
+            "gpt-4o-mini" | "gpt-4o-mini-2024-07-18" => Some(Announced { model: "gpt-4o-mini", retires_on: None }),
+            "gpt-5" => Some(Announced { model: "gpt-5", retires_on: Some(date(2026, 12, 11)) }),
+            _ => None,
+        }
+    }
+
+    fn lifecycles() -> Lifecycles {
+        Lifecycles::of([(Provider::OpenAi, table), (Provider::Anthropic, |_| None)])
+    }
+
     fn change(lifecycles: &Lifecycles, change: Value) -> Standing {
         lifecycles.change(&serde_json::from_value(change).unwrap()).unwrap()
     }
 
     #[test]
     fn a_model_and_its_snapshot_go_together_and_a_call_that_came_before_is_answered() {
-        let lifecycles = Lifecycles::default();
-        let before = Arrived(Instant::now());
+        let lifecycles = lifecycles();
+        let before = Instant::now();
         let snapshot = json!({"provider": "openai", "model": "gpt-4o-mini-2024-07-18", "gone": true});
         assert_eq!(change(&lifecycles, snapshot).model, "gpt-4o-mini");
-        let after = Arrived(Instant::now() + Duration::from_secs(1));
+        let after = Instant::now() + Duration::from_secs(1);
         let had_gone = |arrived| lifecycles.had_gone(Provider::OpenAi, "gpt-4o-mini", arrived);
         assert_eq!((had_gone(before), had_gone(after)), (false, true));
         assert!(!lifecycles.had_gone(Provider::OpenAi, "gpt-4o", after));
@@ -158,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_date_is_changed_taken_away_or_left_as_it_is() {
-        let lifecycles = Lifecycles::default();
+        let lifecycles = lifecycles();
         let of = |more: Value| {
             let mut request = json!({"provider": "openai", "model": "gpt-5"});
             request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -176,7 +191,7 @@ mod tests {
     fn a_slip_in_a_change_is_refused() {
         let unknown = json!({"provider": "anthropic", "model": "gpt-6-luna", "gone": true});
         let unknown: Change = serde_json::from_value(unknown).unwrap();
-        assert_eq!(Lifecycles::default().change(&unknown).unwrap_err(), "there is no model gpt-6-luna");
+        assert_eq!(lifecycles().change(&unknown).unwrap_err(), "there is no model gpt-6-luna");
         for slip in [
             json!({"provider": "google", "model": "x"}),
             json!({"provider": "openai", "model": "gpt-5", "retires_on": "soon"}),

@@ -1,9 +1,11 @@
 //! The machinery below every provider. Nothing in here knows a provider by more than its name.
 
+pub(crate) mod broken_body;
 pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod error;
 pub(crate) mod faults;
+pub(crate) mod headers;
 pub(crate) mod judge;
 pub(crate) mod latency;
 pub(crate) mod lifecycle;

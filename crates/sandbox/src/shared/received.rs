@@ -53,7 +53,12 @@ impl Call {
         self.body.contains(needle)
             || self.path.contains(needle)
             || self.usernames.iter().any(|name| name.contains(needle))
-            || self.metadata.as_ref().is_some_and(|metadata| metadata.to_string().contains(needle))
+            || self.metadata_text().contains(needle)
+    }
+
+    /// The metadata as compact JSON; empty where there is none.
+    pub(crate) fn metadata_text(&self) -> String {
+        self.metadata.as_ref().map(Value::to_string).unwrap_or_default()
     }
 }
 

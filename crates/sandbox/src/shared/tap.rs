@@ -1,38 +1,57 @@
 //! What every call to a provider passes through: it is recorded, and a fault may strike it.
+//!
+//! The tap knows no provider. What a provider answers when a fault strikes, and what its calls are about, it says itself
+//! by being [`Tapped`].
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Extension,
     body::{Body, to_bytes},
     extract::{ConnectInfo, FromRequestParts, OriginalUri, RawPathParams, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::MethodRouter,
 };
-use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
-use crate::Shared;
-use crate::providers::{anthropic, apify, gateway, openai, supabase};
 use crate::shared::{
+    broken_body::{malformed, truncated},
     clock::now_ms,
     connection::Connection,
-    faults::{Kind, Struck, Target},
-    judge,
-    lifecycle::Arrived,
-    received::{Call, without_token},
+    faults::{FaultSpec, Faults, Kind, Struck, Target},
+    headers::with_retry_after,
+    received::{Call, Received, without_token},
 };
 
 /// No request may be larger; the real services' limits lie near it.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Time for the first half of a truncated body to leave before the connection breaks.
-const TRUNCATE_FLUSH: Duration = Duration::from_millis(50);
+
+/// A provider whose calls pass through the tap.
+pub(crate) trait Tapped: Send + Sync + 'static {
+    /// An error of this status, in the provider's own form.
+    fn error(&self, target: Target, status: u16) -> Response;
+
+    /// The whole answer to a fault where the provider's says more than a status; none where a status is enough.
+    fn own_answer(&self, _fault: &FaultSpec) -> Option<Response> {
+        None
+    }
+
+    /// The usernames that a call is about, by its body and by the `id` in its path.
+    fn usernames(&self, _target: Target, _body: &str, _id: Option<&str>) -> Vec<String> {
+        vec![]
+    }
+
+    /// What the caller says about the call in its headers.
+    fn metadata(&self, _headers: &HeaderMap) -> Option<Value> {
+        None
+    }
+}
+
+/// When a call came in, which decides whether its model was still there; every tapped call carries it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrived(pub(crate) Instant);
 
 /// A fault of the model itself: the handler that asks it finds the fault among the request's extensions.
 #[derive(Debug, Clone, Copy)]
@@ -46,71 +65,50 @@ pub(crate) struct Metadata(pub(crate) Value);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unanswered;
 
-/// What the tap of one route knows.
-#[derive(Clone)]
+/// The faults that strike and the record of what was received, which all providers share.
+#[derive(Clone, Default)]
 pub(crate) struct Tap {
-    shared: Arc<Shared>,
-    target: Target,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) received: Arc<Received>,
 }
 
 impl Tap {
-    /// A tap for calls of this target.
-    pub(crate) fn new(shared: &Arc<Shared>, target: Target) -> Self {
-        Self { shared: Arc::clone(shared), target }
+    /// Lets the calls of a route pass through the tap, as calls of this target.
+    pub(crate) fn before<P: Tapped>(
+        &self,
+        provider: &Arc<P>,
+        target: Target,
+        route: MethodRouter<Arc<P>>,
+    ) -> MethodRouter<Arc<P>> {
+        let spot = Spot { tap: self.clone(), provider: Arc::<P>::clone(provider), target };
+        route.layer(middleware::from_fn_with_state(spot, pass))
     }
 }
 
-/// Puts the tap before a route.
-pub(crate) fn tapped(
-    shared: &Arc<Shared>,
+/// The place of one route.
+#[derive(Clone)]
+struct Spot {
+    tap: Tap,
+    provider: Arc<dyn Tapped>,
     target: Target,
-    route: MethodRouter<Arc<Shared>>,
-) -> MethodRouter<Arc<Shared>> {
-    route.layer(middleware::from_fn_with_state(Tap::new(shared, target), tap))
 }
 
 /// Records the call, lets a fault strike it, and hands it on.
-pub(crate) async fn tap(State(tap): State<Tap>, request: Request, next: Next) -> Response {
+async fn pass(State(spot): State<Spot>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(Arrived(Instant::now()));
     let Ok(bytes) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return error(tap.target, 413, None);
+        return spot.provider.error(spot.target, 413);
     };
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let path_id = path_id(&mut parts).await;
-    let usernames = match tap.target {
-        Target::OpenAiChat | Target::AnthropicMessages | Target::Gateway => judge::usernames(&text),
-        Target::ApifyStart => apify::usernames(&text),
-        _ => path_id.map(|id| tap.shared.runs.usernames(&id)).unwrap_or_default(),
-    };
-    let metadata = match parts.extensions.get::<Metadata>() {
-        Some(Metadata(metadata)) => Some(metadata.clone()),
-        None if tap.target == Target::Gateway => gateway::metadata(&parts.headers),
-        None => None,
-    };
-    let mut about = usernames.join("\n");
-    for more in [&text, &metadata.as_ref().map(Value::to_string).unwrap_or_default()] {
-        about.push('\n');
-        about.push_str(more);
-    }
-    let mut guard = tap.shared.received.begin(Call {
-        target: tap.target,
-        method: parts.method.to_string(),
-        path: parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path()).to_owned(),
-        query: parts.uri.query().map(without_token),
-        body: text,
-        usernames,
-        metadata,
-        status: None,
-        started_at_ms: now_ms(),
-        duration_ms: None,
-    });
+    let call = spot.call(&mut parts, String::from_utf8_lossy(&bytes).into_owned()).await;
+    let about = [call.usernames.join("\n"), call.body.clone(), call.metadata_text()].join("\n");
+    let mut guard = spot.tap.received.begin(call);
     let connection =
         parts.extensions.get::<ConnectInfo<Connection>>().map(|ConnectInfo(connection)| connection.clone());
     let request = Request::from_parts(parts, Body::from(bytes));
-    let response = match tap.shared.faults.strike(tap.target, &about) {
+    let response = match spot.tap.faults.strike(spot.target, &about) {
         None => Some(next.run(request).await),
-        Some(struck) => strike(tap.target, &struck, request, next, connection).await,
+        Some(struck) => spot.strike(&struck, request, next, connection).await,
     };
     if let Some(response) = &response {
         guard.answered(response.status().as_u16());
@@ -119,102 +117,63 @@ pub(crate) async fn tap(State(tap): State<Tap>, request: Request, next: Next) ->
     response.unwrap_or_else(|| (StatusCode::BAD_GATEWAY, Extension(Unanswered)).into_response())
 }
 
-/// The answer under this fault, or none when the connection was cut.
-async fn strike(
-    target: Target,
-    struck: &Struck,
-    mut request: Request,
-    next: Next,
-    connection: Option<Connection>,
-) -> Option<Response> {
-    struck.wait().await;
-    let retry_after_s = struck.spec.retry_after_s;
-    let kind = struck.spec.kind;
-    Some(match kind {
-        Kind::Delay | Kind::Hold => next.run(request).await,
-        Kind::Status => error(target, struck.spec.status.unwrap_or(500), retry_after_s),
-        Kind::RateLimit if target == Target::AnthropicMessages => anthropic::limit(retry_after_s),
-        Kind::RateLimit => error(target, 429, retry_after_s),
-        Kind::SlowDown => after(openai::slow_down(), retry_after_s),
-        Kind::InsufficientQuota if target == Target::OpenAiChat => openai::insufficient_quota(),
-        Kind::InsufficientQuota if target == Target::AnthropicMessages => {
-            anthropic::insufficient_quota(struck.spec.status, struck.spec.code)
+impl Spot {
+    /// The call as it is recorded.
+    async fn call(&self, parts: &mut Parts, body: String) -> Call {
+        let id = path_id(parts).await;
+        let metadata = parts.extensions.get::<Metadata>().map(|Metadata(metadata)| metadata.clone());
+        Call {
+            target: self.target,
+            method: parts.method.to_string(),
+            path: parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path()).to_owned(),
+            query: parts.uri.query().map(without_token),
+            usernames: self.provider.usernames(self.target, &body, id.as_deref()),
+            metadata: metadata.or_else(|| self.provider.metadata(&parts.headers)),
+            body,
+            status: None,
+            started_at_ms: now_ms(),
+            duration_ms: None,
         }
-        Kind::InsufficientQuota => error(target, 402, retry_after_s),
-        Kind::Overloaded if target == Target::AnthropicMessages => error(target, 529, retry_after_s),
-        Kind::Overloaded => error(target, 503, retry_after_s),
-        Kind::Drop => {
-            if let Some(connection) = connection {
-                connection.cut();
+    }
+
+    /// The answer under this fault, or none when the connection was cut.
+    async fn strike(
+        &self,
+        struck: &Struck,
+        mut request: Request,
+        next: Next,
+        connection: Option<Connection>,
+    ) -> Option<Response> {
+        struck.wait().await;
+        let fault = &struck.spec;
+        if let Some(own) = self.provider.own_answer(fault) {
+            return Some(own);
+        }
+        let error = |status| with_retry_after(self.provider.error(self.target, status), fault.retry_after_s);
+        Some(match fault.kind {
+            Kind::Delay | Kind::Hold => next.run(request).await,
+            Kind::Status => error(fault.status.unwrap_or(500)),
+            Kind::RateLimit | Kind::SlowDown => error(429),
+            Kind::InsufficientQuota => error(402),
+            Kind::Overloaded => error(503),
+            Kind::Drop => {
+                if let Some(connection) = connection {
+                    connection.cut();
+                }
+                return None;
             }
-            return None;
-        }
-        Kind::Truncate => truncated(next.run(request).await).await,
-        Kind::Malformed if !matches!(target, Target::OpenAiChat | Target::AnthropicMessages) => {
-            malformed(next.run(request).await).await
-        }
-        Kind::Malformed | Kind::Refusal | Kind::Length | Kind::SchemaViolation | Kind::ModelGone => {
-            request.extensions_mut().insert(AnswerFault(kind));
-            next.run(request).await
-        }
-    })
-}
-
-/// An error answer in the form of the target's provider.
-fn error(target: Target, status: u16, retry_after_s: Option<u64>) -> Response {
-    let mut response = match target {
-        Target::OpenAiChat | Target::OpenAiOther => openai::error_of_status(status),
-        Target::AnthropicMessages | Target::AnthropicOther => anthropic::error_of_status(status),
-        Target::Gateway => gateway::error_of_status(status),
-        Target::Jwks => supabase::error_of_status(status),
-        _ => apify::error_of_status(status),
-    };
-    if status == 429 && target == Target::OpenAiChat {
-        let headers = response.headers_mut();
-        headers.insert("x-ratelimit-remaining-requests", HeaderValue::from_static("0"));
-        headers.insert("x-ratelimit-reset-requests", HeaderValue::from_static("120ms"));
+            Kind::Truncate => truncated(next.run(request).await).await,
+            Kind::Malformed if !self.target.asks_a_model() => malformed(next.run(request).await).await,
+            Kind::Malformed | Kind::Refusal | Kind::Length | Kind::SchemaViolation | Kind::ModelGone => {
+                request.extensions_mut().insert(AnswerFault(fault.kind));
+                next.run(request).await
+            }
+        })
     }
-    after(response, retry_after_s)
-}
-
-/// The same answer with the time to wait for, where there is one.
-fn after(mut response: Response, retry_after_s: Option<u64>) -> Response {
-    if let Some(seconds) = retry_after_s {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
-
-/// The same answer, but its body ends in the middle and the connection breaks.
-async fn truncated(response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
-    let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
-    let half = whole.slice(..whole.len() / 2);
-    Response::from_parts(parts, broken_after(half))
-}
-
-/// A body that breaks the connection after these bytes.
-pub(crate) fn broken_after(bytes: Bytes) -> Body {
-    let broken = stream::once(async {
-        tokio::time::sleep(TRUNCATE_FLUSH).await;
-        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
-    });
-    Body::from_stream(stream::once(async { Ok::<Bytes, std::io::Error>(bytes) }).chain(broken))
-}
-
-/// The same answer with a complete body that is not JSON.
-async fn malformed(response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
-    let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    parts.headers.remove(header::CONTENT_LENGTH);
-    let mut text = String::from_utf8_lossy(whole.get(..whole.len() / 2).unwrap_or_default()).into_owned();
-    text.push_str("\u{0}<!-- not JSON -->");
-    Response::from_parts(parts, Body::from(text))
 }
 
 /// The identifier in the path, where the route has one.
-async fn path_id(parts: &mut axum::http::request::Parts) -> Option<String> {
+async fn path_id(parts: &mut Parts) -> Option<String> {
     let params: Result<RawPathParams, _> = RawPathParams::from_request_parts(parts, &()).await;
     params.ok()?.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.to_owned())
 }

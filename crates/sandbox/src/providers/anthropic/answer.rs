@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     request::{MessagesRequest, Reply},
+    state::Anthropic,
     thinking::Thinking,
 };
-use crate::Shared;
 use crate::shared::{
     faults::Kind,
     judge::{Draft, End, Prompt, judge},
@@ -33,12 +33,12 @@ pub(super) struct Answer {
 }
 
 /// Answers a checked request, under a fault of the answer itself if there is one.
-pub(super) fn answer(shared: &Shared, request: &MessagesRequest, fault: Option<Kind>) -> Answer {
-    let judgement = judge(&Prompt::of(&request.messages), &shared.lexicon);
+pub(super) fn answer(anthropic: &Anthropic, request: &MessagesRequest, fault: Option<Kind>) -> Answer {
+    let judgement = judge(&Prompt::of(&request.messages), &anthropic.lexicon);
     let model = request.model;
     let draft = Draft::of(request.reply.format(), &judgement, thinking_tokens(request), model.cache.tokenizer);
     let draft = draft.under(fault, REFUSAL).limited(Some(request.max_tokens));
-    let cache = shared.explicit_cache.read(model.name, model.cache, &request.blocks, Instant::now());
+    let cache = anthropic.cache.read(model.name, model.cache, &request.blocks, Instant::now());
     let prompt: String = request.blocks.iter().map(|block| block.text.as_str()).collect();
     let prompt_tokens = model.cache.tokenizer.count(&prompt) + FRAME_TOKENS;
     let input_tokens = prompt_tokens.saturating_sub(cache.read + cache.written());
@@ -77,7 +77,7 @@ pub(super) fn answer(shared: &Shared, request: &MessagesRequest, fault: Option<K
         },
     });
     let cached_share = cache.read as f64 / prompt_tokens as f64;
-    let takes = shared.latency.completion(model.speed, cached_share, output_tokens);
+    let takes = anthropic.latency.completion(model.speed, cached_share, output_tokens);
     Answer { body, takes, input_tokens, output_tokens, cache }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::shared::{
     clock::{iso, now_ms},
     faults::SpendCode,
+    headers::{self, with_retry_after},
     random::Seeded,
 };
 
@@ -68,22 +69,20 @@ pub(super) fn request_id() -> String {
 /// Puts the headers on an answer that every answer of Anthropic has.
 pub(super) fn mark(response: &mut Response, request_id: &str) {
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert(HeaderName::from_static("request-id"), id);
-    }
-    headers.insert(HeaderName::from_static("anthropic-organization-id"), HeaderValue::from_static("sandbox"));
+    headers::set(headers, "request-id", request_id);
+    headers::set(headers, "anthropic-organization-id", "sandbox");
 }
 
 /// The account may not spend more: by default 402, with status 400 the empty prepaid credit, with 429 the spend limit; a
 /// code has the status it has been seen with. None of them gets better by trying again.
-pub(crate) fn insufficient_quota(status: Option<u16>, code: Option<SpendCode>) -> Response {
+pub(super) fn insufficient_quota(status: Option<u16>, code: Option<SpendCode>) -> AnthropicError {
     use SpendCode::{
         ContractSpendLimitReached, EnforcedSpendLimitReached, LinkedOrganizationBillingUnavailable,
         LinkedOrganizationSpendLimitReached,
     };
     let code = match (status, code) {
         (_, Some(code)) => code,
-        (Some(400), None) => return AnthropicError::invalid(CREDIT_TOO_LOW).into_response(),
+        (Some(400), None) => return AnthropicError::invalid(CREDIT_TOO_LOW),
         (Some(429), None) => EnforcedSpendLimitReached,
         _ => return error_of_status(402),
     };
@@ -98,26 +97,23 @@ pub(crate) fn insufficient_quota(status: Option<u16>, code: Option<SpendCode>) -
         _ => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
     };
     let details = Some(json!({"error_code": code}));
-    AnthropicError { details, ..AnthropicError::new(status, kind, message) }.into_response()
+    AnthropicError { details, ..AnthropicError::new(status, kind, message) }
 }
 
 /// Too many requests: always with a time to wait for.
-pub(crate) fn limit(retry_after_s: Option<u64>) -> Response {
+pub(super) fn limit(retry_after_s: Option<u64>) -> Response {
     let retry_after_s = retry_after_s.unwrap_or(1);
-    let mut response = error_of_status(429);
+    let mut response = with_retry_after(error_of_status(429).into_response(), Some(retry_after_s));
     let headers = response.headers_mut();
-    headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
-    headers.insert("anthropic-ratelimit-requests-limit", HeaderValue::from_static("50"));
-    headers.insert("anthropic-ratelimit-requests-remaining", HeaderValue::from_static("0"));
-    if let Ok(reset) = HeaderValue::from_str(&iso(now_ms() + retry_after_s * 1_000)) {
-        headers.insert("anthropic-ratelimit-requests-reset", reset);
-    }
+    headers::set(headers, "anthropic-ratelimit-requests-limit", "50");
+    headers::set(headers, "anthropic-ratelimit-requests-remaining", "0");
+    headers::set(headers, "anthropic-ratelimit-requests-reset", &iso(now_ms() + retry_after_s * 1_000));
     response
 }
 
 /// The error Anthropic means by this status.
-pub(crate) fn error_of_status(status: u16) -> Response {
-    let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+pub(super) fn error_of_status(status: u16) -> AnthropicError {
+    let code = headers::status(status);
     let (kind, message) = match status {
         401 => ("authentication_error", "invalid x-api-key"),
         402 => ("billing_error", CREDIT_TOO_LOW),
@@ -132,5 +128,5 @@ pub(crate) fn error_of_status(status: u16) -> Response {
         400..=499 => ("invalid_request_error", "Your request can't be processed."),
         _ => ("api_error", "Internal server error"),
     };
-    AnthropicError::new(code, kind, message).into_response()
+    AnthropicError::new(code, kind, message)
 }

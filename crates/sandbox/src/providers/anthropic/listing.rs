@@ -12,11 +12,11 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::{
+    access::authorise,
     errors::{AnthropicError, mark, request_id},
-    messages::authorise,
     models::Model,
+    state::Anthropic,
 };
-use crate::Shared;
 use crate::shared::{
     clock::iso,
     lifecycle::{Announced, Provider, Standing},
@@ -40,25 +40,25 @@ pub(crate) fn announced(name: &str) -> Option<Announced> {
 }
 
 pub(super) async fn list_models(
-    State(shared): State<Arc<Shared>>,
+    State(anthropic): State<Arc<Anthropic>>,
     headers: HeaderMap,
     Query(parameters): Query<Vec<(String, String)>>,
 ) -> Result<Response, AnthropicError> {
     authorise(&headers)?;
     let stages = stages(&parameters)?;
-    let entries = Model::all().map(|model| Entry::of(&shared, model));
+    let entries = Model::all().map(|model| Entry::of(&anthropic, model));
     let entries: Vec<Entry> = entries.filter(|entry| stages.contains(&entry.stage())).collect();
     Ok(marked(page(&entries, &parameters)?))
 }
 
 pub(super) async fn read_model(
-    State(shared): State<Arc<Shared>>,
+    State(anthropic): State<Arc<Anthropic>>,
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, AnthropicError> {
     authorise(&headers)?;
     let model = Model::find(&id).ok_or_else(|| AnthropicError::not_found(format!("model: {id}")))?;
-    Ok(marked(Entry::of(&shared, model).to_json()))
+    Ok(marked(Entry::of(&anthropic, model).to_json()))
 }
 
 fn marked(body: Value) -> Response {
@@ -118,8 +118,8 @@ fn page(entries: &[Entry], parameters: &Parameters) -> Result<Value, AnthropicEr
 }
 
 impl Entry {
-    fn of(shared: &Shared, model: Model) -> Self {
-        Self { model, standing: shared.lifecycles.standing(Provider::Anthropic, model.announced()) }
+    fn of(anthropic: &Anthropic, model: Model) -> Self {
+        Self { model, standing: anthropic.lifecycles.standing(Provider::Anthropic, model.announced()) }
     }
 
     fn stage(&self) -> &'static str {

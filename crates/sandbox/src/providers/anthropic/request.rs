@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
+    access::Version,
     content::Gathered,
     errors::AnthropicError,
     models::Model,
@@ -23,13 +24,6 @@ const SAMPLING: [&str; 3] = ["temperature", "top_k", "top_p"];
 /// What the sandbox does not play, and says so instead of pretending.
 const NOT_PLAYED: [&str; 4] = ["container", "diagnostics", "stop_sequences", "stream"];
 const TOOL_NAME_CHARS_MAX: usize = 128;
-
-/// The version of the protocol a request is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
-    V2023,
-    V2026,
-}
 
 /// A request that may be answered.
 #[derive(Debug)]

@@ -7,6 +7,8 @@ use axum::{
 };
 use serde_json::json;
 
+use crate::shared::headers;
+
 /// An answer in Apify's error form.
 #[derive(Debug)]
 pub(super) struct ApifyError {
@@ -44,8 +46,8 @@ impl IntoResponse for ApifyError {
 }
 
 /// The error Apify most often means by this status.
-pub(crate) fn error_of_status(status: u16) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+pub(super) fn error_of_status(status: u16) -> ApifyError {
+    let status = headers::status(status);
     let (kind, message) = match status.as_u16() {
         400 => ("invalid-input", "Input is not valid"),
         401 => ("user-or-token-not-found", "User was not found or authentication token is not valid"),
@@ -59,8 +61,8 @@ pub(crate) fn error_of_status(status: u16) -> Response {
         413 => ("request-too-large", "The request body is too large"),
         429 => ("rate-limit-exceeded", "You have exceeded the rate limit. Please try again later."),
         _ => {
-            return ApifyError { status, ..ApifyError::internal() }.into_response();
+            return ApifyError { status, ..ApifyError::internal() };
         }
     };
-    ApifyError::new(status, kind, message).into_response()
+    ApifyError::new(status, kind, message)
 }

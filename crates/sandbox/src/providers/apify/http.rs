@@ -1,29 +1,30 @@
 //! The handlers.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    extract::{FromRequestParts, OriginalUri, Path, Query, State},
-    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    body::Bytes,
+    extract::{OriginalUri, Path, State},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{
     errors::ApifyError,
     input::{self, Actor},
     items,
+    parameters::Parameters,
     run::{Options, Run, Status, USER_ID},
+    state::Apify,
 };
-use crate::providers::instagram;
 use crate::shared::{
     clock::{iso, now_ms},
     faults::{Kind, Target},
+    profiles::serve_pictures_from,
     random::Seeded,
 };
-use crate::{APIFY_TOKEN, Shared};
 
 /// The API waits no longer for a run, whatever it is asked.
 const WAIT_S_MAX: u64 = 60;
@@ -35,69 +36,24 @@ const TIMEOUT_S: u64 = 604_800;
 
 type Answer = Result<Response, ApifyError>;
 
-/// The query of a request that carried a good token.
-pub(super) struct Parameters(HashMap<String, String>);
-
-impl FromRequestParts<Arc<Shared>> for Parameters {
-    type Rejection = ApifyError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Shared>) -> Result<Self, ApifyError> {
-        let query: Query<HashMap<String, String>> = Query::try_from_uri(&parts.uri)
-            .map_err(|error| ApifyError::new(StatusCode::BAD_REQUEST, "invalid-parameter", error.body_text()))?;
-        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = header.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
-        match bearer.or(query.get("token").map(String::as_str)) {
-            None | Some("") => Err(ApifyError::new(
-                StatusCode::UNAUTHORIZED,
-                "token-not-provided",
-                "Authentication token was not provided",
-            )),
-            Some(APIFY_TOKEN) => Ok(Self(query.0)),
-            Some(_) => Err(ApifyError::new(
-                StatusCode::UNAUTHORIZED,
-                "user-or-token-not-found",
-                "User was not found or authentication token is not valid",
-            )),
-        }
-    }
-}
-
-impl Parameters {
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
-    }
-
-    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, ApifyError> {
-        let refused = |_| {
-            let message = format!("Query parameter \"{name}\" must be a non-negative integer");
-            ApifyError::new(StatusCode::BAD_REQUEST, "invalid-parameter", message)
-        };
-        self.text(name).map(|text| text.parse().map_err(refused)).transpose()
-    }
-
-    pub(super) fn flag(&self, name: &str) -> bool {
-        matches!(self.text(name), Some("1" | "true"))
-    }
-}
-
 pub(super) async fn start_run(
     parameters: Parameters,
-    State(shared): State<Arc<Shared>>,
+    State(apify): State<Arc<Apify>>,
     Path(actor): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
     let wait_s = parameters.number("waitForFinish")?.unwrap_or(0).min(WAIT_S_MAX);
-    let id = start(&shared, &actor, &parameters, &headers, &body)?;
-    let run = wait(&shared, &id, wait_s).await?;
-    let location = format!("{}/apify/v2/actor-runs/{id}", shared.public_url);
+    let id = start(&apify, &actor, &parameters, &headers, &body)?;
+    let run = wait(&apify, &id, wait_s).await?;
+    let location = format!("{}/apify/v2/actor-runs/{id}", apify.public_url);
     let answer = Json(json!({"data": run.to_json(now_ms())}));
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], answer).into_response())
 }
 
 /// Checks the input, makes the run, and lets a fault decide how it will end.
 fn start(
-    shared: &Arc<Shared>,
+    apify: &Arc<Apify>,
     actor: &str,
     parameters: &Parameters,
     headers: &HeaderMap,
@@ -119,43 +75,43 @@ fn start(
         max_items: parameters.number("maxItems")?,
         user_agent: user_agent.to_owned(),
     };
-    let plan_ms = shared.latency.actor_plan_ms(actor.entries(&input), &mut Seeded::fresh());
+    let plan_ms = apify.latency.actor_plan_ms(actor.entries(&input), &mut Seeded::fresh());
     let about = format!("{}\n{input}", input::usernames(&input).join("\n"));
     let mut run = Run::new(actor, input, options, plan_ms, now_ms());
     let id = run.id.clone();
-    let struck = shared.faults.strike(Target::ApifyRun, &about);
+    let struck = apify.faults.strike(Target::ApifyRun, &about);
     if let Some(struck) = &struck {
         run.delay(struck.spec.delay_ms.unwrap_or(0));
         run.held = struck.spec.kind == Kind::Hold;
         run.verdict = struck.spec.status_text.as_deref().and_then(Status::parse).unwrap_or(run.verdict);
     }
     let held = run.held;
-    shared.runs.add(run).map_err(|_| ApifyError::internal())?;
+    apify.runs.add(run).map_err(|_| ApifyError::internal())?;
     if let Some(struck) = struck.filter(|_| held) {
-        let (shared, id) = (Arc::clone(shared), id.clone());
+        let (apify, id) = (Arc::clone(apify), id.clone());
         tokio::spawn(async move {
             struck.deleted().await;
-            shared.runs.release(&id);
+            apify.runs.release(&id);
         });
     }
     Ok(id)
 }
 
-async fn wait(shared: &Shared, id: &str, wait_s: u64) -> Result<Run, ApifyError> {
-    shared.runs.wait(id, Duration::from_secs(wait_s)).await.ok_or_else(|| ApifyError::not_found("Actor run"))
+async fn wait(apify: &Apify, id: &str, wait_s: u64) -> Result<Run, ApifyError> {
+    apify.runs.wait(id, Duration::from_secs(wait_s)).await.ok_or_else(|| ApifyError::not_found("Actor run"))
 }
 
 pub(super) async fn run_sync(
     parameters: Parameters,
-    State(shared): State<Arc<Shared>>,
+    State(apify): State<Arc<Apify>>,
     Path(actor): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    let id = start(&shared, &actor, &parameters, &headers, &body)?;
-    let run = wait(&shared, &id, SYNC_S_MAX).await?;
+    let id = start(&apify, &actor, &parameters, &headers, &body)?;
+    let run = wait(&apify, &id, SYNC_S_MAX).await?;
     match run.status(now_ms()) {
-        Status::Succeeded => items::answer(StatusCode::CREATED, with_pictures(&shared, &run), &parameters),
+        Status::Succeeded => items::answer(StatusCode::CREATED, with_pictures(&apify, &run), &parameters),
         status if status.is_terminal() => {
             let message = format!("Actor run did not succeed (run ID: {id}, status: {})", json!(status));
             Err(ApifyError::new(StatusCode::BAD_REQUEST, "run-failed", message.replace('"', "")))
@@ -170,37 +126,37 @@ pub(super) async fn run_sync(
 
 pub(super) async fn read_run(
     parameters: Parameters,
-    State(shared): State<Arc<Shared>>,
+    State(apify): State<Arc<Apify>>,
     Path(id): Path<String>,
 ) -> Answer {
-    known_run(&shared, &id)?;
+    known_run(&apify, &id)?;
     let wait_s = parameters.number("waitForFinish")?.unwrap_or(0).min(WAIT_S_MAX);
-    let run = wait(&shared, &id, wait_s).await?;
+    let run = wait(&apify, &id, wait_s).await?;
     Ok(Json(json!({"data": run.to_json(now_ms())})).into_response())
 }
 
-pub(super) async fn abort_run(_: Parameters, State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {
-    let run = shared.runs.abort(&id).ok_or_else(|| ApifyError::not_found("Actor run"))?;
+pub(super) async fn abort_run(_: Parameters, State(apify): State<Arc<Apify>>, Path(id): Path<String>) -> Answer {
+    let run = apify.runs.abort(&id).ok_or_else(|| ApifyError::not_found("Actor run"))?;
     Ok(Json(json!({"data": run.to_json(now_ms())})).into_response())
 }
 
 pub(super) async fn list_runs_of_actor(
     parameters: Parameters,
-    State(shared): State<Arc<Shared>>,
+    State(apify): State<Arc<Apify>>,
     Path(actor): Path<String>,
 ) -> Answer {
-    list(&shared, &parameters, Some(Actor::find(&actor)?))
+    list(&apify, &parameters, Some(Actor::find(&actor)?))
 }
 
-pub(super) async fn list_all_runs(parameters: Parameters, State(shared): State<Arc<Shared>>) -> Answer {
-    list(&shared, &parameters, None)
+pub(super) async fn list_all_runs(parameters: Parameters, State(apify): State<Arc<Apify>>) -> Answer {
+    list(&apify, &parameters, None)
 }
 
-fn list(shared: &Shared, parameters: &Parameters, actor: Option<Actor>) -> Answer {
+fn list(apify: &Apify, parameters: &Parameters, actor: Option<Actor>) -> Answer {
     let now = now_ms();
     let statuses: Option<Vec<Option<Status>>> =
         parameters.text("status").map(|words| words.split(',').map(|word| Status::parse(word.trim())).collect());
-    let mut runs = shared.runs.select(|run| {
+    let mut runs = apify.runs.select(|run| {
         actor.is_none_or(|actor| actor == run.actor)
             && statuses.as_ref().is_none_or(|statuses| statuses.contains(&Some(run.status(now))))
     });
@@ -219,26 +175,26 @@ fn list(shared: &Shared, parameters: &Parameters, actor: Option<Actor>) -> Answe
     Ok(Json(json!({"data": data})).into_response())
 }
 
-fn with_pictures(shared: &Shared, run: &Run) -> Vec<Value> {
-    let mut items = run.items(&shared.catalogue, now_ms());
-    instagram::serve_pictures(&mut items, &shared.public_url);
+fn with_pictures(apify: &Apify, run: &Run) -> Vec<Value> {
+    let mut items = run.items(&apify.catalogue, now_ms());
+    serve_pictures_from(&apify.pictures_url, &mut items);
     items
 }
 
 pub(super) async fn read_items(
     parameters: Parameters,
-    State(shared): State<Arc<Shared>>,
+    State(apify): State<Arc<Apify>>,
     Path(id): Path<String>,
 ) -> Answer {
-    let run = shared.runs.find(&id).filter(|run| run.store_id != id).ok_or_else(|| ApifyError::not_found("Dataset"))?;
-    items::answer(StatusCode::OK, with_pictures(&shared, &run), &parameters)
+    let run = apify.runs.find(&id).filter(|run| run.store_id != id).ok_or_else(|| ApifyError::not_found("Dataset"))?;
+    items::answer(StatusCode::OK, with_pictures(&apify, &run), &parameters)
 }
 
-pub(super) async fn read_dataset(_: Parameters, State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn read_dataset(_: Parameters, State(apify): State<Arc<Apify>>, Path(id): Path<String>) -> Answer {
     let run =
-        shared.runs.find(&id).filter(|run| run.dataset_id == id).ok_or_else(|| ApifyError::not_found("Dataset"))?;
+        apify.runs.find(&id).filter(|run| run.dataset_id == id).ok_or_else(|| ApifyError::not_found("Dataset"))?;
     let now = now_ms();
-    let count = run.items(&shared.catalogue, now).len();
+    let count = run.items(&apify.catalogue, now).len();
     let modified = run.finished_ms(now).unwrap_or(now);
     let data = json!({
         "id": id, "name": null, "userId": USER_ID, "createdAt": iso(run.created_ms), "modifiedAt": iso(modified),
@@ -250,10 +206,10 @@ pub(super) async fn read_dataset(_: Parameters, State(shared): State<Arc<Shared>
 
 pub(super) async fn read_record(
     _: Parameters,
-    State(shared): State<Arc<Shared>>,
+    State(apify): State<Arc<Apify>>,
     Path((id, key)): Path<(String, String)>,
 ) -> Answer {
-    let run = shared.runs.find(&id).filter(|run| run.store_id == id);
+    let run = apify.runs.find(&id).filter(|run| run.store_id == id);
     let run = run.ok_or_else(|| ApifyError::not_found("Key-value Store"))?;
     match key.as_str() {
         "INPUT" => Ok(Json(run.input).into_response()),
@@ -270,8 +226,8 @@ pub(super) async fn read_actor(_: Parameters, Path(actor): Path<String>) -> Answ
     Ok(Json(json!({"data": data})).into_response())
 }
 
-pub(super) async fn read_log(_: Parameters, State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {
-    let run = shared.runs.find(&id).filter(|run| run.id == id).ok_or_else(|| ApifyError::not_found("Log"))?;
+pub(super) async fn read_log(_: Parameters, State(apify): State<Arc<Apify>>, Path(id): Path<String>) -> Answer {
+    let run = apify.runs.find(&id).filter(|run| run.id == id).ok_or_else(|| ApifyError::not_found("Log"))?;
     let begun = iso(run.created_ms);
     let mut log = format!("{begun} ACTOR: Creating Docker container.\n{begun} ACTOR: Starting Docker container.\n");
     if let Some(finished_ms) = run.finished_ms(now_ms()) {
@@ -289,7 +245,7 @@ pub(super) async fn unknown(method: Method, uri: OriginalUri) -> Response {
     ApifyError::new(StatusCode::NOT_FOUND, "page-not-found", message).into_response()
 }
 
-fn known_run(shared: &Shared, id: &str) -> Result<(), ApifyError> {
-    let known = shared.runs.find(id).is_some_and(|run| run.id == id);
+fn known_run(apify: &Apify, id: &str) -> Result<(), ApifyError> {
+    let known = apify.runs.find(id).is_some_and(|run| run.id == id);
     if known { Ok(()) } else { Err(ApifyError::not_found("Actor run")) }
 }

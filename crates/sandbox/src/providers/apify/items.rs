@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{errors::ApifyError, http::Parameters};
+use super::{errors::ApifyError, parameters::Parameters};
 
 /// What the API writes for "no limit".
 const NO_LIMIT: u64 = 999_999_999_999;

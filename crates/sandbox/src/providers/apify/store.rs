@@ -124,7 +124,7 @@ impl Runs {
     }
 
     /// The usernames a run concerns; the id may also be its dataset's or its store's.
-    pub(crate) fn usernames(&self, id: &str) -> Vec<String> {
+    pub(super) fn usernames(&self, id: &str) -> Vec<String> {
         self.find(id).map(|run| run.usernames()).unwrap_or_default()
     }
 

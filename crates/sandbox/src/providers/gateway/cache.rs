@@ -6,8 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::{HeaderMap, header};
-use bytes::Bytes;
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, header},
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -26,7 +28,7 @@ struct Answer {
 
 /// The answers kept.
 #[derive(Default)]
-pub(crate) struct ResponseCache(Mutex<HashMap<Key, Answer>>);
+pub(super) struct ResponseCache(Mutex<HashMap<Key, Answer>>);
 
 impl ResponseCache {
     pub(super) fn read(&self, key: &Key, now: Instant) -> Option<Bytes> {

@@ -7,6 +7,8 @@ use axum::{
 };
 use serde_json::json;
 
+use crate::shared::headers;
+
 /// An answer of the gateway itself.
 #[derive(Debug)]
 pub(super) struct GatewayError {
@@ -48,8 +50,8 @@ impl IntoResponse for GatewayError {
 }
 
 /// The error the gateway means by this status.
-pub(crate) fn error_of_status(status: u16) -> Response {
-    let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+pub(super) fn error_of_status(status: u16) -> Response {
+    let code = headers::status(status);
     match status {
         401 | 403 => GatewayError { status: code, ..GatewayError::unauthorized() }.into_response(),
         413 => GatewayError::new(code, 2000, "Request too large").into_response(),

@@ -8,26 +8,25 @@ mod cache;
 mod errors;
 mod options;
 mod relay;
+mod state;
 
 use std::sync::Arc;
 
-use axum::{Router, handler::Handler, middleware, routing::any};
-
-pub(crate) use cache::ResponseCache;
-pub(crate) use errors::error_of_status;
-pub(crate) use options::metadata;
-
-use crate::Shared;
-use crate::shared::{
-    faults::Target,
-    tap::{Tap, tap, tapped},
+use axum::{
+    Router,
+    routing::{MethodRouter, any},
 };
 
+pub use relay::GATEWAY_TOKEN;
+pub(crate) use state::Gateway;
+
+use crate::shared::{faults::Target, tap::Tap};
+
 /// The routes below `/gateway`.
-pub(crate) fn routes(shared: &Arc<Shared>) -> Router {
-    let other = Tap::new(shared, Target::Gateway);
+pub(crate) fn routes(gateway: &Arc<Gateway>, tap: &Tap) -> Router {
+    let tapped = |route: MethodRouter<Arc<Gateway>>| tap.before(gateway, Target::Gateway, route);
     Router::new()
-        .route("/v1/{account}/{gateway}/{provider}/{*endpoint}", tapped(shared, Target::Gateway, any(relay::relay)))
-        .fallback(relay::unknown.layer(middleware::from_fn_with_state(other, tap)))
-        .with_state(Arc::clone(shared))
+        .route("/v1/{account}/{gateway}/{provider}/{*endpoint}", tapped(any(relay::relay)))
+        .fallback_service(tapped(any(relay::unknown)).with_state(Arc::clone(gateway)))
+        .with_state(Arc::clone(gateway))
 }

@@ -94,7 +94,7 @@ impl Options {
 }
 
 /// The metadata of a call as far as it can be read, for the record.
-pub(crate) fn metadata(headers: &HeaderMap) -> Option<Value> {
+pub(super) fn metadata(headers: &HeaderMap) -> Option<Value> {
     parse_metadata(headers.get("cf-aig-metadata")?.to_str().ok()?).ok()
 }
 

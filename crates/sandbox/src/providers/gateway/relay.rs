@@ -9,21 +9,23 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Path, RawQuery, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header, response},
+    http::{HeaderMap, Method, Request, StatusCode, header, response},
     response::{IntoResponse, Response},
 };
 use futures_util::StreamExt;
 use tower_service::Service;
 
-use super::{cache, errors::GatewayError, options::Options};
-use crate::providers::{anthropic, openai};
+use super::{cache, errors::GatewayError, options::Options, state::Gateway};
 use crate::shared::{
+    broken_body::broken_after,
     clock::now_ms,
+    headers,
     random::Seeded,
-    tap::{Metadata, Unanswered, broken_after},
+    tap::{Metadata, Unanswered},
 };
-use crate::{GATEWAY_TOKEN, Shared};
 
+/// The only token of the AI Gateway the sandbox accepts.
+pub const GATEWAY_TOKEN: &str = "sandbox-gateway-token";
 /// What the gateway itself takes, in seconds.
 const GATEWAY_S: f64 = 0.02;
 /// A gateway whose name begins with this is one without authentication.
@@ -38,7 +40,7 @@ struct Provided {
 
 /// A call to a provider by its native path.
 pub(super) async fn relay(
-    State(shared): State<Arc<Shared>>,
+    State(state): State<Arc<Gateway>>,
     Path((account, gateway, provider, endpoint)): Path<(String, String, String, String)>,
     RawQuery(query): RawQuery,
     method: Method,
@@ -50,26 +52,27 @@ pub(super) async fn relay(
     }
     let options = Options::read(&headers)?;
     // OpenAI's version is part of the address the gateway knows, Anthropic's part of the path it is asked for.
-    let (mut router, path) = match provider.as_str() {
-        "openai" => (Router::new().nest("/openai", openai::routes(&shared)), format!("/openai/v1/{endpoint}")),
-        "anthropic" => (Router::new().nest("/anthropic", anthropic::routes(&shared)), format!("/anthropic/{endpoint}")),
+    let path = match provider.as_str() {
+        "openai" => format!("/openai/v1/{endpoint}"),
+        "anthropic" => format!("/anthropic/{endpoint}"),
         _ => return Err(GatewayError::invalid_provider()),
     };
-    tokio::time::sleep(shared.latency.scaled(GATEWAY_S)).await;
+    tokio::time::sleep(state.latency.scaled(GATEWAY_S)).await;
     let place = [account.as_str(), gateway.as_str(), provider.as_str(), endpoint.as_str()];
     let cached_by = options.ttl.filter(|_| method == Method::POST).map(|ttl| {
         let key = cache::key(&place, options.key.as_deref(), &headers, &body);
         (key, ttl)
     });
-    if let Some(hit) = cached_by.and_then(|(key, _)| shared.response_cache.read(&key, Instant::now())) {
+    if let Some(hit) = cached_by.and_then(|(key, _)| state.cache.read(&key, Instant::now())) {
         let response = ([(header::CONTENT_TYPE, "application/json")], hit).into_response();
         return Ok(marked(response, "HIT"));
     }
     let uri = query.map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
     let request = || passed_on(&method, &uri, &headers, &options, &body);
-    let provided = attempts(&mut router, request, &options).await.ok_or_else(GatewayError::no_response)?;
+    let provided =
+        attempts(&mut state.providers.clone(), request, &options).await.ok_or_else(GatewayError::no_response)?;
     if let Some((key, ttl)) = cached_by.filter(|_| provided.whole && provided.parts.status == StatusCode::OK) {
-        shared.response_cache.fill(key, provided.body.clone(), ttl, Instant::now());
+        state.cache.fill(key, provided.body.clone(), ttl, Instant::now());
     }
     let body = if provided.whole { Body::from(provided.body) } else { broken_after(provided.body) };
     Ok(marked(Response::from_parts(provided.parts, body), "MISS"))
@@ -80,8 +83,7 @@ pub(super) async fn unknown() -> Response {
 }
 
 fn authorise(headers: &HeaderMap) -> Result<(), GatewayError> {
-    let header = headers.get("cf-aig-authorization").and_then(|value| value.to_str().ok());
-    match header.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim) {
+    match headers::bearer(headers, "cf-aig-authorization") {
         Some(GATEWAY_TOKEN) => Ok(()),
         _ => Err(GatewayError::unauthorized()),
     }
@@ -145,13 +147,11 @@ async fn ask(router: &mut Router, request: Request<Body>, timeout: Option<Durati
 /// The headers the gateway adds to every answer it passes on.
 fn marked(mut response: Response, cache_status: &'static str) -> Response {
     let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("cf-aig-cache-status"), HeaderValue::from_static(cache_status));
+    headers::set(headers, "cf-aig-cache-status", cache_status);
     // The first provider that was asked, and there is only one.
-    headers.insert(HeaderName::from_static("cf-aig-step"), HeaderValue::from_static("0"));
+    headers::set(headers, "cf-aig-step", "0");
     for name in ["cf-aig-log-id", "cf-aig-event-id"] {
-        if let Ok(id) = HeaderValue::from_str(&ulid()) {
-            headers.insert(HeaderName::from_static(name), id);
-        }
+        headers::set(headers, name, &ulid());
     }
     response
 }

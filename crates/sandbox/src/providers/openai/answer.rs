@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{
     caching::{self, Caching},
     request::ChatRequest,
+    state::OpenAi,
 };
-use crate::Shared;
 use crate::shared::{
     clock::now_ms,
     faults::Kind,
@@ -36,13 +36,13 @@ pub(super) enum Cached {
 }
 
 /// Answers a checked request, under a fault of the answer itself if there is one.
-pub(super) fn answer(shared: &Shared, request: &ChatRequest, fault: Option<Kind>) -> Answer {
-    let judgement = judge(&Prompt::of(&request.messages), &shared.lexicon);
+pub(super) fn answer(openai: &OpenAi, request: &ChatRequest, fault: Option<Kind>) -> Answer {
+    let judgement = judge(&Prompt::of(&request.messages), &openai.lexicon);
     let draft = Draft::of(&request.format, &judgement, reasoning_tokens(request), Tokenizer::PLAIN);
     let draft = draft.under(fault, REFUSAL).limited(request.max_tokens);
     let prompt: String = request.blocks.iter().map(|block| block.text.as_str()).collect();
     let prompt_tokens = Tokenizer::PLAIN.count(&prompt) + FRAME_TOKENS;
-    let (read, cached) = cached(shared, request, prompt);
+    let (read, cached) = cached(openai, request, prompt);
     let mut prompt_details = json!({"cached_tokens": read, "audio_tokens": 0});
     if let (Some(details), Cached::Breakpoints(used)) = (prompt_details.as_object_mut(), &cached) {
         details.insert("cache_write_tokens".into(), used.written().into());
@@ -79,20 +79,20 @@ pub(super) fn answer(shared: &Shared, request: &ChatRequest, fault: Option<Kind>
         "system_fingerprint": "sandbox",
     });
     let cached_share = read as f64 / prompt_tokens as f64;
-    let takes = shared.latency.completion(request.model.speed, cached_share, completion_tokens);
+    let takes = openai.latency.completion(request.model.speed, cached_share, completion_tokens);
     Answer { body, takes, total_tokens, cached }
 }
 
 /// How many tokens are read from the cache, and what is to be left there.
-fn cached(shared: &Shared, request: &ChatRequest, prompt: String) -> (u64, Cached) {
+fn cached(openai: &OpenAi, request: &ChatRequest, prompt: String) -> (u64, Cached) {
     let now = Instant::now();
     match &request.caching {
         Caching::Automatic { key, kept } => {
-            let read = shared.prompt_cache.read(request.model.name, key, &prompt, now);
+            let read = openai.automatic_cache.read(request.model.name, key, &prompt, now);
             (read, Cached::Automatic { key: key.clone(), prompt, kept: *kept })
         }
         Caching::Breakpoints { scope } => {
-            let used = shared.explicit_cache.read(scope, caching::RULES, &request.blocks, now);
+            let used = openai.explicit_cache.read(scope, caching::RULES, &request.blocks, now);
             (used.read, Cached::Breakpoints(used))
         }
     }

@@ -2,11 +2,13 @@
 
 use axum::{
     Json,
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::shared::headers;
 
 /// An answer in OpenAI's error form.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,13 +66,10 @@ impl IntoResponse for OpenAiError {
 
 /// Puts the headers on an answer that every answer of OpenAI has.
 pub(super) fn mark(response: &mut Response) {
-    let id = format!("req_{}", Uuid::new_v4().simple());
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
-    }
-    headers.insert(HeaderName::from_static("openai-version"), HeaderValue::from_static("2020-10-01"));
-    headers.insert(HeaderName::from_static("openai-organization"), HeaderValue::from_static("sandbox"));
+    headers::set(headers, "x-request-id", &format!("req_{}", Uuid::new_v4().simple()));
+    headers::set(headers, "openai-version", "2020-10-01");
+    headers::set(headers, "openai-organization", "sandbox");
 }
 
 /// A field that nothing knows.
@@ -79,7 +78,7 @@ pub(super) fn unknown_parameter(param: &str) -> OpenAiError {
 }
 
 /// The traffic grew too fast, within its limits though it is: to be repeated, later and less often.
-pub(crate) fn slow_down() -> Response {
+pub(super) fn slow_down() -> OpenAiError {
     OpenAiError::new(
         StatusCode::TOO_MANY_REQUESTS,
         "rate_limit_error",
@@ -87,11 +86,10 @@ pub(crate) fn slow_down() -> Response {
         "Your request rate increased too quickly. Reduce your request rate, keep it steady, and then increase it \
          gradually.",
     )
-    .into_response()
 }
 
 /// The account is out of money: the one 429 that must not be retried.
-pub(crate) fn insufficient_quota() -> Response {
+pub(super) fn insufficient_quota() -> OpenAiError {
     OpenAiError::new(
         StatusCode::TOO_MANY_REQUESTS,
         "insufficient_quota",
@@ -99,14 +97,13 @@ pub(crate) fn insufficient_quota() -> Response {
         "You exceeded your current quota, please check your plan and billing details. For more information on this \
          error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
     )
-    .into_response()
 }
 
 /// The error OpenAI most often means by this status.
-pub(crate) fn error_of_status(status: u16) -> Response {
-    let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+pub(super) fn error_of_status(status: u16) -> OpenAiError {
+    let code = headers::status(status);
     let request = "invalid_request_error";
-    let error = match status {
+    match status {
         401 => OpenAiError::new(
             code,
             request,
@@ -145,6 +142,5 @@ pub(crate) fn error_of_status(status: u16) -> Response {
             None,
             "The server had an error while processing your request. Sorry about that!",
         ),
-    };
-    error.into_response()
+    }
 }

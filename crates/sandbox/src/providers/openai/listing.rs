@@ -10,8 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{chat::authorise, errors::OpenAiError, models::Model};
-use crate::Shared;
+use super::{access::authorise, errors::OpenAiError, models::Model, state::OpenAi};
 use crate::shared::lifecycle::{Announced, Provider, Standing};
 
 /// A model by its alias or snapshot, and its announced end.
@@ -20,7 +19,7 @@ pub(crate) fn announced(name: &str) -> Option<Announced> {
 }
 
 pub(super) async fn list_models(
-    State(shared): State<Arc<Shared>>,
+    State(openai): State<Arc<OpenAi>>,
     headers: HeaderMap,
 ) -> Result<Response, OpenAiError> {
     authorise(&headers)?;
@@ -28,17 +27,17 @@ pub(super) async fn list_models(
         let snapshot = Some(model.snapshot).filter(|snapshot| *snapshot != model.name);
         [Some(model.name), snapshot].into_iter().flatten().map(move |id| (id, model))
     });
-    let data: Vec<Value> = ids.filter_map(|(id, model)| describe(&shared, id, model)).collect();
+    let data: Vec<Value> = ids.filter_map(|(id, model)| describe(&openai, id, model)).collect();
     Ok(Json(json!({"object": "list", "data": data})).into_response())
 }
 
 pub(super) async fn read_model(
-    State(shared): State<Arc<Shared>>,
+    State(openai): State<Arc<OpenAi>>,
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, OpenAiError> {
     authorise(&headers)?;
-    let model = Model::find(&id).and_then(|model| describe(&shared, &id, model)).ok_or_else(|| {
+    let model = Model::find(&id).and_then(|model| describe(&openai, &id, model)).ok_or_else(|| {
         let message = format!("The model '{id}' does not exist");
         OpenAiError::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("model_not_found"), message)
     })?;
@@ -46,8 +45,8 @@ pub(super) async fn read_model(
 }
 
 /// The entry of a model by its alias or snapshot, which one that was shut down has no more.
-fn describe(shared: &Shared, id: &str, model: Model) -> Option<Value> {
-    let Standing { gone: false, retires_on, .. } = shared.lifecycles.standing(Provider::OpenAi, model.announced())
+fn describe(openai: &OpenAi, id: &str, model: Model) -> Option<Value> {
+    let Standing { gone: false, retires_on, .. } = openai.lifecycles.standing(Provider::OpenAi, model.announced())
     else {
         return None;
     };

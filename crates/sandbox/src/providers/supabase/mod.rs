@@ -1,43 +1,60 @@
 //! Supabase Auth's key set. Tokens are minted at `/control/tokens`; there is no sign-in here.
 
-pub(crate) mod tokens;
+mod tokens;
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
     extract::State,
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde_json::json;
 
-use crate::Shared;
-use crate::shared::{faults::Target, tap::tapped};
+pub(crate) use tokens::{Keys, TokenRequest};
 
-impl Shared {
-    /// The issuer of every token, as a Supabase project at `{public url}/supabase` would name it.
-    pub(crate) fn issuer(&self) -> String {
-        format!("{}/supabase/auth/v1", self.public_url)
+use crate::shared::{
+    faults::Target,
+    headers,
+    tap::{Tap, Tapped},
+};
+
+/// Supabase Auth: its keys, and the name its tokens are issued under.
+pub(crate) struct Supabase {
+    keys: Keys,
+    issuer: String,
+}
+
+impl Supabase {
+    /// A project at `{public url}/supabase`.
+    pub(crate) fn new(keys: Keys, public_url: &str) -> Self {
+        Self { keys, issuer: format!("{public_url}/supabase/auth/v1") }
+    }
+
+    /// Makes the token, or says why it can't.
+    pub(crate) fn mint(&self, request: &TokenRequest) -> Result<String, String> {
+        self.keys.mint(request, &self.issuer)
+    }
+}
+
+impl Tapped for Supabase {
+    fn error(&self, _: Target, status: u16) -> Response {
+        let status = headers::status(status);
+        let message = status.canonical_reason().unwrap_or("Error");
+        let body = json!({"code": status.as_u16(), "error_code": "unexpected_failure", "msg": message});
+        (status, Json(body)).into_response()
     }
 }
 
 /// The routes below `/supabase`.
-pub(crate) fn routes(shared: &Arc<Shared>) -> Router {
-    Router::new()
-        .route("/auth/v1/.well-known/jwks.json", tapped(shared, Target::Jwks, get(jwks)))
-        .with_state(Arc::clone(shared))
+pub(crate) fn routes(supabase: &Arc<Supabase>, tap: &Tap) -> Router {
+    let jwks = tap.before(supabase, Target::Jwks, get(jwks));
+    Router::new().route("/auth/v1/.well-known/jwks.json", jwks).with_state(Arc::clone(supabase))
 }
 
-async fn jwks(State(shared): State<Arc<Shared>>) -> Response {
+async fn jwks(State(supabase): State<Arc<Supabase>>) -> Response {
     let headers = [(header::CACHE_CONTROL, "public, max-age=600")];
-    (headers, Json(json!({"keys": [shared.keys.public_jwk()]}))).into_response()
-}
-
-/// An error in the form of Supabase Auth.
-pub(crate) fn error_of_status(status: u16) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let message = status.canonical_reason().unwrap_or("Error");
-    (status, Json(json!({"code": status.as_u16(), "error_code": "unexpected_failure", "msg": message}))).into_response()
+    (headers, Json(json!({"keys": [supabase.keys.public_jwk()]}))).into_response()
 }

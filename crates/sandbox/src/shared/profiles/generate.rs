@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{LATEST_POSTS, Niche, People, posts::Post, rewrite::Rewrite};
+use super::{LATEST_POSTS, Niche, People, pictures::HOST, posts::Post, rewrite::Rewrite};
 use crate::shared::random::Seeded;
 
 /// The smallest and largest audience of a generated person.
@@ -205,7 +205,7 @@ impl Person {
 
     /// The item of the profile scraper.
     pub(super) fn to_json(&self, input_url: &str) -> Value {
-        let picture = format!("{}/v/t51.2885-19/{}_n.jpg", crate::providers::instagram::HOST, self.id);
+        let picture = format!("{}/v/t51.2885-19/{}_n.jpg", HOST, self.id);
         let latest: Vec<Value> = self.pinned_first(LATEST_POSTS).map(|post| post.to_json(self)).collect();
         let mut item = json!({
             "inputUrl": input_url,

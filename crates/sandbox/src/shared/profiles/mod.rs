@@ -7,6 +7,7 @@
 
 mod generate;
 mod handle;
+mod pictures;
 mod posts;
 mod recorded;
 mod rewrite;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub(crate) use handle::{from_profile_url, is_valid};
+pub(crate) use pictures::serve_from as serve_pictures_from;
 pub(crate) use rewrite::Rewrite;
 
 use crate::shared::error::SandboxError;

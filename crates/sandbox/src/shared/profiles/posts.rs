@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     LATEST_POSTS, POSTS_MAX,
     generate::{Habits, Person},
+    pictures::HOST,
     rewrite::marked_words,
 };
 use crate::shared::{clock::iso, random::Seeded};
@@ -125,8 +126,7 @@ impl Post {
 
     /// The post as both scrapers write it.
     pub(super) fn to_json(&self, owner: &Person) -> Value {
-        let picture =
-            |number: usize| format!("https://scontent.cdninstagram.example/v/t51.2885-15/{}_{number}_n.jpg", self.id);
+        let picture = |number: usize| format!("{HOST}/v/t51.2885-15/{}_{number}_n.jpg", self.id);
         let (children, name) = match self.kind {
             Kind::Image => (0, "Image"),
             Kind::Sidecar { children } => (children, "Sidecar"),
@@ -164,7 +164,7 @@ impl Post {
         });
         if let Value::Object(fields) = &mut item {
             if let Kind::Video { views } = self.kind {
-                let url = format!("https://scontent.cdninstagram.example/o1/v/t16/{}.mp4", self.id);
+                let url = format!("{HOST}/o1/v/t16/{}.mp4", self.id);
                 fields.insert("videoUrl".into(), json!(url));
                 fields.insert("videoViewCount".into(), json!(views));
                 fields.insert("productType".into(), json!("clips"));

@@ -83,7 +83,7 @@ enum Variant {
 
 impl Keys {
     /// Makes the token, or says why it can't.
-    pub(crate) fn mint(&self, request: &TokenRequest, issuer: &str) -> Result<String, String> {
+    pub(super) fn mint(&self, request: &TokenRequest, issuer: &str) -> Result<String, String> {
         let now_s = i64::try_from(now_ms() / 1_000).unwrap_or(0);
         let mut claims = match request.variant {
             Variant::AnonKey => project_key("anon", now_s),
