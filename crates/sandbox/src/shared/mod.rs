@@ -6,6 +6,7 @@ pub(crate) mod connection;
 pub(crate) mod error;
 pub(crate) mod faults;
 pub(crate) mod headers;
+pub(crate) mod json;
 pub(crate) mod judge;
 pub(crate) mod latency;
 pub(crate) mod lifecycle;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::errors::AnthropicError;
+use super::errors::{AnthropicError, Checked, required};
 use crate::shared::{
     judge::Message,
     prompt_cache::{Block, Ttl, look_back},
@@ -18,8 +18,6 @@ pub(super) struct Gathered {
     pub(super) blocks: Vec<Block>,
     pub(super) messages: Vec<Message>,
 }
-
-type Checked<T> = Result<T, AnthropicError>;
 
 impl Gathered {
     /// A part that no breakpoint can stand on.
@@ -63,7 +61,7 @@ impl Gathered {
     }
 
     fn part(&mut self, role: &str, at: &str, part: &Value) -> Checked<String> {
-        let field = |name: &str| AnthropicError::invalid(format!("{at}.{name}: Field required"));
+        let field = |name: &str| required(&format!("{at}.{name}"));
         let fields =
             part.as_object().ok_or_else(|| AnthropicError::invalid(format!("{at}: Input should be an object")))?;
         let kind = fields.get("type").and_then(Value::as_str).ok_or_else(|| field("type"))?;

@@ -47,6 +47,14 @@ impl AnthropicError {
     }
 }
 
+/// What a request says, or how Anthropic refuses it.
+pub(super) type Checked<T> = Result<T, AnthropicError>;
+
+/// A field that must be given.
+pub(super) fn required(name: &str) -> AnthropicError {
+    AnthropicError::invalid(format!("{name}: Field required"))
+}
+
 impl IntoResponse for AnthropicError {
     fn into_response(self) -> Response {
         let id = request_id();

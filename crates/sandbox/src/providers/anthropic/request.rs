@@ -1,16 +1,17 @@
 //! A request for a message, checked as Anthropic checks it, with its words where a refusal has some.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     access::Version,
     content::Gathered,
-    errors::AnthropicError,
+    errors::{AnthropicError, Checked, required},
     models::Model,
     schema,
     thinking::{Thinking, thinking},
 };
 use crate::shared::{
+    json::{Fields, given},
     judge::{Format, Message},
     prompt_cache::Block,
 };
@@ -54,9 +55,6 @@ impl Reply {
     }
 }
 
-pub(super) type Fields = Map<String, Value>;
-pub(super) type Checked<T> = Result<T, AnthropicError>;
-
 /// Checks a body; the error is what Anthropic would answer. `has_gone` tells of a model that was retired.
 pub(super) fn parse(body: &[u8], version: Version, has_gone: impl Fn(Model) -> bool) -> Checked<MessagesRequest> {
     let body: Value = serde_json::from_slice(body)
@@ -95,14 +93,6 @@ pub(super) fn parse(body: &[u8], version: Version, has_gone: impl Fn(Model) -> b
         thinking,
         effort,
     })
-}
-
-pub(super) fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
-    fields.get(name).filter(|value| !value.is_null())
-}
-
-pub(super) fn required(name: &str) -> AnthropicError {
-    AnthropicError::invalid(format!("{name}: Field required"))
 }
 
 fn check_parameters(fields: &Fields, version: Version) -> Checked<()> {

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::shared::judge::{is, resolve};
+use crate::shared::json::{is, resolve};
 
 const FORMATS: [&str; 10] =
     ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];

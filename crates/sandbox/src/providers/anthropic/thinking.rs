@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    errors::AnthropicError,
+    errors::{AnthropicError, Checked, required},
     models::Model,
-    request::{Checked, Fields, given, required},
 };
+use crate::shared::json::{Fields, given};
 
 const TYPES: [&str; 4] = ["enabled", "disabled", "adaptive", "between_tools"];
 const EFFORTS_ABOVE_HIGH: [&str; 2] = ["xhigh", "max"];

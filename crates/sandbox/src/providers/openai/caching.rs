@@ -6,14 +6,15 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
+    breakpoints::{checked, word},
     content::Gathered,
-    errors::{OpenAiError, unknown_parameter},
+    errors::{Checked, OpenAiError},
     models::Model,
-    request::{Checked, Fields, quoted, unsupported},
 };
+use crate::shared::json::{Fields, given};
 use crate::shared::prompt_cache::{Rules, Tokenizer, Ttl};
 
 /// What the models with breakpoints cache.
@@ -31,20 +32,6 @@ pub(super) enum Caching {
     Automatic { key: String, kept: Duration },
     /// Up to its breakpoints, apart from prompts of another scope.
     Breakpoints { scope: String },
-}
-
-/// The breakpoint of one part.
-pub(super) fn breakpoint(at: &str, part: &Map<String, Value>, model: Model) -> Checked<Option<Ttl>> {
-    let Some(breakpoint) = given(part, "prompt_cache_breakpoint") else { return Ok(None) };
-    let at = format!("{at}.prompt_cache_breakpoint");
-    let fields = checked(&at, breakpoint, model)?;
-    if word(&at, fields, "mode", &["explicit"])?.is_none() {
-        let param = format!("{at}.mode");
-        let message = format!("Missing required parameter: '{param}'.");
-        return Err(OpenAiError::invalid(Some(&param), Some("missing_required_parameter"), message));
-    }
-    word(&at, fields, "ttl", &["30m"])?;
-    Ok(Some(Ttl::ThirtyMinutes))
 }
 
 /// Checks what the request says of its caching, and sets the breakpoints that follow from it.
@@ -102,39 +89,7 @@ fn set_implicit(gathered: &mut Gathered) {
 /// The deprecated wish for how long a prompt is to be kept at most.
 fn retention(fields: &Fields, model: Model) -> Checked<Option<&'static str>> {
     let known: &[&str] = if model.has_breakpoints { &["24h"] } else { &["in_memory", "24h"] };
-    let Some(value) = given(fields, "prompt_cache_retention") else { return Ok(None) };
-    known.iter().find(|known| value.as_str() == Some(known)).copied().map(Some).ok_or_else(|| {
-        let message = format!("Invalid value: {value}. Supported values are: {}.", quoted(known));
-        OpenAiError::invalid(Some("prompt_cache_retention"), Some("invalid_value"), message)
-    })
-}
-
-/// An object that says how to cache, for a model that can be told.
-fn checked<'a>(at: &str, value: &'a Value, model: Model) -> Checked<&'a Map<String, Value>> {
-    if !model.has_breakpoints {
-        return Err(unsupported(at, &format!("Unsupported parameter: '{at}' is not supported with this model.")));
-    }
-    let fields = value.as_object().ok_or_else(|| {
-        let message = format!("Invalid type for '{at}': expected an object, but got something else instead.");
-        OpenAiError::invalid(Some(at), Some("invalid_type"), message)
-    })?;
-    match fields.keys().find(|name| *name != "mode" && *name != "ttl") {
-        Some(unknown) => Err(unknown_parameter(&format!("{at}.{unknown}"))),
-        None => Ok(fields),
-    }
-}
-
-/// One of the words that a field may be.
-fn word(at: &str, fields: &Map<String, Value>, name: &str, known: &[&'static str]) -> Checked<Option<&'static str>> {
-    let Some(value) = given(fields, name) else { return Ok(None) };
-    known.iter().find(|known| value.as_str() == Some(known)).copied().map(Some).ok_or_else(|| {
-        let message = format!("Invalid value: {value}. Supported values are: {}.", quoted(known));
-        OpenAiError::invalid(Some(&format!("{at}.{name}")), Some("invalid_value"), message)
-    })
-}
-
-fn given<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    fields.get(name).filter(|value| !value.is_null())
+    word("", fields, "prompt_cache_retention", known)
 }
 
 #[cfg(test)]

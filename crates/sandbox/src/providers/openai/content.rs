@@ -1,14 +1,13 @@
 //! What a prompt is made of: its parts in the order they are cached, and its messages as the judge reads them.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
-    caching,
-    errors::{OpenAiError, unknown_parameter},
+    breakpoints::breakpoint,
+    errors::{Checked, OpenAiError, missing, not_a, quoted, unknown_parameter},
     models::Model,
-    request::{Checked, Fields, quoted},
 };
-use crate::shared::{judge::Message, prompt_cache::Block};
+use crate::shared::{json::Fields, judge::Message, prompt_cache::Block};
 
 const ROLES: [&str; 6] = ["system", "assistant", "user", "function", "tool", "developer"];
 /// What each part may carry beside its type.
@@ -35,14 +34,7 @@ impl Gathered {
     }
 
     pub(super) fn messages(&mut self, fields: &Fields, model: Model) -> Checked<()> {
-        let missing = || {
-            OpenAiError::invalid(
-                Some("messages"),
-                Some("missing_required_parameter"),
-                "Missing required parameter: 'messages'.",
-            )
-        };
-        let list = fields.get("messages").and_then(Value::as_array).ok_or_else(missing)?;
+        let list = fields.get("messages").and_then(Value::as_array).ok_or_else(|| missing("messages"))?;
         if list.is_empty() {
             let message = "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty \
                            array instead.";
@@ -68,13 +60,7 @@ impl Gathered {
                 self.blocks.push(Block::plain(format!("\n{role}\n")));
                 String::new()
             }
-            _ => {
-                let text = format!(
-                    "Invalid type for '{at}': expected one of a string or array of objects, but got something else \
-                     instead."
-                );
-                return Err(OpenAiError::invalid(Some(&at), Some("invalid_type"), text));
-            }
+            _ => return Err(not_a("one of a string or array of objects", &at)),
         };
         if role == "user" {
             self.user_ends.push(self.blocks.len().saturating_sub(1));
@@ -87,13 +73,10 @@ impl Gathered {
         let mut texts: Vec<String> = vec![];
         for (place, part) in parts.iter().enumerate() {
             let at = format!("{at}[{place}]");
-            let fields = part.as_object().ok_or_else(|| {
-                let message = format!("Invalid type for '{at}': expected an object, but got something else instead.");
-                OpenAiError::invalid(Some(&at), Some("invalid_type"), message)
-            })?;
+            let fields = part.as_object().ok_or_else(|| not_a("an object", &at))?;
             let text = part_text(&at, fields)?;
             let before = if texts.is_empty() { format!("\n{role}\n") } else { "\n".to_owned() };
-            let breakpoint = caching::breakpoint(&at, fields, model)?;
+            let breakpoint = breakpoint(&at, fields, model)?;
             self.blocks.push(Block { breakpoint, ..Block::plain(format!("{before}{text}")) });
             texts.push(text);
         }
@@ -102,7 +85,7 @@ impl Gathered {
 }
 
 /// The words of one part, which has only fields that its type knows.
-fn part_text(at: &str, fields: &Map<String, Value>) -> Checked<String> {
+fn part_text(at: &str, fields: &Fields) -> Checked<String> {
     let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
     let (word, known): (&str, &[&str]) = match kind {
         "text" => ("text", &TEXT_FIELDS),
@@ -120,9 +103,6 @@ fn part_text(at: &str, fields: &Map<String, Value>) -> Checked<String> {
     if let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(unknown_parameter(&format!("{at}.{unknown}")));
     }
-    fields.get(word).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
-        let param = format!("{at}.{word}");
-        let message = format!("Missing required parameter: '{param}'.");
-        OpenAiError::invalid(Some(&param), Some("missing_required_parameter"), message)
-    })
+    let text = fields.get(word).and_then(Value::as_str);
+    text.map(str::to_owned).ok_or_else(|| missing(&format!("{at}.{word}")))
 }

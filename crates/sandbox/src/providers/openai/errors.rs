@@ -72,6 +72,35 @@ pub(super) fn mark(response: &mut Response) {
     headers::set(headers, "openai-organization", "sandbox");
 }
 
+/// What a request says, or how OpenAI refuses it.
+pub(super) type Checked<T> = Result<T, OpenAiError>;
+
+/// A field that must be given.
+pub(super) fn missing(param: &str) -> OpenAiError {
+    let message = format!("Missing required parameter: '{param}'.");
+    OpenAiError::invalid(Some(param), Some("missing_required_parameter"), message)
+}
+
+/// A field whose value is of another type than this.
+pub(super) fn not_a(expected: &str, param: &str) -> OpenAiError {
+    let message = format!("Invalid type for '{param}': expected {expected}, but got something else instead.");
+    OpenAiError::invalid(Some(param), Some("invalid_type"), message)
+}
+
+/// A field that is known, but not here.
+pub(super) fn unsupported(param: &str, message: &str) -> OpenAiError {
+    OpenAiError::invalid(Some(param), Some("unsupported_parameter"), message)
+}
+
+/// `'a', 'b', and 'c'`, as OpenAI lists what it supports.
+pub(super) fn quoted(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{}, and {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
 /// A field that nothing knows.
 pub(super) fn unknown_parameter(param: &str) -> OpenAiError {
     OpenAiError::invalid(Some(param), Some("unknown_parameter"), format!("Unknown parameter: '{param}'."))

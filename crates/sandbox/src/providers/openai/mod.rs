@@ -4,6 +4,7 @@
 
 mod access;
 mod answer;
+mod breakpoints;
 mod caching;
 mod chat;
 mod content;

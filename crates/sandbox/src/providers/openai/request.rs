@@ -1,16 +1,17 @@
 //! A chat request, checked as OpenAI checks it, with its words where a refusal has some.
 
 use axum::http::StatusCode;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     caching::{Caching, caching},
     content::Gathered,
-    errors::OpenAiError,
+    errors::{Checked, OpenAiError, not_a, quoted, unsupported},
     models::Model,
     schema,
 };
 use crate::shared::{
+    json::{Fields, given},
     judge::{Format, Message},
     prompt_cache::Block,
 };
@@ -42,9 +43,6 @@ pub(super) struct ChatRequest {
     pub(super) max_tokens: Option<u64>,
     pub(super) caching: Caching,
 }
-
-pub(super) type Fields = Map<String, Value>;
-pub(super) type Checked<T> = Result<T, OpenAiError>;
 
 /// Checks a body; the error is what OpenAI would answer. `has_gone` tells of a model that was shut down.
 pub(super) fn parse(body: &[u8], has_gone: impl Fn(Model) -> bool) -> Checked<ChatRequest> {
@@ -116,14 +114,13 @@ fn check_parameters(fields: &Fields) -> Checked<()> {
 /// A model that thinks takes no wish for how to choose its words; at effort `none` it takes some.
 fn check_sampling(fields: &Fields, model: Model, effort: &str) -> Checked<()> {
     for name in ["temperature", "top_p", "presence_penalty", "frequency_penalty"] {
-        let Some(value) = fields.get(name).filter(|value| !value.is_null()) else {
+        let Some(value) = given(fields, name) else {
             continue;
         };
         let is_penalty = name.ends_with("penalty");
         let default = if is_penalty { 0.0 } else { 1.0 };
         if value.as_f64().is_none() {
-            let message = format!("Invalid type for '{name}': expected a decimal, but got something else instead.");
-            return Err(OpenAiError::invalid(Some(name), Some("invalid_type"), message));
+            return Err(not_a("a decimal", name));
         }
         let is_fixed = model.reasons() && (effort != "none" || is_penalty);
         if is_fixed && value.as_f64() != Some(default) {
@@ -138,14 +135,13 @@ fn check_sampling(fields: &Fields, model: Model, effort: &str) -> Checked<()> {
 }
 
 fn token_limit(fields: &Fields, model: Model) -> Checked<Option<u64>> {
-    let given = |name: &str| fields.get(name).filter(|value| !value.is_null());
-    if model.reasons() && given("max_tokens").is_some() {
+    if model.reasons() && given(fields, "max_tokens").is_some() {
         let message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
                        'max_completion_tokens' instead.";
         return Err(OpenAiError::invalid(Some("max_tokens"), Some("unsupported_parameter"), message));
     }
     for name in ["max_completion_tokens", "max_tokens"] {
-        let Some(value) = given(name) else { continue };
+        let Some(value) = given(fields, name) else { continue };
         return match value.as_u64() {
             Some(limit) if limit > 0 => Ok(Some(limit)),
             _ => {
@@ -160,7 +156,7 @@ fn token_limit(fields: &Fields, model: Model) -> Checked<Option<u64>> {
 }
 
 fn effort(fields: &Fields, model: Model) -> Checked<&'static str> {
-    let Some(value) = fields.get("reasoning_effort").filter(|value| !value.is_null()) else {
+    let Some(value) = given(fields, "reasoning_effort") else {
         return Ok("medium");
     };
     if !model.reasons() {
@@ -177,7 +173,7 @@ fn effort(fields: &Fields, model: Model) -> Checked<&'static str> {
 }
 
 fn format(fields: &Fields, messages: &[Message]) -> Checked<Format> {
-    let Some(format) = fields.get("response_format").filter(|format| !format.is_null()) else {
+    let Some(format) = given(fields, "response_format") else {
         return Ok(Format::Text);
     };
     match format.get("type").and_then(Value::as_str) {
@@ -198,19 +194,6 @@ fn format(fields: &Fields, messages: &[Message]) -> Checked<Format> {
             );
             Err(OpenAiError::invalid(Some("response_format.type"), Some("invalid_value"), message))
         }
-    }
-}
-
-pub(super) fn unsupported(param: &str, message: &str) -> OpenAiError {
-    OpenAiError::invalid(Some(param), Some("unsupported_parameter"), message)
-}
-
-/// `'a', 'b', and 'c'`, as OpenAI lists what it supports.
-pub(super) fn quoted(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{}, and {last}", rest.join(", ")),
-        _ => quoted.concat(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::errors::OpenAiError;
-use crate::shared::judge::{is, resolve};
+use super::errors::{OpenAiError, missing};
+use crate::shared::json::{is, resolve};
 
 const NESTING_MAX: usize = 10;
 const PROPERTIES_MAX: usize = 5_000;
@@ -39,10 +39,6 @@ const FORMATS: [&str; 9] = ["date-time", "time", "date", "duration", "email", "h
 
 /// The schema in a `response_format`, checked if it is strict.
 pub(super) fn of_format(format: &Value) -> Result<Value, OpenAiError> {
-    let missing = |param: &str| {
-        let message = format!("Missing required parameter: '{param}'.");
-        OpenAiError::invalid(Some(param), Some("missing_required_parameter"), message)
-    };
     let wrapper = format.get("json_schema").and_then(Value::as_object);
     let wrapper = wrapper.ok_or_else(|| missing("response_format.json_schema"))?;
     let name = wrapper.get("name").and_then(Value::as_str);

@@ -11,12 +11,10 @@ mod pattern;
 mod profile;
 mod prompt;
 mod prose;
-mod shape;
 mod themes;
 mod walker;
 
 pub(crate) use draft::{Draft, End, Format};
 pub(crate) use judgement::{Judgement, judge};
 pub(crate) use prompt::{Message, Prompt, usernames};
-pub(crate) use shape::{is, resolve};
 pub(crate) use themes::Lexicon;

@@ -5,18 +5,16 @@
 
 mod choices;
 mod numbers;
+mod slot;
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    judgement::Judgement,
-    pattern,
-    prose::{Prose, snake},
-    shape::{is, resolve},
-};
-use crate::shared::random::Seeded;
+use slot::{Slot, Subject};
+
+use super::{judgement::Judgement, pattern, prose::Prose};
+use crate::shared::json::{is, resolve};
 
 /// Lists get this many entries where the schema leaves it open.
 const ENTRIES: usize = 3;
@@ -24,89 +22,15 @@ const ENTRIES: usize = 3;
 const ENTRIES_TRIED: usize = 12;
 /// Beyond this depth optional parts are left out, so that a recursive schema ends.
 const DEPTH_MAX: usize = 12;
-/// Property names that say nothing of their own: the name of what they are part of counts.
-const VAGUE: [&str; 15] = [
-    "text",
-    "value",
-    "detail",
-    "details",
-    "description",
-    "content",
-    "point",
-    "statement",
-    "item",
-    "note",
-    "comment",
-    "body",
-    "summary",
-    "score",
-    "level",
-];
-/// Property names that ask what the thing they are part of is called.
-const LABELS: [&str; 8] = ["name", "label", "title", "key", "kind", "heading", "dimension", "aspect"];
-
-/// Of these, a name is that of the person.
-const PERSONS: [&str; 8] = ["profile", "person", "lead", "contact", "creator", "account", "owner", "decision_maker"];
-
 /// Builds the answer to a schema out of a judgement.
 pub(super) fn build(schema: &Value, judgement: &Judgement) -> Value {
-    let walker = Walker { root: schema, judgement, prose: Prose::new(judgement) };
+    let walker = Walker { root: schema, subject: Subject { judgement, prose: Prose::new(judgement) } };
     walker.value(schema, &Slot::default())
-}
-
-/// Where in the answer a value stands.
-#[derive(Clone, Default)]
-struct Slot {
-    /// The property's name, or that of the list for its entries.
-    name: String,
-    /// All names on the way here, which make two places of one name different.
-    path: String,
-    /// The place in the innermost list.
-    place: usize,
-    /// The places in the lists around that one, so that each of them says something else.
-    offset: usize,
-    depth: usize,
-    /// Whether it stands in a list.
-    listed: bool,
-    /// Whether it asks for what its surroundings are called.
-    label: bool,
-    /// Whether null would do.
-    nullable: bool,
-}
-
-impl Slot {
-    fn property(&self, name: &str) -> Self {
-        let plain = snake(name);
-        let person = PERSONS.iter().any(|word| self.name.contains(word));
-        let label = !self.name.is_empty() && !person && LABELS.contains(&plain.as_str());
-        let vague = label || VAGUE.contains(&plain.as_str());
-        // At the top there is nothing else to go by.
-        let own = if vague && !self.name.is_empty() { self.name.clone() } else { plain.clone() };
-        let path = format!("{}.{plain}", self.path);
-        Self { name: own, path, depth: self.depth + 1, label, nullable: false, ..*self }
-    }
-
-    fn entry(&self, place: usize) -> Self {
-        let (name, path) = (singular(&self.name), format!("{}[{place}]", self.path));
-        let offset = self.offset + self.place;
-        Self { name, path, place, offset, depth: self.depth + 1, listed: true, label: false, nullable: false }
-    }
-
-    fn deeper(&self) -> Self {
-        Self { depth: self.depth + 1, ..self.clone() }
-    }
-
-    /// Numbers that belong to this place and this person, the same in every answer.
-    fn seeded(&self, what: &str, judgement: &Judgement) -> Seeded {
-        let handle = judgement.profile.username.as_deref().unwrap_or_default();
-        Seeded::from_texts(&[what, &self.path, handle])
-    }
 }
 
 struct Walker<'a> {
     root: &'a Value,
-    judgement: &'a Judgement,
-    prose: Prose<'a>,
+    subject: Subject<'a>,
 }
 
 impl Walker<'_> {
@@ -124,7 +48,7 @@ impl Walker<'_> {
             return constant.clone();
         }
         if let Some(options) = fields.get("enum").and_then(Value::as_array) {
-            return self.choice(options, slot);
+            return self.subject.choice(options, slot);
         }
         for word in ["anyOf", "oneOf"] {
             if let Some(options) = fields.get(word).and_then(Value::as_array) {
@@ -138,9 +62,9 @@ impl Walker<'_> {
         } else if is(&fields, "array") {
             self.array(&fields, slot)
         } else if is(&fields, "integer") || is(&fields, "number") {
-            self.number(&fields, slot)
+            self.subject.number(&fields, slot)
         } else if is(&fields, "boolean") {
-            json!(self.agrees(slot))
+            json!(self.subject.agrees(slot))
         } else if is(&fields, "string") {
             json!(self.string(&fields, slot))
         } else {
@@ -173,7 +97,7 @@ impl Walker<'_> {
     fn is_unknown(&self, fields: &Map<String, Value>, slot: &Slot) -> bool {
         let text = is(fields, "string") && !slot.label;
         let count = (is(fields, "integer") || is(fields, "number")) && slot.name.contains("follower");
-        (text || count) && self.prose.is_unknown(&slot.name)
+        (text || count) && self.subject.prose.is_unknown(&slot.name)
     }
 
     fn object(&self, fields: &Map<String, Value>, slot: &Slot) -> Value {
@@ -189,7 +113,7 @@ impl Walker<'_> {
         let number =
             |word: &str| fields.get(word).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
         let (least, most) = (number("minItems").unwrap_or(0), number("maxItems").unwrap_or(usize::MAX));
-        let wanted = if slot.depth >= DEPTH_MAX { 0 } else { ENTRIES.min(self.prose.variety(&slot.name)) };
+        let wanted = if slot.depth >= DEPTH_MAX { 0 } else { ENTRIES.min(self.subject.prose.variety(&slot.name)) };
         let count = wanted.clamp(least.min(most), most);
         let Some(items) = fields.get("items") else {
             return json!([]);
@@ -226,11 +150,11 @@ impl Walker<'_> {
     fn string(&self, fields: &Map<String, Value>, slot: &Slot) -> String {
         let place = slot.place + slot.offset;
         let text = match fields.get("format").and_then(Value::as_str) {
-            Some("uri") => self.prose.of_name("url", place),
-            Some(format) => self.prose.of_format(format),
-            None if slot.label => self.prose.label(&slot.name, place),
-            None if numbers::is_trait(slot) && Prose::is_general(&slot.name) => self.prose.of_trait(place),
-            None => self.prose.of_name(&slot.name, place),
+            Some("uri") => self.subject.prose.of_name("url", place),
+            Some(format) => self.subject.prose.of_format(format),
+            None if slot.label => self.subject.prose.label(&slot.name, place),
+            None if numbers::is_trait(slot) && Prose::is_general(&slot.name) => self.subject.prose.of_trait(place),
+            None => self.subject.prose.of_name(&slot.name, place),
         };
         if let Some(pattern) = fields.get("pattern").and_then(Value::as_str) {
             return pattern::fitting(pattern, text);
@@ -243,13 +167,6 @@ impl Walker<'_> {
         }
         // A schema that is not strict may ask for a least length.
         text.chars().chain(std::iter::repeat_n('.', least.saturating_sub(length))).collect()
-    }
-}
-
-fn singular(name: &str) -> String {
-    match name.strip_suffix("ies") {
-        Some(stem) => format!("{stem}y"),
-        None => name.strip_suffix('s').unwrap_or(name).to_owned(),
     }
 }
 

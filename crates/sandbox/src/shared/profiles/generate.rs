@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{LATEST_POSTS, Niche, People, pictures::HOST, posts::Post, rewrite::Rewrite};
+use super::{
+    people::{Niche, People},
+    pictures::HOST,
+    posts::{self, Habits, LATEST_POSTS, Owner, Post},
+    rewrite::Rewrite,
+};
 use crate::shared::random::Seeded;
 
 /// The smallest and largest audience of a generated person.
@@ -13,12 +18,12 @@ const FOLLOWERS_TYPICAL: f64 = 10_000.0;
 /// One generated person with their posts, newest first.
 #[derive(Debug)]
 pub(super) struct Person {
-    pub(super) handle: String,
+    handle: String,
     id: String,
     full_name: String,
     biography: String,
     external_url: ExternalUrl,
-    pub(super) followers: u64,
+    followers: u64,
     follows: u64,
     highlights: u64,
     business: bool,
@@ -27,7 +32,7 @@ pub(super) struct Person {
     private: bool,
     posts_count: u64,
     related: Vec<String>,
-    pub(super) posts: Vec<Post>,
+    posts: Vec<Post>,
 }
 
 /// The scraper writes a missing link in three ways.
@@ -37,19 +42,6 @@ enum ExternalUrl {
     Null,
     Empty,
     Given(String),
-}
-
-/// What the posts need to know of their owner.
-pub(super) struct Habits<'a> {
-    pub(super) niche: &'a Niche,
-    pub(super) language: Option<&'a super::Language>,
-    pub(super) city: Option<&'a str>,
-    pub(super) followers: f64,
-    /// Likes per follower of a typical post.
-    pub(super) engagement: f64,
-    /// Days between posts.
-    pub(super) cadence_days: f64,
-    pub(super) hides_likes: bool,
 }
 
 impl People {
@@ -82,7 +74,7 @@ impl People {
         });
         let related = related.collect();
         Person {
-            posts: super::posts::generate(handle, &id, &habits, posts_count, day),
+            posts: posts::generate(Owner { username: handle, id: &id }, &habits, posts_count, day),
             external_url: external_url(handle, &mut random),
             follows: random.log_uniform(20.0, 1_800.0) as u64,
             highlights: random.below(25) as u64,
@@ -206,7 +198,7 @@ impl Person {
     /// The item of the profile scraper.
     pub(super) fn to_json(&self, input_url: &str) -> Value {
         let picture = format!("{}/v/t51.2885-19/{}_n.jpg", HOST, self.id);
-        let latest: Vec<Value> = self.pinned_first(LATEST_POSTS).map(|post| post.to_json(self)).collect();
+        let latest: Vec<Value> = self.pinned_first(LATEST_POSTS).map(|post| post.to_json(self.owner())).collect();
         let mut item = json!({
             "inputUrl": input_url,
             "id": self.id,
@@ -256,7 +248,7 @@ impl Person {
     /// All posts as items of the posts scraper.
     pub(super) fn posts_as_items(&self) -> Vec<Value> {
         let item = |post: &Post| {
-            let mut item = post.to_json(self);
+            let mut item = post.to_json(self.owner());
             if let Value::Object(fields) = &mut item {
                 fields.insert("ownerFullName".into(), json!(self.full_name));
                 fields.insert("isSponsored".into(), json!(false));
@@ -266,8 +258,8 @@ impl Person {
         self.pinned_first(self.posts.len()).map(item).collect()
     }
 
-    pub(super) fn owner_id(&self) -> &str {
-        &self.id
+    fn owner(&self) -> Owner<'_> {
+        Owner { username: &self.handle, id: &self.id }
     }
 
     /// The newest posts, those pinned among them first: Instagram's own order, which is not that of time.

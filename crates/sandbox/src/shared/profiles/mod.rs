@@ -7,53 +7,23 @@
 
 mod generate;
 mod handle;
+mod people;
 mod pictures;
 mod posts;
 mod recorded;
 mod rewrite;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub(crate) use handle::{from_profile_url, is_valid};
+pub(crate) use people::Niche;
 pub(crate) use pictures::serve_from as serve_pictures_from;
+pub(crate) use posts::POSTS_MAX;
 pub(crate) use rewrite::Rewrite;
 
+use people::People;
+
 use crate::shared::error::SandboxError;
-
-/// The profile scraper never shows more posts than this.
-pub(crate) const LATEST_POSTS: usize = 12;
-/// No generated person has more posts to scrape.
-pub(crate) const POSTS_MAX: usize = 50;
-
-/// What people of one niche are like; the judge knows the niches by the same words.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Niche {
-    pub(crate) name: String,
-    /// A handle that contains one of these belongs to the niche.
-    handle_words: Vec<String>,
-    /// Words that speak of the niche.
-    pub(crate) words: Vec<String>,
-    categories: Vec<String>,
-    roles: Vec<String>,
-    offers: Vec<String>,
-    captions: Vec<String>,
-    tags: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Language {
-    captions: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct People {
-    niches: Vec<Niche>,
-    first_names: Vec<String>,
-    last_names: Vec<String>,
-    cities: Vec<String>,
-    languages: Vec<Language>,
-}
 
 /// Everybody who can be scraped.
 pub(crate) struct Catalogue {
@@ -65,9 +35,11 @@ pub(crate) struct Catalogue {
 impl Catalogue {
     /// Reads what is built in.
     pub(crate) fn load() -> Result<Self, SandboxError> {
-        let people: People = serde_json::from_str(include_str!("../../../data/people.json"))
-            .map_err(|error| SandboxError::Corrupt { what: "people.json".into(), why: error.to_string() })?;
-        Ok(Self { people, recorded: recorded::Recorded::load()?, rewrites: rewrite::Rewrites::default() })
+        Ok(Self {
+            people: People::load()?,
+            recorded: recorded::Recorded::load()?,
+            rewrites: rewrite::Rewrites::default(),
+        })
     }
 
     /// Makes a generated person say something else.

@@ -3,14 +3,37 @@
 use serde_json::{Value, json};
 
 use super::{
-    LATEST_POSTS, POSTS_MAX,
-    generate::{Habits, Person},
+    people::{Language, Niche},
     pictures::HOST,
     rewrite::marked_words,
 };
 use crate::shared::{clock::iso, random::Seeded};
 
 const DAY_MS: f64 = 86_400_000.0;
+/// The profile scraper never shows more posts than this.
+pub(super) const LATEST_POSTS: usize = 12;
+/// No generated person has more posts to scrape.
+pub(crate) const POSTS_MAX: usize = 50;
+
+/// How a person posts.
+pub(super) struct Habits<'a> {
+    pub(super) niche: &'a Niche,
+    pub(super) language: Option<&'a Language>,
+    pub(super) city: Option<&'a str>,
+    pub(super) followers: f64,
+    /// Likes per follower of a typical post.
+    pub(super) engagement: f64,
+    /// Days between posts.
+    pub(super) cadence_days: f64,
+    pub(super) hides_likes: bool,
+}
+
+/// Whose posts they are.
+#[derive(Clone, Copy)]
+pub(super) struct Owner<'a> {
+    pub(super) username: &'a str,
+    pub(super) id: &'a str,
+}
 
 /// One post.
 #[derive(Debug)]
@@ -38,8 +61,8 @@ enum Kind {
 }
 
 /// The newest posts of a person, newest first.
-pub(super) fn generate(handle: &str, owner_id: &str, habits: &Habits<'_>, posts_count: u64, day: u64) -> Vec<Post> {
-    let mut random = Seeded::from_texts(&["posts", handle, owner_id]);
+pub(super) fn generate(owner: Owner<'_>, habits: &Habits<'_>, posts_count: u64, day: u64) -> Vec<Post> {
+    let mut random = Seeded::from_texts(&["posts", owner.username, owner.id]);
     let count = usize::try_from(posts_count).unwrap_or(POSTS_MAX).min(POSTS_MAX);
     let mut age_days = random.between(0.05, 1.0) * habits.cadence_days;
     let mut posts = Vec::with_capacity(count);
@@ -125,7 +148,7 @@ impl Post {
     }
 
     /// The post as both scrapers write it.
-    pub(super) fn to_json(&self, owner: &Person) -> Value {
+    pub(super) fn to_json(&self, owner: Owner<'_>) -> Value {
         let picture = |number: usize| format!("{HOST}/v/t51.2885-15/{}_{number}_n.jpg", self.id);
         let (children, name) = match self.kind {
             Kind::Image => (0, "Image"),
@@ -158,8 +181,8 @@ impl Post {
             "likesCount": self.likes.map_or(json!(-1), |likes| json!(likes)),
             "timestamp": iso(self.taken_ms),
             "childPosts": (0..children).map(child).collect::<Vec<_>>(),
-            "ownerUsername": owner.handle,
-            "ownerId": owner.owner_id(),
+            "ownerUsername": owner.username,
+            "ownerId": owner.id,
             "isCommentsDisabled": self.comments_disabled,
         });
         if let Value::Object(fields) = &mut item {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BYTES_PER_TOKEN, HASH_START, fold};
+use super::{prefix::Prefix, tokenizer::BYTES_PER_TOKEN};
 
 const STEP_TOKENS: u64 = 128;
 const PREFIX_TOKENS_MIN: u64 = 1_024;
@@ -55,10 +55,9 @@ fn countable(steps: usize) -> u64 {
 
 /// A hash for every whole step of the prompt, each over everything before it, and over model and key.
 fn prefixes(model: &str, key: &str, prompt: &str) -> impl Iterator<Item = u64> {
-    let start = fold(HASH_START, model.bytes().chain([0xff]).chain(key.bytes()).chain([0xff]));
-    prompt.as_bytes().chunks_exact(STEP_BYTES).scan(start, move |hash, step| {
-        *hash = fold(*hash, step.iter().copied());
-        Some(*hash)
+    prompt.as_bytes().chunks_exact(STEP_BYTES).scan(Prefix::of_scope(&[model, key]), |prefix, step| {
+        prefix.extend(step);
+        Some(prefix.hash())
     })
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{HASH_START, Tokenizer, fold};
+use super::{prefix::Prefix, tokenizer::Tokenizer};
 
 /// Entries beyond this many are swept out, the expired first.
 const ENTRIES_MAX: usize = 200_000;
@@ -102,7 +102,7 @@ struct Entry {
 pub(crate) struct ExplicitCache(Mutex<HashMap<u64, Entry>>);
 
 /// The prefix that ends with one block.
-struct Prefix {
+struct Reached {
     hash: u64,
     tokens: u64,
     /// None below the floor, where a breakpoint does nothing.
@@ -115,7 +115,7 @@ impl ExplicitCache {
     pub(crate) fn read(&self, scope: &str, rules: Rules, blocks: &[Block], now: Instant) -> CacheUse {
         let prefixes = prefixes(scope, rules, blocks);
         let cache = self.lock();
-        let entry = |prefix: &Prefix| cache.get(&prefix.hash).filter(|entry| now < entry.kept_until);
+        let entry = |prefix: &Reached| cache.get(&prefix.hash).filter(|entry| now < entry.kept_until);
         let found = prefixes.iter().rev().find_map(|prefix| {
             let looked_for = prefix.searched || prefix.breakpoint.is_some();
             Some((prefix, entry(prefix).filter(|_| looked_for)?))
@@ -149,16 +149,15 @@ impl ExplicitCache {
     }
 }
 
-fn prefixes(scope: &str, rules: Rules, blocks: &[Block]) -> Vec<Prefix> {
-    let mut hash = fold(HASH_START, scope.bytes().chain([0xff]));
+fn prefixes(scope: &str, rules: Rules, blocks: &[Block]) -> Vec<Reached> {
+    let mut read = Prefix::of_scope(&[scope]);
     let mut bytes = 0;
     let prefix = |block: &Block| {
-        // The end of a block is part of the prefix: the same text in other blocks is another prompt.
-        hash = fold(hash, block.text.bytes().chain([0xff]));
+        read.end_part(&block.text);
         bytes += block.text.len();
         let tokens = rules.tokenizer.of_bytes(bytes);
         let breakpoint = block.breakpoint.filter(|_| tokens >= rules.floor);
-        Prefix { hash, tokens, breakpoint, searched: block.searched }
+        Reached { hash: read.hash(), tokens, breakpoint, searched: block.searched }
     };
     blocks.iter().map(prefix).collect()
 }

@@ -2,24 +2,14 @@
 
 mod sentences;
 mod topics;
+mod words;
 
-use super::judgement::Judgement;
 use topics::Topic;
 pub(super) use topics::snake;
+pub(super) use words::Prose;
+use words::{At, TRAITS, VALUES};
 
-/// What people who show themselves can be called.
-const TRAITS: [&str; 6] = ["curious", "disciplined", "warm", "independent", "ambitious", "playful"];
-/// What they can hold dear.
-const VALUES: [&str; 6] = ["craft", "community", "honesty", "growth", "independence", "joy"];
-
-/// Writes texts about one judgement.
-pub(super) struct Prose<'a>(&'a Judgement);
-
-impl<'a> Prose<'a> {
-    pub(super) fn new(judgement: &'a Judgement) -> Self {
-        Self(judgement)
-    }
-
+impl Prose<'_> {
     /// A text for a string of a named format.
     pub(super) fn of_format(&self, format: &str) -> String {
         match format {
@@ -118,41 +108,5 @@ impl<'a> Prose<'a> {
             Topic::Name => self.name(),
             _ => self.theme(place),
         }
-    }
-
-    fn username(&self) -> String {
-        self.0.profile.username.clone().unwrap_or_else(|| "unknown".into())
-    }
-
-    fn name(&self) -> String {
-        self.0.profile.name.clone().unwrap_or_else(|| self.username())
-    }
-
-    fn niche(&self) -> String {
-        self.0.niche.clone().unwrap_or_else(|| "general".into())
-    }
-
-    /// A line of the profile, word for word.
-    fn quote(&self, place: usize) -> String {
-        let count = self.0.quotes.len().max(1);
-        let found = self.0.quotes.get(place % count).cloned();
-        found.unwrap_or_else(|| format!("@{} shows nothing that could be quoted", self.username()))
-    }
-
-    fn theme(&self, place: usize) -> String {
-        let tags = &self.0.profile.hashtags;
-        let known = self.0.shared.get(place).or_else(|| tags.get(place % tags.len().max(1)));
-        known.cloned().unwrap_or_else(|| self.niche())
-    }
-}
-
-/// The texts of a list, over and over.
-trait At {
-    fn at(&self, place: usize) -> String;
-}
-
-impl<const COUNT: usize> At for [&str; COUNT] {
-    fn at(&self, place: usize) -> String {
-        self.get(place % COUNT.max(1)).copied().unwrap_or_default().to_owned()
     }
 }

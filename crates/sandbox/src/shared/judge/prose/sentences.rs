@@ -1,6 +1,6 @@
 //! The sentences themselves: each rests on a line, a word or a number of the profile.
 
-use super::{At, Prose, TRAITS, VALUES};
+use super::words::{At, Prose, TRAITS, VALUES};
 
 impl Prose<'_> {
     fn fit(&self) -> &'static str {

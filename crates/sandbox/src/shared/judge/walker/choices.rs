@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    Slot, Walker,
     numbers::{is_adverse, is_trait},
+    slot::{Slot, Subject},
 };
 use crate::shared::random::Seeded;
 
@@ -34,7 +34,7 @@ const GRADES: [&[&str]; 3] = [
 /// What is taken where nothing else decides: a first contact on Instagram is a friendly direct message.
 const USUAL: &str = "dm direct instagram friendly warm casual conversational en evening weekday story";
 
-impl Walker<'_> {
+impl Subject<'_> {
     /// The option that fits; in a list each place has another one as long as there are others.
     pub(super) fn choice(&self, options: &[Value], slot: &Slot) -> Value {
         let said: Vec<&Value> = options.iter().filter(|option| !option.is_null()).collect();

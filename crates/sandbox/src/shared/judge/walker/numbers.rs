@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Slot, Walker};
-use crate::shared::judge::shape::is;
+use super::slot::{Slot, Subject};
+use crate::shared::json::is;
 
 /// No natural score is larger; generators write huge bounds where they mean none.
 const NATURAL_BOUND: f64 = 1_000_000.0;
@@ -83,7 +83,7 @@ impl Bounds {
     }
 }
 
-impl Walker<'_> {
+impl Subject<'_> {
     pub(super) fn number(&self, fields: &Map<String, Value>, slot: &Slot) -> Value {
         let bounds = Bounds::of(fields);
         if let Some(known) = self.known_number(slot, &bounds) {
