@@ -19,45 +19,30 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tower_http::decompression::RequestDecompressionLayer;
 
-mod anthropic;
-mod apify;
-mod connection;
 mod control;
-mod faults;
-mod gateway;
-mod instagram;
-mod judge;
-mod latency;
-mod lifecycle;
-mod openai;
-mod profiles;
-mod prompt_cache;
-mod random;
-mod received;
-mod supabase;
-mod tap;
-mod tokens;
+mod providers;
+mod shared;
 
-use apify::Runs;
-use connection::KillableListener;
-use faults::Faults;
-use gateway::ResponseCache;
-use judge::Lexicon;
-use latency::Latency;
-use lifecycle::Lifecycles;
-use profiles::Catalogue;
-use prompt_cache::{AutomaticCache, ExplicitCache};
-use received::Received;
-use tokens::Keys;
+pub use providers::{anthropic::ANTHROPIC_API_KEY, apify::APIFY_TOKEN, gateway::GATEWAY_TOKEN, openai::OPENAI_API_KEY};
+pub use shared::error::SandboxError;
 
-/// The only Apify token the sandbox accepts.
-pub const APIFY_TOKEN: &str = "sandbox-apify-token";
-/// The only OpenAI key the sandbox accepts.
-pub const OPENAI_API_KEY: &str = "sandbox-openai-key";
-/// The only Anthropic key the sandbox accepts.
-pub const ANTHROPIC_API_KEY: &str = "sandbox-anthropic-key";
-/// The only token of the AI Gateway the sandbox accepts.
-pub const GATEWAY_TOKEN: &str = "sandbox-gateway-token";
+use control::Control;
+use providers::{
+    anthropic::{self, Anthropic},
+    apify::{self, Apify, Runs},
+    gateway::{self, Gateway},
+    instagram,
+    openai::{self, OpenAi},
+    supabase::{self, Keys, Supabase},
+};
+use shared::{
+    connection::{Connection, KillableListener},
+    judge::Lexicon,
+    latency::Latency,
+    lifecycle::{Lifecycles, Provider},
+    profiles::Catalogue,
+    tap::Tap,
+};
 
 /// What a sandbox is started with.
 #[derive(Debug, Clone)]
@@ -72,88 +57,55 @@ pub struct Config {
     pub jwt_secret: Option<String>,
 }
 
-/// Why the sandbox could not start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// A file or socket failed.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// A setting that can't be used.
-    #[error("{0}")]
-    Config(String),
-    /// A file of the sandbox's own that does not say what it must.
-    #[error("{what}: {why}")]
-    Corrupt {
-        /// Which file.
-        what: String,
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
-/// Everything the handlers share.
-struct Shared {
-    public_url: String,
-    latency: Latency,
-    keys: Keys,
-    faults: Faults,
-    lifecycles: Lifecycles,
-    received: Arc<Received>,
-    catalogue: Catalogue,
-    lexicon: Lexicon,
-    runs: Runs,
-    prompt_cache: AutomaticCache,
-    explicit_cache: ExplicitCache,
-    response_cache: ResponseCache,
-}
-
 /// A sandbox, ready to be served.
 pub struct Sandbox {
-    shared: Arc<Shared>,
+    router: Router,
 }
 
 impl Sandbox {
     /// Opens the state directory (made when missing) and everything kept in it.
     pub fn open(config: Config) -> Result<Self, SandboxError> {
         std::fs::create_dir_all(&config.state_dir)?;
+        let public_url = config.public_url.trim_end_matches('/');
+        let tap = Tap::default();
         let latency = Latency::new(config.time_scale)?;
-        let catalogue = Catalogue::load()?;
-        let shared = Shared {
-            public_url: config.public_url.trim_end_matches('/').to_owned(),
-            keys: Keys::open(&config.state_dir, config.jwt_secret)?,
-            faults: Faults::default(),
-            lifecycles: Lifecycles::default(),
-            received: Arc::default(),
-            lexicon: Lexicon::of(catalogue.niches()),
-            catalogue,
-            runs: Runs::open(&config.state_dir, latency)?,
-            prompt_cache: AutomaticCache::default(),
-            explicit_cache: ExplicitCache::default(),
-            response_cache: ResponseCache::default(),
-            latency,
-        };
-        Ok(Self { shared: Arc::new(shared) })
+        let catalogue = Arc::new(Catalogue::load()?);
+        let lexicon = Arc::new(Lexicon::of(catalogue.niches()));
+        let lifecycles = Arc::new(Lifecycles::of([
+            (Provider::OpenAi, openai::announced),
+            (Provider::Anthropic, anthropic::announced),
+        ]));
+        let runs = Arc::new(Runs::open(&config.state_dir, latency)?);
+        let supabase = Arc::new(Supabase::new(Keys::open(&config.state_dir, config.jwt_secret)?, public_url));
+
+        let openai = OpenAi::new(latency, Arc::clone(&lexicon), Arc::clone(&lifecycles));
+        let anthropic = Anthropic::new(latency, lexicon, Arc::clone(&lifecycles));
+        let models = Router::new()
+            .nest("/openai", openai::routes(&Arc::new(openai), &tap))
+            .nest("/anthropic", anthropic::routes(&Arc::new(anthropic), &tap));
+        let apify = Apify::new(public_url, latency, Arc::clone(&catalogue), Arc::clone(&runs), Arc::clone(&tap.faults));
+        let gateway = Gateway::new(latency, models.clone());
+        let router = models
+            .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
+            .nest("/apify", apify::routes(&Arc::new(apify), &tap))
+            .nest("/gateway", gateway::routes(&Arc::new(gateway), &tap))
+            .nest("/instagram", instagram::routes(&tap))
+            .nest("/supabase", supabase::routes(&supabase, &tap))
+            .nest("/control", control::routes(Control { tap, lifecycles, catalogue, runs, supabase }))
+            // The tap has a limit of its own, in each provider's words.
+            .layer(DefaultBodyLimit::disable())
+            .layer(RequestDecompressionLayer::new());
+        Ok(Self { router })
     }
 
     /// The whole surface as one router. The fault kind `drop` needs [`Sandbox::serve`], which owns the connections.
     pub fn router(&self) -> Router {
-        Router::new()
-            .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
-            .nest("/anthropic", anthropic::routes(&self.shared))
-            .nest("/apify", apify::routes(&self.shared))
-            .nest("/gateway", gateway::routes(&self.shared))
-            .nest("/instagram", instagram::routes(&self.shared))
-            .nest("/openai", openai::routes(&self.shared))
-            .nest("/supabase", supabase::routes(&self.shared))
-            .nest("/control", control::routes(&self.shared))
-            // The tap has a limit of its own, in each provider's words.
-            .layer(DefaultBodyLimit::disable())
-            .layer(RequestDecompressionLayer::new())
+        self.router.clone()
     }
 
     /// Serves until the process ends or the future is dropped.
     pub async fn serve(self, listener: TcpListener) -> Result<(), SandboxError> {
-        let service = self.router().into_make_service_with_connect_info::<connection::Connection>();
+        let service = self.router().into_make_service_with_connect_info::<Connection>();
         axum::serve(KillableListener(listener), service).await?;
         Ok(())
     }

@@ -1,0 +1,306 @@
+//! One actor run: a pure function of its plan and the time.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::input::{self, Actor};
+use crate::shared::{clock::iso, latency::ACTOR_WAVE_SIZE, profiles::Catalogue, random::Seeded};
+
+const DAY_MS: u64 = 86_400_000;
+/// Whose runs these are.
+pub(super) const USER_ID: &str = "sandboxUser000000";
+/// What one dataset item costs.
+const PRICE_PER_ITEM_USD: f64 = 0.0027;
+
+/// Apify's run statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Status {
+    #[serde(rename = "READY")]
+    Ready,
+    #[serde(rename = "RUNNING")]
+    Running,
+    #[serde(rename = "SUCCEEDED")]
+    Succeeded,
+    #[serde(rename = "FAILED")]
+    Failed,
+    #[serde(rename = "TIMED-OUT")]
+    TimedOut,
+    #[serde(rename = "ABORTING")]
+    Aborting,
+    #[serde(rename = "ABORTED")]
+    Aborted,
+}
+
+impl Status {
+    pub(super) fn is_terminal(self) -> bool {
+        !matches!(self, Self::Ready | Self::Running | Self::Aborting)
+    }
+
+    /// By Apify's own word.
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        serde_json::from_value(json!(word)).ok()
+    }
+}
+
+/// What the caller asked of the run beside its input.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Options {
+    /// 0 means none.
+    pub(super) timeout_s: u64,
+    pub(super) memory_mb: u64,
+    pub(super) max_items: Option<u64>,
+    pub(super) user_agent: String,
+}
+
+/// One actor run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Run {
+    pub(super) id: String,
+    pub(super) actor: Actor,
+    pub(super) input: Value,
+    pub(super) dataset_id: String,
+    pub(super) store_id: String,
+    queue_id: String,
+    options: Options,
+    pub(super) created_ms: u64,
+    /// The ends of the start-up and of each wave, counted from the creation.
+    plan_ms: Vec<u64>,
+    /// How it ends when nobody interferes.
+    pub(super) verdict: Status,
+    /// Since when it is aborting, and when it will have.
+    aborting_ms: Option<(u64, u64)>,
+    /// A test holds it; forgotten by a restart, like the fault itself.
+    #[serde(skip)]
+    pub(super) held: bool,
+}
+
+impl Run {
+    pub(super) fn new(actor: Actor, input: Value, options: Options, plan_ms: Vec<u64>, created_ms: u64) -> Self {
+        let mut random = Seeded::fresh();
+        let mut id = || random.alphanumeric(17);
+        Self {
+            id: id(),
+            dataset_id: id(),
+            store_id: id(),
+            queue_id: id(),
+            actor,
+            input,
+            options,
+            created_ms,
+            plan_ms,
+            verdict: Status::Succeeded,
+            aborting_ms: None,
+            held: false,
+        }
+    }
+
+    /// Whether this is the id of the run, its dataset or its key-value store.
+    pub(super) fn is(&self, id: &str) -> bool {
+        self.id == id || self.dataset_id == id || self.store_id == id
+    }
+
+    pub(super) fn usernames(&self) -> Vec<String> {
+        input::usernames(&self.input)
+    }
+
+    /// Lets it take so much longer.
+    pub(super) fn delay(&mut self, delay_ms: u64) {
+        if let Some(end) = self.plan_ms.last_mut() {
+            *end += delay_ms;
+        }
+    }
+
+    /// Lets a held run end, not before now.
+    pub(super) fn release(&mut self, now_ms: u64) {
+        self.held = false;
+        if let Some(end) = self.plan_ms.last_mut() {
+            *end = (*end).max(now_ms.saturating_sub(self.created_ms));
+        }
+    }
+
+    /// Begins to abort it, unless it has ended.
+    pub(super) fn abort(&mut self, now_ms: u64, takes_ms: u64) {
+        if !self.status(now_ms).is_terminal() && self.aborting_ms.is_none() {
+            self.aborting_ms = Some((now_ms, now_ms + takes_ms));
+        }
+    }
+
+    /// Its status at this time.
+    pub(super) fn status(&self, now_ms: u64) -> Status {
+        if let Some((_, done_ms)) = self.aborting_ms {
+            return if now_ms < done_ms { Status::Aborting } else { Status::Aborted };
+        }
+        let end_ms = self.planned_end_ms();
+        match self.timeout_ms() {
+            Some(timeout_ms) if now_ms >= timeout_ms && (self.held || timeout_ms < end_ms) => Status::TimedOut,
+            _ if now_ms < self.running_ms() => Status::Ready,
+            _ if self.held || now_ms < end_ms => Status::Running,
+            _ => self.verdict,
+        }
+    }
+
+    /// When its status next changes by itself.
+    pub(super) fn next_change_ms(&self, now_ms: u64) -> Option<u64> {
+        let abort = self.aborting_ms.map(|(_, done_ms)| done_ms);
+        let end = (!self.held).then(|| self.planned_end_ms());
+        [abort, self.timeout_ms(), end].into_iter().flatten().filter(|change| *change > now_ms).min()
+    }
+
+    /// When it ended, if it has.
+    pub(super) fn finished_ms(&self, now_ms: u64) -> Option<u64> {
+        match self.status(now_ms) {
+            status if !status.is_terminal() => None,
+            Status::Aborted if self.aborting_ms.is_some() => self.aborting_ms.map(|(_, done_ms)| done_ms),
+            Status::TimedOut => {
+                self.timeout_ms().filter(|ms| *ms < self.planned_end_ms()).or(Some(self.planned_end_ms()))
+            }
+            _ => Some(self.planned_end_ms()),
+        }
+    }
+
+    fn planned_end_ms(&self) -> u64 {
+        self.created_ms + self.plan_ms.last().copied().unwrap_or(0)
+    }
+
+    /// The container is scheduled in the first third of the start-up.
+    fn running_ms(&self) -> u64 {
+        self.created_ms + self.plan_ms.first().copied().unwrap_or(0) / 3
+    }
+
+    fn timeout_ms(&self) -> Option<u64> {
+        (self.options.timeout_s > 0).then(|| self.created_ms + self.options.timeout_s * 1_000)
+    }
+
+    /// The items in its dataset at this time: a wave's items appear when the wave is done.
+    pub(super) fn items(&self, catalogue: &Catalogue, now_ms: u64) -> Vec<Value> {
+        let until_ms = match (self.aborting_ms, self.finished_ms(now_ms)) {
+            (Some((since_ms, _)), _) => since_ms,
+            (None, finished) => finished.unwrap_or(now_ms),
+        };
+        let waves = self.plan_ms.iter().skip(1).filter(|end| self.created_ms + **end <= until_ms).count();
+        // A run that fails loses the wave it was in.
+        let complete = self.verdict == Status::Succeeded && !self.held;
+        let all = self.plan_ms.len().saturating_sub(1);
+        let waves = if complete { waves } else { waves.min(all.saturating_sub(1)) };
+        let mut items = self.actor.items(&self.input, waves * ACTOR_WAVE_SIZE, catalogue, self.created_ms / DAY_MS);
+        if let Some(max) = self.options.max_items.and_then(|max| usize::try_from(max).ok()) {
+            items.truncate(max);
+        }
+        items
+    }
+
+    /// The run as lists show it.
+    pub(super) fn to_short_json(&self, now_ms: u64) -> Value {
+        json!({
+            "id": self.id,
+            "actId": self.actor.id(),
+            "status": self.status(now_ms),
+            "startedAt": iso(self.created_ms),
+            "finishedAt": self.finished_ms(now_ms).map(iso),
+            "buildId": self.build_id(),
+            "buildNumber": "0.0.427",
+            "meta": {"origin": "API", "userAgent": self.options.user_agent},
+            "usageTotalUsd": null,
+            "defaultKeyValueStoreId": self.store_id,
+            "defaultDatasetId": self.dataset_id,
+            "defaultRequestQueueId": self.queue_id,
+        })
+    }
+
+    /// The whole run object.
+    pub(super) fn to_json(&self, now_ms: u64) -> Value {
+        let status = self.status(now_ms);
+        let finished_ms = self.finished_ms(now_ms);
+        let mut options = json!({
+            "build": "latest", "timeoutSecs": self.options.timeout_s, "memoryMbytes": self.options.memory_mb,
+            "diskMbytes": self.options.memory_mb * 2,
+        });
+        if let (Some(max), Some(fields)) = (self.options.max_items, options.as_object_mut()) {
+            fields.insert("maxItems".into(), json!(max));
+        }
+        json!({
+            "id": self.id,
+            "actId": self.actor.id(),
+            "userId": USER_ID,
+            "startedAt": iso(self.created_ms),
+            "finishedAt": finished_ms.map(iso),
+            "status": status,
+            "statusMessage": status_message(status),
+            "isStatusMessageTerminal": null,
+            "meta": {"origin": "API", "userAgent": self.options.user_agent},
+            "stats": self.stats(now_ms),
+            "options": options,
+            "buildId": self.build_id(),
+            "exitCode": match status {
+                Status::Succeeded => json!(0),
+                Status::Failed => json!(1),
+                _ => Value::Null,
+            },
+            "defaultKeyValueStoreId": self.store_id,
+            "defaultDatasetId": self.dataset_id,
+            "defaultRequestQueueId": self.queue_id,
+            "pricingInfo": {
+                "pricingModel": "PRICE_PER_DATASET_ITEM",
+                "reasonForChange": "Introducing Apify Store discounts.",
+                "unitName": "result",
+                "createdAt": "2025-06-06T08:10:00.000Z",
+                "startedAt": "2025-06-06T08:10:00.000Z",
+                "notifiedAboutChangeAt": "2025-06-06T08:10:00.000Z",
+                "apifyMarginPercentage": 0.2,
+                "minimalMaxTotalChargeUsd": 0.5,
+                "pricePerUnitUsd": PRICE_PER_ITEM_USD,
+            },
+            "platformUsageBillingModel": "DEVELOPER",
+            "generalAccess": "FOLLOW_USER_SETTING",
+            "buildNumber": "0.0.427",
+            "containerUrl": format!("https://{}.runs.apify.net", self.store_id.to_lowercase()),
+            "consoleUrl": format!("https://console.apify.com/view/runs/{}", self.id),
+        })
+    }
+
+    fn build_id(&self) -> String {
+        Seeded::from_texts(&["build", self.actor.id()]).alphanumeric(17)
+    }
+
+    fn stats(&self, now_ms: u64) -> Value {
+        let run_ms = self.finished_ms(now_ms).unwrap_or(now_ms).saturating_sub(self.running_ms());
+        let seconds = run_ms as f64 / 1_000.0;
+        let gigabytes = self.options.memory_mb as f64 / 1_024.0;
+        let mut random = Seeded::from_texts(&["stats", &self.id]);
+        json!({
+            "inputBodyLen": self.input.to_string().len(),
+            "migrationCount": 0,
+            "rebootCount": 0,
+            "restartCount": 0,
+            "durationMillis": run_ms,
+            "resurrectCount": 0,
+            "runTimeSecs": seconds,
+            "metamorph": 0,
+            // One compute unit is a gigabyte for an hour.
+            "computeUnits": gigabytes * seconds / 3_600.0,
+            "memAvgBytes": random.between(7.0e7, 9.0e7),
+            "memMaxBytes": random.between(9.0e7, 1.2e8) as u64,
+            "memCurrentBytes": 0,
+            "cpuAvgUsage": random.between(3.0, 9.0),
+            "cpuMaxUsage": random.between(60.0, 99.0),
+            "cpuCurrentUsage": 0,
+            "netRxBytes": random.between(3.0e5, 9.0e5) as u64,
+            "netTxBytes": random.between(1.0e5, 4.0e5) as u64,
+        })
+    }
+}
+
+fn status_message(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Ready => None,
+        Status::Running => Some("Starting the crawler."),
+        Status::Succeeded => Some("Scraper finished"),
+        Status::Failed => Some("The Actor process exited with an error."),
+        Status::TimedOut => Some("Actor run timed out."),
+        Status::Aborting => Some("Actor is being aborted."),
+        Status::Aborted => Some("Actor was aborted."),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Every actor run, kept across restarts: a sandbox killed in mid-run goes on where the real Apify would be.
+
+use std::{
+    collections::VecDeque,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::run::Run;
+use crate::shared::error::SandboxError;
+use crate::shared::{clock::now_ms, faults::Target, latency::Latency, received::Call};
+
+/// The oldest runs are forgotten beyond so many.
+const RUNS_MAX: usize = 5_000;
+/// How long Apify takes to stop a container.
+const ABORT_S: f64 = 0.5;
+
+/// The actor runs, oldest first.
+pub(crate) struct Runs {
+    directory: PathBuf,
+    latency: Latency,
+    state: Mutex<State>,
+    /// Told whenever a run is changed from outside, so that waiting calls look again.
+    changed: Notify,
+}
+
+struct State {
+    runs: VecDeque<Run>,
+    /// Older runs are not reported as calls.
+    reported_from_ms: u64,
+}
+
+impl Runs {
+    /// The runs kept in this state directory.
+    pub(crate) fn open(state_dir: &Path, latency: Latency) -> Result<Self, SandboxError> {
+        let directory = state_dir.join("apify-runs");
+        std::fs::create_dir_all(&directory)?;
+        let mut runs: Vec<Run> = vec![];
+        for entry in std::fs::read_dir(&directory)? {
+            let path = entry?.path();
+            // A file that is not a whole run was being written by an older version: it is left alone.
+            if path.extension().is_some_and(|extension| extension == "json")
+                && let Ok(run) = serde_json::from_slice(&std::fs::read(&path)?)
+            {
+                runs.push(run);
+            }
+        }
+        runs.sort_by_key(|run| run.created_ms);
+        let state = State { runs: runs.into(), reported_from_ms: 0 };
+        Ok(Self { directory, latency, state: Mutex::new(state), changed: Notify::new() })
+    }
+
+    /// Takes a new run.
+    pub(super) fn add(&self, run: Run) -> std::io::Result<()> {
+        self.save(&run)?;
+        let mut state = self.lock();
+        state.runs.push_back(run);
+        while state.runs.len() > RUNS_MAX {
+            if let Some(forgotten) = state.runs.pop_front() {
+                remove(&self.path(&forgotten.id))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The run with this id, or whose dataset or store it is.
+    pub(super) fn find(&self, id: &str) -> Option<Run> {
+        // The newest are asked for most.
+        self.lock().runs.iter().rev().find(|run| run.is(id)).cloned()
+    }
+
+    /// The runs that pass the test, oldest first.
+    pub(super) fn select(&self, wanted: impl Fn(&Run) -> bool) -> Vec<Run> {
+        self.lock().runs.iter().filter(|run| wanted(run)).cloned().collect()
+    }
+
+    /// Begins to abort a run.
+    pub(super) fn abort(&self, id: &str) -> Option<Run> {
+        let takes_ms = self.latency.scaled(ABORT_S).as_millis() as u64;
+        self.change(id, |run| run.abort(now_ms(), takes_ms))
+    }
+
+    /// Lets a held run end.
+    pub(super) fn release(&self, id: &str) {
+        self.change(id, |run| run.release(now_ms()));
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut Run)) -> Option<Run> {
+        let run = {
+            let mut state = self.lock();
+            let run = state.runs.iter_mut().rev().find(|run| run.id == id)?;
+            change(run);
+            run.clone()
+        };
+        // A change that can't be kept still holds for as long as the sandbox lives.
+        let _ = self.save(&run);
+        self.changed.notify_waiters();
+        Some(run)
+    }
+
+    /// The run once it has ended, or as it is when the time is up.
+    pub(super) async fn wait(&self, id: &str, at_most: Duration) -> Option<Run> {
+        let deadline = tokio::time::Instant::now() + at_most;
+        loop {
+            // Listening begins before looking, so that no change falls between the two.
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let run = self.find(id)?;
+            let now = now_ms();
+            if run.status(now).is_terminal() || tokio::time::Instant::now() >= deadline {
+                return Some(run);
+            }
+            let next = run.next_change_ms(now).map_or(at_most, |next_ms| Duration::from_millis(next_ms - now));
+            let wake = deadline.min(tokio::time::Instant::now() + next);
+            tokio::select! {
+                () = tokio::time::sleep_until(wake) => {}
+                () = changed => {}
+            }
+        }
+    }
+
+    /// The usernames a run concerns; the id may also be its dataset's or its store's.
+    pub(super) fn usernames(&self, id: &str) -> Vec<String> {
+        self.find(id).map(|run| run.usernames()).unwrap_or_default()
+    }
+
+    /// The runs in the form of received calls, so that their number at once can be read in the same way.
+    pub(crate) fn as_calls(&self, needle: Option<&str>) -> Vec<Call> {
+        let now = now_ms();
+        let state = self.lock();
+        let wanted = |run: &&Run| {
+            run.created_ms >= state.reported_from_ms
+                && needle.is_none_or(|needle| {
+                    run.input.to_string().contains(needle) || run.usernames().iter().any(|name| name.contains(needle))
+                })
+        };
+        let call = |run: &Run| Call {
+            target: Target::ApifyRun,
+            method: "RUN".into(),
+            path: format!("/apify/v2/actor-runs/{}", run.id),
+            query: None,
+            body: run.input.to_string(),
+            usernames: run.usernames(),
+            metadata: None,
+            status: None,
+            started_at_ms: run.created_ms,
+            duration_ms: run.finished_ms(now).map(|end| end.saturating_sub(run.created_ms)),
+        };
+        state.runs.iter().filter(wanted).map(call).collect()
+    }
+
+    /// From now on only younger runs are reported as calls.
+    pub(crate) fn forget_as_calls(&self) {
+        self.lock().reported_from_ms = now_ms();
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.directory.join(format!("{id}.json"))
+    }
+
+    /// Whole or not at all: a reader never meets half a run.
+    fn save(&self, run: &Run) -> std::io::Result<()> {
+        let path = self.path(&run.id);
+        let partial = path.with_extension("partial");
+        std::fs::write(&partial, serde_json::to_vec(run)?)?;
+        std::fs::rename(partial, path)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

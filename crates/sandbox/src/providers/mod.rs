@@ -1,0 +1,8 @@
+//! The services that are played, each with a state of its own. None of them knows another.
+
+pub(crate) mod anthropic;
+pub(crate) mod apify;
+pub(crate) mod gateway;
+pub(crate) mod instagram;
+pub(crate) mod openai;
+pub(crate) mod supabase;

@@ -1,0 +1,78 @@
+//! The signing key of one state directory: made on first use, kept across restarts, readable by its owner only.
+
+use std::{
+    fs::OpenOptions,
+    io::{ErrorKind, Write},
+    path::Path,
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use p256::{SecretKey, ecdsa::SigningKey, elliptic_curve::rand_core::OsRng};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::shared::error::SandboxError;
+
+const FILE: &str = "signing-key.json";
+
+/// The keys tokens are signed with.
+pub(crate) struct Keys {
+    pub(super) kid: String,
+    pub(super) signing: SigningKey,
+    /// Another key, for forgeries.
+    pub(super) forger: SigningKey,
+    pub(super) jwt_secret: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    kid: String,
+    /// The private scalar, base64url.
+    d: String,
+}
+
+impl Keys {
+    /// The key kept in this directory, or a new one.
+    pub(crate) fn open(directory: &Path, jwt_secret: Option<String>) -> Result<Self, SandboxError> {
+        let path = directory.join(FILE);
+        let stored = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| corrupt(&error))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => create(&path)?,
+            Err(error) => return Err(error.into()),
+        };
+        let scalar = URL_SAFE_NO_PAD.decode(&stored.d).map_err(|error| corrupt(&error))?;
+        let signing = SigningKey::from_slice(&scalar).map_err(|error| corrupt(&error))?;
+        Ok(Self { kid: stored.kid, signing, forger: SecretKey::random(&mut OsRng).into(), jwt_secret })
+    }
+
+    /// The public half, as the key set lists it.
+    pub(crate) fn public_jwk(&self) -> Value {
+        let point = self.signing.verifying_key().to_encoded_point(false);
+        let encode = |coordinate: Option<&p256::FieldBytes>| coordinate.map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+        json!({
+            "alg": "ES256", "crv": "P-256", "ext": true, "key_ops": ["verify"], "kid": self.kid, "kty": "EC",
+            "use": "sig", "x": encode(point.x()), "y": encode(point.y()),
+        })
+    }
+}
+
+/// Writes a new key to a file of its own first: a crash leaves no half a key under the real name.
+fn create(path: &Path) -> Result<Stored, SandboxError> {
+    let secret = SecretKey::random(&mut OsRng);
+    let stored = Stored { kid: Uuid::new_v4().to_string(), d: URL_SAFE_NO_PAD.encode(secret.to_bytes()) };
+    let partial = path.with_extension("partial");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&partial)?;
+    file.write_all(json!(stored).to_string().as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&partial, path)?;
+    Ok(stored)
+}
+
+fn corrupt(why: &impl std::fmt::Display) -> SandboxError {
+    SandboxError::Corrupt { what: FILE.into(), why: why.to_string() }
+}

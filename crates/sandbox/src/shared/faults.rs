@@ -1,0 +1,315 @@
+//! Scripted faults: which call is to fail, how, and how often.
+//!
+//! A fault is chosen under one lock, oldest first, so `times: 3` means exactly three calls however many run at once.
+//! A fault that names a text hits only calls that carry it: parallel tests each disturb only their own runs.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::shared::random::Seeded;
+
+/// No more faults than this at once; a test that plants more has lost count.
+const FAULTS_MAX: usize = 10_000;
+
+/// What a call is for; both faults and the record of received calls go by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Target {
+    /// Starting an actor run, synchronously or not.
+    #[serde(rename = "apify.start")]
+    ApifyStart,
+    /// Reading one actor run.
+    #[serde(rename = "apify.poll")]
+    ApifyPoll,
+    /// Reading the items of a dataset.
+    #[serde(rename = "apify.items")]
+    ApifyItems,
+    /// Aborting an actor run.
+    #[serde(rename = "apify.abort")]
+    ApifyAbort,
+    /// Listing actor runs.
+    #[serde(rename = "apify.list")]
+    ApifyList,
+    /// Reading the input of an actor run.
+    #[serde(rename = "apify.input")]
+    ApifyInput,
+    /// The actor run itself, which no single call stands for.
+    #[serde(rename = "apify.run")]
+    ApifyRun,
+    /// Any other call to Apify.
+    #[serde(rename = "apify.other")]
+    ApifyOther,
+    /// A chat completion.
+    #[serde(rename = "openai.chat")]
+    OpenAiChat,
+    /// Any other call to OpenAI.
+    #[serde(rename = "openai.other")]
+    OpenAiOther,
+    /// A message of Anthropic.
+    #[serde(rename = "anthropic.messages")]
+    AnthropicMessages,
+    /// Any other call to Anthropic.
+    #[serde(rename = "anthropic.other")]
+    AnthropicOther,
+    /// A call to the AI Gateway, which comes before the call to the provider behind it.
+    #[serde(rename = "gateway")]
+    Gateway,
+    /// A picture.
+    #[serde(rename = "instagram.picture")]
+    InstagramPicture,
+    /// The key set of Supabase Auth.
+    #[serde(rename = "jwks")]
+    Jwks,
+}
+
+impl Target {
+    /// Whether a language model answers such a call.
+    pub(crate) fn asks_a_model(self) -> bool {
+        matches!(self, Self::OpenAiChat | Self::AnthropicMessages)
+    }
+}
+
+/// What happens to the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// An error answer in the provider's form; for `apify.run`, the run ends with `status_text`.
+    Status,
+    /// Only `delay_ms`; for `apify.run`, the run takes that much longer.
+    Delay,
+    /// The body is cut in the middle and the connection closed.
+    Truncate,
+    /// The connection is closed without an answer.
+    Drop,
+    /// The answer's payload is not JSON.
+    Malformed,
+    /// The model refuses.
+    Refusal,
+    /// The model runs out of tokens in mid-answer.
+    Length,
+    /// The model's JSON does not obey the schema.
+    SchemaViolation,
+    /// The account is out of money.
+    InsufficientQuota,
+    /// Too many requests.
+    RateLimit,
+    /// The traffic grew too fast, though it is within its limits.
+    SlowDown,
+    /// The model is overloaded.
+    Overloaded,
+    /// The model was shut down.
+    ModelGone,
+    /// Nothing happens until the fault is deleted.
+    Hold,
+}
+
+/// Which of Anthropic's bills can't be paid, by its own `error_code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SpendCode {
+    /// The organisation's own monthly limit.
+    EnforcedSpendLimitReached,
+    /// The limit of its contract.
+    ContractSpendLimitReached,
+    /// A limit of the organisation linked to the request.
+    LinkedOrganizationSpendLimitReached,
+    /// The linked organisation can't be billed at all.
+    LinkedOrganizationBillingUnavailable,
+}
+
+/// A fault as it is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FaultSpec {
+    pub(crate) target: Target,
+    pub(crate) kind: Kind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) status_text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<SpendCode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_after_s: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) delay_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) times: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rate: Option<f64>,
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub(crate) matches: Option<Needles>,
+}
+
+/// One text, or several that must all be there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Needles {
+    One(String),
+    All(Vec<String>),
+}
+
+impl Needles {
+    fn are_in(&self, text: &str) -> bool {
+        match self {
+            Self::One(needle) => text.contains(needle.as_str()),
+            Self::All(needles) => needles.iter().all(|needle| text.contains(needle.as_str())),
+        }
+    }
+}
+
+impl FaultSpec {
+    /// Refuses what could never happen, so that a test with a slip fails at once and not by a timeout.
+    fn check(&self) -> Result<(), String> {
+        use Kind::{Delay, Drop, Hold, InsufficientQuota, Malformed, RateLimit, Status, Truncate};
+        let allowed = match self.target {
+            Target::OpenAiChat => true,
+            Target::AnthropicMessages => self.kind != Kind::SlowDown,
+            Target::ApifyRun => matches!(self.kind, Status | Delay | Hold),
+            Target::ApifyStart => {
+                matches!(self.kind, Status | Delay | Truncate | Drop | Malformed | InsufficientQuota | RateLimit | Hold)
+            }
+            _ => matches!(self.kind, Status | Delay | Truncate | Drop | Malformed | RateLimit | Hold),
+        };
+        if !allowed {
+            return Err("this kind does not exist for this target".into());
+        }
+        match (self.kind, self.target) {
+            (Status, Target::ApifyRun) => match self.status_text.as_deref() {
+                Some("FAILED" | "TIMED-OUT" | "ABORTED") => {}
+                _ => return Err("status_text must be FAILED, TIMED-OUT or ABORTED".into()),
+            },
+            (Status, _) if !self.status.is_some_and(|status| (400..=599).contains(&status)) => {
+                return Err("status must be given, 400 to 599".into());
+            }
+            // How a bill that can't be paid is answered has changed over the years: it can be chosen.
+            (InsufficientQuota, Target::AnthropicMessages) if !matches!(self.status, None | Some(400 | 402 | 429)) => {
+                return Err("status must be 400, 402 or 429".into());
+            }
+            (Delay, _) if self.delay_ms.is_none() => return Err("delay_ms must be given".into()),
+            _ => {}
+        }
+        let of_a_bill = self.kind == InsufficientQuota && self.target == Target::AnthropicMessages;
+        if self.code.is_some() && (!of_a_bill || self.status == Some(400)) {
+            return Err("code goes with insufficient_quota of anthropic.messages, and not with status 400".into());
+        }
+        if self.rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
+            return Err("rate must lie between 0 and 1".into());
+        }
+        Ok(())
+    }
+}
+
+/// A fault that has struck a call.
+#[derive(Debug, Clone)]
+pub(crate) struct Struck {
+    /// What was asked for.
+    pub(crate) spec: Arc<FaultSpec>,
+    deleted: watch::Receiver<()>,
+}
+
+impl Struck {
+    /// Waits for `delay_ms`, which every kind may carry, and for the deletion of a `hold`.
+    pub(crate) async fn wait(&self) {
+        if let Some(delay_ms) = self.spec.delay_ms {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+        }
+        if self.spec.kind == Kind::Hold {
+            self.clone().deleted().await;
+        }
+    }
+
+    /// Waits until somebody deletes the fault.
+    pub(crate) async fn deleted(mut self) {
+        while self.deleted.changed().await.is_ok() {}
+    }
+}
+
+struct Planted {
+    spec: Arc<FaultSpec>,
+    left: Option<u64>,
+    struck: u64,
+    dice: Seeded,
+    /// Dropped with the fault, which is what a held call waits for.
+    alive: watch::Sender<()>,
+}
+
+/// Every planted fault.
+#[derive(Default)]
+pub(crate) struct Faults(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    next_id: u64,
+    planted: BTreeMap<u64, Planted>,
+}
+
+impl Faults {
+    /// Plants a fault and says its id.
+    pub(crate) fn plant(&self, spec: FaultSpec) -> Result<u64, String> {
+        spec.check()?;
+        let mut state = self.lock();
+        if state.planted.len() >= FAULTS_MAX {
+            return Err(format!("there are {FAULTS_MAX} faults already"));
+        }
+        state.next_id += 1;
+        let id = state.next_id;
+        let planted = Planted {
+            left: spec.times,
+            struck: 0,
+            dice: Seeded::from_texts(&["fault", &id.to_string()]),
+            alive: watch::Sender::new(()),
+            spec: Arc::new(spec),
+        };
+        state.planted.insert(id, planted);
+        Ok(id)
+    }
+
+    /// The oldest fault for this target and text, used up by one.
+    pub(crate) fn strike(&self, target: Target, text: &str) -> Option<Struck> {
+        let mut state = self.lock();
+        let planted =
+            state.planted.values_mut().find_map(|planted| planted.strikes(target, text).then_some(planted))?;
+        planted.left = planted.left.map(|left| left.saturating_sub(1));
+        planted.struck += 1;
+        Some(Struck { spec: Arc::clone(&planted.spec), deleted: planted.alive.subscribe() })
+    }
+
+    /// Deletes one fault, and says whether it was there.
+    pub(crate) fn remove(&self, id: u64) -> bool {
+        self.lock().planted.remove(&id).is_some()
+    }
+
+    /// Deletes all faults, and says how many they were.
+    pub(crate) fn clear(&self) -> usize {
+        std::mem::take(&mut self.lock().planted).len()
+    }
+
+    /// Every planted fault with what is left of it.
+    pub(crate) fn list(&self) -> Vec<Value> {
+        let describe = |(id, planted): (&u64, &Planted)| json!({"id": id.to_string(), "fault": &*planted.spec, "left": planted.left, "struck": planted.struck});
+        self.lock().planted.iter().map(describe).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Planted {
+    fn strikes(&mut self, target: Target, text: &str) -> bool {
+        self.spec.target == target
+            && self.left != Some(0)
+            && self.spec.matches.as_ref().is_none_or(|needles| needles.are_in(text))
+            && self.spec.rate.is_none_or(|rate| self.dice.chance(rate))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! The draft of an answer: its text, how it ended and what it cost, before a provider gives it its own form.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Judgement, prose::Prose, walker};
+use crate::shared::{faults::Kind, prompt_cache::Tokenizer};
+
+const NOT_JSON: &str = "Sure! Here is the analysis you asked for:\n\n- The account posts often and";
+
+/// The shape the answer must have.
+#[derive(Debug)]
+pub(crate) enum Format {
+    Text,
+    JsonObject,
+    Schema(Value),
+}
+
+/// How the model came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It said all it had to say.
+    Stop,
+    /// It ran out of tokens.
+    Length,
+    /// It refused.
+    Refusal,
+}
+
+/// An answer in the making.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) content: String,
+    pub(crate) end: End,
+    pub(crate) content_tokens: u64,
+    pub(crate) reasoning_tokens: u64,
+    tokenizer: Tokenizer,
+}
+
+impl Draft {
+    /// What the model says when nothing goes wrong, counted as it counts.
+    pub(crate) fn of(format: &Format, judgement: &Judgement, reasoning_tokens: u64, tokenizer: Tokenizer) -> Self {
+        let prose = Prose::new(judgement);
+        let content = match format {
+            Format::Text => format!("{} {}", prose.of_name("summary", 0), prose.of_name("reason", 0)),
+            Format::JsonObject => {
+                json!({"score": judgement.relevance, "summary": prose.of_name("summary", 0)}).to_string()
+            }
+            Format::Schema(schema) => walker::build(schema, judgement).to_string(),
+        };
+        Self { content_tokens: tokenizer.count(&content), content, end: End::Stop, reasoning_tokens, tokenizer }
+    }
+
+    /// The same under a fault of the answer itself; `refusal` are the provider's words for one.
+    pub(crate) fn under(self, fault: Option<Kind>, refusal: &str) -> Self {
+        let (content, end) = match fault {
+            Some(Kind::Refusal) => (refusal.to_owned(), End::Refusal),
+            Some(Kind::Malformed) => (NOT_JSON.to_owned(), End::Stop),
+            Some(Kind::Length) => (cut(&self.content, self.content.len() / 2), End::Length),
+            Some(Kind::SchemaViolation) => (violated(&self.content), End::Stop),
+            _ => return self,
+        };
+        Self { content_tokens: self.tokenizer.count(&content), content, end, ..self }
+    }
+
+    /// The same within a token limit, which includes the reasoning: a low one leaves no content at all.
+    pub(crate) fn limited(self, max_tokens: Option<u64>) -> Self {
+        let Some(limit) = max_tokens.filter(|limit| *limit < self.output_tokens()) else {
+            return self;
+        };
+        let reasoning_tokens = self.reasoning_tokens.min(limit);
+        let left = limit - reasoning_tokens;
+        let content = cut(&self.content, self.tokenizer.bytes(left));
+        Self { end: End::Length, content, content_tokens: left, reasoning_tokens, ..self }
+    }
+
+    /// Everything that is billed as output.
+    pub(crate) fn output_tokens(&self) -> u64 {
+        self.content_tokens + self.reasoning_tokens
+    }
+}
+
+/// JSON still, but without its first property and with one nobody asked for.
+fn violated(content: &str) -> String {
+    let mut value: Value = serde_json::from_str(content).unwrap_or(Value::Null);
+    if let Value::Object(fields) = &mut value {
+        if let Some(first) = fields.keys().next().cloned() {
+            fields.remove(&first);
+        }
+        fields.insert("unexpected".into(), json!(Uuid::nil()));
+    }
+    value.to_string()
+}
+
+/// The first bytes of a text, not through a character.
+fn cut(text: &str, bytes: usize) -> String {
+    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,17 @@
+//! The machinery below every provider. Nothing in here knows a provider by more than its name.
+
+pub(crate) mod broken_body;
+pub(crate) mod clock;
+pub(crate) mod connection;
+pub(crate) mod error;
+pub(crate) mod faults;
+pub(crate) mod headers;
+pub(crate) mod json;
+pub(crate) mod judge;
+pub(crate) mod latency;
+pub(crate) mod lifecycle;
+pub(crate) mod profiles;
+pub(crate) mod prompt_cache;
+pub(crate) mod random;
+pub(crate) mod received;
+pub(crate) mod tap;

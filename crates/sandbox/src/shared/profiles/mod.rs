@@ -1,0 +1,160 @@
+//! The people of the sandbox: what an Instagram scraper would find.
+//!
+//! Recorded profiles go by their own names. Every other valid handle has a generated person who is the same all day
+//! on every machine: a niche, a size, an engagement, a cadence, and posts that fit. Handles with a reserved prefix are
+//! the cases a scraper meets and a product must bear (`notfound_`, `private_`, `restricted_`, `zeroposts_`,
+//! `noitems_`, `emptyset_`).
+
+mod generate;
+mod handle;
+mod people;
+mod pictures;
+mod posts;
+mod recorded;
+mod rewrite;
+
+use serde_json::{Value, json};
+
+pub(crate) use handle::{from_profile_url, is_valid};
+pub(crate) use people::Niche;
+pub(crate) use pictures::serve_from as serve_pictures_from;
+pub(crate) use posts::POSTS_MAX;
+pub(crate) use rewrite::Rewrite;
+
+use people::People;
+
+use crate::shared::error::SandboxError;
+
+/// Everybody who can be scraped.
+pub(crate) struct Catalogue {
+    people: People,
+    recorded: recorded::Recorded,
+    rewrites: rewrite::Rewrites,
+}
+
+impl Catalogue {
+    /// Reads what is built in.
+    pub(crate) fn load() -> Result<Self, SandboxError> {
+        Ok(Self {
+            people: People::load()?,
+            recorded: recorded::Recorded::load()?,
+            rewrites: rewrite::Rewrites::default(),
+        })
+    }
+
+    /// Makes a generated person say something else.
+    pub(crate) fn rewrite(&self, rewrite: Rewrite) -> Result<(), String> {
+        let handle = rewrite.username.to_ascii_lowercase();
+        if !is_valid(&handle) {
+            return Err("username is no Instagram handle".into());
+        }
+        if self.recorded.profile(&handle).is_some() {
+            return Err("a recorded profile says what it said".into());
+        }
+        self.rewrites.put(rewrite)
+    }
+
+    /// The person behind a handle, in the words they were given.
+    fn person(&self, handle: &str, day: u64) -> generate::Person {
+        let person = self.people.generate(handle, day);
+        match self.rewrites.of(handle) {
+            None => person,
+            Some(rewrite) => person.rewritten(rewrite),
+        }
+    }
+
+    /// The niches, which the judge needs too.
+    pub(crate) fn niches(&self) -> &[Niche] {
+        &self.people.niches
+    }
+
+    /// What the profile scraper finds for one username: usually one item, which may be an error item.
+    pub(crate) fn profile(&self, requested: &str, day: u64) -> Vec<Value> {
+        let requested = requested.trim().trim_start_matches('@');
+        let handle = requested.to_ascii_lowercase();
+        let url = format!("https://www.instagram.com/{requested}");
+        if let Some(profile) = self.recorded.profile(&handle) {
+            return vec![profile.clone()];
+        }
+        match Case::of(&handle) {
+            Case::NotFound => vec![json!({
+                "url": url, "username": requested, "error": "not_found", "errorDescription": "Post does not exist",
+            })],
+            Case::Restricted => vec![json!({
+                "inputUrl": url, "username": requested, "private": false, "error": "Restricted profile",
+                "isRestrictedProfile": true,
+                "restrictionReason": "You must be 13 years old or over to see this profile",
+            })],
+            Case::NoItems => vec![no_items()],
+            Case::EmptySet => vec![],
+            Case::Private => vec![self.person(&handle, day).private().to_json(&url)],
+            Case::ZeroPosts => vec![self.person(&handle, day).without_posts().to_json(&url)],
+            Case::Somebody => vec![self.person(&handle, day).to_json(&url)],
+        }
+    }
+
+    /// What the posts scraper finds for one username: the pinned posts first, then from the newest on.
+    pub(crate) fn posts(&self, requested: &str, limit: usize, day: u64) -> Vec<Value> {
+        let handle = requested.to_ascii_lowercase();
+        let input_url = format!("https://www.instagram.com/{requested}/");
+        let mut posts = match self.recorded.profile(&handle) {
+            Some(profile) => recorded::posts_of(profile),
+            None => match Case::of(&handle) {
+                Case::Somebody => self.person(&handle, day).posts_as_items(),
+                Case::EmptySet => return vec![],
+                _ => vec![],
+            },
+        };
+        if posts.is_empty() {
+            return vec![no_items()];
+        }
+        posts.truncate(limit);
+        for post in &mut posts {
+            if let Value::Object(fields) = post {
+                fields.insert("inputUrl".into(), json!(input_url));
+            }
+        }
+        posts
+    }
+
+    /// What the posts scraper finds for the address of one post.
+    pub(crate) fn post(&self, url: &str) -> Vec<Value> {
+        self.recorded.post(url).map_or_else(|| vec![no_items()], |post| vec![post.clone()])
+    }
+}
+
+fn no_items() -> Value {
+    json!({"error": "no_items", "errorDescription": "Empty or private data for provided input"})
+}
+
+/// What a handle stands for.
+enum Case {
+    Somebody,
+    NotFound,
+    Restricted,
+    NoItems,
+    EmptySet,
+    Private,
+    ZeroPosts,
+}
+
+impl Case {
+    fn of(handle: &str) -> Self {
+        if !is_valid(handle) || handle == "no_such_account_example" {
+            return Self::NotFound;
+        }
+        match handle.split_once('_').map_or("", |(prefix, _)| prefix) {
+            "notfound" => Self::NotFound,
+            "restricted" => Self::Restricted,
+            "noitems" => Self::NoItems,
+            "emptyset" => Self::EmptySet,
+            "private" => Self::Private,
+            "zeroposts" => Self::ZeroPosts,
+            _ if handle == "some_brand_example" => Self::Restricted,
+            _ => Self::Somebody,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! The words that generated people are made of: `data/people.json`.
+
+use serde::Deserialize;
+
+use crate::shared::error::SandboxError;
+
+/// What people of one niche are like; the judge knows the niches by the same words.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Niche {
+    pub(crate) name: String,
+    /// A handle that contains one of these belongs to the niche.
+    pub(super) handle_words: Vec<String>,
+    /// Words that speak of the niche.
+    pub(crate) words: Vec<String>,
+    pub(super) categories: Vec<String>,
+    pub(super) roles: Vec<String>,
+    pub(super) offers: Vec<String>,
+    pub(super) captions: Vec<String>,
+    pub(super) tags: Vec<String>,
+}
+
+/// What people write who do not write English.
+#[derive(Debug, Deserialize)]
+pub(super) struct Language {
+    pub(super) captions: Vec<String>,
+}
+
+/// What people are made of.
+#[derive(Debug, Deserialize)]
+pub(super) struct People {
+    pub(super) niches: Vec<Niche>,
+    pub(super) first_names: Vec<String>,
+    pub(super) last_names: Vec<String>,
+    pub(super) cities: Vec<String>,
+    pub(super) languages: Vec<Language>,
+}
+
+impl People {
+    /// Reads what is built in.
+    pub(super) fn load() -> Result<Self, SandboxError> {
+        serde_json::from_str(include_str!("../../../data/people.json"))
+            .map_err(|error| SandboxError::Corrupt { what: "people.json".into(), why: error.to_string() })
+    }
+}

@@ -1,0 +1,204 @@
+//! The posts of a generated person.
+
+use serde_json::{Value, json};
+
+use super::{
+    people::{Language, Niche},
+    pictures::HOST,
+    rewrite::marked_words,
+};
+use crate::shared::{clock::iso, random::Seeded};
+
+const DAY_MS: f64 = 86_400_000.0;
+/// The profile scraper never shows more posts than this.
+pub(super) const LATEST_POSTS: usize = 12;
+/// No generated person has more posts to scrape.
+pub(crate) const POSTS_MAX: usize = 50;
+
+/// How a person posts.
+pub(super) struct Habits<'a> {
+    pub(super) niche: &'a Niche,
+    pub(super) language: Option<&'a Language>,
+    pub(super) city: Option<&'a str>,
+    pub(super) followers: f64,
+    /// Likes per follower of a typical post.
+    pub(super) engagement: f64,
+    /// Days between posts.
+    pub(super) cadence_days: f64,
+    pub(super) hides_likes: bool,
+}
+
+/// Whose posts they are.
+#[derive(Clone, Copy)]
+pub(super) struct Owner<'a> {
+    pub(super) username: &'a str,
+    pub(super) id: &'a str,
+}
+
+/// One post.
+#[derive(Debug)]
+pub(super) struct Post {
+    id: String,
+    short_code: String,
+    kind: Kind,
+    caption: String,
+    hashtags: Vec<String>,
+    mentions: Vec<String>,
+    /// None when the owner hides them; written as −1.
+    likes: Option<u64>,
+    comments: u64,
+    comments_disabled: bool,
+    taken_ms: u64,
+    city: Option<String>,
+    pub(super) pinned: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Image,
+    Sidecar { children: usize },
+    Video { views: u64 },
+}
+
+/// The newest posts of a person, newest first.
+pub(super) fn generate(owner: Owner<'_>, habits: &Habits<'_>, posts_count: u64, day: u64) -> Vec<Post> {
+    let mut random = Seeded::from_texts(&["posts", owner.username, owner.id]);
+    let count = usize::try_from(posts_count).unwrap_or(POSTS_MAX).min(POSTS_MAX);
+    let mut age_days = random.between(0.05, 1.0) * habits.cadence_days;
+    let mut posts = Vec::with_capacity(count);
+    for _ in 0..count {
+        let taken_ms = (day as f64 * DAY_MS - age_days * DAY_MS).max(0.0);
+        // Instagram's times are whole seconds.
+        posts.push(post(habits, (taken_ms / 1_000.0) as u64 * 1_000, &mut random));
+        age_days += habits.cadence_days * random.between(0.4, 1.6);
+    }
+    // Pinned posts lie among the newest twelve but not at their head, so that the order of the list is not that of time.
+    let pins = if random.chance(0.3) { 1 + random.below(3) } else { 0 };
+    for _ in 0..pins {
+        let place = LATEST_POSTS / 2 + random.below(LATEST_POSTS / 2);
+        if let Some(post) = posts.get_mut(place) {
+            post.pinned = true;
+            // What is pinned is what did well.
+            post.likes = post.likes.map(|likes| likes * 4);
+        }
+    }
+    posts
+}
+
+fn post(habits: &Habits<'_>, taken_ms: u64, random: &mut Seeded) -> Post {
+    // A few posts do much better than the rest.
+    let luck = random.log_uniform(0.45, 1.9) * if random.chance(0.06) { 3.0 } else { 1.0 };
+    let likes = (habits.followers * habits.engagement * luck).round().max(1.0);
+    let comments_disabled = random.chance(0.02);
+    let kind = match random.below(20) {
+        0..=8 => Kind::Image,
+        9..=13 => Kind::Sidecar { children: 2 + random.below(5) },
+        _ => Kind::Video { views: (likes * random.between(6.0, 30.0)) as u64 },
+    };
+    let mut hashtags: Vec<String> = vec![];
+    for _ in 0..random.below(6) {
+        let tag = random.pick_text(&habits.niche.tags);
+        if !hashtags.iter().any(|known| known == tag) {
+            hashtags.push(tag.to_owned());
+        }
+    }
+    let mut mentions = vec![];
+    let caption = caption(habits, &hashtags, &mut mentions, random);
+    Post {
+        id: (3_000_000_000_000_000_000 + random.bits() % 900_000_000_000_000_000).to_string(),
+        short_code: format!("D{}", random.alphanumeric(10)),
+        likes: (!habits.hides_likes && !random.chance(0.02)).then_some(likes as u64),
+        comments: if comments_disabled { 0 } else { (likes * random.log_uniform(0.004, 0.05)) as u64 },
+        city: habits.city.filter(|_| random.chance(0.2)).map(str::to_owned),
+        pinned: false,
+        kind,
+        caption,
+        hashtags,
+        mentions,
+        comments_disabled,
+        taken_ms,
+    }
+}
+
+fn caption(habits: &Habits<'_>, hashtags: &[String], mentions: &mut Vec<String>, random: &mut Seeded) -> String {
+    let foreign = habits.language.filter(|_| random.chance(0.5));
+    let mut caption = match foreign {
+        Some(language) => random.pick_text(&language.captions).to_owned(),
+        None => random.pick_text(&habits.niche.captions).to_owned(),
+    };
+    if random.chance(0.12) {
+        let friend = format!("studio.{}", random.alphanumeric(4).to_lowercase());
+        caption.push_str(&format!(" With @{friend}."));
+        // The scraper keeps the punctuation that follows a mention.
+        mentions.push(format!("{friend}."));
+    }
+    if hashtags.is_empty() {
+        return if random.chance(0.3) { String::new() } else { caption };
+    }
+    let tags: Vec<String> = hashtags.iter().map(|tag| format!("#{tag}")).collect();
+    format!("{caption}\n\n{}", tags.join(" "))
+}
+
+impl Post {
+    /// The same post with another caption.
+    pub(super) fn rewrite(&mut self, caption: String) {
+        self.hashtags = marked_words(&caption, '#');
+        self.mentions = marked_words(&caption, '@');
+        self.caption = caption;
+    }
+
+    /// The post as both scrapers write it.
+    pub(super) fn to_json(&self, owner: Owner<'_>) -> Value {
+        let picture = |number: usize| format!("{HOST}/v/t51.2885-15/{}_{number}_n.jpg", self.id);
+        let (children, name) = match self.kind {
+            Kind::Image => (0, "Image"),
+            Kind::Sidecar { children } => (children, "Sidecar"),
+            Kind::Video { .. } => (0, "Video"),
+        };
+        let child = |number: usize| {
+            json!({
+                "id": format!("{}{number}", self.id.get(..18).unwrap_or_default()), "type": "Image",
+                "shortCode": format!("{}{number}", self.short_code.get(..10).unwrap_or_default()), "caption": "",
+                "hashtags": [], "mentions": [], "url": format!("https://www.instagram.com/p/{}/", self.short_code),
+                "commentsCount": 0, "dimensionsHeight": 1350, "dimensionsWidth": 1080, "displayUrl": picture(number),
+                "images": [], "alt": null, "likesCount": null, "timestamp": null, "childPosts": [], "ownerId": null,
+            })
+        };
+        let mut item = json!({
+            "id": self.id,
+            "type": name,
+            "shortCode": self.short_code,
+            "caption": self.caption,
+            "hashtags": self.hashtags,
+            "mentions": self.mentions,
+            "url": format!("https://www.instagram.com/p/{}/", self.short_code),
+            "commentsCount": self.comments,
+            "dimensionsHeight": 1350,
+            "dimensionsWidth": 1080,
+            "displayUrl": picture(0),
+            "images": (0..children).map(picture).collect::<Vec<_>>(),
+            "alt": null,
+            "likesCount": self.likes.map_or(json!(-1), |likes| json!(likes)),
+            "timestamp": iso(self.taken_ms),
+            "childPosts": (0..children).map(child).collect::<Vec<_>>(),
+            "ownerUsername": owner.username,
+            "ownerId": owner.id,
+            "isCommentsDisabled": self.comments_disabled,
+        });
+        if let Value::Object(fields) = &mut item {
+            if let Kind::Video { views } = self.kind {
+                let url = format!("{HOST}/o1/v/t16/{}.mp4", self.id);
+                fields.insert("videoUrl".into(), json!(url));
+                fields.insert("videoViewCount".into(), json!(views));
+                fields.insert("productType".into(), json!("clips"));
+            }
+            if self.pinned {
+                fields.insert("isPinned".into(), json!(true));
+            }
+            if let Some(city) = &self.city {
+                fields.insert("locationName".into(), json!(city));
+            }
+        }
+        item
+    }
+}

@@ -1,0 +1,238 @@
+//! What was received: the last calls, for tests and benchmarks to look at.
+//!
+//! Headers are never recorded, nor a `token` in a query: no credential can be read here.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use serde_json::{Value, json};
+
+use crate::shared::{clock::now_ms, faults::Target};
+
+/// The oldest calls are forgotten beyond so many …
+const CALLS_MAX: usize = 10_000;
+/// … or beyond so many bytes of bodies.
+const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// One call, as it is reported.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) target: Target,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) body: String,
+    pub(crate) usernames: Vec<String>,
+    /// What the caller of the gateway said about it.
+    pub(crate) metadata: Option<Value>,
+    /// The answer's status; none while under way and when the connection was dropped.
+    pub(crate) status: Option<u16>,
+    pub(crate) started_at_ms: u64,
+    /// None while under way.
+    pub(crate) duration_ms: Option<u64>,
+}
+
+impl Call {
+    fn to_json(&self) -> Value {
+        let body = match self.body.as_str() {
+            "" => Value::Null,
+            text => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+        };
+        json!({
+            "target": self.target, "method": self.method, "path": self.path, "query": self.query, "body": body,
+            "status": self.status, "started_at_ms": self.started_at_ms, "duration_ms": self.duration_ms,
+            "usernames": self.usernames, "metadata": self.metadata,
+        })
+    }
+
+    /// Whether the text occurs in what the call was about.
+    fn matches(&self, needle: &str) -> bool {
+        self.body.contains(needle)
+            || self.path.contains(needle)
+            || self.usernames.iter().any(|name| name.contains(needle))
+            || self.metadata_text().contains(needle)
+    }
+
+    /// The metadata as compact JSON; empty where there is none.
+    pub(crate) fn metadata_text(&self) -> String {
+        self.metadata.as_ref().map(Value::to_string).unwrap_or_default()
+    }
+}
+
+/// The calls of the recent past, oldest first.
+#[derive(Default)]
+pub(crate) struct Received(Mutex<Ring>);
+
+#[derive(Default)]
+struct Ring {
+    calls: VecDeque<Call>,
+    body_bytes: usize,
+    /// The number of the oldest call kept; a call's number never changes.
+    first: u64,
+    /// Calls that had to make room since the last clearing.
+    forgotten: u64,
+}
+
+impl Received {
+    /// Notes a call that has begun; the guard notes its end, even when the client goes away.
+    pub(crate) fn begin(self: &Arc<Self>, call: Call) -> CallGuard {
+        let mut ring = self.lock();
+        ring.body_bytes += call.body.len();
+        ring.calls.push_back(call);
+        while ring.calls.len() > CALLS_MAX || ring.body_bytes > BODY_BYTES_MAX {
+            let Some(forgotten) = ring.calls.pop_front() else {
+                break;
+            };
+            ring.body_bytes -= forgotten.body.len();
+            ring.first += 1;
+            ring.forgotten += 1;
+        }
+        let number = ring.first + ring.calls.len() as u64 - 1;
+        CallGuard { received: Arc::clone(self), number, begun: Instant::now(), status: None }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        let mut ring = self.lock();
+        ring.first += ring.calls.len() as u64;
+        ring.calls.clear();
+        ring.body_bytes = 0;
+        ring.forgotten = 0;
+    }
+
+    /// How many calls are not there any more because others came after them.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.lock().forgotten
+    }
+
+    /// The calls of this target and text, any where not given.
+    pub(crate) fn select(&self, target: Option<Target>, needle: Option<&str>) -> Vec<Call> {
+        let wanted = |call: &&Call| {
+            target.is_none_or(|target| target == call.target) && needle.is_none_or(|needle| call.matches(needle))
+        };
+        self.lock().calls.iter().filter(wanted).cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ring> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Notes the end of its call when dropped.
+pub(crate) struct CallGuard {
+    received: Arc<Received>,
+    number: u64,
+    begun: Instant,
+    status: Option<u16>,
+}
+
+impl CallGuard {
+    /// The call is about to be answered with this status.
+    pub(crate) fn answered(&mut self, status: u16) {
+        self.status = Some(status);
+    }
+}
+
+impl Drop for CallGuard {
+    fn drop(&mut self) {
+        let mut ring = self.received.lock();
+        let place = self.number.checked_sub(ring.first).and_then(|place| usize::try_from(place).ok());
+        if let Some(call) = place.and_then(|place| ring.calls.get_mut(place)) {
+            call.duration_ms = Some(self.begun.elapsed().as_millis() as u64);
+            call.status = self.status;
+        }
+    }
+}
+
+/// The report on a selection of calls, of all but the `forgotten`.
+pub(crate) fn report(calls: &[Call], forgotten: u64) -> Value {
+    json!({
+        "count": calls.len(),
+        "forgotten": forgotten,
+        "peak_concurrency": peak_concurrency(calls),
+        "calls": calls.iter().map(Call::to_json).collect::<Vec<_>>(),
+    })
+}
+
+/// The most calls that were under way at one moment.
+fn peak_concurrency(calls: &[Call]) -> usize {
+    let now = now_ms();
+    let mut changes: Vec<(u64, bool)> = Vec::with_capacity(calls.len() * 2);
+    for call in calls {
+        changes.push((call.started_at_ms, true));
+        changes.push((call.duration_ms.map_or(now + 1, |duration| call.started_at_ms + duration), false));
+    }
+    // Where one ends in the millisecond in which another begins, they did not overlap: `false` sorts first.
+    changes.sort_unstable();
+    let (mut open, mut peak) = (0_usize, 0_usize);
+    for (_, begins) in changes {
+        open = if begins { open + 1 } else { open.saturating_sub(1) };
+        peak = peak.max(open);
+    }
+    peak
+}
+
+/// A query without the token in it.
+pub(crate) fn without_token(query: &str) -> String {
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.eq_ignore_ascii_case("token") => format!("{name}=hidden"),
+        _ => pair.to_owned(),
+    };
+    query.split('&').map(hide).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(started_at_ms: u64, duration_ms: Option<u64>) -> Call {
+        Call {
+            target: Target::OpenAiChat,
+            method: "POST".into(),
+            path: "/".into(),
+            query: None,
+            body: "{}".into(),
+            usernames: vec![],
+            metadata: None,
+            status: None,
+            started_at_ms,
+            duration_ms,
+        }
+    }
+
+    #[test]
+    fn the_peak_counts_what_was_open_at_one_moment() {
+        let back_to_back = [call(0, Some(10)), call(10, Some(10)), call(20, Some(5))];
+        assert_eq!(peak_concurrency(&back_to_back), 1);
+        let overlapping = [call(0, Some(10)), call(5, Some(10)), call(9, None), call(30, None)];
+        assert_eq!(peak_concurrency(&overlapping), 3);
+        assert_eq!(peak_concurrency(&[]), 0);
+    }
+
+    #[test]
+    fn the_ring_forgets_the_oldest_and_ends_find_their_call() {
+        let received = Arc::new(Received::default());
+        let mut first = received.begin(call(0, None));
+        for number in 1..=CALLS_MAX as u64 {
+            received.begin(call(number, None)).answered(200);
+        }
+        first.answered(418);
+        drop(first);
+        let calls = received.select(None, None);
+        assert_eq!(calls.len(), CALLS_MAX);
+        assert_eq!(calls[0].started_at_ms, 1);
+        assert!(calls.iter().all(|call| call.status == Some(200)));
+        assert_eq!(received.forgotten(), 1);
+        received.clear();
+        assert_eq!(received.forgotten(), 0);
+    }
+
+    #[test]
+    fn a_token_in_a_query_is_never_kept() {
+        assert_eq!(without_token("waitForFinish=60&token=secret&x=1"), "waitForFinish=60&token=hidden&x=1");
+        assert_eq!(without_token("TOKEN=secret"), "TOKEN=hidden");
+    }
+}
