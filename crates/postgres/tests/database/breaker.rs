@@ -44,20 +44,20 @@ async fn struck_out(stage: &Stage, provider: &str) -> Result<(), Error> {
 /// Lets time pass for the breaker.
 async fn pass(stage: &Stage, seconds: f64) -> TestResult {
     let sql = "with s as (select make_interval(secs => $1) as s)
-        update provider_outages set first_strike_at = first_strike_at - s, last_strike_at = last_strike_at - s,
+        update service_outages set first_strike_at = first_strike_at - s, last_strike_at = last_strike_at - s,
           open_until = open_until - s, updated_at = updated_at - s from s";
     stage.execute(sql, &[&seconds]).await.map(drop)
 }
 
 /// How long the last opening lasts when its report was the last one, in seconds.
 async fn opening_s(stage: &Stage, provider: &str) -> Result<f64, Error> {
-    let sql = "select extract(epoch from open_until - updated_at)::float8 from provider_outages where provider = $1";
+    let sql = "select extract(epoch from open_until - updated_at)::float8 from service_outages where service = $1";
     Ok(stage.superuser.query_one(sql, &[&provider]).await?.get(0))
 }
 
-/// What a request for an analysis that needs these providers hears.
-async fn asked(stage: &Stage, providers: Value) -> Result<String, Error> {
-    let request = Request { providers, ..stage.request(&format!("p{}", &Uuid::new_v4().simple().to_string()[..12])) };
+/// What a request for an analysis that needs these services hears.
+async fn asked(stage: &Stage, services: Value) -> Result<String, Error> {
+    let request = Request { services, ..stage.request(&format!("p{}", &Uuid::new_v4().simple().to_string()[..12])) };
     let answer = begin(&stage.customer, &request).await?;
     Ok(answer["outcome"].as_str().unwrap_or("none").to_owned())
 }
@@ -157,9 +157,9 @@ async fn another_runs_old_strike_is_no_company_for_a_lonely_run() -> TestResult 
 #[tokio::test]
 async fn reports_while_it_is_open_change_nothing() -> TestResult {
     let stage = Stage::with_credits(0).await?;
-    let state = "select (kind, strikes, openings)::text || ' ' || extract(epoch from open_until) from provider_outages";
+    let state = "select (kind, strikes, openings)::text || ' ' || extract(epoch from open_until) from service_outages";
     for (provider, is_exhausted) in [("apify", true), ("openai", false)] {
-        stage.execute("delete from provider_outages", &[]).await?;
+        stage.execute("delete from service_outages", &[]).await?;
         if is_exhausted {
             exhausted(&stage, provider).await?;
         } else {
@@ -255,14 +255,14 @@ async fn the_wait_is_until_every_need_has_its_first_alternative_again() -> TestR
     for provider in ["apify", "openai", "anthropic"] {
         exhausted(&stage, provider).await?;
     }
-    let wait = async |providers: Value| -> Result<Option<i32>, Error> {
+    let wait = async |services: Value| -> Result<Option<i32>, Error> {
         let at = "2026-01-01T00:00:00Z";
         for (provider, seconds) in [("apify", 100.0), ("openai", 250.2), ("anthropic", 40.0)] {
-            let sql = "update provider_outages set open_until = $2::text::timestamptz + make_interval(secs => $3) where provider = $1";
+            let sql = "update service_outages set open_until = $2::text::timestamptz + make_interval(secs => $3) where service = $1";
             stage.execute(sql, &[&provider, &at, &seconds]).await?;
         }
-        let sql = "select private.provider_wait_s($1, $2::text::timestamptz)";
-        Ok(stage.superuser.query_one(sql, &[&providers, &at]).await?.get(0))
+        let sql = "select private.service_wait_s($1, $2::text::timestamptz)";
+        Ok(stage.superuser.query_one(sql, &[&services, &at]).await?.get(0))
     };
     assert_eq!(wait(json!([["apify"], ["openai", "anthropic"]])).await?, Some(100));
     assert_eq!(wait(json!([["anthropic", "openai"]])).await?, Some(40));
@@ -303,7 +303,7 @@ async fn what_is_known_already_is_answered_although_it_is_open() -> TestResult {
 
 impl Stage {
     async fn begun_after_calm(&self, username: &str) -> Result<Uuid, Error> {
-        self.execute("delete from provider_outages", &[]).await?;
+        self.execute("delete from service_outages", &[]).await?;
         self.begun(username).await
     }
 }
@@ -311,9 +311,9 @@ impl Stage {
 #[tokio::test]
 async fn a_forgotten_list_or_a_senseless_report_is_an_error() -> TestResult {
     let stage = Stage::with_credits(5).await?;
-    for providers in [Value::Null, json!({}), json!("apify"), json!(["apify"]), json!([{ "apify": 1 }])] {
-        let request = Request { providers: providers.clone(), ..stage.request("nasa") };
-        assert_eq!(sqlstate(begin(&stage.customer, &request).await), "22023", "{providers}");
+    for services in [Value::Null, json!({}), json!("apify"), json!(["apify"]), json!([{ "apify": 1 }])] {
+        let request = Request { services: services.clone(), ..stage.request("nasa") };
+        assert_eq!(sqlstate(begin(&stage.customer, &request).await), "22023", "{services}");
     }
     let forgotten = "select api.begin_analysis($1, $2, 'nasa', $3, 'LIGHT', null, 'body', null)";
     let (member, run) = (stage.member, Uuid::now_v7());
@@ -328,7 +328,7 @@ async fn a_forgotten_list_or_a_senseless_report_is_an_error() -> TestResult {
         assert_eq!(sqlstate(stage.backend.call(&sql, &[&run]).await), "22023", "{arguments}");
     }
     assert_eq!(sqlstate(report(&stage.backend, "No such name", "down", run).await), "23514");
-    assert_eq!((stage.balance().await?, stage.count("provider_outages").await?), (5, 0));
+    assert_eq!((stage.balance().await?, stage.count("service_outages").await?), (5, 0));
     Ok(())
 }
 
@@ -371,7 +371,7 @@ async fn of_32_reports_at_once_one_opens_it() -> TestResult {
         let reports = crowd.iter().map(|backend| report(backend, provider, kind, Uuid::now_v7()));
         let opened = try_join_all(reports).await?.into_iter().filter(|opened| *opened).count();
         assert_eq!(opened, 1, "{provider}");
-        let openings = format!("provider_outages where provider = '{provider}' and openings = 1 and strikes = 0");
+        let openings = format!("service_outages where service = '{provider}' and openings = 1 and strikes = 0");
         assert_eq!(stage.count(&openings).await?, 1, "{provider}");
     }
     Ok(())

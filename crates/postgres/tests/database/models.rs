@@ -27,7 +27,7 @@ fn lifecycle(model: &'static str, status: LifecycleStatus) -> ModelLifecycle {
 /// What a request for an analysis that needs these services hears.
 async fn asked(stage: &Stage, needs: Value) -> Result<Value, Error> {
     let username = format!("p{}", &Uuid::new_v4().simple().to_string()[..12]);
-    let request = Request { providers: needs, ..stage.request(&username) };
+    let request = Request { services: needs, ..stage.request(&username) };
     begin(&stage.customer, &request).await
 }
 

@@ -138,7 +138,7 @@ pub struct Request {
     pub idempotency_key: Option<&'static str>,
     pub body_hash: &'static str,
     /// What the analysis needs; by default what every type does when both models have a key.
-    pub providers: Value,
+    pub services: Value,
 }
 
 impl Request {
@@ -151,7 +151,7 @@ impl Request {
             analysis_type: "LIGHT",
             idempotency_key: None,
             body_hash: "body",
-            providers: json!([["apify"], ["openai", "anthropic"]]),
+            services: json!([["apify"], ["openai", "anthropic"]]),
         }
     }
 
@@ -181,7 +181,7 @@ pub async fn begin(session: &Session, request: &Request) -> Result<Value, Error>
                 &request.analysis_type,
                 &request.idempotency_key,
                 &request.body_hash,
-                &request.providers,
+                &request.services,
             ],
         )
         .await

@@ -1,14 +1,7 @@
--- Business profiles as their customers write them. Meaning was checked before (lengths, characters, duplicates); the
--- table's CHECKs hold the limits once more. A deleted profile stays as a row: leads and runs point at it.
+-- How customers create, change and delete their business profiles. The application has checked lengths, characters and
+-- duplicates before; the table's CHECKs hold the limits once more.
 
--- What a repeated POST finds its first answer by.
-alter table public.business_profiles
-  add column idempotency_key text check (char_length(idempotency_key) between 1 and 255),
-  add column body_hash text check (char_length(body_hash) <= 128);
-create unique index business_profiles_idempotency on public.business_profiles (account_id, idempotency_key)
-  where idempotency_key is not null;
-
--- A profile as its customer sees it.
+-- A profile as its customer sees it, without the columns that only we need.
 create function private.shown_business_profile(p_profile public.business_profiles) returns jsonb
 language sql stable set search_path = '' as $$
   select to_jsonb(p_profile) - array['idempotency_key', 'body_hash', 'deleted_at']
@@ -16,6 +9,7 @@ $$;
 revoke all on function private.shown_business_profile(public.business_profiles)
   from public, anon, authenticated, service_role;
 
+-- A JSON list of texts as an array, in the same order.
 create function private.texts(p_list jsonb) returns text[]
 language sql immutable set search_path = '' as $$
   select coalesce(array_agg(t.text order by t.place), '{}')
@@ -23,8 +17,8 @@ language sql immutable set search_path = '' as $$
 $$;
 revoke all on function private.texts(jsonb) from public, anon, authenticated, service_role;
 
--- Adds a profile, up to 100 live ones. The account's lock makes the count exact. A key is remembered for a day, also
--- when its profile was changed or deleted meanwhile: the repeat answers the profile as it is now.
+-- Creates a profile, up to 100 live ones; the account's lock makes the count exact. An idempotency key holds for a day,
+-- even if its profile was changed or deleted meanwhile: the repeat answers the profile as it is now.
 create function api.create_business_profile(p_account uuid, p_fields jsonb, p_idempotency_key text, p_body_hash text)
 returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
@@ -34,7 +28,7 @@ declare
   v_now timestamptz;
   v_profile public.business_profiles;
 begin
-  -- Only a member may even wait for the lock; whether membership and account still stand is asked under it.
+  -- Only a member may even wait for the lock. Whether membership and account still stand is asked again under it.
   perform from public.credit_balances b
     where b.account_id = p_account and b.account_id = any (array(select private.my_accounts()))
       for no key update;
@@ -73,8 +67,8 @@ revoke all on function api.create_business_profile(uuid, jsonb, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function api.create_business_profile(uuid, jsonb, text, text) to authenticated;
 
--- Changes the fields that p_changes has; the others stay. With p_expected_version, only that version is changed.
--- Nothing is written when nothing differs, so that a repeat leaves no trace.
+-- Changes the fields that p_changes names and leaves the others. With p_expected_version, the change is refused unless the
+-- profile has that version. When nothing differs, nothing is written, so a repeat does not raise the version again.
 create function api.update_business_profile(
   p_account uuid, p_profile uuid, p_changes jsonb, p_expected_version integer
 ) returns jsonb
@@ -105,7 +99,7 @@ begin
   end if;
   if p_changes ? 'content_themes' then v_new.content_themes := private.texts(p_changes -> 'content_themes'); end if;
   if p_changes ? 'geographies' then v_new.geographies := private.texts(p_changes -> 'geographies'); end if;
-  -- One end of the range may have come now, the other long ago.
+  -- Each end of the range may come from another request, so only here both are known.
   if v_new.follower_min > v_new.follower_max then
     return jsonb_build_object('outcome', 'follower_range');
   end if;
@@ -125,7 +119,8 @@ revoke all on function api.update_business_profile(uuid, uuid, jsonb, integer)
   from public, anon, authenticated, service_role;
 grant execute on function api.update_business_profile(uuid, uuid, jsonb, integer) to authenticated;
 
--- Nobody can analyse for it any more. Runs under way go on, leads and history stay. A repeat gives the first answer.
+-- Deletes a profile: no analysis can begin for it any more. Active runs go on, and leads and their history stay. A repeat
+-- gives the first answer.
 create function api.delete_business_profile(p_account uuid, p_profile uuid) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare

@@ -1,38 +1,11 @@
--- A run is one paid analysis; a lead is what it found out about one Instagram profile; an analysis is its judgement.
-
-create table public.leads (
-  id uuid primary key default gen_random_uuid(),
-  account_id uuid not null references public.accounts (id),
-  business_profile_id uuid not null,
-  username text not null check (username ~ '^[a-z0-9._]{1,30}$'),
-  display_name text check (char_length(display_name) <= 200),
-  biography text check (char_length(biography) <= 2000),
-  followers bigint check (followers >= 0),
-  following bigint check (following >= 0),
-  posts bigint check (posts >= 0),
-  category text check (char_length(category) <= 200),
-  external_url text check (char_length(external_url) <= 2000),
-  profile_pic_url text check (char_length(profile_pic_url) <= 2000),
-  is_verified boolean not null default false,
-  is_business boolean not null default false,
-  -- Of the newest analysis of the newest facts.
-  score integer not null check (score between 0 and 100),
-  scraped_at timestamptz not null,
-  created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now(),
-  deleted_at timestamptz,
-  unique (id, account_id),
-  foreign key (business_profile_id, account_id) references public.business_profiles (id, account_id)
-);
-create unique index leads_identity on public.leads (username, account_id, business_profile_id) where deleted_at is null;
-create index leads_newest on public.leads (account_id, created_at desc, id desc);
-create index leads_business_profile on public.leads (business_profile_id);
+-- A run is one paid analysis, from the request to its end. The columns hold the state machine:
+-- pending -> processing -> complete | failed | cancelled, and pending -> failed | cancelled.
 
 create table public.runs (
   id uuid primary key,
   account_id uuid not null references public.accounts (id),
   business_profile_id uuid,
-  -- Who asked. A plain fact, not a reference: it outlives the user.
+  -- The user who asked. No foreign key, so that the run keeps it when the user is deleted.
   created_by uuid,
   username text not null check (username ~ '^[a-z0-9._]{1,30}$'),
   analysis_type text not null check (analysis_type in ('LIGHT', 'DEEP', 'XRAY')),
@@ -41,7 +14,7 @@ create table public.runs (
   credits integer not null check (credits > 0),
   charge_outcome text check (charge_outcome in ('result', 'refunded', 'kept')),
   ai_started_at timestamptz,
-  -- Until the first beat, created_at counts as one.
+  -- The last sign of life of the workflow. Until the first one, created_at counts instead.
   heartbeat_at timestamptz,
   error_code text check (char_length(error_code) between 1 and 64),
   error_message text check (char_length(error_message) between 1 and 500),
@@ -54,7 +27,7 @@ create table public.runs (
   foreign key (business_profile_id, account_id) references public.business_profiles (id, account_id)
     on delete set null (business_profile_id),
   foreign key (lead_id, account_id) references public.leads (id, account_id) on delete set null (lead_id),
-  -- Every charge ends in exactly one of a result, a refund or "kept", and it does so with the run.
+  -- Every charge ends in exactly one of a result, a refund or "kept", at the moment the run ends.
   constraint charge_ends_with_run check (
     case status
       when 'complete' then charge_outcome is not distinct from 'result'
@@ -67,46 +40,26 @@ create table public.runs (
   constraint failure_has_reason check ((status = 'failed') = (error_code is not null and error_message is not null)),
   constraint processing_has_started check (status <> 'processing' or (started_at is not null and phase is not null))
 ) with (fillfactor = 80);
--- One active run per (account, business profile, username, type). Also what the sweep reads: active runs are few.
+-- One active run per (account, business profile, username, type). The sweep reads this index too: active runs are few.
 create unique index runs_one_active on public.runs (account_id, business_profile_id, username, analysis_type)
   where status in ('pending', 'processing');
 create unique index runs_idempotency on public.runs (account_id, idempotency_key) where idempotency_key is not null;
 create index runs_newest on public.runs (account_id, created_at desc, id desc);
 -- Ids are UUID v7 and so sort by time: lists page by them alone.
 create index runs_paged on public.runs (account_id, id desc);
--- For the foreign keys, and by their first column alone: with account_id added, Postgres takes the pair for unique and
--- reads all of an account's runs where runs_one_active would have found the one.
+-- For the foreign keys, on their first column alone: with account_id added, the planner believes that the pair is nearly
+-- unique, prefers this index to runs_one_active, and reads all runs of an account to find one.
 create index runs_business_profile on public.runs (business_profile_id);
 create index runs_lead on public.runs (lead_id) where lead_id is not null;
+-- Estimates read an account's complete runs of one type, newest first, with how long they took, from this index alone.
+create index runs_complete on public.runs (account_id, analysis_type, id desc) include (created_at, finished_at)
+  where status = 'complete';
+-- system.run_costs reads the runs of some days. They are written in the order of time, so a BRIN index, which is tiny,
+-- finds them.
+create index runs_by_time on public.runs using brin (created_at) with (pages_per_range = 16);
 
-alter table public.credit_transactions add foreign key (run_id) references public.runs (id);
-
-create table public.analyses (
-  id uuid primary key default gen_random_uuid(),
-  account_id uuid not null references public.accounts (id),
-  lead_id uuid not null,
-  run_id uuid not null unique references public.runs (id),
-  analysis_type text not null check (analysis_type in ('LIGHT', 'DEEP', 'XRAY')),
-  score integer not null check (score between 0 and 100),
-  provider text not null check (char_length(provider) between 1 and 80),
-  model text not null check (char_length(model) between 1 and 120),
-  -- The scrape that was judged.
-  snapshot_key text not null check (char_length(snapshot_key) between 1 and 500),
-  scraped_at timestamptz not null,
-  result jsonb not null check (jsonb_typeof(result) = 'object' and octet_length(result::text) <= 262144),
-  cost_microusd bigint not null default 0 check (cost_microusd >= 0),
-  -- Whether this run found the lead, so that a replayed completion gives the same answer.
-  is_new_lead boolean not null,
-  is_stale boolean not null default false,
-  created_at timestamptz not null default now(),
-  deleted_at timestamptz,
-  foreign key (lead_id, account_id) references public.leads (id, account_id)
-);
-create index analyses_newest on public.analyses (account_id, created_at desc, id desc);
-create index analyses_lead on public.analyses (lead_id, created_at desc);
-
--- The state machine: pending -> processing -> complete | failed | cancelled, and pending -> failed | cancelled.
--- A finished run never changes again, apart from losing its references and its idempotency key.
+-- Refuses every transition that the state machine does not have. A finished run never changes again, except that its
+-- references and its idempotency key may become null.
 create function private.guard_run() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -135,7 +88,7 @@ revoke all on function private.guard_run() from public, anon, authenticated, ser
 
 create trigger guard_run before update on public.runs for each row execute function private.guard_run();
 
--- A run is born pending: nothing can enter the ledger's history half-way.
+-- A run starts as pending: none enters the table in the middle of its life, without the charge that comes with a start.
 create function private.refuse_unborn_run() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -146,23 +99,9 @@ revoke all on function private.refuse_unborn_run() from public, anon, authentica
 create trigger born_pending before insert on public.runs
   for each row when (new.status <> 'pending') execute function private.refuse_unborn_run();
 
-alter table public.leads enable row level security;
-alter table public.leads force row level security;
-revoke all on public.leads from public, anon, authenticated, service_role;
-grant select on public.leads to authenticated, service_role;
-create policy members_read on public.leads for select to authenticated
-  using (account_id = any (array(select private.my_accounts())));
-
 alter table public.runs enable row level security;
 alter table public.runs force row level security;
 revoke all on public.runs from public, anon, authenticated, service_role;
 grant select on public.runs to authenticated, service_role;
 create policy members_read on public.runs for select to authenticated
-  using (account_id = any (array(select private.my_accounts())));
-
-alter table public.analyses enable row level security;
-alter table public.analyses force row level security;
-revoke all on public.analyses from public, anon, authenticated, service_role;
-grant select on public.analyses to authenticated, service_role;
-create policy members_read on public.analyses for select to authenticated
   using (account_id = any (array(select private.my_accounts())));

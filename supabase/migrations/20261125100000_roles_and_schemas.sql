@@ -1,14 +1,15 @@
 -- Who may connect, and where functions live.
 --
 --   api      functions for customers: SECURITY DEFINER, granted to `authenticated`, never exposed by PostgREST
---   system   functions for the backend itself: granted to `service_role` only
---   private  helpers of policies and functions: nobody may name them
+--   system   functions for the backend itself: SECURITY DEFINER, granted to `service_role` only
+--   private  helpers of policies and functions: no role may call them by name
 --
 -- Two logins, one per Hyperdrive binding, each able to become exactly one role and nothing by itself:
 --   oslira_tenant -> authenticated        oslira_admin -> service_role
 -- Neither has a password until somebody sets one (`alter role … password`), so neither can log in by accident.
 
--- Row level security is forced on every table; the functions below are the owner's and must pass through it.
+-- Row level security is forced on every table, so it binds the owner too. The SECURITY DEFINER functions run as the
+-- owner and must see every row.
 do $$
 begin
   if not (select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current_user) then
@@ -16,8 +17,8 @@ begin
   end if;
 end $$;
 
--- Roles are shared by the whole cluster: only what is missing is created, so that another database's migrations are
--- not disturbed.
+-- Roles belong to the whole cluster, and another database of it may have made them already: only what is missing is
+-- created.
 do $$
 declare
   v_login record;
@@ -35,7 +36,7 @@ begin
       select from pg_catalog.pg_auth_members am
       where am.member = to_regrole(v_login.name) and am.roleid = to_regrole(v_login.becomes)
     ) then
-      -- From Postgres 16 on, inheritance belongs to the grant; before, to the role (noinherit above).
+      -- Up to Postgres 15, `noinherit` above is enough; from 16 on, each grant says it for itself.
       execute format('grant %I to %I', v_login.becomes, v_login.name)
         || case when current_setting('server_version_num')::int >= 160000 then ' with inherit false, set true' else '' end;
     end if;
@@ -49,7 +50,7 @@ revoke all on schema api, system, private from public, anon, authenticated, serv
 grant usage on schema api to authenticated;
 grant usage on schema system to service_role;
 
--- Supabase grants everything new in `public` to its three API roles. Not here: every grant is written out.
+-- Supabase grants everything new in `public` to its three API roles. Here every grant is written out instead.
 alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;
 alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
 alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;

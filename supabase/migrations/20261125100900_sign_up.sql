@@ -1,8 +1,8 @@
--- A new user gets an account, a membership and a balance row; the plan's starting credits come once, when the e-mail is
--- confirmed and the user is not anonymous.
+-- A new user gets an account, a membership and a balance row. The plan's starting credits come once, when the e-mail
+-- address is confirmed and the user is not anonymous.
 --
--- Nothing here can block a sign-up: every error becomes a warning in the log, and because each sign-in touches
--- last_sign_in_at, the next one makes up for what went wrong.
+-- Nothing here can block a sign-up: every error becomes a warning in the log. The trigger also fires on last_sign_in_at,
+-- which every sign-in updates, so that the next sign-in does what failed before.
 
 create function private.provision_user(p_user uuid, p_email text, p_earns_credits boolean) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -21,7 +21,7 @@ begin
   if not p_earns_credits then
     return;
   end if;
-  -- Only the account that this user's sign-up made, and only while its starting credits are unsettled.
+  -- Only an account that this user owns, the oldest first, and only while its starting credits are not settled.
   select a.id, p.starting_credits into v_account, v_credits
     from public.account_members m
     join public.accounts a on a.id = m.account_id
@@ -35,7 +35,7 @@ begin
   perform from public.credit_balances b where b.account_id = v_account for no key update;
   update public.accounts a set starting_credits_at = clock_timestamp()
    where a.id = v_account and a.starting_credits_at is null;
-  -- The key is the user's: another account of the same user earns nothing.
+  -- The idempotency key names the user, so that a second account of the same user earns nothing.
   if found and v_credits > 0
      and not exists (select from public.credit_transactions t where t.idempotency_key = 'starting:' || p_user) then
     perform private.post_entry(v_account, 'adjustment', v_credits, null, 'starting:' || p_user, 'Starting credits');
@@ -43,7 +43,7 @@ begin
 end $$;
 revoke all on function private.provision_user(uuid, text, boolean) from public, anon, authenticated, service_role;
 
--- lock_timeout: a lock held on one of our tables (a migration, say) must not hold up a sign-up either.
+-- The lock_timeout keeps a lock on one of our tables (by a migration, for example) from holding up a sign-up.
 create function private.on_auth_user() returns trigger
 language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
 begin

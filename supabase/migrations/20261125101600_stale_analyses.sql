@@ -1,27 +1,30 @@
--- A run may judge a profile as it was, and end after another run has seen how much it changed since. So a change is
--- remembered, and an analysis that comes late is born stale.
+-- An analysis is stale when a newer scrape shows that its profile has changed. Changes are kept in a table of their own,
+-- because a run may still be judging an older scrape when another run sees the change: the analysis that it stores
+-- afterwards is stale from the start.
 
 create table public.profile_changes (
   username text primary key check (username ~ '^[a-z0-9._]{1,30}$'),
-  -- The scrape that showed the change: what judged an older one is stale.
+  -- When the scrape that showed the change was made. Analyses of older scrapes are stale.
   changed_at timestamptz not null
 );
+-- These rows belong to no account: functions alone read and write them, and no role has a grant or a policy.
 alter table public.profile_changes enable row level security;
 alter table public.profile_changes force row level security;
 revoke all on public.profile_changes from public, anon, authenticated, service_role;
 
--- Marks every live analysis of this username, in every account, that judged an older scrape; answers how many. A repeat
+-- Marks every live analysis of this username, in every account, that judged an older scrape, and answers how many. A repeat
 -- marks nothing.
 --
--- The change is remembered first, then leads are locked in the order of their ids, as completions and deletions do: an
--- analysis that is just being stored for a known lead is waited for and marked, or waits and is born stale. Only the very
--- first analysis of a new lead can still slip through, if both commit in the same moment.
-create or replace function system.mark_stale(p_username text, p_scraped_at timestamptz) returns bigint
+-- The change is written first, then the leads are locked in the order of their ids. A completion and a deletion hold the
+-- same lock until they commit. So an analysis that is just being stored for a known lead either commits first and is
+-- marked here, or waits and is stale from the start. Only the very first analysis of a new lead can be missed, if both
+-- transactions commit at the same moment. The index leads_identity finds the leads, analyses_lead their analyses.
+create function system.mark_stale(p_username text, p_scraped_at timestamptz) returns bigint
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_leads uuid[];
   v_marked bigint;
-  -- A clock that runs ahead must not make stale what is stored after it.
+  -- A change dated in the future, by a clock that runs ahead, would make later analyses stale too.
   v_changed_at constant timestamptz := least(p_scraped_at, clock_timestamp());
 begin
   if p_username is null or p_scraped_at is null then
@@ -42,8 +45,10 @@ begin
   get diagnostics v_marked = row_count;
   return v_marked;
 end $$;
+revoke all on function system.mark_stale(text, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function system.mark_stale(text, timestamptz) to service_role;
 
--- Runs while the completion holds its lead.
+-- Fires while the completion holds the lock of its lead.
 create function private.stale_at_birth() returns trigger
 language plpgsql set search_path = '' as $$
 begin

@@ -1,8 +1,8 @@
--- The good end of a run, in one transaction: lead, analysis and status, or nothing. No lead without an analysis, and
--- nothing saved for a run that was cancelled, failed or swept meanwhile.
+-- A run ends with a result: lead, analysis and status in one transaction, or nothing of them. So there is no lead without
+-- an analysis, and nothing is saved for a run that was cancelled, failed or swept meanwhile.
 
 -- Inserts the lead or brings it up to date. Facts only move forward in scraped_at: a slow run must not overwrite what a
--- faster one saw later. Provider text is cut to the table's limits rather than allowed to fail a paid run.
+-- faster one saw later. The provider's texts are cut to the table's limits, because a long one must not fail a paid run.
 create function private.upsert_lead(
   p_account uuid, p_business_profile uuid, p_username text, p_lead jsonb, p_scraped_at timestamptz, p_score integer,
   out lead_id uuid, out is_new boolean
@@ -28,10 +28,11 @@ begin
     is_verified = excluded.is_verified, is_business = excluded.is_business, score = excluded.score,
     scraped_at = excluded.scraped_at, updated_at = clock_timestamp()
   where excluded.scraped_at >= l.scraped_at
+  -- A row that was inserted has no xmax; one that was updated has this transaction's.
   returning l.id, l.xmax = 0 into lead_id, is_new;
 
   if not found then
-    -- The lead knows newer facts; the conflict holds its lock, so it is there.
+    -- The lead has newer facts already. The conflict has locked it, so it is still there.
     select l.id, false into strict lead_id, is_new
       from public.leads l
      where l.username = p_username and l.account_id = p_account
@@ -41,8 +42,8 @@ end $$;
 revoke all on function private.upsert_lead(uuid, uuid, text, jsonb, timestamptz, integer)
   from public, anon, authenticated, service_role;
 
--- Does nothing, and says so, unless the run is processing. A repeat for the same run gives the first answer. The lead's
--- identity is the username that was bought; p_lead's own is not asked.
+-- Does nothing, and says so, unless the run is processing. A repeat for the same run gives the first answer. The lead gets
+-- the username that was bought, whatever p_lead says. It moves no credits, so it needs no lock of the balance.
 create function system.complete_run(p_run uuid, p_lead jsonb, p_result jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -70,7 +71,7 @@ begin
     return jsonb_build_object('outcome', 'inactive', 'status', v_run.status);
   end if;
 
-  -- A clock that runs ahead must not pin a lead's facts for ever.
+  -- Facts dated in the future, by a clock that runs ahead, could not be replaced by any that come later.
   if v_scraped_at > v_now then
     v_scraped_at := v_now;
   end if;

@@ -1,15 +1,15 @@
--- Credits: what an analysis costs, what an account has, and the append-only ledger that explains it.
--- Invariant: the sum of an account's transactions equals its balance, always. `private.post_entry` is the only code
--- that moves a balance, it writes both, and no role may write either table itself.
+-- Credits: what an account has, and the append-only ledger that explains it.
+--
+-- Invariant: the sum of an account's transactions equals its balance, always. `private.post_entry` is the only code that
+-- moves a balance, it writes both, and no role may write either table itself.
+--
+-- Locks. Everything that moves credits first locks the account's balance row, then its runs in the order of their ids;
+-- one order everywhere means that no two transactions wait for each other in a circle. The mode is NO KEY UPDATE, which
+-- lets the foreign-key checks of other transactions pass. Such functions are VOLATILE and made for READ COMMITTED: each
+-- statement after the lock sees what its last holder committed. What time it is, they ask after the lock
+-- (`clock_timestamp()`), because `now()` is the time before the wait.
 
-create table public.analysis_prices (
-  analysis_type text primary key check (analysis_type in ('LIGHT', 'DEEP', 'XRAY')),
-  credits integer not null check (credits > 0)
-);
-insert into public.analysis_prices (analysis_type, credits) values ('LIGHT', 1), ('DEEP', 5), ('XRAY', 6);
-
--- The row is also the account's mutex: every movement of credits locks it first (order everywhere: balance, then runs
--- by id). Updated in place, hence the fill factor.
+-- The row is also the account's lock. The fill factor leaves room to update it in place.
 create table public.credit_balances (
   account_id uuid primary key references public.accounts (id),
   balance bigint not null default 0 check (balance >= 0),
@@ -22,8 +22,7 @@ create table public.credit_transactions (
   kind text not null,
   amount bigint not null,
   balance_after bigint not null check (balance_after >= 0),
-  -- The foreign key follows with the table of runs.
-  run_id uuid,
+  run_id uuid references public.runs (id),
   description text not null check (char_length(description) between 1 and 200),
   idempotency_key text not null unique check (char_length(idempotency_key) between 1 and 200),
   created_at timestamptz not null default clock_timestamp(),
@@ -37,7 +36,7 @@ create table public.credit_transactions (
       else false
     end
   ),
-  -- With the unique key: a run is charged at most once and refunded at most once, whoever writes the row.
+  -- Together with the unique key: a run is charged at most once and refunded at most once, whoever writes the row.
   constraint one_charge_per_run check (kind <> 'charge' or run_id is null or idempotency_key = 'charge:' || run_id),
   constraint one_refund_per_run check (kind <> 'refund' or (run_id is not null and idempotency_key = 'refund:' || run_id))
 );
@@ -53,12 +52,6 @@ revoke all on function private.refuse_change() from public, anon, authenticated,
 
 create trigger append_only before update or delete or truncate on public.credit_transactions
   for each statement execute function private.refuse_change();
-
-alter table public.analysis_prices enable row level security;
-alter table public.analysis_prices force row level security;
-revoke all on public.analysis_prices from public, anon, authenticated, service_role;
-grant select on public.analysis_prices to authenticated, service_role;
-create policy prices_are_public_to_customers on public.analysis_prices for select to authenticated using (true);
 
 alter table public.credit_balances enable row level security;
 alter table public.credit_balances force row level security;
@@ -96,7 +89,8 @@ end $$;
 revoke all on function private.post_entry(uuid, text, bigint, uuid, text, text)
   from public, anon, authenticated, service_role;
 
--- What both primitives below share: lock, replay, move. The sign comes from the caller's verb, never from its caller.
+-- What the two functions below share: lock the balance, answer a repeat, move the credits. They alone choose the sign of
+-- p_amount; what they take themselves is always greater than 0.
 create function private.move_credits(
   p_account uuid, p_kind text, p_amount bigint, p_run uuid, p_key text, p_description text
 ) returns jsonb
@@ -148,8 +142,8 @@ revoke all on function system.deduct_credits_atomic(uuid, integer, uuid, text, t
   from public, anon, authenticated, service_role;
 grant execute on function system.deduct_credits_atomic(uuid, integer, uuid, text, text) to service_role;
 
--- Gives p_amount (> 0) credits as a renewal, a purchase or an adjustment. A refund is not granted: it happens in the
--- transaction of the run's transition that earns it.
+-- Gives p_amount (> 0) credits as a renewal, a purchase or an adjustment. Refunds do not come this way: each is part of
+-- the transaction that ends its run.
 create function system.grant_credits(
   p_account uuid, p_amount integer, p_kind text, p_run uuid, p_key text, p_description text
 ) returns jsonb

@@ -1,18 +1,15 @@
--- A cap on what an account's runs may cost in a day (UTC), set by its owners. It is checked in begin_analysis under the
--- balance's lock, so it holds exactly, whatever comes at once.
+-- The cap on what an account's runs may cost in a day (UTC): `accounts.daily_credit_cap`, set by the account's owners.
+-- begin_analysis checks it under the balance's lock, so it holds exactly, however many requests come at once.
 
-alter table public.accounts
-  add column daily_credit_cap integer check (daily_credit_cap >= 0);
-
--- The UTC day of a moment. Hours are added rather than a day, whose length would follow the session's time zone.
+-- The UTC day of a moment. It adds 24 hours and not `1 day`, whose length depends on the session's time zone.
 create function private.day_of(p_at timestamptz, out starts_at timestamptz, out ends_at timestamptz)
 language sql immutable set search_path = '' as $$
   select date_trunc('day', p_at, 'UTC'), date_trunc('day', p_at, 'UTC') + interval '24 hours'
 $$;
 revoke all on function private.day_of(timestamptz) from public, anon, authenticated, service_role;
 
--- What the account's runs of that day cost and did not give back. A refund counts for the day of its charge. Served by
--- runs_newest.
+-- What the account's runs of that day cost, refunded ones left out: a refund counts for the day of its charge, not for the
+-- day it was paid. The index runs_newest serves it.
 create function private.used_on_day(p_account uuid, p_at timestamptz) returns bigint
 language sql volatile set search_path = '' as $$
   select coalesce(sum(r.credits), 0)::bigint
@@ -46,7 +43,7 @@ begin
 end $$;
 revoke all on function private.over_daily_cap(uuid, bigint, timestamptz) from public, anon, authenticated, service_role;
 
--- The cap, what is used of it and when that is forgotten.
+-- The cap, what is used of it today, and when the next day begins.
 create function private.daily_budget(p_account uuid, p_now timestamptz) returns jsonb
 language sql volatile set search_path = '' as $$
   select jsonb_build_object(
@@ -71,8 +68,8 @@ end $$;
 revoke all on function api.daily_budget(uuid) from public, anon, authenticated, service_role;
 grant execute on function api.daily_budget(uuid) to authenticated;
 
--- Sets the cap, or with null takes it away. It binds every run that begins after it, because it waits for the balance's
--- lock as they do.
+-- Sets the cap, or takes it away with null. It waits for the balance's lock as begin_analysis does, so it holds for every
+-- run that begins afterwards.
 create function api.set_daily_cap(p_account uuid, p_cap integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -81,7 +78,7 @@ begin
   if p_cap < 0 then
     raise exception 'a cap must not be negative' using errcode = 'invalid_parameter_value';
   end if;
-  -- Only an owner may even wait for the lock; whether owner and account still stand is asked under it.
+  -- Only an owner may even wait for the lock. Whether ownership and account still stand is asked again under it.
   perform from public.credit_balances b
     where b.account_id = p_account
       and exists (

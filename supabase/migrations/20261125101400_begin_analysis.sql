@@ -1,69 +1,8 @@
--- Buying an analysis: every check and the charge under one row lock, in one round trip.
---
--- The functions of this file and the next are VOLATILE and made for READ COMMITTED: each statement after the lock sees
--- what the lock's last holder committed. Locks are taken in one order everywhere (balance, then runs by id) and with
--- NO KEY UPDATE, which lets the foreign-key checks of other transactions pass.
+-- Buying an analysis: every check and the charge under one row lock, in one round trip. The rules for locks are in the
+-- ledger's migration.
 
--- Ends an active run and moves its credits. The caller holds the locks of the balance and of the run, and has seen that
--- the run is active. Answers the balance.
-create function private.end_run(
-  p_run uuid, p_status text, p_outcome text, p_code text default null, p_message text default null
-) returns bigint
-language plpgsql volatile set search_path = '' as $$
-declare
-  v_run record;
-  v_balance bigint;
-begin
-  update public.runs r
-     set status = p_status,
-         charge_outcome = p_outcome,
-         finished_at = clock_timestamp(),
-         error_code = p_code,
-         error_message = p_message,
-         -- A cancelled run that nobody had started never happened: its key is free again.
-         idempotency_key = case when p_status = 'cancelled' and r.status = 'pending' then null else r.idempotency_key end
-   where r.id = p_run
-  returning r.account_id, r.credits into strict v_run;
-
-  if p_outcome = 'refunded' then
-    return private.post_entry(
-      v_run.account_id, 'refund', v_run.credits, p_run, 'refund:' || p_run,
-      case p_status when 'cancelled' then 'Refund: analysis cancelled' else 'Refund: analysis failed' end
-    );
-  end if;
-  select b.balance into strict v_balance from public.credit_balances b where b.account_id = v_run.account_id;
-  return v_balance;
-end $$;
-revoke all on function private.end_run(uuid, text, text, text, text) from public, anon, authenticated, service_role;
-
--- Ends a run that stopped beating, as failed. Answers the balance, or null when the run is not (or no longer) active
--- and stale. The caller holds the balance's lock. A run somebody is just completing is waited for, or with
--- p_skip_locked passed over.
-create function private.fail_if_stale(p_run uuid, p_age interval, p_skip_locked boolean) returns bigint
-language plpgsql volatile set search_path = '' as $$
-begin
-  if p_skip_locked then
-    perform from public.runs r
-      where r.id = p_run and r.status in ('pending', 'processing')
-        and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - p_age
-      for no key update skip locked;
-  else
-    perform from public.runs r
-      where r.id = p_run and r.status in ('pending', 'processing')
-        and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - p_age
-      for no key update;
-  end if;
-  if not found then
-    return null;
-  end if;
-  return private.end_run(
-    p_run, 'failed', 'refunded', 'stalled', 'The analysis stopped making progress and was ended. Your credits were returned.'
-  );
-end $$;
-revoke all on function private.fail_if_stale(uuid, interval, boolean) from public, anon, authenticated, service_role;
-
--- A repeat of a request that was accepted gets the first answer, whatever happened since. Answers null when there
--- is no key or it is free; one older than a day becomes free here.
+-- The answer to a repeat of a request that was accepted: the first answer, whatever happened since. Null when the request
+-- has no key or the key is free. A key older than a day becomes free here.
 create function private.answer_from_key(p_account uuid, p_key text, p_body_hash text, p_now timestamptz) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -89,7 +28,7 @@ end $$;
 revoke all on function private.answer_from_key(uuid, text, text, timestamptz)
   from public, anon, authenticated, service_role;
 
--- The run that does the same work right now, or null. One without a beat for five minutes is failed and refunded first.
+-- The active run of the same work, or null. One without a heartbeat for five minutes is failed and refunded first.
 create function private.active_duplicate(
   p_account uuid, p_business_profile uuid, p_username text, p_type text, p_now timestamptz
 ) returns uuid
@@ -107,15 +46,15 @@ begin
   elsif v_run.beat <= p_now - c_stale and private.fail_if_stale(v_run.id, c_stale, false) is not null then
     return null;
   end if;
-  -- It is alive, or it beat or ended while we waited for it.
+  -- It is alive, or it gave a heartbeat or ended while we waited for its lock.
   perform from public.runs r where r.id = v_run.id and r.status in ('pending', 'processing');
   return case when found then v_run.id end;
 end $$;
 revoke all on function private.active_duplicate(uuid, uuid, text, text, timestamptz)
   from public, anon, authenticated, service_role;
 
--- How long until the account may begin another run, or null when it may now. The limit is full while the n-th newest run
--- is younger than an hour.
+-- The seconds until the account may begin another run, or null when it may now. With a limit of n, it has to wait while
+-- the n-th newest run is younger than an hour.
 create function private.hourly_wait_s(p_account uuid, p_hourly_max integer, p_now timestamptz) returns integer
 language sql volatile set search_path = '' as $$
   select greatest(1, ceil(extract(epoch from r.created_at + interval '1 hour' - p_now))::integer)
@@ -126,8 +65,11 @@ language sql volatile set search_path = '' as $$
 $$;
 revoke all on function private.hourly_wait_s(uuid, integer, timestamptz) from public, anon, authenticated, service_role;
 
+-- Answers one of the outcomes below. A repeat gets its first answer before anything else is asked, so also while a service
+-- is out or the cap is used up. p_services is explained at private.service_wait_s.
 create function api.begin_analysis(
-  p_account uuid, p_run uuid, p_username text, p_business_profile uuid, p_type text, p_idempotency_key text, p_body_hash text
+  p_account uuid, p_run uuid, p_username text, p_business_profile uuid, p_type text, p_idempotency_key text, p_body_hash text,
+  p_services jsonb
 ) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -140,12 +82,16 @@ declare
   v_wait_s integer;
   v_balance bigint;
 begin
+  -- A forgotten list must not be taken for an analysis that needs no service.
+  if p_services is null or jsonb_typeof(p_services) <> 'array' then
+    raise exception 'the needed services are a list of lists' using errcode = 'invalid_parameter_value';
+  end if;
   select p.credits into v_price from public.analysis_prices p where p.analysis_type = p_type;
   if not found then
     return jsonb_build_object('outcome', 'unknown_analysis_type');
   end if;
 
-  -- Only a member may even wait for the lock; whether membership, account and plan still stand is asked under it.
+  -- Only a member may even wait for the lock. Whether membership, account and plan still stand is asked again under it.
   perform from public.credit_balances b
     where b.account_id = p_account
       and exists (select from public.account_members m where m.user_id = v_user and m.account_id = p_account)
@@ -181,6 +127,14 @@ begin
   if v_wait_s is not null then
     return jsonb_build_object('outcome', 'rate_limited', 'retry_after_s', v_wait_s);
   end if;
+  v_wait_s := private.service_wait_s(p_services, v_now);
+  if v_wait_s is not null then
+    return jsonb_build_object('outcome', 'provider_unavailable', 'retry_after_s', v_wait_s);
+  end if;
+  v_answer := private.over_daily_cap(p_account, v_price, v_now);
+  if v_answer is not null then
+    return v_answer;
+  end if;
   select b.balance into strict v_balance from public.credit_balances b where b.account_id = p_account;
   if v_balance < v_price then
     return jsonb_build_object('outcome', 'insufficient_credits', 'balance', v_balance, 'required', v_price);
@@ -196,6 +150,6 @@ begin
   );
   return jsonb_build_object('outcome', 'ok', 'run_id', p_run, 'credits', v_price, 'balance', v_balance);
 end $$;
-revoke all on function api.begin_analysis(uuid, uuid, text, uuid, text, text, text)
+revoke all on function api.begin_analysis(uuid, uuid, text, uuid, text, text, text, jsonb)
   from public, anon, authenticated, service_role;
-grant execute on function api.begin_analysis(uuid, uuid, text, uuid, text, text, text) to authenticated;
+grant execute on function api.begin_analysis(uuid, uuid, text, uuid, text, text, text, jsonb) to authenticated;

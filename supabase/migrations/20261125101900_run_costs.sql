@@ -1,11 +1,8 @@
 -- What runs cost us, for the operator.
 
--- Runs are written in the order of time, so a few bytes per block range find those of a week.
-create index runs_by_time on public.runs using brin (created_at) with (pages_per_range = 16);
-
--- The truth of each run that was bought in [p_since, p_until), from the bills its steps recorded as they came: failed and
--- cancelled runs have theirs too. Millionths of a dollar. `unpriced_calls` are calls to a model without a known price,
--- whose cost is missing from the sums. `cached_share` is the part of the input tokens that a provider read from its cache.
+-- The cost of each run that was bought in [p_since, p_until), in millionths of a dollar, from the calls that its steps
+-- recorded. Failed and cancelled runs are included. `unpriced_calls` are calls to a model without a known price, whose cost
+-- is missing from the sums. `cached_share` is the part of the input tokens that a provider read from its cache.
 create function system.run_costs(p_since timestamptz, p_until timestamptz default 'infinity') returns table (
   run_id uuid, account_id uuid, analysis_type text, status text, created_at timestamptz,
   ai_microusd bigint, scrape_microusd bigint, total_microusd bigint,

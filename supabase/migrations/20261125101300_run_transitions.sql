@@ -1,8 +1,66 @@
--- The life of a run after it was bought: beat, cancel, fail, sweep. Every transition that earns a refund pays it in the
--- same transaction. The notes on locks in the migration before hold here too.
+-- The life of a run after it was bought: heartbeat, cancel, fail, sweep. Every transition that earns a refund pays it in
+-- the same transaction. The rules for locks are in the ledger's migration.
 
--- The beat before each phase, and how a cancellation reaches the workflow: `active` false means stop and store nothing.
--- A replayed step may name an earlier phase again: it beats, and the phase stays where it was.
+-- Ends an active run as failed or cancelled and refunds it if p_outcome says so. The caller holds the locks of the balance
+-- and of the run, and has seen that the run is active. Answers the balance.
+create function private.end_run(
+  p_run uuid, p_status text, p_outcome text, p_code text default null, p_message text default null
+) returns bigint
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_run record;
+  v_balance bigint;
+begin
+  update public.runs r
+     set status = p_status,
+         charge_outcome = p_outcome,
+         finished_at = clock_timestamp(),
+         error_code = p_code,
+         error_message = p_message,
+         -- Nothing had begun to work on it yet, so the request may be sent again with the same key.
+         idempotency_key = case when p_status = 'cancelled' and r.status = 'pending' then null else r.idempotency_key end
+   where r.id = p_run
+  returning r.account_id, r.credits into strict v_run;
+
+  if p_outcome = 'refunded' then
+    return private.post_entry(
+      v_run.account_id, 'refund', v_run.credits, p_run, 'refund:' || p_run,
+      case p_status when 'cancelled' then 'Refund: analysis cancelled' else 'Refund: analysis failed' end
+    );
+  end if;
+  select b.balance into strict v_balance from public.credit_balances b where b.account_id = v_run.account_id;
+  return v_balance;
+end $$;
+revoke all on function private.end_run(uuid, text, text, text, text) from public, anon, authenticated, service_role;
+
+-- Fails a run whose last heartbeat is older than p_age. Answers the balance, or null when the run is not (or no longer)
+-- active and stale. The caller holds the balance's lock. A run that is locked, because it is just being completed, is
+-- waited for, or with p_skip_locked skipped.
+create function private.fail_if_stale(p_run uuid, p_age interval, p_skip_locked boolean) returns bigint
+language plpgsql volatile set search_path = '' as $$
+begin
+  if p_skip_locked then
+    perform from public.runs r
+      where r.id = p_run and r.status in ('pending', 'processing')
+        and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - p_age
+      for no key update skip locked;
+  else
+    perform from public.runs r
+      where r.id = p_run and r.status in ('pending', 'processing')
+        and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - p_age
+      for no key update;
+  end if;
+  if not found then
+    return null;
+  end if;
+  return private.end_run(
+    p_run, 'failed', 'refunded', 'stalled', 'The analysis stopped making progress and was ended. Your credits were returned.'
+  );
+end $$;
+revoke all on function private.fail_if_stale(uuid, interval, boolean) from public, anon, authenticated, service_role;
+
+-- The heartbeat before each phase. It is also how a cancellation reaches the workflow: `active` false means stop and store
+-- nothing. A replayed step may name an earlier phase: the heartbeat counts, and the phase stays where it was.
 create function system.advance_run(p_run uuid, p_phase text) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -36,7 +94,7 @@ end $$;
 revoke all on function system.advance_run(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function system.advance_run(uuid, text) to service_role;
 
--- The customer's stop: full refund while no AI call has started, none after. A repeat gives the first answer.
+-- The customer stops a run: full refund while no AI call has started, none after. A repeat gives the first answer.
 create function api.cancel_run(p_run uuid) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -59,7 +117,7 @@ begin
   if v_run.status in ('complete', 'failed') then
     return jsonb_build_object('outcome', 'finished', 'status', v_run.status);
   elsif v_run.status = 'cancelled' then
-    -- The balance of the first answer is the one the ledger showed then.
+    -- The first answer named the balance after the refund, or, without one, after the newest entry of that time.
     select t.balance_after into v_balance
       from public.credit_transactions t
      where t.account_id = v_account
@@ -80,7 +138,7 @@ end $$;
 revoke all on function api.cancel_run(uuid) from public, anon, authenticated, service_role;
 grant execute on function api.cancel_run(uuid) to authenticated;
 
--- The end of a run that cannot give a result: its credits come back, once.
+-- Ends a run that cannot give a result. Its credits come back, once.
 create function system.fail_run(p_run uuid, p_code text, p_message text) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -98,7 +156,7 @@ begin
     return jsonb_build_object('outcome', 'unchanged', 'status', v_run.status);
   end if;
 
-  -- A poor reason must not stop a refund.
+  -- A missing or overlong reason must not stop the refund.
   v_balance := private.end_run(
     p_run, 'failed', 'refunded',
     coalesce(nullif(left(p_code, 64), ''), 'internal_error'),
@@ -109,9 +167,10 @@ end $$;
 revoke all on function system.fail_run(uuid, text, text) from public, anon, authenticated, service_role;
 grant execute on function system.fail_run(uuid, text, text) to service_role;
 
--- Fails up to p_limit runs whose last beat is older than p_age; answers those it ended. One call is one transaction, so
--- callers loop with a limit of 1 and each refund stands by itself. Balances are locked in the order of their accounts
--- and a run that somebody holds is left to them, so sweeps, cancels and completions never wait in a circle.
+-- Fails up to p_limit runs whose last heartbeat is older than p_age, and answers the ones it ended. One call is one
+-- transaction, so callers loop with a limit of 1 and each refund is committed by itself. Balances are locked in the order
+-- of their accounts, and a locked run is left to whoever holds it, so sweeps, cancels and completions never wait for each
+-- other in a circle.
 create function system.sweep_stale_runs(p_age interval, p_limit integer default 1) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare

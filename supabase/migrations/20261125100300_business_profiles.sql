@@ -1,4 +1,5 @@
 -- What a customer sells and to whom: the business half of every prompt, with the ideal-customer profile as typed columns.
+-- A deleted profile stays as a row, because leads and runs point at it.
 
 create table public.business_profiles (
   id uuid primary key default gen_random_uuid(),
@@ -12,6 +13,9 @@ create table public.business_profiles (
   content_themes text[] not null default '{}',
   geographies text[] not null default '{}',
   context_version integer not null default 1 check (context_version > 0),
+  -- By these a repeated POST finds its first answer.
+  idempotency_key text check (char_length(idempotency_key) between 1 and 255),
+  body_hash text check (char_length(body_hash) <= 128),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
@@ -28,9 +32,11 @@ create table public.business_profiles (
   )
 );
 create index business_profiles_newest on public.business_profiles (account_id, created_at desc, id desc);
+create unique index business_profiles_idempotency on public.business_profiles (account_id, idempotency_key)
+  where idempotency_key is not null;
 
--- The prompt's stable prefix is versioned by context_version: it rises with any change that reaches a prompt, and
--- nobody sets it by hand.
+-- context_version is the version of the prompts' stable beginning: it rises with every change that reaches a prompt,
+-- and an UPDATE cannot set it.
 create function private.version_context() returns trigger
 language plpgsql set search_path = '' as $$
 begin

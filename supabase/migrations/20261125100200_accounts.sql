@@ -1,14 +1,4 @@
--- Accounts, their plan and their members. Everything a customer owns belongs to an account, never to a user.
-
-create table public.plans (
-  id text primary key check (id ~ '^[a-z][a-z0-9_]{0,39}$'),
-  name text not null check (char_length(name) between 1 and 80),
-  hourly_analyses_max integer not null default 100 check (hourly_analyses_max > 0),
-  -- Given once, when the user's e-mail is confirmed.
-  starting_credits integer not null default 0 check (starting_credits >= 0),
-  created_at timestamptz not null default now()
-);
-insert into public.plans (id, name, starting_credits) values ('free', 'Free', 10);
+-- Accounts and their members. Everything a customer owns belongs to an account, never to a user.
 
 create table public.accounts (
   id uuid primary key default gen_random_uuid(),
@@ -16,6 +6,8 @@ create table public.accounts (
   plan_id text not null default 'free' references public.plans (id),
   -- When the starting credits were settled, even if the plan gives none.
   starting_credits_at timestamptz,
+  -- What runs may cost in one day (UTC); null for no cap.
+  daily_credit_cap integer check (daily_credit_cap >= 0),
   created_at timestamptz not null default now(),
   deleted_at timestamptz
 );
@@ -31,7 +23,7 @@ create table public.account_members (
 create index account_members_account on public.account_members (account_id);
 
 -- The live accounts of the user who asks. Policies use it as `account_id = any (array(select private.my_accounts()))`,
--- which becomes an index condition; every other form scans the table.
+-- which becomes an index condition; `in (select …)` scans the whole table instead.
 create function private.my_accounts() returns setof uuid
 language sql stable security definer set search_path = '' rows 3 as $$
   select m.account_id
@@ -39,15 +31,10 @@ language sql stable security definer set search_path = '' rows 3 as $$
   join public.accounts a on a.id = m.account_id
   where m.user_id = (select auth.uid()) and a.deleted_at is null
 $$;
--- Policies run it as the role that reads; without USAGE on the schema nobody can call it by name.
+-- A policy runs as the role that reads, so that role needs EXECUTE. Without USAGE on the schema it still cannot call the
+-- function by name.
 revoke all on function private.my_accounts() from public, anon, authenticated, service_role;
 grant execute on function private.my_accounts() to authenticated;
-
-alter table public.plans enable row level security;
-alter table public.plans force row level security;
-revoke all on public.plans from public, anon, authenticated, service_role;
-grant select on public.plans to authenticated, service_role;
-create policy plans_are_public_to_customers on public.plans for select to authenticated using (true);
 
 alter table public.accounts enable row level security;
 alter table public.accounts force row level security;

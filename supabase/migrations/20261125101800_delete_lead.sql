@@ -1,11 +1,7 @@
--- Leads as their customers read and delete them.
-
--- One index for each order in which live leads are listed, the id making it total; the newest come from `leads_newest`.
-create index leads_best on public.leads (account_id, score desc, id desc) where deleted_at is null;
-create index leads_updated on public.leads (account_id, updated_at desc, id desc) where deleted_at is null;
-
--- Deletes a lead with its analyses; a repeat gives the first answer. The lead's lock is also what a completion holds
--- until it has committed, so an analysis is either there to be deleted with its lead or makes a new lead.
+-- A customer deletes a lead with its analyses. A repeat gives the first answer.
+--
+-- A completion holds the same lock of the lead until it has committed. So its analysis is either there already and is
+-- deleted with the lead, or it comes afterwards and makes a new lead.
 create function api.delete_lead(p_account uuid, p_lead uuid) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
