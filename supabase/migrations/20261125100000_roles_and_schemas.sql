@@ -4,6 +4,10 @@
 --   system   functions for the backend itself: SECURITY DEFINER, granted to `service_role` only
 --   private  helpers of policies and functions: no role may call them by name
 --
+-- Every function says `set search_path = pg_catalog, pg_temp`. An empty path would look safer and is not: Postgres then
+-- still searches pg_temp, and FIRST for types, so a caller's temporary type named `timestamptz` would run as the owner
+-- inside a SECURITY DEFINER function. Named last, pg_temp is searched last.
+--
 -- Two logins, one per Hyperdrive binding, each able to become exactly one role and nothing by itself:
 --   oslira_tenant -> authenticated        oslira_admin -> service_role
 -- Neither has a password until somebody sets one (`alter role … password`), so neither can log in by accident.

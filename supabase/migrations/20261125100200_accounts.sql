@@ -25,7 +25,7 @@ create index account_members_account on public.account_members (account_id);
 -- The live accounts of the user who asks. Policies use it as `account_id = any (array(select private.my_accounts()))`,
 -- which becomes an index condition; `in (select …)` scans the whole table instead.
 create function private.my_accounts() returns setof uuid
-language sql stable security definer set search_path = '' rows 3 as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp rows 3 as $$
   select m.account_id
   from public.account_members m
   join public.accounts a on a.id = m.account_id

@@ -38,7 +38,7 @@ create unique index business_profiles_idempotency on public.business_profiles (a
 -- context_version is the version of the prompts' stable beginning: it rises with every change that reaches a prompt,
 -- and an UPDATE cannot set it.
 create function private.version_context() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   new.context_version := old.context_version;
   if (new.name, new.offering, new.target_audience, new.follower_min, new.follower_max,

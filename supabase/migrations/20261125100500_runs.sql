@@ -61,7 +61,7 @@ create index runs_by_time on public.runs using brin (created_at) with (pages_per
 -- Refuses every transition that the state machine does not have. A finished run never changes again, except that its
 -- references and its idempotency key may become null.
 create function private.guard_run() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if (new.id, new.account_id, new.username, new.analysis_type, new.credits)
      is distinct from (old.id, old.account_id, old.username, old.analysis_type, old.credits) then
@@ -90,7 +90,7 @@ create trigger guard_run before update on public.runs for each row execute funct
 
 -- A run starts as pending: none enters the table in the middle of its life, without the charge that comes with a start.
 create function private.refuse_unborn_run() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception 'a run starts as pending, not %', new.status using errcode = 'restrict_violation';
 end $$;

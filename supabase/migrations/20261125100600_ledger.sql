@@ -44,7 +44,7 @@ create index credit_transactions_newest on public.credit_transactions (account_i
 create index credit_transactions_run on public.credit_transactions (run_id) where run_id is not null;
 
 create function private.refuse_change() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception '%.% is append-only', tg_table_schema, tg_table_name using errcode = 'restrict_violation';
 end $$;
@@ -73,7 +73,7 @@ create policy members_read on public.credit_transactions for select to authentic
 create function private.post_entry(
   p_account uuid, p_kind text, p_amount bigint, p_run uuid, p_key text, p_description text
 ) returns bigint
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_balance bigint;
 begin
@@ -94,7 +94,7 @@ revoke all on function private.post_entry(uuid, text, bigint, uuid, text, text)
 create function private.move_credits(
   p_account uuid, p_kind text, p_amount bigint, p_run uuid, p_key text, p_description text
 ) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_balance bigint;
   v_prior record;
@@ -131,7 +131,7 @@ revoke all on function private.move_credits(uuid, text, bigint, uuid, text, text
 create function system.deduct_credits_atomic(
   p_account uuid, p_amount integer, p_run uuid, p_key text, p_description text
 ) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if p_amount is null or p_amount <= 0 then
     raise exception 'the amount must be greater than 0' using errcode = 'invalid_parameter_value';
@@ -147,7 +147,7 @@ grant execute on function system.deduct_credits_atomic(uuid, integer, uuid, text
 create function system.grant_credits(
   p_account uuid, p_amount integer, p_kind text, p_run uuid, p_key text, p_description text
 ) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if p_amount is null or p_amount <= 0 then
     raise exception 'the amount must be greater than 0' using errcode = 'invalid_parameter_value';

@@ -62,7 +62,7 @@ create policy members_read on public.scrape_logs for select to authenticated
 -- Records one provider call of a run. True when it was not known before; false for a repeat or an unknown run. A run that
 -- has ended may still record: the call was paid for.
 create function system.record_usage(p_run uuid, p_kind text, p_key text, p_usage jsonb) returns boolean
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_account uuid;
 begin

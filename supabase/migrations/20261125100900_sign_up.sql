@@ -5,7 +5,7 @@
 -- which every sign-in updates, so that the next sign-in does what failed before.
 
 create function private.provision_user(p_user uuid, p_email text, p_earns_credits boolean) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_account uuid;
   v_credits integer;
@@ -45,7 +45,7 @@ revoke all on function private.provision_user(uuid, text, boolean) from public, 
 
 -- The lock_timeout keeps a lock on one of our tables (by a migration, for example) from holding up a sign-up.
 create function private.on_auth_user() returns trigger
-language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 begin
   perform private.provision_user(new.id, new.email, new.email_confirmed_at is not null and not coalesce(new.is_anonymous, false));
   return null;

@@ -43,7 +43,7 @@ revoke all on public.service_outages from public, anon, authenticated, service_r
 
 -- How long the n-th consecutive opening lasts.
 create function private.outage_length(p_kind text, p_opening integer) returns interval
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select case p_kind
     when 'exhausted' then least(interval '60 seconds' * power(2, least(p_opening, 10) - 1), interval '10 minutes')
     when 'down' then least(interval '30 seconds' * power(2, least(p_opening, 10) - 1), interval '5 minutes')
@@ -54,7 +54,7 @@ revoke all on function private.outage_length(text, integer) from public, anon, a
 
 -- Counts a strike against a service whose row the caller has locked; answers whether it is the one that opens.
 create function private.strike(p_service text, p_run uuid, p_now timestamptz) returns boolean
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   c_window constant interval := interval '60 seconds';
   v_outage public.service_outages;
@@ -87,7 +87,7 @@ revoke all on function private.strike(text, uuid, timestamptz) from public, anon
 -- What a run met at a service, by the rules above. Answers whether this report opened the breaker, or kept it open for
 -- longer. A replayed step may report twice; both count as the same run's.
 create function system.report_outage(p_service text, p_kind text, p_run uuid) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   c_calm constant interval := interval '15 minutes';
   v_now timestamptz;
@@ -128,7 +128,7 @@ grant execute on function system.report_outage(text, text, uuid) to service_role
 -- [["apify"], ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"]]. Answers the seconds until every need has an alternative
 -- that is not out, or null when each has one now.
 create function private.service_wait_s(p_services jsonb, p_now timestamptz) returns integer
-language sql volatile set search_path = '' as $$
+language sql volatile set search_path = pg_catalog, pg_temp as $$
   select greatest(1, ceil(extract(epoch from max(need.open_until) - p_now))::integer)
     from (
       select min(alternative.open_until) as open_until

@@ -18,7 +18,7 @@ revoke all on public.model_lifecycles from public, anon, authenticated, service_
 -- Replaces everything by what the job has just read: [{"model": …, "status": …, "retires_on": …}]. A model whose list could
 -- not be read keeps what was known of it. A model that was gone and is offered again is no longer out from now on.
 create function system.record_model_lifecycles(p_models jsonb) returns void
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_now constant timestamptz := clock_timestamp();
 begin
@@ -44,7 +44,7 @@ grant execute on function system.record_model_lifecycles(jsonb) to service_role;
 
 -- For the readiness check, which asks without a user. The answer is names and dates of models, no customer's data.
 create function api.model_lifecycles() returns jsonb
-language sql volatile security definer set search_path = '' as $$
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(jsonb_agg(
            jsonb_build_object('model', l.model, 'status', l.status, 'retires_on', l.retires_on) order by l.model
          ), '[]')

@@ -3,7 +3,7 @@
 
 -- The UTC day of a moment. It adds 24 hours and not `1 day`, whose length depends on the session's time zone.
 create function private.day_of(p_at timestamptz, out starts_at timestamptz, out ends_at timestamptz)
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select date_trunc('day', p_at, 'UTC'), date_trunc('day', p_at, 'UTC') + interval '24 hours'
 $$;
 revoke all on function private.day_of(timestamptz) from public, anon, authenticated, service_role;
@@ -11,7 +11,7 @@ revoke all on function private.day_of(timestamptz) from public, anon, authentica
 -- What the account's runs of that day cost, refunded ones left out: a refund counts for the day of its charge, not for the
 -- day it was paid. The index runs_newest serves it.
 create function private.used_on_day(p_account uuid, p_at timestamptz) returns bigint
-language sql volatile set search_path = '' as $$
+language sql volatile set search_path = pg_catalog, pg_temp as $$
   select coalesce(sum(r.credits), 0)::bigint
     from public.runs r
    where r.account_id = p_account
@@ -23,7 +23,7 @@ revoke all on function private.used_on_day(uuid, timestamptz) from public, anon,
 
 -- The refusal of p_required more credits today, or null when the cap allows them. The caller holds the balance's lock.
 create function private.over_daily_cap(p_account uuid, p_required bigint, p_now timestamptz) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_cap integer;
   v_used bigint;
@@ -45,7 +45,7 @@ revoke all on function private.over_daily_cap(uuid, bigint, timestamptz) from pu
 
 -- The cap, what is used of it today, and when the next day begins.
 create function private.daily_budget(p_account uuid, p_now timestamptz) returns jsonb
-language sql volatile set search_path = '' as $$
+language sql volatile set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
            'daily_cap', a.daily_credit_cap,
            'used_today', private.used_on_day(p_account, p_now),
@@ -58,7 +58,7 @@ revoke all on function private.daily_budget(uuid, timestamptz) from public, anon
 
 -- The same for a member; null for anybody else.
 create function api.daily_budget(p_account uuid) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if p_account = any (array(select private.my_accounts())) then
     return private.daily_budget(p_account, clock_timestamp());
@@ -71,7 +71,7 @@ grant execute on function api.daily_budget(uuid) to authenticated;
 -- Sets the cap, or takes it away with null. It waits for the balance's lock as begin_analysis does, so it holds for every
 -- run that begins afterwards.
 create function api.set_daily_cap(p_account uuid, p_cap integer) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_user constant uuid := auth.uid();
 begin

@@ -6,7 +6,7 @@
 create function private.end_run(
   p_run uuid, p_status text, p_outcome text, p_code text default null, p_message text default null
 ) returns bigint
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_run record;
   v_balance bigint;
@@ -37,7 +37,7 @@ revoke all on function private.end_run(uuid, text, text, text, text) from public
 -- active and stale. The caller holds the balance's lock. A run that is locked, because it is just being completed, is
 -- waited for, or with p_skip_locked skipped.
 create function private.fail_if_stale(p_run uuid, p_age interval, p_skip_locked boolean) returns bigint
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
   if p_skip_locked then
     perform from public.runs r
@@ -62,7 +62,7 @@ revoke all on function private.fail_if_stale(uuid, interval, boolean) from publi
 -- The heartbeat before each phase. It is also how a cancellation reaches the workflow: `active` false means stop and store
 -- nothing. A replayed step may name an earlier phase: the heartbeat counts, and the phase stays where it was.
 create function system.advance_run(p_run uuid, p_phase text) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   c_phases constant text[] := array['cache', 'scraping', 'storing', 'analyzing', 'saving'];
   v_status text;
@@ -96,7 +96,7 @@ grant execute on function system.advance_run(uuid, text) to service_role;
 
 -- The customer stops a run: full refund while no AI call has started, none after. A repeat gives the first answer.
 create function api.cancel_run(p_run uuid) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_account uuid;
   v_run record;
@@ -140,7 +140,7 @@ grant execute on function api.cancel_run(uuid) to authenticated;
 
 -- Ends a run that cannot give a result. Its credits come back, once.
 create function system.fail_run(p_run uuid, p_code text, p_message text) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_account uuid;
   v_run record;
@@ -172,7 +172,7 @@ grant execute on function system.fail_run(uuid, text, text) to service_role;
 -- of their accounts, and a locked run is left to whoever holds it, so sweeps, cancels and completions never wait for each
 -- other in a circle.
 create function system.sweep_stale_runs(p_age interval, p_limit integer default 1) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_run record;
   v_swept jsonb := '[]';

@@ -4,7 +4,7 @@
 -- The answer to a repeat of a request that was accepted: the first answer, whatever happened since. Null when the request
 -- has no key or the key is free. A key older than a day becomes free here.
 create function private.answer_from_key(p_account uuid, p_key text, p_body_hash text, p_now timestamptz) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   c_life constant interval := interval '24 hours';
   v_first record;
@@ -32,7 +32,7 @@ revoke all on function private.answer_from_key(uuid, text, text, timestamptz)
 create function private.active_duplicate(
   p_account uuid, p_business_profile uuid, p_username text, p_type text, p_now timestamptz
 ) returns uuid
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   c_stale constant interval := interval '5 minutes';
   v_run record;
@@ -56,7 +56,7 @@ revoke all on function private.active_duplicate(uuid, uuid, text, text, timestam
 -- The seconds until the account may begin another run, or null when it may now. With a limit of n, it has to wait while
 -- the n-th newest run is younger than an hour.
 create function private.hourly_wait_s(p_account uuid, p_hourly_max integer, p_now timestamptz) returns integer
-language sql volatile set search_path = '' as $$
+language sql volatile set search_path = pg_catalog, pg_temp as $$
   select greatest(1, ceil(extract(epoch from r.created_at + interval '1 hour' - p_now))::integer)
     from public.runs r
    where r.account_id = p_account and r.created_at > p_now - interval '1 hour'
@@ -71,7 +71,7 @@ create function api.begin_analysis(
   p_account uuid, p_run uuid, p_username text, p_business_profile uuid, p_type text, p_idempotency_key text, p_body_hash text,
   p_services jsonb
 ) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_user constant uuid := auth.uid();
   v_price integer;

@@ -7,7 +7,7 @@ create function private.upsert_lead(
   p_account uuid, p_business_profile uuid, p_username text, p_lead jsonb, p_scraped_at timestamptz, p_score integer,
   out lead_id uuid, out is_new boolean
 )
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
   insert into public.leads as l (
     account_id, business_profile_id, username, display_name, biography, followers, following, posts, category,
@@ -45,7 +45,7 @@ revoke all on function private.upsert_lead(uuid, uuid, text, jsonb, timestamptz,
 -- Does nothing, and says so, unless the run is processing. A repeat for the same run gives the first answer. The lead gets
 -- the username that was bought, whatever p_lead says. It moves no credits, so it needs no lock of the balance.
 create function system.complete_run(p_run uuid, p_lead jsonb, p_result jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_run record;
   v_lead record;

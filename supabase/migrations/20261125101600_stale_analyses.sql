@@ -20,7 +20,7 @@ revoke all on public.profile_changes from public, anon, authenticated, service_r
 -- marked here, or waits and is stale from the start. Only the very first analysis of a new lead can be missed, if both
 -- transactions commit at the same moment. The index leads_identity finds the leads, analyses_lead their analyses.
 create function system.mark_stale(p_username text, p_scraped_at timestamptz) returns bigint
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_leads uuid[];
   v_marked bigint;
@@ -50,7 +50,7 @@ grant execute on function system.mark_stale(text, timestamptz) to service_role;
 
 -- Fires while the completion holds the lock of its lead.
 create function private.stale_at_birth() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (
     select from public.profile_changes c

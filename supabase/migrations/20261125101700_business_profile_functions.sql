@@ -3,7 +3,7 @@
 
 -- A profile as its customer sees it, without the columns that only we need.
 create function private.shown_business_profile(p_profile public.business_profiles) returns jsonb
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select to_jsonb(p_profile) - array['idempotency_key', 'body_hash', 'deleted_at']
 $$;
 revoke all on function private.shown_business_profile(public.business_profiles)
@@ -11,7 +11,7 @@ revoke all on function private.shown_business_profile(public.business_profiles)
 
 -- A JSON list of texts as an array, in the same order.
 create function private.texts(p_list jsonb) returns text[]
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(t.text order by t.place), '{}')
     from jsonb_array_elements_text(p_list) with ordinality as t (text, place)
 $$;
@@ -21,7 +21,7 @@ revoke all on function private.texts(jsonb) from public, anon, authenticated, se
 -- even if its profile was changed or deleted meanwhile: the repeat answers the profile as it is now.
 create function api.create_business_profile(p_account uuid, p_fields jsonb, p_idempotency_key text, p_body_hash text)
 returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   c_live_max constant integer := 100;
   c_key_life constant interval := interval '24 hours';
@@ -72,7 +72,7 @@ grant execute on function api.create_business_profile(uuid, jsonb, text, text) t
 create function api.update_business_profile(
   p_account uuid, p_profile uuid, p_changes jsonb, p_expected_version integer
 ) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_old public.business_profiles;
   v_new public.business_profiles;
@@ -122,7 +122,7 @@ grant execute on function api.update_business_profile(uuid, uuid, jsonb, integer
 -- Deletes a profile: no analysis can begin for it any more. Active runs go on, and leads and their history stay. A repeat
 -- gives the first answer.
 create function api.delete_business_profile(p_account uuid, p_profile uuid) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_deleted_at timestamptz;
 begin

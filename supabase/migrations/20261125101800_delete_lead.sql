@@ -3,7 +3,7 @@
 -- A completion holds the same lock of the lead until it has committed. So its analysis is either there already and is
 -- deleted with the lead, or it comes afterwards and makes a new lead.
 create function api.delete_lead(p_account uuid, p_lead uuid) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_deleted_at timestamptz;
 begin

@@ -10,7 +10,7 @@ create function system.run_costs(p_since timestamptz, p_until timestamptz defaul
   input_tokens bigint, cached_tokens bigint, cache_write_tokens bigint, output_tokens bigint, reasoning_tokens bigint,
   cached_share numeric
 )
-language sql volatile security definer set search_path = '' as $$
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
   select r.id, r.account_id, r.analysis_type, r.status, r.created_at,
          ai.microusd, scrape.microusd, ai.microusd + scrape.microusd,
          ai.calls, ai.unpriced, ai.gateway_hits, scrape.calls,
