@@ -10,7 +10,7 @@ use oslira_app::{
 use serde::Deserialize;
 use tokio_postgres::types::Type;
 
-use super::TenantDb;
+use super::db::TenantDb;
 use crate::session::Param;
 
 /// The last fifty complete runs of a type, from request to result. A run that scraped has a bill for it; asking for the

@@ -1,13 +1,4 @@
-//! What a signed-in user may do, as `authenticated` with that user's claims: row-level security decides.
-
-mod business_profiles;
-mod credits;
-mod estimate;
-mod leads;
-
-pub use leads::leads_statement;
-
-use std::sync::Arc;
+//! Runs, as the calling user.
 
 use async_trait::async_trait;
 use oslira_app::{
@@ -16,86 +7,22 @@ use oslira_app::{
             AnalysisRequest, BeginOutcome, CancelOutcome, Measured, Receipt, RequiredServices, Run, RunRepository,
             RunState, RunStatus,
         },
-        auth::{Member, Membership, Memberships},
-        judging::ModelLifecycle,
+        auth::Member,
     },
     shared::{
         analysis_type::AnalysisType,
         idempotency::IdempotencyKey,
-        ids::{AccountId, RunId, UserId},
+        ids::{RunId, UserId},
         pagination::{Page, PageQuery},
         store::StoreError,
     },
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::json;
 use tokio_postgres::types::Type;
 
-use crate::session::{Connect, Param, Session};
-
-const ROLE: &str = "authenticated";
-
-/// The database as one user sees it. It cannot name another role.
-pub struct TenantDb {
-    session: Session,
-}
-
-impl TenantDb {
-    /// Uses a login that may only become `authenticated`.
-    pub fn new(connector: Arc<dyn Connect>) -> Self {
-        Self { session: Session::new(connector) }
-    }
-
-    /// What the daily job found of the models in use, asked as nobody.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub async fn model_lifecycles(&self) -> Result<Vec<ModelLifecycle>, StoreError> {
-        let nobody = UserId::new(uuid::Uuid::nil());
-        self.value(nobody, "select api.model_lifecycles()", &[]).await
-    }
-
-    async fn value<T: DeserializeOwned>(&self, user: UserId, sql: &str, params: &[Param<'_>]) -> Result<T, StoreError> {
-        self.session.value(ROLE, &claims(user), sql, params).await
-    }
-
-    async fn values<T: DeserializeOwned>(
-        &self,
-        user: UserId,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<Vec<T>, StoreError> {
-        self.session.values(ROLE, &claims(user), sql, params).await
-    }
-}
-
-fn claims(user: UserId) -> String {
-    json!({ "sub": user, "role": ROLE }).to_string()
-}
-
-#[derive(Deserialize)]
-struct MembershipRow {
-    account_id: AccountId,
-    account_name: String,
-    role: String,
-}
-
-#[async_trait]
-impl Memberships for TenantDb {
-    async fn accounts_of(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
-        const SQL: &str = "select jsonb_build_object('account_id', a.id, 'account_name', a.name, 'role', m.role) \
-            from public.account_members m join public.accounts a on a.id = m.account_id \
-            where m.user_id = $1 and a.deleted_at is null order by m.created_at, a.id";
-        let id = user.uuid();
-        let rows: Vec<MembershipRow> = self.values(user, SQL, &[(&id, Type::UUID)]).await?;
-        let membership = |row: MembershipRow| Membership {
-            account_id: row.account_id,
-            account_name: row.account_name,
-            role: row.role,
-        };
-        Ok(rows.into_iter().map(membership).collect())
-    }
-}
+use super::{db::TenantDb, estimate};
+use crate::{run_state::RUN_STATE, session::Param};
 
 #[derive(Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -228,11 +155,7 @@ impl RunRepository for TenantDb {
 
     async fn visible_state(&self, user: UserId, run: RunId) -> Result<Option<RunState>, StoreError> {
         let id = run.uuid();
-        let rows: Vec<RunState> = self.values(user, STATE, &[(&id, Type::UUID)]).await?;
+        let rows: Vec<RunState> = self.values(user, RUN_STATE, &[(&id, Type::UUID)]).await?;
         Ok(rows.into_iter().next())
     }
 }
-
-/// The part of a run's row that progress needs.
-pub(crate) const STATE: &str = "select jsonb_build_object('account_id', r.account_id, 'status', r.status, \
-    'phase', r.phase, 'error_message', r.error_message) from public.runs r where r.id = $1";

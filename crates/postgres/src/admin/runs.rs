@@ -1,6 +1,4 @@
-//! What workflows and schedules do, as `service_role`. A handler of a user's request cannot name this type.
-
-use std::sync::Arc;
+//! Runs, as workflows and schedules work on them.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +6,6 @@ use oslira_app::{
     features::{
         analysis::{Assignment, Completion, Outage, Phase, RunState, SystemRuns, UsageKind},
         business::{BusinessContext, IdealCustomer},
-        judging::{LifecycleStore, ModelLifecycle},
         profiles::InstagramHandle,
     },
     shared::{
@@ -17,37 +14,12 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use crate::{
-    session::{Connect, Param, Session},
-    tenant::STATE,
-};
-
-const ROLE: &str = "service_role";
-const CLAIMS: &str = r#"{"role":"service_role"}"#;
-
-/// The database as the system sees it.
-pub struct AdminDb {
-    session: Session,
-}
-
-impl AdminDb {
-    /// Uses a login that may only become `service_role`.
-    pub fn new(connector: Arc<dyn Connect>) -> Self {
-        Self { session: Session::new(connector) }
-    }
-
-    async fn value<T: DeserializeOwned>(&self, sql: &str, params: &[Param<'_>]) -> Result<T, StoreError> {
-        self.session.value(ROLE, CLAIMS, sql, params).await
-    }
-
-    async fn values<T: DeserializeOwned>(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<T>, StoreError> {
-        self.session.values(ROLE, CLAIMS, sql, params).await
-    }
-}
+use super::db::AdminDb;
+use crate::{run_state::RUN_STATE, session::Param};
 
 #[derive(Deserialize)]
 struct Advanced {
@@ -202,7 +174,7 @@ impl SystemRuns for AdminDb {
 
     async fn state(&self, run: RunId) -> Result<Option<RunState>, StoreError> {
         let id = run.uuid();
-        Ok(self.values(STATE, &[(&id, Type::UUID)]).await?.into_iter().next())
+        Ok(self.values(RUN_STATE, &[(&id, Type::UUID)]).await?.into_iter().next())
     }
 
     async fn stale(&self, age: SignedDuration, limit: u32) -> Result<Vec<RunId>, StoreError> {
@@ -219,14 +191,5 @@ impl SystemRuns for AdminDb {
         let seconds = age.as_secs_f64();
         let swept: Vec<Swept> = self.value(SQL, &[(&seconds, Type::FLOAT8)]).await?;
         Ok(swept.into_iter().next().map(|swept| swept.run_id))
-    }
-}
-
-#[async_trait]
-impl LifecycleStore for AdminDb {
-    async fn record(&self, models: &[ModelLifecycle]) -> Result<(), StoreError> {
-        const SQL: &str = "select to_jsonb(true) from system.record_model_lifecycles($1)";
-        let models = serde_json::to_value(models).map_err(|error| StoreError::Defect(error.to_string()))?;
-        self.value::<bool>(SQL, &[(&models, Type::JSONB)]).await.map(drop)
     }
 }
