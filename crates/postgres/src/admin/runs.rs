@@ -5,12 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::{
         analysis::{Assignment, Completion, Outage, Phase, RunState, SystemRuns, UsageKind},
-        business::{BusinessContext, IdealCustomer},
         profiles::InstagramHandle,
     },
     shared::{
-        analysis_type::AnalysisType,
-        ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId},
+        ids::{AnalysisId, LeadId, RunId},
         store::StoreError,
     },
 };
@@ -24,53 +22,6 @@ use crate::{run_state::RUN_STATE, session::Param};
 #[derive(Deserialize)]
 struct Advanced {
     active: bool,
-}
-
-#[derive(Deserialize)]
-struct TakenUp {
-    advanced: Advanced,
-    run: AssignmentRow,
-}
-
-#[derive(Deserialize)]
-struct AssignmentRow {
-    account_id: AccountId,
-    username: InstagramHandle,
-    analysis_type: AnalysisType,
-    business: Option<BusinessRow>,
-}
-
-#[derive(Deserialize)]
-struct BusinessRow {
-    id: BusinessProfileId,
-    name: String,
-    offering: String,
-    target_audience: String,
-    context_version: i32,
-    follower_min: Option<u64>,
-    follower_max: Option<u64>,
-    engagement_rate_min_percent: Option<f64>,
-    content_themes: Vec<String>,
-    geographies: Vec<String>,
-}
-
-impl From<BusinessRow> for BusinessContext {
-    fn from(row: BusinessRow) -> Self {
-        Self {
-            id: row.id,
-            name: row.name,
-            offering: row.offering,
-            target_audience: row.target_audience,
-            ideal_customer: IdealCustomer {
-                follower_min: row.follower_min,
-                follower_max: row.follower_max,
-                engagement_rate_min_percent: row.engagement_rate_min_percent,
-                content_themes: row.content_themes,
-                geographies: row.geographies,
-            },
-            context_version: row.context_version,
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -95,24 +46,16 @@ struct Swept {
 #[async_trait]
 impl SystemRuns for AdminDb {
     async fn take_up(&self, run: RunId) -> Result<Option<Assignment>, StoreError> {
-        // The business is read even when deleted meanwhile: the run was bought for it.
-        const SQL: &str = "select jsonb_build_object('advanced', system.advance_run($1, 'cache'), \
-              'run', jsonb_build_object('account_id', r.account_id, 'username', r.username, \
-                'analysis_type', r.analysis_type, 'business', to_jsonb(bp))) \
-            from public.runs r left join public.business_profiles bp on bp.id = r.business_profile_id \
-            where r.id = $1";
+        // The business is read even when deleted meanwhile: the run was bought for it. Its criteria are columns of its row.
+        const SQL: &str = "select case when (a.answer ->> 'active')::boolean then jsonb_build_object(\
+              'account_id', r.account_id, 'username', r.username, 'analysis_type', r.analysis_type, \
+              'business', to_jsonb(bp) || jsonb_build_object('ideal_customer', to_jsonb(bp))) else 'null' end \
+            from system.advance_run($1, 'cache') as a (answer) \
+            join public.runs r on r.id = $1 \
+            left join public.business_profiles bp on bp.id = r.business_profile_id";
         let id = run.uuid();
-        let rows: Vec<TakenUp> = self.values(SQL, &[(&id, Type::UUID)]).await?;
-        let Some(TakenUp { advanced: Advanced { active: true }, run }) = rows.into_iter().next() else {
-            return Ok(None);
-        };
-        let business = run.business.ok_or_else(|| StoreError::Defect("an active run without a business".to_owned()))?;
-        Ok(Some(Assignment {
-            account_id: run.account_id,
-            username: run.username,
-            analysis_type: run.analysis_type,
-            business: business.into(),
-        }))
+        let assignments: Vec<Option<Assignment>> = self.values(SQL, &[(&id, Type::UUID)]).await?;
+        Ok(assignments.into_iter().next().flatten())
     }
 
     async fn advance(&self, run: RunId, phase: Phase) -> Result<bool, StoreError> {
