@@ -12,10 +12,7 @@ use oslira_testkit::{Error, TestResult};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{
-    product::admin,
-    support::{Request, Stage, begin, sqlstate},
-};
+use crate::support::{Request, Stage, begin, sqlstate};
 
 const LUNA: &str = "openai/gpt-6-luna";
 const HAIKU: &str = "anthropic/claude-haiku-5-5";
@@ -32,7 +29,7 @@ async fn asked(stage: &Stage, needs: Value) -> Result<Value, Error> {
 }
 
 async fn gone(stage: &Stage, model: &str) -> bool {
-    admin(stage).report_outage(RunId::new(Uuid::now_v7()), model, Outage::Gone).await.unwrap()
+    stage.admin().report_outage(RunId::new(Uuid::now_v7()), model, Outage::Gone).await.unwrap()
 }
 
 #[tokio::test]
@@ -54,7 +51,7 @@ async fn a_model_that_is_gone_is_out_at_once_alone_and_for_a_day() -> TestResult
 #[tokio::test]
 async fn a_model_is_out_while_its_provider_is() -> TestResult {
     let stage = Stage::with_credits(9).await?;
-    admin(&stage).report_outage(RunId::new(Uuid::now_v7()), "openai", Outage::Exhausted).await.unwrap();
+    stage.admin().report_outage(RunId::new(Uuid::now_v7()), "openai", Outage::Exhausted).await.unwrap();
     assert_eq!(asked(&stage, json!([[LUNA]])).await?["outcome"], "provider_unavailable");
     assert_eq!(asked(&stage, json!([[LUNA, HAIKU]])).await?["outcome"], "ok");
     gone(&stage, HAIKU).await;
@@ -68,7 +65,7 @@ async fn a_model_is_out_while_its_provider_is() -> TestResult {
 #[tokio::test]
 async fn a_model_that_is_listed_again_is_sold_again_and_one_that_is_not_stays_out() -> TestResult {
     let stage = Stage::with_credits(9).await?;
-    let admin = admin(&stage);
+    let admin = stage.admin();
     gone(&stage, LUNA).await;
     for status in [LifecycleStatus::Unlisted, LifecycleStatus::Retired, LifecycleStatus::Unknown] {
         admin.record(&[lifecycle(LUNA, status)]).await.unwrap();
@@ -86,7 +83,7 @@ async fn a_model_that_is_listed_again_is_sold_again_and_one_that_is_not_stays_ou
 #[tokio::test]
 async fn readiness_reads_what_the_last_job_found_and_keeps_what_it_could_not_ask() -> TestResult {
     let stage = Stage::with_credits(0).await?;
-    let (admin, tenant) = (admin(&stage), stage.tenant());
+    let (admin, tenant) = (stage.admin(), stage.tenant());
     assert_eq!(tenant.model_lifecycles().await.unwrap(), []);
     let ending =
         ModelLifecycle { retires_on: Some(date(2027, 1, 14)), ..lifecycle(HAIKU, LifecycleStatus::Deprecated) };

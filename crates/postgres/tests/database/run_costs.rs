@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     support::{Request, Stage, ai_usage, begun, cancel, fail, record_usage, scrape_usage},
-    workflow_double::{Weather, work},
+    workflow_double::{Scenario, work},
 };
 
 /// The row of one run, as JSON.
@@ -100,17 +100,17 @@ async fn the_question_in_the_handbook_can_be_asked_as_it_is_written() -> TestRes
 #[tokio::test]
 async fn an_analysis_says_what_its_runs_bills_say_to_the_last_microdollar() -> TestResult {
     let stage = Stage::with_credits(50).await?;
-    for (username, analysis_type, weather) in [
-        ("calm", AnalysisType::Light, Weather::default()),
-        ("calm", AnalysisType::Deep, Weather::default()),
-        ("calm", AnalysisType::Xray, Weather { is_cached: true, ..Weather::default() }),
-        ("stormy", AnalysisType::Light, Weather { truncated_first: true, ..Weather::default() }),
-        ("stormy", AnalysisType::Deep, Weather { truncated_first: true, unpriced: true, ..Weather::default() }),
-        ("hit", AnalysisType::Light, Weather { gateway_hit: true, ..Weather::default() }),
+    for (username, analysis_type, scenario) in [
+        ("calm", AnalysisType::Light, Scenario::default()),
+        ("calm", AnalysisType::Deep, Scenario::default()),
+        ("calm", AnalysisType::Xray, Scenario { is_cached: true, ..Scenario::default() }),
+        ("stormy", AnalysisType::Light, Scenario { truncated_first: true, ..Scenario::default() }),
+        ("stormy", AnalysisType::Deep, Scenario { truncated_first: true, unpriced: true, ..Scenario::default() }),
+        ("hit", AnalysisType::Light, Scenario { gateway_hit: true, ..Scenario::default() }),
     ] {
         let request = stage.request(username).of_type(analysis_type.as_str());
         let run = begun(&stage.customer, &Request { ..request }).await?;
-        work(&stage, run, weather).await;
+        work(&stage, run, scenario).await;
 
         let row = stage
             .superuser
@@ -123,10 +123,10 @@ async fn an_analysis_says_what_its_runs_bills_say_to_the_last_microdollar() -> T
         let costs = costs(&stage, run).await?;
         assert_eq!((json!(stored), told), (costs["total_microusd"].clone(), stored.to_string()), "{username} {costs}");
         let calls = analysis_type.config().calls.len();
-        let asked = if weather.truncated_first { calls * 2 } else { calls };
+        let asked = if scenario.truncated_first { calls * 2 } else { calls };
         assert_eq!(costs["ai_calls"], json!(asked), "{username} {costs}");
-        assert_eq!(costs["gateway_hits"], json!(if weather.gateway_hit { calls } else { 0 }), "{username} {costs}");
-        assert_eq!(stored > 0, !(weather.gateway_hit && weather.is_cached), "{username} {costs}");
+        assert_eq!(costs["gateway_hits"], json!(if scenario.gateway_hit { calls } else { 0 }), "{username} {costs}");
+        assert_eq!(stored > 0, !(scenario.gateway_hit && scenario.is_cached), "{username} {costs}");
     }
     stage.assert_ledger_is_whole().await
 }

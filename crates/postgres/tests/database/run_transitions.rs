@@ -1,5 +1,9 @@
 //! The life of a run after it was bought: beat, cancel, fail.
 
+use oslira_app::{
+    features::analysis::SystemRuns,
+    shared::{analysis_type::AnalysisType, ids::RunId},
+};
 use oslira_testkit::TestResult;
 use serde_json::json;
 use uuid::Uuid;
@@ -39,6 +43,31 @@ async fn the_start_of_ai_work_is_recorded_once_and_only_then() -> TestResult {
     advance(&stage.backend, run, "saving").await?;
     assert_eq!(stage.run_field(run, "ai_started_at").await?, ai_started_at);
     assert_eq!(stage.run_field(run, "started_at").await?, started_at);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_workflow_takes_up_a_run_with_the_business_it_was_bought_for_even_when_that_was_deleted_since() -> TestResult
+{
+    let stage = Stage::with_credits(5).await?;
+    let (admin, run) = (stage.admin(), stage.begun("nasa").await?);
+    stage.execute("update business_profiles set deleted_at = now()", &[]).await?;
+    let assignment = admin.take_up(RunId::new(run)).await.unwrap().unwrap();
+    assert_eq!(stage.run_field(run, "(status, phase)").await?.as_deref(), Some("(processing,cache)"));
+    assert_eq!(assignment.account_id.uuid(), stage.member.account_id);
+    assert_eq!((assignment.username.as_str(), assignment.analysis_type), ("nasa", AnalysisType::Light));
+    let business = assignment.business;
+    assert_eq!((business.id.uuid(), business.context_version), (stage.member.business_profile_id, 1));
+    let icp = business.ideal_customer;
+    assert_eq!((icp.follower_min, icp.follower_max), (Some(5000), Some(500_000)));
+    assert_eq!(icp.engagement_rate_min_percent, Some(1.5));
+    assert_eq!(icp.geographies, ["United States", "Canada", "United Kingdom", "Australia"]);
+    assert_eq!(icp.content_themes.len(), 7);
+
+    assert!(admin.take_up(RunId::new(run)).await.unwrap().is_some(), "a replayed step asks again");
+    cancel(&stage.customer, run).await?;
+    assert_eq!(admin.take_up(RunId::new(run)).await.unwrap(), None);
+    assert_eq!(admin.take_up(RunId::new(Uuid::now_v7())).await.unwrap(), None);
     Ok(())
 }
 

@@ -5,10 +5,7 @@ use oslira_app::features::analysis::SystemRuns;
 use oslira_testkit::{Error, Session, TestResult};
 use serde_json::json;
 
-use crate::{
-    product::admin,
-    support::{Request, Stage, advance, begun, complete_with, lead, result, sqlstate},
-};
+use crate::support::{Request, Stage, advance, begun, complete_with, lead, result, sqlstate};
 
 const SCRAPED: &str = "2026-05-05T12:00:00Z";
 
@@ -167,7 +164,7 @@ async fn the_product_marks_to_the_nanosecond_it_stored() -> TestResult {
     let stage = Stage::with_credits(50).await?;
     let scraped_at: jiff::Timestamp = "2026-05-05T12:00:00.123456789Z".parse().unwrap();
     analysed(&stage, &stage.customer, &stage.request("nasa"), &scraped_at.to_string()).await?;
-    let admin = admin(&stage);
+    let admin = stage.admin();
     let (nasa, later) = ("nasa".parse().unwrap(), scraped_at + jiff::SignedDuration::from_millis(1));
     assert_eq!(admin.mark_stale(&nasa, scraped_at).await.unwrap(), 0);
     assert_eq!(admin.mark_stale(&nasa, later).await.unwrap(), 1);

@@ -11,7 +11,7 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use oslira_postgres::{Connect, TenantDb};
+use oslira_postgres::{AdminDb, Connect, TenantDb};
 use oslira_testkit::session::Parameters;
 use oslira_testkit::{Error, Member, Session, TestDatabase};
 use serde_json::{Value, json};
@@ -49,7 +49,12 @@ impl Stage {
 
     /// The product's own way into this database, for customers.
     pub fn tenant(&self) -> TenantDb {
-        TenantDb::new(Arc::new(Login(self.database.clone())))
+        TenantDb::new(Arc::new(Login { database: self.database.clone(), role: "oslira_tenant" }))
+    }
+
+    /// The product's own way into this database, for workflows and schedules.
+    pub fn admin(&self) -> AdminDb {
+        AdminDb::new(Arc::new(Login { database: self.database.clone(), role: "oslira_admin" }))
     }
 
     /// Begins a LIGHT run that must be accepted.
@@ -109,12 +114,15 @@ impl Stage {
     }
 }
 
-struct Login(Arc<TestDatabase>);
+struct Login {
+    database: Arc<TestDatabase>,
+    role: &'static str,
+}
 
 #[async_trait]
 impl Connect for Login {
     async fn connect(&self) -> Result<Client, StoreError> {
-        self.0.login("oslira_tenant").await.map_err(|error| StoreError::Unavailable(format!("{error:?}")))
+        self.database.login(self.role).await.map_err(|error| StoreError::Unavailable(format!("{error:?}")))
     }
 
     async fn sleep(&self, duration: Duration) {
