@@ -76,7 +76,7 @@ impl Stack {
 
     /// Forgets every outage that runs have met: analyses are sold again, and the next outage is the first one.
     pub async fn close_breaker(&self) {
-        self.sql().await.execute("delete from provider_outages", &[]).await.unwrap();
+        self.sql().await.execute("delete from service_outages", &[]).await.unwrap();
     }
 
     /// Fails unless every credit that ever moved on this stack is accounted for.

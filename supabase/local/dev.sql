@@ -6,7 +6,7 @@ revoke all on schema local from public, anon, authenticated, service_role;
 -- A confirmed user by name, through the real sign-up trigger, with exactly p_credits credits and a business profile of a
 -- plausible brand. The same name gives the same user; a repeat changes nothing.
 create or replace function local.mint_user(p_name text, p_credits integer) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_name constant text := trim(both '-' from regexp_replace(lower(p_name), '[^a-z0-9]+', '-', 'g'));
   v_user constant uuid := md5('oslira local user ' || v_name)::uuid;

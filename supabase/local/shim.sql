@@ -53,22 +53,23 @@ create unique index if not exists users_email_key on auth.users (email) where is
 revoke all on auth.users from anon, authenticated, service_role;
 grant select on auth.users to service_role;
 
+-- Our SECURITY DEFINER functions call these as their owner, hence the search_path that our own functions have.
 create or replace function auth.jwt() returns jsonb
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select nullif(current_setting('request.jwt.claims', true), '')::jsonb
 $$;
 
 create or replace function auth.uid() returns uuid
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid
 $$;
 
 create or replace function auth.role() returns text
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role'
 $$;
 
 create or replace function auth.email() returns text
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'email'
 $$;

@@ -5,6 +5,7 @@
 //! (begin, role, statement, commit are pipelined); nothing waits for ever.
 
 mod admin;
+mod run_state;
 mod session;
 mod tenant;
 

@@ -2,11 +2,14 @@
 //! own transaction, the seed, and the local additions.
 //!
 //! Applied migrations are remembered in `supabase_migrations.schema_migrations`, the table that the Supabase CLI keeps,
-//! so that each is applied once. Shim, seed and local additions are written to be applied again. Two processes may call
-//! this for one database at the same time: the second waits, and finds nothing to do.
+//! so that each is applied once, and their text by its hash in a table beside it. A database to which something else was
+//! applied than what is in the folder now is refused: until the first deployment migrations are rewritten in place, and a
+//! local database starts anew instead. Shim, seed and local additions are written to be applied again. Two processes may
+//! call this for one database at the same time: the second waits, and finds nothing to do.
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 use tokio_postgres::error::ErrorPosition;
 
@@ -18,8 +21,10 @@ const VERSION_DIGITS: usize = 14;
 const HISTORY: &str = "
     create schema if not exists supabase_migrations;
     create table if not exists supabase_migrations.schema_migrations (version text primary key, name text);
+    create table if not exists supabase_migrations.applied_texts (version text primary key, sha256 text not null);
     revoke all on schema supabase_migrations from public;
-    revoke all on supabase_migrations.schema_migrations from public, anon, authenticated, service_role;
+    revoke all on supabase_migrations.schema_migrations, supabase_migrations.applied_texts
+      from public, anon, authenticated, service_role;
 ";
 
 /// Why the schema could not be applied.
@@ -38,6 +43,17 @@ pub enum MigrateError {
     Name {
         /// The file.
         path: PathBuf,
+    },
+    /// The database has another schema than these migrations make, and they cannot bring it there.
+    #[error(
+        "this database was made by other migrations than those in supabase/migrations ({version} is {difference}): start \
+         anew with `cargo xtask stack up --fresh`, which deletes its data"
+    )]
+    OtherHistory {
+        /// The first applied migration that differs.
+        version: String,
+        /// How it differs.
+        difference: &'static str,
     },
     /// Postgres refused a file; nothing of it was kept.
     #[error("{path}, line {line}: {message}")]
@@ -69,12 +85,11 @@ async fn migrate_locked(client: &Client, supabase_dir: &Path) -> Result<Vec<Stri
     }
     client.batch_execute(HISTORY).await?;
 
+    let migrations = migrations(supabase_dir)?;
+    let known = known_versions(client, &migrations).await?;
     let mut applied = Vec::new();
-    for migration in migrations(supabase_dir)? {
-        let known = client
-            .query_opt("select from supabase_migrations.schema_migrations where version = $1", &[&migration.version])
-            .await?;
-        if known.is_none() {
+    for migration in migrations {
+        if !known.contains(&migration.version) {
             apply(client, &migration.path, Some(&migration)).await?;
             applied.push(migration.version);
         }
@@ -87,6 +102,30 @@ async fn migrate_locked(client: &Client, supabase_dir: &Path) -> Result<Vec<Stri
         }
     }
     Ok(applied)
+}
+
+/// The versions that the database has, all of them in the folder and unchanged.
+async fn known_versions(client: &Client, migrations: &[Migration]) -> Result<Vec<String>, MigrateError> {
+    // What the Supabase CLI applied has no hash here and is taken for unchanged.
+    let sql = "select version, t.sha256 from supabase_migrations.schema_migrations
+        left join supabase_migrations.applied_texts t using (version) order by version";
+    let mut known = Vec::new();
+    for row in client.query(sql, &[]).await? {
+        let (version, applied_hash): (String, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+        let Some(migration) = migrations.iter().find(|migration| migration.version == version) else {
+            return Err(MigrateError::OtherHistory { version, difference: "not there" });
+        };
+        let text = read(&migration.path)?;
+        if applied_hash.is_some_and(|hash| hash != sha256(&text)) {
+            return Err(MigrateError::OtherHistory { version, difference: "not what was applied" });
+        }
+        known.push(version);
+    }
+    Ok(known)
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// On Supabase, hosted or from its CLI, the roles and the schema `auth` are already there and not ours to change.
@@ -142,9 +181,13 @@ fn parse_name(path: PathBuf) -> Result<Migration, MigrateError> {
     }
 }
 
+fn read(path: &Path) -> Result<String, MigrateError> {
+    std::fs::read_to_string(path).map_err(|source| MigrateError::Read { path: path.to_owned(), source })
+}
+
 /// Runs one file in one transaction, together with its entry in the history.
 async fn apply(client: &Client, path: &Path, migration: Option<&Migration>) -> Result<(), MigrateError> {
-    let sql = std::fs::read_to_string(path).map_err(|source| MigrateError::Read { path: path.to_owned(), source })?;
+    let sql = read(path)?;
     client.batch_execute("begin").await?;
     let outcome = run(client, &sql, migration).await;
     client.batch_execute(if outcome.is_ok() { "commit" } else { "rollback" }).await?;
@@ -158,6 +201,12 @@ async fn run(client: &Client, sql: &str, migration: Option<&Migration>) -> Resul
             .execute(
                 "insert into supabase_migrations.schema_migrations (version, name) values ($1, $2)",
                 &[version, name],
+            )
+            .await?;
+        client
+            .execute(
+                "insert into supabase_migrations.applied_texts (version, sha256) values ($1, $2)",
+                &[version, &sha256(sql)],
             )
             .await?;
     }

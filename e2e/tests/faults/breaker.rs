@@ -30,7 +30,7 @@ fn assert_refused(case: &str, answer: &Answer, longest_s: u64) {
 /// As if the time had passed.
 async fn let_the_time_pass(stack: &Stack) {
     let pass =
-        "update provider_outages set open_until = clock_timestamp() - interval '1 second' where open_until is not null";
+        "update service_outages set open_until = clock_timestamp() - interval '1 second' where open_until is not null";
     assert!(stack.sql().await.execute(pass, &[]).await.unwrap() > 0, "nothing was out");
 }
 

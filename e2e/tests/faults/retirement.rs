@@ -26,7 +26,7 @@ async fn revive(stack: &Stack) {
 /// How the breaker of a model stands: kind, and whether it is open for about a day.
 async fn outage(stack: &Stack, model: &str) -> Option<(String, bool)> {
     let sql = "select kind, open_until between clock_timestamp() + interval '23 hours' and clock_timestamp() + interval '24 hours'
-        from provider_outages where provider = $1 and open_until > clock_timestamp()";
+        from service_outages where service = $1 and open_until > clock_timestamp()";
     stack.sql().await.query_opt(sql, &[&model]).await.unwrap().map(|row| (row.get(0), row.get(1)))
 }
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use super::TenantDb;
+use super::db::TenantDb;
 use crate::session::Param;
 
 #[derive(Deserialize)]

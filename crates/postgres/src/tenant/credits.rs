@@ -16,7 +16,7 @@ use oslira_app::{
 use serde::Deserialize;
 use tokio_postgres::types::Type;
 
-use super::TenantDb;
+use super::db::TenantDb;
 use crate::session::Param;
 
 #[derive(Deserialize)]

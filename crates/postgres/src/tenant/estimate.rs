@@ -1,16 +1,12 @@
 //! What an estimate is measured from, in one statement.
 
 use oslira_app::{
-    features::{
-        analysis::{Measured, Spread},
-        auth::Member,
-    },
+    features::{analysis::Measured, auth::Member},
     shared::{analysis_type::AnalysisType, store::StoreError},
 };
-use serde::Deserialize;
 use tokio_postgres::types::Type;
 
-use super::TenantDb;
+use super::db::TenantDb;
 use crate::session::Param;
 
 /// The last fifty complete runs of a type, from request to result. A run that scraped has a bill for it; asking for the
@@ -28,34 +24,17 @@ const MEASURE: &str = "with recent as materialized ( \
         count(*) filter (where not cold) as cached_runs \
       from recent \
     ) \
-    select jsonb_build_object('credits_each', p.credits, 'balance', b.balance, 'budget', api.daily_budget($1), \
-      'all', to_jsonb(m.\"all\"), 'all_runs', m.all_runs, 'cold', to_jsonb(m.cold), 'cold_runs', m.cold_runs, \
-      'cached', to_jsonb(m.cached), 'cached_runs', m.cached_runs) \
+    select jsonb_build_object('credits_each', p.credits, 'balance', b.balance, \
+      'daily_cap', d.budget -> 'daily_cap', 'used_today', d.budget -> 'used_today', \
+      'all', case when m.all_runs > 0 then \
+        jsonb_build_object('p50', m.\"all\"[1], 'p90', m.\"all\"[2], 'based_on_runs', m.all_runs) end, \
+      'cold', case when m.cold_runs > 0 then \
+        jsonb_build_object('p50', m.cold[1], 'p90', m.cold[2], 'based_on_runs', m.cold_runs) end, \
+      'cached', case when m.cached_runs > 0 then \
+        jsonb_build_object('p50', m.cached[1], 'p90', m.cached[2], 'based_on_runs', m.cached_runs) end) \
     from public.analysis_prices p cross join public.credit_balances b cross join measured m \
-    where p.analysis_type = $2 and b.account_id = $1";
-
-#[derive(Deserialize)]
-struct MeasuredRow {
-    credits_each: i64,
-    balance: i64,
-    budget: Option<BudgetRow>,
-    all: Option<[f64; 2]>,
-    all_runs: u32,
-    cold: Option<[f64; 2]>,
-    cold_runs: u32,
-    cached: Option<[f64; 2]>,
-    cached_runs: u32,
-}
-
-#[derive(Deserialize)]
-struct BudgetRow {
-    daily_cap: Option<i64>,
-    used_today: i64,
-}
-
-fn spread(percentiles: Option<[f64; 2]>, based_on_runs: u32) -> Option<Spread> {
-    percentiles.map(|[p50, p90]| Spread { p50, p90, based_on_runs })
-}
+    cross join api.daily_budget($1) as d (budget) \
+    where p.analysis_type = $2 and b.account_id = $1 and d.budget is not null";
 
 pub(super) async fn measure(
     db: &TenantDb,
@@ -64,17 +43,6 @@ pub(super) async fn measure(
 ) -> Result<Option<Measured>, StoreError> {
     let (account, kind) = (member.account().uuid(), analysis_type.as_str());
     let params: [Param<'_>; 2] = [(&account, Type::UUID), (&kind, Type::TEXT)];
-    let rows: Vec<MeasuredRow> = db.values(member.user(), MEASURE, &params).await?;
-    Ok(rows.into_iter().next().and_then(|row| {
-        let budget = row.budget?;
-        Some(Measured {
-            credits_each: row.credits_each,
-            balance: row.balance,
-            daily_cap: budget.daily_cap,
-            used_today: budget.used_today,
-            all: spread(row.all, row.all_runs),
-            cold: spread(row.cold, row.cold_runs),
-            cached: spread(row.cached, row.cached_runs),
-        })
-    }))
+    let rows: Vec<Measured> = db.values(member.user(), MEASURE, &params).await?;
+    Ok(rows.into_iter().next())
 }

@@ -17,7 +17,7 @@ use oslira_app::{
 use serde::Deserialize;
 use tokio_postgres::types::Type;
 
-use super::TenantDb;
+use super::db::TenantDb;
 use crate::session::Param;
 
 /// A lead as its customer sees it, with its newest analysis `n`.

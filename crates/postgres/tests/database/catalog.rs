@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 2] = ["analysis_prices", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 3] = ["model_lifecycles", "profile_changes", "provider_outages"];
+pub const HIDDEN_TABLES: [&str; 3] = ["model_lifecycles", "profile_changes", "service_outages"];
 
 /// Answers the first column of every row.
 async fn texts(client: &Client, sql: &str) -> Result<Vec<String>, Error> {
@@ -129,7 +129,7 @@ async fn every_function_pins_its_search_path_and_those_that_write_are_volatile()
     let superuser = database.superuser().await?;
     let loose = "select p.oid::regprocedure::text from pg_proc p
         where p.pronamespace::regnamespace::text in ('public', 'api', 'system', 'private', 'local')
-          and (not coalesce(p.proconfig @> array['search_path=\"\"'], false)
+          and (not coalesce(p.proconfig @> array['search_path=pg_catalog, pg_temp'], false)
                or (p.pronamespace::regnamespace::text in ('api', 'system') and not (p.provolatile = 'v' and p.prosecdef)))";
     assert_eq!(texts(&superuser, loose).await?, [""; 0]);
     Ok(())

@@ -7,14 +7,13 @@
     reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
 )]
 
-mod begin;
-mod breaker;
-mod budget;
-mod business_profile_desk;
+mod begin_analysis;
+mod business_profile_functions;
 mod business_profiles;
 mod catalog;
-mod completion;
-mod costs;
+mod circuit_breaker;
+mod complete_run;
+mod daily_cap;
 mod estimate;
 mod hourly_limit;
 mod idempotency;
@@ -22,17 +21,17 @@ mod leads;
 mod ledger;
 mod logins;
 mod migrations;
-mod models;
+mod model_lifecycles;
 mod prices;
 mod privileges;
-mod product;
 mod races;
+mod run_costs;
+mod run_transitions;
 mod sign_up;
-mod stale;
+mod stale_analyses;
 mod state_machine;
 mod support;
 mod sweep;
 mod tenancy;
-mod transitions;
-mod usage;
+mod usage_logs;
 mod workflow_double;

@@ -1,5 +1,7 @@
 //! The migrations themselves: applied once, together or by one process of many, and by Supabase's own not-quite-superuser.
 
+use std::path::PathBuf;
+
 use futures_util::future::try_join_all;
 use oslira_testkit::database::supabase_dir;
 use oslira_testkit::migrate::sql_files;
@@ -8,12 +10,19 @@ use oslira_testkit::{Session, TestDatabase, TestResult, migrate};
 use crate::privileges::{designed, granted};
 use crate::support::{Request, advance, begin, complete};
 
+/// The names of the migrations.
+fn migration_files() -> Vec<String> {
+    let entries = std::fs::read_dir(supabase_dir().join("migrations")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".sql")).collect()
+}
+
 #[tokio::test]
 async fn a_migration_is_applied_once_by_whoever_comes_first() -> TestResult {
     let database = TestDatabase::empty().await?;
     let clients = try_join_all((0..4).map(|_| database.superuser())).await?;
     let applied = try_join_all(clients.iter().map(|client| async { migrate(client, &supabase_dir()).await })).await?;
-    let files = std::fs::read_dir(supabase_dir().join("migrations")).unwrap().count();
+    let files = migration_files().len();
     let mut counts: Vec<usize> = applied.iter().map(Vec::len).collect();
     counts.sort_unstable();
     assert_eq!(counts, [0, 0, 0, files]);
@@ -25,24 +34,74 @@ async fn a_migration_is_applied_once_by_whoever_comes_first() -> TestResult {
     Ok(())
 }
 
+/// A folder like `supabase/` with other migrations, deleted when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(folder.join("migrations")).unwrap();
+        std::fs::create_dir_all(folder.join("local")).unwrap();
+        std::fs::copy(supabase_dir().join("local/shim.sql"), folder.join("local/shim.sql")).unwrap();
+        Self(folder)
+    }
+
+    fn write(&self, migration: &str, sql: &str) {
+        std::fs::write(self.0.join("migrations").join(migration), sql).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_broken_migration_names_its_line_and_leaves_nothing_behind() -> TestResult {
     let database = TestDatabase::empty().await?;
-    let folder = std::env::temp_dir().join(database.name());
-    std::fs::create_dir_all(folder.join("migrations")).unwrap();
-    std::fs::create_dir_all(folder.join("local")).unwrap();
-    std::fs::copy(supabase_dir().join("local/shim.sql"), folder.join("local/shim.sql")).unwrap();
-    std::fs::write(folder.join("migrations/20260101000000_good.sql"), "create table good (id int);").unwrap();
-    std::fs::write(folder.join("migrations/20260101000001_bad.sql"), "create table bad (id int);\n\nselect nonsense;")
-        .unwrap();
+    let folder = Folder::new(database.name());
+    folder.write("20260101000000_good.sql", "create table good (id int);");
+    folder.write("20260101000001_bad.sql", "create table bad (id int);\n\nselect nonsense;");
 
     let superuser = database.superuser().await?;
-    let error = migrate(&superuser, &folder).await.unwrap_err().to_string();
-    std::fs::remove_dir_all(&folder).unwrap();
+    let error = migrate(&superuser, &folder.0).await.unwrap_err().to_string();
 
     assert!(error.ends_with("20260101000001_bad.sql, line 3: column \"nonsense\" does not exist"), "{error}");
     let row = superuser.query_one("select to_regclass('good') is not null, to_regclass('bad') is null", &[]).await?;
     assert_eq!((row.get(0), row.get(1)), (true, true));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_made_by_other_migrations_is_refused_and_told_to_start_anew() -> TestResult {
+    let database = TestDatabase::empty().await?;
+    let superuser = database.superuser().await?;
+    let folder = Folder::new(database.name());
+    folder.write("20260101000000_one.sql", "create table one (id int);");
+    folder.write("20260101000001_two.sql", "create table two (id int);");
+    assert_eq!(migrate(&superuser, &folder.0).await?, ["20260101000000", "20260101000001"]);
+    assert_eq!(migrate(&superuser, &folder.0).await?, [""; 0]);
+
+    folder.write("20260101000002_three.sql", "create table three (id int);");
+    folder.write("20260101000001_two.sql", "create table two (id bigint);");
+    let rewritten = migrate(&superuser, &folder.0).await.unwrap_err().to_string();
+    assert_eq!(
+        rewritten,
+        "this database was made by other migrations than those in supabase/migrations (20260101000001 is not what was \
+         applied): start anew with `cargo xtask stack up --fresh`, which deletes its data"
+    );
+    folder.write("20260101000001_two.sql", "create table two (id int);");
+    std::fs::remove_file(folder.0.join("migrations/20260101000000_one.sql")).unwrap();
+    let removed = migrate(&superuser, &folder.0).await.unwrap_err().to_string();
+    assert!(removed.contains("(20260101000000 is not there): start anew with"), "{removed}");
+
+    let row = superuser.query_one("select to_regclass('three') is null", &[]).await?;
+    assert!(row.get::<_, bool>(0), "nothing is applied to such a database");
+    // One whose migrations the Supabase CLI applied has no hashes.
+    superuser.batch_execute("delete from supabase_migrations.applied_texts").await?;
+    folder.write("20260101000000_one.sql", "create table one (id int);");
+    assert_eq!(migrate(&superuser, &folder.0).await?, ["20260101000002"]);
     Ok(())
 }
 

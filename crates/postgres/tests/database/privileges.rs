@@ -162,3 +162,28 @@ async fn the_backend_cannot_act_as_a_customer_or_reach_the_helpers() -> TestResu
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_customers_temporary_type_stands_in_for_none_inside_a_definer_function() -> TestResult {
+    let database = TestDatabase::create().await?;
+    let member = database.member("ann", 5).await?;
+    let customer = database.customer(member.user_id).await?;
+    customer.open().await?;
+    customer
+        .client()
+        .batch_execute(
+            "create function pg_temp.steal(pg_catalog.timestamptz) returns boolean language plpgsql as
+               $$ begin update public.credit_balances set balance = 1000000; return true; end $$;
+             create domain pg_temp.timestamptz as pg_catalog.timestamptz check (pg_temp.steal(value));",
+        )
+        .await?;
+    let create =
+        "select api.create_business_profile($1, '{\"name\": \"x\", \"offering\": \"x\", \"target_audience\": \"x\",
+        \"content_themes\": [], \"geographies\": []}', null, null) ->> 'outcome'";
+    let created = customer.client().query_one(create, &[&member.account_id]).await?;
+    assert_eq!(created.get::<_, String>(0), "ok");
+    customer.client().batch_execute("commit").await?;
+    let balance = database.superuser().await?.query_one("select balance from credit_balances", &[]).await?;
+    assert_eq!(balance.get::<_, i64>(0), 5);
+    Ok(())
+}

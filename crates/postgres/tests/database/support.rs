@@ -11,7 +11,7 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use oslira_postgres::{Connect, TenantDb};
+use oslira_postgres::{AdminDb, Connect, TenantDb};
 use oslira_testkit::session::Parameters;
 use oslira_testkit::{Error, Member, Session, TestDatabase};
 use serde_json::{Value, json};
@@ -49,7 +49,12 @@ impl Stage {
 
     /// The product's own way into this database, for customers.
     pub fn tenant(&self) -> TenantDb {
-        TenantDb::new(Arc::new(Login(self.database.clone())))
+        TenantDb::new(Arc::new(Login { database: self.database.clone(), role: "oslira_tenant" }))
+    }
+
+    /// The product's own way into this database, for workflows and schedules.
+    pub fn admin(&self) -> AdminDb {
+        AdminDb::new(Arc::new(Login { database: self.database.clone(), role: "oslira_admin" }))
     }
 
     /// Begins a LIGHT run that must be accepted.
@@ -109,12 +114,15 @@ impl Stage {
     }
 }
 
-struct Login(Arc<TestDatabase>);
+struct Login {
+    database: Arc<TestDatabase>,
+    role: &'static str,
+}
 
 #[async_trait]
 impl Connect for Login {
     async fn connect(&self) -> Result<Client, StoreError> {
-        self.0.login("oslira_tenant").await.map_err(|error| StoreError::Unavailable(format!("{error:?}")))
+        self.database.login(self.role).await.map_err(|error| StoreError::Unavailable(format!("{error:?}")))
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -138,7 +146,7 @@ pub struct Request {
     pub idempotency_key: Option<&'static str>,
     pub body_hash: &'static str,
     /// What the analysis needs; by default what every type does when both models have a key.
-    pub providers: Value,
+    pub services: Value,
 }
 
 impl Request {
@@ -151,7 +159,7 @@ impl Request {
             analysis_type: "LIGHT",
             idempotency_key: None,
             body_hash: "body",
-            providers: json!([["apify"], ["openai", "anthropic"]]),
+            services: json!([["apify"], ["openai", "anthropic"]]),
         }
     }
 
@@ -181,7 +189,7 @@ pub async fn begin(session: &Session, request: &Request) -> Result<Value, Error>
                 &request.analysis_type,
                 &request.idempotency_key,
                 &request.body_hash,
-                &request.providers,
+                &request.services,
             ],
         )
         .await

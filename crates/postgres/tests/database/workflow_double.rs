@@ -28,11 +28,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{product::admin, support::Stage};
+use crate::support::Stage;
 
 /// What the providers do.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Weather {
+pub struct Scenario {
     /// The profile is known already.
     pub is_cached: bool,
     /// The first answer to each call is billed and cut off.
@@ -44,15 +44,15 @@ pub struct Weather {
 }
 
 /// Works a run to its end.
-pub async fn work(stage: &Stage, run: Uuid, weather: Weather) {
-    let double = Arc::new(Double { weather, asked: Mutex::default(), kept: Mutex::default() });
-    if weather.is_cached {
+pub async fn work(stage: &Stage, run: Uuid, scenario: Scenario) {
+    let double = Arc::new(Double { scenario, asked: Mutex::default(), kept: Mutex::default() });
+    if scenario.is_cached {
         let snapshot =
             Snapshot { profile: profile(), scraped_at: double.now(), depth: 50, source: "double".to_owned() };
         double.kept.lock().unwrap().push((SnapshotKey("known".to_owned()), snapshot));
     }
     let ports = WorkflowPorts {
-        runs: Arc::new(admin(stage)),
+        runs: Arc::new(stage.admin()),
         snapshots: double.clone(),
         profiles: double.clone(),
         model: double.clone(),
@@ -66,7 +66,7 @@ pub async fn work(stage: &Stage, run: Uuid, weather: Weather) {
 }
 
 struct Double {
-    weather: Weather,
+    scenario: Scenario,
     asked: Mutex<HashMap<CallKind, u32>>,
     kept: Mutex<Vec<(SnapshotKey, Snapshot)>>,
 }
@@ -165,7 +165,7 @@ impl Model for Double {
             *nth += 1;
             *nth
         };
-        let cost = if self.weather.gateway_hit { 0 } else { 1_237 + u64::from(nth) };
+        let cost = if self.scenario.gateway_hit { 0 } else { 1_237 + u64::from(nth) };
         let usage = AiUsage {
             response_id: Uuid::now_v7().to_string(),
             provider: "openai".to_owned(),
@@ -175,12 +175,12 @@ impl Model for Double {
             cache_write_tokens: 0,
             output_tokens: 300,
             reasoning_tokens: 0,
-            cost_microusd: Some(cost).filter(|_| !self.weather.unpriced || nth > 1),
-            gateway_hit: self.weather.gateway_hit.then_some(true),
+            cost_microusd: Some(cost).filter(|_| !self.scenario.unpriced || nth > 1),
+            gateway_hit: self.scenario.gateway_hit.then_some(true),
             duration_ms: 1,
             finish_reason: "stop".to_owned(),
         };
-        let content = if self.weather.truncated_first && nth == 1 {
+        let content = if self.scenario.truncated_first && nth == 1 {
             Err(AiFault::Truncated)
         } else {
             Ok(answer(call).to_string())

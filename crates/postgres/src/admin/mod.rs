@@ -1,0 +1,7 @@
+//! What workflows and schedules do, as `service_role`. A handler of a user's request cannot name this type.
+
+mod db;
+mod models;
+mod runs;
+
+pub use db::AdminDb;

@@ -1,0 +1,19 @@
+//! What the daily job has read of the models in use.
+
+use async_trait::async_trait;
+use oslira_app::{
+    features::judging::{LifecycleStore, ModelLifecycle},
+    shared::store::StoreError,
+};
+use tokio_postgres::types::Type;
+
+use super::db::AdminDb;
+
+#[async_trait]
+impl LifecycleStore for AdminDb {
+    async fn record(&self, models: &[ModelLifecycle]) -> Result<(), StoreError> {
+        const SQL: &str = "select to_jsonb(true) from system.record_model_lifecycles($1)";
+        let models = serde_json::to_value(models).map_err(|error| StoreError::Defect(error.to_string()))?;
+        self.value::<bool>(SQL, &[(&models, Type::JSONB)]).await.map(drop)
+    }
+}

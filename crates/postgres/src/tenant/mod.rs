@@ -1,0 +1,13 @@
+//! What a signed-in user may do, as `authenticated` with that user's claims: row-level security decides.
+
+mod business_profiles;
+mod credits;
+mod db;
+mod estimate;
+mod leads;
+mod memberships;
+mod models;
+mod runs;
+
+pub use db::TenantDb;
+pub use leads::leads_statement;

@@ -1,0 +1,161 @@
+//! Runs, as the calling user.
+
+use async_trait::async_trait;
+use oslira_app::{
+    features::{
+        analysis::{
+            AnalysisRequest, BeginOutcome, CancelOutcome, Measured, Receipt, RequiredServices, Run, RunRepository,
+            RunState, RunStatus,
+        },
+        auth::Member,
+    },
+    shared::{
+        analysis_type::AnalysisType,
+        idempotency::IdempotencyKey,
+        ids::{RunId, UserId},
+        pagination::{Page, PageQuery},
+        store::StoreError,
+    },
+};
+use serde::Deserialize;
+use serde_json::json;
+use tokio_postgres::types::Type;
+
+use super::{db::TenantDb, estimate};
+use crate::{run_state::RUN_STATE, session::Param};
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum BeginAnswer {
+    Ok(ReceiptRow),
+    Replay(ReceiptRow),
+    IdempotencyKeyReused,
+    Duplicate { run_id: RunId },
+    InsufficientCredits { balance: i64, required: i64 },
+    RateLimited { retry_after_s: u32 },
+    ProviderUnavailable { retry_after_s: u32 },
+    BudgetExceeded { cap: i64, used: i64, required: i64, resets_in_s: u32 },
+    Forbidden,
+    BusinessProfileNotFound,
+    UnknownAnalysisType,
+}
+
+#[derive(Deserialize)]
+struct ReceiptRow {
+    run_id: RunId,
+    credits: i64,
+    balance: i64,
+}
+
+impl From<ReceiptRow> for Receipt {
+    fn from(row: ReceiptRow) -> Self {
+        Self { run_id: row.run_id, credits: row.credits, balance: row.balance }
+    }
+}
+
+impl From<BeginAnswer> for BeginOutcome {
+    fn from(answer: BeginAnswer) -> Self {
+        match answer {
+            BeginAnswer::Ok(receipt) => Self::Started(receipt.into()),
+            BeginAnswer::Replay(receipt) => Self::Replay(receipt.into()),
+            BeginAnswer::IdempotencyKeyReused => Self::KeyReused,
+            BeginAnswer::Duplicate { run_id } => Self::Duplicate(run_id),
+            BeginAnswer::InsufficientCredits { balance, required } => Self::Insufficient { balance, required },
+            BeginAnswer::RateLimited { retry_after_s } => Self::RateLimited { retry_after_s },
+            BeginAnswer::ProviderUnavailable { retry_after_s } => Self::ProviderUnavailable { retry_after_s },
+            BeginAnswer::BudgetExceeded { cap, used, required, resets_in_s } => {
+                Self::OverBudget { cap, used, required, resets_in_s }
+            }
+            BeginAnswer::Forbidden => Self::Forbidden,
+            BeginAnswer::BusinessProfileNotFound => Self::BusinessProfileNotFound,
+            BeginAnswer::UnknownAnalysisType => Self::UnknownType,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum CancelAnswer {
+    Cancelled { refunded: i64, kept: i64, balance: i64 },
+    Finished { status: RunStatus },
+    NotFound,
+}
+
+/// The columns of a run as its customer sees it; `%` stands for the result, which lists leave out and which goes with a
+/// deleted lead.
+const RUN: &str = "select jsonb_build_object('id', r.id, 'account_id', r.account_id, \
+    'business_profile_id', r.business_profile_id, 'username', r.username, 'analysis_type', r.analysis_type, \
+    'status', r.status, 'phase', r.phase, 'credits', r.credits, 'charge_outcome', r.charge_outcome, \
+    'error', case when r.error_code is not null then \
+      jsonb_build_object('code', r.error_code, 'message', r.error_message) end, \
+    'lead_id', r.lead_id, 'cache_hit', a.result -> 'cache_hit', 'created_at', r.created_at, \
+    'started_at', r.started_at, 'finished_at', r.finished_at%) \
+    from public.runs r left join public.analyses a on a.run_id = r.id and a.account_id = r.account_id and a.deleted_at is null \
+    where r.account_id = $1 and ";
+
+#[async_trait]
+impl RunRepository for TenantDb {
+    async fn begin(
+        &self,
+        member: Member,
+        run: RunId,
+        request: &AnalysisRequest,
+        needs: &RequiredServices,
+        key: Option<&IdempotencyKey>,
+        body_hash: &str,
+    ) -> Result<BeginOutcome, StoreError> {
+        const SQL: &str = "select api.begin_analysis($1, $2, $3, $4, $5, $6, $7, $8)";
+        let (account, run) = (member.account().uuid(), run.uuid());
+        let (username, profile) = (request.username.as_str(), request.business_profile_id.uuid());
+        let (kind, key) = (request.analysis_type.as_str(), key.map(IdempotencyKey::as_str));
+        let needs = json!(needs);
+        let params: [Param<'_>; 8] = [
+            (&account, Type::UUID),
+            (&run, Type::UUID),
+            (&username, Type::TEXT),
+            (&profile, Type::UUID),
+            (&kind, Type::TEXT),
+            (&key, Type::TEXT),
+            (&body_hash, Type::TEXT),
+            (&needs, Type::JSONB),
+        ];
+        Ok(self.value::<BeginAnswer>(member.user(), SQL, &params).await?.into())
+    }
+
+    async fn measure(&self, member: Member, analysis_type: AnalysisType) -> Result<Option<Measured>, StoreError> {
+        estimate::measure(self, member, analysis_type).await
+    }
+
+    async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
+        let id = run.uuid();
+        let answer = self.value(user, "select api.cancel_run($1)", &[(&id, Type::UUID)]).await?;
+        Ok(match answer {
+            CancelAnswer::Cancelled { refunded, kept, balance } => CancelOutcome::Done { refunded, kept, balance },
+            CancelAnswer::Finished { status } => CancelOutcome::Finished(status),
+            CancelAnswer::NotFound => CancelOutcome::NotFound,
+        })
+    }
+
+    async fn get(&self, member: Member, run: RunId) -> Result<Option<Run>, StoreError> {
+        let sql = RUN.replace('%', ", 'result', a.result") + "r.id = $2";
+        let (account, id) = (member.account().uuid(), run.uuid());
+        let rows = self.values(member.user(), &sql, &[(&account, Type::UUID), (&id, Type::UUID)]).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    async fn list(&self, member: Member, page: PageQuery<RunId>) -> Result<Page<Run>, StoreError> {
+        // Run ids are UUID v7: their order is the order of creation.
+        let sql = RUN.replace('%', "") + "($2::uuid is null or r.id < $2) order by r.id desc limit $3";
+        let (account, limit) = (member.account().uuid(), i64::from(page.limit) + 1);
+        let after = page.after.map(|cursor| cursor.0.uuid());
+        let params: [Param<'_>; 3] = [(&account, Type::UUID), (&after, Type::UUID), (&limit, Type::INT8)];
+        let rows: Vec<Run> = self.values(member.user(), &sql, &params).await?;
+        Ok(Page::cut(rows, page.limit, |run| run.id))
+    }
+
+    async fn visible_state(&self, user: UserId, run: RunId) -> Result<Option<RunState>, StoreError> {
+        let id = run.uuid();
+        let rows: Vec<RunState> = self.values(user, RUN_STATE, &[(&id, Type::UUID)]).await?;
+        Ok(rows.into_iter().next())
+    }
+}

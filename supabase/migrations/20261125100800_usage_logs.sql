@@ -1,0 +1,100 @@
+-- What an analysis cost us: one row per provider call, written as soon as it is known and keyed by the provider's own
+-- id, so that failed and cancelled runs keep their true cost and a replayed step counts once.
+
+create table public.ai_usage_logs (
+  id bigint generated always as identity primary key,
+  account_id uuid not null references public.accounts (id),
+  run_id uuid not null references public.runs (id),
+  -- The provider's id of its response. Where the AI gateway answered from its cache, it repeats an id that is already
+  -- here, and the backend gives the answer a key of its own instead.
+  provider_key text not null unique check (char_length(provider_key) between 1 and 255),
+  call text not null,
+  provider text not null,
+  model text not null,
+  input_tokens integer not null default 0 check (input_tokens >= 0),
+  cached_tokens integer not null default 0 check (cached_tokens >= 0),
+  -- Input tokens that the provider bills for writing its cache.
+  cache_write_tokens integer not null default 0 check (cache_write_tokens >= 0),
+  output_tokens integer not null default 0 check (output_tokens >= 0),
+  reasoning_tokens integer not null default 0 check (reasoning_tokens >= 0),
+  cost_microusd bigint not null default 0 check (cost_microusd >= 0),
+  duration_ms bigint not null default 0 check (duration_ms >= 0),
+  finish_reason text,
+  -- Whether the AI gateway answered from its own cache; null without a gateway.
+  gateway_hit boolean,
+  created_at timestamptz not null default clock_timestamp()
+);
+create index ai_usage_logs_newest on public.ai_usage_logs (account_id, created_at desc);
+create index ai_usage_logs_run on public.ai_usage_logs (run_id);
+
+create table public.scrape_logs (
+  id bigint generated always as identity primary key,
+  account_id uuid not null references public.accounts (id),
+  run_id uuid not null references public.runs (id),
+  provider_key text not null unique check (char_length(provider_key) between 1 and 255),
+  actor text not null,
+  username text not null,
+  results integer not null default 0 check (results >= 0),
+  cost_microusd bigint not null default 0 check (cost_microusd >= 0),
+  duration_ms bigint not null default 0 check (duration_ms >= 0),
+  outcome text not null,
+  created_at timestamptz not null default clock_timestamp()
+);
+create index scrape_logs_newest on public.scrape_logs (account_id, created_at desc);
+create index scrape_logs_run on public.scrape_logs (run_id);
+
+alter table public.ai_usage_logs enable row level security;
+alter table public.ai_usage_logs force row level security;
+revoke all on public.ai_usage_logs from public, anon, authenticated, service_role;
+revoke all on sequence public.ai_usage_logs_id_seq from public, anon, authenticated, service_role;
+grant select on public.ai_usage_logs to authenticated, service_role;
+create policy members_read on public.ai_usage_logs for select to authenticated
+  using (account_id = any (array(select private.my_accounts())));
+
+alter table public.scrape_logs enable row level security;
+alter table public.scrape_logs force row level security;
+revoke all on public.scrape_logs from public, anon, authenticated, service_role;
+revoke all on sequence public.scrape_logs_id_seq from public, anon, authenticated, service_role;
+grant select on public.scrape_logs to authenticated, service_role;
+create policy members_read on public.scrape_logs for select to authenticated
+  using (account_id = any (array(select private.my_accounts())));
+
+-- Records one provider call of a run. True when it was not known before; false for a repeat or an unknown run. A run that
+-- has ended may still record: the call was paid for.
+create function system.record_usage(p_run uuid, p_kind text, p_key text, p_usage jsonb) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_account uuid;
+begin
+  if p_kind is null or p_kind not in ('ai', 'scrape') then
+    raise exception 'usage is of kind ai or scrape' using errcode = 'invalid_parameter_value';
+  end if;
+  select r.account_id into v_account from public.runs r where r.id = p_run;
+  if not found then
+    return false;
+  end if;
+
+  if p_kind = 'ai' then
+    insert into public.ai_usage_logs (
+      account_id, run_id, provider_key, call, provider, model, input_tokens, cached_tokens, cache_write_tokens,
+      output_tokens, reasoning_tokens, cost_microusd, duration_ms, finish_reason, gateway_hit
+    ) values (
+      v_account, p_run, p_key, p_usage ->> 'call', p_usage ->> 'provider', p_usage ->> 'model',
+      coalesce((p_usage ->> 'input_tokens')::integer, 0), coalesce((p_usage ->> 'cached_tokens')::integer, 0),
+      coalesce((p_usage ->> 'cache_write_tokens')::integer, 0), coalesce((p_usage ->> 'output_tokens')::integer, 0),
+      coalesce((p_usage ->> 'reasoning_tokens')::integer, 0), coalesce((p_usage ->> 'cost_microusd')::bigint, 0),
+      coalesce((p_usage ->> 'duration_ms')::bigint, 0), p_usage ->> 'finish_reason', (p_usage ->> 'gateway_hit')::boolean
+    ) on conflict (provider_key) do nothing;
+  else
+    insert into public.scrape_logs (
+      account_id, run_id, provider_key, actor, username, results, cost_microusd, duration_ms, outcome
+    ) values (
+      v_account, p_run, p_key, p_usage ->> 'actor', p_usage ->> 'username',
+      coalesce((p_usage ->> 'results')::integer, 0), coalesce((p_usage ->> 'cost_microusd')::bigint, 0),
+      coalesce((p_usage ->> 'duration_ms')::bigint, 0), p_usage ->> 'outcome'
+    ) on conflict (provider_key) do nothing;
+  end if;
+  return found;
+end $$;
+revoke all on function system.record_usage(uuid, text, text, jsonb) from public, anon, authenticated, service_role;
+grant execute on function system.record_usage(uuid, text, text, jsonb) to service_role;

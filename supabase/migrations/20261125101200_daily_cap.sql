@@ -1,0 +1,104 @@
+-- The cap on what an account's runs may cost in a day (UTC): `accounts.daily_credit_cap`, set by the account's owners.
+-- begin_analysis checks it under the balance's lock, so it holds exactly, however many requests come at once.
+
+-- The UTC day of a moment. It adds 24 hours and not `1 day`, whose length depends on the session's time zone.
+create function private.day_of(p_at timestamptz, out starts_at timestamptz, out ends_at timestamptz)
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select date_trunc('day', p_at, 'UTC'), date_trunc('day', p_at, 'UTC') + interval '24 hours'
+$$;
+revoke all on function private.day_of(timestamptz) from public, anon, authenticated, service_role;
+
+-- What the account's runs of that day cost, refunded ones left out: a refund counts for the day of its charge, not for the
+-- day it was paid. The index runs_newest serves it.
+create function private.used_on_day(p_account uuid, p_at timestamptz) returns bigint
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(r.credits), 0)::bigint
+    from public.runs r
+   where r.account_id = p_account
+     and r.created_at >= (select d.starts_at from private.day_of(p_at) d)
+     and r.created_at < (select d.ends_at from private.day_of(p_at) d)
+     and r.charge_outcome is distinct from 'refunded'
+$$;
+revoke all on function private.used_on_day(uuid, timestamptz) from public, anon, authenticated, service_role;
+
+-- The refusal of p_required more credits today, or null when the cap allows them. The caller holds the balance's lock.
+create function private.over_daily_cap(p_account uuid, p_required bigint, p_now timestamptz) returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_cap integer;
+  v_used bigint;
+begin
+  select a.daily_credit_cap into strict v_cap from public.accounts a where a.id = p_account;
+  if v_cap is null then
+    return null;
+  end if;
+  v_used := private.used_on_day(p_account, p_now);
+  if v_used + p_required <= v_cap then
+    return null;
+  end if;
+  return jsonb_build_object(
+    'outcome', 'budget_exceeded', 'cap', v_cap, 'used', v_used, 'required', p_required,
+    'resets_in_s', (select greatest(1, ceil(extract(epoch from d.ends_at - p_now))::integer) from private.day_of(p_now) d)
+  );
+end $$;
+revoke all on function private.over_daily_cap(uuid, bigint, timestamptz) from public, anon, authenticated, service_role;
+
+-- The cap, what is used of it today, and when the next day begins.
+create function private.daily_budget(p_account uuid, p_now timestamptz) returns jsonb
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select jsonb_build_object(
+           'daily_cap', a.daily_credit_cap,
+           'used_today', private.used_on_day(p_account, p_now),
+           'resets_at', (select d.ends_at from private.day_of(p_now) d)
+         )
+    from public.accounts a
+   where a.id = p_account
+$$;
+revoke all on function private.daily_budget(uuid, timestamptz) from public, anon, authenticated, service_role;
+
+-- The same for a member; null for anybody else.
+create function api.daily_budget(p_account uuid) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if p_account = any (array(select private.my_accounts())) then
+    return private.daily_budget(p_account, clock_timestamp());
+  end if;
+  return null;
+end $$;
+revoke all on function api.daily_budget(uuid) from public, anon, authenticated, service_role;
+grant execute on function api.daily_budget(uuid) to authenticated;
+
+-- Sets the cap, or takes it away with null. It waits for the balance's lock as begin_analysis does, so it holds for every
+-- run that begins afterwards.
+create function api.set_daily_cap(p_account uuid, p_cap integer) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_user constant uuid := auth.uid();
+begin
+  if p_cap < 0 then
+    raise exception 'a cap must not be negative' using errcode = 'invalid_parameter_value';
+  end if;
+  -- Only an owner may even wait for the lock. Whether ownership and account still stand is asked again under it.
+  perform from public.credit_balances b
+    where b.account_id = p_account
+      and exists (
+        select from public.account_members m
+        where m.user_id = v_user and m.account_id = p_account and m.role = 'owner'
+      )
+      for no key update;
+  if not found then
+    return jsonb_build_object(
+      'outcome', case when p_account = any (array(select private.my_accounts())) then 'owner_required' else 'forbidden' end
+    );
+  end if;
+  perform from public.account_members m
+    join public.accounts a on a.id = m.account_id
+    where m.user_id = v_user and m.account_id = p_account and m.role = 'owner' and a.deleted_at is null;
+  if not found then
+    return jsonb_build_object('outcome', 'forbidden');
+  end if;
+  update public.accounts a set daily_credit_cap = p_cap where a.id = p_account;
+  return jsonb_build_object('outcome', 'ok') || private.daily_budget(p_account, clock_timestamp());
+end $$;
+revoke all on function api.set_daily_cap(uuid, integer) from public, anon, authenticated, service_role;
+grant execute on function api.set_daily_cap(uuid, integer) to authenticated;

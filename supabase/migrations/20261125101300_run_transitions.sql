@@ -1,0 +1,203 @@
+-- The life of a run after it was bought: heartbeat, cancel, fail, sweep. Every transition that earns a refund pays it in
+-- the same transaction. The rules for locks are in the ledger's migration.
+
+-- Ends an active run as failed or cancelled and refunds it if p_outcome says so. The caller holds the locks of the balance
+-- and of the run, and has seen that the run is active. Answers the balance.
+create function private.end_run(
+  p_run uuid, p_status text, p_outcome text, p_code text default null, p_message text default null
+) returns bigint
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_run record;
+  v_balance bigint;
+begin
+  update public.runs r
+     set status = p_status,
+         charge_outcome = p_outcome,
+         finished_at = clock_timestamp(),
+         error_code = p_code,
+         error_message = p_message,
+         -- Nothing had begun to work on it yet, so the request may be sent again with the same key.
+         idempotency_key = case when p_status = 'cancelled' and r.status = 'pending' then null else r.idempotency_key end
+   where r.id = p_run
+  returning r.account_id, r.credits into strict v_run;
+
+  if p_outcome = 'refunded' then
+    return private.post_entry(
+      v_run.account_id, 'refund', v_run.credits, p_run, 'refund:' || p_run,
+      case p_status when 'cancelled' then 'Refund: analysis cancelled' else 'Refund: analysis failed' end
+    );
+  end if;
+  select b.balance into strict v_balance from public.credit_balances b where b.account_id = v_run.account_id;
+  return v_balance;
+end $$;
+revoke all on function private.end_run(uuid, text, text, text, text) from public, anon, authenticated, service_role;
+
+-- Fails a run whose last heartbeat is older than p_age. Answers the balance, or null when the run is not (or no longer)
+-- active and stale. The caller holds the balance's lock. A run that is locked, because it is just being completed, is
+-- waited for, or with p_skip_locked skipped.
+create function private.fail_if_stale(p_run uuid, p_age interval, p_skip_locked boolean) returns bigint
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  if p_skip_locked then
+    perform from public.runs r
+      where r.id = p_run and r.status in ('pending', 'processing')
+        and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - p_age
+      for no key update skip locked;
+  else
+    perform from public.runs r
+      where r.id = p_run and r.status in ('pending', 'processing')
+        and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - p_age
+      for no key update;
+  end if;
+  if not found then
+    return null;
+  end if;
+  return private.end_run(
+    p_run, 'failed', 'refunded', 'stalled', 'The analysis stopped making progress and was ended. Your credits were returned.'
+  );
+end $$;
+revoke all on function private.fail_if_stale(uuid, interval, boolean) from public, anon, authenticated, service_role;
+
+-- The heartbeat before each phase. It is also how a cancellation reaches the workflow: `active` false means stop and store
+-- nothing. A replayed step may name an earlier phase: the heartbeat counts, and the phase stays where it was.
+create function system.advance_run(p_run uuid, p_phase text) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  c_phases constant text[] := array['cache', 'scraping', 'storing', 'analyzing', 'saving'];
+  v_status text;
+begin
+  if p_phase is null or p_phase <> all (c_phases) then
+    raise exception 'unknown phase %', p_phase using errcode = 'invalid_parameter_value';
+  end if;
+
+  update public.runs r
+     set status = 'processing',
+         phase = case
+           when r.phase is null or array_position(c_phases, p_phase) > array_position(c_phases, r.phase) then p_phase
+           else r.phase
+         end,
+         heartbeat_at = clock_timestamp(),
+         started_at = coalesce(r.started_at, clock_timestamp()),
+         ai_started_at = case
+           when p_phase = 'analyzing' then coalesce(r.ai_started_at, clock_timestamp())
+           else r.ai_started_at
+         end
+   where r.id = p_run and r.status in ('pending', 'processing');
+  if found then
+    return jsonb_build_object('active', true, 'status', 'processing');
+  end if;
+
+  select r.status into v_status from public.runs r where r.id = p_run;
+  return jsonb_build_object('active', false, 'status', coalesce(v_status, 'not_found'));
+end $$;
+revoke all on function system.advance_run(uuid, text) from public, anon, authenticated, service_role;
+grant execute on function system.advance_run(uuid, text) to service_role;
+
+-- The customer stops a run: full refund while no AI call has started, none after. A repeat gives the first answer.
+create function api.cancel_run(p_run uuid) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_account uuid;
+  v_run record;
+  v_balance bigint;
+begin
+  select r.account_id into v_account
+    from public.runs r
+    join public.account_members m on m.account_id = r.account_id and m.user_id = auth.uid()
+    join public.accounts a on a.id = r.account_id and a.deleted_at is null
+   where r.id = p_run;
+  if not found then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
+  perform from public.credit_balances b where b.account_id = v_account for no key update;
+  select r.status, r.credits, r.charge_outcome, r.ai_started_at, r.finished_at into strict v_run
+    from public.runs r where r.id = p_run for no key update;
+
+  if v_run.status in ('complete', 'failed') then
+    return jsonb_build_object('outcome', 'finished', 'status', v_run.status);
+  elsif v_run.status = 'cancelled' then
+    -- The first answer named the balance after the refund, or, without one, after the newest entry of that time.
+    select t.balance_after into v_balance
+      from public.credit_transactions t
+     where t.account_id = v_account
+       and (t.idempotency_key = 'refund:' || p_run or (v_run.charge_outcome = 'kept' and t.created_at <= v_run.finished_at))
+     order by t.id desc
+     limit 1;
+  else
+    v_run.charge_outcome := case when v_run.ai_started_at is null then 'refunded' else 'kept' end;
+    v_balance := private.end_run(p_run, 'cancelled', v_run.charge_outcome);
+  end if;
+  return jsonb_build_object(
+    'outcome', 'cancelled',
+    'refunded', case when v_run.charge_outcome = 'refunded' then v_run.credits else 0 end,
+    'kept', case when v_run.charge_outcome = 'kept' then v_run.credits else 0 end,
+    'balance', v_balance
+  );
+end $$;
+revoke all on function api.cancel_run(uuid) from public, anon, authenticated, service_role;
+grant execute on function api.cancel_run(uuid) to authenticated;
+
+-- Ends a run that cannot give a result. Its credits come back, once.
+create function system.fail_run(p_run uuid, p_code text, p_message text) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_account uuid;
+  v_run record;
+  v_balance bigint;
+begin
+  select r.account_id into v_account from public.runs r where r.id = p_run;
+  if not found then
+    return jsonb_build_object('outcome', 'unchanged', 'status', 'not_found');
+  end if;
+  perform from public.credit_balances b where b.account_id = v_account for no key update;
+  select r.status, r.credits into strict v_run from public.runs r where r.id = p_run for no key update;
+  if v_run.status not in ('pending', 'processing') then
+    return jsonb_build_object('outcome', 'unchanged', 'status', v_run.status);
+  end if;
+
+  -- A missing or overlong reason must not stop the refund.
+  v_balance := private.end_run(
+    p_run, 'failed', 'refunded',
+    coalesce(nullif(left(p_code, 64), ''), 'internal_error'),
+    coalesce(nullif(left(p_message, 500), ''), 'The analysis failed. Your credits were returned.')
+  );
+  return jsonb_build_object('outcome', 'failed', 'refunded', v_run.credits, 'balance', v_balance);
+end $$;
+revoke all on function system.fail_run(uuid, text, text) from public, anon, authenticated, service_role;
+grant execute on function system.fail_run(uuid, text, text) to service_role;
+
+-- Fails up to p_limit runs whose last heartbeat is older than p_age, and answers the ones it ended. One call is one
+-- transaction, so callers loop with a limit of 1 and each refund is committed by itself. Balances are locked in the order
+-- of their accounts, and a locked run is left to whoever holds it, so sweeps, cancels and completions never wait for each
+-- other in a circle.
+create function system.sweep_stale_runs(p_age interval, p_limit integer default 1) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_run record;
+  v_swept jsonb := '[]';
+begin
+  if p_age is null or p_age < interval '0' or p_limit is null or p_limit not between 1 and 1000 then
+    raise exception 'the age must not be negative, the limit between 1 and 1000' using errcode = 'invalid_parameter_value';
+  end if;
+  for v_run in
+    select r.id, r.account_id, r.credits
+      from public.runs r
+     where r.status in ('pending', 'processing') and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - p_age
+     order by r.account_id, r.id
+  loop
+    -- One run that cannot be ended must not keep all others from their refunds.
+    begin
+      perform from public.credit_balances b where b.account_id = v_run.account_id for no key update;
+      if private.fail_if_stale(v_run.id, p_age, true) is not null then
+        v_swept := v_swept || jsonb_build_object('run_id', v_run.id, 'account_id', v_run.account_id, 'refunded', v_run.credits);
+      end if;
+    exception when others then
+      raise warning 'run % could not be swept: %', v_run.id, sqlstate;
+    end;
+    exit when jsonb_array_length(v_swept) >= p_limit;
+  end loop;
+  return v_swept;
+end $$;
+revoke all on function system.sweep_stale_runs(interval, integer) from public, anon, authenticated, service_role;
+grant execute on function system.sweep_stale_runs(interval, integer) to service_role;

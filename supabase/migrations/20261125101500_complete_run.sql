@@ -1,0 +1,99 @@
+-- A run ends with a result: lead, analysis and status in one transaction, or nothing of them. So there is no lead without
+-- an analysis, and nothing is saved for a run that was cancelled, failed or swept meanwhile.
+
+-- Inserts the lead or brings it up to date. Facts only move forward in scraped_at: a slow run must not overwrite what a
+-- faster one saw later. The provider's texts are cut to the table's limits, because a long one must not fail a paid run.
+create function private.upsert_lead(
+  p_account uuid, p_business_profile uuid, p_username text, p_lead jsonb, p_scraped_at timestamptz, p_score integer,
+  out lead_id uuid, out is_new boolean
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into public.leads as l (
+    account_id, business_profile_id, username, display_name, biography, followers, following, posts, category,
+    external_url, profile_pic_url, is_verified, is_business, score, scraped_at
+  ) values (
+    p_account, p_business_profile, p_username,
+    left(p_lead ->> 'display_name', 200), left(p_lead ->> 'biography', 2000),
+    (p_lead ->> 'followers')::bigint, (p_lead ->> 'following')::bigint, (p_lead ->> 'posts')::bigint,
+    left(p_lead ->> 'category', 200), left(p_lead ->> 'external_url', 2000), left(p_lead ->> 'profile_pic_url', 2000),
+    coalesce((p_lead ->> 'is_verified')::boolean, false), coalesce((p_lead ->> 'is_business')::boolean, false),
+    p_score, p_scraped_at
+  )
+  on conflict (username, account_id, business_profile_id) where deleted_at is null
+  do update set
+    display_name = excluded.display_name, biography = excluded.biography, followers = excluded.followers,
+    following = excluded.following, posts = excluded.posts, category = excluded.category,
+    external_url = excluded.external_url, profile_pic_url = excluded.profile_pic_url,
+    is_verified = excluded.is_verified, is_business = excluded.is_business, score = excluded.score,
+    scraped_at = excluded.scraped_at, updated_at = clock_timestamp()
+  where excluded.scraped_at >= l.scraped_at
+  -- A row that was inserted has no xmax; one that was updated has this transaction's.
+  returning l.id, l.xmax = 0 into lead_id, is_new;
+
+  if not found then
+    -- The lead has newer facts already. The conflict has locked it, so it is still there.
+    select l.id, false into strict lead_id, is_new
+      from public.leads l
+     where l.username = p_username and l.account_id = p_account
+       and l.business_profile_id = p_business_profile and l.deleted_at is null;
+  end if;
+end $$;
+revoke all on function private.upsert_lead(uuid, uuid, text, jsonb, timestamptz, integer)
+  from public, anon, authenticated, service_role;
+
+-- Does nothing, and says so, unless the run is processing. A repeat for the same run gives the first answer. The lead gets
+-- the username that was bought, whatever p_lead says. It moves no credits, so it needs no lock of the balance.
+create function system.complete_run(p_run uuid, p_lead jsonb, p_result jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_run record;
+  v_lead record;
+  v_analysis uuid;
+  v_now constant timestamptz := clock_timestamp();
+  v_scraped_at timestamptz := (p_lead ->> 'scraped_at')::timestamptz;
+  v_score constant integer := (p_result ->> 'score')::integer;
+begin
+  select r.account_id, r.business_profile_id, r.username, r.analysis_type, r.status into v_run
+    from public.runs r where r.id = p_run for no key update;
+  if not found then
+    return jsonb_build_object('outcome', 'inactive', 'status', 'not_found');
+  end if;
+  if v_run.status = 'complete' then
+    select a.lead_id, a.is_new_lead, a.id into v_lead from public.analyses a where a.run_id = p_run;
+    if found then
+      return jsonb_build_object(
+        'outcome', 'completed', 'lead_id', v_lead.lead_id, 'is_new', v_lead.is_new_lead, 'analysis_id', v_lead.id
+      );
+    end if;
+  end if;
+  if v_run.status <> 'processing' then
+    return jsonb_build_object('outcome', 'inactive', 'status', v_run.status);
+  end if;
+
+  -- Facts dated in the future, by a clock that runs ahead, could not be replaced by any that come later.
+  if v_scraped_at > v_now then
+    v_scraped_at := v_now;
+  end if;
+  select l.lead_id, l.is_new into strict v_lead
+    from private.upsert_lead(
+      v_run.account_id, v_run.business_profile_id, v_run.username, p_lead, v_scraped_at, v_score
+    ) l;
+  insert into public.analyses (
+    account_id, lead_id, run_id, analysis_type, score, provider, model, snapshot_key, scraped_at, result, cost_microusd,
+    is_new_lead
+  ) values (
+    v_run.account_id, v_lead.lead_id, p_run, v_run.analysis_type, v_score, p_result ->> 'provider', p_result ->> 'model',
+    p_result ->> 'snapshot_key', v_scraped_at, p_result -> 'result', coalesce((p_result ->> 'cost_microusd')::bigint, 0),
+    v_lead.is_new
+  ) returning id into v_analysis;
+  update public.runs r
+     set status = 'complete', charge_outcome = 'result', lead_id = v_lead.lead_id,
+         heartbeat_at = clock_timestamp(), finished_at = clock_timestamp()
+   where r.id = p_run;
+  return jsonb_build_object(
+    'outcome', 'completed', 'lead_id', v_lead.lead_id, 'is_new', v_lead.is_new, 'analysis_id', v_analysis
+  );
+end $$;
+revoke all on function system.complete_run(uuid, jsonb, jsonb) from public, anon, authenticated, service_role;
+grant execute on function system.complete_run(uuid, jsonb, jsonb) to service_role;
