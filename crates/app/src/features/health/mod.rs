@@ -6,4 +6,4 @@ mod settings;
 
 pub use http::routes;
 pub use ports::{HealthPorts, Readiness};
-pub use settings::setting_fault;
+pub use settings::{DeploymentSettings, Environment, setting_fault};
