@@ -14,6 +14,7 @@ pub mod lists;
 pub mod models;
 pub mod prices;
 pub mod send;
+pub mod settings;
 pub mod supabase;
 
 #[cfg(test)]
@@ -26,4 +27,5 @@ pub use chat::{Anthropic, Gateway, OpenAi};
 pub use lists::ProviderLists;
 pub use models::Models;
 pub use send::{Endpoint, HttpSend, Secret, SendError};
+pub use settings::ProviderSettings;
 pub use supabase::SupabaseKeys;

@@ -36,14 +36,14 @@ thread_local! {
     static ISOLATE: RefCell<Option<Rc<Isolate>>> = const { RefCell::new(None) };
 }
 
-/// The isolate's keep; settings are read at the first call.
+/// What this isolate keeps; made at the first call, with the settings that `env` has then.
 pub fn isolate(env: &Env) -> Rc<Isolate> {
     ISOLATE.with(|slot| {
         slot.borrow_mut()
             .get_or_insert_with(|| {
                 crate::log::start();
                 let config = Config::from_env(env);
-                let verifier = Arc::new(TokenVerifier::new(config.rules.clone()));
+                let verifier = Arc::new(TokenVerifier::new(config.deployment.tokens.clone()));
                 Rc::new(Isolate { config, verifier })
             })
             .clone()
@@ -62,7 +62,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
         auth: AuthPorts {
             authenticator: Arc::new(TokenCheck {
                 verifier: isolate.verifier.clone(),
-                keys: Arc::new(SupabaseKeys::new(Arc::new(Fetch), &config.issuer)),
+                keys: Arc::new(SupabaseKeys::new(Arc::new(Fetch), &config.deployment.tokens.issuer)),
                 signatures: Arc::new(WebCrypto),
                 clock: clock.clone(),
             }),
@@ -88,23 +88,22 @@ pub fn admin(env: &Env) -> Arc<AdminDb> {
     Arc::new(AdminDb::new(login(env, "DB_ADMIN")))
 }
 
-/// Copies of pictures; a local stack takes them from its sandbox alone.
 fn pictures(env: &Env, config: &Config) -> Arc<PictureCopies> {
-    Arc::new(PictureCopies::new(env, Arc::new(Fetch), config.local_picture_host.clone()))
+    Arc::new(PictureCopies::new(env, Arc::new(Fetch), config.deployment.pictures.clone()))
 }
 
 /// Every model that has a key, through the gateway if there is one.
 fn models(config: &Config, clock: &Arc<PlatformClock>) -> Models {
-    let mut openai = OpenAi::new(Arc::new(Fetch), config.openai.clone(), clock.clone());
-    if let Some(gateway) = &config.gateway {
+    let mut openai = OpenAi::new(Arc::new(Fetch), config.providers.openai.clone(), clock.clone());
+    if let Some(gateway) = &config.providers.gateway {
         openai = openai.through(gateway.clone());
     }
     let models = Models::new().with_openai(openai);
-    let Some(endpoint) = &config.anthropic else {
+    let Some(endpoint) = &config.providers.anthropic else {
         return models;
     };
     let mut anthropic = Anthropic::new(Arc::new(Fetch), endpoint.clone(), clock.clone());
-    if let Some(gateway) = &config.gateway {
+    if let Some(gateway) = &config.providers.gateway {
         anthropic = anthropic.through(gateway.clone());
     }
     models.with_anthropic(anthropic)
@@ -112,7 +111,7 @@ fn models(config: &Config, clock: &Arc<PlatformClock>) -> Models {
 
 /// The providers' own lists of models.
 pub fn model_lists(config: &Config) -> ProviderLists {
-    ProviderLists::new(Arc::new(Fetch), config.openai_list.clone(), config.anthropic_list.clone())
+    ProviderLists::new(Arc::new(Fetch), config.providers.openai_list.clone(), config.providers.anthropic_list.clone())
 }
 
 /// The ports of one workflow.
@@ -124,12 +123,12 @@ pub fn workflow(env: &Env) -> WorkflowPorts {
     WorkflowPorts {
         runs: admin(env),
         snapshots: Arc::new(Snapshots::new(env)),
-        profiles: Arc::new(Apify::new(send.clone(), config.apify.clone())),
+        profiles: Arc::new(Apify::new(send.clone(), config.providers.apify.clone())),
         model: Arc::new(models(config, &clock)),
         progress: Arc::new(Board::new(env)),
         clock,
         models: config.models.as_ref().clone(),
         pictures: pictures(env, config),
-        pause_scale: config.pause_scale,
+        pause_scale: config.deployment.pause_scale,
     }
 }

@@ -37,7 +37,7 @@ pub async fn scheduled(cron: String, env: JsValue) -> Result<(), JsValue> {
 }
 
 async fn runs(cron: &str, env: &Env) -> Result<(), StoreError> {
-    let starting = cron == LOCAL_START && compose::isolate(env).config.is_local();
+    let starting = cron == LOCAL_START && compose::isolate(env).config.deployment.environment.is_local();
     let wake_age = if starting { SignedDuration::ZERO } else { STALE_WAKE };
     let (runs, launcher, board) = (compose::admin(env), Launcher::new(env), Board::new(env));
     let grace = async |duration| Delay::from(duration).await;

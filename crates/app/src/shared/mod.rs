@@ -1,7 +1,9 @@
-//! What every feature shares: ids, time, durable steps, store errors, pages, idempotency keys, the kinds of analysis.
+//! What every feature shares: ids, time, durable steps, store errors, pages, idempotency keys, the kinds of analysis,
+//! a bounded memory.
 
 pub mod analysis_type;
 pub mod clock;
+pub mod expiring;
 pub mod idempotency;
 pub mod ids;
 pub mod pagination;

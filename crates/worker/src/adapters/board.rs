@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use oslira_app::{
-    features::analysis::{ProgressBoard, ProgressCommand, ProgressLookup, ProgressSink, ProgressUpdate, RunState},
+    features::analysis::{
+        ProgressBoard, ProgressCommand, ProgressLookup, ProgressQuestion, ProgressSink, ProgressUpdate, RunState,
+    },
     shared::ids::{AccountId, RunId, UserId},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use worker::{Env, Method, Request, RequestInit, Result, send::SendFuture};
-
-use crate::objects::LookRequest;
 
 const OBJECTS: &str = "RUN_PROGRESS";
 
@@ -48,7 +48,7 @@ impl Board {
         user: UserId,
         proof: Option<RunState>,
     ) -> std::result::Result<ProgressLookup, String> {
-        let question = LookRequest { user, proof };
+        let question = ProgressQuestion { user, proof };
         SendFuture::new(self.post(run, "/look", &question)).await.map_err(|error| error.to_string())
     }
 }

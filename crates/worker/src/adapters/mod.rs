@@ -19,3 +19,6 @@ pub use launcher::Launcher;
 pub use pictures::PictureCopies;
 pub use platform::{PlatformClock, PlatformIds, PlatformReadiness};
 pub use snapshots::Snapshots;
+
+/// The R2 bucket of snapshots and pictures, as in `wrangler.jsonc`.
+const PROFILES_BUCKET: &str = "PROFILES";

@@ -60,7 +60,7 @@ impl PlatformReadiness {
     pub fn new(tenant: Arc<TenantDb>, config: &Config) -> Self {
         Self {
             tenant,
-            environment: config.environment.clone(),
+            environment: config.deployment.environment.to_string(),
             faults: config.faults().to_vec(),
             announced: config.models_announced(),
         }

@@ -1,17 +1,22 @@
-//! The profile cache in R2: immutable snapshots, and per username a pointer to the newest of each depth.
+//! The profile cache in R2: immutable snapshots, and per username a pointer to those worth knowing. Which they are is
+//! decided by [`SnapshotPointer`]; here its object is only replaced if nobody else has replaced it meanwhile.
 
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
-    features::profiles::{InstagramHandle, Snapshot, SnapshotKey, SnapshotStore},
+    features::profiles::{
+        InstagramHandle, KnownSnapshot, Snapshot, SnapshotKey, SnapshotPointer, SnapshotStore, pointer_key,
+        snapshot_key,
+    },
     shared::store::StoreError,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use worker::{Bucket, Conditional, Env, send::SendFuture};
 
-const BUCKET: &str = "PROFILES";
+use super::PROFILES_BUCKET;
+
 /// Concurrent savers of one profile; each loser reads again and usually finds nothing left to do.
 const POINTER_ATTEMPTS_MAX: u32 = 5;
 
@@ -19,37 +24,6 @@ const POINTER_ATTEMPTS_MAX: u32 = 5;
 pub struct Snapshots {
     env: Env,
     held: Mutex<Option<(SnapshotKey, Snapshot)>>,
-}
-
-/// The snapshots of a username that are worth knowing: none of them is both older and shallower than another, so the
-/// newest of any depth is always among them. Newest first.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Pointer {
-    snapshots: Vec<Known>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Known {
-    key: SnapshotKey,
-    scraped_at: Timestamp,
-    depth: u32,
-}
-
-impl Pointer {
-    /// Adds a snapshot unless one that is as new and as deep is known, and drops what it makes needless.
-    fn with(mut self, new: &Known) -> Self {
-        let covers = |one: &Known, other: &Known| one.scraped_at >= other.scraped_at && one.depth >= other.depth;
-        if !self.snapshots.iter().any(|known| covers(known, new)) {
-            self.snapshots.retain(|known| !covers(new, known));
-            self.snapshots.push(new.clone());
-            self.snapshots.sort_by_key(|known| std::cmp::Reverse(known.scraped_at));
-        }
-        self
-    }
-}
-
-fn pointer_key(username: &InstagramHandle) -> String {
-    format!("instagram/{username}/v1.json")
 }
 
 fn unavailable(error: worker::Error) -> StoreError {
@@ -71,7 +45,7 @@ impl Snapshots {
     }
 
     fn bucket(&self) -> Result<Bucket, StoreError> {
-        self.env.bucket(BUCKET).map_err(unavailable)
+        self.env.bucket(PROFILES_BUCKET).map_err(unavailable)
     }
 
     /// An object's value, `None` inside when it is not what it should be, and its etag.
@@ -89,32 +63,34 @@ impl Snapshots {
 
     async fn put_snapshot(&self, snapshot: &Snapshot, hint: &str) -> Result<SnapshotKey, StoreError> {
         let username = &snapshot.profile.username;
-        let key = SnapshotKey(format!("instagram/{username}/snapshots/{hint}.json"));
+        let key = snapshot_key(username, hint);
         // A repeated step finds what the first one stored: a snapshot is never changed.
         let stored: Option<(Option<Snapshot>, _)> = self.read(&key.0).await?;
-        let pointer = match stored {
-            Some((Some(first), _)) => Known { key: key.clone(), scraped_at: first.scraped_at, depth: first.depth },
+        let known = match stored {
+            Some((Some(first), _)) => {
+                KnownSnapshot { key: key.clone(), scraped_at: first.scraped_at, depth: first.depth }
+            }
             Some((None, _)) | None => {
                 let body = serde_json::to_vec(snapshot).map_err(|error| StoreError::Defect(error.to_string()))?;
                 self.bucket()?.put(key.0.as_str(), body).execute().await.map_err(unavailable)?;
                 self.hold(&key, snapshot);
-                Known { key: key.clone(), scraped_at: snapshot.scraped_at, depth: snapshot.depth }
+                KnownSnapshot { key: key.clone(), scraped_at: snapshot.scraped_at, depth: snapshot.depth }
             }
         };
-        self.move_pointer(username, &pointer).await?;
+        self.move_pointer(username, &known).await?;
         Ok(key)
     }
 
-    async fn move_pointer(&self, username: &InstagramHandle, new: &Known) -> Result<(), StoreError> {
+    async fn move_pointer(&self, username: &InstagramHandle, new: &KnownSnapshot) -> Result<(), StoreError> {
         let key = pointer_key(username);
         for _ in 0..POINTER_ATTEMPTS_MAX {
-            let present: Option<(Option<Pointer>, String)> = self.read(&key).await?;
+            let present: Option<(Option<SnapshotPointer>, String)> = self.read(&key).await?;
             let (old, condition) = match present {
                 Some((old, etag)) => (old, Conditional { etag_matches: Some(etag), ..no_condition() }),
                 None => (None, Conditional { etag_does_not_match: Some("*".to_owned()), ..no_condition() }),
             };
             let old = old.unwrap_or_default();
-            let moved = old.clone().with(new);
+            let moved = old.clone().with(new.clone());
             if moved == old {
                 return Ok(());
             }
@@ -135,17 +111,16 @@ impl Snapshots {
         not_before: Timestamp,
         depth: u32,
     ) -> Result<Option<SnapshotKey>, StoreError> {
-        let pointer: Option<(Option<Pointer>, _)> = self.read(&pointer_key(username)).await?;
-        let known = pointer.and_then(|(pointer, _)| pointer).unwrap_or_default().snapshots;
-        let fits = |known: &Known| known.scraped_at >= not_before && known.depth >= depth;
-        let Some(Known { key, .. }) = known.into_iter().find(fits) else {
+        let pointer: Option<(Option<SnapshotPointer>, _)> = self.read(&pointer_key(username)).await?;
+        let pointer = pointer.and_then(|(pointer, _)| pointer).unwrap_or_default();
+        let Some(key) = pointer.serving(not_before, depth) else {
             return Ok(None);
         };
         // A snapshot that is gone, or of an older form, is a miss: the scrape that follows moves the pointer on.
         let snapshot: Option<(Option<Snapshot>, _)> = self.read(&key.0).await?;
         Ok(snapshot.and_then(|(snapshot, _)| snapshot).map(|snapshot| {
-            self.hold(&key, &snapshot);
-            key
+            self.hold(key, &snapshot);
+            key.clone()
         }))
     }
 

@@ -1,5 +1,3 @@
-//! Durable Objects: thin shells round pure state machines.
+//! Durable Objects: each reads its record, lets a pure state machine of the product decide, and carries out the effects.
 
 mod run_progress;
-
-pub use run_progress::LookRequest;

@@ -11,6 +11,7 @@ mod http;
 mod model;
 mod ports;
 mod progress;
+mod progress_object;
 mod recover;
 mod required_services;
 mod start;
@@ -29,6 +30,9 @@ pub use ports::{
     SystemRuns, UsageKind,
 };
 pub use progress::{Progress, ProgressCommand, ProgressOutcome, ProgressUpdate, ProgressView};
+pub use progress_object::{
+    ProgressAlarm, ProgressEffect, ProgressObject, ProgressProofs, ProgressQuestion, ProgressRecord, RECONCILE_EVERY,
+};
 pub use recover::{RecoveryReport, recover_stale_runs};
 pub use required_services::RequiredServices;
 pub use workflow::{WorkflowPorts, analyse};

@@ -4,10 +4,7 @@
 //! required; a verified token is remembered by its hash until it expires, so that its signature is checked once per
 //! isolate. Keys are kept for ten minutes, and an unknown key id fetches them again at most once in thirty seconds.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -16,7 +13,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{AuthError, Authenticator, Claims, JwkSet, KeySource, SignatureCheck, VerifyingKey};
-use crate::shared::{clock::Clock, ids::UserId};
+use crate::shared::{clock::Clock, expiring::Expiring, ids::UserId};
 
 /// Supabase's edge and its clients keep the key set for ten minutes as well.
 const KEYS_FRESH: SignedDuration = SignedDuration::from_mins(10);
@@ -42,15 +39,10 @@ pub struct TokenVerifier {
     memory: Mutex<Memory>,
 }
 
-#[derive(Default)]
 struct Memory {
-    tokens: HashMap<[u8; 32], Remembered>,
+    /// By the token's hash: a memory that leaks gives nobody a token.
+    tokens: Expiring<[u8; 32], UserId>,
     keys: Option<Keys>,
-}
-
-struct Remembered {
-    user: UserId,
-    expires_s: f64,
 }
 
 #[derive(Clone)]
@@ -91,7 +83,7 @@ impl TokenVerifier {
     /// A verifier that remembers nothing yet.
     #[must_use]
     pub fn new(rules: TokenRules) -> Self {
-        Self { rules, memory: Mutex::new(Memory::default()) }
+        Self { rules, memory: Mutex::new(Memory { tokens: Expiring::new(REMEMBERED_TOKENS_MAX), keys: None }) }
     }
 
     /// The rules it was made with.
@@ -104,21 +96,14 @@ impl TokenVerifier {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn recall(&self, hash: &[u8; 32], now_s: f64) -> Option<UserId> {
-        let memory = self.memory();
-        let known = memory.tokens.get(hash)?;
-        (known.expires_s + LEEWAY_S > now_s).then_some(known.user)
+    fn recall(&self, hash: &[u8; 32], now_ms: i64) -> Option<UserId> {
+        self.memory().tokens.get(hash, now_ms).copied()
     }
 
-    fn remember(&self, hash: [u8; 32], user: UserId, expires_s: f64, now_s: f64) {
-        let mut memory = self.memory();
-        if memory.tokens.len() >= REMEMBERED_TOKENS_MAX {
-            memory.tokens.retain(|_, token| token.expires_s > now_s);
-        }
-        if memory.tokens.len() >= REMEMBERED_TOKENS_MAX {
-            memory.tokens.clear();
-        }
-        memory.tokens.insert(hash, Remembered { user, expires_s });
+    fn remember(&self, hash: [u8; 32], user: UserId, expires_s: f64, now_ms: i64) {
+        // The conversion saturates: a token may say that it expires after the end of any calendar.
+        let until_ms = ((expires_s + LEEWAY_S) * 1_000.0) as i64;
+        self.memory().tokens.insert(hash, user, now_ms, until_ms);
     }
 
     /// Issuer, audience, time, subject and role, in the order that gives the most helpful refusal.
@@ -199,8 +184,8 @@ impl TokenCheck {
 impl Authenticator for TokenCheck {
     async fn authenticate(&self, token: &str) -> Result<UserId, AuthError> {
         let hash: [u8; 32] = Sha256::digest(token).into();
-        let now_s = self.clock.now().as_millisecond() as f64 / 1_000.0;
-        if let Some(user) = self.verifier.recall(&hash, now_s) {
+        let now_ms = self.clock.now().as_millisecond();
+        if let Some(user) = self.verifier.recall(&hash, now_ms) {
             return Ok(user);
         }
         let parsed = parse(token)?;
@@ -209,8 +194,8 @@ impl Authenticator for TokenCheck {
         if !genuine {
             return Err(AuthError::Invalid);
         }
-        let (user, expires_s) = self.verifier.accept(&parsed.claims, now_s)?;
-        self.verifier.remember(hash, user, expires_s, now_s);
+        let (user, expires_s) = self.verifier.accept(&parsed.claims, now_ms as f64 / 1_000.0)?;
+        self.verifier.remember(hash, user, expires_s, now_ms);
         Ok(user)
     }
 }

@@ -7,4 +7,4 @@ mod settings;
 
 pub use http::{NOT_READY, endpoints};
 pub use ports::{HealthPorts, Readiness};
-pub use settings::setting_fault;
+pub use settings::{DeploymentSettings, Environment, setting_fault};

@@ -1,7 +1,110 @@
-//! Settings fail closed.
+//! Settings, read from text and checked. They fail closed: outside a local stack a missing, plain-text or sandbox setting
+//! is a fault, and a deployment with faults is not ready and charges nothing.
+//!
+//! A fault names its setting and never its value, because faults are shown to anybody who asks for readiness.
 
-/// What is wrong with a required setting, by its name and never its value. Fails closed: only a local stack may use plain
-/// addresses and the sandbox's keys.
+use std::fmt;
+
+use crate::features::{auth::TokenRules, profiles::PictureSource};
+
+/// Which kind of deployment this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// A developer's stack: the only one that may use the sandbox.
+    Local,
+    /// A rehearsal with real providers.
+    Staging,
+    /// Customers are here.
+    Production,
+    /// `OSLIRA_ENV` names none of them; everything that holds in production holds here, and it is a fault.
+    Unknown,
+}
+
+impl Environment {
+    fn read(text: &str) -> Self {
+        match text {
+            "local" => Self::Local,
+            "staging" => Self::Staging,
+            "production" => Self::Production,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether this is a developer's stack.
+    #[must_use]
+    pub const fn is_local(self) -> bool {
+        matches!(self, Self::Local)
+    }
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::Staging => "staging",
+            Self::Production => "production",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// The settings that concern no provider of data or models.
+#[derive(Clone, PartialEq)]
+pub struct DeploymentSettings {
+    /// `OSLIRA_ENV`.
+    pub environment: Environment,
+    /// From `SUPABASE_URL` and `SUPABASE_JWT_SECRET`: whose tokens are accepted.
+    pub tokens: TokenRules,
+    /// `CORS_ORIGINS`: from where browsers may call.
+    pub cors_origins: Vec<String>,
+    /// Where profile pictures may come from; on a local stack the host of `APIFY_BASE_URL`, which is its sandbox.
+    pub pictures: PictureSource,
+    /// `RETRY_TIME_SCALE`: a factor on pauses between attempts; only a local stack may hurry.
+    pub pause_scale: f64,
+}
+
+impl DeploymentSettings {
+    /// Reads them; `text` answers a setting's value, empty if it is not set. Answers the faults too.
+    #[must_use]
+    pub fn read(text: impl Fn(&str) -> String) -> (Self, Vec<String>) {
+        let environment = Environment::read(&text("OSLIRA_ENV"));
+        let local = environment.is_local();
+        let mut faults = Vec::new();
+        if environment == Environment::Unknown {
+            faults.push("OSLIRA_ENV must be local, staging or production".to_owned());
+        }
+        let supabase_url = text("SUPABASE_URL");
+        faults.extend(setting_fault("SUPABASE_URL", &supabase_url, local));
+        let secret = text("SUPABASE_JWT_SECRET");
+        let scale = text("RETRY_TIME_SCALE").parse().ok().filter(|scale: &f64| *scale > 0.0 && *scale <= 1.0);
+        let settings = Self {
+            environment,
+            tokens: TokenRules {
+                issuer: format!("{}/auth/v1", supabase_url.trim_end_matches('/')),
+                legacy_secret: (!secret.is_empty()).then(|| secret.into_bytes()),
+            },
+            cors_origins: list(&text("CORS_ORIGINS")),
+            pictures: match authority(&text("APIFY_BASE_URL")).filter(|_| local) {
+                Some(host) => PictureSource::Sandbox(host),
+                None => PictureSource::Instagram,
+            },
+            pause_scale: scale.filter(|_| local).unwrap_or(1.0),
+        };
+        (settings, faults)
+    }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+fn authority(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    rest.split('/').next().filter(|authority| !authority.is_empty()).map(str::to_owned)
+}
+
+/// What is wrong with a required setting. Only a local stack may use plain-text addresses, addresses of this machine and
+/// the sandbox's keys.
 #[must_use]
 pub fn setting_fault(name: &str, value: &str, local: bool) -> Option<String> {
     if value.is_empty() {
@@ -38,5 +141,79 @@ mod tests {
         assert_eq!(setting_fault("APIFY_TOKEN", "sandbox-apify-token", true), None);
         assert_eq!(setting_fault("APIFY_BASE_URL", "https://api.apify.com", false), None);
         assert!(setting_fault("OPENAI_API_KEY", "", true).is_some());
+    }
+
+    /// The settings of a sound deployment, but for `changed`.
+    fn read(changed: &[(&str, &str)]) -> (DeploymentSettings, Vec<String>) {
+        let sound = [
+            ("OSLIRA_ENV", "production"),
+            ("SUPABASE_URL", "https://ref.supabase.co"),
+            ("APIFY_BASE_URL", "https://api.apify.com"),
+        ];
+        let of = |name: &str, pairs: &[(&str, &str)]| {
+            pairs.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+        };
+        DeploymentSettings::read(|name| of(name, changed).or_else(|| of(name, &sound)).unwrap_or_default())
+    }
+
+    #[test]
+    fn a_sound_deployment_has_no_faults_and_takes_pictures_from_instagram_alone() {
+        let (settings, faults) = read(&[("SUPABASE_URL", "https://ref.supabase.co/")]);
+        assert_eq!(faults, [""; 0]);
+        assert_eq!(settings.tokens.issuer, "https://ref.supabase.co/auth/v1");
+        assert_eq!(settings.tokens.legacy_secret, None, "an empty secret would sign HS256 tokens");
+        assert_eq!((settings.pictures, settings.pause_scale), (PictureSource::Instagram, 1.0));
+        assert_eq!(settings.cors_origins, [""; 0]);
+    }
+
+    #[test]
+    fn an_environment_that_is_none_is_a_fault_and_held_to_the_rules_of_production() {
+        for name in ["", "Local", "local,", "dev", "prod"] {
+            let (settings, faults) = read(&[
+                ("OSLIRA_ENV", name),
+                ("SUPABASE_URL", "http://127.0.0.1:4010"),
+                ("APIFY_BASE_URL", "http://127.0.0.1:4010/apify"),
+                ("RETRY_TIME_SCALE", "0.1"),
+            ]);
+            let expected = ["OSLIRA_ENV must be local, staging or production", "SUPABASE_URL must begin with https://"];
+            assert_eq!(faults, expected, "{name:?}");
+            assert_eq!((settings.pictures, settings.pause_scale), (PictureSource::Instagram, 1.0), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn production_and_staging_want_a_real_supabase() {
+        for environment in ["production", "staging"] {
+            for (url, fault) in [
+                ("", "SUPABASE_URL is not set"),
+                ("http://ref.supabase.co", "SUPABASE_URL must begin with https://"),
+                ("https://localhost:54321", "SUPABASE_URL names this machine"),
+                ("https://127.0.0.1", "SUPABASE_URL names this machine"),
+                ("https://[::1]", "SUPABASE_URL names this machine"),
+            ] {
+                let (_, faults) = read(&[("OSLIRA_ENV", environment), ("SUPABASE_URL", url)]);
+                assert_eq!(faults, [fault], "{environment} {url}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_local_stack_may_hurry_and_takes_pictures_from_its_sandbox_alone() {
+        let sandbox = ("APIFY_BASE_URL", "http://127.0.0.1:4010/apify");
+        let local = [("OSLIRA_ENV", "local"), ("SUPABASE_URL", "http://127.0.0.1:4010"), sandbox];
+        let (settings, faults) = read(&[&local[..], &[("RETRY_TIME_SCALE", "0.02")]].concat());
+        assert_eq!(faults, [""; 0]);
+        assert_eq!(settings.pictures, PictureSource::Sandbox("127.0.0.1:4010".to_owned()));
+        assert_eq!(settings.pause_scale, 0.02);
+        for senseless in ["0", "-1", "1.5", "NaN", "inf", "fast"] {
+            let (settings, _) = read(&[&local[..], &[("RETRY_TIME_SCALE", senseless)]].concat());
+            assert_eq!(settings.pause_scale, 1.0, "{senseless}");
+        }
+    }
+
+    #[test]
+    fn origins_are_a_list() {
+        let (settings, _) = read(&[("CORS_ORIGINS", " https://app.oslira.com, ,https://oslira.com ")]);
+        assert_eq!(settings.cors_origins, ["https://app.oslira.com", "https://oslira.com"]);
     }
 }

@@ -3,7 +3,10 @@
 mod change;
 mod handle;
 mod model;
+mod object_keys;
+mod pictures;
 mod ports;
+mod snapshot_pointer;
 mod source;
 #[cfg(test)]
 pub mod testing;
@@ -11,5 +14,8 @@ pub mod testing;
 pub use change::changed_significantly;
 pub use handle::{InstagramHandle, InvalidHandle};
 pub use model::{Post, PostKind, Profile, Snapshot, SnapshotKey};
+pub use object_keys::{picture_key, pointer_key, snapshot_key};
+pub use pictures::{PICTURE_BYTES_MAX, PICTURE_TIMEOUT, PictureSource, picture_type};
 pub use ports::{PictureStore, SnapshotStore};
+pub use snapshot_pointer::{KnownSnapshot, SnapshotPointer};
 pub use source::{Collected, DETAILS_POSTS, Found, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage};

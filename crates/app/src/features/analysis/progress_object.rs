@@ -1,0 +1,182 @@
+//! The progress object of one run, without its platform: what a command, a watcher's question and an alarm do to it.
+//!
+//! Promises: a run that was never created stores nothing and sets no alarm; a watcher is shown progress only within 60 s of
+//! having proved that the run's row is theirs to see; an alarm compares with the row every 30 s until the run has ended,
+//! and an hour after the end it deletes everything.
+//!
+//! A function answers the effects that its shell must carry out, in order.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Progress, ProgressCommand, ProgressLookup, ProgressOutcome, RunState};
+use crate::shared::{
+    expiring::Expiring,
+    ids::{RunId, UserId},
+};
+
+/// How often progress is compared with the row until the run ends. The shell waits as long before it repeats an alarm that
+/// failed.
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(30);
+/// How long the end of a run can still be looked at.
+const KEPT_AFTER_END: Duration = Duration::from_secs(3_600);
+const PROOF_LASTS_MS: i64 = 60_000;
+const PROOFS_MAX: usize = 256;
+
+/// What the object stores of its run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressRecord {
+    progress: Progress,
+    ended_at: Option<Timestamp>,
+}
+
+/// What the shell does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgressEffect {
+    /// Stores the record in place of the older one.
+    Store(ProgressRecord),
+    /// Sets the one alarm, in place of an earlier one.
+    SetAlarm(Duration),
+    /// Deletes everything that is stored.
+    Delete,
+}
+
+/// What an alarm finds to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgressAlarm {
+    /// This.
+    Do(Vec<ProgressEffect>),
+    /// Reading the run's row, and then [`ProgressObject::reconcile`].
+    ReadRow(RunId),
+}
+
+/// A watcher's question.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProgressQuestion {
+    /// Who asks.
+    pub user: UserId,
+    /// The run's row, if the caller has just seen it in the database as this user.
+    pub proof: Option<RunState>,
+}
+
+/// Who has proved lately that they may see the run. Lost with the process; then watchers prove it again.
+#[derive(Debug)]
+pub struct ProgressProofs(Expiring<UserId, ()>);
+
+impl Default for ProgressProofs {
+    fn default() -> Self {
+        Self(Expiring::new(PROOFS_MAX))
+    }
+}
+
+/// The object, as it was read from its store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgressObject {
+    record: Option<ProgressRecord>,
+}
+
+impl ProgressObject {
+    /// The object with what is stored of it.
+    #[must_use]
+    pub const fn new(record: Option<ProgressRecord>) -> Self {
+        Self { record }
+    }
+
+    /// Takes in a command. News of a run that was never created, or whose record was deleted, is dropped.
+    #[must_use]
+    pub fn apply(&mut self, command: ProgressCommand, now: Timestamp) -> Vec<ProgressEffect> {
+        match (command, &mut self.record) {
+            (ProgressCommand::Create { run_id, account_id }, None) => {
+                let record = ProgressRecord { progress: Progress::new(run_id, account_id), ended_at: None };
+                self.record = Some(record.clone());
+                vec![ProgressEffect::Store(record), ProgressEffect::SetAlarm(RECONCILE_EVERY)]
+            }
+            (ProgressCommand::Tell(update), Some(record)) => {
+                let outcome = record.progress.apply(&update);
+                record.keep(outcome, now)
+            }
+            (ProgressCommand::Create { .. }, Some(_)) | (ProgressCommand::Tell(_), None) => vec![],
+        }
+    }
+
+    /// Answers a watcher. A proof brings the progress up to its row as well.
+    #[must_use]
+    pub fn look(
+        &mut self,
+        question: &ProgressQuestion,
+        proofs: &mut ProgressProofs,
+        now: Timestamp,
+    ) -> (ProgressLookup, Vec<ProgressEffect>) {
+        let Some(record) = &mut self.record else {
+            return (ProgressLookup::Unknown, vec![]);
+        };
+        let now_ms = now.as_millisecond();
+        let mut effects = vec![];
+        if let Some(row) = &question.proof {
+            // A row of another account proves nothing about this run.
+            if row.account_id != record.progress.account_id {
+                return (ProgressLookup::Unknown, vec![]);
+            }
+            let outcome = record.progress.reconcile(row);
+            effects = record.keep(outcome, now);
+            proofs.0.insert(question.user, (), now_ms, now_ms + PROOF_LASTS_MS);
+        }
+        match proofs.0.get(&question.user, now_ms) {
+            Some(()) => (ProgressLookup::Seen(record.progress.view.clone()), effects),
+            None => (ProgressLookup::ProofNeeded, effects),
+        }
+    }
+
+    /// What an alarm does.
+    #[must_use]
+    pub fn alarm(&self, now: Timestamp) -> ProgressAlarm {
+        match &self.record {
+            None => ProgressAlarm::Do(vec![]),
+            Some(ProgressRecord { progress, ended_at: None }) => ProgressAlarm::ReadRow(progress.run_id),
+            Some(ProgressRecord { ended_at: Some(ended_at), .. }) => {
+                let age = Duration::try_from(now.duration_since(*ended_at)).unwrap_or_default();
+                // An alarm set before the end may come first.
+                let left = KEPT_AFTER_END.saturating_sub(age);
+                let effect = if left.is_zero() { ProgressEffect::Delete } else { ProgressEffect::SetAlarm(left) };
+                ProgressAlarm::Do(vec![effect])
+            }
+        }
+    }
+
+    /// Ends what an alarm began, with the row that was read meanwhile; `None` when there is no such run any more. The
+    /// object MUST have been read again after the row: news may have come in, and an older record would undo it.
+    #[must_use]
+    pub fn reconcile(&mut self, row: Option<&RunState>, now: Timestamp) -> Vec<ProgressEffect> {
+        let (Some(record), Some(row)) = (&mut self.record, row) else {
+            return vec![ProgressEffect::Delete];
+        };
+        if record.ended_at.is_some() {
+            // The news was the end, which has set the alarm that deletes.
+            return vec![];
+        }
+        let outcome = record.progress.reconcile(row);
+        let mut effects = vec![ProgressEffect::SetAlarm(RECONCILE_EVERY)];
+        effects.extend(record.keep(outcome, now));
+        effects
+    }
+}
+
+impl ProgressRecord {
+    /// Stores what changed; the end moves the alarm to the time of deletion. In this order, because a shell that stops
+    /// between the two then still has an alarm, which reads the row and finds the end again.
+    fn keep(&mut self, outcome: ProgressOutcome, now: Timestamp) -> Vec<ProgressEffect> {
+        match outcome {
+            ProgressOutcome::Unchanged => vec![],
+            ProgressOutcome::Changed if self.progress.view.status.is_terminal() => {
+                self.ended_at = Some(now);
+                vec![ProgressEffect::SetAlarm(KEPT_AFTER_END), ProgressEffect::Store(self.clone())]
+            }
+            ProgressOutcome::Changed => vec![ProgressEffect::Store(self.clone())],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

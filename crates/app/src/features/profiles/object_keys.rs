@@ -1,0 +1,43 @@
+//! Where the objects of a profile are in the bucket. All of them lie below one folder of the username, so that whoever
+//! has to delete a profile finds everything of it.
+
+use super::{InstagramHandle, SnapshotKey};
+
+/// The folder; its slash keeps `nasa` apart from `nasa.earth`.
+fn folder(username: &str) -> String {
+    format!("instagram/{username}/")
+}
+
+/// The pointer to the snapshots worth knowing.
+#[must_use]
+pub fn pointer_key(username: &InstagramHandle) -> String {
+    format!("{}v1.json", folder(username.as_str()))
+}
+
+/// A snapshot; `hint` tells it from the others of the username.
+#[must_use]
+pub fn snapshot_key(username: &InstagramHandle, hint: &str) -> SnapshotKey {
+    SnapshotKey(format!("{}snapshots/{hint}.json", folder(username.as_str())))
+}
+
+/// The copied picture.
+#[must_use]
+pub fn picture_key(username: &str) -> String {
+    format!("{}picture", folder(username))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_objects_of_a_profile_are_apart_and_below_one_folder() {
+        let username: InstagramHandle = "na.sa_1".parse().unwrap();
+        let keys = [pointer_key(&username), snapshot_key(&username, "run-1").0, picture_key(username.as_str())];
+        assert_eq!(
+            keys,
+            ["instagram/na.sa_1/v1.json", "instagram/na.sa_1/snapshots/run-1.json", "instagram/na.sa_1/picture"]
+        );
+        assert!(!folder("nasa.earth").starts_with(&folder("nasa")), "one profile's folder lies in another's");
+    }
+}

@@ -1,0 +1,195 @@
+//! The providers' addresses and keys, read from text and checked by the rule of the product: a setting that is missing or
+//! the sandbox's is a fault outside a local stack.
+
+use std::ops::RangeInclusive;
+
+use oslira_app::features::health::setting_fault;
+
+use crate::{Endpoint, Gateway, Secret};
+
+/// Cloudflare's gateway keeps nothing for less than a minute or more than a month.
+const GATEWAY_CACHE_S: RangeInclusive<u32> = 60..=2_592_000;
+
+/// Where each provider is, and with which key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderSettings {
+    /// The scraper.
+    pub apify: Endpoint,
+    /// OpenAI's models: behind the gateway if there is one.
+    pub openai: Endpoint,
+    /// Anthropic's models: behind the gateway if there is one; `None` without a key, and then only OpenAI's are asked.
+    pub anthropic: Option<Endpoint>,
+    /// Where OpenAI lists its models: at the provider itself, because a gateway need not pass a list on.
+    pub openai_list: Endpoint,
+    /// The same for Anthropic, but behind the gateway if its own address is not set.
+    pub anthropic_list: Option<Endpoint>,
+    /// The AI Gateway, if there is one.
+    pub gateway: Option<Gateway>,
+}
+
+impl ProviderSettings {
+    /// Reads them; `text` answers a setting's value, empty if it is not set. Answers the faults too.
+    #[must_use]
+    pub fn read(text: impl Fn(&str) -> String, local: bool) -> (Self, Vec<String>) {
+        let mut faults = faults(&text, local);
+        let cache_ttl_s = gateway_cache_ttl_s(&text("AI_GATEWAY_CACHE_TTL_S")).unwrap_or_else(|fault| {
+            faults.push(fault);
+            0
+        });
+        let gateway_url = text("AI_GATEWAY_URL").trim_end_matches('/').to_owned();
+        // A gateway has each provider below its own address; without one each is asked directly.
+        let address = |name: &str, provider: &str| match gateway_url.as_str() {
+            "" => text(name),
+            gateway => format!("{gateway}/{provider}"),
+        };
+        let secret = |name: &str| Some(text(name)).filter(|value| !value.is_empty()).map(Secret::new);
+        let anthropic_at =
+            |url: &str| secret("ANTHROPIC_API_KEY").map(|key| Endpoint::new(url, key).with_key_in("x-api-key"));
+        let anthropic = anthropic_at(&address("ANTHROPIC_BASE_URL", "anthropic"));
+        let anthropic_direct = Some(text("ANTHROPIC_BASE_URL")).filter(|url| !url.is_empty());
+        let openai_at = |url: &str| Endpoint::new(url, Secret::new(text("OPENAI_API_KEY")));
+        let settings = Self {
+            apify: Endpoint::new(&text("APIFY_BASE_URL"), Secret::new(text("APIFY_TOKEN"))),
+            openai: openai_at(&address("OPENAI_BASE_URL", "openai")),
+            openai_list: openai_at(&text("OPENAI_BASE_URL")),
+            anthropic_list: anthropic_direct.map_or_else(|| anthropic.clone(), |url| anthropic_at(&url)),
+            anthropic,
+            gateway: (!gateway_url.is_empty()).then(|| Gateway::new(secret("AI_GATEWAY_TOKEN"), cache_ttl_s)),
+        };
+        (settings, faults)
+    }
+}
+
+fn faults(text: impl Fn(&str) -> String, local: bool) -> Vec<String> {
+    let required = ["APIFY_BASE_URL", "APIFY_TOKEN", "OPENAI_BASE_URL", "OPENAI_API_KEY"];
+    // Checked only if they are set.
+    let optional = ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "AI_GATEWAY_URL", "AI_GATEWAY_TOKEN"];
+    // A key without an address asks nobody; behind a gateway the address is the gateway's.
+    let anthropic_needs_address = !text("ANTHROPIC_API_KEY").is_empty() && text("AI_GATEWAY_URL").is_empty();
+    let is_checked = |name: &&str| !text(name).is_empty() || (*name == "ANTHROPIC_BASE_URL" && anthropic_needs_address);
+    let checked = required.into_iter().chain(optional.into_iter().filter(is_checked));
+    checked.filter_map(|name| setting_fault(name, &text(name), local)).collect()
+}
+
+fn gateway_cache_ttl_s(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        _ if text.is_empty() => Ok(0),
+        Ok(seconds) if seconds == 0 || GATEWAY_CACHE_S.contains(&seconds) => Ok(seconds),
+        Ok(_) | Err(_) => Err("AI_GATEWAY_CACHE_TTL_S takes seconds: 0, or 60 to 2592000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GATEWAY: (&str, &str) = ("AI_GATEWAY_URL", "https://gateway.ai.cloudflare.com/v1/acc/gw/");
+
+    fn read_as(local: bool, changed: &[(&str, &str)]) -> (ProviderSettings, Vec<String>) {
+        let sound = [
+            ("APIFY_BASE_URL", "https://api.apify.com"),
+            ("APIFY_TOKEN", "apify_api_x"),
+            ("OPENAI_BASE_URL", "https://api.openai.com/v1"),
+            ("OPENAI_API_KEY", "sk-x"),
+            ("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+        ];
+        let of = |name: &str, pairs: &[(&str, &str)]| {
+            pairs.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+        };
+        ProviderSettings::read(|name| of(name, changed).or_else(|| of(name, &sound)).unwrap_or_default(), local)
+    }
+
+    fn read(changed: &[(&str, &str)]) -> (ProviderSettings, Vec<String>) {
+        read_as(false, changed)
+    }
+
+    fn openai(url: &str) -> Endpoint {
+        Endpoint::new(url, Secret::new("sk-x"))
+    }
+
+    fn anthropic(url: &str) -> Option<Endpoint> {
+        Some(Endpoint::new(url, Secret::new("sk-ant-x")).with_key_in("x-api-key"))
+    }
+
+    #[test]
+    fn without_a_gateway_each_provider_is_asked_directly() {
+        let (settings, faults) = read(&[("ANTHROPIC_API_KEY", "sk-ant-x")]);
+        assert_eq!(faults, [""; 0]);
+        assert_eq!(settings.openai, openai("https://api.openai.com/v1"));
+        assert_eq!(settings.openai_list, settings.openai);
+        assert_eq!(settings.anthropic, anthropic("https://api.anthropic.com"));
+        assert_eq!(settings.anthropic_list, settings.anthropic);
+        assert_eq!(settings.gateway, None);
+    }
+
+    #[test]
+    fn behind_a_gateway_models_are_asked_below_its_address_and_lists_at_their_own() {
+        let (settings, faults) = read(&[
+            GATEWAY,
+            ("AI_GATEWAY_TOKEN", "t"),
+            ("AI_GATEWAY_CACHE_TTL_S", "60"),
+            ("ANTHROPIC_API_KEY", "sk-ant-x"),
+        ]);
+        assert_eq!(faults, [""; 0]);
+        assert_eq!(settings.openai, openai("https://gateway.ai.cloudflare.com/v1/acc/gw/openai"));
+        assert_eq!(settings.openai_list, openai("https://api.openai.com/v1"));
+        assert_eq!(settings.anthropic, anthropic("https://gateway.ai.cloudflare.com/v1/acc/gw/anthropic"));
+        assert_eq!(settings.anthropic_list, anthropic("https://api.anthropic.com"));
+        assert_eq!(settings.gateway, Some(Gateway::new(Some(Secret::new("t")), 60)));
+    }
+
+    #[test]
+    fn anthropic_is_left_out_without_a_key_and_needs_an_address_with_one() {
+        let (settings, faults) = read(&[("ANTHROPIC_BASE_URL", "")]);
+        assert_eq!((settings.anthropic, settings.anthropic_list, faults), (None, None, vec![]));
+
+        let key = ("ANTHROPIC_API_KEY", "sk-ant-x");
+        let (_, faults) = read(&[key, ("ANTHROPIC_BASE_URL", "")]);
+        assert_eq!(faults, ["ANTHROPIC_BASE_URL is not set"]);
+
+        let (settings, faults) = read(&[key, ("ANTHROPIC_BASE_URL", ""), GATEWAY]);
+        assert_eq!(faults, [""; 0]);
+        assert_eq!(settings.anthropic_list, settings.anthropic);
+        assert_eq!(settings.anthropic, anthropic("https://gateway.ai.cloudflare.com/v1/acc/gw/anthropic"));
+    }
+
+    #[test]
+    fn outside_a_local_stack_what_is_missing_or_the_sandboxs_is_a_fault() {
+        for (name, value, fault) in [
+            ("APIFY_BASE_URL", "", "is not set"),
+            ("APIFY_TOKEN", "", "is not set"),
+            ("OPENAI_BASE_URL", "", "is not set"),
+            ("OPENAI_API_KEY", "", "is not set"),
+            ("APIFY_BASE_URL", "http://api.apify.com", "must begin with https://"),
+            ("OPENAI_BASE_URL", "https://localhost:4010/openai", "names this machine"),
+            ("OPENAI_BASE_URL", "HTTPS://LOCALHOST/v1", "names this machine"),
+            ("APIFY_TOKEN", "sandbox-apify-token", "is the sandbox's"),
+            ("OPENAI_API_KEY", "sandbox-openai-key", "is the sandbox's"),
+            ("ANTHROPIC_API_KEY", "sandbox-anthropic-key", "is the sandbox's"),
+            ("ANTHROPIC_BASE_URL", "http://api.anthropic.com", "must begin with https://"),
+            ("AI_GATEWAY_URL", "http://gateway.ai.cloudflare.com/v1/a/g", "must begin with https://"),
+            ("AI_GATEWAY_URL", "https://127.0.0.1/v1", "names this machine"),
+            ("AI_GATEWAY_TOKEN", "sandbox-gateway-token", "is the sandbox's"),
+        ] {
+            let (_, faults) = read(&[(name, value)]);
+            assert_eq!(faults, [format!("{name} {fault}")], "{value}");
+        }
+        let (_, faults) = read_as(true, &[("APIFY_TOKEN", "sandbox-x"), ("OPENAI_BASE_URL", "http://127.0.0.1:4010")]);
+        assert_eq!(faults, [""; 0]);
+        assert_eq!(read_as(true, &[("OPENAI_API_KEY", "")]).1, ["OPENAI_API_KEY is not set"]);
+    }
+
+    #[test]
+    fn the_gateway_keeps_answers_from_a_minute_to_a_month_or_not_at_all() {
+        let ttl = |text| read(&[GATEWAY, ("AI_GATEWAY_CACHE_TTL_S", text)]);
+        for (text, seconds) in [("", 0), ("0", 0), ("60", 60), ("2592000", 2_592_000)] {
+            let (settings, faults) = ttl(text);
+            assert_eq!((settings.gateway, faults), (Some(Gateway::new(None, seconds)), vec![]), "{text}");
+        }
+        for text in ["59", "2592001", "-1", "1.5", "1h", "99999999999"] {
+            let (settings, faults) = ttl(text);
+            assert_eq!(settings.gateway, Some(Gateway::new(None, 0)), "{text}");
+            assert_eq!(faults, ["AI_GATEWAY_CACHE_TTL_S takes seconds: 0, or 60 to 2592000"], "{text}");
+        }
+    }
+}
