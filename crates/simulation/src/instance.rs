@@ -117,7 +117,15 @@ impl Instance {
         if self.is_alive() {
             journal.crashed();
         }
-        Self { run: self.run, world, journal, life: None, gate: Scheduler::default(), schedule: self.schedule, ended: self.ended }
+        Self {
+            run: self.run,
+            world,
+            journal,
+            life: None,
+            gate: Scheduler::default(),
+            schedule: self.schedule,
+            ended: self.ended,
+        }
     }
 
     /// Lets one branch run to the next moment at which anything else could happen, and answers the places where branches

@@ -42,7 +42,8 @@ impl<'a> Stage<'a> {
         if scenario.before != Before::Nothing {
             let earlier = RunId::new(Uuid::from_u128(8));
             begin(&world, earlier, scenario);
-            let mut earlier = Self { scenario, schedule, instance: Instance::start(&world, earlier, schedule), moment: 0 };
+            let mut earlier =
+                Self { scenario, schedule, instance: Instance::start(&world, earlier, schedule), moment: 0 };
             while earlier.go_on().is_some() {}
             // A profile that changes has other followers every two minutes, and the same again after eight.
             world.lock().now_ms += if scenario.before == Before::Cached { 3_600_000 } else { 30 * 3_600_000 + 120_000 };
