@@ -29,7 +29,7 @@ pub(crate) enum Outcome {
     Refused,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Asked {
     step: String,
     provider: &'static str,
@@ -38,7 +38,7 @@ struct Asked {
 }
 
 /// Every attempt of every call that no crash has made unheard.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Calls {
     calls: BTreeMap<RunId, Vec<(CallKind, Vec<Asked>)>>,
     fallbacks: u32,

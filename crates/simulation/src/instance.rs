@@ -45,6 +45,12 @@ impl Instance {
         self.run
     }
 
+    /// The world around it.
+    #[must_use]
+    pub const fn world(&self) -> &Shared {
+        &self.world
+    }
+
     /// Its memory.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
@@ -100,6 +106,26 @@ impl Instance {
     pub fn crash(&mut self) -> usize {
         self.gate = Scheduler::default();
         if self.life.take().is_some() { self.journal.crashed() } else { 0 }
+    }
+
+    /// A copy whose process dies right now, in a world of its own: the past that both share is played once. Only a dead
+    /// process can be copied, because a future cannot.
+    #[must_use]
+    pub fn fork_crashed(&self) -> Self {
+        let world = self.world.fork();
+        let journal = self.journal.fork(world.clone());
+        if self.is_alive() {
+            journal.crashed();
+        }
+        Self {
+            run: self.run,
+            world,
+            journal,
+            life: None,
+            gate: Scheduler::default(),
+            schedule: self.schedule,
+            ended: self.ended,
+        }
     }
 
     /// Lets one branch run to the next moment at which anything else could happen, and answers the places where branches

@@ -36,6 +36,7 @@ const fn bought(kind: AnalysisType) -> (i64, &'static [(CallKind, &'static str)]
     }
 }
 
+#[derive(Clone)]
 struct Accepted {
     body_hash: String,
     receipt: Receipt,
@@ -43,7 +44,7 @@ struct Accepted {
 }
 
 /// What the auditor remembers between operations.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct InvariantChecker {
     /// What models were asked.
     pub(crate) calls: Calls,

@@ -28,7 +28,7 @@ pub enum Place {
     After(String),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Memory {
     /// Results by step, or the failure for good.
     results: BTreeMap<String, Result<String, String>>,
@@ -52,7 +52,7 @@ struct Memory {
 }
 
 /// What an attempt has cost and learned.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Attempt {
     bills: u32,
     told: Vec<String>,
@@ -83,6 +83,11 @@ impl Journal {
     #[must_use]
     pub fn new(world: Shared, run: RunId) -> Self {
         Self { world, run, memory: Arc::default() }
+    }
+
+    /// The same memory in another world, where it takes its own way from here.
+    pub(crate) fn fork(&self, world: Shared) -> Self {
+        Self { world, run: self.run, memory: Arc::new(Mutex::new(self.memory().clone())) }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

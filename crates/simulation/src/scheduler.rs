@@ -23,7 +23,7 @@ struct Parked {
 }
 
 /// Where the branches of one task stand. Rebuilt by every poll, so that dropped branches leave nothing behind.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Scheduler {
     parked: Vec<Parked>,
     tickets: u64,

@@ -12,7 +12,7 @@ use crate::ReferenceDatabase;
 const MOVED_MAX_PERCENT: u64 = 10;
 
 /// What each run's step saw when it compared, and which changes were told of.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Staleness {
     followers_before: BTreeMap<RunId, Option<u64>>,
     /// The newest scrape by which each profile's conclusions were marked.

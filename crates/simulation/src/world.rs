@@ -51,6 +51,7 @@ pub struct Recorded {
 }
 
 /// The state outside of all workflows.
+#[derive(Clone)]
 pub struct World {
     /// Virtual time.
     pub now_ms: i64,
@@ -213,6 +214,12 @@ impl Shared {
     /// The world; never held across an await.
     pub fn lock(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A world of its own that is the same up to now and takes its own way from here.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self::new(self.lock().clone())
     }
 
     /// Notes a broken promise.

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{run_quiet, which};
-use crate::setup::wasm::{TARGET, has_core, rustc_version};
+use crate::process::{answer, run_quiet, which};
+use crate::setup::toolchain::{TARGET, has_core};
 use crate::stamp::short_hash;
 use crate::step::step;
 
@@ -38,7 +38,7 @@ pub fn ensure() -> Result<PathBuf> {
 
 /// One directory per version of the compiler, in the user's cache.
 fn directory() -> Option<PathBuf> {
-    let version = rustc_version(Path::new(RUSTC))?;
+    let version = answer(RUSTC, &["--version"])?;
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;

@@ -3,6 +3,7 @@
 
 mod debian;
 mod node;
+mod toolchain;
 mod wasm;
 
 use std::fs::File;
@@ -12,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::which;
 use crate::project::Project;
-pub use crate::setup::wasm::WasmToolchain;
+pub use crate::setup::toolchain::WasmToolchain;
 
 /// What the set-up found or made.
 #[derive(Debug)]

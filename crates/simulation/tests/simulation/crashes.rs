@@ -20,89 +20,116 @@ const RUN: RunId = RunId::new(Uuid::from_u128(9));
 const POLLS_MAX: usize = 10_000;
 const SCHEDULES: [Schedule; 3] = [Schedule::InTurn, Schedule::FirstFirst, Schedule::LastFirst];
 
-#[derive(Clone, Copy, PartialEq)]
-enum Act {
-    GoOn,
-    Crash,
-    CancelAndCrash,
-}
-
 struct Played {
     status: RunStatus,
     error: Option<String>,
-    /// Where branches came to stand, moment by moment.
-    places: Vec<Vec<Place>>,
     /// What providers billed, and how much of it because a crash made them work twice.
     bills: usize,
     repeated: usize,
 }
 
+/// A scenario that is under way.
+struct Stage<'a> {
+    scenario: &'a Scenario,
+    schedule: Schedule,
+    instance: Instance,
+    moment: usize,
+}
+
+impl<'a> Stage<'a> {
+    fn open(scenario: &'a Scenario, schedule: Schedule) -> Self {
+        let world = Shared::new(World::new(ReferenceDatabase::new(Person::default(), 30, 10, None), 1));
+        if scenario.before != Before::Nothing {
+            let earlier = RunId::new(Uuid::from_u128(8));
+            begin(&world, earlier, scenario);
+            let mut earlier =
+                Self { scenario, schedule, instance: Instance::start(&world, earlier, schedule), moment: 0 };
+            while earlier.go_on().is_some() {}
+            // A profile that changes has other followers every two minutes, and the same again after eight.
+            world.lock().now_ms += if scenario.before == Before::Cached { 3_600_000 } else { 30 * 3_600_000 + 120_000 };
+        }
+        begin(&world, RUN, scenario);
+        {
+            let mut world = world.lock();
+            world.outage_until_ms = if scenario.outage_ms > 0 { world.now_ms + scenario.outage_ms } else { 0 };
+            world.script = scenario.script.iter().cloned().collect();
+            world.untaken = scenario.untaken.iter().cloned().collect();
+            world.unreadable = scenario.unreadable;
+        }
+        Self { scenario, schedule, instance: Instance::start(&world, RUN, schedule), moment: 0 }
+    }
+
+    /// Goes one moment further and answers where branches came to stand; `None` when the run has come to its end.
+    fn go_on(&mut self) -> Option<Vec<Place>> {
+        if self.instance.has_ended() {
+            return None;
+        }
+        assert!(self.moment < POLLS_MAX, "the workflow never ends");
+        self.moment += 1;
+        let reached = self.instance.poll();
+        let mut world = self.instance.world().lock();
+        world.now_ms = world.now_ms.max(self.instance.alarm_ms());
+        Some(reached)
+    }
+
+    /// The same run, had its process died at this moment.
+    fn crashed(&self) -> Self {
+        let mut instance = self.instance.fork_crashed();
+        instance.wake();
+        Self { scenario: self.scenario, schedule: self.schedule, instance, moment: self.moment }
+    }
+
+    /// The same run, had its customer cancelled it and its process died at this moment.
+    fn cancelled_and_crashed(&self) -> Self {
+        let mut instance = self.instance.fork_crashed();
+        instance.world().lock().apply(&Op::Cancel(RUN));
+        instance.wake();
+        Self { scenario: self.scenario, schedule: self.schedule, instance, moment: self.moment }
+    }
+
+    /// Plays on until the run reaches a place; `false` when it has come to its end before.
+    fn go_on_to(&mut self, place: &Place) -> bool {
+        while let Some(reached) = self.go_on() {
+            if reached.contains(place) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Plays what is left and checks all that must hold for every run.
+    fn finish(mut self) -> Played {
+        while self.go_on().is_some() {}
+        let (scenario, schedule) = (self.scenario, self.schedule);
+        let mut world = self.instance.world().lock();
+        // What the workflow could not end, the sweep does.
+        world.now_ms += 600_000;
+        world.apply(&Op::SweepOne(300));
+        world.bills_are_known();
+        assert_eq!(world.accusation, None, "{}, {schedule:?}", scenario.name);
+        let row = &world.database.runs[&RUN];
+        assert!(row.status.is_terminal(), "{}, {schedule:?}: {row:?}", scenario.name);
+        if scenario.before == Before::Changed && row.status == Complete {
+            let stale: Vec<bool> = world.database.analyses.iter().map(|analysis| analysis.is_stale).collect();
+            assert_eq!(stale, [true, false], "{}, {schedule:?}", scenario.name);
+        }
+        let bills = world.bills.iter().filter(|bill| bill.run == RUN).count();
+        let repeated = self.instance.journal().bills_lost() as usize;
+        Played { status: row.status, error: row.error.as_ref().map(|(code, _)| code.clone()), bills, repeated }
+    }
+
+    /// Plays what is left; it must come to what its scenario says.
+    fn finish_as_expected(self, when: &str) -> Played {
+        let (scenario, schedule) = (self.scenario, self.schedule);
+        let played = self.finish();
+        assert_ends(&played, scenario, schedule, when);
+        played
+    }
+}
+
 fn begin(world: &Shared, run: RunId, scenario: &Scenario) {
     let (username, kind) = (scenario.username.to_owned(), scenario.kind);
     world.lock().apply(&Op::Begin { run, username, kind, key: None, body_hash: String::new() });
-}
-
-/// Plays a scenario to its end; `act` decides after every moment.
-fn play(scenario: &Scenario, schedule: Schedule, mut act: impl FnMut(usize, &[Place]) -> Act) -> Played {
-    let world = Shared::new(World::new(ReferenceDatabase::new(Person::default(), 30, 10, None), 1));
-    if scenario.before != Before::Nothing {
-        let earlier = RunId::new(Uuid::from_u128(8));
-        begin(&world, earlier, scenario);
-        to_the_end(&world, earlier, schedule, |_, _| Act::GoOn);
-        // A profile that changes has other followers every two minutes, and the same again after eight.
-        world.lock().now_ms += if scenario.before == Before::Cached { 3_600_000 } else { 30 * 3_600_000 + 120_000 };
-    }
-    begin(&world, RUN, scenario);
-    {
-        let mut world = world.lock();
-        world.outage_until_ms = if scenario.outage_ms > 0 { world.now_ms + scenario.outage_ms } else { 0 };
-        world.script = scenario.script.iter().cloned().collect();
-        world.untaken = scenario.untaken.iter().cloned().collect();
-        world.unreadable = scenario.unreadable;
-    }
-    let (places, repeated) = to_the_end(&world, RUN, schedule, &mut act);
-    // What the workflow could not end, the sweep does.
-    let mut world = world.lock();
-    world.now_ms += 600_000;
-    world.apply(&Op::SweepOne(300));
-    world.bills_are_known();
-    assert_eq!(world.accusation, None, "{}, {schedule:?}", scenario.name);
-    let row = &world.database.runs[&RUN];
-    assert!(row.status.is_terminal(), "{}, {schedule:?}: {row:?}", scenario.name);
-    if scenario.before == Before::Changed && row.status == Complete {
-        let stale: Vec<bool> = world.database.analyses.iter().map(|analysis| analysis.is_stale).collect();
-        assert_eq!(stale, [true, false], "{}, {schedule:?}", scenario.name);
-    }
-    let bills = world.bills.iter().filter(|bill| bill.run == RUN).count();
-    Played { status: row.status, error: row.error.as_ref().map(|(code, _)| code.clone()), places, bills, repeated }
-}
-
-fn to_the_end(
-    world: &Shared,
-    run: RunId,
-    schedule: Schedule,
-    mut act: impl FnMut(usize, &[Place]) -> Act,
-) -> (Vec<Vec<Place>>, usize) {
-    let mut instance = Instance::start(world, run, schedule);
-    let mut places = vec![];
-    while !instance.has_ended() {
-        assert!(places.len() < POLLS_MAX, "the workflow never ends");
-        let reached = instance.poll();
-        {
-            let mut world = world.lock();
-            world.now_ms = world.now_ms.max(instance.alarm_ms());
-        }
-        let act = act(places.len(), &reached);
-        places.push(reached);
-        if act == Act::CancelAndCrash {
-            world.lock().apply(&Op::Cancel(run));
-        }
-        if act != Act::GoOn {
-            instance.crash();
-            instance.wake();
-        }
-    }
-    (places, instance.journal().bills_lost() as usize)
 }
 
 /// It has come to what it must.
@@ -143,27 +170,29 @@ fn everywhere(pairs: &[(&Scenario, Schedule)], check: impl Fn(&Scenario, Schedul
 fn a_crash_at_any_step_in_any_position_changes_nothing_but_the_time() {
     let scenarios = scenarios();
     let played = everywhere(&every_schedule(&scenarios), |scenario, schedule| {
-        let undisturbed = play(scenario, schedule, |_, _| Act::GoOn);
-        assert_ends(&undisturbed, scenario, schedule, "undisturbed");
-        let named: BTreeSet<&Place> = undisturbed.places.iter().flatten().collect();
         // A step is crashed once, and again and again.
         let counts: &[usize] = if schedule == Schedule::InTurn { &[1, 3] } else { &[1] };
-        for wanted in &named {
-            for times in counts {
-                let mut left = *times;
-                let crashed = play(scenario, schedule, |_, reached| {
-                    if left > 0 && reached.contains(wanted) {
-                        left -= 1;
-                        return Act::Crash;
+        let mut undisturbed = Stage::open(scenario, schedule);
+        let (mut named, mut crashes) = (BTreeSet::new(), vec![]);
+        while let Some(reached) = undisturbed.go_on() {
+            for place in reached.into_iter().filter(|place| named.insert(place.clone())) {
+                for times in counts {
+                    let mut crashed = undisturbed.crashed();
+                    for _ in 1..*times {
+                        if crashed.go_on_to(&place) {
+                            crashed = crashed.crashed();
+                        }
                     }
-                    Act::GoOn
-                });
-                assert_ends(&crashed, scenario, schedule, &format!("{wanted:?}"));
-                let (paid, due) = (crashed.bills, undisturbed.bills + crashed.repeated);
-                assert_eq!(paid, due, "bills of {}, {schedule:?}, crashed at {wanted:?}", scenario.name);
+                    crashes.push((place.clone(), crashed.finish_as_expected(&format!("{place:?}"))));
+                }
             }
         }
-        counts.len() * named.len()
+        let undisturbed = undisturbed.finish_as_expected("undisturbed");
+        for (place, crashed) in &crashes {
+            let (paid, due) = (crashed.bills, undisturbed.bills + crashed.repeated);
+            assert_eq!(paid, due, "bills of {}, {schedule:?}, crashed at {place:?}", scenario.name);
+        }
+        crashes.len()
     });
     println!("{} scenarios, {played} crash plans", scenarios.len());
 }
@@ -171,12 +200,11 @@ fn a_crash_at_any_step_in_any_position_changes_nothing_but_the_time() {
 #[test]
 fn a_crash_at_any_moment_even_within_an_effect_keeps_every_promise() {
     let played = everywhere(&some_schedule(&scenarios()), |scenario, schedule| {
-        let moments = play(scenario, schedule, |_, _| Act::GoOn).places.len();
-        for moment in 0..moments {
-            let once = play(scenario, schedule, |at, _| if at == moment { Act::Crash } else { Act::GoOn });
-            assert_ends(&once, scenario, schedule, &format!("crashed at moment {moment}"));
+        let mut undisturbed = Stage::open(scenario, schedule);
+        while undisturbed.go_on().is_some() {
+            undisturbed.crashed().finish_as_expected(&format!("crashed at moment {}", undisturbed.moment));
         }
-        moments
+        undisturbed.moment
     });
     println!("{played} moments");
 }
@@ -185,15 +213,17 @@ fn a_crash_at_any_moment_even_within_an_effect_keeps_every_promise() {
 fn two_crashes_at_any_two_moments_keep_every_promise() {
     let cold = AnalysisType::ALL.map(|kind| Scenario::of(kind, Before::Nothing));
     let played = everywhere(&some_schedule(&cold), |scenario, schedule| {
-        let moments = play(scenario, schedule, |_, _| Act::GoOn).places.len();
-        let pairs = (0..moments).flat_map(|first| (first + 1..moments + 10).map(move |second| (first, second)));
+        let mut undisturbed = Stage::open(scenario, schedule);
+        let mut pairs = 0;
+        while undisturbed.go_on().is_some() {
+            let first = undisturbed.moment;
+            let mut once = undisturbed.crashed();
+            while once.go_on().is_some() {
+                once.crashed().finish_as_expected(&format!("crashed at {first} and {}", once.moment));
+                pairs += 1;
+            }
+        }
         pairs
-            .map(|(first, second)| {
-                let crashes = |at| at == first || at == second;
-                let played = play(scenario, schedule, |at, _| if crashes(at) { Act::Crash } else { Act::GoOn });
-                assert_ends(&played, scenario, schedule, &format!("crashed at {first} and {second}"));
-            })
-            .count()
     });
     println!("{played} pairs of moments");
 }
@@ -201,14 +231,15 @@ fn two_crashes_at_any_two_moments_keep_every_promise() {
 #[test]
 fn a_cancellation_and_a_crash_at_any_moment_keep_every_promise() {
     let played = everywhere(&some_schedule(&scenarios()), |scenario, schedule| {
-        let moments = play(scenario, schedule, |_, _| Act::GoOn).places.len();
-        for moment in 0..moments - 1 {
-            let played = play(scenario, schedule, |at, _| if at == moment { Act::CancelAndCrash } else { Act::GoOn });
+        let mut undisturbed = Stage::open(scenario, schedule);
+        while undisturbed.go_on().is_some() {
+            let when = format!("cancelled at moment {}", undisturbed.moment);
+            let played = undisturbed.cancelled_and_crashed().finish();
             if played.status != Cancelled {
-                assert_ends(&played, scenario, schedule, &format!("cancelled at moment {moment}"));
+                assert_ends(&played, scenario, schedule, &when);
             }
         }
-        moments
+        undisturbed.moment
     });
     println!("{played} cancellations");
 }

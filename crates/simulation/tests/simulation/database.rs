@@ -3,9 +3,8 @@
 //! `OSLIRA_SIM_DATABASE_HISTORIES=<n>` sets how many, `OSLIRA_SIM_SEED=<seed>` replays one.
 
 mod compare;
+mod pool;
 mod replay;
-
-use std::sync::Arc;
 
 use oslira_testkit::TestDatabase;
 
@@ -28,7 +27,7 @@ fn a_thousand_random_histories_go_the_same_way_in_the_real_database() {
                 let seeds = seeds.clone().skip(usize::try_from(worker).unwrap()).step_by(WORKERS as usize);
                 tokio::spawn(async move {
                     // A sweep ends any account's run, so histories of one database play one after the other.
-                    let database = Arc::new(TestDatabase::create().await.unwrap());
+                    let database = TestDatabase::create().await.unwrap();
                     let mut stage = replay::Stage::open(&database).await;
                     let mut operations = 0;
                     for seed in seeds {

@@ -1,8 +1,7 @@
 //! One history's operations against the database, in its own virtual time.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
-use async_trait::async_trait;
 use jiff::SignedDuration;
 use oslira_app::{
     features::{
@@ -15,27 +14,17 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use oslira_postgres::{AdminDb, Connect, TenantDb};
+use oslira_postgres::{AdminDb, TenantDb};
 use oslira_simulation::{Answer, Op, Person, Plan, Recorded, ReferenceDatabase, history};
 use oslira_testkit::TestDatabase;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
-use super::compare::{FACTS, in_database, in_model};
-
-struct Login(Arc<TestDatabase>, &'static str);
-
-#[async_trait]
-impl Connect for Login {
-    async fn connect(&self) -> Result<Client, StoreError> {
-        self.0.login(self.1).await.map_err(|error| StoreError::Unavailable(format!("{error:?}")))
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
-}
+use super::{
+    compare::{FACTS, in_database, in_model},
+    pool::Pool,
+};
 
 /// Moves the runs' times so that each is as old as the history says.
 const AGE: &str = "update runs r set created_at = clock_timestamp() - make_interval(secs => age.created),
@@ -55,13 +44,13 @@ pub struct Stage {
 
 impl Stage {
     /// Opens a fresh database whose plan allows what histories count on.
-    pub async fn open(database: &Arc<TestDatabase>) -> Self {
+    pub async fn open(database: &TestDatabase) -> Self {
         let superuser = database.superuser().await.unwrap();
         let hourly_max = i32::try_from(Plan::hourly_max()).unwrap();
         superuser.execute("update plans set hourly_analyses_max = $1", &[&hourly_max]).await.unwrap();
         Self {
-            tenant: TenantDb::new(Arc::new(Login(database.clone(), "oslira_tenant"))),
-            admin: AdminDb::new(Arc::new(Login(database.clone(), "oslira_admin"))),
+            tenant: TenantDb::new(Arc::new(Pool::new(database.name(), "oslira_tenant"))),
+            admin: AdminDb::new(Arc::new(Pool::new(database.name(), "oslira_admin"))),
             facts: superuser.prepare(FACTS).await.unwrap(),
             ages: superuser.prepare(AGE).await.unwrap(),
             superuser,
@@ -98,7 +87,10 @@ impl Stage {
 
     /// What is concluded about a profile is everybody's concern, and histories all have the same profiles.
     async fn forget_earlier_profiles(&self) {
-        self.superuser.batch_execute("delete from profile_changes; update leads set deleted_at = now()").await.unwrap();
+        self.superuser
+            .batch_execute("delete from profile_changes; update leads set deleted_at = now() where deleted_at is null")
+            .await
+            .unwrap();
     }
 
     async fn person(&self, name: &str, credits: i64) -> Person {
