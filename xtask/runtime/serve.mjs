@@ -44,13 +44,12 @@ for (const binding of wrangler.hyperdrive) {
   if (!binding.localConnectionString) throw new Error(`no local database for the Hyperdrive binding ${binding.binding}`);
 }
 
-const files = fs.readdirSync(config.dist, { recursive: true }).filter((file) => /\.(js|wasm)$/.test(file));
+// As the rules of wrangler.jsonc say it.
+const MODULES = { ".js": "ESModule", ".wasm": "CompiledWasm", ".json": "Text", ".html": "Text", ".css": "Text" };
+const files = fs.readdirSync(config.dist, { recursive: true }).filter((file) => path.extname(file) in MODULES);
 const entry = path.basename(wrangler.main);
 files.sort((a, b) => (b === entry) - (a === entry)); // the first module is the main one
-const modules = files.map((file) => ({
-  type: file.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
-  path: path.join(config.dist, file),
-}));
+const modules = files.map((file) => ({ type: MODULES[path.extname(file)], path: path.join(config.dist, file) }));
 
 const { rootPath, modulesRules, ...bindings } = workerOptions(wrangler).workerOptions;
 const miniflare = new Miniflare(

@@ -15,6 +15,10 @@ use crate::setup::{self, Tools};
 use crate::stamp::{Hash, Stamp};
 use crate::step::step;
 
+/// What the Worker serves as it is; `cargo xtask contract` makes them, and a test holds them equal to the code.
+const DOCUMENTS: [&str; 3] =
+    ["crates/app/contract/openapi.json", "crates/app/contract/reference.html", "crates/app/src/api/reference.css"];
+
 /// Options of `cargo xtask build`.
 #[derive(clap::Args, Default)]
 pub struct Args {
@@ -40,7 +44,8 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
 pub fn worker(project: &Project, tools: &Tools, optimize: bool) -> Result<()> {
     let _one_at_a_time = setup::lock(project)?;
     let wasm = step("compiling the Worker", || compile(project, tools, "oslira-worker"))?;
-    let scripts = scripts(&project.root().join("crates/worker/js"))?;
+    let mut scripts = scripts(&project.root().join("crates/worker/js"))?;
+    scripts.extend(DOCUMENTS.map(|path| project.root().join(path)));
     let mut hash = Hash::new().add(env!("CARGO_PKG_VERSION").as_bytes()).add(&[u8::from(optimize)]).add_file(&wasm);
     for script in &scripts {
         hash = hash.add(script.as_os_str().as_encoded_bytes()).add_file(script);

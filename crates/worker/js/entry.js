@@ -3,6 +3,7 @@
 // Promises: one crossing into WebAssembly and one out per request; when the module traps, every call in flight is
 // rejected at once and the next call gets a fresh module, so one bug never wedges the isolate.
 import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "cloudflare:workers";
+import { documentOf } from "./documents.js";
 import * as rust from "./index.js";
 
 class Trap extends Error {}
@@ -96,6 +97,8 @@ export default class extends WorkerEntrypoint {
     if (request.url.length > URL_CHARS_MAX) {
       return Response.json({ ...TOO_LONG, timestamp: new Date().toISOString() }, { status: 414 });
     }
+    const document = documentOf(request);
+    if (document) return document;
     try {
       const body = await readBody(request);
       const [status, headers, answer] = await call(() => rust.handle(head(request), body, this.env));

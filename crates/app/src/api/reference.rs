@@ -13,7 +13,6 @@ use crate::{
 const ERRORS_HEAD: &str = include_str!("errors_head.md");
 /// Said below it.
 const ERRORS_TAIL: &str = include_str!("errors_tail.md");
-const STYLE: &str = include_str!("reference.css");
 
 /// `docs/errors.md`: every code, by status.
 #[must_use]
@@ -40,7 +39,7 @@ pub fn reference_page() -> String {
     let operations = operations();
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Oslira API</title>\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<style>\n{STYLE}</style>\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<link rel=\"stylesheet\" href=\"/docs.css\">\n\
          <h1>Oslira API</h1>\n<p>Every answer has one shape: <code>{{ success, data | error, code, details, requestId, timestamp }}</code>. \
          The same as a machine reads it: <a href=\"/openapi.json\">openapi.json</a>.</p>\n<nav><ul>\n"
     );
