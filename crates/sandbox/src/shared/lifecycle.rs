@@ -3,13 +3,10 @@
 //! The providers' tables, which they hand in, say what was announced; `/control/models` can say otherwise for as long as
 //! this sandbox runs. A call that had come in before its model went is still answered.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::{collections::HashMap, time::Instant};
 
 use jiff::civil::Date;
+use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::shared::clock::now_ms;
@@ -84,7 +81,7 @@ impl Lifecycles {
     pub(crate) fn change(&self, change: &Change) -> Result<Standing, String> {
         let announced = self.tables.get(&change.provider).and_then(|find| find(&change.model));
         let announced = announced.ok_or_else(|| format!("there is no model {}", change.model))?;
-        let mut models = self.lock();
+        let mut models = self.changed.lock();
         let changed = models.entry((change.provider, announced.model)).or_insert(Changed {
             retires_on: announced.retires_on,
             gone_since: None,
@@ -102,22 +99,18 @@ impl Lifecycles {
 
     /// How a model stands now.
     pub(crate) fn standing(&self, provider: Provider, announced: Announced) -> Standing {
-        standing(provider, announced, self.lock().get(&(provider, announced.model)).copied())
+        standing(provider, announced, self.changed.lock().get(&(provider, announced.model)).copied())
     }
 
     /// Whether the model had gone when a call for it came in.
     pub(crate) fn had_gone(&self, provider: Provider, model: &'static str, arrived: Instant) -> bool {
-        let gone_since = self.lock().get(&(provider, model)).and_then(|changed| changed.gone_since);
+        let gone_since = self.changed.lock().get(&(provider, model)).and_then(|changed| changed.gone_since);
         gone_since.is_some_and(|gone_since| gone_since <= arrived)
     }
 
     /// Goes back to what the tables say, and says of how many models.
     pub(crate) fn clear(&self) -> usize {
-        std::mem::take(&mut *self.lock()).len()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Provider, &'static str), Changed>> {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut *self.changed.lock()).len()
     }
 }
 

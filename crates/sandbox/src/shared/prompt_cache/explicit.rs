@@ -7,9 +7,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 use super::{prefix::Prefix, tokenizer::Tokenizer};
 
@@ -114,7 +115,7 @@ impl ExplicitCache {
     /// What this prompt would read and write; only prompts of the same scope share entries.
     pub(crate) fn read(&self, scope: &str, rules: Rules, blocks: &[Block], now: Instant) -> CacheUse {
         let prefixes = prefixes(scope, rules, blocks);
-        let cache = self.lock();
+        let cache = self.0.lock();
         let entry = |prefix: &Reached| cache.get(&prefix.hash).filter(|entry| now < entry.kept_until);
         let found = prefixes.iter().rev().find_map(|prefix| {
             let looked_for = prefix.searched || prefix.breakpoint.is_some();
@@ -135,17 +136,13 @@ impl ExplicitCache {
 
     /// Keeps what an answered call used and wrote.
     pub(crate) fn fill(&self, used: &CacheUse, now: Instant) {
-        let mut cache = self.lock();
+        let mut cache = self.0.lock();
         if cache.len() > ENTRIES_MAX {
             cache.retain(|_, entry| now < entry.kept_until);
         }
         for (hash, ttl) in &used.kept {
             cache.insert(*hash, Entry { ttl: *ttl, kept_until: now + ttl.time() });
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Numbers: within their bounds first, then what the name makes likely.
 
 use serde_json::{Map, Value, json};
+use unicode_properties::UnicodeEmoji;
 
 use super::slot::{Slot, Subject};
 use crate::shared::json::is;
@@ -159,7 +160,9 @@ impl Subject<'_> {
         let profile = &self.judgement.profile;
         let mut texts = profile.about.iter().chain(&profile.captions);
         if name.contains("emoji") {
-            return texts.any(|text| text.chars().any(|character| character > '\u{2190}'));
+            // Digits can become emoji too, but are none by themselves.
+            let is_emoji = |character: char| !character.is_ascii() && character.is_emoji_char();
+            return texts.any(|text| text.chars().any(is_emoji));
         }
         if name.contains("verified") {
             return profile.is_verified.unwrap_or(false);
