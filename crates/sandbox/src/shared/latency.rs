@@ -27,6 +27,11 @@ pub(crate) struct ModelSpeed {
     pub(crate) tokens_per_s: f64,
 }
 
+/// A speed, as the tables of models write it.
+pub(crate) const fn speed(first_token_s: f64, tokens_per_s: f64) -> ModelSpeed {
+    ModelSpeed { first_token_s, tokens_per_s }
+}
+
 /// The latency model at one scale.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Latency {
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn fast_is_a_twentieth_and_a_cached_prompt_starts_sooner() {
-        let speed = ModelSpeed { first_token_s: 0.5, tokens_per_s: 80.0 };
+        let speed = speed(0.5, 80.0);
         assert_eq!(Latency::new(1.0).unwrap().completion(speed, 0.0, 160), Duration::from_millis(2_500));
         assert_eq!(Latency::new(1.0).unwrap().completion(speed, 1.0, 160), Duration::from_millis(2_350));
         assert_eq!(Latency::new(0.05).unwrap().completion(speed, 0.0, 160), Duration::from_millis(125));

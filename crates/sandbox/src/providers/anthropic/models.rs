@@ -3,7 +3,7 @@
 use jiff::civil::{Date, date};
 
 use crate::shared::{
-    latency::ModelSpeed,
+    latency::{ModelSpeed, speed},
     lifecycle::Announced,
     prompt_cache::{Rules, Tokenizer},
 };
@@ -106,10 +106,6 @@ const MODELS: [Model; 12] = [
         ..model("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "Claude Sonnet 4.5", 1_024, speed(1.3, 65.0))
     },
 ];
-
-const fn speed(first_token_s: f64, tokens_per_s: f64) -> ModelSpeed {
-    ModelSpeed { first_token_s, tokens_per_s }
-}
 
 /// A model of the 4.5 line.
 const fn model(

@@ -52,6 +52,11 @@ impl Block {
     }
 }
 
+/// The whole prompt.
+pub(crate) fn text_of(blocks: &[Block]) -> String {
+    blocks.iter().map(|block| block.text.as_str()).collect()
+}
+
 /// Lets so many blocks be searched for each breakpoint, its own included.
 pub(crate) fn look_back(blocks: &mut [Block], so_many: usize) {
     let mut left = 0;

@@ -10,5 +10,5 @@ mod prefix;
 mod tokenizer;
 
 pub(crate) use automatic::AutomaticCache;
-pub(crate) use explicit::{Block, CacheUse, ExplicitCache, Rules, Ttl, look_back};
+pub(crate) use explicit::{Block, CacheUse, ExplicitCache, Rules, Ttl, look_back, text_of};
 pub(crate) use tokenizer::Tokenizer;
