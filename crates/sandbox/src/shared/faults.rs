@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::shared::random::Seeded;
 
-/// No more faults than this at once; a test that plants more has lost count.
+/// The most faults at once; a test that plants more has a mistake.
 const FAULTS_MAX: usize = 10_000;
 
 /// What a call is for; both faults and the record of received calls go by it.

@@ -27,7 +27,7 @@ impl Seeded {
         Self(ChaCha8Rng::from_seed(seed.finalize().into()))
     }
 
-    /// A stream that nobody has seen before.
+    /// A stream that is different every time.
     pub(crate) fn fresh() -> Self {
         Self(rand::make_rng())
     }

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::shared::{clock::now_ms, faults::Target};
 
-/// The oldest calls are forgotten beyond so many …
+/// The oldest calls are forgotten beyond this number …
 const CALLS_MAX: usize = 10_000;
-/// … or beyond so many bytes of bodies.
+/// … or beyond this many bytes of bodies.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// One call, as it is reported.
@@ -24,7 +24,7 @@ pub(crate) struct Call {
     pub(crate) query: Option<String>,
     pub(crate) body: String,
     pub(crate) usernames: Vec<String>,
-    /// What the caller of the gateway said about it.
+    /// The `cf-aig-metadata` that the caller of the gateway sent.
     pub(crate) metadata: Option<Value>,
     /// The answer's status; none while under way and when the connection was dropped.
     pub(crate) status: Option<u16>,

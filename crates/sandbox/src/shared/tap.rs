@@ -33,7 +33,7 @@ pub(crate) trait Tapped: Send + Sync + 'static {
     /// An error of this status, in the provider's own form.
     fn error(&self, target: Target, status: u16) -> Response;
 
-    /// The whole answer to a fault where the provider's says more than a status; none where a status is enough.
+    /// The complete answer to a fault for which the provider has its own; none where an error of a status will do.
     fn own_answer(&self, _fault: &FaultSpec) -> Option<Response> {
         None
     }
@@ -86,7 +86,7 @@ impl Tap {
     }
 }
 
-/// The place of one route.
+/// What the tap of one route knows.
 #[derive(Clone)]
 struct Spot {
     tap: Tap,

@@ -51,7 +51,7 @@ pub(super) fn answer(anthropic: &Anthropic, request: &MessagesRequest, fault: Op
         End::Refusal => ("refusal", json!({"type": "refusal", "category": null, "explanation": draft.content})),
     };
     let body = json!({
-        // The identifier says that nobody thought about this.
+        // The identifier says that no real model wrote this.
         "id": format!("msg_sandbox_{}", Seeded::fresh().alphanumeric(22)),
         "type": "message",
         "role": "assistant",

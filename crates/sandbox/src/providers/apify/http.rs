@@ -1,4 +1,4 @@
-//! The handlers.
+//! The handlers: runs, their items, and the records beside them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -243,7 +243,7 @@ pub(super) async fn unknown(method: Method, uri: OriginalUri) -> Response {
     ApifyError::new(StatusCode::NOT_FOUND, "page-not-found", message).into_response()
 }
 
-/// The run whose id this is, or that of its dataset or store, as far as the call is about that.
+/// The run with this id, or whose dataset or store has it, if it is the kind of id the call takes.
 fn found(apify: &Apify, id: &str, what: &str, wanted: impl Fn(&Run) -> bool) -> Result<Run, ApifyError> {
     apify.runs.find(id).filter(wanted).ok_or_else(|| ApifyError::not_found(what))
 }

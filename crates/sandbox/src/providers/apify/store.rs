@@ -14,7 +14,7 @@ use super::run::Run;
 use crate::shared::error::SandboxError;
 use crate::shared::{clock::now_ms, faults::Target, latency::Latency, received::Call};
 
-/// The oldest runs are forgotten beyond so many.
+/// The oldest runs are forgotten beyond this number.
 const RUNS_MAX: usize = 5_000;
 /// How long Apify takes to stop a container.
 const ABORT_S: f64 = 0.5;

@@ -89,7 +89,7 @@ impl Model {
         !self.efforts.is_empty()
     }
 
-    /// What the list says of its end unless `/control/models` said otherwise.
+    /// The end that is announced, unless `/control/models` changes it.
     pub(super) fn announced(self) -> Announced {
         Announced { model: self.name, retires_on: self.retires_on }
     }

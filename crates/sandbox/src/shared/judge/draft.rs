@@ -83,7 +83,8 @@ impl Draft {
     }
 }
 
-/// The tokens that a model thinks about these messages, where so many are typical: always the same for the same messages.
+/// How many tokens a model spends on thinking about these messages, given the typical number; the same messages always cost
+/// the same.
 pub(crate) fn thought_about(messages: &[Message], typical_tokens: f64) -> f64 {
     let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
     typical_tokens * Seeded::from_texts(&texts).between(1.0 - THOUGHT_SPREAD, 1.0 + THOUGHT_SPREAD)

@@ -156,7 +156,7 @@ fn external_url(handle: &str, random: &mut Seeded) -> ExternalUrl {
 }
 
 impl Person {
-    /// Without niches there is nobody; the built-in data always has them.
+    /// An empty person, for data without niches; the built-in data always has some.
     fn nobody(handle: &str) -> Self {
         Self {
             handle: handle.to_owned(),
@@ -188,7 +188,7 @@ impl Person {
         self
     }
 
-    /// The same person behind a closed door: counts and biography stay, the posts are gone.
+    /// The same person with a private account: counts and biography stay visible, the posts do not.
     pub(super) fn private(self) -> Self {
         Self { private: true, posts: vec![], related: vec![], ..self }
     }

@@ -1,4 +1,4 @@
-//! Words put into the mouth of a generated person: what a test wants a profile to say.
+//! Texts that replace those of a generated person: what a test wants a profile to say.
 //!
 //! Promises: numbers, dates and everything else of the person stay as generated; both scrapers show the same words; who
 //! was not rewritten is not touched. Kept in memory only.
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 use serde::Deserialize;
 
-/// No more people than this; a test that rewrites more has lost count.
+/// The most people who can be rewritten; a test that needs more has a mistake.
 const PEOPLE_MAX: usize = 10_000;
 
 /// What a person is to say.

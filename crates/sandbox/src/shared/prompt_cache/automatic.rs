@@ -15,7 +15,7 @@ use super::{prefix::Prefix, tokenizer::BYTES_PER_TOKEN};
 
 const STEP_TOKENS: u64 = 128;
 const PREFIX_TOKENS_MIN: u64 = 1_024;
-/// Prefixes beyond this many are swept out, the expired first.
+/// With more prefixes than this, expired ones are removed before new ones are added.
 const PREFIXES_MAX: usize = 200_000;
 
 /// The prefixes seen of late, with the time they are kept until.

@@ -1,8 +1,8 @@
 //! The prompt caches that are told where a prefix ends: Anthropic's, and OpenAI's from gpt-5.6 on.
 //!
 //! A breakpoint writes the whole prefix up to and with its block if that is as long as the model's floor, and reads the
-//! longest prefix that an earlier call wrote at a breakpoint or at a block that is searched. Below the floor nothing
-//! happens and nothing is said. Every use keeps an entry for its whole time again. The providers differ in the floor, the
+//! longest prefix that an earlier call wrote at a breakpoint or at a block that is searched. Below the floor a
+//! breakpoint is ignored without an error. Every use keeps an entry for its whole time again. The providers differ in the floor, the
 //! time and in which blocks are searched; what keeps two caches apart is the caller's `scope`.
 
 use std::{
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::{prefix::Prefix, tokenizer::Tokenizer};
 
-/// Entries beyond this many are swept out, the expired first.
+/// With more entries than this, expired ones are removed before new ones are added.
 const ENTRIES_MAX: usize = 200_000;
 
 /// How long an entry is kept after its last use.
@@ -57,12 +57,12 @@ pub(crate) fn text_of(blocks: &[Block]) -> String {
     blocks.iter().map(|block| block.text.as_str()).collect()
 }
 
-/// Lets so many blocks be searched for each breakpoint, its own included.
-pub(crate) fn look_back(blocks: &mut [Block], so_many: usize) {
+/// Marks the last blocks before each breakpoint as searched, its own block included in the count.
+pub(crate) fn look_back(blocks: &mut [Block], count: usize) {
     let mut left = 0;
     for block in blocks.iter_mut().rev() {
         if block.breakpoint.is_some() {
-            left = so_many;
+            left = count;
         }
         block.searched = left > 0;
         left = left.saturating_sub(1);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::shared::random::Seeded;
 
-/// What says yes, what says perhaps and what says no, the strongest word first.
+/// Words for yes, for perhaps and for no.
 const GRADES: [&[&str]; 3] = [
     &[
         "high",

@@ -38,7 +38,7 @@ impl Bounds {
         }
     }
 
-    /// The bounds that somebody meant, with these where there are none.
+    /// The bounds that are small enough to be meant, with these where there are none.
     fn natural(&self, low: f64, high: f64) -> (f64, f64) {
         let meant_low = self.low.filter(|low| *low > -NATURAL_BOUND);
         let meant_high = self.high.filter(|high| *high < NATURAL_BOUND);
@@ -154,7 +154,7 @@ impl Subject<'_> {
         ((relevance + seeded.between(-0.08, 0.08)).clamp(0.0, 1.0)) * factor
     }
 
-    /// Yes or no.
+    /// The answer to a question of yes or no.
     pub(super) fn agrees(&self, slot: &Slot) -> bool {
         let name = slot.name.as_str();
         let profile = &self.judgement.profile;
@@ -186,7 +186,7 @@ fn slot_is(slot: &Slot, words: &str) -> bool {
     words.split_whitespace().any(|word| last.split('_').any(|part| part == word))
 }
 
-/// Whether it speaks of what somebody is like.
+/// Whether it is a trait of a person.
 pub(super) fn is_trait(slot: &Slot) -> bool {
     TRAITS.split_whitespace().any(|word| slot.path.contains(word))
 }
