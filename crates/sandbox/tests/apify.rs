@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_run_is_started_polled_and_its_items_read() {
-    let stand = Stand::start(0.02).await;
+    // Slow enough for a busy machine to see the run before its container has started.
+    let stand = Stand::start(0.1).await;
     let started = stand
         .apify(Method::POST, "/acts/apify~instagram-profile-scraper/runs")
         .json(&json!({"usernames": ["NASA", "coffee.ann"]}))

@@ -110,6 +110,12 @@ async fn a_hold_keeps_a_call_or_a_run_until_it_is_deleted() {
     let held_run = async { stand.scrape(&["held"]).await };
     let held_call = stand.chat(lead_request("gpt-4o-mini", ""));
     let release = async {
+        // Both are held before the time is measured: a busy machine may take a while to send them.
+        for target in ["openai.chat", "apify.run"] {
+            while stand.received(&format!("?target={target}")).await["count"] == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
         tokio::time::sleep(Duration::from_millis(300)).await;
         let received = stand.received("?target=openai.chat").await;
         assert_eq!((&received["count"], &received["calls"][0]["duration_ms"]), (&json!(1), &Value::Null));

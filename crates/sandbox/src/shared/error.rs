@@ -1,4 +1,4 @@
-//! Why a sandbox does not start, or stops.
+//! The error of a sandbox that cannot start or go on.
 
 /// Why the sandbox could not start or go on.
 #[derive(Debug, thiserror::Error)]

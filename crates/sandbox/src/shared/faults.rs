@@ -3,19 +3,16 @@
 //! A fault is chosen under one lock, oldest first, so `times: 3` means exactly three calls however many run at once.
 //! A fault that names a text hits only calls that carry it: parallel tests each disturb only their own runs.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::shared::random::Seeded;
 
-/// No more faults than this at once; a test that plants more has lost count.
+/// The most faults at once; a test that plants more has a mistake.
 const FAULTS_MAX: usize = 10_000;
 
 /// What a call is for; both faults and the record of received calls go by it.
@@ -254,7 +251,7 @@ impl Faults {
     /// Plants a fault and says its id.
     pub(crate) fn plant(&self, spec: FaultSpec) -> Result<u64, String> {
         spec.check()?;
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if state.planted.len() >= FAULTS_MAX {
             return Err(format!("there are {FAULTS_MAX} faults already"));
         }
@@ -273,7 +270,7 @@ impl Faults {
 
     /// The oldest fault for this target and text, used up by one.
     pub(crate) fn strike(&self, target: Target, text: &str) -> Option<Struck> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let planted =
             state.planted.values_mut().find_map(|planted| planted.strikes(target, text).then_some(planted))?;
         planted.left = planted.left.map(|left| left.saturating_sub(1));
@@ -283,22 +280,18 @@ impl Faults {
 
     /// Deletes one fault, and says whether it was there.
     pub(crate) fn remove(&self, id: u64) -> bool {
-        self.lock().planted.remove(&id).is_some()
+        self.0.lock().planted.remove(&id).is_some()
     }
 
     /// Deletes all faults, and says how many they were.
     pub(crate) fn clear(&self) -> usize {
-        std::mem::take(&mut self.lock().planted).len()
+        std::mem::take(&mut self.0.lock().planted).len()
     }
 
     /// Every planted fault with what is left of it.
     pub(crate) fn list(&self) -> Vec<Value> {
         let describe = |(id, planted): (&u64, &Planted)| json!({"id": id.to_string(), "fault": &*planted.spec, "left": planted.left, "struck": planted.struck});
-        self.lock().planted.iter().map(describe).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().planted.iter().map(describe).collect()
     }
 }
 

@@ -1,18 +1,18 @@
 //! Headers that more than one provider reads or writes.
 
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
 
-/// The token in a header of the form `Bearer …`; empty where the word stands alone.
+/// The token in a header of the form `Bearer …`.
 pub(crate) fn bearer<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
 }
 
-/// Sets a header; a text that no header can hold is left out.
-pub(crate) fn set(headers: &mut HeaderMap, name: &'static str, text: &str) {
-    if let Ok(value) = HeaderValue::from_str(text) {
+/// Sets a header; a name or text that no header can have is left out.
+pub(crate) fn set(headers: &mut HeaderMap, name: &str, text: &str) {
+    if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), text.parse()) {
         headers.insert(name, value);
     }
 }

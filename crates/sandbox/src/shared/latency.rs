@@ -9,7 +9,7 @@ use crate::shared::random::Seeded;
 const ACTOR_START_S: f64 = 3.0;
 /// … and takes this long for each wave …
 const ACTOR_WAVE_S: f64 = 3.5;
-/// … of so many profiles or post lists …
+/// … of this many profiles or post lists …
 pub(crate) const ACTOR_WAVE_SIZE: usize = 5;
 /// … each give or take this share.
 const ACTOR_SPREAD: f64 = 0.2;
@@ -25,6 +25,11 @@ pub(crate) struct ModelSpeed {
     pub(crate) first_token_s: f64,
     /// Output tokens per second from then on, reasoning included.
     pub(crate) tokens_per_s: f64,
+}
+
+/// A speed, as the tables of models write it.
+pub(crate) const fn speed(first_token_s: f64, tokens_per_s: f64) -> ModelSpeed {
+    ModelSpeed { first_token_s, tokens_per_s }
 }
 
 /// The latency model at one scale.
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn fast_is_a_twentieth_and_a_cached_prompt_starts_sooner() {
-        let speed = ModelSpeed { first_token_s: 0.5, tokens_per_s: 80.0 };
+        let speed = speed(0.5, 80.0);
         assert_eq!(Latency::new(1.0).unwrap().completion(speed, 0.0, 160), Duration::from_millis(2_500));
         assert_eq!(Latency::new(1.0).unwrap().completion(speed, 1.0, 160), Duration::from_millis(2_350));
         assert_eq!(Latency::new(0.05).unwrap().completion(speed, 0.0, 160), Duration::from_millis(125));

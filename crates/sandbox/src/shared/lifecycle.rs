@@ -3,13 +3,10 @@
 //! The providers' tables, which they hand in, say what was announced; `/control/models` can say otherwise for as long as
 //! this sandbox runs. A call that had come in before its model went is still answered.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::{collections::HashMap, time::Instant};
 
 use jiff::civil::Date;
+use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::shared::clock::now_ms;
@@ -29,7 +26,7 @@ pub(crate) struct Announced {
     pub(crate) retires_on: Option<Date>,
 }
 
-/// What is to be said about a model from now on; what is not given stays as it is.
+/// A change of a model; what is not given stays as it is.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
@@ -46,14 +43,14 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Dat
     Option::deserialize(deserializer).map(Some)
 }
 
-/// How a model stands.
+/// The state of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Standing {
     pub(crate) provider: Provider,
     pub(crate) model: &'static str,
     pub(crate) retires_on: Option<Date>,
     pub(crate) gone: bool,
-    /// When `/control/models` last spoke of it; none for what the table says.
+    /// When `/control/models` last changed it; none for a model as the table has it.
     #[serde(skip)]
     pub(crate) changed_at_ms: Option<u64>,
 }
@@ -80,11 +77,11 @@ impl Lifecycles {
         Self { tables: tables.into(), changed: Mutex::default() }
     }
 
-    /// Changes how a model stands, and says how that is now; the error is for a model nobody knows.
+    /// Changes a model and returns its new state; the error is for an unknown model.
     pub(crate) fn change(&self, change: &Change) -> Result<Standing, String> {
         let announced = self.tables.get(&change.provider).and_then(|find| find(&change.model));
         let announced = announced.ok_or_else(|| format!("there is no model {}", change.model))?;
-        let mut models = self.lock();
+        let mut models = self.changed.lock();
         let changed = models.entry((change.provider, announced.model)).or_insert(Changed {
             retires_on: announced.retires_on,
             gone_since: None,
@@ -100,24 +97,20 @@ impl Lifecycles {
         Ok(standing(change.provider, announced, Some(*changed)))
     }
 
-    /// How a model stands now.
+    /// The present state of a model.
     pub(crate) fn standing(&self, provider: Provider, announced: Announced) -> Standing {
-        standing(provider, announced, self.lock().get(&(provider, announced.model)).copied())
+        standing(provider, announced, self.changed.lock().get(&(provider, announced.model)).copied())
     }
 
     /// Whether the model had gone when a call for it came in.
     pub(crate) fn had_gone(&self, provider: Provider, model: &'static str, arrived: Instant) -> bool {
-        let gone_since = self.lock().get(&(provider, model)).and_then(|changed| changed.gone_since);
+        let gone_since = self.changed.lock().get(&(provider, model)).and_then(|changed| changed.gone_since);
         gone_since.is_some_and(|gone_since| gone_since <= arrived)
     }
 
-    /// Goes back to what the tables say, and says of how many models.
+    /// Takes all changes back, and returns how many models had one.
     pub(crate) fn clear(&self) -> usize {
-        std::mem::take(&mut *self.lock()).len()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Provider, &'static str), Changed>> {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut *self.changed.lock()).len()
     }
 }
 

@@ -2,19 +2,17 @@
 //!
 //! Headers are never recorded, nor a `token` in a query: no credential can be read here.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
+use parking_lot::Mutex;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::shared::{clock::now_ms, faults::Target};
 
-/// The oldest calls are forgotten beyond so many …
+/// The oldest calls are forgotten beyond this number …
 const CALLS_MAX: usize = 10_000;
-/// … or beyond so many bytes of bodies.
+/// … or beyond this many bytes of bodies.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// One call, as it is reported.
@@ -26,7 +24,7 @@ pub(crate) struct Call {
     pub(crate) query: Option<String>,
     pub(crate) body: String,
     pub(crate) usernames: Vec<String>,
-    /// What the caller of the gateway said about it.
+    /// The `cf-aig-metadata` that the caller of the gateway sent.
     pub(crate) metadata: Option<Value>,
     /// The answer's status; none while under way and when the connection was dropped.
     pub(crate) status: Option<u16>,
@@ -79,7 +77,7 @@ struct Ring {
 impl Received {
     /// Notes a call that has begun; the guard notes its end, even when the client goes away.
     pub(crate) fn begin(self: &Arc<Self>, call: Call) -> CallGuard {
-        let mut ring = self.lock();
+        let mut ring = self.0.lock();
         ring.body_bytes += call.body.len();
         ring.calls.push_back(call);
         while ring.calls.len() > CALLS_MAX || ring.body_bytes > BODY_BYTES_MAX {
@@ -96,7 +94,7 @@ impl Received {
 
     /// Forgets everything.
     pub(crate) fn clear(&self) {
-        let mut ring = self.lock();
+        let mut ring = self.0.lock();
         ring.first += ring.calls.len() as u64;
         ring.calls.clear();
         ring.body_bytes = 0;
@@ -105,7 +103,7 @@ impl Received {
 
     /// How many calls are not there any more because others came after them.
     pub(crate) fn forgotten(&self) -> u64 {
-        self.lock().forgotten
+        self.0.lock().forgotten
     }
 
     /// The calls of this target and text, any where not given.
@@ -113,11 +111,7 @@ impl Received {
         let wanted = |call: &&Call| {
             target.is_none_or(|target| target == call.target) && needle.is_none_or(|needle| call.matches(needle))
         };
-        self.lock().calls.iter().filter(wanted).cloned().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Ring> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().calls.iter().filter(wanted).cloned().collect()
     }
 }
 
@@ -138,7 +132,7 @@ impl CallGuard {
 
 impl Drop for CallGuard {
     fn drop(&mut self) {
-        let mut ring = self.received.lock();
+        let mut ring = self.received.0.lock();
         let place = self.number.checked_sub(ring.first).and_then(|place| usize::try_from(place).ok());
         if let Some(call) = place.and_then(|place| ring.calls.get_mut(place)) {
             call.duration_ms = Some(self.begun.elapsed().as_millis() as u64);
@@ -177,8 +171,10 @@ fn peak_concurrency(calls: &[Call]) -> usize {
 
 /// A query without the token in it.
 pub(crate) fn without_token(query: &str) -> String {
+    // A name that is written in another way is the same name to whoever reads the query.
+    let is_token = |name: &str| percent_decode_str(name).decode_utf8_lossy().eq_ignore_ascii_case("token");
     let hide = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if name.eq_ignore_ascii_case("token") => format!("{name}=hidden"),
+        Some((name, _)) if is_token(name) => format!("{name}=hidden"),
         _ => pair.to_owned(),
     };
     query.split('&').map(hide).collect::<Vec<_>>().join("&")
@@ -234,5 +230,6 @@ mod tests {
     fn a_token_in_a_query_is_never_kept() {
         assert_eq!(without_token("waitForFinish=60&token=secret&x=1"), "waitForFinish=60&token=hidden&x=1");
         assert_eq!(without_token("TOKEN=secret"), "TOKEN=hidden");
+        assert_eq!(without_token("%74oken=secret&a%3Dtoken=1"), "%74oken=hidden&a%3Dtoken=1");
     }
 }

@@ -33,7 +33,7 @@ pub(crate) trait Tapped: Send + Sync + 'static {
     /// An error of this status, in the provider's own form.
     fn error(&self, target: Target, status: u16) -> Response;
 
-    /// The whole answer to a fault where the provider's says more than a status; none where a status is enough.
+    /// The complete answer to a fault for which the provider has its own; none where an error of a status will do.
     fn own_answer(&self, _fault: &FaultSpec) -> Option<Response> {
         None
     }
@@ -49,13 +49,14 @@ pub(crate) trait Tapped: Send + Sync + 'static {
     }
 }
 
-/// When a call came in, which decides whether its model was still there; every tapped call carries it.
+/// What every tapped call carries for the handler that asks a model.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrived(pub(crate) Instant);
-
-/// A fault of the model itself: the handler that asks it finds the fault among the request's extensions.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AnswerFault(pub(crate) Kind);
+pub(crate) struct Asked {
+    /// When the call came in, which decides whether its model was still there.
+    pub(crate) arrived: Instant,
+    /// A fault of the model itself.
+    pub(crate) fault: Option<Kind>,
+}
 
 /// What the caller of the gateway says about a call, for the gateway's call and for the provider's behind it.
 #[derive(Debug, Clone)]
@@ -85,7 +86,7 @@ impl Tap {
     }
 }
 
-/// The place of one route.
+/// What the tap of one route knows.
 #[derive(Clone)]
 struct Spot {
     tap: Tap,
@@ -96,7 +97,7 @@ struct Spot {
 /// Records the call, lets a fault strike it, and hands it on.
 async fn pass(State(spot): State<Spot>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    parts.extensions.insert(Arrived(Instant::now()));
+    parts.extensions.insert(Asked { arrived: Instant::now(), fault: None });
     let Ok(bytes) = to_bytes(body, BODY_BYTES_MAX).await else {
         return spot.provider.error(spot.target, 413);
     };
@@ -165,7 +166,9 @@ impl Spot {
             Kind::Truncate => truncated(next.run(request).await).await,
             Kind::Malformed if !self.target.asks_a_model() => malformed(next.run(request).await).await,
             Kind::Malformed | Kind::Refusal | Kind::Length | Kind::SchemaViolation | Kind::ModelGone => {
-                request.extensions_mut().insert(AnswerFault(fault.kind));
+                if let Some(asked) = request.extensions_mut().get_mut::<Asked>() {
+                    asked.fault = Some(fault.kind);
+                }
                 next.run(request).await
             }
         })

@@ -24,6 +24,8 @@ pub struct Stand {
     pub client: Client,
     pub state_dir: PathBuf,
     server: JoinHandle<()>,
+    /// Whether another sandbox goes on with the state directory.
+    is_left: bool,
 }
 
 impl Stand {
@@ -31,7 +33,10 @@ impl Stand {
     pub async fn start(time_scale: f64) -> Self {
         let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
         let name = format!("oslira-sandbox-test-{}-{number}", std::process::id());
-        Self::start_in(&std::env::temp_dir().join(name), time_scale).await
+        let state_dir = std::env::temp_dir().join(name);
+        // Process numbers come again: what an earlier test left there is not this one's.
+        let _ = std::fs::remove_dir_all(&state_dir);
+        Self::start_in(&state_dir, time_scale).await
     }
 
     /// A sandbox on a state directory that may hold the state of another.
@@ -47,13 +52,14 @@ impl Stand {
         let sandbox = Sandbox::open(config).unwrap();
         let server = tokio::spawn(async move { sandbox.serve(listener).await.unwrap() });
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { base, client, state_dir: state_dir.to_owned(), server }
+        Self { base, client, state_dir: state_dir.to_owned(), server, is_left: false }
     }
 
     /// As a kill would end it.
     pub async fn kill(mut self) -> PathBuf {
         self.server.abort();
         let _ = (&mut self.server).await;
+        self.is_left = true;
         self.state_dir.clone()
     }
 
@@ -94,6 +100,9 @@ impl Stand {
 impl Drop for Stand {
     fn drop(&mut self) {
         self.server.abort();
+        if !self.is_left {
+            let _ = std::fs::remove_dir_all(&self.state_dir);
+        }
     }
 }
 

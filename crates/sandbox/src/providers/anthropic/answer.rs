@@ -11,8 +11,8 @@ use super::{
 };
 use crate::shared::{
     faults::Kind,
-    judge::{Draft, End, Prompt, judge},
-    prompt_cache::{CacheUse, Ttl},
+    judge::{Draft, End, Prompt, judge, thought_about},
+    prompt_cache::{CacheUse, Ttl, text_of},
     random::Seeded,
 };
 
@@ -39,7 +39,7 @@ pub(super) fn answer(anthropic: &Anthropic, request: &MessagesRequest, fault: Op
     let draft = Draft::of(request.reply.format(), &judgement, thinking_tokens(request), model.cache.tokenizer);
     let draft = draft.under(fault, REFUSAL).limited(Some(request.max_tokens));
     let cache = anthropic.cache.read(model.name, model.cache, &request.blocks, Instant::now());
-    let prompt: String = request.blocks.iter().map(|block| block.text.as_str()).collect();
+    let prompt = text_of(&request.blocks);
     let prompt_tokens = model.cache.tokenizer.count(&prompt) + FRAME_TOKENS;
     let input_tokens = prompt_tokens.saturating_sub(cache.read + cache.written());
     let output_tokens = draft.output_tokens();
@@ -51,7 +51,7 @@ pub(super) fn answer(anthropic: &Anthropic, request: &MessagesRequest, fault: Op
         End::Refusal => ("refusal", json!({"type": "refusal", "category": null, "explanation": draft.content})),
     };
     let body = json!({
-        // The identifier says that nobody thought about this.
+        // The identifier says that no real model wrote this.
         "id": format!("msg_sandbox_{}", Seeded::fresh().alphanumeric(22)),
         "type": "message",
         "role": "assistant",
@@ -125,8 +125,7 @@ fn thinking_tokens(request: &MessagesRequest) -> u64 {
         (_, "high") => 1_400.0,
         _ => 2_800.0,
     };
-    let texts: Vec<&str> = request.messages.iter().map(|message| message.text.as_str()).collect();
-    let thought = (typical * Seeded::from_texts(&texts).between(0.8, 1.2)) as u64;
+    let thought = thought_about(&request.messages, typical) as u64;
     match request.thinking {
         Thinking::Budget { tokens, .. } => thought.min(tokens),
         _ => thought,

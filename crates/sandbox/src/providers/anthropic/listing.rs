@@ -134,7 +134,7 @@ impl Entry {
         let Self { model, standing } = self;
         let changed_at = standing.changed_at_ms.map(iso);
         let announced_at = model.deprecation.map(|deprecation| midnight(deprecation.since));
-        // A model that went without a date went when that was said.
+        // A model that is gone without a date went at the moment of that change.
         let went_at = changed_at.clone().filter(|_| standing.gone);
         let line = ["haiku", "sonnet", "opus"].into_iter().find(|line| model.name.contains(line));
         json!({

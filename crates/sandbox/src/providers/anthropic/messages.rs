@@ -6,7 +6,7 @@ use axum::{
     Extension, Json,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 
@@ -21,8 +21,9 @@ use super::{
 use crate::shared::{
     clock::{iso, now_ms},
     faults::Kind,
+    headers,
     lifecycle::Provider,
-    tap::{AnswerFault, Arrived},
+    tap::Asked,
 };
 
 const REQUESTS_PER_MINUTE: u64 = 4_000;
@@ -31,17 +32,15 @@ const OUTPUT_TOKENS_PER_MINUTE: u64 = 800_000;
 
 pub(super) async fn create(
     State(anthropic): State<Arc<Anthropic>>,
-    Extension(arrived): Extension<Arrived>,
-    fault: Option<Extension<AnswerFault>>,
-    headers: HeaderMap,
+    Extension(Asked { arrived, fault }): Extension<Asked>,
+    request_headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, AnthropicError> {
     let begun = tokio::time::Instant::now();
-    let fault = fault.map(|Extension(AnswerFault(kind))| kind);
     let has_gone = |model: Model| {
-        fault == Some(Kind::ModelGone) || anthropic.lifecycles.had_gone(Provider::Anthropic, model.name, arrived.0)
+        fault == Some(Kind::ModelGone) || anthropic.lifecycles.had_gone(Provider::Anthropic, model.name, arrived)
     };
-    let request = request::parse(&body, authorise(&headers)?, has_gone)?;
+    let request = request::parse(&body, authorise(&request_headers)?, has_gone)?;
     let answer = answer(&anthropic, &request, fault);
     // What the sandbox itself needs is part of the modelled time, not added to it.
     tokio::time::sleep_until(begun + answer.takes).await;
@@ -59,10 +58,7 @@ pub(super) async fn create(
             ("remaining", limit.saturating_sub(used).to_string()),
             ("reset", iso(now_ms() + 1_000)),
         ] {
-            let name = format!("anthropic-ratelimit-{what}-{name}").parse::<HeaderName>();
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
-                headers.insert(name, value);
-            }
+            headers::set(headers, &format!("anthropic-ratelimit-{what}-{name}"), &value);
         }
     }
     Ok(response)

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, date};
 
 use crate::shared::{
-    latency::ModelSpeed,
+    latency::{ModelSpeed, speed},
     lifecycle::Announced,
     prompt_cache::{Rules, Tokenizer},
 };
@@ -67,7 +67,7 @@ const fn adaptive(types: &'static [&'static str], off_at_any_effort: bool) -> Th
 
 const BUDGET: ThinkingRules = asked(&["enabled", "disabled"]);
 const ADAPTIVE_OR_BUDGET: ThinkingRules = asked(&["adaptive", "enabled", "disabled"]);
-/// For the same text Claude 5 counts so many tokens for every hundred of the models before it.
+/// The tokens Claude 5 counts for a text that has 100 tokens in the models before it.
 const TOKENS_PERCENT_5: usize = 130;
 
 const MODELS: [Model; 12] = [
@@ -106,10 +106,6 @@ const MODELS: [Model; 12] = [
         ..model("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "Claude Sonnet 4.5", 1_024, speed(1.3, 65.0))
     },
 ];
-
-const fn speed(first_token_s: f64, tokens_per_s: f64) -> ModelSpeed {
-    ModelSpeed { first_token_s, tokens_per_s }
-}
 
 /// A model of the 4.5 line.
 const fn model(
@@ -175,7 +171,7 @@ impl Model {
         MODELS.into_iter()
     }
 
-    /// What the list says of its end unless `/control/models` said otherwise.
+    /// The end that is announced, unless `/control/models` changes it.
     pub(super) fn announced(self) -> Announced {
         Announced { model: self.name, retires_on: self.deprecation.map(|deprecation| deprecation.retires_on) }
     }

@@ -1,4 +1,4 @@
-//! The handlers.
+//! The handlers: runs, their items, and the records beside them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -129,7 +129,7 @@ pub(super) async fn read_run(
     State(apify): State<Arc<Apify>>,
     Path(id): Path<String>,
 ) -> Answer {
-    known_run(&apify, &id)?;
+    found(&apify, &id, "Actor run", |run| run.id == id)?;
     let wait_s = parameters.number("waitForFinish")?.unwrap_or(0).min(WAIT_S_MAX);
     let run = wait(&apify, &id, wait_s).await?;
     Ok(Json(json!({"data": run.to_json(now_ms())})).into_response())
@@ -186,13 +186,12 @@ pub(super) async fn read_items(
     State(apify): State<Arc<Apify>>,
     Path(id): Path<String>,
 ) -> Answer {
-    let run = apify.runs.find(&id).filter(|run| run.store_id != id).ok_or_else(|| ApifyError::not_found("Dataset"))?;
+    let run = found(&apify, &id, "Dataset", |run| run.store_id != id)?;
     items::answer(StatusCode::OK, with_pictures(&apify, &run), &parameters)
 }
 
 pub(super) async fn read_dataset(_: Parameters, State(apify): State<Arc<Apify>>, Path(id): Path<String>) -> Answer {
-    let run =
-        apify.runs.find(&id).filter(|run| run.dataset_id == id).ok_or_else(|| ApifyError::not_found("Dataset"))?;
+    let run = found(&apify, &id, "Dataset", |run| run.dataset_id == id)?;
     let now = now_ms();
     let count = run.items(&apify.catalogue, now).len();
     let modified = run.finished_ms(now).unwrap_or(now);
@@ -209,8 +208,7 @@ pub(super) async fn read_record(
     State(apify): State<Arc<Apify>>,
     Path((id, key)): Path<(String, String)>,
 ) -> Answer {
-    let run = apify.runs.find(&id).filter(|run| run.store_id == id);
-    let run = run.ok_or_else(|| ApifyError::not_found("Key-value Store"))?;
+    let run = found(&apify, &id, "Key-value Store", |run| run.store_id == id)?;
     match key.as_str() {
         "INPUT" => Ok(Json(run.input).into_response()),
         _ => Err(ApifyError::not_found("Record")),
@@ -227,7 +225,7 @@ pub(super) async fn read_actor(_: Parameters, Path(actor): Path<String>) -> Answ
 }
 
 pub(super) async fn read_log(_: Parameters, State(apify): State<Arc<Apify>>, Path(id): Path<String>) -> Answer {
-    let run = apify.runs.find(&id).filter(|run| run.id == id).ok_or_else(|| ApifyError::not_found("Log"))?;
+    let run = found(&apify, &id, "Log", |run| run.id == id)?;
     let begun = iso(run.created_ms);
     let mut log = format!("{begun} ACTOR: Creating Docker container.\n{begun} ACTOR: Starting Docker container.\n");
     if let Some(finished_ms) = run.finished_ms(now_ms()) {
@@ -245,7 +243,7 @@ pub(super) async fn unknown(method: Method, uri: OriginalUri) -> Response {
     ApifyError::new(StatusCode::NOT_FOUND, "page-not-found", message).into_response()
 }
 
-fn known_run(apify: &Apify, id: &str) -> Result<(), ApifyError> {
-    let known = apify.runs.find(id).is_some_and(|run| run.id == id);
-    if known { Ok(()) } else { Err(ApifyError::not_found("Actor run")) }
+/// The run with this id, or whose dataset or store has it, if it is the kind of id the call takes.
+fn found(apify: &Apify, id: &str, what: &str, wanted: impl Fn(&Run) -> bool) -> Result<Run, ApifyError> {
+    apify.runs.find(id).filter(wanted).ok_or_else(|| ApifyError::not_found(what))
 }

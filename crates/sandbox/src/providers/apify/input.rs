@@ -103,9 +103,9 @@ impl Actor {
         let limit = usize::try_from(limit).unwrap_or(POSTS_MAX).min(POSTS_MAX);
         let details = input.get("resultsType").and_then(Value::as_str).unwrap_or("posts") == "details";
         let found = |entry: &str| match (self, from_profile_url(entry)) {
-            (Self::Profiles, username) => catalogue.profile(username.unwrap_or(entry), day),
-            (Self::Posts, Some(username)) if details => catalogue.profile(username, day),
-            (Self::Posts, Some(username)) => catalogue.posts(username, limit.max(1), day),
+            (Self::Profiles, username) => catalogue.profile(username.as_deref().unwrap_or(entry), day),
+            (Self::Posts, Some(username)) if details => catalogue.profile(&username, day),
+            (Self::Posts, Some(username)) => catalogue.posts(&username, limit.max(1), day),
             (Self::Posts, None) => catalogue.post(entry),
         };
         list(input, self.list_field()).take(entries).flat_map(found).collect()
@@ -114,8 +114,9 @@ impl Actor {
 
 /// The usernames an input asks for, lower-cased.
 pub(super) fn usernames(input: &Value) -> Vec<String> {
-    let named = list(input, "usernames").map(|name| from_profile_url(name).unwrap_or(name));
-    named.chain(list(input, "directUrls").filter_map(from_profile_url)).map(str::to_ascii_lowercase).collect()
+    let named = list(input, "usernames").map(|name| from_profile_url(name).unwrap_or_else(|| name.to_owned()));
+    let addressed = list(input, "directUrls").filter_map(from_profile_url);
+    named.chain(addressed).map(|name| name.to_ascii_lowercase()).collect()
 }
 
 fn list<'a>(input: &'a Value, field: &str) -> impl Iterator<Item = &'a str> {

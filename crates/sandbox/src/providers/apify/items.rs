@@ -2,12 +2,13 @@
 
 use axum::{
     Json,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde_json::Value;
 
 use super::{errors::ApifyError, parameters::Parameters};
+use crate::shared::headers;
 
 /// What the API writes for "no limit".
 const NO_LIMIT: u64 = 999_999_999_999;
@@ -40,19 +41,22 @@ pub(super) fn answer(
         .map(|item| shape(item, clean || parameters.flag("skipHidden"), parameters))
         .filter(|item| !(clean || parameters.flag("skipEmpty")) || !is_empty(item));
     let shaped: Vec<Value> = shaped.collect();
-    let headers = headers(&[
+    let mut paging = HeaderMap::new();
+    for (name, value) in [
         ("x-apify-pagination-total", total.to_string()),
         ("x-apify-pagination-offset", offset.to_string()),
         ("x-apify-pagination-limit", limit.to_string()),
         ("x-apify-pagination-count", shaped.len().to_string()),
         ("x-apify-pagination-desc", descending.to_string()),
-    ]);
+    ] {
+        headers::set(&mut paging, name, &value);
+    }
     if format == "jsonl" {
         let lines: Vec<String> = shaped.iter().map(Value::to_string).collect();
         let kind = [("content-type", "application/jsonl; charset=utf-8")];
-        return Ok((status, headers, kind, lines.join("\n")).into_response());
+        return Ok((status, paging, kind, lines.join("\n")).into_response());
     }
-    Ok((status, headers, Json(shaped)).into_response())
+    Ok((status, paging, Json(shaped)).into_response())
 }
 
 fn shape(item: Value, without_hidden: bool, parameters: &Parameters) -> Value {
@@ -73,11 +77,4 @@ fn shape(item: Value, without_hidden: bool, parameters: &Parameters) -> Value {
 
 fn is_empty(item: &Value) -> bool {
     item.as_object().is_some_and(serde_json::Map::is_empty)
-}
-
-fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
-    let pair = |(name, value): &(&'static str, String)| {
-        Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
-    };
-    pairs.iter().filter_map(pair).collect()
 }

@@ -65,7 +65,7 @@ pub(super) struct Run {
     pub(super) created_ms: u64,
     /// The ends of the start-up and of each wave, counted from the creation.
     plan_ms: Vec<u64>,
-    /// How it ends when nobody interferes.
+    /// How it ends unless it is aborted or times out.
     pub(super) verdict: Status,
     /// Since when it is aborting, and when it will have.
     aborting_ms: Option<(u64, u64)>,
@@ -103,7 +103,7 @@ impl Run {
         input::usernames(&self.input)
     }
 
-    /// Lets it take so much longer.
+    /// Makes it take longer.
     pub(super) fn delay(&mut self, delay_ms: u64) {
         if let Some(end) = self.plan_ms.last_mut() {
             *end += delay_ms;

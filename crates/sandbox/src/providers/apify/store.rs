@@ -4,17 +4,17 @@ use std::{
     collections::VecDeque,
     io::ErrorKind,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::run::Run;
 use crate::shared::error::SandboxError;
 use crate::shared::{clock::now_ms, faults::Target, latency::Latency, received::Call};
 
-/// The oldest runs are forgotten beyond so many.
+/// The oldest runs are forgotten beyond this number.
 const RUNS_MAX: usize = 5_000;
 /// How long Apify takes to stop a container.
 const ABORT_S: f64 = 0.5;
@@ -57,7 +57,7 @@ impl Runs {
     /// Takes a new run.
     pub(super) fn add(&self, run: Run) -> std::io::Result<()> {
         self.save(&run)?;
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.runs.push_back(run);
         while state.runs.len() > RUNS_MAX {
             if let Some(forgotten) = state.runs.pop_front() {
@@ -70,12 +70,12 @@ impl Runs {
     /// The run with this id, or whose dataset or store it is.
     pub(super) fn find(&self, id: &str) -> Option<Run> {
         // The newest are asked for most.
-        self.lock().runs.iter().rev().find(|run| run.is(id)).cloned()
+        self.state.lock().runs.iter().rev().find(|run| run.is(id)).cloned()
     }
 
     /// The runs that pass the test, oldest first.
     pub(super) fn select(&self, wanted: impl Fn(&Run) -> bool) -> Vec<Run> {
-        self.lock().runs.iter().filter(|run| wanted(run)).cloned().collect()
+        self.state.lock().runs.iter().filter(|run| wanted(run)).cloned().collect()
     }
 
     /// Begins to abort a run.
@@ -91,7 +91,7 @@ impl Runs {
 
     fn change(&self, id: &str, change: impl FnOnce(&mut Run)) -> Option<Run> {
         let run = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             let run = state.runs.iter_mut().rev().find(|run| run.id == id)?;
             change(run);
             run.clone()
@@ -131,7 +131,7 @@ impl Runs {
     /// The runs in the form of received calls, so that their number at once can be read in the same way.
     pub(crate) fn as_calls(&self, needle: Option<&str>) -> Vec<Call> {
         let now = now_ms();
-        let state = self.lock();
+        let state = self.state.lock();
         let wanted = |run: &&Run| {
             run.created_ms >= state.reported_from_ms
                 && needle.is_none_or(|needle| {
@@ -155,7 +155,7 @@ impl Runs {
 
     /// From now on only younger runs are reported as calls.
     pub(crate) fn forget_as_calls(&self) {
-        self.lock().reported_from_ms = now_ms();
+        self.state.lock().reported_from_ms = now_ms();
     }
 
     fn path(&self, id: &str) -> PathBuf {
@@ -168,10 +168,6 @@ impl Runs {
         let partial = path.with_extension("partial");
         std::fs::write(&partial, serde_json::to_vec(run)?)?;
         std::fs::rename(partial, path)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -10,6 +9,7 @@ use axum::{
     body::Bytes,
     http::{HeaderMap, header},
 };
+use parking_lot::Mutex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -32,20 +32,16 @@ pub(super) struct ResponseCache(Mutex<HashMap<Key, Answer>>);
 
 impl ResponseCache {
     pub(super) fn read(&self, key: &Key, now: Instant) -> Option<Bytes> {
-        self.lock().get(key).filter(|answer| now < answer.kept_until).map(|answer| answer.body.clone())
+        self.0.lock().get(key).filter(|answer| now < answer.kept_until).map(|answer| answer.body.clone())
     }
 
     pub(super) fn fill(&self, key: Key, body: Bytes, ttl: Duration, now: Instant) {
-        let mut answers = self.lock();
+        let mut answers = self.0.lock();
         answers.retain(|_, answer| now < answer.kept_until);
         let held: usize = answers.values().map(|answer| answer.body.len()).sum();
         if body.len() <= BODY_BYTES_MAX && held + body.len() <= ALL_BYTES_MAX {
             answers.insert(key, Answer { body, kept_until: now + ttl });
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Answer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

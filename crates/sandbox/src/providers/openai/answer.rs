@@ -12,8 +12,8 @@ use super::{
 use crate::shared::{
     clock::now_ms,
     faults::Kind,
-    judge::{Draft, End, Prompt, judge},
-    prompt_cache::{CacheUse, Tokenizer},
+    judge::{Draft, End, Prompt, judge, thought_about},
+    prompt_cache::{CacheUse, Tokenizer, text_of},
     random::Seeded,
 };
 
@@ -40,7 +40,7 @@ pub(super) fn answer(openai: &OpenAi, request: &ChatRequest, fault: Option<Kind>
     let judgement = judge(&Prompt::of(&request.messages), &openai.lexicon);
     let draft = Draft::of(&request.format, &judgement, reasoning_tokens(request), Tokenizer::PLAIN);
     let draft = draft.under(fault, REFUSAL).limited(request.max_tokens);
-    let prompt: String = request.blocks.iter().map(|block| block.text.as_str()).collect();
+    let prompt = text_of(&request.blocks);
     let prompt_tokens = Tokenizer::PLAIN.count(&prompt) + FRAME_TOKENS;
     let (read, cached) = cached(openai, request, prompt);
     let mut prompt_details = json!({"cached_tokens": read, "audio_tokens": 0});
@@ -111,7 +111,5 @@ fn reasoning_tokens(request: &ChatRequest) -> u64 {
         "xhigh" => 3_968.0,
         _ => 5_952.0,
     };
-    let texts: Vec<&str> = request.messages.iter().map(|message| message.text.as_str()).collect();
-    let thought = typical * Seeded::from_texts(&texts).between(0.8, 1.2);
-    (thought / 64.0).round() as u64 * 64
+    (thought_about(&request.messages, typical) / 64.0).round() as u64 * 64
 }

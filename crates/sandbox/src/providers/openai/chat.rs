@@ -18,28 +18,21 @@ use super::{
     request,
     state::OpenAi,
 };
-use crate::shared::{
-    faults::Kind,
-    headers,
-    lifecycle::Provider,
-    tap::{AnswerFault, Arrived},
-};
+use crate::shared::{faults::Kind, headers, lifecycle::Provider, tap::Asked};
 
 const REQUESTS_PER_MINUTE: u64 = 10_000;
 const TOKENS_PER_MINUTE: u64 = 10_000_000;
 
 pub(super) async fn complete(
     State(openai): State<Arc<OpenAi>>,
-    Extension(arrived): Extension<Arrived>,
-    fault: Option<Extension<AnswerFault>>,
+    Extension(Asked { arrived, fault }): Extension<Asked>,
     request_headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, OpenAiError> {
     let begun = tokio::time::Instant::now();
     authorise(&request_headers)?;
-    let fault = fault.map(|Extension(AnswerFault(kind))| kind);
     let has_gone = |model: Model| {
-        fault == Some(Kind::ModelGone) || openai.lifecycles.had_gone(Provider::OpenAi, model.name, arrived.0)
+        fault == Some(Kind::ModelGone) || openai.lifecycles.had_gone(Provider::OpenAi, model.name, arrived)
     };
     let request = request::parse(&body, has_gone)?;
     let answer = answer(&openai, &request, fault);

@@ -2,7 +2,10 @@
 
 use jiff::civil::{Date, date};
 
-use crate::shared::{latency::ModelSpeed, lifecycle::Announced};
+use crate::shared::{
+    latency::{ModelSpeed, speed},
+    lifecycle::Announced,
+};
 
 /// A model and how it behaves.
 #[derive(Debug, Clone, Copy)]
@@ -18,10 +21,6 @@ pub(super) struct Model {
     pub(super) has_breakpoints: bool,
     /// The day of its announced shutdown.
     pub(super) retires_on: Option<Date>,
-}
-
-const fn speed(first_token_s: f64, tokens_per_s: f64) -> ModelSpeed {
-    ModelSpeed { first_token_s, tokens_per_s }
 }
 
 const GPT_5_MINI_SPEED: ModelSpeed = speed(1.0, 71.0);
@@ -90,7 +89,7 @@ impl Model {
         !self.efforts.is_empty()
     }
 
-    /// What the list says of its end unless `/control/models` said otherwise.
+    /// The end that is announced, unless `/control/models` changes it.
     pub(super) fn announced(self) -> Announced {
         Announced { model: self.name, retires_on: self.retires_on }
     }

@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Judgement, prose::Prose, walker};
-use crate::shared::{faults::Kind, prompt_cache::Tokenizer};
+use super::{judgement::Judgement, prompt::Message, prose::Prose, walker};
+use crate::shared::{faults::Kind, prompt_cache::Tokenizer, random::Seeded};
 
 const NOT_JSON: &str = "Sure! Here is the analysis you asked for:\n\n- The account posts often and";
+
+/// Thinking takes this share more or less.
+const THOUGHT_SPREAD: f64 = 0.2;
 
 /// The shape the answer must have.
 #[derive(Debug)]
@@ -78,6 +81,13 @@ impl Draft {
     pub(crate) fn output_tokens(&self) -> u64 {
         self.content_tokens + self.reasoning_tokens
     }
+}
+
+/// How many tokens a model spends on thinking about these messages, given the typical number; the same messages always cost
+/// the same.
+pub(crate) fn thought_about(messages: &[Message], typical_tokens: f64) -> f64 {
+    let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
+    typical_tokens * Seeded::from_texts(&texts).between(1.0 - THOUGHT_SPREAD, 1.0 + THOUGHT_SPREAD)
 }
 
 /// JSON still, but without its first property and with one nobody asked for.

@@ -14,7 +14,7 @@ mod prose;
 mod themes;
 mod walker;
 
-pub(crate) use draft::{Draft, End, Format};
-pub(crate) use judgement::{Judgement, judge};
+pub(crate) use draft::{Draft, End, Format, thought_about};
+pub(crate) use judgement::judge;
 pub(crate) use prompt::{Message, Prompt, usernames};
 pub(crate) use themes::Lexicon;

@@ -1,6 +1,6 @@
 //! The profile in a prompt, whatever its JSON looks like: what can be judged, and nothing that commands.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::prompt::find_username;
 
@@ -87,12 +87,12 @@ impl Profile {
             Value::Array(entries) => entries.iter().for_each(|entry| self.walk(&field, entry)),
             Value::String(text) => self.text(&field, text),
             Value::Number(number) if field.starts_with("followers") || field == "follower_count" => {
-                self.followers = self.followers.or(number.as_u64().or(number.as_f64().map(|number| number as u64)));
+                self.followers = self.followers.or(count(number));
             }
             Value::Number(number)
                 if matches!(field.as_str(), "postscount" | "posts_count" | "posts" | "post_count") =>
             {
-                self.posts = self.posts.or(number.as_u64().or(number.as_f64().map(|number| number as u64)));
+                self.posts = self.posts.or(count(number));
             }
             Value::Bool(yes) if field.contains("business") => self.is_business = self.is_business.or(Some(*yes)),
             Value::Bool(yes) if field.contains("verified") => self.is_verified = self.is_verified.or(Some(*yes)),
@@ -130,6 +130,11 @@ impl Profile {
         let lines = self.about.iter().chain(&self.captions).flat_map(|text| text.lines());
         lines.map(str::trim).filter(|line| line.chars().count() >= 8 && !line.starts_with('#'))
     }
+}
+
+/// A count, which some write with a decimal point.
+fn count(number: &Number) -> Option<u64> {
+    number.as_u64().or(number.as_f64().map(|number| number as u64))
 }
 
 /// The text up to the first sentence that speaks to the model.

@@ -93,7 +93,7 @@ impl Walker<'_> {
         Cow::Owned(merged)
     }
 
-    /// Whether the true answer is that nobody knows; scores and parts of other things are never unknown.
+    /// Whether the profile does not say what is asked; scores and parts of other things are never unknown.
     fn is_unknown(&self, fields: &Map<String, Value>, slot: &Slot) -> bool {
         let text = is(fields, "string") && !slot.label;
         let count = (is(fields, "integer") || is(fields, "number")) && slot.name.contains("follower");

@@ -1,5 +1,6 @@
 //! A generated person: everything about them follows from the handle, and the dates of their posts from the day.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{
@@ -10,6 +11,8 @@ use super::{
 };
 use crate::shared::random::Seeded;
 
+/// What is encoded in the value of a query: all but RFC 3986's unreserved characters.
+const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The smallest and largest audience of a generated person.
 const FOLLOWERS: (f64, f64) = (200.0, 2_000_000.0);
 /// The audience whose engagement is neither raised nor lowered by its size.
@@ -153,7 +156,7 @@ fn external_url(handle: &str, random: &mut Seeded) -> ExternalUrl {
 }
 
 impl Person {
-    /// Without niches there is nobody; the built-in data always has them.
+    /// An empty person, for data without niches; the built-in data always has some.
     fn nobody(handle: &str) -> Self {
         Self {
             handle: handle.to_owned(),
@@ -185,7 +188,7 @@ impl Person {
         self
     }
 
-    /// The same person behind a closed door: counts and biography stay, the posts are gone.
+    /// The same person with a private account: counts and biography stay visible, the posts do not.
     pub(super) fn private(self) -> Self {
         Self { private: true, posts: vec![], related: vec![], ..self }
     }
@@ -236,7 +239,7 @@ impl Person {
         };
         if let Value::Object(fields) = &mut item {
             if let Some(url) = link.as_str().filter(|url| !url.is_empty()) {
-                let shimmed = format!("https://l.instagram.com/?u={}", url.replace(':', "%3A").replace('/', "%2F"));
+                let shimmed = format!("https://l.instagram.com/?u={}", utf8_percent_encode(url, QUERY_VALUE));
                 fields.insert("externalUrlShimmed".into(), json!(shimmed));
                 fields.insert("externalUrls".into(), json!([{"title": "", "url": url, "link_type": "external"}]));
             }

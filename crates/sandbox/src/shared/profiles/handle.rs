@@ -1,5 +1,7 @@
 //! Instagram's rules for usernames and profile addresses.
 
+use url::Url;
+
 /// The longest username Instagram allows.
 const HANDLE_CHARS_MAX: usize = 30;
 
@@ -13,11 +15,15 @@ pub(crate) fn is_valid(handle: &str) -> bool {
 }
 
 /// The username in `https://www.instagram.com/name/`, and nothing for posts, reels and other addresses.
-pub(crate) fn from_profile_url(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or(url);
-    let path = rest.strip_prefix("www.").unwrap_or(rest).strip_prefix("instagram.com/")?;
-    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    (!path.is_empty() && !path.contains('/') && !matches!(path, "p" | "reel" | "explore" | "stories")).then_some(path)
+pub(crate) fn from_profile_url(address: &str) -> Option<String> {
+    // The scrapers take an address without its scheme too.
+    let url = Url::parse(address).or_else(|_| Url::parse(&format!("https://{address}"))).ok()?;
+    if !matches!(url.host_str()?, "instagram.com" | "www.instagram.com") {
+        return None;
+    }
+    let mut segments = url.path_segments()?.filter(|segment| !segment.is_empty());
+    let (username, None) = (segments.next()?, segments.next()) else { return None };
+    (!matches!(username, "p" | "reel" | "explore" | "stories")).then(|| username.to_owned())
 }
 
 #[cfg(test)]
@@ -36,8 +42,10 @@ mod tests {
 
     #[test]
     fn profile_addresses_give_their_username() {
-        assert_eq!(from_profile_url("https://www.instagram.com/nasa"), Some("nasa"));
-        assert_eq!(from_profile_url("http://instagram.com/a.b/?hl=en"), Some("a.b"));
+        assert_eq!(from_profile_url("https://www.instagram.com/nasa"), Some("nasa".into()));
+        assert_eq!(from_profile_url("http://instagram.com/a.b/?hl=en"), Some("a.b".into()));
+        assert_eq!(from_profile_url("www.instagram.com/nasa/"), Some("nasa".into()));
+        assert_eq!(from_profile_url("nasa"), None);
         assert_eq!(from_profile_url("https://www.instagram.com/p/BwrsO1Bho2N"), None);
         assert_eq!(from_profile_url("https://example.com/nasa"), None);
     }

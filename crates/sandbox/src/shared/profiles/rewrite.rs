@@ -1,16 +1,14 @@
-//! Words put into the mouth of a generated person: what a test wants a profile to say.
+//! Texts that replace those of a generated person: what a test wants a profile to say.
 //!
 //! Promises: numbers, dates and everything else of the person stay as generated; both scrapers show the same words; who
 //! was not rewritten is not touched. Kept in memory only.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::HashMap;
 
+use parking_lot::Mutex;
 use serde::Deserialize;
 
-/// No more people than this; a test that rewrites more has lost count.
+/// The most people who can be rewritten; a test that needs more has a mistake.
 const PEOPLE_MAX: usize = 10_000;
 
 /// What a person is to say.
@@ -33,7 +31,7 @@ impl Rewrites {
     /// Says from now on what is asked for, in place of what was asked for before; without any text, their own again.
     pub(super) fn put(&self, rewrite: Rewrite) -> Result<(), String> {
         let handle = rewrite.username.to_ascii_lowercase();
-        let mut people = self.lock();
+        let mut people = self.0.lock();
         if rewrite.biography.is_none() && rewrite.captions.is_empty() {
             people.remove(&handle);
             return Ok(());
@@ -46,11 +44,7 @@ impl Rewrites {
     }
 
     pub(super) fn of(&self, handle: &str) -> Option<Rewrite> {
-        self.lock().get(handle).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Rewrite>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().get(handle).cloned()
     }
 }
 

@@ -6,15 +6,16 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 use super::{prefix::Prefix, tokenizer::BYTES_PER_TOKEN};
 
 const STEP_TOKENS: u64 = 128;
 const PREFIX_TOKENS_MIN: u64 = 1_024;
-/// Prefixes beyond this many are swept out, the expired first.
+/// With more prefixes than this, expired ones are removed before new ones are added.
 const PREFIXES_MAX: usize = 200_000;
 
 /// The prefixes seen of late, with the time they are kept until.
@@ -24,14 +25,14 @@ pub(crate) struct AutomaticCache(Mutex<HashMap<u64, Instant>>);
 impl AutomaticCache {
     /// How many of the prompt's tokens are cached.
     pub(crate) fn read(&self, model: &str, key: &str, prompt: &str, now: Instant) -> u64 {
-        let cache = self.lock();
+        let cache = self.0.lock();
         let known = |prefix: &u64| cache.get(prefix).is_some_and(|kept_until| now < *kept_until);
         countable(prefixes(model, key, prompt).take_while(known).count())
     }
 
     /// Keeps every whole step of a prompt that the model has read for so long after this use.
     pub(crate) fn fill(&self, model: &str, key: &str, prompt: &str, kept: Duration, now: Instant) {
-        let mut cache = self.lock();
+        let mut cache = self.0.lock();
         if cache.len() > PREFIXES_MAX {
             cache.retain(|_, kept_until| now < *kept_until);
         }
@@ -39,10 +40,6 @@ impl AutomaticCache {
             let kept_until = cache.entry(prefix).or_insert(now);
             *kept_until = (*kept_until).max(now + kept);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,19 +1,20 @@
 //! The prompt caches that are told where a prefix ends: Anthropic's, and OpenAI's from gpt-5.6 on.
 //!
 //! A breakpoint writes the whole prefix up to and with its block if that is as long as the model's floor, and reads the
-//! longest prefix that an earlier call wrote at a breakpoint or at a block that is searched. Below the floor nothing
-//! happens and nothing is said. Every use keeps an entry for its whole time again. The providers differ in the floor, the
+//! longest prefix that an earlier call wrote at a breakpoint or at a block that is searched. Below the floor a
+//! breakpoint is ignored without an error. Every use keeps an entry for its whole time again. The providers differ in the floor, the
 //! time and in which blocks are searched; what keeps two caches apart is the caller's `scope`.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
+
 use super::{prefix::Prefix, tokenizer::Tokenizer};
 
-/// Entries beyond this many are swept out, the expired first.
+/// With more entries than this, expired ones are removed before new ones are added.
 const ENTRIES_MAX: usize = 200_000;
 
 /// How long an entry is kept after its last use.
@@ -51,12 +52,17 @@ impl Block {
     }
 }
 
-/// Lets so many blocks be searched for each breakpoint, its own included.
-pub(crate) fn look_back(blocks: &mut [Block], so_many: usize) {
+/// The whole prompt.
+pub(crate) fn text_of(blocks: &[Block]) -> String {
+    blocks.iter().map(|block| block.text.as_str()).collect()
+}
+
+/// Marks the last blocks before each breakpoint as searched, its own block included in the count.
+pub(crate) fn look_back(blocks: &mut [Block], count: usize) {
     let mut left = 0;
     for block in blocks.iter_mut().rev() {
         if block.breakpoint.is_some() {
-            left = so_many;
+            left = count;
         }
         block.searched = left > 0;
         left = left.saturating_sub(1);
@@ -114,7 +120,7 @@ impl ExplicitCache {
     /// What this prompt would read and write; only prompts of the same scope share entries.
     pub(crate) fn read(&self, scope: &str, rules: Rules, blocks: &[Block], now: Instant) -> CacheUse {
         let prefixes = prefixes(scope, rules, blocks);
-        let cache = self.lock();
+        let cache = self.0.lock();
         let entry = |prefix: &Reached| cache.get(&prefix.hash).filter(|entry| now < entry.kept_until);
         let found = prefixes.iter().rev().find_map(|prefix| {
             let looked_for = prefix.searched || prefix.breakpoint.is_some();
@@ -135,17 +141,13 @@ impl ExplicitCache {
 
     /// Keeps what an answered call used and wrote.
     pub(crate) fn fill(&self, used: &CacheUse, now: Instant) {
-        let mut cache = self.lock();
+        let mut cache = self.0.lock();
         if cache.len() > ENTRIES_MAX {
             cache.retain(|_, entry| now < entry.kept_until);
         }
         for (hash, ttl) in &used.kept {
             cache.insert(*hash, Entry { ttl: *ttl, kept_until: now + ttl.time() });
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

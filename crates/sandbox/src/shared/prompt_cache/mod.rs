@@ -1,7 +1,7 @@
 //! The prompt caches of the providers, each by its own rules, and how tokens are counted.
 //!
-//! A token is taken for four bytes, in the caches and in every usage: near enough for English and JSON, and exact in
-//! that the same prefix always counts the same. Some models count more tokens for the same text. What a call wrote can be
+//! A token is taken for four bytes, in the caches and in every usage: near enough for English and JSON, and the same prefix
+//! always counts the same. Some models count more tokens for the same text. What a call wrote can be
 //! read once that call was answered, not before.
 
 mod automatic;
@@ -10,5 +10,5 @@ mod prefix;
 mod tokenizer;
 
 pub(crate) use automatic::AutomaticCache;
-pub(crate) use explicit::{Block, CacheUse, ExplicitCache, Rules, Ttl, look_back};
+pub(crate) use explicit::{Block, CacheUse, ExplicitCache, Rules, Ttl, look_back, text_of};
 pub(crate) use tokenizer::Tokenizer;

@@ -22,7 +22,7 @@ impl Tokenizer {
         self.of_bytes(text.len())
     }
 
-    /// How many bytes of text so many tokens can hold.
+    /// The longest text, in bytes, that fits into this many tokens.
     pub(crate) fn bytes(self, tokens: u64) -> usize {
         let tokens = usize::try_from(tokens).unwrap_or(usize::MAX);
         tokens.saturating_mul(BYTES_PER_TOKEN * 100) / self.percent

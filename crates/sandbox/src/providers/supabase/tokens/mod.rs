@@ -166,7 +166,7 @@ fn user_claims(request: &TokenRequest, issuer: &str, now_s: i64) -> Map<String, 
     claims
 }
 
-/// The anon and the service-role key of a project: tokens of the same secret, but nobody's.
+/// The anon and the service-role key of a project: tokens of the same secret that belong to no user.
 fn project_key(role: &str, now_s: i64) -> Map<String, Value> {
     let ten_years_s = 10 * 365 * 24 * HOUR_S;
     let claims = json!({"iss": "supabase", "ref": "sandbox", "role": role, "iat": now_s, "exp": now_s + ten_years_s});

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::shared::random::Seeded;
 
-/// What says yes, what says perhaps and what says no, the strongest word first.
+/// Words for yes, for perhaps and for no.
 const GRADES: [&[&str]; 3] = [
     &[
         "high",
@@ -63,9 +63,6 @@ impl Subject<'_> {
             return -(below / options.len().saturating_sub(1).max(1) as f64 - share).abs();
         };
         let words = words(text);
-        // The same person draws the same way each time.
-        let handle = self.judgement.profile.username.as_deref().unwrap_or_default();
-        let drawn = Seeded::from_texts(&["choice", &slot.name, text, handle]).unit() * 0.5;
         if let Some(grade) = grade(text).filter(|_| is_scale(options)) {
             let adverse = is_adverse(&slot.name);
             let relevance = if adverse { 100 - self.judgement.relevance } else { self.judgement.relevance };
@@ -80,6 +77,9 @@ impl Subject<'_> {
             let plain = if words.len() == 1 { 0.5 } else { 0.0 };
             return 10.0 - 4.0 * (grade.abs_diff(wanted) as f64) + plain;
         }
+        // The same person draws the same way each time.
+        let handle = self.judgement.profile.username.as_deref().unwrap_or_default();
+        let drawn = Seeded::from_texts(&["choice", &slot.name, text, handle]).unit() * 0.5;
         let niche = self.judgement.niche.as_deref().is_some_and(|niche| words.iter().any(|word| word == niche));
         let profile = &self.judgement.profile;
         let texts = || profile.about.iter().chain(&profile.captions).chain(&profile.hashtags);

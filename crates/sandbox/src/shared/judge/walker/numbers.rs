@@ -1,6 +1,7 @@
 //! Numbers: within their bounds first, then what the name makes likely.
 
 use serde_json::{Map, Value, json};
+use unicode_properties::UnicodeEmoji;
 
 use super::slot::{Slot, Subject};
 use crate::shared::json::is;
@@ -37,7 +38,7 @@ impl Bounds {
         }
     }
 
-    /// The bounds that somebody meant, with these where there are none.
+    /// The bounds that are small enough to be meant, with these where there are none.
     fn natural(&self, low: f64, high: f64) -> (f64, f64) {
         let meant_low = self.low.filter(|low| *low > -NATURAL_BOUND);
         let meant_high = self.high.filter(|high| *high < NATURAL_BOUND);
@@ -153,13 +154,15 @@ impl Subject<'_> {
         ((relevance + seeded.between(-0.08, 0.08)).clamp(0.0, 1.0)) * factor
     }
 
-    /// Yes or no.
+    /// The answer to a question of yes or no.
     pub(super) fn agrees(&self, slot: &Slot) -> bool {
         let name = slot.name.as_str();
         let profile = &self.judgement.profile;
         let mut texts = profile.about.iter().chain(&profile.captions);
         if name.contains("emoji") {
-            return texts.any(|text| text.chars().any(|character| character > '\u{2190}'));
+            // Digits can become emoji too, but are none by themselves.
+            let is_emoji = |character: char| !character.is_ascii() && character.is_emoji_char();
+            return texts.any(|text| text.chars().any(is_emoji));
         }
         if name.contains("verified") {
             return profile.is_verified.unwrap_or(false);
@@ -183,7 +186,7 @@ fn slot_is(slot: &Slot, words: &str) -> bool {
     words.split_whitespace().any(|word| last.split('_').any(|part| part == word))
 }
 
-/// Whether it speaks of what somebody is like.
+/// Whether it is a trait of a person.
 pub(super) fn is_trait(slot: &Slot) -> bool {
     TRAITS.split_whitespace().any(|word| slot.path.contains(word))
 }

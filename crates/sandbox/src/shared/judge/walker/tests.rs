@@ -13,6 +13,19 @@ fn judgement(business: &str) -> Judgement {
     judge(&prompt, &Lexicon::of(Catalogue::load().unwrap().niches()))
 }
 
+#[test]
+fn letters_of_other_scripts_and_digits_are_no_emoji() {
+    let uses_emoji = |biography: &str| {
+        let profile = json!({"username": "a", "biography": biography}).to_string();
+        let prompt = Prompt { business: String::new(), profile };
+        let judgement = judge(&prompt, &Lexicon::of(Catalogue::load().unwrap().niches()));
+        let schema = json!({"type": "object", "properties": {"uses_emoji": {"type": "boolean"}}});
+        build(&schema, &judgement)["uses_emoji"].clone()
+    };
+    assert_eq!(uses_emoji("コーヒーが好きです 24/7"), false);
+    assert_eq!(uses_emoji("Coffee ☕ since 2019"), true);
+}
+
 /// A validator of its own, small and strict, so that the builder is not its own judge.
 fn obeys(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let fields = schema.as_object().ok_or("schema")?;
