@@ -136,29 +136,34 @@ export const RunProgress = durable("RunProgress");
 
 const TRAPS_MAX = 5;
 
-export class AnalysisWorkflow extends WorkflowEntrypoint {
-  async run(event, step) {
-    const begun = new Map(); // a run started again after a trap joins the steps that are under way
-    for (let left = TRAPS_MAX; ; left--) {
-      const seen = {};
-      const joined = {};
-      for (const kind of ["do", "sleep", "waitForEvent"]) {
-        joined[kind] = (name, argument, callback) => {
-          const key = `${name}#${(seen[name] = (seen[name] ?? 0) + 1)}`;
-          const entry = begun.get(key) ?? {};
-          begun.set(key, entry);
-          entry.callback = callback;
-          return (entry.promise ??=
-            kind === "do"
-              ? step.do(name, argument, (context) => call(() => entry.callback(context)))
-              : step[kind](name, argument));
-        };
-      }
-      try {
-        return await call(() => rust.run_analysis(event, joined, this.env));
-      } catch (error) {
-        if (!(error instanceof Trap) || left <= 0) throw error;
+// A workflow class whose body is the Rust function for this name.
+function workflow(name) {
+  return class extends WorkflowEntrypoint {
+    async run(event, step) {
+      const begun = new Map(); // a body started again after a trap joins the steps that are under way
+      for (let left = TRAPS_MAX; ; left--) {
+        const seen = {};
+        const joined = {};
+        for (const kind of ["do", "sleep", "waitForEvent"]) {
+          joined[kind] = (label, argument, callback) => {
+            const key = `${label}#${(seen[label] = (seen[label] ?? 0) + 1)}`;
+            const entry = begun.get(key) ?? {};
+            begun.set(key, entry);
+            entry.callback = callback;
+            return (entry.promise ??=
+              kind === "do"
+                ? step.do(label, argument, (context) => call(() => entry.callback(context)))
+                : step[kind](label, argument));
+          };
+        }
+        try {
+          return await call(() => rust.run_workflow(name, event, joined, this.env));
+        } catch (error) {
+          if (!(error instanceof Trap) || left <= 0) throw error;
+        }
       }
     }
-  }
+  };
 }
+
+export const AnalysisWorkflow = workflow("AnalysisWorkflow");
