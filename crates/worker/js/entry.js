@@ -81,6 +81,23 @@ function head(request) {
   return text;
 }
 
+// A Rust body whose length is not known, piece by piece; it is freed when the client has all of it or goes away.
+function stream(body) {
+  let pulled = Promise.resolve();
+  const free = () => pulled.catch(() => {}).then(() => body.free());
+  return new ReadableStream({
+    pull(controller) {
+      pulled = call(() => body.next()).then((piece) => {
+        if (piece) return controller.enqueue(piece);
+        controller.close();
+        body.free();
+      });
+      return pulled;
+    },
+    cancel: free, // a piece may still be under way
+  });
+}
+
 const BROKEN = {
   success: false,
   code: "internal_error",
@@ -99,6 +116,7 @@ export default class extends WorkerEntrypoint {
     try {
       const body = await readBody(request);
       const [status, headers, answer] = await call(() => rust.handle(head(request), body, this.env));
+      if (!(answer instanceof Uint8Array)) return new Response(stream(answer), { status, headers });
       return new Response(answer.byteLength > 0 ? answer : null, { status, headers });
     } catch (error) {
       console.error(JSON.stringify({ level: "ERROR", message: "request failed", cause: String(error?.message ?? error) }));
