@@ -5,12 +5,14 @@
 //! imports another only through that feature's `mod.rs`.
 //!
 //! The floors, each of which may use only those below it: `shared` (what every feature shares), `http` (what all handlers
-//! share), `features`, `api` (the router, and the contract that is declared for it).
+//! share), `features`, `api` (the router, and the contract that is declared for it). Beside them `triggers` names what
+//! starts work without a request.
 
 pub mod api;
 pub mod features;
 pub mod http;
 pub mod shared;
+pub mod triggers;
 
 #[cfg(test)]
 mod property;

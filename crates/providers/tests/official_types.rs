@@ -2,6 +2,7 @@
 //! checks the bodies against the types of the pinned npm packages, unknown fields included.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stand outside test functions")]
+#![expect(clippy::disallowed_methods, reason = "the test runs natively, with the real clock")]
 
 use std::{
     path::{Path, PathBuf},

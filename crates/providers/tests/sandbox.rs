@@ -1,6 +1,7 @@
 //! The providers against the real sandbox, over a real socket.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stand outside test functions")]
+#![expect(clippy::disallowed_methods, reason = "the test is the HTTP client and the clock behind the ports")]
 
 use std::{
     path::PathBuf,

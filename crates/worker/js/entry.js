@@ -82,6 +82,23 @@ function head(request) {
   return text;
 }
 
+// A Rust body whose length is not known, piece by piece; it is freed when the client has all of it or goes away.
+function stream(body) {
+  let pulled = Promise.resolve();
+  const free = () => pulled.catch(() => {}).then(() => body.free());
+  return new ReadableStream({
+    pull(controller) {
+      pulled = call(() => body.next()).then((piece) => {
+        if (piece) return controller.enqueue(piece);
+        controller.close();
+        body.free();
+      });
+      return pulled;
+    },
+    cancel: free, // a piece may still be under way
+  });
+}
+
 const BROKEN = {
   success: false,
   code: "internal_error",
@@ -102,6 +119,7 @@ export default class extends WorkerEntrypoint {
     try {
       const body = await readBody(request);
       const [status, headers, answer] = await call(() => rust.handle(head(request), body, this.env));
+      if (!(answer instanceof Uint8Array)) return new Response(stream(answer), { status, headers });
       return new Response(answer.byteLength > 0 ? answer : null, { status, headers });
     } catch (error) {
       console.error(JSON.stringify({ level: "ERROR", message: "request failed", cause: String(error?.message ?? error) }));
@@ -139,29 +157,34 @@ export const RunProgress = durable("RunProgress");
 
 const TRAPS_MAX = 5;
 
-export class AnalysisWorkflow extends WorkflowEntrypoint {
-  async run(event, step) {
-    const begun = new Map(); // a run started again after a trap joins the steps that are under way
-    for (let left = TRAPS_MAX; ; left--) {
-      const seen = {};
-      const joined = {};
-      for (const kind of ["do", "sleep", "waitForEvent"]) {
-        joined[kind] = (name, argument, callback) => {
-          const key = `${name}#${(seen[name] = (seen[name] ?? 0) + 1)}`;
-          const entry = begun.get(key) ?? {};
-          begun.set(key, entry);
-          entry.callback = callback;
-          return (entry.promise ??=
-            kind === "do"
-              ? step.do(name, argument, (context) => call(() => entry.callback(context)))
-              : step[kind](name, argument));
-        };
-      }
-      try {
-        return await call(() => rust.run_analysis(event, joined, this.env));
-      } catch (error) {
-        if (!(error instanceof Trap) || left <= 0) throw error;
+// A workflow class whose body is the Rust function for this name.
+function workflow(name) {
+  return class extends WorkflowEntrypoint {
+    async run(event, step) {
+      const begun = new Map(); // a body started again after a trap joins the steps that are under way
+      for (let left = TRAPS_MAX; ; left--) {
+        const seen = {};
+        const joined = {};
+        for (const kind of ["do", "sleep", "waitForEvent"]) {
+          joined[kind] = (label, argument, callback) => {
+            const key = `${label}#${(seen[label] = (seen[label] ?? 0) + 1)}`;
+            const entry = begun.get(key) ?? {};
+            begun.set(key, entry);
+            entry.callback = callback;
+            return (entry.promise ??=
+              kind === "do"
+                ? step.do(label, argument, (context) => call(() => entry.callback(context)))
+                : step[kind](label, argument));
+          };
+        }
+        try {
+          return await call(() => rust.run_workflow(name, event, joined, this.env));
+        } catch (error) {
+          if (!(error instanceof Trap) || left <= 0) throw error;
+        }
       }
     }
-  }
+  };
 }
+
+export const AnalysisWorkflow = workflow("AnalysisWorkflow");

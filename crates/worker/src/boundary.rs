@@ -1,5 +1,6 @@
 //! HTTP across the border to JavaScript: one string and one buffer in, three values out. Converting `Request` and
-//! `Response` objects field by field costs several times as much.
+//! `Response` objects field by field costs several times as much. An answer whose length is not known goes out as a
+//! [`BodyStream`] in place of the buffer.
 
 use std::cell::RefCell;
 
@@ -7,7 +8,7 @@ use axum::{Router, body::Body};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use js_sys::{Array, Uint8Array};
-use oslira_app::api::router;
+use oslira_app::{api::router, shared::streaming::is_streamed};
 use tower_service::Service as _;
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::Env;
@@ -46,11 +47,16 @@ fn parse(head: &str, body: Vec<u8>) -> Result<Request<Body>, JsValue> {
     request.body(Body::from(body)).map_err(|error| js_sys::Error::new(&error.to_string()).into())
 }
 
+/// Status, headers, and the body as `Uint8Array` or [`BodyStream`].
 async fn emit(response: Response<Body>) -> Array {
     let (parts, body) = response.into_parts();
-    let (status, body) = match body.collect().await {
-        Ok(body) => (parts.status, body.to_bytes()),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, bytes::Bytes::new()),
+    let (status, body) = if is_streamed(&body) {
+        (parts.status, BodyStream(body).into())
+    } else {
+        match body.collect().await {
+            Ok(body) => (parts.status, Uint8Array::from(body.to_bytes().as_ref()).into()),
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Uint8Array::new_with_length(0).into()),
+        }
     };
     let headers = Array::new();
     for (name, value) in &parts.headers {
@@ -60,5 +66,29 @@ async fn emit(response: Response<Body>) -> Array {
             headers.push(&Array::of2(&name.as_str().into(), &value.into()));
         }
     }
-    Array::of3(&status.as_u16().into(), &headers, &Uint8Array::from(body.as_ref()))
+    Array::of3(&status.as_u16().into(), &headers, &body)
+}
+
+/// A body that is made while it is sent. JavaScript asks for each piece when the client has room for it.
+#[wasm_bindgen]
+pub struct BodyStream(Body);
+
+#[wasm_bindgen]
+impl BodyStream {
+    /// The next piece as `Uint8Array`; `undefined` at the end.
+    pub async fn next(&mut self) -> Result<JsValue, JsValue> {
+        while let Some(frame) = self.0.frame().await {
+            let frame = frame.map_err(|error| {
+                // The status has been sent: all that is left is to break the answer off.
+                tracing::error!(%error, "a streamed answer broke off");
+                js_sys::Error::new("the answer broke off")
+            })?;
+            if let Ok(piece) = frame.into_data()
+                && !piece.is_empty()
+            {
+                return Ok(Uint8Array::from(piece.as_ref()).into());
+            }
+        }
+        Ok(JsValue::UNDEFINED)
+    }
 }

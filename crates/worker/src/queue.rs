@@ -1,6 +1,6 @@
-//! The queue takes runs whose workflow could not be started by the request.
+//! Queue messages: which consumer a batch goes to, and what each does.
 
-use oslira_app::{features::analysis::RunLauncher as _, shared::ids::RunId};
+use oslira_app::{features::analysis::RunLauncher as _, shared::ids::RunId, triggers::Queue};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::{Env, MessageBatch, MessageExt as _, worker_sys};
@@ -14,14 +14,27 @@ pub struct StartRun {
     pub run_id: RunId,
 }
 
-/// Starts every run of the batch. Those that still cannot be started are delivered again, then land in the dead letter
-/// queue; their credits come back by the sweeper.
+/// Hands a batch to the consumer of its queue. A batch that fails as a whole is delivered again, then lands in the dead
+/// letter queue; one that returns without a word on a message has acknowledged it.
 #[wasm_bindgen]
 pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
     compose::isolate(&env);
-    let launcher = Launcher::new(&env);
-    let batch: MessageBatch<StartRun> = batch.unchecked_into::<worker_sys::MessageBatch>().into();
+    let batch: worker_sys::MessageBatch = batch.unchecked_into();
+    let name = batch.queue()?.as_string().unwrap_or_default();
+    match Queue::named(&name) {
+        Some(Queue::Analysis) => start_runs(&batch.into(), &Launcher::new(&env)).await,
+        None => {
+            tracing::error!(queue = name, "no consumer belongs to this queue");
+            return Err(js_sys::Error::new("no such queue").into());
+        }
+    }
+    Ok(())
+}
+
+/// Starts every run of the batch. Those that cannot be started after all deliveries get their credits back by the
+/// five-minute job.
+async fn start_runs(batch: &MessageBatch<StartRun>, launcher: &Launcher) {
     for message in batch.iter() {
         let Ok(message) = message else {
             tracing::error!("a queue message could not be read");
@@ -36,5 +49,4 @@ pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
             }
         }
     }
-    Ok(())
 }

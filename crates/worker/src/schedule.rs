@@ -1,5 +1,4 @@
-//! Cron: every five minutes, care for runs that lost their engine (the local stack also calls it once when it starts); once
-//! a day, a look at which models end soon.
+//! Scheduled jobs: which one a cron expression starts, and what each needs of this platform.
 
 use jiff::{SignedDuration, tz::TimeZone};
 use oslira_app::{
@@ -8,6 +7,7 @@ use oslira_app::{
         judging::watch_models,
     },
     shared::{clock::Clock as _, store::StoreError},
+    triggers::Job,
 };
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::{Delay, Env};
@@ -17,36 +17,36 @@ use crate::{
     compose,
 };
 
-/// Sent by the local runner when it starts: every engine has just died, so every active run is woken.
-const LOCAL_START: &str = "@start";
-/// As in `wrangler.jsonc`.
-const DAILY: &str = "0 5 * * *";
-
-/// Runs the job of `cron`.
+/// Runs the job of `cron`; no other one in place of a job that is not known.
 #[wasm_bindgen]
 pub async fn scheduled(cron: String, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
-    let (job, done) = match cron.as_str() {
-        DAILY => ("watch models", models(&env).await),
-        _ => ("care for runs", runs(&cron, &env).await),
+    let local = compose::isolate(&env).config.deployment.environment.is_local();
+    let Some(job) = Job::at(&cron, local) else {
+        tracing::error!(cron, "no job belongs to this cron expression");
+        return Err(js_sys::Error::new("no such job").into());
+    };
+    let done = match job {
+        Job::RecoverRuns => recover_runs(&env, STALE_WAKE).await,
+        Job::RecoverAllRuns => recover_runs(&env, SignedDuration::ZERO).await,
+        Job::WatchModels => watch(&env).await,
     };
     done.map_err(|error| {
-        tracing::error!(cron, job, %error, "a scheduled job failed");
-        js_sys::Error::new(&format!("{job} failed")).into()
+        tracing::error!(cron, ?job, %error, "a scheduled job failed");
+        js_sys::Error::new("a scheduled job failed").into()
     })
 }
 
-async fn runs(cron: &str, env: &Env) -> Result<(), StoreError> {
-    let starting = cron == LOCAL_START && compose::isolate(env).config.deployment.environment.is_local();
-    let wake_age = if starting { SignedDuration::ZERO } else { STALE_WAKE };
+/// Wakes runs without a heartbeat for `wake_age`, then fails those that stay silent.
+async fn recover_runs(env: &Env, wake_age: SignedDuration) -> Result<(), StoreError> {
     let (runs, launcher, board) = (compose::admin(env), Launcher::new(env), Board::new(env));
     let grace = async |duration| Delay::from(duration).await;
     let report = recover_stale_runs(runs.as_ref(), &launcher, &board, wake_age, grace).await?;
-    tracing::info!(cron, woken = report.woken, swept = report.swept, "care for runs");
+    tracing::info!(woken = report.woken, swept = report.swept, "stale runs recovered");
     Ok(())
 }
 
-async fn models(env: &Env) -> Result<(), StoreError> {
+async fn watch(env: &Env) -> Result<(), StoreError> {
     let isolate = compose::isolate(env);
     let config = &isolate.config;
     let (lists, database) = (compose::model_lists(config), compose::admin(env));

@@ -8,6 +8,7 @@ use oslira_app::{
         ids::RunId,
         steps::{AttemptFailed, StepFailed, Steps, TRANSIENT_RETRIES_MAX},
     },
+    triggers::WorkflowClass,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
@@ -64,16 +65,26 @@ impl Steps for Engine {
     }
 }
 
-/// The body of `AnalysisWorkflow`.
+/// The body of every workflow: `class` is the name of the JavaScript class that the engine started.
 #[wasm_bindgen]
-pub async fn run_analysis(event: JsValue, step: Step, env: JsValue) -> Result<(), JsValue> {
+pub async fn run_workflow(class: String, event: JsValue, step: Step, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
-    let ports = compose::workflow(&env);
+    compose::isolate(&env);
+    match WorkflowClass::named(&class) {
+        Some(WorkflowClass::Analysis) => run_analysis(event, step, &env).await,
+        None => {
+            tracing::error!(class, "no body belongs to this class of workflows");
+            Err(StepError::Fatal("no such workflow".to_owned()).into())
+        }
+    }
+}
+
+async fn run_analysis(event: JsValue, step: Step, env: &Env) -> Result<(), JsValue> {
     let event: Event<Params> =
         Event::from_js(event).map_err(|error| JsValue::from(StepError::Fatal(error.to_string())))?;
     let run = event.payload.run_id;
-    analyse(&Engine(step), ports, run).await.map_err(|error| {
-        tracing::error!(run_id = %run, %error, "workflow given up; the sweeper will refund the run");
+    analyse(&Engine(step), compose::workflow(env), run).await.map_err(|error| {
+        tracing::error!(run_id = %run, %error, "workflow given up; the five-minute job will refund the run");
         js_sys::Error::new(&error.to_string()).into()
     })
 }

@@ -1,5 +1,5 @@
 //! What every feature shares: ids, time, durable steps, store errors, pages, idempotency keys, the kinds of analysis,
-//! a bounded memory.
+//! a bounded memory, which answers are streamed.
 
 pub mod analysis_type;
 pub mod clock;
@@ -9,3 +9,4 @@ pub mod ids;
 pub mod pagination;
 pub mod steps;
 pub mod store;
+pub mod streaming;

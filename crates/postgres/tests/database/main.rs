@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
 )]
+#![expect(clippy::disallowed_methods, reason = "tests make identifiers that no other test has")]
 
 mod begin_analysis;
 mod business_profile_functions;

@@ -40,6 +40,7 @@ impl HttpSend for Fetch {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the port's way out; deadline and size limit are here")]
 async fn exchange(
     request: Request<Bytes>,
     body_bytes_max: usize,

@@ -27,6 +27,7 @@ thread_local! {
 pub struct PlatformClock;
 
 impl Clock for PlatformClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock of the port")]
     fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(js_sys::Date::now() as i64).unwrap_or(Timestamp::UNIX_EPOCH)
     }
@@ -36,6 +37,7 @@ impl Clock for PlatformClock {
 pub struct PlatformIds;
 
 impl Ids for PlatformIds {
+    #[expect(clippy::disallowed_methods, reason = "this is where new identifiers come from")]
     fn run_id(&self) -> RunId {
         let now = PlatformClock.now();
         let seconds = u64::try_from(now.as_second()).unwrap_or(0);
@@ -43,6 +45,7 @@ impl Ids for PlatformIds {
         RunId::new(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is where new identifiers come from")]
     fn request_id(&self) -> String {
         Uuid::new_v4().to_string()
     }
