@@ -52,8 +52,16 @@ pub fn is_executable(file: &Path) -> bool {
 }
 
 /// Runs `cargo build` (given with all its arguments) and returns the files it made for the target `name`.
-/// Compiler messages go to standard error as usual.
 pub fn cargo_artifacts(command: &mut Command, target: &str) -> Result<Vec<PathBuf>> {
+    let messages = cargo_messages(command)?;
+    let is_target = |message: &&Value| message.pointer("/target/name").and_then(Value::as_str) == Some(target);
+    let made = messages.iter().filter(is_target).filter_map(|message| message.get("filenames")?.as_array()).flatten();
+    Ok(made.filter_map(Value::as_str).map(PathBuf::from).collect())
+}
+
+/// Runs a cargo that compiles and returns what it says of each thing it made. Compiler messages go to standard error as
+/// usual.
+pub fn cargo_messages(command: &mut Command) -> Result<Vec<Value>> {
     command.args(["--quiet", "--message-format=json-render-diagnostics"]);
     let mut child = command
         .stdin(Stdio::null())
@@ -61,19 +69,17 @@ pub fn cargo_artifacts(command: &mut Command, target: &str) -> Result<Vec<PathBu
         .spawn()
         .with_context(|| format!("cannot start {}", name(command)))?;
     let stdout = child.stdout.take().context("cargo has no output")?;
-    let mut files = Vec::new();
+    let mut messages = Vec::new();
     for message in BufReader::new(stdout).lines() {
         let message: Value = serde_json::from_str(&message?).unwrap_or_default();
-        let is_target = message.pointer("/target/name").and_then(Value::as_str) == Some(target);
-        if is_target && message.get("reason").and_then(Value::as_str) == Some("compiler-artifact") {
-            let made = message.get("filenames").and_then(Value::as_array).into_iter().flatten();
-            files.extend(made.filter_map(Value::as_str).map(PathBuf::from));
+        if message.get("reason").and_then(Value::as_str) == Some("compiler-artifact") {
+            messages.push(message);
         }
     }
     if !child.wait()?.success() {
         bail!("`{}` failed: the compiler's messages are above", line(command));
     }
-    Ok(files)
+    Ok(messages)
 }
 
 /// The last `count` lines of a text.

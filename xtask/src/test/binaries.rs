@@ -1,0 +1,74 @@
+//! The test programs that cargo makes of the workspace.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::process::cargo_messages;
+use crate::project::Project;
+
+/// One test program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestBinary {
+    /// The directory of its crate in the checkout: `crates/app`.
+    pub package: String,
+    /// The target: the crate's own name for its unit tests, else the name of the file in `tests/`.
+    pub target: String,
+    /// Whether these are the tests inside the crate's `src`.
+    pub is_unit: bool,
+    /// The program.
+    pub program: PathBuf,
+}
+
+/// Compiles with `command` (a `cargo test`) and answers the programs in the order of their names.
+pub fn compile(project: &Project, command: &mut Command) -> Result<Vec<TestBinary>> {
+    let messages = cargo_messages(command.arg("--no-run"))?;
+    let mut found: Vec<TestBinary> =
+        messages.iter().filter_map(|message| test_binary(project.root(), message)).collect();
+    found.sort_by(|one, other| {
+        (&one.package, !one.is_unit, &one.target).cmp(&(&other.package, !other.is_unit, &other.target))
+    });
+    Ok(found)
+}
+
+fn test_binary(root: &Path, message: &Value) -> Option<TestBinary> {
+    let text = |pointer: &str| message.pointer(pointer).and_then(Value::as_str);
+    if message.pointer("/profile/test") != Some(&Value::Bool(true)) {
+        return None;
+    }
+    let package = Path::new(text("/manifest_path")?).parent()?;
+    Some(TestBinary {
+        package: package.strip_prefix(root).unwrap_or(package).to_string_lossy().into_owned(),
+        target: text("/target/name")?.to_owned(),
+        is_unit: text("/target/kind/0") != Some("test"),
+        program: text("/executable")?.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_test_program_is_known_by_its_crate_and_its_file() {
+        let message = json!({
+            "reason": "compiler-artifact", "manifest_path": "/oslira/e2e/Cargo.toml", "executable": "/oslira/target/api-1",
+            "target": { "kind": ["test"], "name": "api" }, "profile": { "test": true },
+        });
+        let found = test_binary(Path::new("/oslira"), &message).unwrap();
+        assert_eq!((found.package.as_str(), found.target.as_str(), found.is_unit), ("e2e", "api", false));
+    }
+
+    #[test]
+    fn a_library_that_tests_use_is_no_test_program() {
+        let message = json!({
+            "reason": "compiler-artifact", "manifest_path": "/oslira/e2e/Cargo.toml", "executable": null,
+            "target": { "kind": ["lib"], "name": "oslira_e2e" }, "profile": { "test": false },
+        });
+        assert_eq!(test_binary(Path::new("/oslira"), &message), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! `cargo xtask test`: every test, against a stack of its own that is thrown away.
+//!
+//! Without arguments the suites run side by side (see [`plan`]), each has one line, and the sum comes last. With arguments
+//! it is a `cargo test` like any other, which knows where the stack is.
+
+mod binaries;
+mod plan;
+mod runner;
+mod suite;
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::interrupt::stop_stack_on_interrupt;
+use crate::lint::WASM_ONLY;
+use crate::process::{own_binary, run_loud};
+use crate::project::Project;
+use crate::stack::{Layout, Speed, UpOptions, down, up};
+use crate::step::step;
+use crate::test::plan::Plan;
+use crate::test::suite::Environment;
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub struct TestArgs {
+    /// Leave the stack in .oslira/test running afterwards, to look at a failure
+    #[arg(long)]
+    keep: bool,
+    /// Run `cargo test` with these arguments instead of every suite: a filter, `--package NAME`, `-- --nocapture`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    cargo_test: Vec<String>,
+}
+
+/// Runs the tests; `false` when one failed.
+pub fn run(project: &Project, args: &TestArgs) -> Result<bool> {
+    if args.cargo_test.is_empty() { everything(project, args.keep) } else { selected(project, args) }
+}
+
+fn everything(project: &Project, keep: bool) -> Result<bool> {
+    let started = Instant::now();
+    let binaries = step("compiling the tests", || binaries::compile(project, &mut cargo_test(project, &[])))?;
+    let plan = Plan::of(project, &binaries);
+    let outcomes = with_stack(project, keep, |environment| runner::run(project, &plan, environment))?;
+    Ok(runner::summarize(&outcomes, started.elapsed()))
+}
+
+fn selected(project: &Project, args: &TestArgs) -> Result<bool> {
+    let mut compile = cargo_test(project, &args.cargo_test);
+    if !step("compiling the tests", || run_loud(compile.args(["--quiet", "--no-run"]).args(&args.cargo_test)))?
+        .success()
+    {
+        return Ok(false);
+    }
+    let mut tests = cargo_test(project, &args.cargo_test);
+    let status = with_stack(project, args.keep, |environment| {
+        run_loud(tests.arg("--quiet").args(&args.cargo_test).envs(environment.iter().cloned()))
+    });
+    Ok(status?.success())
+}
+
+/// Does `work` with a stack that is fresh, and thrown away afterwards.
+fn with_stack<T>(project: &Project, keep: bool, work: impl FnOnce(&Environment) -> Result<T>) -> Result<T> {
+    let layout = Layout::new(&project.state_dir().join("test"))?;
+    stop_stack_on_interrupt(&layout)?;
+    let options = UpOptions { fresh: true, speed: Some(Speed::Fast), throw_away: true, ..UpOptions::default() };
+    let done = up(project, &layout, &options).and_then(|stack| {
+        work(&[
+            ("OSLIRA_STACK", layout.document().into()),
+            ("OSLIRA_STACK_DIR", layout.dir().into()),
+            ("OSLIRA_TEST_DATABASE_URL", stack.database_url.into()),
+            ("OSLIRA_XTASK", own_binary()?.into()),
+            // A test that repairs the stack wants the programs under test, not newer ones.
+            ("OSLIRA_NO_BUILD", "1".into()),
+        ])
+    });
+    let stopped = if keep {
+        eprintln!("  the stack is still running: `cargo xtask stack down --dir {}`", layout.dir().display());
+        Ok(())
+    } else {
+        down(&layout)
+    };
+    // What went wrong first is what matters.
+    let done = done?;
+    stopped.map(|()| done)
+}
+
+/// A `cargo test` of everything native, unless the arguments name packages.
+fn cargo_test(project: &Project, args: &[String]) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(project.root()).arg("test");
+    if !names_packages(args) {
+        command.arg("--workspace");
+        for package in WASM_ONLY {
+            command.args(["--exclude", package]);
+        }
+    }
+    command
+}
+
+fn names_packages(args: &[String]) -> bool {
+    args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "-p" || arg.starts_with("--package"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_packages;
+
+    #[test]
+    fn a_named_package_replaces_the_workspace() {
+        let args = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert!(names_packages(&args("-p oslira-app cache")));
+        assert!(names_packages(&args("--package=oslira-app")));
+        assert!(!names_packages(&args("cache -- -p")));
+    }
+}

@@ -1,0 +1,104 @@
+//! Which suites run beside which.
+//!
+//! Three lists run side by side: what needs a processor only, what needs the database server, and what needs the whole
+//! stack. A fourth one kills processes of the stack, the database server too: it comes when the second and third are done.
+//! Within a list one suite follows the other. A suite that stands in the first list by mistake fails at once, because only
+//! the others are told where the stack is.
+
+use std::path::PathBuf;
+
+use crate::project::Project;
+use crate::test::binaries::TestBinary;
+
+/// One program with one choice of its tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suite {
+    /// What the summary calls it.
+    pub name: String,
+    /// What runs it.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Where it runs, as cargo would have it: the directory of its crate.
+    pub dir: PathBuf,
+}
+
+/// Every suite, in the list of what it needs.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Nothing but processors.
+    pub processors: Vec<Suite>,
+    /// The stack's database server, on which each test has a database of its own.
+    pub database: Vec<Suite>,
+    /// The stack, and no more of it than any customer or provider can do to it.
+    pub stack: Vec<Suite>,
+    /// The stack, alone: its processes are killed. The last of them looks at all that was sent before.
+    pub kills: Vec<Suite>,
+}
+
+impl Plan {
+    /// Puts each program in its list.
+    pub fn of(project: &Project, binaries: &[TestBinary]) -> Self {
+        let mut plan = Self::default();
+        for binary in binaries {
+            let suite = |part: &str, arguments: &[&str]| Suite {
+                name: name(binary, part),
+                program: binary.program.clone(),
+                arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+                dir: project.root().join(&binary.package),
+            };
+            match (binary.package.as_str(), binary.target.as_str()) {
+                ("e2e", target) if target.starts_with("zz") => plan.kills.push(suite("", &[])),
+                ("e2e", _) => plan.stack.push(suite("", &[])),
+                ("crates/postgres", "database") => plan.database.push(suite("", &[])),
+                ("crates/simulation", "simulation") => {
+                    // The longest one goes first.
+                    plan.processors.insert(0, suite("", &["--skip", "database::"]));
+                    plan.database.push(suite(", against the database", &["database::"]));
+                }
+                _ => plan.processors.push(suite("", &[])),
+            }
+        }
+        plan
+    }
+}
+
+fn name(binary: &TestBinary, part: &str) -> String {
+    let target = if binary.is_unit { "unit tests" } else { &binary.target };
+    format!("{} {target}{part}", binary.package)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan_of(targets: &[(&str, &str)]) -> Plan {
+        let binaries: Vec<TestBinary> = targets
+            .iter()
+            .map(|(package, target)| TestBinary {
+                package: (*package).to_owned(),
+                target: (*target).to_owned(),
+                is_unit: false,
+                program: PathBuf::from("/program"),
+            })
+            .collect();
+        Plan::of(&Project::find().unwrap(), &binaries)
+    }
+
+    #[test]
+    fn what_kills_processes_stands_apart_and_ends_with_the_look_at_what_was_sent() {
+        let plan = plan_of(&[("e2e", "api"), ("e2e", "zz_kills"), ("e2e", "zz_phases"), ("e2e", "zzz_requests")]);
+        let names: Vec<&str> = plan.kills.iter().map(|suite| suite.name.as_str()).collect();
+        assert_eq!(names, ["e2e zz_kills", "e2e zz_phases", "e2e zzz_requests"]);
+        assert_eq!(plan.stack.len(), 1);
+    }
+
+    #[test]
+    fn the_simulation_is_played_once_and_replayed_once() {
+        let plan = plan_of(&[("crates/app", "money"), ("crates/simulation", "simulation")]);
+        let arguments = |suites: &[Suite]| suites.first().map(|suite| suite.arguments.join(" "));
+        assert_eq!(arguments(&plan.processors).as_deref(), Some("--skip database::"));
+        assert_eq!(arguments(&plan.database).as_deref(), Some("database::"));
+        assert_eq!((plan.processors.len(), plan.database.len()), (2, 1));
+    }
+}

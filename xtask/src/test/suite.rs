@@ -1,0 +1,140 @@
+//! One suite: run with its output in a file, watched, and counted.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::test::plan::Suite;
+
+/// A suite that takes longer hangs. The longest one takes two minutes on two idle cores.
+const SUITE_MAX: Duration = Duration::from_secs(15 * 60);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What tests are told of their stack.
+pub type Environment = [(&'static str, OsString)];
+
+/// What became of a suite.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its name.
+    pub name: String,
+    /// Tests that passed.
+    pub passed: u32,
+    /// Tests that failed; at least one unless the program ended well.
+    pub failed: u32,
+    /// Tests that are switched off.
+    pub ignored: u32,
+    /// How long it took.
+    pub took: Duration,
+    /// Everything it printed.
+    pub output: String,
+}
+
+impl Outcome {
+    /// Its line in the summary.
+    pub fn line(&self) -> String {
+        let verdict = if self.failed == 0 { "passed" } else { "FAILED" };
+        let mut counts = format!("{:>4} passed", self.passed);
+        for (count, what) in [(self.failed, "failed"), (self.ignored, "ignored")] {
+            if count > 0 {
+                counts += &format!(", {count} {what}");
+            }
+        }
+        format!("  {verdict}  {:<50} {:>6.1} s  {counts}", self.name, self.took.as_secs_f64())
+    }
+}
+
+/// Who waits for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// As any program.
+    Normal,
+    /// Only when nobody else wants the processor.
+    Low,
+}
+
+/// Runs a suite to its end with its output in `log`.
+pub fn run(suite: &Suite, environment: &Environment, priority: Priority, log: &Path) -> Result<Outcome> {
+    let file = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
+    let mut command = match priority {
+        Priority::Normal => Command::new(&suite.program),
+        Priority::Low => {
+            let mut command = Command::new("nice");
+            command.args(["-n", "15"]).arg(&suite.program);
+            command
+        }
+    };
+    command.args(&suite.arguments).current_dir(&suite.dir).env("CARGO_MANIFEST_DIR", &suite.dir);
+    command.envs(environment.iter().cloned()).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    let started = Instant::now();
+    let child = command.spawn().with_context(|| format!("cannot start {}", suite.program.display()))?;
+    let ended = wait(child, started)?;
+    let mut output = String::from_utf8_lossy(&std::fs::read(log)?).into_owned();
+    if ended.is_none() {
+        output += &format!("\nstopped: it was still running after {} minutes\n", SUITE_MAX.as_secs() / 60);
+    }
+    let [passed, failed, ignored] = counts(&output);
+    let is_good = ended.is_some_and(|status| status.success());
+    let failed = if is_good { failed } else { failed.max(1) };
+    Ok(Outcome { name: suite.name.clone(), passed, failed, ignored, took: started.elapsed(), output })
+}
+
+/// How a program ended; `None` when it took too long and was killed.
+fn wait(mut child: Child, started: Instant) -> Result<Option<ExitStatus>> {
+    while started.elapsed() < SUITE_MAX {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+/// Passed, failed and ignored tests by the sums that Rust's test programs print.
+fn counts(output: &str) -> [u32; 3] {
+    let sums = output.lines().filter_map(|line| line.strip_prefix("test result: "));
+    sums.fold([0; 3], |all, sums| {
+        let number = |word: &str| {
+            let part = sums.split([';', '.']).find_map(|part| part.trim().strip_suffix(word));
+            part.and_then(|part| part.trim().parse::<u32>().ok()).unwrap_or(0)
+        };
+        let [passed, failed, ignored] = all;
+        [passed + number("passed"), failed + number("failed"), ignored + number("ignored")]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Outcome {
+        let dir = std::env::temp_dir();
+        let suite = Suite {
+            name: format!("a script {:x}", script.len()),
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".to_owned(), script.to_owned()],
+            dir: dir.clone(),
+        };
+        run(&suite, &[], Priority::Low, &dir.join(format!("oslira-{}-{:x}.log", std::process::id(), script.len())))
+            .unwrap()
+    }
+
+    #[test]
+    fn tests_are_counted() {
+        let outcome = shell("echo 'test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out'");
+        assert_eq!((outcome.passed, outcome.failed, outcome.ignored), (12, 0, 1));
+    }
+
+    #[test]
+    fn a_program_that_dies_without_a_sum_has_failed() {
+        let outcome = shell("echo 'stack overflow' >&2; exit 101");
+        assert_eq!((outcome.passed, outcome.failed), (0, 1));
+        assert!(outcome.line().contains("FAILED") && outcome.output.contains("stack overflow"), "{outcome:?}");
+    }
+}
