@@ -122,7 +122,7 @@ impl<S: Steps> Body<'_, S> {
                     tracing::warn!(run_id = %self.run, name, "scrape gave no answer");
                     spent_microusd += cost_microusd;
                 }
-                Err(ScrapeFault::Retryable(cause) | ScrapeFault::Unanswered(cause) | ScrapeFault::Crowded(cause)) => {
+                Err(ScrapeFault::Retryable(cause) | ScrapeFault::Unanswered(cause) | ScrapeFault::AtCapacity(cause)) => {
                     tracing::warn!(run_id = %self.run, name, cause, "scrape failed");
                 }
             }
