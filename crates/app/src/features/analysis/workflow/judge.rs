@@ -13,7 +13,7 @@ use super::{
 use crate::{
     features::{
         analysis::{Assignment, Outage, Phase, UsageKind, config},
-        judging::{AiFault, AiUsage, CallKind, CallTags, Judgement, ModelName, Question, question},
+        judging::{AiFault, AiUsage, CallKind, CallTags, Judgement, ModelName, Question, UnavailableCause, question},
         profiles::SnapshotKey,
     },
     shared::{ids::RunId, steps::Steps},
@@ -187,7 +187,7 @@ async fn report(ports: &WorkflowPorts, run: RunId, model: &ModelName, fault: Opt
         Some(AiFault::ModelGone) => ports.report(run, model.as_str(), Outage::Gone).await,
         Some(AiFault::QuotaExhausted) => ports.report(run, provider, Outage::Exhausted).await,
         // Asking too much at once is no outage: a single customer could make it one for everybody.
-        Some(AiFault::Unavailable { reason, .. }) if reason.starts_with("429") => {}
+        Some(AiFault::Unavailable { cause: UnavailableCause::RateLimited, .. }) => {}
         Some(fault @ AiFault::Unavailable { .. }) if is_last || course(fault) == RetryDecision::NextModel => {
             ports.report(run, provider, Outage::Down).await;
         }
