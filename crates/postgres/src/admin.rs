@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::{
-        analysis::{Assignment, Completion, Outage, Phase, RunState, SystemRuns, UsageKind},
+        analysis::{
+            AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, RunState, SystemRuns, UsageRecord,
+        },
         business::{BusinessContext, IdealCustomer},
         judging::{LifecycleStore, ModelLifecycle},
         profiles::InstagramHandle,
@@ -17,7 +19,7 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
@@ -47,6 +49,10 @@ impl AdminDb {
     async fn values<T: DeserializeOwned>(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<T>, StoreError> {
         self.session.values(ROLE, CLAIMS, sql, params).await
     }
+}
+
+fn json(value: &(impl Serialize + ?Sized)) -> Result<Value, StoreError> {
+    serde_json::to_value(value).map_err(|error| StoreError::Defect(error.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -150,9 +156,14 @@ impl SystemRuns for AdminDb {
         Ok(advanced.active)
     }
 
-    async fn complete(&self, run: RunId, lead: &Value, result: &Value) -> Result<Completion, StoreError> {
-        let id = run.uuid();
-        let params: [Param<'_>; 3] = [(&id, Type::UUID), (lead, Type::JSONB), (result, Type::JSONB)];
+    async fn complete(
+        &self,
+        run: RunId,
+        lead: &LeadFacts,
+        analysis: &AnalysisRecord,
+    ) -> Result<Completion, StoreError> {
+        let (id, lead, analysis) = (run.uuid(), json(lead)?, json(analysis)?);
+        let params: [Param<'_>; 3] = [(&id, Type::UUID), (&lead, Type::JSONB), (&analysis, Type::JSONB)];
         Ok(match self.value("select system.complete_run($1, $2, $3)", &params).await? {
             CompleteAnswer::Completed { lead_id, is_new, analysis_id } => {
                 Completion::Completed { lead_id, is_new, analysis_id }
@@ -167,15 +178,13 @@ impl SystemRuns for AdminDb {
         self.value::<Value>("select system.fail_run($1, $2, $3)", &params).await.map(drop)
     }
 
-    async fn record_usage(&self, run: RunId, kind: UsageKind, key: &str, usage: &Value) -> Result<(), StoreError> {
-        let (id, kind) = (
-            run.uuid(),
-            match kind {
-                UsageKind::Ai => "ai",
-                UsageKind::Scrape => "scrape",
-            },
-        );
-        let params: [Param<'_>; 4] = [(&id, Type::UUID), (&kind, Type::TEXT), (&key, Type::TEXT), (usage, Type::JSONB)];
+    async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<(), StoreError> {
+        let id = run.uuid();
+        let (kind, bill) = match usage {
+            UsageRecord::Ai(bill) => ("ai", json(bill)?),
+            UsageRecord::Scrape(bill) => ("scrape", json(bill)?),
+        };
+        let params: [Param<'_>; 4] = [(&id, Type::UUID), (&kind, Type::TEXT), (&key, Type::TEXT), (&bill, Type::JSONB)];
         self.value::<bool>("select to_jsonb(system.record_usage($1, $2, $3, $4))", &params).await.map(drop)
     }
 
@@ -226,7 +235,7 @@ impl SystemRuns for AdminDb {
 impl LifecycleStore for AdminDb {
     async fn record(&self, models: &[ModelLifecycle]) -> Result<(), StoreError> {
         const SQL: &str = "select to_jsonb(true) from system.record_model_lifecycles($1)";
-        let models = serde_json::to_value(models).map_err(|error| StoreError::Defect(error.to_string()))?;
+        let models = json(models)?;
         self.value::<bool>(SQL, &[(&models, Type::JSONB)]).await.map(drop)
     }
 }

@@ -11,7 +11,9 @@ mod ports;
 mod progress;
 mod recover;
 mod required_services;
+mod result;
 mod start;
+mod usage;
 mod workflow;
 
 pub use estimate::{Measured, Spread};
@@ -22,9 +24,14 @@ pub use model::{
 };
 pub use ports::{
     AnalysisPorts, Outage, ProgressBoard, ProgressLookup, ProgressSink, RunLauncher, RunRepository, RunState,
-    SystemRuns, UsageKind,
+    SystemRuns,
 };
 pub use progress::{Progress, ProgressCommand, ProgressOutcome, ProgressUpdate, ProgressView};
 pub use recover::{RecoveryReport, recover_stale_runs};
 pub use required_services::RequiredServices;
+pub use result::{
+    AnalysisRecord, AnalysisResult, CallAnswers, CallCost, CommercialAnswer, Cost, JudgedProfile, LeadFacts,
+    OutreachAnswer, StrategyAnswer,
+};
+pub use usage::{AiBill, ScrapeBill, ScrapeOutcome, UsageRecord};
 pub use workflow::{WorkflowPorts, analyse};

@@ -1,5 +1,6 @@
 //! What a finished run of each type stores, to the last key and null.
 
+use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
@@ -55,10 +56,10 @@ fn seen() -> Snapshot {
 }
 
 /// One call in three has no bill, one in three came through the gateway, one in three fell back.
-fn judged(analysis_type: AnalysisType) -> Vec<Judged> {
+fn judged(analysis_type: AnalysisType) -> Vec<JudgedCall> {
     let calls = analysis_type.config().calls.iter().zip(0..);
     calls
-        .map(|(call, number): (&CallKind, u64)| Judged {
+        .map(|(call, number): (&CallKind, u64)| JudgedCall {
             call: *call,
             judgement: examples::judgement(*call),
             provider: "openai".to_owned(),
@@ -83,10 +84,14 @@ fn judged(analysis_type: AnalysisType) -> Vec<Judged> {
         .collect()
 }
 
-fn stored(snapshot: &Snapshot, analysis_type: AnalysisType, cache_hit: bool) -> String {
+fn concluded(snapshot: &Snapshot, analysis_type: AnalysisType, cache_hit: bool) -> (LeadFacts, AnalysisRecord) {
     let cost_microusd = if cache_hit { 0 } else { 2_700 };
-    let kept = Stored { key: SnapshotKey("snapshots/someone/1".to_owned()), cost_microusd };
-    let (lead, analysis) = findings(&assignment(analysis_type), snapshot, &kept, &judged(analysis_type), cache_hit);
+    let kept = StoredSnapshot { key: SnapshotKey("snapshots/someone/1".to_owned()), cost_microusd };
+    findings(&assignment(analysis_type), snapshot, &kept, &judged(analysis_type), cache_hit).unwrap()
+}
+
+fn stored(snapshot: &Snapshot, analysis_type: AnalysisType, cache_hit: bool) -> String {
+    let (lead, analysis) = concluded(snapshot, analysis_type, cache_hit);
     serde_json::to_string_pretty(&json!({ "lead": lead, "analysis": analysis })).unwrap()
 }
 
@@ -106,4 +111,42 @@ fn what_is_not_known_is_null_and_not_left_out() {
     let mut bare = snapshot(0, vec![]);
     bare.profile.following = 0;
     same("unknown", &stored(&bare, AnalysisType::Light, true));
+}
+
+#[test]
+fn what_is_stored_reads_back_the_same_also_with_fields_of_another_version() {
+    for analysis_type in AnalysisType::ALL {
+        let (lead, analysis) = concluded(&seen(), analysis_type, false);
+        let mut text = json!({ "lead": lead, "analysis": analysis });
+        text["lead"]["added_later"] = json!(1);
+        text["analysis"]["result"]["added_later"] = json!({ "since": 2 });
+        assert_eq!(serde_json::from_value::<LeadFacts>(text["lead"].take()).unwrap(), lead);
+        assert_eq!(serde_json::from_value::<AnalysisRecord>(text["analysis"].take()).unwrap(), analysis);
+    }
+}
+
+#[test]
+fn the_schema_of_a_result_describes_every_result_and_no_other() {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<AnalysisResult>().to_value();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for analysis_type in AnalysisType::ALL {
+        let (_, analysis) = concluded(&seen(), analysis_type, false);
+        let mut result = json!(analysis.result);
+        let errors: Vec<String> = validator.iter_errors(&result).map(|error| error.to_string()).collect();
+        assert_eq!(errors, [""; 0], "{analysis_type:?}");
+        let unknown = result.as_object().unwrap().keys().find(|key| schema["properties"].get(key.as_str()).is_none());
+        assert_eq!(unknown, None, "{analysis_type:?}");
+        result["evidence"][0]["rule"] = json!("icp_luck");
+        assert!(!validator.is_valid(&result));
+    }
+}
+
+#[test]
+fn without_a_verdict_nothing_is_stored() {
+    let kept = StoredSnapshot { key: SnapshotKey("snapshots/someone/1".to_owned()), cost_microusd: 0 };
+    let mut judged = judged(AnalysisType::Xray);
+    judged.retain(|judged| judged.judgement.verdict().is_none());
+    let refused = findings(&assignment(AnalysisType::Xray), &seen(), &kept, &judged, false);
+    assert!(matches!(refused, Err(AttemptFailed::Terminal(_))), "{refused:?}");
 }
