@@ -3,7 +3,7 @@
 //! A start answers a ticket at once, so that a crash between start and end finds the paid run again. One name per run
 //! and `maxItems` bound what a run can cost.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -45,7 +45,7 @@ const ID_BYTES_MAX: usize = 64;
 const OUR_ACCOUNT: [StatusCode; 3] = [StatusCode::UNAUTHORIZED, StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN];
 
 /// Faults by the plan's limits on what runs at once: they pass when other runs end.
-const CROWDED: [&str; 2] = ["actor-memory-limit-exceeded", "concurrent-runs-limit-exceeded"];
+const AT_CAPACITY: [&str; 2] = ["actor-memory-limit-exceeded", "concurrent-runs-limit-exceeded"];
 
 /// The profile source.
 pub struct Apify {
@@ -92,18 +92,18 @@ impl Apify {
         self
     }
 
-    async fn call(&self, call: Call<'_>) -> Result<Bytes, ScrapeFault> {
-        let step = call.step;
-        let passing = |why: SendError| ScrapeFault::Retryable(format!("apify {step}: {why}"));
-        let request = self.endpoint.request(call.method, call.path, call.body).map_err(passing)?;
-        // Only a start has an effect worth repeating as a whole; any other question can simply be asked again.
-        let passing = |why: SendError| match step {
-            "start" => passing(why),
-            _ => ScrapeFault::Unanswered(format!("apify {step}: {why}")),
-        };
-        let response = self.send.send(request, call.timeout, call.body_bytes_max).await.map_err(passing)?;
+    async fn call(&self, call: Call<'_>) -> Result<Bytes, CallError> {
+        let operation = call.operation;
+        let failed = |failure| CallError { operation, failure };
+        let request = self.endpoint.request(call.method, call.path, call.body);
+        let request = request.map_err(|why| failed(CallFailure::NotSent(why)))?;
+        let response = self.send.send(request, call.timeout, call.body_bytes_max).await;
+        let response = response.map_err(|why| failed(CallFailure::NoAnswer(why)))?;
         let status = response.status();
-        if status.is_success() { Ok(response.into_body()) } else { Err(fault(step, status, response.body())) }
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        Err(failed(CallFailure::Refused { status, kind: refusal_kind(response.body()) }))
     }
 
     fn actor(&self, part: ScrapePart) -> &str {
@@ -137,11 +137,12 @@ impl ProfileSource for Apify {
         let path = format!("/v2/acts/{actor}/runs?timeout={}&maxItems={items_max}", self.timeout.as_secs());
         let body = input.to_string().into();
         let (method, timeout, body_bytes_max) = (Method::POST, CALL_TIMEOUT, RUN_BYTES_MAX);
-        let answer = self.call(Call { step: "start", method, path: &path, body, timeout, body_bytes_max }).await?;
-        let run = run_of("start", &answer)?;
+        let answer =
+            self.call(Call { operation: Operation::Start, method, path: &path, body, timeout, body_bytes_max }).await?;
+        let run = run_of(Operation::Start, &answer)?;
         Ok(ScrapeTicket {
-            provider_run_id: checked_id("start", &run.id)?.to_owned(),
-            dataset_id: checked_id("start", &run.default_dataset_id)?.to_owned(),
+            provider_run_id: checked_id(Operation::Start, &run.id)?.to_owned(),
+            dataset_id: checked_id(Operation::Start, &run.default_dataset_id)?.to_owned(),
         })
     }
 
@@ -153,29 +154,30 @@ impl ProfileSource for Apify {
         wait: Duration,
     ) -> Result<Collected, ScrapeFault> {
         let wait_s = wait.as_secs().min(WAIT_SECS_MAX);
-        let id = checked_id("poll", &ticket.provider_run_id)?;
+        let id = checked_id(Operation::Poll, &ticket.provider_run_id)?;
         let path = format!("/v2/actor-runs/{id}?waitForFinish={wait_s}");
         let timeout = Duration::from_secs(wait_s) + WAIT_MARGIN;
-        let run = run_of("poll", &self.call(Call::get("poll", &path, timeout, RUN_BYTES_MAX)).await?)?;
+        let run =
+            run_of(Operation::Poll, &self.call(Call::get(Operation::Poll, &path, timeout, RUN_BYTES_MAX)).await?)?;
         match run.status.as_str() {
             "READY" | "RUNNING" | "TIMING-OUT" | "ABORTING" => return Ok(Collected::Running),
             "SUCCEEDED" => {}
             ended => return Err(ScrapeFault::Retryable(format!("apify run: {}", error_word(Some(ended))))),
         }
-        let id = checked_id("items", &ticket.dataset_id)?;
+        let id = checked_id(Operation::Items, &ticket.dataset_id)?;
         let limit = match part {
             ScrapePart::Details => DETAILS_ITEMS_MAX,
             ScrapePart::Posts(posts) => posts,
         };
         let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit={limit}");
-        let body = match self.call(Call::get("items", &path, CALL_TIMEOUT, ITEMS_BYTES_MAX)).await {
+        let body = match self.call(Call::get(Operation::Items, &path, CALL_TIMEOUT, ITEMS_BYTES_MAX)).await {
             Ok(body) => body,
             // It will not get smaller, and it is billed.
-            Err(ScrapeFault::Unanswered(why)) if why.ends_with(&SendError::TooLarge.to_string()) => {
+            Err(error @ CallError { failure: CallFailure::NoAnswer(SendError::TooLarge), .. }) => {
                 let usage = self.usage(&run, part, limit as usize);
-                return Ok(Collected::Finished { found: Found::Unusable(why), usage });
+                return Ok(Collected::Finished { found: Found::Unusable(error.to_string()), usage });
             }
-            Err(fault) => return Err(fault),
+            Err(error) => return Err(error.into()),
         };
         let items = decode::items(&body).map_err(|why| ScrapeFault::Unanswered(format!("apify items: {why}")))?;
         let found = match part {
@@ -196,9 +198,36 @@ fn posts_input(username: &InstagramHandle, posts: u32) -> Value {
     })
 }
 
-/// One call, and what it is called in messages.
+/// What Apify is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Start,
+    Poll,
+    Items,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "start",
+            Self::Poll => "poll",
+            Self::Items => "items",
+        })
+    }
+}
+
+impl Operation {
+    /// Trying again may help. A start is repeated as a whole; what asks about a paid run is asked again.
+    const fn passing(self, message: String) -> ScrapeFault {
+        match self {
+            Self::Start => ScrapeFault::Retryable(message),
+            Self::Poll | Self::Items => ScrapeFault::Unanswered(message),
+        }
+    }
+}
+
 struct Call<'a> {
-    step: &'static str,
+    operation: Operation,
     method: Method,
     path: &'a str,
     body: Bytes,
@@ -207,8 +236,37 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn get(step: &'static str, path: &'a str, timeout: Duration, body_bytes_max: usize) -> Self {
-        Self { step, method: Method::GET, path, body: Bytes::new(), timeout, body_bytes_max }
+    fn get(operation: Operation, path: &'a str, timeout: Duration, body_bytes_max: usize) -> Self {
+        Self { operation, method: Method::GET, path, body: Bytes::new(), timeout, body_bytes_max }
+    }
+}
+
+/// A call without a good answer.
+#[derive(Debug, thiserror::Error)]
+#[error("apify {operation}: {failure}")]
+struct CallError {
+    operation: Operation,
+    failure: CallFailure,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CallFailure {
+    #[error("{0}")]
+    NotSent(SendError),
+    #[error("{0}")]
+    NoAnswer(SendError),
+    #[error("{} {kind}", status.as_u16())]
+    Refused { status: StatusCode, kind: String },
+}
+
+impl From<CallError> for ScrapeFault {
+    fn from(error: CallError) -> Self {
+        let (operation, message) = (error.operation, error.to_string());
+        match error.failure {
+            CallFailure::NotSent(_) => Self::Retryable(message),
+            CallFailure::NoAnswer(_) => operation.passing(message),
+            CallFailure::Refused { status, kind } => refused(operation, status, &kind, message),
+        }
     }
 }
 
@@ -251,41 +309,41 @@ struct RefusalBody {
     kind: Option<String>,
 }
 
-fn run_of(step: &str, body: &[u8]) -> Result<Run, ScrapeFault> {
-    let message = format!("apify {step}: the answer is not a run");
-    let unreadable = |_| match step {
-        "start" => ScrapeFault::Retryable(message.clone()),
-        _ => ScrapeFault::Unanswered(message.clone()),
-    };
-    serde_json::from_slice::<Envelope>(body).map(|envelope| envelope.data).map_err(unreadable)
+fn run_of(operation: Operation, body: &[u8]) -> Result<Run, ScrapeFault> {
+    let envelope = serde_json::from_slice::<Envelope>(body);
+    envelope
+        .map(|envelope| envelope.data)
+        .map_err(|_| operation.passing(format!("apify {operation}: the answer is not a run")))
+}
+
+fn refusal_kind(body: &[u8]) -> String {
+    let refusal = serde_json::from_slice::<Refusal>(body).ok();
+    error_word(refusal.as_ref().and_then(|refusal| refusal.error.kind.as_deref())).to_owned()
 }
 
 /// Whether a refusal lasts. A run may be asked for before every part of Apify knows it, so that there a 404 passes.
-fn fault(step: &str, status: StatusCode, body: &[u8]) -> ScrapeFault {
-    let refusal = serde_json::from_slice::<Refusal>(body).ok();
-    let kind = error_word(refusal.as_ref().and_then(|refusal| refusal.error.kind.as_deref()));
-    let message = format!("apify {step}: {} {kind}", status.as_u16());
+fn refused(operation: Operation, status: StatusCode, kind: &str, message: String) -> ScrapeFault {
+    let is_at_capacity = AT_CAPACITY.contains(&kind);
     let passes = match status {
-        _ if CROWDED.contains(&kind) => true,
+        _ if is_at_capacity => true,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => true,
-        StatusCode::NOT_FOUND => step != "start",
+        StatusCode::NOT_FOUND => operation != Operation::Start,
         _ => !status.is_client_error(),
     };
     match passes {
-        true if step == "start" && (CROWDED.contains(&kind) || status == StatusCode::TOO_MANY_REQUESTS) => {
-            ScrapeFault::Crowded(message)
+        true if operation == Operation::Start && (is_at_capacity || status == StatusCode::TOO_MANY_REQUESTS) => {
+            ScrapeFault::AtCapacity(message)
         }
-        true if step == "start" => ScrapeFault::Retryable(message),
-        true => ScrapeFault::Unanswered(message),
+        true => operation.passing(message),
         false if OUR_ACCOUNT.contains(&status) => ScrapeFault::Exhausted(message),
         false => ScrapeFault::Terminal(message),
     }
 }
 
 /// Ids come from outside and go into paths.
-fn checked_id<'a>(step: &str, id: &'a str) -> Result<&'a str, ScrapeFault> {
+fn checked_id(operation: Operation, id: &str) -> Result<&str, ScrapeFault> {
     let valid = (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if valid { Ok(id) } else { Err(ScrapeFault::Retryable(format!("apify {step}: not an id"))) }
+    if valid { Ok(id) } else { Err(ScrapeFault::Retryable(format!("apify {operation}: not an id"))) }
 }
 
 /// A path segment, percent-encoded.

@@ -189,7 +189,7 @@ async fn faults_of_apify_are_classified() {
         stand.fault(fault.clone()).await;
         let outcome = stand.apify().start(&name, ScrapePart::Details).await;
         assert_eq!(
-            matches!(outcome, Err(ScrapeFault::Retryable(_) | ScrapeFault::Crowded(_))),
+            matches!(outcome, Err(ScrapeFault::Retryable(_) | ScrapeFault::AtCapacity(_))),
             passes,
             "{fault}: {outcome:?}"
         );

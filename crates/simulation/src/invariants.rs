@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oslira_app::{
     features::{
-        analysis::{BeginOutcome, CancelOutcome, Completion, Phase, Receipt, RunStatus},
+        analysis::{AnalysisResult, BeginOutcome, CallAnswers, CancelOutcome, Completion, Phase, Receipt, RunStatus},
         judging::CallKind,
     },
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
-use serde_json::Value;
 
 use crate::{Answer, Entry, Op, ReferenceDatabase, RunRow, calls::Calls, staleness::Staleness};
 
@@ -22,17 +21,25 @@ const HOUR_S: i64 = 3_600;
 /// A promise is broken; the sentence says which.
 type Verdict = Result<(), String>;
 
-/// What a type costs, and under which name its result must have what each of its calls said.
-const fn bought(kind: AnalysisType) -> (i64, &'static [(CallKind, &'static str)]) {
-    const OUTREACH: (CallKind, &str) = (CallKind::Outreach, "outreach");
-    const PERSONALITY: (CallKind, &str) = (CallKind::Personality, "personality");
+/// What a type costs, and which calls it is made of.
+const fn bought(kind: AnalysisType) -> (i64, &'static [CallKind]) {
+    use CallKind::{Commercial, CoreStrategy, Light, Outreach, Personality, Psychographic};
     match kind {
-        AnalysisType::Light => (1, &[(CallKind::Light, "outreach")]),
-        AnalysisType::Deep => (5, &[(CallKind::CoreStrategy, "strategy"), OUTREACH, PERSONALITY]),
-        AnalysisType::Xray => (
-            6,
-            &[(CallKind::Psychographic, "psychographic"), (CallKind::Commercial, "commercial"), OUTREACH, PERSONALITY],
-        ),
+        AnalysisType::Light => (1, &[Light]),
+        AnalysisType::Deep => (5, &[CoreStrategy, Outreach, Personality]),
+        AnalysisType::Xray => (6, &[Psychographic, Commercial, Outreach, Personality]),
+    }
+}
+
+/// Whether a result has what a call said.
+fn is_answered(call: CallKind, answers: &CallAnswers) -> bool {
+    match call {
+        CallKind::Light => answers.outreach.is_some(),
+        CallKind::Outreach => answers.outreach.as_ref().is_some_and(|outreach| outreach.message.is_some()),
+        CallKind::CoreStrategy => answers.strategy.is_some(),
+        CallKind::Personality => answers.personality.is_some(),
+        CallKind::Psychographic => answers.psychographic.is_some(),
+        CallKind::Commercial => answers.commercial.is_some(),
     }
 }
 
@@ -224,9 +231,9 @@ impl InvariantChecker {
                 self.signs.insert(*run, now_s);
                 Ok(())
             }
-            (Op::Complete { run, result, .. }, Answer::Completed(completion @ Completion::Completed { .. })) => {
+            (Op::Complete { run, analysis, .. }, Answer::Completed(completion @ Completion::Completed { .. })) => {
                 if let Some(row) = database.runs.get(run) {
-                    self.completed(*run, row.kind, result)?;
+                    self.completed(*run, row.kind, &analysis.result)?;
                 }
                 self.staleness.holds(database)?;
                 let first = self.completions.entry(*run).or_insert_with(|| completion.clone());
@@ -243,24 +250,20 @@ impl InvariantChecker {
     }
 
     /// What was bought is in it, from who really said it, at what it cost.
-    fn completed(&self, run: RunId, kind: AnalysisType, analysis: &Value) -> Verdict {
-        let (_, calls) = bought(kind);
-        let at = |path: &str| analysis.pointer(path).unwrap_or(&Value::Null);
-        let told = at("/result/cost/calls").as_array().map_or(&[][..], Vec::as_slice);
+    fn completed(&self, run: RunId, kind: AnalysisType, result: &AnalysisResult) -> Verdict {
+        let calls = bought(kind).1;
+        let told = &result.cost.calls;
         hold(told.len() == calls.len(), || format!("run {run}, {kind:?}, is complete with {} calls", told.len()))?;
-        for (call, name) in calls {
-            let is_there = at(&format!("/result/{name}")).as_object().is_some_and(|said| !said.is_empty());
-            hold(is_there, || format!("run {run}, {kind:?}, is complete without {name}"))?;
-            let field = |told: &Value, name: &str| told.get(name).and_then(Value::as_str).map(str::to_owned);
-            let told = told.iter().find(|told| field(told, "call").as_deref() == Some(call.as_str()));
-            let by = told.and_then(|told| field(told, "provider"));
+        for call in calls {
+            let name = call.as_str();
+            hold(is_answered(*call, &result.answers), || format!("run {run}, {kind:?}, is complete without {name}"))?;
+            let by = told.iter().find(|told| told.call == *call).map(|told| told.provider.as_str());
             let truly = self.calls.answered_by(run, *call);
-            let is_true = by.is_some() && by.as_deref() == truly;
+            let is_true = by.is_some() && by == truly;
             hold(is_true, || format!("{name} of run {run} is said to be by {by:?}, not {truly:?}"))?;
         }
-        hold(at("/result/fit_score").is_u64(), || format!("run {run}, {kind:?}, is complete without a verdict"))?;
-        let (told, truly) = (at("/result/cost/ai_microusd"), self.calls.cost_microusd(run));
-        hold(*told == truly, || format!("run {run} says that its calls cost {told}, and they cost {truly}"))
+        let (told, truly) = (result.cost.ai_microusd, self.calls.cost_microusd(run));
+        hold(told == truly, || format!("run {run} says that its calls cost {told}, and they cost {truly}"))
     }
 
     /// A run may fail for the models' sake only after all of them were asked.

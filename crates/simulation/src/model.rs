@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oslira_app::features::{
     analysis::config,
-    judging::{AiFault, AiUsage, Answer, Model, Question},
+    judging::{AiFault, AiUsage, Answer, Model, Question, UnavailableCause},
 };
 
 use crate::{
@@ -63,7 +63,11 @@ fn outcome(turn: ProviderBehaviour) -> Outcome {
 }
 
 fn content(turn: ProviderBehaviour, question: &Question) -> Result<String, AiFault> {
-    let unavailable = |retry_after_ms| AiFault::Unavailable { reason: "the fault_rates".to_owned(), retry_after_ms };
+    let unavailable = |retry_after_ms| AiFault::Unavailable {
+        cause: UnavailableCause::Overloaded,
+        reason: "the fault rates".to_owned(),
+        retry_after_ms,
+    };
     match turn {
         ProviderBehaviour::Works => Ok(Fixtures::judgement(question.tags.call).to_owned()),
         ProviderBehaviour::Malformed => Ok("{\"verdict\":".to_owned()),

@@ -4,12 +4,13 @@
 use jiff::Timestamp;
 use oslira_app::{
     features::{
-        analysis::{BeginOutcome, CancelOutcome, Completion, Outage, Phase, RunState},
+        analysis::{
+            AnalysisRecord, BeginOutcome, CancelOutcome, Completion, LeadFacts, Outage, Phase, RunState, UsageRecord,
+        },
         profiles::InstagramHandle,
     },
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
-use serde_json::Value;
 
 /// One transaction.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,9 +39,9 @@ pub enum Op {
         /// The run.
         run: RunId,
         /// The lead's facts.
-        lead: Value,
+        lead: LeadFacts,
         /// The analysis.
-        result: Value,
+        analysis: Box<AnalysisRecord>,
     },
     /// `system.fail_run`.
     Fail {
@@ -55,12 +56,10 @@ pub enum Op {
     RecordUsage {
         /// The run.
         run: RunId,
-        /// Whether it is a scrape; an AI call otherwise.
-        is_scrape: bool,
         /// The provider's id.
         key: String,
         /// The bill.
-        usage: Value,
+        usage: UsageRecord,
     },
     /// `system.mark_stale`.
     MarkStale(InstagramHandle, Timestamp),

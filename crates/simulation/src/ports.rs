@@ -7,14 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::{
         analysis::{
-            Assignment, Completion, Outage, Phase, ProgressSink, ProgressUpdate, RunLauncher, RunState, SystemRuns,
-            UsageKind,
+            AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, ProgressSink, ProgressUpdate,
+            RunLauncher, RunState, SystemRuns, UsageRecord,
         },
         profiles::{InstagramHandle, PictureStore, Snapshot, SnapshotKey, SnapshotStore},
     },
     shared::{clock::Clock, ids::RunId, store::StoreError},
 };
-use serde_json::Value;
 
 use crate::{Answer, Fixtures, Journal, Mutation, Op, Shared};
 
@@ -74,14 +73,17 @@ impl SystemRuns for Ports {
         }
     }
 
-    async fn complete(&self, run: RunId, lead: &Value, result: &Value) -> Result<Completion, StoreError> {
-        let mut result = result.clone();
-        if self.world.has(Mutation::JudgementMissing)
-            && let Some(result) = result.get_mut("result").and_then(Value::as_object_mut)
-        {
-            result.remove("personality");
+    async fn complete(
+        &self,
+        run: RunId,
+        lead: &LeadFacts,
+        analysis: &AnalysisRecord,
+    ) -> Result<Completion, StoreError> {
+        let mut analysis = Box::new(analysis.clone());
+        if self.world.has(Mutation::JudgementMissing) {
+            analysis.result.answers.personality = None;
         }
-        match self.call(Op::Complete { run, lead: lead.clone(), result }).await? {
+        match self.call(Op::Complete { run, lead: lead.clone(), analysis }).await? {
             Answer::Completed(completion) => Ok(completion),
             other => Err(mistaken(&other)),
         }
@@ -91,9 +93,8 @@ impl SystemRuns for Ports {
         self.call(Op::Fail { run, code: code.to_owned(), message: message.to_owned() }).await.map(drop)
     }
 
-    async fn record_usage(&self, run: RunId, kind: UsageKind, key: &str, usage: &Value) -> Result<(), StoreError> {
-        let is_scrape = kind == UsageKind::Scrape;
-        self.call(Op::RecordUsage { run, is_scrape, key: key.to_owned(), usage: usage.clone() }).await.map(drop)
+    async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<(), StoreError> {
+        self.call(Op::RecordUsage { run, key: key.to_owned(), usage: usage.clone() }).await.map(drop)
     }
 
     async fn mark_stale(&self, username: &InstagramHandle, scraped_at: Timestamp) -> Result<u64, StoreError> {

@@ -86,10 +86,7 @@ impl ReferenceDatabase {
                 Answer::TakenUp(username.filter(|_| active))
             }
             Op::Advance(run, phase) => Answer::Active(self.advance(*run, *phase, now_s)),
-            Op::Complete { run, lead, .. } => {
-                let scraped_at = lead.get("scraped_at").and_then(|at| at.as_str()?.parse().ok());
-                Answer::Completed(self.complete(*run, scraped_at.unwrap_or_default(), now_s))
-            }
+            Op::Complete { run, lead, .. } => Answer::Completed(self.complete(*run, lead.scraped_at, now_s)),
             Op::Fail { run, code, message } => {
                 self.fail(*run, code, message);
                 Answer::Done

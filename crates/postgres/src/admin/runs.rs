@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::{
-        analysis::{Assignment, Completion, Outage, Phase, RunState, SystemRuns, UsageKind},
+        analysis::{
+            AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, RunState, SystemRuns, UsageRecord,
+        },
         profiles::InstagramHandle,
     },
     shared::{
@@ -12,12 +14,16 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
 use super::db::AdminDb;
 use crate::{run_state::RUN_STATE, session::Param};
+
+fn json(value: &(impl Serialize + ?Sized)) -> Result<Value, StoreError> {
+    serde_json::to_value(value).map_err(|error| StoreError::Defect(error.to_string()))
+}
 
 #[derive(Deserialize)]
 struct Advanced {
@@ -65,9 +71,14 @@ impl SystemRuns for AdminDb {
         Ok(advanced.active)
     }
 
-    async fn complete(&self, run: RunId, lead: &Value, result: &Value) -> Result<Completion, StoreError> {
-        let id = run.uuid();
-        let params: [Param<'_>; 3] = [(&id, Type::UUID), (lead, Type::JSONB), (result, Type::JSONB)];
+    async fn complete(
+        &self,
+        run: RunId,
+        lead: &LeadFacts,
+        analysis: &AnalysisRecord,
+    ) -> Result<Completion, StoreError> {
+        let (id, lead, analysis) = (run.uuid(), json(lead)?, json(analysis)?);
+        let params: [Param<'_>; 3] = [(&id, Type::UUID), (&lead, Type::JSONB), (&analysis, Type::JSONB)];
         Ok(match self.value("select system.complete_run($1, $2, $3)", &params).await? {
             CompleteAnswer::Completed { lead_id, is_new, analysis_id } => {
                 Completion::Completed { lead_id, is_new, analysis_id }
@@ -82,15 +93,13 @@ impl SystemRuns for AdminDb {
         self.value::<Value>("select system.fail_run($1, $2, $3)", &params).await.map(drop)
     }
 
-    async fn record_usage(&self, run: RunId, kind: UsageKind, key: &str, usage: &Value) -> Result<(), StoreError> {
-        let (id, kind) = (
-            run.uuid(),
-            match kind {
-                UsageKind::Ai => "ai",
-                UsageKind::Scrape => "scrape",
-            },
-        );
-        let params: [Param<'_>; 4] = [(&id, Type::UUID), (&kind, Type::TEXT), (&key, Type::TEXT), (usage, Type::JSONB)];
+    async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<(), StoreError> {
+        let id = run.uuid();
+        let (kind, bill) = match usage {
+            UsageRecord::Ai(bill) => ("ai", json(bill)?),
+            UsageRecord::Scrape(bill) => ("scrape", json(bill)?),
+        };
+        let params: [Param<'_>; 4] = [(&id, Type::UUID), (&kind, Type::TEXT), (&key, Type::TEXT), (&bill, Type::JSONB)];
         self.value::<bool>("select to_jsonb(system.record_usage($1, $2, $3, $4))", &params).await.map(drop)
     }
 

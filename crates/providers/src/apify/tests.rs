@@ -171,7 +171,7 @@ async fn refusals_that_pass_are_told_from_those_that_last_and_those_that_strike_
     }
     for (status, kind) in passing {
         let why = format!("{status} {kind}");
-        let fault = if matches!(status, 402 | 429) { ScrapeFault::Crowded } else { ScrapeFault::Retryable };
+        let fault = if matches!(status, 402 | 429) { ScrapeFault::AtCapacity } else { ScrapeFault::Retryable };
         assert_eq!(start(refusal(status, kind)).await, Err(fault(format!("apify start: {why}"))));
         let outcome = collect([run("SUCCEEDED"), refusal(status, kind)]).await;
         assert_eq!(outcome, Err(ScrapeFault::Unanswered(format!("apify items: {why}"))));

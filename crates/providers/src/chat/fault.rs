@@ -2,10 +2,10 @@
 
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
-use oslira_app::features::judging::AiFault;
+use oslira_app::features::judging::{AiFault, UnavailableCause};
 use serde_json::Value;
 
-use crate::send::error_word;
+use crate::send::{SendError, error_word};
 
 /// Refusals that no pause heals: the account there has no money.
 const OUT_OF_MONEY: [&str; 8] = [
@@ -31,14 +31,25 @@ const EMPTY_BALANCE: &str = "Your credit balance is too low";
 /// The gateway's code for a provider that did not answer, sent with status 400.
 const GATEWAY_NO_ANSWER: i64 = 2005;
 
-/// Something that may pass.
-pub fn unavailable(why: &(impl std::fmt::Display + ?Sized)) -> AiFault {
-    AiFault::Unavailable { reason: why.to_string(), retry_after_ms: None }
+/// There is no answer.
+pub fn of_send(error: &SendError) -> AiFault {
+    let cause = match error {
+        SendError::Timeout => UnavailableCause::TimedOut,
+        SendError::Unreachable(_) | SendError::Broken(_) => UnavailableCause::Unreachable,
+        SendError::TooLarge => UnavailableCause::Unreadable,
+    };
+    AiFault::Unavailable { cause, reason: error.to_string(), retry_after_ms: None }
+}
+
+/// There is an answer with a good status, and it is not a completion.
+pub fn unreadable() -> AiFault {
+    let reason = "the answer is not a completion".to_owned();
+    AiFault::Unavailable { cause: UnavailableCause::Unreadable, reason, retry_after_ms: None }
 }
 
 /// What a status and its error object mean. The error is an object, in the gateway's own refusals a list of them, and
 /// from a proxy in between a page; its message may repeat what was sent and is never shown.
-pub fn of(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) -> AiFault {
+pub fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) -> AiFault {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let error = body.get("error").map(|error| error.get(0).unwrap_or(error)).unwrap_or(&Value::Null);
     let word = |pointer: &str| error.pointer(pointer).and_then(Value::as_str);
@@ -61,7 +72,21 @@ pub fn of(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) 
     if lasts {
         return AiFault::Rejected(reason);
     }
-    AiFault::Unavailable { reason, retry_after_ms: retry_after_ms(status, headers, now) }
+    let retry_after_ms = retry_after_ms(status, headers, now);
+    AiFault::Unavailable { cause: cause(status), reason, retry_after_ms }
+}
+
+/// Anthropic's status for too much work; everybody else says 503.
+const OVERLOADED: u16 = 529;
+
+fn cause(status: StatusCode) -> UnavailableCause {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => UnavailableCause::RateLimited,
+        StatusCode::SERVICE_UNAVAILABLE => UnavailableCause::Overloaded,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => UnavailableCause::TimedOut,
+        other if other.as_u16() == OVERLOADED => UnavailableCause::Overloaded,
+        _ => UnavailableCause::ServerError,
+    }
 }
 
 /// The pause that the provider asks for. The reset of the request limit is in every answer and says something only

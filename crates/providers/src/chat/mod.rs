@@ -114,7 +114,7 @@ impl<P: Protocol> Chat<P> {
             gateway.mark(request.headers_mut(), question.tags).map_err(rejected)?;
         }
         let sent = self.send.send(request, question.timeout, BODY_BYTES_MAX).await;
-        sent.map_err(|why| fault::unavailable(&why))
+        sent.map_err(|why| fault::of_send(&why))
     }
 
     fn usage(&self, question: &Question, reply: &Reply, headers: &HeaderMap, duration_ms: u64) -> Option<AiUsage> {
@@ -153,11 +153,11 @@ impl<P: Protocol> Model for Chat<P> {
         };
         let now = self.clock.now();
         if !response.status().is_success() {
-            let fault = fault::of(response.status(), response.headers(), response.body(), now);
+            let fault = fault::of_answer(response.status(), response.headers(), response.body(), now);
             return Answer { content: Err(fault), usage: None };
         }
         let Some(reply) = P::read(response.body()).filter(|reply| !reply.id.is_empty()) else {
-            return Answer { content: Err(fault::unavailable("the answer is not a completion")), usage: None };
+            return Answer { content: Err(fault::unreadable()), usage: None };
         };
         let duration_ms = u64::try_from(now.duration_since(asked_at).as_millis()).unwrap_or(0);
         let usage = self.usage(question, &reply, response.headers(), duration_ms);

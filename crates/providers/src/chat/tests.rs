@@ -3,7 +3,7 @@ use std::{sync::Mutex, time::Duration};
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
-    features::judging::{CallKind, CallTags, Effort, ModelName},
+    features::judging::{CallKind, CallTags, Effort, ModelName, UnavailableCause},
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
 use serde_json::{Value, json};
@@ -234,11 +234,20 @@ async fn a_broken_body_may_be_asked_for_again() {
     nameless["id"] = json!("");
     for body in ["", "<html>", "{\"id\":\"chatcmpl-1\"", "{}", &nameless.to_string()] {
         let answer = ask(text(200, body)).await;
-        assert!(matches!(answer.content, Err(AiFault::Unavailable { .. })), "{body}");
-        assert_eq!(answer.usage, None);
+        let unreadable = Err(AiFault::Unavailable {
+            cause: UnavailableCause::Unreadable,
+            reason: "the answer is not a completion".to_owned(),
+            retry_after_ms: None,
+        });
+        assert_eq!((answer.content, answer.usage), (unreadable, None), "{body}");
     }
-    for lost in [SendError::Timeout, SendError::Unreachable("refused".into()), SendError::TooLarge] {
-        let expected = AiFault::Unavailable { reason: lost.to_string(), retry_after_ms: None };
+    for (lost, cause) in [
+        (SendError::Timeout, UnavailableCause::TimedOut),
+        (SendError::Unreachable("refused".into()), UnavailableCause::Unreachable),
+        (SendError::Broken("ended early".into()), UnavailableCause::Unreachable),
+        (SendError::TooLarge, UnavailableCause::Unreadable),
+    ] {
+        let expected = AiFault::Unavailable { cause, reason: lost.to_string(), retry_after_ms: None };
         assert_eq!(ask(Err(lost)).await.content, Err(expected));
     }
 }
@@ -250,8 +259,8 @@ async fn an_account_without_money_is_told_from_a_rate_limit() {
         assert_eq!(ask(error(429, code, Value::Null)).await.content, Err(AiFault::QuotaExhausted));
     }
     let limited = ask(error(429, "requests", json!("rate_limit_exceeded"))).await.content;
-    let reason = "429 rate_limit_exceeded".to_owned();
-    assert_eq!(limited, Err(AiFault::Unavailable { reason, retry_after_ms: None }));
+    let (cause, reason) = (UnavailableCause::RateLimited, "429 rate_limit_exceeded".to_owned());
+    assert_eq!(limited, Err(AiFault::Unavailable { cause, reason, retry_after_ms: None }));
 }
 
 #[tokio::test]
@@ -298,10 +307,13 @@ async fn a_model_that_is_gone_is_told_from_a_wrong_address() {
 
 #[tokio::test]
 async fn asking_for_more_too_quickly_passes() {
-    for (status, code) in [(429, "slow_down"), (503, "server_is_overloaded")] {
+    for (status, code, cause) in
+        [(429, "slow_down", UnavailableCause::RateLimited), (503, "server_is_overloaded", UnavailableCause::Overloaded)]
+    {
         let sent = with_header(error(status, "x", json!(code)), "retry-after", "3");
         let reason = format!("{status} {code}");
-        assert_eq!(ask(sent).await.content, Err(AiFault::Unavailable { reason, retry_after_ms: Some(3_000) }));
+        let expected = AiFault::Unavailable { cause, reason, retry_after_ms: Some(3_000) };
+        assert_eq!(ask(sent).await.content, Err(expected));
     }
 }
 
@@ -313,10 +325,18 @@ async fn defects_of_ours_are_rejected_and_trouble_of_theirs_is_unavailable() {
         let content = ask(error(status, "invalid_request_error", json!(code))).await.content;
         assert_eq!(content, Err(AiFault::Rejected(format!("{status} {code}"))));
     }
-    for status in [408, 409, 500, 502, 503, 504, 302] {
+    for (status, cause) in [
+        (408, UnavailableCause::TimedOut),
+        (409, UnavailableCause::ServerError),
+        (500, UnavailableCause::ServerError),
+        (502, UnavailableCause::ServerError),
+        (503, UnavailableCause::Overloaded),
+        (504, UnavailableCause::TimedOut),
+        (302, UnavailableCause::ServerError),
+    ] {
         let content = ask(text(status, "<html>sk-secret</html>")).await.content;
         let reason = format!("{status} unknown");
-        assert_eq!(content, Err(AiFault::Unavailable { reason, retry_after_ms: None }));
+        assert_eq!(content, Err(AiFault::Unavailable { cause, reason, retry_after_ms: None }));
     }
     let content = ask(error(400, "invalid_request_error", json!(17))).await.content;
     assert_eq!(content, Err(AiFault::Rejected("400 invalid_request_error".into())));
@@ -490,11 +510,14 @@ async fn anthropics_errors_are_told_apart() {
         let content = ask_anthropic(refused(status, kind)).await.content;
         assert_eq!(content, Err(AiFault::Rejected(format!("{status} {kind}"))));
     }
-    for (status, kind) in
-        [(429, "rate_limit_error"), (500, "api_error"), (504, "timeout_error"), (529, "overloaded_error")]
-    {
+    for (status, kind, cause) in [
+        (429, "rate_limit_error", UnavailableCause::RateLimited),
+        (500, "api_error", UnavailableCause::ServerError),
+        (504, "timeout_error", UnavailableCause::TimedOut),
+        (529, "overloaded_error", UnavailableCause::Overloaded),
+    ] {
         let content = ask_anthropic(refused(status, kind)).await.content;
         let reason = format!("{status} {kind}");
-        assert_eq!(content, Err(AiFault::Unavailable { reason, retry_after_ms: None }));
+        assert_eq!(content, Err(AiFault::Unavailable { cause, reason, retry_after_ms: None }));
     }
 }

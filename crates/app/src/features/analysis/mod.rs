@@ -14,7 +14,9 @@ mod progress;
 mod progress_object;
 mod recover;
 mod required_services;
+mod result;
 mod start;
+mod usage;
 mod watch;
 mod workflow;
 
@@ -27,7 +29,7 @@ pub use model::{
 };
 pub use ports::{
     AnalysisPorts, Outage, ProgressBoard, ProgressLookup, ProgressSink, RunLauncher, RunRepository, RunState,
-    SystemRuns, UsageKind,
+    SystemRuns,
 };
 pub use progress::{Progress, ProgressCommand, ProgressOutcome, ProgressUpdate, ProgressView};
 pub use progress_object::{
@@ -35,4 +37,9 @@ pub use progress_object::{
 };
 pub use recover::{RecoveryReport, recover_stale_runs};
 pub use required_services::RequiredServices;
+pub use result::{
+    AnalysisRecord, AnalysisResult, CallAnswers, CallCost, CommercialAnswer, Cost, JudgedProfile, LeadFacts,
+    OutreachAnswer, StrategyAnswer,
+};
+pub use usage::{AiBill, ScrapeBill, ScrapeOutcome, UsageRecord};
 pub use workflow::{WorkflowPorts, analyse};

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
-    AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, Completion, Measured, Phase, ProgressUpdate,
-    ProgressView, RequiredServices, Run, RunStatus,
+    AnalysisRecord, AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, Completion, LeadFacts, Measured, Phase,
+    ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, UsageRecord,
 };
 use crate::{
     features::{auth::Member, health::Readiness, judging::ModelChoice, profiles::InstagramHandle},
@@ -120,7 +119,8 @@ pub trait SystemRuns: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    async fn complete(&self, run: RunId, lead: &Value, result: &Value) -> Result<Completion, StoreError>;
+    async fn complete(&self, run: RunId, lead: &LeadFacts, analysis: &AnalysisRecord)
+    -> Result<Completion, StoreError>;
 
     /// Ends the run and refunds it, once.
     ///
@@ -132,7 +132,7 @@ pub trait SystemRuns: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    async fn record_usage(&self, run: RunId, kind: UsageKind, key: &str, usage: &Value) -> Result<(), StoreError>;
+    async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<(), StoreError>;
 
     /// Marks analyses of this profile as stale, in every account, that judged a scrape older than `scraped_at`; answers
     /// how many.
@@ -178,15 +178,6 @@ pub enum Outage {
     /// The provider does not offer this model any more: what no other model can answer is refused at once, until the
     /// provider lists the model again, or for a day.
     Gone,
-}
-
-/// What a provider bills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UsageKind {
-    /// Tokens.
-    Ai,
-    /// Scraped results.
-    Scrape,
 }
 
 /// Starts and wakes workflows. The instance's id is the run's, so a repeated start is the same instance.

@@ -107,15 +107,17 @@ pub struct AiUsage {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum AiFault {
-    /// Overloaded, rate limited, unreachable, too slow or unreadable: trying again may help.
+    /// No answer this time: trying again may help.
     #[error("unavailable: {reason}")]
     Unavailable {
-        /// For the log.
+        /// What decisions are made by.
+        cause: UnavailableCause,
+        /// For the log only.
         reason: String,
         /// The pause that the provider asks for, in milliseconds.
         retry_after_ms: Option<u64>,
     },
-    /// The provider's account has no money left.
+    /// Our account with the provider has no money left.
     #[error("quota exhausted")]
     QuotaExhausted,
     /// The provider has no such model any more, or not for us.
@@ -133,4 +135,22 @@ pub enum AiFault {
     /// The provider rejected the request: a defect of ours or a wrong key.
     #[error("rejected: {0}")]
     Rejected(String),
+}
+
+/// Why a provider gave no answer this time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnavailableCause {
+    /// We asked for more than our plan allows at once.
+    RateLimited,
+    /// The provider says that it has too much to do.
+    Overloaded,
+    /// The provider, or the gateway in front of it, failed.
+    ServerError,
+    /// No connection, or it broke.
+    Unreachable,
+    /// No whole answer in time.
+    TimedOut,
+    /// The answer is none that we can read.
+    Unreadable,
 }

@@ -16,7 +16,7 @@ pub use judgement::{
     Authority, BuyingStage, CallKind, Channel, Commercial, CoreStrategy, Grade, Insight, Judgement, LightJudgement,
     Outreach, Personality, Psychographic, Strength, Trait, Verdict, strict_schema,
 };
-pub use language_model::{AiFault, AiUsage, Answer, CallTags, Effort, Model, Question};
+pub use language_model::{AiFault, AiUsage, Answer, CallTags, Effort, Model, Question, UnavailableCause};
 pub use lifecycle::{
     LifecycleStatus, LifecycleStore, ListedModel, ModelLifecycle, ModelLists, look_up_models, warnings, watch_models,
 };

@@ -1,30 +1,16 @@
 //! What changed in a lead from one analysis to the next.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::{Analysis, HistoryEntry};
-use crate::shared::ids::AnalysisId;
+use crate::{
+    features::{analysis::JudgedProfile, profiles::InstagramHandle},
+    shared::ids::AnalysisId,
+};
 
 /// How many analyses a history shows.
 pub const HISTORY_MAX: usize = 50;
-
-/// The facts that are compared.
-const FIELDS: [&str; 10] = [
-    "username",
-    "display_name",
-    "biography",
-    "followers",
-    "following",
-    "posts",
-    "category",
-    "external_url",
-    "is_verified",
-    "is_business",
-];
 
 /// The difference between an analysis and the one before it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -33,17 +19,89 @@ pub struct Changes {
     pub since: AnalysisId,
     /// Points won or lost.
     pub score_delta: i16,
-    /// The facts that differ, by name. A fact that one of the two did not keep is not compared.
-    pub profile: BTreeMap<&'static str, FieldChange>,
+    /// What differs in the profile; nothing when one of the two did not keep it.
+    pub profile: ProfileChanges,
+}
+
+/// What differs between two judged profiles; what is equal is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ProfileChanges {
+    /// The profile's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub biography: Option<Change<String>>,
+    /// Instagram's category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<Change<Option<String>>>,
+    /// The name shown on the profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<Change<String>>,
+    /// The profile's link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_url: Option<Change<Option<String>>>,
+    /// How many follow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub followers: Option<Change<u64>>,
+    /// How many it follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub following: Option<Change<u64>>,
+    /// Whether it is a business account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_business: Option<Change<bool>>,
+    /// Whether Instagram vouches for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_verified: Option<Change<bool>>,
+    /// How many posts it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub posts: Option<Change<u64>>,
+    /// The Instagram username.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Change<String>>")]
+    pub username: Option<Change<InstagramHandle>>,
 }
 
 /// A fact before and after.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct FieldChange {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Change<T> {
     /// As the analysis before saw it.
-    pub from: Value,
+    pub from: T,
     /// As this analysis saw it.
-    pub to: Value,
+    pub to: T,
+}
+
+impl<T: Clone + PartialEq> Change<T> {
+    fn between(from: &T, to: &T) -> Option<Self> {
+        (from != to).then(|| Self { from: from.clone(), to: to.clone() })
+    }
+}
+
+impl ProfileChanges {
+    fn between(from: &JudgedProfile, to: &JudgedProfile) -> Self {
+        // Taken apart, so that a new fact cannot be forgotten here.
+        let JudgedProfile {
+            username,
+            display_name,
+            biography,
+            followers,
+            following,
+            posts,
+            category,
+            external_url,
+            is_verified,
+            is_business,
+        } = from;
+        Self {
+            biography: Change::between(biography, &to.biography),
+            category: Change::between(category, &to.category),
+            display_name: Change::between(display_name, &to.display_name),
+            external_url: Change::between(external_url, &to.external_url),
+            followers: Change::between(followers, &to.followers),
+            following: Change::between(following, &to.following),
+            is_business: Change::between(is_business, &to.is_business),
+            is_verified: Change::between(is_verified, &to.is_verified),
+            posts: Change::between(posts, &to.posts),
+            username: Change::between(username, &to.username),
+        }
+    }
 }
 
 /// Pairs each analysis with the one before it. `analyses` come newest first and may hold one more than is shown, which
@@ -61,50 +119,43 @@ fn changes(before: &Analysis, now: &Analysis) -> Changes {
         since: before.id,
         score_delta: i16::from(now.score) - i16::from(before.score),
         profile: match (&before.profile, &now.profile) {
-            (Some(before), Some(now)) => differing(before, now),
-            (None, _) | (_, None) => BTreeMap::new(),
+            (Some(before), Some(now)) => ProfileChanges::between(before, now),
+            (None, _) | (_, None) => ProfileChanges::default(),
         },
     }
 }
 
-fn differing(before: &Map<String, Value>, now: &Map<String, Value>) -> BTreeMap<&'static str, FieldChange> {
-    let change = |field: &'static str| {
-        let (from, to) = (before.get(field)?, now.get(field)?);
-        (from != to).then(|| (field, FieldChange { from: from.clone(), to: to.clone() }))
-    };
-    FIELDS.into_iter().filter_map(change).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
     use uuid::Uuid;
 
     use super::*;
-    use crate::shared::ids::RunId;
+    use crate::features::profiles::testing::snapshot;
 
-    fn analysis(number: u128, score: u8, profile: Option<Value>) -> Analysis {
-        Analysis {
-            id: AnalysisId::new(Uuid::from_u128(number)),
-            run_id: RunId::new(Uuid::from_u128(number)),
-            analysis_type: "LIGHT".to_owned(),
-            score,
-            model: "openai/gpt-4o-mini".to_owned(),
-            provider: "sandbox".to_owned(),
-            is_stale: false,
-            summary: None,
-            scraped_at: "2026-11-20T12:00:00Z".parse().unwrap(),
-            created_at: "2026-11-20T12:00:00Z".parse().unwrap(),
-            profile: profile.map(|profile| profile.as_object().unwrap().clone()),
-        }
+    /// As the database answers it; `profile` as the analysis kept it.
+    fn stored(number: u128, score: u8, profile: &Value) -> Analysis {
+        let at = "2026-11-20T12:00:00Z";
+        let row = json!({
+            "id": Uuid::from_u128(number), "run_id": Uuid::from_u128(number), "analysis_type": "LIGHT", "score": score,
+            "model": "gpt-6-luna", "provider": "sandbox", "is_stale": false, "summary": null, "scraped_at": at,
+            "created_at": at, "profile": profile,
+        });
+        serde_json::from_value(row).unwrap()
+    }
+
+    fn kept(followers: u64, category: Option<&str>) -> Value {
+        let mut profile = JudgedProfile::from(&snapshot(followers, vec![]).profile);
+        profile.category = category.map(str::to_owned);
+        json!(profile)
     }
 
     #[test]
     fn each_analysis_is_held_against_the_one_before_it() {
         let entries = history(vec![
-            analysis(3, 60, Some(json!({ "followers": 300, "category": null, "is_verified": true }))),
-            analysis(2, 72, Some(json!({ "followers": 200, "category": "Baker", "is_verified": true }))),
-            analysis(1, 70, Some(json!({ "followers": 200, "category": "Baker", "is_verified": true }))),
+            stored(3, 60, &kept(300, None)),
+            stored(2, 72, &kept(200, Some("Baker"))),
+            stored(1, 70, &kept(200, Some("Baker"))),
         ]);
         let changes: Vec<_> = entries.iter().map(|entry| serde_json::to_value(&entry.changes).unwrap()).collect();
         assert_eq!(
@@ -119,29 +170,52 @@ mod tests {
     }
 
     #[test]
-    fn what_one_of_the_two_did_not_keep_is_not_compared() {
-        let old = analysis(1, 50, None);
-        let narrow = analysis(2, 51, Some(json!({ "followers": 1 })));
-        let wide = analysis(3, 51, Some(json!({ "followers": 2, "posts": 7, "something_else": 1 })));
-        let entries = history(vec![wide, narrow, old]);
-        let fields: Vec<Vec<&str>> = entries
+    fn every_fact_is_compared() {
+        let before = kept(1, None);
+        let mut now = before.clone();
+        for (name, fact) in now.as_object_mut().unwrap() {
+            *fact = match fact {
+                Value::Bool(flag) => json!(!*flag),
+                Value::Number(_) => json!(77),
+                _ => json!(format!("other.{name}")),
+            };
+        }
+        let entries = history(vec![stored(2, 50, &now), stored(1, 50, &before)]);
+        let changes = serde_json::to_value(&entries[0].changes).unwrap()["profile"].clone();
+        let expected: serde_json::Map<String, Value> = before
+            .as_object()
+            .unwrap()
             .iter()
-            .filter_map(|entry| entry.changes.as_ref())
-            .map(|changes| changes.profile.keys().copied().collect())
+            .map(|(name, from)| (name.clone(), json!({ "from": from, "to": now[name] })))
             .collect();
-        assert_eq!(fields, [vec!["followers"], vec![]]);
+        assert_eq!(changes, Value::Object(expected));
+    }
+
+    #[test]
+    fn an_analysis_that_did_not_keep_the_whole_profile_is_shown_and_not_compared() {
+        let entries = history(vec![
+            stored(4, 53, &kept(300, None)),
+            stored(3, 52, &json!({ "followers": 200 })),
+            stored(2, 51, &json!(null)),
+            stored(1, 50, &kept(100, None)),
+        ]);
+        let changes: Vec<_> = entries.iter().filter_map(|entry| entry.changes.as_ref()).collect();
+        assert_eq!(changes.len(), 3);
+        assert!(changes.iter().all(|changes| changes.score_delta == 1), "{changes:?}");
+        assert!(changes.iter().all(|changes| changes.profile == ProfileChanges::default()), "{changes:?}");
     }
 
     #[test]
     fn the_one_too_many_is_compared_with_but_not_shown() {
-        let entries = history((1..=51).rev().map(|n| analysis(n, 50, None)).collect());
+        let entries = history((1..=51).rev().map(|n| stored(n, 50, &json!(null))).collect());
         assert_eq!(entries.len(), HISTORY_MAX);
         assert!(entries.iter().all(|entry| entry.changes.is_some()));
     }
 
     #[test]
     fn the_kept_profile_is_not_shown() {
-        let entries = history(vec![analysis(1, 50, Some(json!({ "followers": 1 })))]);
+        let entries = history(vec![stored(1, 50, &kept(1, None))]);
+        assert!(entries[0].analysis.profile.is_some());
         assert!(serde_json::to_value(&entries).unwrap()[0].get("profile").is_none());
     }
 }

@@ -8,7 +8,7 @@ mod model;
 mod ports;
 mod query;
 
-pub use changes::{Changes, FieldChange, HISTORY_MAX};
+pub use changes::{Change, Changes, HISTORY_MAX, ProfileChanges};
 pub use export::{EXPORT_ROWS_MAX, Export};
 pub use http::endpoints;
 pub use model::{Analysis, HistoryEntry, LatestAnalysis, Lead, LeadHistory};

@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::Changes;
-use crate::shared::ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId};
+use crate::{
+    features::analysis::JudgedProfile,
+    shared::ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId},
+};
 
 /// A scored Instagram profile of one account and business profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,9 +95,15 @@ pub struct Analysis {
     pub scraped_at: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,
-    /// The profile as it was judged; older analyses did not keep it.
-    #[serde(default, skip_serializing)]
-    pub profile: Option<Map<String, Value>>,
+    /// The profile as it was judged, if the analysis kept the whole of it.
+    #[serde(default, skip_serializing, deserialize_with = "whole_profile")]
+    pub profile: Option<JudgedProfile>,
+}
+
+/// What an older version stored in less detail is `None`: a history must not become unreadable for it.
+fn whole_profile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<JudgedProfile>, D::Error> {
+    let kept = Value::deserialize(deserializer)?;
+    Ok(JudgedProfile::deserialize(kept).ok())
 }
 
 /// An analysis with what had changed since the one before it.

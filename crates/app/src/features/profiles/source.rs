@@ -104,9 +104,9 @@ pub enum ScrapeFault {
     /// Trying again may help: overload, a failed actor run, a lost connection, an unreadable answer.
     #[error("{0}")]
     Retryable(String),
-    /// Trying again will help: we asked for more at once than our plan runs. No outage of the provider's.
+    /// Trying again will help: our plan runs no more scrapes at once. Not an outage of the provider.
     #[error("{0}")]
-    Crowded(String),
+    AtCapacity(String),
     /// Trying again cannot help, with this input: it was rejected.
     #[error("{0}")]
     Terminal(String),

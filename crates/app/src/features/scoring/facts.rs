@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::features::profiles::{Post, PostKind, Profile, Snapshot};
@@ -13,7 +14,7 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 const SECONDS_PER_WEEK: f64 = 7.0 * SECONDS_PER_DAY;
 
 /// Deterministic facts of a profile. `None` means unknown, never "no".
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Facts {
     /// Mean of likes + comments per post over followers, in percent, over posts that are not pinned and show both
     /// counts. Unknown without such a post or without followers.
@@ -25,6 +26,7 @@ pub struct Facts {
     /// Whole days from the newest dated post to the scrape.
     pub days_since_last_post: Option<i64>,
     /// How many of the posts are of each kind.
+    #[schemars(with = "BTreeMap<String, u32>")]
     pub content_mix: BTreeMap<PostKind, u32>,
     /// The most used hashtags, lower case, most used first.
     pub top_hashtags: Vec<String>,
@@ -56,7 +58,7 @@ const COMMENTS_FINE: f64 = 0.5;
 const SPREAD_FINE: f64 = 0.2;
 
 /// Usual bands of influencer marketing, by followers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AudienceBand {
     /// Below 1,000.

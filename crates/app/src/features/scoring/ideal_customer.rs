@@ -1,16 +1,14 @@
 //! How well a profile matches the ideal customer: each criterion graded 0-100 with its reason. A criterion that cannot
 //! be known from the profile is left out; unknown is not "no match".
 
-use serde::{Deserialize, Serialize};
-
-use super::Facts;
+use super::{Facts, Rule};
 use crate::features::{business::IdealCustomer, profiles::Profile};
 
 /// One graded criterion.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Criterion {
-    /// Its stable name: `icp_followers`, `icp_engagement`, `icp_themes` or `icp_geography`.
-    pub rule: String,
+    /// One of the `Icp` rules.
+    pub rule: Rule,
     /// 0 (no match) to 100 (full match).
     pub points: f64,
     /// What was compared with what.
@@ -52,13 +50,13 @@ fn followers(ideal: &IdealCustomer, followers: u64) -> Option<Criterion> {
         (None, Some(max)) => format!("at most {max}"),
         (None, None) => return None,
     };
-    Some(criterion("icp_followers", points, format!("{followers} followers, {side} the wanted {range}")))
+    Some(criterion(Rule::IcpFollowers, points, format!("{followers} followers, {side} the wanted {range}")))
 }
 
 fn engagement(ideal: &IdealCustomer, rate: Option<f64>) -> Option<Criterion> {
     let (wanted, rate) = (ideal.engagement_rate_min_percent.filter(|min| *min > 0.0)?, rate?);
     let explanation = format!("engagement {rate:.2} %, wanted at least {wanted:.2} %");
-    Some(criterion("icp_engagement", 100.0 * rate / wanted, explanation))
+    Some(criterion(Rule::IcpEngagement, 100.0 * rate / wanted, explanation))
 }
 
 /// The share of the wanted themes that bio, category, captions or hashtags speak of.
@@ -76,7 +74,7 @@ fn themes(ideal: &IdealCustomer, profile: &Profile) -> Option<Criterion> {
     } else {
         format!("{} of {total} wanted themes appear: {}", found.len(), found.join(", "))
     };
-    Some(criterion("icp_themes", points, explanation))
+    Some(criterion(Rule::IcpThemes, points, explanation))
 }
 
 /// Known only where the profile names a place at all: a stated country or a post's location.
@@ -89,9 +87,9 @@ fn geography(ideal: &IdealCustomer, profile: &Profile) -> Option<Criterion> {
     places.extend(profile.posts.iter().filter_map(|post| post.location.as_deref()));
     let hit = ideal.geographies.iter().find(|wanted| places.iter().any(|place| names_place(place, wanted.trim())));
     match hit {
-        Some(place) => Some(criterion("icp_geography", 100.0, format!("the profile names {place}"))),
+        Some(place) => Some(criterion(Rule::IcpGeography, 100.0, format!("the profile names {place}"))),
         None if places.len() > 1 => {
-            Some(criterion("icp_geography", 0.0, "the places it names are not the wanted ones".to_owned()))
+            Some(criterion(Rule::IcpGeography, 0.0, "the places it names are not the wanted ones".to_owned()))
         }
         None => None,
     }
@@ -149,8 +147,8 @@ fn starts_a_word(text: &str, wanted: &str) -> bool {
     })
 }
 
-fn criterion(rule: &str, points: f64, explanation: String) -> Criterion {
-    Criterion { rule: rule.to_owned(), points: points.clamp(0.0, 100.0), explanation }
+fn criterion(rule: Rule, points: f64, explanation: String) -> Criterion {
+    Criterion { rule, points: points.clamp(0.0, 100.0), explanation }
 }
 
 #[cfg(test)]
@@ -158,7 +156,7 @@ mod tests {
     use super::*;
     use crate::features::profiles::testing::snapshot;
 
-    fn points(ideal: &IdealCustomer, followers: u64, bio: &str) -> Vec<(String, f64)> {
+    fn points(ideal: &IdealCustomer, followers: u64, bio: &str) -> Vec<(Rule, f64)> {
         let mut snapshot = snapshot(followers, vec![]);
         snapshot.profile.biography = bio.to_owned();
         let facts = Facts::of(&snapshot);
@@ -168,9 +166,9 @@ mod tests {
     #[test]
     fn a_tenth_of_the_wanted_followers_is_no_match_and_inside_is_a_full_one() {
         let ideal = IdealCustomer { follower_min: Some(1_000), follower_max: Some(5_000), ..Default::default() };
-        assert_eq!(points(&ideal, 2_000, ""), [("icp_followers".to_owned(), 100.0)]);
-        assert_eq!(points(&ideal, 100, ""), [("icp_followers".to_owned(), 0.0)]);
-        assert_eq!(points(&ideal, 50_000, ""), [("icp_followers".to_owned(), 0.0)]);
+        assert_eq!(points(&ideal, 2_000, ""), [(Rule::IcpFollowers, 100.0)]);
+        assert_eq!(points(&ideal, 100, ""), [(Rule::IcpFollowers, 0.0)]);
+        assert_eq!(points(&ideal, 50_000, ""), [(Rule::IcpFollowers, 0.0)]);
         assert!(points(&ideal, 500, "")[0].1 > 50.0);
     }
 
@@ -182,14 +180,14 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(points(&ideal, 10, "nothing about places"), []);
-        assert_eq!(points(&ideal, 10, "Coach in LISBON"), [("icp_geography".to_owned(), 100.0)]);
+        assert_eq!(points(&ideal, 10, "Coach in LISBON"), [(Rule::IcpGeography, 100.0)]);
     }
 
     #[test]
     fn a_place_is_whole_words_and_a_code_is_capitals() {
         let found = |wanted: &str, bio: &str| {
             let ideal = IdealCustomer { geographies: vec![wanted.to_owned()], ..Default::default() };
-            points(&ideal, 10, bio) == [("icp_geography".to_owned(), 100.0)]
+            points(&ideal, 10, bio) == [(Rule::IcpGeography, 100.0)]
         };
         for (wanted, bio) in [
             ("US", "Based in the US."),
@@ -210,7 +208,7 @@ mod tests {
     fn a_theme_is_found_at_the_start_of_words_only() {
         let ideal =
             IdealCustomer { content_themes: vec!["run".to_owned(), "meal prep".to_owned()], ..Default::default() };
-        assert_eq!(points(&ideal, 10, "brunch lover"), [("icp_themes".to_owned(), 0.0)]);
-        assert_eq!(points(&ideal, 10, "Running + #mealprep"), [("icp_themes".to_owned(), 100.0)]);
+        assert_eq!(points(&ideal, 10, "brunch lover"), [(Rule::IcpThemes, 0.0)]);
+        assert_eq!(points(&ideal, 10, "Running + #mealprep"), [(Rule::IcpThemes, 100.0)]);
     }
 }

@@ -4,10 +4,12 @@ mod facts;
 mod ideal_customer;
 #[cfg(test)]
 mod properties;
+mod rule;
 mod score;
 mod weights;
 
 pub use facts::{AudienceBand, Facts};
 pub use ideal_customer::{Criterion, match_ideal_customer};
+pub use rule::Rule;
 pub use score::{Evidence, Score, blend};
 pub use weights::Weights;

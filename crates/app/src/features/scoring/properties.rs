@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use super::{Criterion, Facts, Score, blend, match_ideal_customer};
+use super::{Criterion, Facts, Rule, Score, blend, match_ideal_customer};
 use crate::{
     features::{
         business::IdealCustomer,
@@ -127,7 +127,7 @@ proptest! {
         let sum = |pick: &dyn Fn(&super::Evidence) -> f64| score.evidence.iter().map(pick).sum::<f64>();
         prop_assert!((sum(&|part| part.weight) - 1.0).abs() < 1e-3, "{score:?}");
         prop_assert!((sum(&|part| part.points) - f64::from(score.value)).abs() <= 0.5, "{score:?}");
-        let facts_weigh = sum(&|part| if part.rule.starts_with("ai_") { 0.0 } else { part.weight });
+        let facts_weigh = sum(&|part| if matches!(part.rule, Rule::AiFit | Rule::AiReceptiveness) { 0.0 } else { part.weight });
         prop_assert!(facts_weigh >= 0.4 - 1e-3, "{score:?}");
     }
 

@@ -4,9 +4,10 @@
 //! says which rule gave how much. A part that cannot be known is left out and its weight shared by the others, up to
 //! the point where facts would weigh less than 40 %.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Criterion, Facts, weights::Weights};
+use super::{Criterion, Facts, Rule, weights::Weights};
 use crate::features::judging::Judgement;
 
 /// Facts never weigh less, so that a bio alone cannot talk the model into a high score: what is missing counts as neutral.
@@ -21,10 +22,10 @@ const ACTIVITY_FULL_DAYS: f64 = 7.0;
 const ACTIVITY_NONE_DAYS: f64 = 90.0;
 
 /// One part of the score.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
-    /// The rule's stable name.
-    pub rule: String,
+    /// The rule that gave it.
+    pub rule: Rule,
     /// What it looks at.
     pub fact: String,
     /// The rule's grade, 0-100.
@@ -47,8 +48,7 @@ pub struct Score {
 }
 
 struct Part {
-    rule: String,
-    fact: &'static str,
+    rule: Rule,
     value: f64,
     weight: f64,
     explanation: String,
@@ -60,29 +60,25 @@ pub fn blend(weights: Weights, judgements: &[&Judgement], criteria: &[Criterion]
     let mut parts: Vec<Part> = judgements.iter().filter_map(|judgement| judged(weights, judgement)).collect();
     let judged: f64 = parts.iter().map(|part| part.weight).sum();
     parts.extend(criteria.iter().map(|criterion| Part {
-        rule: criterion.rule.clone(),
-        fact: "ideal customer",
+        rule: criterion.rule,
         value: criterion.points,
         weight: weights.ideal_customer / criteria.len() as f64,
         explanation: criterion.explanation.clone(),
     }));
     parts.extend(facts.engagement_rate_percent.map(|rate| Part {
-        rule: "engagement".to_owned(),
-        fact: "engagement rate",
+        rule: Rule::Engagement,
         value: 100.0 * rate / ENGAGEMENT_FULL_PERCENT,
         weight: weights.engagement,
         explanation: format!("{rate:.2} % over {} posts", facts.engagement_posts),
     }));
     parts.extend(facts.days_since_last_post.map(|days| Part {
-        rule: "activity".to_owned(),
-        fact: "days since the last post",
+        rule: Rule::Activity,
         value: 100.0 * (ACTIVITY_NONE_DAYS - days as f64) / (ACTIVITY_NONE_DAYS - ACTIVITY_FULL_DAYS),
         weight: weights.activity,
         explanation: format!("last post {days} days before the scrape"),
     }));
     parts.extend(facts.authenticity.map(|grade| Part {
-        rule: "authenticity".to_owned(),
-        fact: "signs of a real audience",
+        rule: Rule::Authenticity,
         value: grade,
         weight: weights.authenticity,
         explanation: signs(facts),
@@ -91,8 +87,7 @@ pub fn blend(weights: Weights, judgements: &[&Judgement], criteria: &[Criterion]
     let wanted = judged * WEIGHT_FACTS_MIN / (1.0 - WEIGHT_FACTS_MIN);
     if known < wanted {
         parts.push(Part {
-            rule: "unknown_facts".to_owned(),
-            fact: "what the profile does not show",
+            rule: Rule::UnknownFacts,
             value: NEUTRAL,
             weight: wanted - known,
             explanation: "too little is known to check the judgement against facts".to_owned(),
@@ -105,16 +100,14 @@ pub fn blend(weights: Weights, judgements: &[&Judgement], criteria: &[Criterion]
 fn judged(weights: Weights, judgement: &Judgement) -> Option<Part> {
     if let Judgement::Psychographic(person) = judgement {
         return Some(Part {
-            rule: "ai_receptiveness".to_owned(),
-            fact: "openness to the offer, judged by the model",
+            rule: Rule::AiReceptiveness,
             value: f64::from(person.receptiveness.value()),
             weight: weights.receptiveness,
             explanation: person.self_image.clone(),
         });
     }
     judgement.verdict().map(|verdict| Part {
-        rule: "ai_fit".to_owned(),
-        fact: "fit with the business, judged by the model",
+        rule: Rule::AiFit,
         value: f64::from(verdict.fit_score.value()),
         weight: weights.fit,
         explanation: verdict.summary.clone(),
@@ -138,7 +131,7 @@ fn weigh(parts: Vec<Part>) -> Score {
             let (value, weight) = (part.value.clamp(0.0, 100.0), part.weight / total);
             Evidence {
                 rule: part.rule,
-                fact: part.fact.to_owned(),
+                fact: part.rule.fact().to_owned(),
                 value: tidy(value, 10.0),
                 weight: tidy(weight, 10_000.0),
                 points: tidy(value * weight, 100.0),
@@ -181,7 +174,7 @@ mod tests {
     #[test]
     fn raising_any_input_never_lowers_the_score() {
         let facts = |likes, day: &str| Facts::of(&snapshot(1_000, vec![post(day, Some(likes), Some(1))]));
-        let criterion = |points| vec![Criterion { rule: "icp_themes".into(), points, explanation: String::new() }];
+        let criterion = |points| vec![Criterion { rule: Rule::IcpThemes, points, explanation: String::new() }];
         let (old, new) = ("2026-10-01T00:00:00Z", "2026-11-19T00:00:00Z");
         for kind in AnalysisType::ALL {
             for fit in (0..100).step_by(7) {
@@ -210,6 +203,6 @@ mod tests {
     fn an_xray_also_weighs_how_open_the_person_is() {
         let facts = Facts::of(&snapshot(1_000, vec![]));
         let evidence = score(AnalysisType::Xray, 70, &[], &facts).evidence;
-        assert!(evidence.iter().any(|part| part.rule == "ai_receptiveness" && part.value == 65.0), "{evidence:?}");
+        assert!(evidence.iter().any(|part| part.rule == Rule::AiReceptiveness && part.value == 65.0), "{evidence:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::SignedDuration;
 use oslira_app::{
     features::{
-        analysis::{AnalysisRequest, BeginOutcome, Completion, RequiredServices, RunRepository, SystemRuns, UsageKind},
+        analysis::{AnalysisRequest, BeginOutcome, Completion, RequiredServices, RunRepository, SystemRuns},
         auth::Member,
     },
     shared::{
@@ -138,14 +138,13 @@ impl Stage {
                 Answer::TakenUp(assignment.map(|assignment| assignment.username.into()))
             }
             Op::Advance(run, phase) => Answer::Active(admin.advance(*run, *phase).await?),
-            Op::Complete { run, lead, result } => Answer::Completed(admin.complete(*run, lead, result).await?),
+            Op::Complete { run, lead, analysis } => Answer::Completed(admin.complete(*run, lead, analysis).await?),
             Op::Fail { run, code, message } => {
                 admin.fail(*run, code, message).await?;
                 Answer::Done
             }
-            Op::RecordUsage { run, is_scrape, key, usage } => {
-                let kind = if *is_scrape { UsageKind::Scrape } else { UsageKind::Ai };
-                admin.record_usage(*run, kind, key, usage).await?;
+            Op::RecordUsage { run, key, usage } => {
+                admin.record_usage(*run, key, usage).await?;
                 Answer::Done
             }
             Op::MarkStale(username, scraped_at) => Answer::Marked(admin.mark_stale(username, *scraped_at).await?),

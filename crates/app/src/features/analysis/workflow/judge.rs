@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::{
-    Body, IfActive, Stop, WorkflowPorts, advance,
+    Body, EarlyEnd, IfActive, WorkflowPorts, advance,
     failure::{AI_UNCONFIGURED, ai_failure},
 };
 use crate::{
     features::{
-        analysis::{Assignment, Outage, Phase, UsageKind, config},
-        judging::{AiFault, AiUsage, CallKind, CallTags, Judgement, ModelName, Question, question},
+        analysis::{AiBill, Assignment, Outage, Phase, UsageRecord, config},
+        judging::{AiFault, AiUsage, CallKind, CallTags, Judgement, ModelName, Question, UnavailableCause, question},
         profiles::SnapshotKey,
     },
     shared::{ids::RunId, steps::Steps},
@@ -21,7 +20,7 @@ use crate::{
 
 /// A call's answer and what it took.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Judged {
+pub(super) struct JudgedCall {
     pub(super) call: CallKind,
     pub(super) judgement: Judgement,
     pub(super) provider: String,
@@ -33,31 +32,31 @@ pub(super) struct Judged {
     pub(super) usage: Option<AiUsage>,
 }
 
-/// A call and whom it asks, in order. Remembered with the assignment: a deployment in mid-run must not make a replay take one
-/// model's answer for another's.
+/// A call and the models it asks, in order. Remembered with the assignment: a deployment in mid-run must not make a replay take
+/// one model's answer for another's.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct CallPlan {
     pub(super) call: CallKind,
     pub(super) models: Vec<ModelName>,
 }
 
 /// What one attempt gave.
 #[derive(Serialize, Deserialize)]
-struct Attempt {
+struct CallAttempt {
     answer: Result<Judgement, AiFault>,
     usage: Option<AiUsage>,
     /// The bill, if the database did not take it.
-    unrecorded: Option<Value>,
+    unrecorded: Option<AiBill>,
 }
 
 /// What to do about a fault.
 #[derive(Debug, PartialEq, Eq)]
 enum RetryDecision {
     /// Ask the same model again after this pause, or after ours if that is longer.
-    Again(Duration),
+    SameModel(Duration),
     /// Ask the next model.
     NextModel,
-    /// Nobody will answer this.
+    /// No model will answer this.
     GiveUp,
 }
 
@@ -66,15 +65,20 @@ impl<S: Steps> Body<'_, S> {
     pub(super) async fn judge(
         &self,
         assignment: &Assignment,
-        calls: &[Asked],
+        calls: &[CallPlan],
         key: &SnapshotKey,
-    ) -> Result<Vec<Judged>, Stop> {
-        join_all(calls.iter().map(|asked| self.call(asked, assignment, key))).await.into_iter().collect()
+    ) -> Result<Vec<JudgedCall>, EarlyEnd> {
+        join_all(calls.iter().map(|plan| self.judge_call(plan, assignment, key))).await.into_iter().collect()
     }
 
     /// Up to three attempts with each model.
-    async fn call(&self, asked: &Asked, assignment: &Assignment, key: &SnapshotKey) -> Result<Judged, Stop> {
-        let Asked { call, models } = asked;
+    async fn judge_call(
+        &self,
+        plan: &CallPlan,
+        assignment: &Assignment,
+        key: &SnapshotKey,
+    ) -> Result<JudgedCall, EarlyEnd> {
+        let CallPlan { call, models } = plan;
         let call = *call;
         let mut failure = AI_UNCONFIGURED;
         let mut attempt = 0;
@@ -84,8 +88,8 @@ impl<S: Steps> Body<'_, S> {
             loop {
                 let name = format!("judge-{}-{attempt}", call.as_str());
                 let pause = pauses.next();
-                let Attempt { answer, usage, .. } =
-                    self.ask(&name, call, model, assignment, key, pause.is_none()).await?;
+                let CallAttempt { answer, usage, .. } =
+                    self.attempt_call(&name, call, model, assignment, key, pause.is_none()).await?;
                 attempt += 1;
                 spent_microusd += usage.as_ref().and_then(|usage| usage.cost_microusd).unwrap_or(0);
                 let fault = match answer {
@@ -96,25 +100,25 @@ impl<S: Steps> Body<'_, S> {
                             |usage| (usage.provider.clone(), usage.model.clone()),
                         );
                         let (fell_back, cost_microusd) = (index > 0, spent_microusd);
-                        return Ok(Judged { call, judgement, provider, model, fell_back, cost_microusd, usage });
+                        return Ok(JudgedCall { call, judgement, provider, model, fell_back, cost_microusd, usage });
                     }
                     Err(fault) => fault,
                 };
                 tracing::warn!(run_id = %self.run, name, model = %model, %fault, "AI call failed");
                 failure = ai_failure(&fault);
-                match (course(&fault), pause) {
-                    (RetryDecision::GiveUp, _) => return Err(Stop::Failed(failure)),
-                    (RetryDecision::NextModel, _) | (RetryDecision::Again(_), None) => break,
-                    (RetryDecision::Again(asked), Some(ours)) => {
-                        self.pause(&format!("{name}-pause"), ours.max(asked)).await?;
+                match (retry_decision(&fault), pause) {
+                    (RetryDecision::GiveUp, _) => return Err(EarlyEnd::Failed(failure)),
+                    (RetryDecision::NextModel, _) | (RetryDecision::SameModel(_), None) => break,
+                    (RetryDecision::SameModel(asked_for), Some(ours)) => {
+                        self.pause(&format!("{name}-pause"), ours.max(asked_for)).await?;
                     }
                 }
             }
         }
-        Err(Stop::Failed(failure))
+        Err(EarlyEnd::Failed(failure))
     }
 
-    async fn ask(
+    async fn attempt_call(
         &self,
         name: &str,
         call: CallKind,
@@ -122,10 +126,10 @@ impl<S: Steps> Body<'_, S> {
         assignment: &Assignment,
         key: &SnapshotKey,
         is_last: bool,
-    ) -> Result<Attempt, Stop> {
+    ) -> Result<CallAttempt, EarlyEnd> {
         let (ports, run) = (self.ports.clone(), self.run);
         let (model, wanted, key) = (model.clone(), assignment.clone(), key.clone());
-        let attempt: IfActive<Attempt> = self
+        let attempt: IfActive<CallAttempt> = self
             .steps
             .run(name, move || {
                 let (ports, model, wanted, key) = (ports.clone(), model.clone(), wanted.clone(), key.clone());
@@ -138,24 +142,24 @@ impl<S: Steps> Body<'_, S> {
                     let budget = wanted.analysis_type.config().profile_budget();
                     let tags = CallTags { run, analysis_type: wanted.analysis_type, call };
                     let question = question(tags, &model, &wanted.business, &snapshot.profile, budget);
-                    Ok(IfActive::Active(ask(&ports, &question, is_last).await))
+                    Ok(IfActive::Active(ask_model(&ports, &question, is_last).await))
                 }
             })
             .await?;
-        let mut attempt = attempt.go_on()?;
+        let mut attempt = attempt.active()?;
         if let (Some(bill), Some(usage)) = (attempt.unrecorded.take(), &attempt.usage) {
-            self.record_late(name, UsageKind::Ai, usage.response_id.clone(), bill).await?;
+            self.record_late(name, usage.response_id.clone(), UsageRecord::Ai(bill)).await?;
         }
         Ok(attempt)
     }
 
-    /// The answer is remembered and paid for; only its bill is still missing.
-    pub(super) async fn record_late(&self, name: &str, kind: UsageKind, key: String, bill: Value) -> Result<(), Stop> {
+    /// The work is remembered and paid for; only its bill is still missing.
+    pub(super) async fn record_late(&self, name: &str, key: String, bill: UsageRecord) -> Result<(), EarlyEnd> {
         let (ports, run) = (self.ports.clone(), self.run);
         self.steps
             .run(&format!("{name}-bill"), move || {
                 let (ports, key, bill) = (ports.clone(), key.clone(), bill.clone());
-                async move { Ok(ports.runs.record_usage(run, kind, &key, &bill).await?) }
+                async move { Ok(ports.runs.record_usage(run, &key, &bill).await?) }
             })
             .await?;
         Ok(())
@@ -163,20 +167,25 @@ impl<S: Steps> Body<'_, S> {
 }
 
 /// One call. It must not fail once the model was asked: a repeat would pay again.
-async fn ask(ports: &WorkflowPorts, question: &Question, is_last: bool) -> Attempt {
+async fn ask_model(ports: &WorkflowPorts, question: &Question, is_last: bool) -> CallAttempt {
     let run = question.tags.run;
     let answer = ports.model.ask(question).await;
-    let mut unrecorded = None;
-    if let Some(usage) = &answer.usage {
-        let bill = bill(question, usage);
-        if let Err(error) = ports.runs.record_usage(run, UsageKind::Ai, &usage.response_id, &bill).await {
-            tracing::warn!(run_id = %run, %error, "AI usage not recorded yet");
-            unrecorded = Some(bill);
-        }
-    }
+    let unrecorded = match &answer.usage {
+        Some(usage) => record(ports, question, usage).await,
+        None => None,
+    };
     let judgement = answer.content.and_then(|content| question.tags.call.parse(&content));
     report(ports, run, &question.model, judgement.as_ref().err(), is_last).await;
-    Attempt { answer: judgement, usage: answer.usage, unrecorded }
+    CallAttempt { answer: judgement, usage: answer.usage, unrecorded }
+}
+
+/// Records the bill. Returns it if the database did not take it.
+async fn record(ports: &WorkflowPorts, question: &Question, usage: &AiUsage) -> Option<AiBill> {
+    let (run, bill) = (question.tags.run, AiBill::of(question.tags.call, usage));
+    let recorded = ports.runs.record_usage(run, &usage.response_id, &UsageRecord::Ai(bill.clone())).await;
+    let error = recorded.err()?;
+    tracing::warn!(run_id = %run, %error, "AI usage not recorded yet");
+    Some(bill)
 }
 
 /// Tells the circuit breaker what concerns everybody's analyses.
@@ -187,31 +196,25 @@ async fn report(ports: &WorkflowPorts, run: RunId, model: &ModelName, fault: Opt
         Some(AiFault::ModelGone) => ports.report(run, model.as_str(), Outage::Gone).await,
         Some(AiFault::QuotaExhausted) => ports.report(run, provider, Outage::Exhausted).await,
         // Asking too much at once is no outage: a single customer could make it one for everybody.
-        Some(AiFault::Unavailable { reason, .. }) if reason.starts_with("429") => {}
-        Some(fault @ AiFault::Unavailable { .. }) if is_last || course(fault) == RetryDecision::NextModel => {
+        Some(AiFault::Unavailable { cause: UnavailableCause::RateLimited, .. }) => {}
+        Some(fault @ AiFault::Unavailable { .. }) if is_last || retry_decision(fault) == RetryDecision::NextModel => {
             ports.report(run, provider, Outage::Down).await;
         }
         _ => {}
     }
 }
 
-fn bill(question: &Question, usage: &AiUsage) -> Value {
-    json!({
-        "call": question.tags.call.as_str(), "provider": usage.provider, "model": usage.model,
-        "input_tokens": usage.input_tokens, "cached_tokens": usage.cached_tokens,
-        "cache_write_tokens": usage.cache_write_tokens, "output_tokens": usage.output_tokens,
-        "reasoning_tokens": usage.reasoning_tokens, "cost_microusd": usage.cost_microusd,
-        "duration_ms": usage.duration_ms, "finish_reason": usage.finish_reason, "gateway_hit": usage.gateway_hit,
-    })
-}
-
-fn course(fault: &AiFault) -> RetryDecision {
+fn retry_decision(fault: &AiFault) -> RetryDecision {
     match fault {
         AiFault::Unavailable { retry_after_ms, .. } => {
-            let asked = Duration::from_millis(retry_after_ms.unwrap_or(0));
-            if asked > config::AI_PAUSE_MAX { RetryDecision::NextModel } else { RetryDecision::Again(asked) }
+            let asked_for = Duration::from_millis(retry_after_ms.unwrap_or(0));
+            if asked_for > config::AI_PAUSE_MAX {
+                RetryDecision::NextModel
+            } else {
+                RetryDecision::SameModel(asked_for)
+            }
         }
-        AiFault::Truncated | AiFault::Invalid(_) => RetryDecision::Again(Duration::ZERO),
+        AiFault::Truncated | AiFault::Invalid(_) => RetryDecision::SameModel(Duration::ZERO),
         AiFault::QuotaExhausted | AiFault::ModelGone | AiFault::Rejected(_) => RetryDecision::NextModel,
         AiFault::Refused => RetryDecision::GiveUp,
     }

@@ -14,8 +14,8 @@ use std::{sync::Arc, time::Duration};
 
 use self::{
     failure::{Failure, INTERNAL},
-    judge::{Asked, Judged},
-    scrape::Stored,
+    judge::{CallPlan, JudgedCall},
+    scrape::StoredSnapshot,
 };
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};
@@ -68,8 +68,8 @@ impl WorkflowPorts {
     }
 }
 
-/// Why the workflow ends early.
-enum Stop {
+/// Why the workflow ends without a result.
+enum EarlyEnd {
     /// The run ended meanwhile (cancelled, swept): nothing is stored.
     Inactive,
     /// The run fails with a stable code and a sentence for the customer.
@@ -78,7 +78,7 @@ enum Stop {
     Broken(StepFailed),
 }
 
-impl From<StepFailed> for Stop {
+impl From<StepFailed> for EarlyEnd {
     fn from(error: StepFailed) -> Self {
         Self::Broken(error)
     }
@@ -87,7 +87,7 @@ impl From<StepFailed> for Stop {
 #[derive(Serialize, Deserialize)]
 struct TakenUp {
     assignment: Assignment,
-    calls: Vec<Asked>,
+    calls: Vec<CallPlan>,
     cached: Option<SnapshotKey>,
 }
 
@@ -99,10 +99,10 @@ enum IfActive<T> {
 }
 
 impl<T> IfActive<T> {
-    fn go_on(self) -> Result<T, Stop> {
+    fn active(self) -> Result<T, EarlyEnd> {
         match self {
             Self::Active(value) => Ok(value),
-            Self::Inactive => Err(Stop::Inactive),
+            Self::Inactive => Err(EarlyEnd::Inactive),
         }
     }
 }
@@ -120,9 +120,9 @@ struct Body<'a, S> {
 pub async fn analyse<S: Steps>(steps: &S, ports: WorkflowPorts, run: RunId) -> Result<(), StepFailed> {
     let body = Body { steps, ports, run };
     match body.work().await {
-        Ok(()) | Err(Stop::Inactive) => Ok(()),
-        Err(Stop::Failed(failure)) => body.fail(failure).await,
-        Err(Stop::Broken(error)) => {
+        Ok(()) | Err(EarlyEnd::Inactive) => Ok(()),
+        Err(EarlyEnd::Failed(failure)) => body.fail(failure).await,
+        Err(EarlyEnd::Broken(error)) => {
             tracing::error!(run_id = %run, %error, "the run is given up");
             body.fail(INTERNAL).await
         }
@@ -130,11 +130,11 @@ pub async fn analyse<S: Steps>(steps: &S, ports: WorkflowPorts, run: RunId) -> R
 }
 
 impl<S: Steps> Body<'_, S> {
-    async fn work(&self) -> Result<(), Stop> {
+    async fn work(&self) -> Result<(), EarlyEnd> {
         let TakenUp { assignment, calls, cached } = self.take_up().await?;
         let cache_hit = cached.is_some();
         let snapshot = match cached {
-            Some(key) => Stored { key, cost_microusd: 0 },
+            Some(key) => StoredSnapshot { key, cost_microusd: 0 },
             None => self.scrape(&assignment).await?,
         };
         // The copy takes less time than any model, and a cached profile has its picture already.
@@ -145,7 +145,7 @@ impl<S: Steps> Body<'_, S> {
     }
 
     /// Step 6: mark the run as working, read its assignment, look into the cache.
-    async fn take_up(&self) -> Result<TakenUp, Stop> {
+    async fn take_up(&self) -> Result<TakenUp, EarlyEnd> {
         let (ports, run) = (self.ports.clone(), self.run);
         let taken: IfActive<TakenUp> = self
             .steps
@@ -164,16 +164,17 @@ impl<S: Steps> Body<'_, S> {
                         tracing::warn!(run_id = %run, %error, "cache unavailable");
                         None
                     });
-                    let calls = wanted.calls.iter().map(|call| Asked { call: *call, models: ports.models.of(*call) });
+                    let calls =
+                        wanted.calls.iter().map(|call| CallPlan { call: *call, models: ports.models.of(*call) });
                     Ok(IfActive::Active(TakenUp { assignment, calls: calls.collect(), cached }))
                 }
             })
             .await?;
-        taken.go_on()
+        taken.active()
     }
 
     /// Instagram's address of the picture expires within hours. Nothing depends on the copy.
-    async fn copy_picture(&self, stored: &Stored, cache_hit: bool) {
+    async fn copy_picture(&self, stored: &StoredSnapshot, cache_hit: bool) {
         if cache_hit {
             return;
         }
@@ -197,10 +198,10 @@ impl<S: Steps> Body<'_, S> {
     async fn complete(
         &self,
         assignment: Assignment,
-        stored: Stored,
-        judged: Vec<Judged>,
+        stored: StoredSnapshot,
+        judged: Vec<JudgedCall>,
         cache_hit: bool,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), EarlyEnd> {
         let (ports, run) = (self.ports.clone(), self.run);
         let (assignment, stored, judged) = (Arc::new(assignment), Arc::new(stored), Arc::new(judged));
         let done: IfActive<()> = self
@@ -213,10 +214,10 @@ impl<S: Steps> Body<'_, S> {
                     // No question whether the run is active: `complete_run` asks it under the row's lock, and a repeat
                     // after a lost answer must reach it to hear the first answer again.
                     ports.progress.tell(run, ProgressUpdate::Reached(Phase::Saving)).await;
-                    let (lead, result) = findings::findings(&assignment, &snapshot, &stored, &judged, cache_hit);
-                    match ports.runs.complete(run, &lead, &result).await? {
+                    let (lead, analysis) = findings::findings(&assignment, &snapshot, &stored, &judged, cache_hit)?;
+                    match ports.runs.complete(run, &lead, &analysis).await? {
                         Completion::Completed { .. } => {
-                            tell_end(&ports, run, RunStatus::Complete, None).await;
+                            announce_end(&ports, run, RunStatus::Complete, None).await;
                             Ok(IfActive::Active(()))
                         }
                         Completion::Inactive => Ok(IfActive::Inactive),
@@ -224,7 +225,7 @@ impl<S: Steps> Body<'_, S> {
                 }
             })
             .await?;
-        done.go_on()
+        done.active()
     }
 
     async fn fail(&self, failure: Failure) -> Result<(), StepFailed> {
@@ -234,14 +235,14 @@ impl<S: Steps> Body<'_, S> {
                 let ports = ports.clone();
                 async move {
                     ports.runs.fail(run, failure.code, failure.message).await?;
-                    tell_end(&ports, run, RunStatus::Failed, Some(failure.message)).await;
+                    announce_end(&ports, run, RunStatus::Failed, Some(failure.message)).await;
                     Ok(())
                 }
             })
             .await
     }
 
-    async fn pause(&self, name: &str, pause: Duration) -> Result<(), Stop> {
+    async fn pause(&self, name: &str, pause: Duration) -> Result<(), EarlyEnd> {
         Ok(self.steps.sleep(name, pause.mul_f64(self.ports.pause_scale)).await?)
     }
 }
@@ -262,7 +263,7 @@ async fn advance(ports: &WorkflowPorts, run: RunId, phase: Phase) -> Result<bool
 }
 
 /// Tells watchers what was committed. A run that ended otherwise meanwhile is corrected by reconciling.
-async fn tell_end(ports: &WorkflowPorts, run: RunId, expected: RunStatus, message: Option<&str>) {
+async fn announce_end(ports: &WorkflowPorts, run: RunId, expected: RunStatus, message: Option<&str>) {
     match ports.runs.state(run).await {
         Ok(Some(state)) if state.status == expected => {
             let message = message.unwrap_or_else(|| progress::ending(expected)).to_owned();

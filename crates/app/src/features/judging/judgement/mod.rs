@@ -12,6 +12,7 @@ pub use answers::{
 pub use grade::Grade;
 pub use schema::strict_schema;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ const LIST_ITEMS_MAX: usize = 10;
 const TEXT_CHARS_MAX: usize = 1_200;
 
 /// One question to a model. Each is a durable step of its own, so that a failure repeats and pays for that one only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CallKind {
     /// Fit, reasons and a first line, in one.
