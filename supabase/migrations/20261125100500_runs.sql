@@ -88,7 +88,7 @@ revoke all on function private.guard_run() from public, anon, authenticated, ser
 
 create trigger guard_run before update on public.runs for each row execute function private.guard_run();
 
--- A run starts as pending: none enters the table in the middle of its life, without the charge that comes with a start.
+-- Every run starts as pending, so that none can be inserted as complete without ever having been charged.
 create function private.refuse_unborn_run() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

@@ -65,8 +65,8 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.hourly_wait_s(uuid, integer, timestamptz) from public, anon, authenticated, service_role;
 
--- Answers one of the outcomes below. A repeat gets its first answer before anything else is asked, so also while a service
--- is out or the cap is used up. p_services is explained at private.service_wait_s.
+-- Answers one of the outcomes below. A member's repeat gets its first answer before limits, services and caps are looked at,
+-- so also while a service is out. What p_services holds is said at private.service_wait_s.
 create function api.begin_analysis(
   p_account uuid, p_run uuid, p_username text, p_business_profile uuid, p_type text, p_idempotency_key text, p_body_hash text,
   p_services jsonb

@@ -1,4 +1,4 @@
-//! The books of every account, checked: each test that moves credits ends with this.
+//! Checks the ledger, the runs and the leads of every account against each other. Each test that moves credits ends with it.
 
 use tokio_postgres::Client;
 
@@ -53,7 +53,7 @@ const RULES: [(&str, &str); 8] = [
     ),
 ];
 
-/// Checks every account's books and answers each violation as a sentence; an empty answer is a clean bill.
+/// Answers each violation, in any account, as a sentence; none when all is right.
 /// `client` must see every row (the superuser, or the backend's role).
 pub async fn audit(client: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
     let mut findings = Vec::new();

@@ -44,8 +44,8 @@ async fn build(cluster: &Client, config: &Config, supabase_dir: &Path, name: &st
     Ok(())
 }
 
-/// Clears away the templates of older SQL, the half-built one of a killed process, and the databases of tests that were killed a day ago or more. A test's
-/// database is named by a version 7 UUID, whose first twelve digits are milliseconds.
+/// Clears away the templates of older SQL, the half-built one of a killed process, and the databases of tests that were
+/// killed a day ago or more. A test's database is named by a version 7 UUID, whose first twelve digits are milliseconds.
 async fn drop_leftovers(cluster: &Client) -> Result<(), Error> {
     let leftovers = "select datname::text, datistemplate from pg_database
         where datname like 'oslira\\_template\\_%'

@@ -186,10 +186,10 @@ mod tests {
         /// must leave no room for two readings: its host ends where the first slash, question mark or hash stands.
         #[test]
         fn a_permitted_address_has_one_reading(
-            scheme in "(https?:|HTTPS:|)/{0,3}",
-            before in "[a-z0-9.@:%/\\\\?#-]{0,12}",
+            scheme in prop_oneof![8 => Just("https://".to_owned()), 1 => "(https?:|HTTPS:|)/{0,3}"],
+            before in "[a-z.-]{0,4}([@:%/\\\\?#]|)[a-z0-9.-]{0,4}",
             domain in "(\\.|)(cdninstagram\\.com|fbcdn\\.net)",
-            after in "[a-z0-9.@:%/\\\\?#-]{0,12}",
+            after in "([/?#.:@\\\\][a-z0-9.@:/]{0,8}|)",
         ) {
             let url = format!("{scheme}{before}{domain}{after}");
             if let Some(uri) = PictureSource::Instagram.permit(&url) {
