@@ -83,17 +83,17 @@ pub const SCRAPE_PAUSES: [Duration; 3] = [Duration::from_secs(5), Duration::from
 /// Longest run of the scraping actor, passed to Apify at the start.
 pub const SCRAPE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// One wait for the actor run to end. The run's heart beats before each, so at least once a minute.
-pub const SCRAPE_WAIT: Duration = Duration::from_secs(30);
+/// How long one poll waits for the actor run to end. The heartbeat is written before each poll, so at least once a minute.
+pub const SCRAPE_POLL_WAIT: Duration = Duration::from_secs(30);
 
-/// Pause before asking about a scrape again when the provider did not answer.
-pub const SCRAPE_ASK_PAUSE: Duration = Duration::from_secs(5);
+/// Pause before the next poll when the provider did not answer one.
+pub const SCRAPE_UNANSWERED_PAUSE: Duration = Duration::from_secs(5);
 
-/// How many unanswered questions about one scrape, a minute of them: then another one is started, and paid.
-pub const SCRAPE_ASKS_MAX: u32 = 12;
+/// After so many unanswered polls of one scrape, which take a minute, another scrape is started and paid.
+pub const SCRAPE_UNANSWERED_MAX: u32 = 12;
 
-/// How many waits an attempt may take: the actor's own timeout and one more.
-pub const SCRAPE_WAITS_MAX: u32 = 6;
+/// After so many polls that found the scrape still running it has failed: the actor's own timeout and one poll more.
+pub const SCRAPE_POLLS_MAX: u32 = 6;
 
 /// Pauses before the second and third attempt of an AI call; each model of a call gets so many.
 pub const AI_PAUSES: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(3)];

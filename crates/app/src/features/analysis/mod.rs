@@ -1,7 +1,7 @@
 //! Analyses: from a username to a scored lead.
 //!
-//! `start` charges and launches, `workflow` is the durable body, `recover` the five-minute care for runs that lost their
-//! engine, `progress` what watchers see.
+//! `start` charges and launches, `workflow` is the durable body, `recover` the job that finds runs whose engine
+//! stopped, `progress` what watchers see. `result` and `usage` are what a run stores and what it is billed.
 
 mod codes;
 pub mod config;

@@ -133,7 +133,7 @@ pub enum CancelOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
-    /// Charged, nobody works on it yet.
+    /// Charged; no workflow works on it yet.
     Pending,
     /// A workflow works on it.
     Processing,
@@ -192,7 +192,8 @@ pub struct Run {
     pub lead_id: Option<LeadId>,
     /// Whether the profile came from the cache; null before that is known.
     pub cache_hit: Option<bool>,
-    /// The judgement, in the detail view only.
+    /// The result, in the detail view only. It is passed on as it was stored, an `AnalysisResult` of the version that wrote
+    /// it: what was paid for stays readable whatever later versions know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
     /// When it was bought.

@@ -1,5 +1,6 @@
-//! The five-minute care for runs: wake what lost its engine, then fail and refund what stays silent. Safe to run twice
-//! at once: waking is harmless to a living run, and each refund is a transaction that happens once.
+//! The job that runs every five minutes: it wakes runs whose engine stopped, then fails and refunds those without a
+//! heartbeat. Two of it may run at once: waking does no harm to a run that works, and a run is refunded in one transaction,
+//! once.
 
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ pub struct RecoveryReport {
     pub swept: u32,
 }
 
-/// Wakes every run silent for `wake_age`, gives the woken `grace` to beat again, then sweeps what was silent for five
-/// minutes.
+/// Wakes every run without a heartbeat for `wake_age`, waits for a `grace` in which woken runs write one, then fails and
+/// refunds every run without one for five minutes.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer; the next run of the job goes on.

@@ -20,7 +20,7 @@ impl RequiredServices {
     /// The scraper, and for each call of this type its models.
     ///
     /// # Errors
-    /// The call that no model with a key answers: nobody can do this analysis.
+    /// The call for which no model has a key: this analysis cannot be done.
     pub fn of(analysis_type: AnalysisType, models: &ModelChoice) -> Result<Self, CallKind> {
         let mut needs = vec![vec![SCRAPER.to_owned()]];
         for call in analysis_type.config().calls {

@@ -80,7 +80,7 @@ pub async fn start(
     }
 }
 
-/// Answers as the first time. Only a run that nobody took up yet is launched (again).
+/// Answers as the first time. The run is launched again if no workflow works on it yet.
 async fn replay(ports: &AnalysisPorts, member: Member, receipt: Receipt) -> Result<StartOutcome, StoreError> {
     let state = ports.runs.visible_state(member.user(), receipt.run_id).await?;
     if state.is_some_and(|state| state.status == RunStatus::Pending) {

@@ -211,8 +211,8 @@ impl<S: Steps> Body<'_, S> {
                 let (assignment, stored, judged) = (assignment.clone(), stored.clone(), judged.clone());
                 async move {
                     let snapshot = ports.snapshots.load(&stored.key).await?;
-                    // No question whether the run is active: `complete_run` asks it under the row's lock, and a repeat
-                    // after a lost answer must reach it to hear the first answer again.
+                    // Whether the run is still active is checked by `complete_run` under the row's lock. It must also be
+                    // called after a lost answer, when the run is complete already, to give the same answer again.
                     ports.progress.tell(run, ProgressUpdate::Reached(Phase::Saving)).await;
                     let (lead, analysis) = findings::findings(&assignment, &snapshot, &stored, &judged, cache_hit)?;
                     match ports.runs.complete(run, &lead, &analysis).await? {
@@ -255,7 +255,7 @@ async fn copy_picture(ports: &WorkflowPorts, key: &SnapshotKey) -> Result<(), St
     }
 }
 
-/// Beats the heart, tells watchers, answers whether to go on.
+/// Writes the heartbeat, tells watchers, answers whether the run is still active.
 async fn advance(ports: &WorkflowPorts, run: RunId, phase: Phase) -> Result<bool, AttemptFailed> {
     let (active, ()) =
         join(ports.runs.advance(run, phase), ports.progress.tell(run, ProgressUpdate::Reached(phase))).await;

@@ -165,16 +165,16 @@ impl<S: Steps> Body<'_, S> {
             Ok(ticket) => ticket,
             Err(fault) => return Ok(Err(fault)),
         };
-        let (mut waits, mut unanswered) = (0, 0);
-        while waits < config::SCRAPE_WAITS_MAX && unanswered < config::SCRAPE_ASKS_MAX {
-            let name = format!("{name}-collect-{}", waits + unanswered);
+        let (mut running, mut unanswered) = (0, 0);
+        while running < config::SCRAPE_POLLS_MAX && unanswered < config::SCRAPE_UNANSWERED_MAX {
+            let name = format!("{name}-collect-{}", running + unanswered);
             match self.poll(assignment, part, &ticket, &name).await? {
-                Ok(PollOutcome::Running) => waits += 1,
+                Ok(PollOutcome::Running) => running += 1,
                 // The actor run is paid for: it is asked about again rather than started anew.
                 Err(ScrapeFault::Unanswered(cause)) => {
                     unanswered += 1;
                     tracing::warn!(run_id = %self.run, name, cause, "asking about the scrape again");
-                    self.pause(&format!("{name}-pause"), config::SCRAPE_ASK_PAUSE).await?;
+                    self.pause(&format!("{name}-pause"), config::SCRAPE_UNANSWERED_PAUSE).await?;
                 }
                 ended => return Ok(ended),
             }
@@ -199,7 +199,8 @@ impl<S: Steps> Body<'_, S> {
                     if !advance(&ports, run, Phase::Scraping).await? {
                         return Ok(IfActive::Inactive);
                     }
-                    let collected = ports.profiles.collect(&ticket, &wanted.username, part, config::SCRAPE_WAIT).await;
+                    let collected =
+                        ports.profiles.collect(&ticket, &wanted.username, part, config::SCRAPE_POLL_WAIT).await;
                     let mut unrecorded = None;
                     let outcome = match collected {
                         Ok(Collected::Running) => Ok(PollOutcome::Running),
