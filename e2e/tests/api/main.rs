@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod business_profiles;
+mod callers;
 mod cancel;
 mod deep;
 mod hostile;

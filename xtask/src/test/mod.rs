@@ -6,6 +6,7 @@
 mod binaries;
 mod plan;
 mod runner;
+mod schemathesis;
 mod suite;
 
 use std::process::Command;
@@ -17,7 +18,7 @@ use crate::interrupt::stop_stack_on_interrupt;
 use crate::lint::WASM_ONLY;
 use crate::process::{own_binary, run_loud};
 use crate::project::Project;
-use crate::stack::{Layout, Speed, UpOptions, down, up};
+use crate::stack::{Document, Layout, Speed, UpOptions, down, up};
 use crate::step::step;
 use crate::test::plan::Plan;
 use crate::test::suite::Environment;
@@ -41,8 +42,11 @@ pub fn run(project: &Project, args: &TestArgs) -> Result<bool> {
 fn everything(project: &Project, keep: bool) -> Result<bool> {
     let started = Instant::now();
     let binaries = step("compiling the tests", || binaries::compile(project, &mut cargo_test(project, &[])))?;
-    let plan = Plan::of(project, &binaries);
-    let outcomes = with_stack(project, keep, |environment| runner::run(project, &plan, environment))?;
+    let mut plan = Plan::of(project, &binaries);
+    let outcomes = with_stack(project, keep, |stack, environment| {
+        plan.stack.extend(schemathesis::suite(project, stack)?);
+        runner::run(project, &plan, environment)
+    })?;
     Ok(runner::summarize(&outcomes, started.elapsed()))
 }
 
@@ -54,26 +58,27 @@ fn selected(project: &Project, args: &TestArgs) -> Result<bool> {
         return Ok(false);
     }
     let mut tests = cargo_test(project, &args.cargo_test);
-    let status = with_stack(project, args.keep, |environment| {
+    let status = with_stack(project, args.keep, |_, environment| {
         run_loud(tests.arg("--quiet").args(&args.cargo_test).envs(environment.iter().cloned()))
     });
     Ok(status?.success())
 }
 
 /// Does `work` with a stack that is fresh, and thrown away afterwards.
-fn with_stack<T>(project: &Project, keep: bool, work: impl FnOnce(&Environment) -> Result<T>) -> Result<T> {
+fn with_stack<T>(project: &Project, keep: bool, work: impl FnOnce(&Document, &Environment) -> Result<T>) -> Result<T> {
     let layout = Layout::new(&project.state_dir().join("test"))?;
     stop_stack_on_interrupt(&layout)?;
     let options = UpOptions { fresh: true, speed: Some(Speed::Fast), throw_away: true, ..UpOptions::default() };
     let done = up(project, &layout, &options).and_then(|stack| {
-        work(&[
+        let environment = [
             ("OSLIRA_STACK", layout.document().into()),
             ("OSLIRA_STACK_DIR", layout.dir().into()),
-            ("OSLIRA_TEST_DATABASE_URL", stack.database_url.into()),
+            ("OSLIRA_TEST_DATABASE_URL", stack.database_url.clone().into()),
             ("OSLIRA_XTASK", own_binary()?.into()),
             // A test that repairs the stack wants the programs under test, not newer ones.
             ("OSLIRA_NO_BUILD", "1".into()),
-        ])
+        ];
+        work(&stack, &environment)
     });
     let stopped = if keep {
         eprintln!("  the stack is still running: `cargo xtask stack down --dir {}`", layout.dir().display());

@@ -96,8 +96,12 @@ fn wait(mut child: Child, started: Instant) -> Result<Option<ExitStatus>> {
     Ok(None)
 }
 
-/// Passed, failed and ignored tests by the sums that Rust's test programs print.
+/// Passed, failed and ignored tests by the sums that Rust's test programs print, or the cases that schemathesis made.
 fn counts(output: &str) -> [u32; 3] {
+    let cases = output.lines().find_map(|line| line.trim().split_once(" generated,")?.0.parse().ok());
+    if let Some(cases) = cases {
+        return [cases, 0, 0];
+    }
     let sums = output.lines().filter_map(|line| line.strip_prefix("test result: "));
     sums.fold([0; 3], |all, sums| {
         let number = |word: &str| {
@@ -129,6 +133,12 @@ mod tests {
     fn tests_are_counted() {
         let outcome = shell("echo 'test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out'");
         assert_eq!((outcome.passed, outcome.failed, outcome.ignored), (12, 0, 1));
+    }
+
+    #[test]
+    fn cases_of_schemathesis_are_counted() {
+        let outcome = shell("echo 'Test cases:'; echo '  2711 generated, 2711 passed, 36 skipped'");
+        assert_eq!((outcome.passed, outcome.failed), (2_711, 0));
     }
 
     #[test]

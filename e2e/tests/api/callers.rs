@@ -1,0 +1,112 @@
+//! Who may call what: every described operation with every kind of caller. The outcome is checked in, so that an endpoint
+//! that opens, or closes, shows as a difference. `OSLIRA_UPDATE=1` writes it anew.
+
+use std::path::Path;
+
+use oslira_e2e::{Stack, User};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const CHECKED_IN: &str = "fixtures/callers.txt";
+
+/// A kind of caller: its name, its token, and the account it wants to act for.
+struct Caller {
+    name: &'static str,
+    token: Option<String>,
+    account: Option<Uuid>,
+}
+
+async fn callers(stack: &Stack, owner: &User) -> Vec<Caller> {
+    let token = async |variant: &str| stack.token(&json!({ "variant": variant })).await;
+    let member = User::new(stack, 0).await;
+    let join = "insert into account_members (user_id, account_id, role) values ($1, $2, 'member')";
+    stack.sql().await.execute(join, &[&member.user_id, &owner.account_id]).await.unwrap();
+    let stranger = User::new(stack, 5).await;
+    let caller = |name, token, account| Caller { name, token, account };
+    vec![
+        caller("nobody", None, None),
+        caller("no token", Some("x".to_owned()), None),
+        caller("expired token", Some(token("expired").await), None),
+        caller("forged token", Some(token("forged").await), None),
+        caller("anon key", Some(token("anon_key").await), None),
+        caller("service-role key", Some(token("service_role_key").await), None),
+        caller("anonymous user", Some(token("anonymous").await), None),
+        caller("stranger", Some(stranger.token), Some(owner.account_id)),
+        caller("member", Some(member.token), Some(owner.account_id)),
+        caller("owner", Some(owner.token.clone()), Some(owner.account_id)),
+    ]
+}
+
+/// The operation as a request that names nothing of anybody's.
+async fn outcome(stack: &Stack, method: &str, path: &str, operation: &Value, caller: &Caller) -> String {
+    let method: Method = method.to_uppercase().parse().unwrap();
+    let mut url = format!("{}{}", stack.api_url, path.replace("{id}", &Uuid::nil().to_string()));
+    if path == "/v1/estimate" {
+        url += "?analysis_type=LIGHT";
+    }
+    let mut request = stack.http().request(method, url);
+    if let Some(token) = &caller.token {
+        request = request.bearer_auth(token);
+    }
+    if let Some(account) = caller.account {
+        request = request.header("x-account-id", account.to_string());
+    }
+    if let Some(body) = operation.pointer("/requestBody/content/application~1json/example") {
+        request = request.json(body);
+    }
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let body: Value = response.json().await.unwrap_or_default();
+    let code = body["code"].as_str().unwrap_or_default();
+    let described = operation["responses"].get(status.to_string());
+    assert!(described.is_some(), "{path} answers {status} {code}, which is not described");
+    format!("{status} {code}").trim().to_owned()
+}
+
+#[tokio::test]
+async fn every_operation_answers_every_kind_of_caller_as_it_did() {
+    let stack = Stack::load();
+    let owner = User::new(&stack, 5).await;
+    let callers = callers(&stack, &owner).await;
+    let document: Value =
+        stack.http().get(format!("{}/openapi.json", stack.api_url)).send().await.unwrap().json().await.unwrap();
+    let mut text = String::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            text += &format!("{} {path}: {}\n", method.to_uppercase(), operation["x-caller"].as_str().unwrap());
+            for caller in &callers {
+                let outcome = outcome(&stack, method, path, operation, caller).await;
+                text += &format!("  {:<18}{outcome}\n", caller.name);
+            }
+        }
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(CHECKED_IN);
+    if std::env::var_os("OSLIRA_UPDATE").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        text == checked_in,
+        "who may call what has changed; if that is meant, set OSLIRA_UPDATE=1 and look at the difference:\n{text}"
+    );
+}
+
+#[tokio::test]
+async fn the_reference_is_served_without_anything_from_elsewhere() {
+    let stack = Stack::load();
+    let get = async |path: &str| stack.http().get(format!("{}{path}", stack.api_url)).send().await.unwrap();
+    let page = get("/docs").await;
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'; style-src 'self';"), "{policy}");
+    let text = page.text().await.unwrap();
+    assert!(text.contains("POST</b> /v1/analyze") && text.contains("href=\"/docs.css\""));
+    for loading in ["<script", "src=", "@import", "url("] {
+        assert!(!text.contains(loading), "{loading}");
+    }
+    assert_eq!(get("/docs.css").await.headers()["content-type"], "text/css; charset=utf-8");
+    assert_eq!(get("/openapi.json").await.headers()["access-control-allow-origin"], "*");
+    let posted = stack.http().post(format!("{}/docs", stack.api_url)).send().await.unwrap();
+    assert_eq!(posted.status(), 404, "only reading is answered here");
+}

@@ -1,0 +1,84 @@
+//! The described API against the running one: schemathesis makes requests from `/openapi.json`, good and bad ones, and holds
+//! every answer to it. No 5xx, no status and no answer that is not described, and nobody without a token gets anything.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{run_quiet, which};
+use crate::project::Project;
+use crate::stack::Document;
+use crate::stamp::{Hash, Stamp};
+use crate::step::step;
+use crate::test::plan::Suite;
+
+/// Python code that fails where schemathesis cannot be installed.
+const CAN_INSTALL: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
+
+/// The suite; `None`, with a word to the developer, where there is no Python for it. CI must have one.
+pub fn suite(project: &Project, stack: &Document) -> Result<Option<Suite>> {
+    let python = which("python3").filter(|python| {
+        Command::new(python).args(["-c", CAN_INSTALL]).output().is_ok_and(|output| output.status.success())
+    });
+    let Some(python) = python else {
+        let missing = "schemathesis needs Python 3.11 or later with venv (Debian: python3-venv)";
+        if std::env::var_os("CI").is_some() {
+            bail!("{missing}");
+        }
+        eprintln!("  the check of the described API is left out: {missing}");
+        return Ok(None);
+    };
+    let dir = project.state_dir().join("schemathesis");
+    install(project, &python, &dir)?;
+    let url = &stack.api_url;
+    let token = format!("Authorization: Bearer {}", stack.token);
+    let arguments = [
+        "run",
+        &format!("{url}/openapi.json"),
+        "--url",
+        url,
+        "--header",
+        &token,
+        "--checks",
+        "all",
+        // What fits a schema may still be refused: a username that is none, a cursor of another list.
+        "--exclude-checks",
+        "positive_data_acceptance",
+        "--workers",
+        "2",
+        "--request-timeout",
+        "30",
+        "--continue-on-failure",
+        "--generation-deterministic",
+        "--max-examples",
+        "10",
+        "--max-time",
+        "60",
+    ];
+    Ok(Some(Suite {
+        name: "the described API, by schemathesis".to_owned(),
+        program: dir.join("bin/schemathesis"),
+        arguments: arguments.map(str::to_owned).to_vec(),
+        // Its own files (reports, a cache) stay out of the checkout.
+        dir,
+    }))
+}
+
+fn install(project: &Project, python: &Path, dir: &Path) -> Result<()> {
+    let requirements = project.root().join("xtask/python/requirements.txt");
+    let stamp = Stamp::new(dir.join(".oslira-stamp"), &Hash::new().add_file(&requirements));
+    if stamp.is_current() {
+        return Ok(());
+    }
+    step("installing schemathesis (pip)", || {
+        run_quiet(Command::new(python).args(["-m", "venv", "--clear"]).arg(dir))?;
+        run_quiet(
+            Command::new(dir.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+                .arg(&requirements),
+        )
+    })
+    .context("pip could not install schemathesis: is the Python package index reachable?")?;
+    stamp.set()
+}
