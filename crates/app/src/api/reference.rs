@@ -11,6 +11,8 @@ use crate::{
 
 /// Said above the table.
 const ERRORS_HEAD: &str = include_str!("errors_head.md");
+/// The page above its first operation.
+const HEAD: &str = include_str!("reference_head.html");
 /// Said below it.
 const ERRORS_TAIL: &str = include_str!("errors_tail.md");
 
@@ -37,12 +39,7 @@ pub fn error_reference() -> String {
 #[must_use]
 pub fn reference_page() -> String {
     let operations = operations();
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Oslira API</title>\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<link rel=\"stylesheet\" href=\"/docs.css\">\n\
-         <h1>Oslira API</h1>\n<p>Every answer has one shape: <code>{{ success, data | error, code, details, requestId, timestamp }}</code>. \
-         The same as a machine reads it: <a href=\"/openapi.json\">openapi.json</a>.</p>\n<nav><ul>\n"
-    );
+    let mut page = HEAD.to_owned();
     for operation in &operations {
         let _ =
             writeln!(page, "<li><a href=\"#{}\"><b>{}</b> {}</a>", operation.id(), operation.method, operation.path);
