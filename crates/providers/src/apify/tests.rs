@@ -205,3 +205,14 @@ async fn a_finished_run_without_a_usable_item_is_billed_all_the_same() {
     let Ok(Collected::Finished { found, .. }) = nothing else { panic!("{nothing:?}") };
     assert_eq!(found, Found::Unusable("apify items: no items".into()));
 }
+
+#[tokio::test]
+async fn results_that_are_too_large_are_billed_in_full_and_not_asked_for_again() {
+    let script = Arc::new(Script::of([run("SUCCEEDED"), Err(SendError::TooLarge)]));
+    let collected = real(&script).with_price(2_300).collect(&ticket(), &nasa(), ScrapePart::Posts(50), WAIT).await;
+    let Ok(Collected::Finished { found, usage }) = collected else { panic!("{collected:?}") };
+    assert_eq!(found, Found::Unusable("apify items: answer too large".into()));
+    assert_eq!((usage.results, usage.cost_microusd), (50, 115_000));
+    let lost = collect([run("SUCCEEDED"), Err(SendError::Broken("answer too large".into()))]).await;
+    assert_eq!(lost, Err(ScrapeFault::Unanswered("apify items: broken: answer too large".into())));
+}

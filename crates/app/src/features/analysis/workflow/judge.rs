@@ -15,7 +15,7 @@ use crate::{
         judging::{AiFault, AiUsage, CallKind, CallTags, Judgement, ModelName, Question, UnavailableCause, question},
         profiles::SnapshotKey,
     },
-    shared::{ids::RunId, steps::Steps},
+    shared::steps::Steps,
 };
 
 /// A call's answer and what it took.
@@ -175,7 +175,10 @@ async fn ask_model(ports: &WorkflowPorts, question: &Question, is_last: bool) ->
         None => None,
     };
     let judgement = answer.content.and_then(|content| question.tags.call.parse(&content));
-    report(ports, run, &question.model, judgement.as_ref().err(), is_last).await;
+    if let Some((service, outage)) = judgement.as_ref().err().and_then(|fault| outage(&question.model, fault, is_last))
+    {
+        ports.report(run, service, outage).await;
+    }
     CallAttempt { answer: judgement, usage: answer.usage, unrecorded }
 }
 
@@ -188,19 +191,22 @@ async fn record(ports: &WorkflowPorts, question: &Question, usage: &AiUsage) -> 
     Some(bill)
 }
 
-/// Tells the circuit breaker what concerns everybody's analyses.
-async fn report(ports: &WorkflowPorts, run: RunId, model: &ModelName, fault: Option<&AiFault>, is_last: bool) {
-    let provider = model.provider();
+/// What the circuit breaker is told of a fault, because it concerns everybody's analyses: which service is out, and how.
+fn outage<'a>(model: &'a ModelName, fault: &AiFault, is_last: bool) -> Option<(&'a str, Outage)> {
     match fault {
         // The provider's other models go on.
-        Some(AiFault::ModelGone) => ports.report(run, model.as_str(), Outage::Gone).await,
-        Some(AiFault::QuotaExhausted) => ports.report(run, provider, Outage::Exhausted).await,
+        AiFault::ModelGone => Some((model.as_str(), Outage::Gone)),
+        AiFault::QuotaExhausted => Some((model.provider(), Outage::Exhausted)),
         // Asking too much at once is no outage: a single customer could make it one for everybody.
-        Some(AiFault::Unavailable { cause: UnavailableCause::RateLimited, .. }) => {}
-        Some(fault @ AiFault::Unavailable { .. }) if is_last || retry_decision(fault) == RetryDecision::NextModel => {
-            ports.report(run, provider, Outage::Down).await;
+        AiFault::Unavailable { cause: UnavailableCause::RateLimited, .. } => None,
+        AiFault::Unavailable { .. } if is_last || retry_decision(fault) == RetryDecision::NextModel => {
+            Some((model.provider(), Outage::Down))
         }
-        _ => {}
+        AiFault::Unavailable { .. }
+        | AiFault::Refused
+        | AiFault::Truncated
+        | AiFault::Invalid(_)
+        | AiFault::Rejected(_) => None,
     }
 }
 
@@ -217,5 +223,53 @@ fn retry_decision(fault: &AiFault) -> RetryDecision {
         AiFault::Truncated | AiFault::Invalid(_) => RetryDecision::SameModel(Duration::ZERO),
         AiFault::QuotaExhausted | AiFault::ModelGone | AiFault::Rejected(_) => RetryDecision::NextModel,
         AiFault::Refused => RetryDecision::GiveUp,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LUNA: ModelName = ModelName::fixed("openai/gpt-6-luna");
+
+    fn unavailable(cause: UnavailableCause, retry_after_ms: Option<u64>) -> AiFault {
+        AiFault::Unavailable { cause, reason: "429".to_owned(), retry_after_ms }
+    }
+
+    #[test]
+    fn only_what_concerns_everybody_is_an_outage() {
+        let (limited, overloaded) = (UnavailableCause::RateLimited, UnavailableCause::Overloaded);
+        let cases = [
+            (AiFault::ModelGone, false, Some(("openai/gpt-6-luna", Outage::Gone))),
+            (AiFault::QuotaExhausted, false, Some(("openai", Outage::Exhausted))),
+            (unavailable(overloaded, None), false, None),
+            (unavailable(overloaded, None), true, Some(("openai", Outage::Down))),
+            (unavailable(overloaded, Some(60_000)), false, Some(("openai", Outage::Down))),
+            (unavailable(limited, None), true, None),
+            (unavailable(limited, Some(60_000)), false, None),
+            (AiFault::Refused, true, None),
+            (AiFault::Truncated, true, None),
+            (AiFault::Invalid("not JSON".to_owned()), true, None),
+            (AiFault::Rejected("401".to_owned()), true, None),
+        ];
+        for (fault, is_last, expected) in cases {
+            assert_eq!(outage(&LUNA, &fault, is_last), expected, "{fault:?}, the last attempt: {is_last}");
+        }
+    }
+
+    #[test]
+    fn a_pause_that_is_asked_for_is_kept_unless_it_is_too_long() {
+        let busy = |ms| unavailable(UnavailableCause::Overloaded, ms);
+        let cases = [
+            (busy(None), RetryDecision::SameModel(Duration::ZERO)),
+            (busy(Some(30_000)), RetryDecision::SameModel(Duration::from_secs(30))),
+            (busy(Some(30_001)), RetryDecision::NextModel),
+            (AiFault::Truncated, RetryDecision::SameModel(Duration::ZERO)),
+            (AiFault::ModelGone, RetryDecision::NextModel),
+            (AiFault::Refused, RetryDecision::GiveUp),
+        ];
+        for (fault, expected) in cases {
+            assert_eq!(retry_decision(&fault), expected, "{fault:?}");
+        }
     }
 }
