@@ -52,6 +52,8 @@ enum Command {
     /// List the configured models: price, cache rule, and when their providers shut them down
     Models(models::ModelsArgs),
     /// Run every test, against a throw-away stack in .oslira/test
+    ///
+    /// Suites run side by side, each ends with one line, and what each printed stays in .oslira/test-logs.
     Test(test::TestArgs),
     /// Check the format and run clippy with warnings denied, for both targets
     Lint,

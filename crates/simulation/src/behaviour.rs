@@ -1,5 +1,5 @@
-//! How a provider answers: by script or by the fault_rates. Providers bill whatever they did, whether or not anybody heard of
-//! it.
+//! How a provider answers: by a script, or by chance at the fault rates. Providers bill all the work they did, also when the
+//! answer was lost.
 
 use crate::{ports::Ports, world::World};
 
@@ -8,17 +8,17 @@ use crate::{ports::Ports, world::World};
 pub enum ProviderBehaviour {
     /// As documented.
     Works,
-    /// It refuses for now and does nothing.
-    Passing,
-    /// It refuses for good and does nothing: no plan, no money.
-    Lasting,
+    /// It is down for a moment and does nothing.
+    Unavailable,
+    /// The quota or the money is used up; it does nothing.
+    OutOfQuota,
     /// It rejects the request and does nothing.
     Rejected,
-    /// It does not offer the model any more, and does nothing.
-    Gone,
-    /// It works, bills, and its answer is lost.
+    /// It no longer offers the model, and does nothing.
+    ModelGone,
+    /// It works and bills, and its answer is lost.
     ReplyLost,
-    /// It answers what nobody can read.
+    /// Its answer cannot be parsed.
     Malformed,
     /// The model declines.
     Refused,
@@ -30,10 +30,10 @@ pub enum ProviderBehaviour {
 
 impl ProviderBehaviour {
     const TROUBLE: [Self; 12] = [
-        Self::Passing,
-        Self::Passing,
-        Self::Passing,
-        Self::Lasting,
+        Self::Unavailable,
+        Self::Unavailable,
+        Self::Unavailable,
+        Self::OutOfQuota,
         Self::Rejected,
         Self::ReplyLost,
         Self::ReplyLost,
@@ -44,55 +44,59 @@ impl ProviderBehaviour {
         Self::Busy(600_000),
     ];
 
-    /// Whether it does, and bills, something.
-    pub(crate) const fn works(self) -> bool {
-        !matches!(self, Self::Passing | Self::Lasting | Self::Rejected | Self::Gone | Self::Busy(_))
+    /// Whether it does work, and so bills for it.
+    pub(crate) const fn bills(self) -> bool {
+        !matches!(self, Self::Unavailable | Self::OutOfQuota | Self::Rejected | Self::ModelGone | Self::Busy(_))
     }
 }
 
 impl World {
-    /// The fate of a call that a step makes to a provider, or to one of its models.
-    pub(crate) fn turn(&mut self, step: &str, service: &str) -> ProviderBehaviour {
-        if let Some(turn) = self.script.get(step) {
-            return *turn;
+    /// How a provider, or one of its models, behaves towards a call of a step.
+    pub(crate) fn behaviour_towards(&mut self, step: &str, service: &str) -> ProviderBehaviour {
+        if let Some(behaviour) = self.script.get(step) {
+            return *behaviour;
         }
-        if self.dying.is_some_and(|(model, dies_ms)| model == service && dies_ms <= self.now_ms) {
-            return ProviderBehaviour::Gone;
+        if self.retiring_model.is_some_and(|(model, shut_down_ms)| model == service && shut_down_ms <= self.now_ms) {
+            return ProviderBehaviour::ModelGone;
         }
         let provider = service.split_once('/').map_or(service, |(provider, _)| provider);
-        if self.fault_rates.dark == Some(provider) {
-            return if self.random.chance(500) { ProviderBehaviour::Lasting } else { ProviderBehaviour::Passing };
+        if self.fault_rates.provider_down == Some(provider) {
+            return if self.random.chance(500) {
+                ProviderBehaviour::OutOfQuota
+            } else {
+                ProviderBehaviour::Unavailable
+            };
         }
         let trouble = self.fault_rates.provider;
         if self.random.chance(trouble) {
-            return self.random.pick(&ProviderBehaviour::TROUBLE).copied().unwrap_or(ProviderBehaviour::Passing);
+            return self.random.pick(&ProviderBehaviour::TROUBLE).copied().unwrap_or(ProviderBehaviour::Unavailable);
         }
         ProviderBehaviour::Works
     }
 }
 
 impl Ports {
-    /// Draws the fate of this call and bills it, if the provider does anything. Answers the provider's own id.
+    /// Decides how the provider behaves towards this call and notes its bill, if it does any work. Answers the bill's id.
     pub(crate) fn provide(&self, kind: &str, service: &str) -> (ProviderBehaviour, String) {
         let Some((run, step)) = self.caller() else {
-            self.world.accuse("a provider was called outside of a step".to_owned());
-            return (ProviderBehaviour::Lasting, String::new());
+            self.world.report_violation("a provider was called outside of a step".to_owned());
+            return (ProviderBehaviour::OutOfQuota, String::new());
         };
-        let (turn, key) = {
+        let (behaviour, key) = {
             let mut world = self.world.lock();
-            let turn = world.turn(&step, service);
-            if !turn.works() {
-                return (turn, String::new());
+            let behaviour = world.behaviour_towards(&step, service);
+            if !behaviour.bills() {
+                return (behaviour, String::new());
             }
             let key = world.bill(run, &step, kind);
             if kind == "ai" {
                 world.invariants.ai_called(run);
             }
-            (turn, key)
+            (behaviour, key)
         };
         if let Some((_, journal)) = &self.owner {
             journal.bill();
         }
-        (turn, key)
+        (behaviour, key)
     }
 }

@@ -1,31 +1,31 @@
-//! The auditor of AI calls. It sees what each provider was asked and answered, and knows how a call may go on: at most
-//! three attempts with each of two models, the second one only when the first one is worn out, nobody after a refusal,
-//! and nobody at all once there is an answer, whatever becomes of the calls beside it.
+//! The invariants of AI calls. A call has at most three attempts with each of two models. The second model is asked only
+//! when the first one is exhausted. After a refusal, and after an answer, no model is asked again, whatever happens to the
+//! other calls of the run.
 
 use std::collections::BTreeMap;
 
 use oslira_app::{features::judging::CallKind, shared::ids::RunId};
 
-/// Whom a call is asked of, in order.
+/// The providers that a call is sent to, in order.
 const PROVIDERS: [&str; 2] = ["openai", "anthropic"];
 const ATTEMPTS_MAX: usize = 3;
 /// What every answer of the simulated models costs, in millionths of a dollar.
 pub(crate) const COST_MICROUSD: u64 = 255;
 
-/// What an attempt came to, as the provider knows it.
+/// How an attempt ended, as the provider sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// On its way.
+    /// Not answered yet.
     UnderWay,
-    /// An answer that fits.
+    /// A valid answer.
     Answered,
-    /// Nothing of use; another attempt may be better.
-    Useless,
-    /// Nothing, and nothing for a long time.
-    Worn,
-    /// Nothing: the model is not offered any more.
-    Gone,
-    /// It refused to judge.
+    /// No usable answer; another attempt may succeed.
+    Unusable,
+    /// No answer, and none to expect for a long time.
+    Exhausted,
+    /// No answer: the model was shut down.
+    ModelGone,
+    /// The model refused to judge.
     Refused,
 }
 
@@ -37,7 +37,7 @@ struct Asked {
     is_billed: bool,
 }
 
-/// Every attempt of every call that no crash has made unheard.
+/// Every attempt of every call, except those whose outcome was lost in a crash.
 #[derive(Debug, Clone, Default)]
 pub struct Calls {
     calls: BTreeMap<RunId, Vec<(CallKind, Vec<Asked>)>>,
@@ -73,9 +73,9 @@ impl Calls {
         }) {
             return Err(format!("{name} of run {run} is asked again after {before:?}"));
         }
-        let worn = PROVIDERS.map(|provider| is_worn(asked, provider));
-        let mut before = worn.iter().take(index);
-        if worn.get(index) == Some(&true) || before.any(|worn| !worn) {
+        let exhausted = PROVIDERS.map(|provider| is_exhausted_for(asked, provider));
+        let mut before = exhausted.iter().take(index);
+        if exhausted.get(index) == Some(&true) || before.any(|exhausted| !exhausted) {
             return Err(format!("{name} of run {run} is asked of {provider} after {asked:?}"));
         }
         let provider = PROVIDERS.get(index).copied().unwrap_or_default();
@@ -84,7 +84,7 @@ impl Calls {
         Ok(())
     }
 
-    /// The model has answered, or has not; `is_billed` when it told what that costs.
+    /// An attempt has ended; `is_billed` when the answer said what it costs.
     pub(crate) fn answered(&mut self, run: RunId, step: &str, outcome: Outcome, is_billed: bool) {
         let asked = self.calls.get_mut(&run).into_iter().flatten().flat_map(|(_, asked)| asked);
         for asked in asked.filter(|asked| asked.step == step) {
@@ -93,43 +93,44 @@ impl Calls {
         }
     }
 
-    /// A step's process died before the engine had written down its result: nobody knows of it.
+    /// A step's process died before the engine had saved its result: the attempt is unknown to the product.
     pub(crate) fn lost(&mut self, run: RunId, step: &str) {
         for (_, asked) in self.calls.get_mut(&run).into_iter().flatten() {
             asked.retain(|asked| asked.step != step);
         }
     }
 
-    /// Whether a call of a run was asked of a model that was gone.
-    pub(crate) fn met_the_end_of_a_model(&self, run: RunId) -> bool {
-        self.of(run).any(|(_, asked)| asked.iter().any(|asked| asked.outcome == Outcome::Gone))
+    /// Whether a call of a run was sent to a model that was shut down.
+    pub(crate) fn met_a_shut_down_model(&self, run: RunId) -> bool {
+        self.of(run).any(|(_, asked)| asked.iter().any(|asked| asked.outcome == Outcome::ModelGone))
     }
 
-    /// What the answers that somebody heard have cost a run.
+    /// What the answers that reached the product have cost a run.
     pub(crate) fn cost_microusd(&self, run: RunId) -> u64 {
         let billed = self.of(run).flat_map(|(_, asked)| asked).filter(|asked| asked.is_billed).count();
         COST_MICROUSD * billed as u64
     }
 
-    /// Who answered a call.
+    /// The provider that answered a call.
     pub(crate) fn answered_by(&self, run: RunId, call: CallKind) -> Option<&'static str> {
         let (_, asked) = self.of(run).find(|(of, _)| *of == call)?;
         asked.iter().find(|asked| asked.outcome == Outcome::Answered).map(|asked| asked.provider)
     }
 
-    /// Whether a run may say that a model refused.
+    /// Whether a run may fail with a refusal.
     pub(crate) fn was_refused(&self, run: RunId) -> bool {
         self.of(run).any(|(_, asked)| asked.iter().any(|asked| asked.outcome == Outcome::Refused))
     }
 
-    /// Whether a run may say that models did not answer: both were asked as long as it made sense.
+    /// Whether a run may fail because no model answered: every attempt that could help was made.
     pub(crate) fn is_exhausted(&self, run: RunId) -> bool {
-        self.of(run).any(|(_, asked)| PROVIDERS.iter().all(|provider| is_worn(asked, provider)))
+        self.of(run).any(|(_, asked)| PROVIDERS.iter().all(|provider| is_exhausted_for(asked, provider)))
     }
 }
 
-fn is_worn(asked: &[Asked], provider: &str) -> bool {
+fn is_exhausted_for(asked: &[Asked], provider: &str) -> bool {
     let of = |asked: &&Asked| asked.provider == provider;
-    let is_closed = asked.iter().filter(of).any(|asked| matches!(asked.outcome, Outcome::Worn | Outcome::Gone));
+    let is_closed =
+        asked.iter().filter(of).any(|asked| matches!(asked.outcome, Outcome::Exhausted | Outcome::ModelGone));
     is_closed || asked.iter().filter(of).count() >= ATTEMPTS_MAX
 }

@@ -1,4 +1,4 @@
-//! The fixed cast of every history: one customer, their business, the profiles they ask for.
+//! What every history starts with: one customer, their business, the profiles they ask for.
 
 use std::sync::LazyLock;
 
@@ -21,9 +21,9 @@ use uuid::Uuid;
 /// How long a profile that changes stays the same, in milliseconds.
 const CHANGES_EVERY_MS: i64 = 2 * 60_000;
 
-/// Who acts; the real database has its own ids for them.
+/// Whose account it is; the real database has its own ids for them.
 #[derive(Debug, Clone, Copy)]
-pub struct Person {
+pub struct Customer {
     /// The user.
     pub user: UserId,
     /// The user's account.
@@ -32,7 +32,7 @@ pub struct Person {
     pub business_profile: BusinessProfileId,
 }
 
-impl Default for Person {
+impl Default for Customer {
     fn default() -> Self {
         let id = Uuid::from_u128;
         Self {
@@ -43,7 +43,7 @@ impl Default for Person {
     }
 }
 
-/// What exists on Instagram and in the business's own words.
+/// What exists on Instagram, and the business.
 #[derive(Debug, Clone, Copy)]
 pub struct Fixtures;
 
@@ -52,19 +52,19 @@ impl Fixtures {
     pub const USERNAMES: [&str; 9] =
         ["runner", "cook", "dancer", "runner", "cook", "dancer", "private.person", "nobody", "restricted.page"];
 
-    /// What is bought: the light one more often than the other two together.
+    /// The types that are bought: LIGHT more often than the other two together.
     pub const KINDS: [AnalysisType; 5] =
         [AnalysisType::Light, AnalysisType::Deep, AnalysisType::Light, AnalysisType::Xray, AnalysisType::Light];
 
     /// The business that judges.
     #[must_use]
-    pub fn assignment(person: Person, username: InstagramHandle, analysis_type: AnalysisType) -> Assignment {
+    pub fn assignment(customer: Customer, username: InstagramHandle, analysis_type: AnalysisType) -> Assignment {
         Assignment {
-            account_id: person.account,
+            account_id: customer.account,
             username,
             analysis_type,
             business: BusinessContext {
-                id: person.business_profile,
+                id: customer.business_profile,
                 name: "Kernel Kitchen".to_owned(),
                 offering: "Meals".to_owned(),
                 target_audience: "People who train".to_owned(),
@@ -80,7 +80,7 @@ impl Fixtures {
         match (username.as_str(), part) {
             ("nobody", _) => Found::NotFound,
             ("private.person", ScrapePart::Details) => Found::Private,
-            // The actor that reads posts sees none and cannot say why.
+            // The actor that reads posts finds none and cannot tell why.
             ("private.person", ScrapePart::Posts(_)) => Found::Posts(vec![]),
             ("restricted.page", _) => Found::Restricted,
             (name, ScrapePart::Details) => {

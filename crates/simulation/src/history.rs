@@ -1,4 +1,4 @@
-//! Random histories: customers, crashes, lost replies, faults, sweeps and time, in an order that only the seed knows.
+//! Random histories: customers, crashes, lost replies, faults, sweeps and jumps of time, in an order that the seed decides.
 
 use oslira_app::{
     features::analysis::{BeginOutcome, CancelOutcome, RunStatus},
@@ -7,7 +7,7 @@ use oslira_app::{
 use uuid::Uuid;
 
 use crate::{
-    Answer, FaultRates, Fixtures, Instance, Mutation, Op, Person, Random, Recorded, ReferenceDatabase, RunRow,
+    Answer, Customer, FaultRates, Fixtures, Instance, Mutation, Op, Random, Recorded, ReferenceDatabase, RunRow,
     Schedule, Shared, World, recovery::Recovery,
 };
 
@@ -17,8 +17,8 @@ const CREDITS_MAX: u64 = 24;
 /// The hourly limit in histories; the database's plan is set to the same.
 const HOURLY_MAX: usize = 4;
 const KEYS: [&str; 3] = ["key-a", "key-b", "key-c"];
-/// After this many rounds of care nothing may be open: it is the sweep that ends what nothing else did.
-const CARE_ROUNDS_MAX: u32 = 30;
+/// After this many rounds of recovery no run may be active: the sweep ends what nothing else ended.
+const RECOVERY_ROUNDS_MAX: u32 = 30;
 const MOVES_MAX: u64 = 12;
 const POLLS_MAX: u32 = 100_000;
 
@@ -30,7 +30,7 @@ pub struct Plan {
     /// The defect to find.
     pub mutation: Option<Mutation>,
     /// Who acts.
-    pub person: Person,
+    pub customer: Customer,
     /// Keep every operation, for a replay against the database.
     pub record: bool,
 }
@@ -39,7 +39,7 @@ impl Plan {
     /// The history of a seed, without defects.
     #[must_use]
     pub fn of(seed: u64) -> Self {
-        Self { seed, mutation: None, person: Person::default(), record: false }
+        Self { seed, mutation: None, customer: Customer::default(), record: false }
     }
 
     /// The credits that the history starts with.
@@ -48,30 +48,30 @@ impl Plan {
         i64::try_from(Random::new(self.seed).below(CREDITS_MAX)).unwrap_or(0) + 1
     }
 
-    /// The most analyses in an hour that histories count on.
+    /// The most analyses in an hour that histories allow.
     #[must_use]
     pub const fn hourly_max() -> usize {
         HOURLY_MAX
     }
 }
 
-/// What became of a history.
+/// The result of a history.
 #[derive(Debug)]
 pub struct Report {
-    /// The broken promise.
-    pub accusation: Option<String>,
+    /// The invariant that was violated.
+    pub violation: Option<String>,
     /// Crashes that happened.
     pub crashes: u32,
-    /// Crashes that met several steps of one run under way.
+    /// Crashes while several steps of one run were under way.
     pub crashes_in_parallel: u32,
     /// Runs by how their charge ended: result, refunded, kept.
     pub ends: [u32; 3],
-    /// Results of those types that ask side by side.
+    /// Results of the types that make several calls at once.
     pub deep_results: u32,
     /// How often a second model was asked.
     pub fallbacks: u32,
-    /// Runs that began while a model lived, met its end, and have a result by another one.
-    pub outlived: u32,
+    /// Runs that began before a model was shut down, met the shutdown, and have a result from another model.
+    pub completed_after_model_end: u32,
     /// AI bills that were recorded by a step of their own.
     pub late_bills: u32,
     /// Analyses that became stale.
@@ -84,7 +84,7 @@ struct Driver {
     world: Shared,
     random: Random,
     instances: Vec<Instance>,
-    cares: Vec<Recovery>,
+    recoveries: Vec<Recovery>,
     begun: Vec<Op>,
     runs: u64,
     seed: u64,
@@ -92,20 +92,20 @@ struct Driver {
     crashes_in_parallel: u32,
 }
 
-/// Plays one history to its end and audits it all the way.
+/// Plays one history to its end and checks every invariant after each operation.
 #[must_use]
 pub fn history(plan: Plan) -> Report {
     let mut random = Random::new(!plan.seed);
-    let database = ReferenceDatabase::new(plan.person, plan.credits(), HOURLY_MAX, plan.mutation);
+    let database = ReferenceDatabase::new(plan.customer, plan.credits(), HOURLY_MAX, plan.mutation);
     let mut world = World::new(database, random.bits());
     world.fault_rates = fault_rates(&mut random);
-    world.dying = dying(&mut random, world.now_ms);
+    world.retiring_model = retiring_model(&mut random, world.now_ms);
     world.log = plan.record.then(Vec::new);
     let mut driver = Driver {
         world: Shared::new(world),
         random,
         instances: vec![],
-        cares: vec![],
+        recoveries: vec![],
         begun: vec![],
         runs: 0,
         seed: plan.seed,
@@ -114,7 +114,7 @@ pub fn history(plan: Plan) -> Report {
     };
     let moments = 40 + driver.random.below(100);
     for _ in 0..moments {
-        if driver.world.lock().accusation.is_some() {
+        if driver.world.lock().violation.is_some() {
             break;
         }
         driver.moment();
@@ -126,40 +126,40 @@ pub fn history(plan: Plan) -> Report {
 fn fault_rates(random: &mut Random) -> FaultRates {
     let mut level = |worst: u64| if random.chance(500) { 0 } else { random.below(worst) };
     let (store_down, reply_lost, provider) = (level(200), level(200), level(300));
-    let dark = random.chance(150).then(|| random.pick(&["openai", "anthropic", "apify"]).copied()).flatten();
-    FaultRates { store_down, reply_lost, provider, dark }
+    let provider_down = random.chance(150).then(|| random.pick(&["openai", "anthropic", "apify"]).copied()).flatten();
+    FaultRates { store_down, reply_lost, provider, provider_down }
 }
 
 /// In some histories one of the models in use is shut down, in its first ten minutes and mostly while runs are under way.
-fn dying(random: &mut Random, now_ms: i64) -> Option<(&'static str, i64)> {
+fn retiring_model(random: &mut Random, now_ms: i64) -> Option<(&'static str, i64)> {
     const MODELS: [&str; 3] = ["openai/gpt-6-luna", "openai/gpt-6.1-terra", "anthropic/claude-haiku-5-5"];
     let model = random.chance(300).then(|| random.pick(&MODELS).copied()).flatten()?;
-    let lives_ms = i64::try_from(random.below(10 * MINUTE_MS)).unwrap_or(0);
-    Some((model, now_ms + lives_ms))
+    let left_ms = i64::try_from(random.below(10 * MINUTE_MS)).unwrap_or(0);
+    Some((model, now_ms + left_ms))
 }
 
 impl Driver {
     fn moment(&mut self) {
         match self.random.below(100) {
-            0..=4 => self.buy(),
-            5..=6 => self.buy_again(),
+            0..=4 => self.request_analysis(),
+            5..=6 => self.repeat_request(),
             7..=9 => self.cancel(),
             10..=13 => self.crash(),
-            14..=15 => self.cares.push(Recovery::start(&self.world)),
-            16 => self.something_late(),
+            14..=15 => self.recoveries.push(Recovery::start(&self.world)),
+            16 => self.deliver_late_operation(),
             17..=18 => self.pass_time(),
             19 => self.outage(),
-            20..=24 => self.launch_somebody(),
-            // A run has hundreds of moments, most of them alike: somebody goes on for a while.
+            20..=24 => self.relaunch_any(),
+            // A run has hundreds of moments, most of them alike: several at a time keep histories short.
             _ => (0..=self.random.below(MOVES_MAX)).for_each(|_| {
                 self.work();
             }),
         }
-        self.wake_the_wanted();
+        self.start_requested_wakes();
     }
 
-    /// A customer asks. The answer may be lost; a launch may be lost with it.
-    fn buy(&mut self) {
+    /// A customer asks for an analysis. The answer may be lost, and the launch of the workflow with it.
+    fn request_analysis(&mut self) {
         let username = self.random.pick(&Fixtures::USERNAMES).copied().unwrap_or("runner");
         let key = if self.random.chance(600) { self.random.pick(&KEYS).map(|key| (*key).to_owned()) } else { None };
         self.runs += 1;
@@ -171,8 +171,8 @@ impl Driver {
         self.begin(&op);
     }
 
-    /// The same request again: a second click, or the first answer was lost. Its run id is new, its key the same.
-    fn buy_again(&mut self) {
+    /// The same request again, after a second click or a lost answer: with a new run id and the same key.
+    fn repeat_request(&mut self) {
         let Some(Op::Begin { username, kind, key, body_hash, .. }) = self.random.pick(&self.begun).cloned() else {
             return;
         };
@@ -200,7 +200,7 @@ impl Driver {
         };
         let Some(run) = launched.filter(|_| !is_lost) else { return };
         if self.random.chance(30) {
-            // Neither the engine nor the queue took it: the start is undone.
+            // Neither the engine nor the queue accepted the run: the start is undone.
             self.world.lock().apply(&Op::Cancel(run));
         } else {
             self.launch(run);
@@ -211,7 +211,7 @@ impl Driver {
         self.world.lock().database.runs.get(&run).map(|row| row.status)
     }
 
-    /// The engine knows an instance by its run: a second start is the same instance.
+    /// The engine names an instance by its run: a second start finds the same instance.
     fn launch(&mut self, run: RunId) {
         match self.instances.iter_mut().find(|instance| instance.run() == run) {
             Some(instance) => instance.wake(),
@@ -219,7 +219,7 @@ impl Driver {
         }
     }
 
-    fn launch_somebody(&mut self) {
+    fn relaunch_any(&mut self) {
         let runs: Vec<RunId> = self.instances.iter().map(Instance::run).collect();
         if let Some(run) = self.random.pick(&runs) {
             self.launch(*run);
@@ -235,9 +235,9 @@ impl Driver {
         }
         let answer = world.apply(&Op::Cancel(run));
         if let Answer::Cancelled(CancelOutcome::Done { .. }) = answer
-            && let Err(accusation) = world.invariants.told(run, RunStatus::Cancelled)
+            && let Err(violation) = world.invariants.told(run, RunStatus::Cancelled)
         {
-            world.accuse(accusation);
+            world.report_violation(violation);
         }
     }
 
@@ -254,8 +254,8 @@ impl Driver {
         }
     }
 
-    /// Something that a dead process had sent arrives after all.
-    fn something_late(&mut self) {
+    /// A statement that a dead process had sent arrives after all.
+    fn deliver_late_operation(&mut self) {
         let mut world = self.world.lock();
         let at = usize::try_from(self.random.below(world.late.len() as u64)).unwrap_or(0);
         if at < world.late.len() {
@@ -283,20 +283,24 @@ impl Driver {
         }
     }
 
-    fn wake_the_wanted(&mut self) {
+    fn start_requested_wakes(&mut self) {
         let wanted = std::mem::take(&mut self.world.lock().wakes);
         for run in wanted {
             self.launch(run);
         }
     }
 
-    /// Somebody who can goes one moment further; if all sleep, time passes until the first wakes. False: nobody lives.
+    /// Advances one task that is ready; when all sleep, time passes until the first wakes. False when no task is left.
     fn work(&mut self) -> bool {
         let alarms = || {
             let instances = self.instances.iter().enumerate().filter(|(_, instance)| instance.is_alive());
             let instances = instances.map(|(at, instance)| (at, instance.alarm_ms()));
-            let cares = self.cares.iter().enumerate().map(|(at, care)| (self.instances.len() + at, care.alarm_ms()));
-            instances.chain(cares)
+            let recoveries = self
+                .recoveries
+                .iter()
+                .enumerate()
+                .map(|(at, recovery)| (self.instances.len() + at, recovery.alarm_ms()));
+            instances.chain(recoveries)
         };
         let Some(first_ms) = alarms().map(|(_, alarm_ms)| alarm_ms).min() else { return false };
         let now_ms = {
@@ -310,15 +314,15 @@ impl Driver {
             instance.poll();
         } else {
             let at = at - self.instances.len();
-            if self.cares.get_mut(at).is_some_and(Recovery::poll) {
-                self.cares.swap_remove(at);
+            if self.recoveries.get_mut(at).is_some_and(Recovery::poll) {
+                self.recoveries.swap_remove(at);
             }
         }
         true
     }
 
-    /// The stores' fault_rates clears, the providers' may stay. What was sent arrives, the engine recovers or is lost for good, the five-minute job runs; and
-    /// then every run must have ended and every charge be settled.
+    /// The stores work again; the providers may stay faulty. Late statements arrive, the engine recovers or is lost for good,
+    /// the five-minute job runs. Then every run must have ended and every charge must be settled.
     fn settle(&mut self) {
         let engine_gone = self.random.chance(150);
         {
@@ -328,7 +332,7 @@ impl Driver {
             world.outage_until_ms = 0;
             world.engine_gone = engine_gone;
         }
-        for round in 0..CARE_ROUNDS_MAX {
+        for round in 0..RECOVERY_ROUNDS_MAX {
             if engine_gone && round == 0 {
                 for instance in &mut self.instances {
                     instance.crash();
@@ -336,20 +340,20 @@ impl Driver {
             } else if !engine_gone {
                 self.instances.iter_mut().for_each(Instance::wake);
             }
-            self.cares.push(Recovery::start(&self.world));
+            self.recoveries.push(Recovery::start(&self.world));
             for polls in 0.. {
-                if self.world.lock().accusation.is_some() {
+                if self.world.lock().violation.is_some() {
                     return;
                 }
                 if !self.work() {
                     break;
                 }
-                self.wake_the_wanted();
+                self.start_requested_wakes();
                 if polls > POLLS_MAX {
-                    self.world.accuse("the workflow never ends".to_owned());
+                    self.world.report_violation("the workflow never ends".to_owned());
                 }
             }
-            self.something_late();
+            self.deliver_late_operation();
             let mut world = self.world.lock();
             if world.late.is_empty() && world.database.runs.values().all(|row| row.status.is_terminal()) {
                 break;
@@ -357,10 +361,10 @@ impl Driver {
             world.now_ms += 5 * 60_000;
         }
         let mut world = self.world.lock();
-        if let Err(accusation) = world.invariants.settled(&world.database) {
-            world.accuse(accusation);
+        if let Err(violation) = world.invariants.settled(&world.database) {
+            world.report_violation(violation);
         }
-        world.bills_are_known();
+        world.check_bills();
     }
 
     fn report(self) -> Report {
@@ -369,22 +373,22 @@ impl Driver {
         let ends = ["result", "refunded", "kept"].map(|outcome| u32::try_from(count(outcome)).unwrap_or(u32::MAX));
         let is_deep = |row: &&RunRow| row.kind != AnalysisType::Light && row.outcome == Some("result");
         let deep_results = world.database.runs.values().filter(is_deep).count();
-        let dies_s = world.dying.map_or(i64::MIN, |(_, dies_ms)| dies_ms.div_euclid(1_000));
-        let is_outlived = |(run, row): &(&RunId, &RunRow)| {
+        let shut_down_s = world.retiring_model.map_or(i64::MIN, |(_, shut_down_ms)| shut_down_ms.div_euclid(1_000));
+        let is_completed_after_model_end = |(run, row): &(&RunId, &RunRow)| {
             row.outcome == Some("result")
-                && row.created_s < dies_s
-                && world.invariants.calls.met_the_end_of_a_model(**run)
+                && row.created_s < shut_down_s
+                && world.invariants.calls.met_a_shut_down_model(**run)
         };
-        let outlived = world.database.runs.iter().filter(is_outlived).count();
+        let completed_after_model_end = world.database.runs.iter().filter(is_completed_after_model_end).count();
         let stale = world.database.analyses.iter().filter(|analysis| analysis.is_stale).count();
         Report {
-            accusation: world.accusation.clone(),
+            violation: world.violation.clone(),
             crashes: self.crashes,
             crashes_in_parallel: self.crashes_in_parallel,
             ends,
             deep_results: u32::try_from(deep_results).unwrap_or(u32::MAX),
             fallbacks: world.invariants.calls.fallbacks(),
-            outlived: u32::try_from(outlived).unwrap_or(u32::MAX),
+            completed_after_model_end: u32::try_from(completed_after_model_end).unwrap_or(u32::MAX),
             late_bills: world.late_bills,
             stale: u32::try_from(stale).unwrap_or(u32::MAX),
             log: world.log.take().unwrap_or_default(),

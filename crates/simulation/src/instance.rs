@@ -11,7 +11,7 @@ use oslira_app::{
 };
 
 use crate::{
-    Journal, Mutation, Place, Shared,
+    CrashPoint, Journal, Mutation, Shared,
     ports::Ports,
     scheduler::{Schedule, Scheduler},
 };
@@ -24,7 +24,7 @@ pub struct Instance {
     world: Shared,
     journal: Journal,
     life: Option<Task<Result<(), StepFailed>>>,
-    gate: Scheduler,
+    scheduler: Scheduler,
     schedule: Schedule,
     ended: bool,
 }
@@ -34,7 +34,8 @@ impl Instance {
     #[must_use]
     pub fn start(world: &Shared, run: RunId, schedule: Schedule) -> Self {
         let (world, journal) = (world.clone(), Journal::new(world.clone(), run));
-        let mut instance = Self { run, world, journal, life: None, gate: Scheduler::default(), schedule, ended: false };
+        let mut instance =
+            Self { run, world, journal, life: None, scheduler: Scheduler::default(), schedule, ended: false };
         instance.wake();
         instance
     }
@@ -63,16 +64,16 @@ impl Instance {
         self.ended
     }
 
-    /// Whether a process works on it.
+    /// Whether a process runs it.
     #[must_use]
     pub const fn is_alive(&self) -> bool {
         self.life.is_some()
     }
 
-    /// When it goes on, in virtual time: with the first of its branches that can.
+    /// When it goes on, in virtual time: the earliest moment at which one of its branches can.
     #[must_use]
     pub fn alarm_ms(&self) -> i64 {
-        self.gate.alarm_ms()
+        self.scheduler.alarm_ms()
     }
 
     /// Runs it again from the top, unless it runs or has ended.
@@ -98,13 +99,13 @@ impl Instance {
             models,
             pause_scale: 1.0,
         };
-        self.gate = Scheduler::default();
+        self.scheduler = Scheduler::default();
         self.life = Some(Box::pin(async move { analyse(&journal, ports, run).await }));
     }
 
     /// Kills its process, wherever its branches are. Answers how many steps were under way.
     pub fn crash(&mut self) -> usize {
-        self.gate = Scheduler::default();
+        self.scheduler = Scheduler::default();
         if self.life.take().is_some() { self.journal.crashed() } else { 0 }
     }
 
@@ -122,21 +123,21 @@ impl Instance {
             world,
             journal,
             life: None,
-            gate: Scheduler::default(),
+            scheduler: Scheduler::default(),
             schedule: self.schedule,
             ended: self.ended,
         }
     }
 
-    /// Lets one branch run to the next moment at which anything else could happen, and answers the places where branches
-    /// came to stand: several where they part.
-    pub fn poll(&mut self) -> Vec<Place> {
+    /// Lets one branch run to the next moment at which anything else could happen, and answers the points that branches
+    /// reached: several where they part.
+    pub fn poll(&mut self) -> Vec<CrashPoint> {
         let Some(life) = self.life.as_mut() else { return vec![] };
-        if let Poll::Ready(_failure_is_left_to_the_sweep) = self.world.go_on(life, &mut self.gate, self.schedule) {
+        if let Poll::Ready(_failure_is_left_to_the_sweep) = self.world.go_on(life, &mut self.scheduler, self.schedule) {
             self.life = None;
             self.ended = true;
             self.journal.ended();
         }
-        self.journal.take_places()
+        self.journal.take_crash_points()
     }
 }

@@ -1,5 +1,5 @@
-//! The auditor. It sees every operation and its answer, keeps its own short memory, and accuses by a sentence as soon as
-//! a promise is broken. It shares no code with the model it audits.
+//! Checks the invariants of `docs/reliability.md` after every operation. The checker sees each operation and its answer,
+//! keeps its own memory of them, and names a violation in one sentence. It shares no code with the reference database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +13,12 @@ use oslira_app::{
 
 use crate::{Answer, Entry, Op, ReferenceDatabase, RunRow, calls::Calls, staleness::Staleness};
 
-/// A run that beat so many seconds ago may be ended for silence.
+/// A run without a heartbeat for so many seconds may be swept.
 const SILENCE_S: i64 = 300;
 const KEY_LIFE_S: i64 = 86_400;
 const HOUR_S: i64 = 3_600;
 
-/// A promise is broken; the sentence says which.
+/// The error says which invariant is violated.
 type Verdict = Result<(), String>;
 
 /// What a type costs, and which calls it is made of.
@@ -50,12 +50,12 @@ struct Accepted {
     at_s: i64,
 }
 
-/// What the auditor remembers between operations.
+/// What the checker remembers between operations.
 #[derive(Clone, Default)]
 pub struct InvariantChecker {
-    /// What models were asked.
+    /// The questions to models.
     pub(crate) calls: Calls,
-    /// What scrapes were compared with.
+    /// The comparisons of snapshots.
     pub(crate) staleness: Staleness,
     entries: Vec<Entry>,
     analyses: usize,
@@ -67,26 +67,26 @@ pub struct InvariantChecker {
     completions: BTreeMap<RunId, Completion>,
     cancels: BTreeMap<RunId, CancelOutcome>,
     ai_calls: BTreeSet<RunId>,
-    /// The steps whose attempt under way has seen its run active and has not paid anybody since.
+    /// The steps whose current attempt has seen its run active and has not called a provider since.
     cleared: BTreeMap<RunId, BTreeSet<String>>,
 }
 
-fn hold(kept: bool, promise: impl FnOnce() -> String) -> Verdict {
-    if kept { Ok(()) } else { Err(promise()) }
+fn hold(holds: bool, violation: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(violation()) }
 }
 
 impl InvariantChecker {
-    /// Audits the database right after `op` answered.
+    /// Checks the database right after `op` answered.
     ///
     /// # Errors
-    /// The broken promise.
-    pub fn audit(&mut self, op: &Op, answer: &Answer, database: &ReferenceDatabase, now_s: i64) -> Verdict {
+    /// The violation.
+    pub fn check(&mut self, op: &Op, answer: &Answer, database: &ReferenceDatabase, now_s: i64) -> Verdict {
         let mut touched = self.ledger(database)?;
         touched.extend(database.analyses.iter().skip(self.analyses).map(|analysis| analysis.run));
         self.analyses = database.analyses.len();
         self.answer(op, answer, database, now_s)?;
         for (id, row) in &database.runs {
-            // A row that did not change, without news in the ledger, is as good as it was.
+            // A row that did not change and has no new ledger entry was checked before.
             if touched.contains(id) || self.seen.get(id) != Some(row) {
                 self.run(*id, row, database, now_s)?;
                 self.seen.insert(*id, row.clone());
@@ -115,16 +115,16 @@ impl InvariantChecker {
     /// A provider bills a run.
     ///
     /// # Errors
-    /// When the step that pays has not just seen the run active: so what is paid after the end was on its way before.
+    /// When the step has not just seen the run active. So a call after the end of a run had started before it.
     pub(crate) fn billed(&mut self, run: RunId, step: &str) -> Verdict {
         let was_cleared = self.cleared.get_mut(&run).is_some_and(|cleared| cleared.remove(step));
         hold(was_cleared, || format!("step {step} paid a provider without having seen run {run} active"))
     }
 
-    /// Watchers are told of an end.
+    /// Watchers are told that a run has ended.
     ///
     /// # Errors
-    /// When no such end is committed.
+    /// When the database has no such end committed.
     pub fn told(&self, run: RunId, status: RunStatus) -> Verdict {
         let committed = self.ended.get(&run).map(|row| row.status);
         hold(committed == Some(status), || {
@@ -132,10 +132,10 @@ impl InvariantChecker {
         })
     }
 
-    /// Nothing is left open at the end of a history.
+    /// No run is active at the end of a history.
     ///
     /// # Errors
-    /// The run that is.
+    /// The run that is still active.
     pub fn settled(&self, database: &ReferenceDatabase) -> Verdict {
         for (id, row) in &database.runs {
             hold(row.status.is_terminal(), || format!("run {id} never ends: {row:?}"))?;
@@ -143,7 +143,7 @@ impl InvariantChecker {
         Ok(())
     }
 
-    /// Answers the runs of new entries.
+    /// Checks the new entries and answers whose runs they are.
     fn ledger(&mut self, database: &ReferenceDatabase) -> Result<BTreeSet<RunId>, String> {
         let mut touched = BTreeSet::new();
         let kept = database.entries.get(..self.entries.len()) == Some(self.entries.as_slice());
@@ -249,7 +249,7 @@ impl InvariantChecker {
         }
     }
 
-    /// What was bought is in it, from who really said it, at what it cost.
+    /// The result has every answer that was bought, with the provider that really gave it and the real cost.
     fn completed(&self, run: RunId, kind: AnalysisType, result: &AnalysisResult) -> Verdict {
         let calls = bought(kind).1;
         let told = &result.cost.calls;
@@ -266,7 +266,7 @@ impl InvariantChecker {
         hold(told == truly, || format!("run {run} says that its calls cost {told}, and they cost {truly}"))
     }
 
-    /// A run may fail for the models' sake only after all of them were asked.
+    /// A run may fail because of the models only after all of them were asked.
     fn failed(&self, run: RunId, code: &str) -> Verdict {
         let is_true = match code {
             "ai_refused" => self.calls.was_refused(run),
@@ -287,7 +287,7 @@ impl InvariantChecker {
         now_s: i64,
     ) -> Verdict {
         let bound = key.and_then(|key| self.accepted.get(key)).filter(|first| {
-            // A cancelled run that nobody had taken up never happened.
+            // A run that was cancelled before any workflow took it up frees its key.
             let undone = self.ended.get(&first.receipt.run_id);
             now_s - first.at_s < KEY_LIFE_S
                 && undone.is_none_or(|row| row.status != RunStatus::Cancelled || row.phase.is_some())
@@ -320,9 +320,9 @@ impl InvariantChecker {
                     format!("refused for credits with {balance} of {required}")
                 })
             }
-            // Histories have no cap and ask for no provider.
+            // Histories have no daily cap and name no required provider.
             BeginOutcome::ProviderUnavailable { .. } | BeginOutcome::OverBudget { .. } => {
-                Err(format!("{begun:?}, and nobody had asked for that"))
+                Err(format!("{begun:?} without a cap or a required provider"))
             }
             BeginOutcome::Replay(_) | BeginOutcome::KeyReused => Err(format!("{begun:?} for a key that is free")),
             BeginOutcome::RateLimited { .. }

@@ -17,15 +17,15 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Mutation, Shared};
 
-/// Where a branch of a workflow stands, as a crash plan names it.
+/// Where a crash can hit a branch of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum CrashPoint {
     /// About to run the step for the first time in this life of the process.
-    Before(String),
-    /// The effect of the step happened; its result is not remembered.
-    Unremembered(String),
-    /// The result is remembered; the body does not know it yet.
-    After(String),
+    BeforeStep(String),
+    /// The effect of the step happened; its result is not saved.
+    BeforeResultSaved(String),
+    /// The result is saved; the body does not know it yet.
+    AfterStep(String),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -40,22 +40,22 @@ struct Memory {
     /// What this life of the process has asked for, and how much of each branch.
     asked: BTreeSet<String>,
     progress: BTreeMap<String, usize>,
-    /// The steps whose effects are under way, or done and not remembered.
+    /// The steps whose effects are under way, or done with the result not saved.
     attempts: BTreeMap<String, Attempt>,
     /// The one of them that is being polled right now.
     polled: Option<Arc<str>>,
-    /// Where branches came to stand in the last poll.
-    reached: Vec<Place>,
-    /// Provider bills of a step whose results were lost with the process: each allows one more.
-    windows: BTreeMap<String, u32>,
+    /// The points that branches reached in the last poll.
+    reached: Vec<CrashPoint>,
+    /// By step, the bills whose results were lost in a crash: each allows one more bill.
+    lost_bills: BTreeMap<String, u32>,
     bills: BTreeMap<String, u32>,
 }
 
-/// What an attempt has cost and learned.
+/// How often an attempt was billed, and the bills that it received.
 #[derive(Debug, Clone, Default)]
 struct Attempt {
     bills: u32,
-    told: Vec<String>,
+    received_bills: Vec<String>,
 }
 
 /// A workflow instance's memory; it survives every crash. Clones are the same journal.
@@ -94,8 +94,8 @@ impl Journal {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where branches came to stand since this was last asked.
-    pub(crate) fn take_places(&self) -> Vec<Place> {
+    /// The points that branches reached since this was last asked.
+    pub(crate) fn take_crash_points(&self) -> Vec<CrashPoint> {
         std::mem::take(&mut self.memory().reached)
     }
 
@@ -104,14 +104,14 @@ impl Journal {
         self.memory().polled.clone()
     }
 
-    /// How many provider bills were lost with a process: calls that a replay repeats.
+    /// How many provider calls a replay repeats because their results were lost in a crash.
     #[must_use]
     pub fn bills_lost(&self) -> u32 {
-        self.memory().windows.values().sum()
+        self.memory().lost_bills.values().sum()
     }
 
-    /// The process died. A bill whose step had no time to be remembered is the named window of an unknown outcome.
-    /// Answers how many steps were under way.
+    /// The process died. A step that was billed and whose result was not saved runs again: the one case in which a provider
+    /// may be paid twice. Answers how many steps were under way.
     pub(crate) fn crashed(&self) -> usize {
         let mut memory = self.memory();
         memory.asked.clear();
@@ -121,7 +121,7 @@ impl Journal {
         let lost = std::mem::take(&mut memory.attempts);
         for (step, attempt) in &lost {
             if attempt.bills > 0 {
-                *memory.windows.entry(step.clone()).or_default() += attempt.bills;
+                *memory.lost_bills.entry(step.clone()).or_default() += attempt.bills;
             }
         }
         drop(memory);
@@ -133,14 +133,14 @@ impl Journal {
         lost.len()
     }
 
-    /// The body has returned: this life must have asked for everything that earlier ones did.
+    /// The body has returned: this life must have asked for every step that earlier lives did.
     pub(crate) fn ended(&self) {
         let memory = self.memory();
         let mut known = memory.results.keys().chain(memory.alarms.keys());
         let forgotten = known.find(|step| !memory.asked.contains(*step)).cloned();
         drop(memory);
         if let Some(step) = forgotten {
-            self.world.accuse(format!("a life came to its end without asking for step {step}"));
+            self.world.report_violation(format!("a life ended without asking for step {step}"));
         }
     }
 
@@ -149,24 +149,25 @@ impl Journal {
         let mut memory = self.memory();
         let Some(step) = memory.polled.as_deref().map(str::to_owned) else {
             drop(memory);
-            return self.world.accuse("a provider was called outside of a step".to_owned());
+            return self.world.report_violation("a provider was called outside of a step".to_owned());
         };
         memory.attempts.entry(step.clone()).or_default().bills += 1;
-        let lost = memory.windows.get(&step).copied().unwrap_or_default();
+        let lost = memory.lost_bills.get(&step).copied().unwrap_or_default();
         let paid = memory.bills.entry(step.clone()).or_default();
         *paid += 1;
         let paid = *paid;
         drop(memory);
         if paid > lost + 1 {
-            self.world.accuse(format!("{step} paid its provider {paid} times, {lost} of them lost in a crash"));
+            self.world
+                .report_violation(format!("{step} paid its provider {paid} times, {lost} of them lost in a crash"));
         }
     }
 
-    /// A provider tells the step that is running of a bill.
-    pub(crate) fn told(&self, key: &str) {
+    /// The step that is running receives a bill.
+    pub(crate) fn receive_bill(&self, key: &str) {
         let mut memory = self.memory();
         if let Some(step) = memory.polled.clone() {
-            memory.attempts.entry(step.to_string()).or_default().told.push(key.to_owned());
+            memory.attempts.entry(step.to_string()).or_default().received_bills.push(key.to_owned());
         }
     }
 
@@ -177,7 +178,7 @@ impl Journal {
         let again = !memory.asked.insert(name.to_owned());
         let order = memory.order.entry(branch(name).to_owned()).or_default();
         let at = memory.progress.entry(branch(name).to_owned()).or_default();
-        let accusation = match order.get(*at) {
+        let violation = match order.get(*at) {
             _ if again => Some(format!("step {name} is asked for twice in one life")),
             Some(expected) if expected != name => {
                 Some(format!("a replay asks for step {name} where {expected} was asked for"))
@@ -189,17 +190,17 @@ impl Journal {
             }
         };
         *at += 1;
-        if let Some(accusation) = accusation {
-            self.world.accuse(accusation);
+        if let Some(violation) = violation {
+            self.world.report_violation(violation);
         }
     }
 
-    async fn stop_at(&self, place: Place) {
+    async fn stop_at(&self, place: CrashPoint) {
         self.memory().reached.push(place);
         self.world.pause().await;
     }
 
-    /// Runs an effect, and knows that it is this one's whenever anything happens in it.
+    /// Runs an effect and remembers, whenever it is polled, that it is the effect of this step.
     async fn within<T>(&self, name: &Arc<str>, effect: impl Future<Output = T>) -> T {
         self.memory().attempts.insert(name.to_string(), Attempt::default());
         self.world.lock().invariants.attempted(self.run, name);
@@ -213,10 +214,10 @@ impl Journal {
         .await
     }
 
-    /// The engine has written down how an attempt ended, well or badly: what it was told may not be lost any more.
+    /// The engine has saved how an attempt ended. From now on the bills that it received must not be lost.
     fn note_end(&self, memory: &mut Memory, name: &str) {
-        let told = memory.attempts.remove(name).unwrap_or_default().told;
-        self.world.lock().known(&told, name);
+        let received = memory.attempts.remove(name).unwrap_or_default().received_bills;
+        self.world.lock().known(&received, name);
     }
 
     fn remember(&self, name: &str, text: String) {
@@ -237,8 +238,8 @@ impl Journal {
         self.note_end(&mut memory, name);
         let failures = memory.failures.entry(name.to_owned()).or_default();
         *failures += 1;
-        let (failures, is_lasting) = (*failures, matches!(failed, AttemptFailed::Terminal(_)));
-        if is_lasting || failures > TRANSIENT_RETRIES_MAX {
+        let (failures, is_terminal) = (*failures, matches!(failed, AttemptFailed::Terminal(_)));
+        if is_terminal || failures > TRANSIENT_RETRIES_MAX {
             memory.results.insert(name.to_owned(), Err(failed.to_string()));
             drop(memory);
             self.world.lock().given_up.insert((self.run, name.to_owned()));
@@ -247,7 +248,7 @@ impl Journal {
         Some(Duration::from_secs(1 << (failures - 1).min(6)))
     }
 
-    /// The deliberate defects of names: `None` for a step that is left out.
+    /// The step's name, changed by the deliberate defects of names; `None` when the defect leaves the step out.
     fn asked_name(&self, name: &str) -> Option<String> {
         if self.world.has(Mutation::LateBillDropped) && name.ends_with("-bill") {
             return None;
@@ -285,14 +286,14 @@ impl Steps for Journal {
                     Some(Err(message)) => return Err(failed(&name, message)),
                     None => {}
                 }
-                journal.stop_at(Place::Before(name.clone())).await;
+                journal.stop_at(CrashPoint::BeforeStep(name.clone())).await;
                 let outcome = journal.within(&shared_name, effect()).await;
-                journal.stop_at(Place::Unremembered(name.clone())).await;
+                journal.stop_at(CrashPoint::BeforeResultSaved(name.clone())).await;
                 match outcome {
                     Ok(value) => {
                         let text = serde_json::to_string(&value).map_err(|error| failed(&name, error))?;
                         journal.remember(&name, text.clone());
-                        journal.stop_at(Place::After(name.clone())).await;
+                        journal.stop_at(CrashPoint::AfterStep(name.clone())).await;
                         return serde_json::from_str(&text).map_err(|error| failed(&name, error));
                     }
                     Err(attempt_failed) => {
@@ -312,9 +313,9 @@ impl Steps for Journal {
             journal.ask(&name);
             let ends = journal.world.now_ms() + i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 2);
             let alarm = *journal.memory().alarms.entry(name.clone()).or_insert(ends);
-            journal.stop_at(Place::Before(name.clone())).await;
+            journal.stop_at(CrashPoint::BeforeStep(name.clone())).await;
             journal.world.until(alarm).await;
-            journal.stop_at(Place::After(name)).await;
+            journal.stop_at(CrashPoint::AfterStep(name)).await;
             Ok(())
         }
     }

@@ -1,8 +1,8 @@
 //! Proof by crashing: the real workflow body, [`oslira_app::features::analysis::analyse`], on a [`Journal`] with virtual
-//! time that dies wherever it is told to, against a model of the database ([`ReferenceDatabase`]), scripted providers and a
-//! [`InvariantChecker`] that audits every single operation. The branches of one workflow go on in any order: see [`Schedule`].
+//! time that dies at any chosen moment, against a model of the database ([`ReferenceDatabase`]), scripted providers and a
+//! [`InvariantChecker`] that checks every single operation. The branches of one workflow go on in any order: see [`Schedule`].
 //!
-//! Promises: a [`history()`] is a pure function of its [`Plan`], so a seed is a complete bug report; nothing here waits,
+//! A [`history()`] is a pure function of its [`Plan`], so a seed is a complete bug report; nothing here waits,
 //! reads a clock or draws randomness from outside. `docs/reliability.md` says what is proven with it.
 
 mod behaviour;
@@ -28,11 +28,11 @@ mod world;
 
 pub use behaviour::ProviderBehaviour;
 pub use bills::Bill;
-pub use fixtures::{Fixtures, Person};
+pub use fixtures::{Customer, Fixtures};
 pub use history::{Plan, Report, history};
 pub use instance::Instance;
 pub use invariants::InvariantChecker;
-pub use journal::{Journal, Place};
+pub use journal::{CrashPoint, Journal};
 pub use mutation::Mutation;
 pub use op::{Answer, Op};
 pub use random::Random;

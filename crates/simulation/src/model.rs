@@ -21,63 +21,63 @@ impl Model for Ports {
     async fn ask(&self, question: &Question) -> Answer {
         self.world.pause().await;
         let Some((run, step)) = self.caller() else {
-            self.world.accuse("a model was asked outside of a step".to_owned());
+            self.world.report_violation("a model was asked outside of a step".to_owned());
             return Answer { content: Err(AiFault::QuotaExhausted), usage: None };
         };
         {
             let mut world = self.world.lock();
             let provider = question.model.provider();
-            if let Err(accusation) = world.invariants.calls.asked(run, question.tags.call, &step, provider) {
-                world.accuse(accusation);
+            if let Err(violation) = world.invariants.calls.asked(run, question.tags.call, &step, provider) {
+                world.report_violation(violation);
             }
         }
-        let (turn, key) = self.provide("ai", question.model.as_str());
+        let (behaviour, key) = self.provide("ai", question.model.as_str());
         self.world.sleep(TAKES).await;
-        let is_told = turn.works() && turn != ProviderBehaviour::ReplyLost;
-        self.world.lock().invariants.calls.answered(run, &step, outcome(turn), is_told);
-        if is_told && let Some((_, journal)) = &self.owner {
-            journal.told(&key);
+        let is_received = behaviour.bills() && behaviour != ProviderBehaviour::ReplyLost;
+        self.world.lock().invariants.calls.answered(run, &step, outcome(behaviour), is_received);
+        if is_received && let Some((_, journal)) = &self.owner {
+            journal.receive_bill(&key);
         }
-        let content = match turn {
+        let content = match behaviour {
             ProviderBehaviour::Refused if self.world.has(Mutation::RefusalFallsOver) => Err(AiFault::QuotaExhausted),
-            ProviderBehaviour::Gone if self.world.has(Mutation::GoneIsFinal) => Err(AiFault::Refused),
-            turn => content(turn, question),
+            ProviderBehaviour::ModelGone if self.world.has(Mutation::GoneIsFinal) => Err(AiFault::Refused),
+            behaviour => content(behaviour, question),
         };
-        Answer { content, usage: is_told.then(|| usage(key, question)) }
+        Answer { content, usage: is_received.then(|| usage(key, question)) }
     }
 }
 
-fn outcome(turn: ProviderBehaviour) -> Outcome {
-    match turn {
+fn outcome(behaviour: ProviderBehaviour) -> Outcome {
+    match behaviour {
         ProviderBehaviour::Works => Outcome::Answered,
-        ProviderBehaviour::Busy(ms) if Duration::from_millis(ms) > config::AI_PAUSE_MAX => Outcome::Worn,
-        ProviderBehaviour::Passing
+        ProviderBehaviour::Busy(ms) if Duration::from_millis(ms) > config::AI_PAUSE_MAX => Outcome::Exhausted,
+        ProviderBehaviour::Unavailable
         | ProviderBehaviour::ReplyLost
         | ProviderBehaviour::Malformed
         | ProviderBehaviour::Truncated
-        | ProviderBehaviour::Busy(_) => Outcome::Useless,
-        ProviderBehaviour::Lasting | ProviderBehaviour::Rejected => Outcome::Worn,
-        ProviderBehaviour::Gone => Outcome::Gone,
+        | ProviderBehaviour::Busy(_) => Outcome::Unusable,
+        ProviderBehaviour::OutOfQuota | ProviderBehaviour::Rejected => Outcome::Exhausted,
+        ProviderBehaviour::ModelGone => Outcome::ModelGone,
         ProviderBehaviour::Refused => Outcome::Refused,
     }
 }
 
-fn content(turn: ProviderBehaviour, question: &Question) -> Result<String, AiFault> {
+fn content(behaviour: ProviderBehaviour, question: &Question) -> Result<String, AiFault> {
     let unavailable = |retry_after_ms| AiFault::Unavailable {
         cause: UnavailableCause::Overloaded,
-        reason: "the fault rates".to_owned(),
+        reason: "an injected fault".to_owned(),
         retry_after_ms,
     };
-    match turn {
+    match behaviour {
         ProviderBehaviour::Works => Ok(Fixtures::judgement(question.tags.call).to_owned()),
         ProviderBehaviour::Malformed => Ok("{\"verdict\":".to_owned()),
         ProviderBehaviour::Refused => Err(AiFault::Refused),
         ProviderBehaviour::Truncated => Err(AiFault::Truncated),
-        ProviderBehaviour::Lasting => Err(AiFault::QuotaExhausted),
+        ProviderBehaviour::OutOfQuota => Err(AiFault::QuotaExhausted),
         ProviderBehaviour::Rejected => Err(AiFault::Rejected("a wrong key".to_owned())),
-        ProviderBehaviour::Gone => Err(AiFault::ModelGone),
+        ProviderBehaviour::ModelGone => Err(AiFault::ModelGone),
         ProviderBehaviour::Busy(ms) => Err(unavailable(Some(ms))),
-        ProviderBehaviour::Passing | ProviderBehaviour::ReplyLost => Err(unavailable(None)),
+        ProviderBehaviour::Unavailable | ProviderBehaviour::ReplyLost => Err(unavailable(None)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Deliberate defects. Each breaks one promise; a simulation that does not notice is worth nothing.
+//! Deliberate defects. Each violates an invariant, and a test fails unless random histories notice it.
 
 /// One defect in the model of the database, in the engine, or in what the workflow is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -6,15 +6,15 @@ pub enum Mutation {
     /// Failing a run posts its refund twice.
     RefundTwice,
     /// Failing a run forgets the refund.
-    FailKeepsTheCharge,
+    FailKeepsCharge,
     /// `complete_run` does not look whether the run was cancelled, failed or swept.
     CompleteAfterTheEnd,
     /// `complete_run` stores a second analysis when it is repeated.
     CompleteTwice,
     /// `fail_run` does not look whether the run has ended.
     FailAfterTheEnd,
-    /// A beat makes an ended run active again.
-    BeatRevives,
+    /// A heartbeat makes an ended run active again.
+    HeartbeatRevives,
     /// A repeated request with the same idempotency key is charged again.
     ReplayCharges,
     /// A replay answers with today's balance instead of the first answer's.
@@ -27,33 +27,33 @@ pub enum Mutation {
     CancelTwice,
     /// The start of AI work is not recorded.
     AiStartForgotten,
-    /// The sweep looks at the run's age and not at its last beat.
-    SweepIgnoresTheBeat,
+    /// The sweep looks at the run's age and not at its last heartbeat.
+    SweepIgnoresHeartbeat,
     /// The balance is not checked before a charge.
-    Overdraw,
+    BalanceNotChecked,
     /// The balance moves without an entry in the ledger.
     EntryForgotten,
     /// The same analysis may run twice at once.
     DuplicateAllowed,
-    /// The hourly limit is not asked.
+    /// The hourly limit is not checked.
     HourlyLimitIgnored,
-    /// A beat moves the phase backwards.
+    /// A heartbeat moves the phase backwards.
     PhaseMovesBack,
     /// The engine forgets a finished step.
     StepForgotten,
-    /// The sweep does not see runs that nobody ever took up.
+    /// The sweep does not see runs that no workflow ever took up.
     SweepMissesPending,
     /// Failing a run gives one credit back, whatever it cost.
     RefundsOneCredit,
     /// A bill that is recorded again counts again.
     BillTwice,
-    /// Marking asks for no username, so what was concluded about others becomes stale too.
-    StaleMarksStrangers,
+    /// Marking ignores the username, so analyses of other profiles become stale too.
+    StaleMarksOtherProfiles,
     /// An analysis of an older scrape that is stored after a change was seen does not count as stale.
     LateConclusionIsFresh,
-    /// The new snapshot is kept before it is compared with the one before, which then is itself.
+    /// The new snapshot is saved before the comparison, and so is compared with itself.
     ComparedWithItself,
-    /// Calls that are asked side by side share one durable step.
+    /// Calls that run at the same time share one durable step.
     CallsShareAStep,
     /// When one call fails, the answers of the others are forgotten with it.
     FailureForgetsSiblings,
@@ -61,7 +61,7 @@ pub enum Mutation {
     LateBillDropped,
     /// What one model refused is asked of the next.
     RefusalFallsOver,
-    /// A model that is gone ends the call, although another one could answer.
+    /// A model that was shut down ends the call, although another one could answer.
     GoneIsFinal,
     /// The second model is never asked.
     FallbackNeverAsked,
@@ -73,19 +73,19 @@ impl Mutation {
     /// All of them.
     pub const ALL: [Self; 32] = [
         Self::RefundTwice,
-        Self::FailKeepsTheCharge,
+        Self::FailKeepsCharge,
         Self::CompleteAfterTheEnd,
         Self::CompleteTwice,
         Self::FailAfterTheEnd,
-        Self::BeatRevives,
+        Self::HeartbeatRevives,
         Self::ReplayCharges,
         Self::ReplayForgetsItsAnswer,
         Self::CancelRefundsAfterAi,
         Self::CancelKeepsBeforeAi,
         Self::CancelTwice,
         Self::AiStartForgotten,
-        Self::SweepIgnoresTheBeat,
-        Self::Overdraw,
+        Self::SweepIgnoresHeartbeat,
+        Self::BalanceNotChecked,
         Self::EntryForgotten,
         Self::DuplicateAllowed,
         Self::HourlyLimitIgnored,
@@ -94,7 +94,7 @@ impl Mutation {
         Self::SweepMissesPending,
         Self::RefundsOneCredit,
         Self::BillTwice,
-        Self::StaleMarksStrangers,
+        Self::StaleMarksOtherProfiles,
         Self::LateConclusionIsFresh,
         Self::ComparedWithItself,
         Self::CallsShareAStep,

@@ -25,7 +25,7 @@ pub struct Ports {
 }
 
 fn down() -> StoreError {
-    StoreError::Unavailable("the fault_rates".to_owned())
+    StoreError::Unavailable("an injected fault".to_owned())
 }
 
 impl Ports {
@@ -60,7 +60,7 @@ impl SystemRuns for Ports {
                 let handle = username.parse().map_err(|_| StoreError::Defect("a username".to_owned()))?;
                 let world = self.world.lock();
                 let row = world.database.runs.get(&run).ok_or_else(|| StoreError::Defect("no such run".to_owned()))?;
-                Ok(Some(Fixtures::assignment(world.database.person, handle, row.kind)))
+                Ok(Some(Fixtures::assignment(world.database.customer, handle, row.kind)))
             }
             other => Err(mistaken(&other)),
         }
@@ -161,9 +161,9 @@ impl SnapshotStore for Ports {
         {
             let mut world = self.world.lock();
             if let Some((run, _)) = self.caller()
-                && let Err(accusation) = world.invariants.staleness.kept(run, snapshot)
+                && let Err(violation) = world.invariants.staleness.kept(run, snapshot)
             {
-                world.accuse(accusation);
+                world.report_violation(violation);
             }
             world.snapshots.entry(key_hint.to_owned()).or_insert_with(|| snapshot.clone());
         }
@@ -174,7 +174,7 @@ impl SnapshotStore for Ports {
     async fn load(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError> {
         self.reach_store().await?;
         let world = self.world.lock();
-        let found = world.snapshots.get(&key.0).filter(|_| !world.unreadable).cloned();
+        let found = world.snapshots.get(&key.0).filter(|_| !world.snapshots_unreadable).cloned();
         found.ok_or_else(|| StoreError::Defect("no such snapshot".to_owned()))
     }
 }
@@ -192,8 +192,8 @@ impl ProgressSink for Ports {
         self.world.pause().await;
         if let ProgressUpdate::Ended { status, .. } = update {
             let mut world = self.world.lock();
-            if let Err(accusation) = world.invariants.told(run, status) {
-                world.accuse(accusation);
+            if let Err(violation) = world.invariants.told(run, status) {
+                world.report_violation(violation);
             }
         }
     }

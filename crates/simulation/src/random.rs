@@ -1,33 +1,31 @@
-//! Repeatable randomness: SplitMix64, whose whole state is one number.
+//! Repeatable randomness: ChaCha8, whose stream for a seed is the same on every machine.
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// A generator; the same seed gives the same draws on every machine.
 #[derive(Debug, Clone)]
-pub struct Random(u64);
+pub struct Random(ChaCha8Rng);
 
 impl Random {
     /// A generator from a seed.
     #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
+    pub fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
     /// The next 64 bits.
-    pub const fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+    pub fn bits(&mut self) -> u64 {
+        self.0.next_u64()
     }
 
     /// A number below `limit`; 0 when `limit` is 0.
-    pub const fn below(&mut self, limit: u64) -> u64 {
-        let bits = self.bits();
-        if limit == 0 { 0 } else { bits % limit }
+    pub fn below(&mut self, limit: u64) -> u64 {
+        if limit == 0 { 0 } else { self.0.random_range(0..limit) }
     }
 
     /// True `permille` times out of a thousand.
-    pub const fn chance(&mut self, permille: u64) -> bool {
+    pub fn chance(&mut self, permille: u64) -> bool {
         self.below(1_000) < permille
     }
 
@@ -35,5 +33,16 @@ impl Random {
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         let at = usize::try_from(self.below(items.len() as u64)).unwrap_or(0);
         items.get(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+
+    #[test]
+    fn a_seed_gives_the_same_draws_on_every_machine() {
+        let mut random = Random::new(4711);
+        assert_eq!([random.bits(), random.below(1_000), random.below(24)], [17_309_599_318_564_847_956, 228, 15]);
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) struct Recovery {
     world: Shared,
     task: Task<()>,
-    gate: Scheduler,
+    scheduler: Scheduler,
 }
 
 impl Recovery {
@@ -27,16 +27,16 @@ impl Recovery {
             // A store that is down is the next job's problem.
             let _report = recover_stale_runs(&ports, &ports, &ports, config::STALE_WAKE, grace).await;
         });
-        Self { world: world.clone(), task, gate: Scheduler::default() }
+        Self { world: world.clone(), task, scheduler: Scheduler::default() }
     }
 
     /// When it goes on, in virtual time.
     pub(crate) fn alarm_ms(&self) -> i64 {
-        self.gate.alarm_ms()
+        self.scheduler.alarm_ms()
     }
 
     /// Goes one moment further; true when the job is done.
     pub(crate) fn poll(&mut self) -> bool {
-        matches!(self.world.go_on(&mut self.task, &mut self.gate, Schedule::InTurn), Poll::Ready(()))
+        matches!(self.world.go_on(&mut self.task, &mut self.scheduler, Schedule::InTurn), Poll::Ready(()))
     }
 }

@@ -1,5 +1,5 @@
 //! The ledger and the runs as pure functions of (state, operation, time): what `begin_analysis`, `cancel_run`,
-//! `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs`, `record_usage` and `mark_stale` promise, for one account.
+//! `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs`, `record_usage` and `mark_stale` must do, for one account.
 //! The same histories run against the real functions, so this model cannot drift from them.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use oslira_app::{
 };
 use uuid::Uuid;
 
-use crate::{AnalysisRow, Answer, Entry, Mutation, Op, Person, RunRow};
+use crate::{AnalysisRow, Answer, Customer, Entry, Mutation, Op, RunRow};
 
 const HOUR_S: i64 = 3_600;
 const KEY_LIFE_S: i64 = 24 * HOUR_S;
@@ -35,7 +35,7 @@ pub struct ReferenceDatabase {
     /// The defect under test.
     pub mutation: Option<Mutation>,
     /// Whose database.
-    pub person: Person,
+    pub customer: Customer,
     /// Most analyses in an hour.
     pub hourly_max: usize,
     /// Credits.
@@ -55,13 +55,13 @@ pub struct ReferenceDatabase {
 }
 
 impl ReferenceDatabase {
-    /// ReferenceDatabase with a first entry of `credits`.
+    /// A database whose ledger starts with `credits`.
     #[must_use]
-    pub fn new(person: Person, credits: i64, hourly_max: usize, mutation: Option<Mutation>) -> Self {
+    pub fn new(customer: Customer, credits: i64, hourly_max: usize, mutation: Option<Mutation>) -> Self {
         let first = Entry { kind: "adjustment", amount: credits, balance_after: credits, run: None };
         Self {
             mutation,
-            person,
+            customer,
             hourly_max,
             balance: credits,
             entries: vec![first],
@@ -99,7 +99,7 @@ impl ReferenceDatabase {
                 Answer::Done
             }
             Op::MarkStale(username, scraped_at) => Answer::Marked(self.mark_stale(username.as_str(), *scraped_at)),
-            // The circuit breaker is asked before a charge and by nobody here.
+            // The circuit breaker is not modelled: histories name no required provider.
             Op::ReportOutage { .. } => Answer::Done,
             Op::State(run) => Answer::State(self.state(*run)),
             Op::Stale(age_s, limit) => Answer::Stale(self.stale(*age_s, *limit, now_s)),
@@ -119,7 +119,7 @@ impl ReferenceDatabase {
         self.balance
     }
 
-    /// Ends a run, whatever it was: callers have looked.
+    /// Ends a run. Callers have checked that it may end.
     fn end(&mut self, run: RunId, status: RunStatus, outcome: &'static str, error: Option<(String, String)>) -> i64 {
         let Some(row) = self.runs.get_mut(&run) else { return self.balance };
         if status == RunStatus::Cancelled && row.status == RunStatus::Pending {
@@ -130,7 +130,7 @@ impl ReferenceDatabase {
         row.error = error;
         let credits = row.credits;
         let is_failure = status == RunStatus::Failed;
-        if outcome == "refunded" && !(is_failure && self.has(Mutation::FailKeepsTheCharge)) {
+        if outcome == "refunded" && !(is_failure && self.has(Mutation::FailKeepsCharge)) {
             self.post("refund", if is_failure && self.has(Mutation::RefundsOneCredit) { 1 } else { credits }, run);
             if is_failure && self.has(Mutation::RefundTwice) {
                 self.post("refund", credits, run);
@@ -160,7 +160,7 @@ impl ReferenceDatabase {
         if let Some(retry_after_s) = self.hourly_wait_s(now_s) {
             return BeginOutcome::RateLimited { retry_after_s };
         }
-        if self.balance < price && !self.has(Mutation::Overdraw) {
+        if self.balance < price && !self.has(Mutation::BalanceNotChecked) {
             return BeginOutcome::Insufficient { balance: self.balance, required: price };
         }
         let row = RunRow {
@@ -171,7 +171,7 @@ impl ReferenceDatabase {
             credits: price,
             outcome: None,
             ai_started: false,
-            beat_s: None,
+            heartbeat_s: None,
             created_s: now_s,
             key: key.map(str::to_owned),
             body_hash: body_hash.to_owned(),
@@ -241,13 +241,13 @@ impl ReferenceDatabase {
     }
 
     fn advance(&mut self, run: RunId, phase: Phase, now_s: i64) -> bool {
-        let revives = self.has(Mutation::BeatRevives);
+        let revives = self.has(Mutation::HeartbeatRevives);
         let forgets_ai = self.has(Mutation::AiStartForgotten);
         let moves_back = self.has(Mutation::PhaseMovesBack);
         let Some(row) = self.runs.get_mut(&run).filter(|row| row.is_active() || revives) else { return false };
         row.status = RunStatus::Processing;
         row.phase = if moves_back { Some(phase) } else { row.phase.max(Some(phase)) };
-        row.beat_s = Some(now_s);
+        row.heartbeat_s = Some(now_s);
         row.ai_started |= phase == Phase::Analyzing && !forgets_ai;
         true
     }
@@ -276,7 +276,7 @@ impl ReferenceDatabase {
         if let Some(row) = self.runs.get_mut(&run) {
             row.status = RunStatus::Complete;
             row.outcome = Some("result");
-            row.beat_s = Some(now_s);
+            row.heartbeat_s = Some(now_s);
             row.ended_balance = Some(balance);
             row.completed = Some((lead_id, is_new, analysis_id));
         }
@@ -293,7 +293,7 @@ impl ReferenceDatabase {
     fn mark_stale(&mut self, username: &str, scraped_at: Timestamp) -> u64 {
         let changed_at = self.changes.entry(username.to_owned()).or_insert(scraped_at);
         *changed_at = scraped_at.max(*changed_at);
-        let anybody = self.has(Mutation::StaleMarksStrangers);
+        let anybody = self.has(Mutation::StaleMarksOtherProfiles);
         let older = |row: &&mut AnalysisRow| {
             (row.username == username || anybody) && !row.is_stale && row.scraped_at < scraped_at
         };
@@ -307,7 +307,7 @@ impl ReferenceDatabase {
 
     fn state(&self, run: RunId) -> Option<RunState> {
         self.runs.get(&run).map(|row| RunState {
-            account_id: self.person.account,
+            account_id: self.customer.account,
             status: row.status,
             phase: row.phase,
             error_message: row.error.as_ref().map(|(_, message)| message.clone()),
@@ -323,7 +323,7 @@ impl ReferenceDatabase {
     }
 
     fn sweep_one(&mut self, age_s: i64, now_s: i64) -> Option<RunId> {
-        let (by_age, blind) = (self.has(Mutation::SweepIgnoresTheBeat), self.has(Mutation::SweepMissesPending));
+        let (by_age, blind) = (self.has(Mutation::SweepIgnoresHeartbeat), self.has(Mutation::SweepMissesPending));
         let sign = |row: &RunRow| if by_age { row.created_s } else { row.last_sign_s() };
         let swept = self.runs.iter().find(|(_, row)| {
             row.is_active() && sign(row) <= now_s - age_s && !(blind && row.status == RunStatus::Pending)

@@ -39,8 +39,8 @@ pub struct RunRow {
     pub outcome: Option<&'static str>,
     /// Whether AI work has begun.
     pub ai_started: bool,
-    /// Second of the last beat.
-    pub beat_s: Option<i64>,
+    /// Second of the last heartbeat.
+    pub heartbeat_s: Option<i64>,
     /// Second of the purchase.
     pub created_s: i64,
     /// The idempotency key while it is bound.
@@ -59,7 +59,7 @@ impl RunRow {
     /// Second of the last sign of life.
     #[must_use]
     pub fn last_sign_s(&self) -> i64 {
-        self.beat_s.unwrap_or(self.created_s)
+        self.heartbeat_s.unwrap_or(self.created_s)
     }
 
     pub(crate) const fn is_active(&self) -> bool {

@@ -36,7 +36,7 @@ impl Scheduler {
         self.parked.iter().map(|parked| parked.alarm_ms).min().unwrap_or(0)
     }
 
-    /// Chooses who goes on in the coming poll, in which everybody else parks again.
+    /// Chooses the branch that goes on in the coming poll; all others park again.
     pub(crate) fn open(&mut self, schedule: Schedule, now_ms: i64, random: &mut Random) {
         let mut ready = self.parked.iter().filter(|parked| parked.alarm_ms <= now_ms);
         let chosen = match schedule {

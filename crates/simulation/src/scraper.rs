@@ -17,8 +17,8 @@ const STUCK_PERMILLE: u64 = 30;
 impl ProfileSource for Ports {
     async fn start(&self, _: &InstagramHandle, _: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
         self.world.pause().await;
-        let (turn, key) = self.provide("scrape", NAME);
-        if turn.works() {
+        let (behaviour, key) = self.provide("scrape", NAME);
+        if behaviour.bills() {
             let mut world = self.world.lock();
             let is_stuck = world.fault_rates.provider > 0 && world.random.chance(STUCK_PERMILLE);
             let takes_ms = 2_000 + i64::try_from(world.random.below(40_000)).unwrap_or(0);
@@ -26,10 +26,10 @@ impl ProfileSource for Ports {
             world.scrapes.insert(key.clone(), ends_ms);
         }
         self.world.pause().await;
-        match turn {
+        match behaviour {
             ProviderBehaviour::Works => Ok(ScrapeTicket { dataset_id: format!("dataset-{key}"), provider_run_id: key }),
-            ProviderBehaviour::Lasting => Err(ScrapeFault::Exhausted("no money".to_owned())),
-            ProviderBehaviour::Rejected | ProviderBehaviour::Gone => {
+            ProviderBehaviour::OutOfQuota => Err(ScrapeFault::Exhausted("no money".to_owned())),
+            ProviderBehaviour::Rejected | ProviderBehaviour::ModelGone => {
                 Err(ScrapeFault::Terminal("a refused key".to_owned()))
             }
             ProviderBehaviour::ReplyLost => Err(ScrapeFault::Unanswered("a lost answer".to_owned())),
@@ -45,33 +45,33 @@ impl ProfileSource for Ports {
         wait: Duration,
     ) -> Result<Collected, ScrapeFault> {
         let step = self.caller().map(|(_, step)| step);
-        let (now_ms, ends_ms, turn) = {
+        let (now_ms, ends_ms, behaviour) = {
             let mut world = self.world.lock();
             let ends_ms = world.scrapes.get(&ticket.provider_run_id).copied();
-            let turn = world.turn(step.as_deref().unwrap_or_default(), NAME);
-            (world.now_ms, ends_ms.unwrap_or(world.now_ms), turn)
+            let behaviour = world.behaviour_towards(step.as_deref().unwrap_or_default(), NAME);
+            (world.now_ms, ends_ms.unwrap_or(world.now_ms), behaviour)
         };
         let patience_ms = now_ms + i64::try_from(wait.as_millis()).unwrap_or(0);
         self.world.until(ends_ms.min(patience_ms)).await;
-        let found = match turn {
+        let found = match behaviour {
             ProviderBehaviour::Works | ProviderBehaviour::Malformed if ends_ms > patience_ms => {
                 return Ok(Collected::Running);
             }
             ProviderBehaviour::Works => Fixtures::found(username, part, ends_ms),
             ProviderBehaviour::Malformed => Found::Unusable("an empty list".to_owned()),
-            ProviderBehaviour::Lasting => return Err(ScrapeFault::Exhausted("no money".to_owned())),
-            ProviderBehaviour::Rejected | ProviderBehaviour::Gone => {
+            ProviderBehaviour::OutOfQuota => return Err(ScrapeFault::Exhausted("no money".to_owned())),
+            ProviderBehaviour::Rejected | ProviderBehaviour::ModelGone => {
                 return Err(ScrapeFault::Terminal("a refused key".to_owned()));
             }
             ProviderBehaviour::ReplyLost | ProviderBehaviour::Busy(_) => {
-                return Err(ScrapeFault::Unanswered(format!("{turn:?}")));
+                return Err(ScrapeFault::Unanswered(format!("{behaviour:?}")));
             }
-            ProviderBehaviour::Passing | ProviderBehaviour::Refused | ProviderBehaviour::Truncated => {
+            ProviderBehaviour::Unavailable | ProviderBehaviour::Refused | ProviderBehaviour::Truncated => {
                 return Err(ScrapeFault::Retryable("a failed actor".to_owned()));
             }
         };
         if let Some((_, journal)) = &self.owner {
-            journal.told(&ticket.provider_run_id);
+            journal.receive_bill(&ticket.provider_run_id);
         }
         Ok(Collected::Finished { found, usage: usage(part) })
     }

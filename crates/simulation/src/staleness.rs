@@ -1,5 +1,6 @@
-//! The auditor of snapshots: when one is kept that shows another profile than the one before, every conclusion from an
-//! older scrape must be stale by then, one that comes later must be so from the start, and none else may ever be.
+//! The invariant of staleness. When a snapshot is saved that differs from the one before, every analysis of an older scrape
+//! must be stale by then; an analysis of an older scrape that is stored later must be stale from the start. No other
+//! analysis may be stale.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +12,11 @@ use crate::ReferenceDatabase;
 /// A profile whose followers moved by more than so many percent is another one.
 const MOVED_MAX_PERCENT: u64 = 10;
 
-/// What each run's step saw when it compared, and which changes were told of.
+/// What each run compared its snapshot with, and which changes were reported.
 #[derive(Debug, Clone, Default)]
 pub struct Staleness {
     followers_before: BTreeMap<RunId, Option<u64>>,
-    /// The newest scrape by which each profile's conclusions were marked.
+    /// By profile, the newest scrape for which older analyses were marked as stale.
     marked: BTreeMap<String, Timestamp>,
 }
 
@@ -25,22 +26,22 @@ impl Staleness {
         self.followers_before.insert(run, before.map(|snapshot| snapshot.profile.followers));
     }
 
-    /// A run's snapshot is kept.
+    /// A run's snapshot is saved.
     pub(crate) fn kept(&self, run: RunId, new: &Snapshot) -> Result<(), String> {
         let name = new.profile.username.as_str();
         let Some(before) = self.followers_before.get(&run) else {
-            return Err(format!("run {run} keeps a snapshot of @{name} that it compared with nothing"));
+            return Err(format!("run {run} saves a snapshot of @{name} without having compared it"));
         };
         let followers = new.profile.followers;
         let has_changed = before.is_some_and(|before| 100 * before.abs_diff(followers) > MOVED_MAX_PERCENT * before);
-        let is_told = self.marked.get(name).is_some_and(|newest| *newest >= new.scraped_at);
-        if has_changed && !is_told {
-            return Err(format!("@{name} has changed, and what was concluded before run {run} is not stale"));
+        let is_marked = self.marked.get(name).is_some_and(|newest| *newest >= new.scraped_at);
+        if has_changed && !is_marked {
+            return Err(format!("@{name} has changed, and the analyses before run {run} are not stale"));
         }
         Ok(())
     }
 
-    /// Conclusions from scrapes before this one were marked.
+    /// Analyses of scrapes before this one were marked as stale.
     pub(crate) fn marked(
         &mut self,
         username: &str,
@@ -52,7 +53,7 @@ impl Staleness {
         self.holds(database)
     }
 
-    /// Stale is what judged an older scrape than one that showed a change, and nothing else.
+    /// An analysis is stale exactly when its scrape is older than one that showed a change.
     pub(crate) fn holds(&self, database: &ReferenceDatabase) -> Result<(), String> {
         for analysis in &database.analyses {
             let is_older = self.marked.get(&analysis.username).is_some_and(|newest| analysis.scraped_at < *newest);

@@ -1,4 +1,4 @@
-//! Everything outside of a workflow: the time, the database, the providers' own memory, and the fault_rates.
+//! Everything outside of a workflow: the time, the database, the providers' own memory, and the faults.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,8 +33,8 @@ pub struct FaultRates {
     pub reply_lost: u64,
     /// A provider misbehaves.
     pub provider: u64,
-    /// A provider of models that answers nobody.
-    pub dark: Option<&'static str>,
+    /// A provider that is down during the whole history.
+    pub provider_down: Option<&'static str>,
 }
 
 /// One operation as it happened.
@@ -57,22 +57,22 @@ pub struct World {
     pub now_ms: i64,
     /// The database.
     pub database: ReferenceDatabase,
-    /// The auditor.
+    /// Checks every operation.
     pub invariants: InvariantChecker,
     /// Draws every coincidence.
     pub random: Random,
     /// How often things go wrong.
     pub fault_rates: FaultRates,
-    /// A model, and the moment from which its provider does not offer it any more.
-    pub dying: Option<(&'static str, i64)>,
+    /// A model, and the moment at which its provider shuts it down.
+    pub retiring_model: Option<(&'static str, i64)>,
     /// No store answers before this moment.
     pub outage_until_ms: i64,
-    /// The fate of every attempt of a step; others are drawn from the fault_rates.
+    /// How the provider behaves towards each attempt of a step; for other steps the fault rates decide.
     pub script: BTreeMap<String, ProviderBehaviour>,
-    /// How often the database does not take a bill within these steps.
-    pub untaken: BTreeMap<String, u32>,
-    /// Snapshots that were kept cannot be read.
-    pub unreadable: bool,
+    /// By step, how often the database still refuses to record a bill.
+    pub refused_bills: BTreeMap<String, u32>,
+    /// Saved snapshots cannot be read.
+    pub snapshots_unreadable: bool,
     /// What the providers will bill.
     pub bills: Vec<Bill>,
     /// AI bills that were recorded by a step of their own.
@@ -85,21 +85,21 @@ pub struct World {
     pub scrapes: BTreeMap<String, i64>,
     /// Operations that were sent when their process died; they may still happen.
     pub late: Vec<Op>,
-    /// Runs that somebody wants to be woken.
+    /// Runs that are to be woken.
     pub wakes: Vec<RunId>,
     /// The workflow engine lost everything and never comes back.
     pub engine_gone: bool,
-    /// Every operation, when somebody wants to replay them.
+    /// Every operation, when they will be replayed.
     pub log: Option<Vec<Recorded>>,
-    /// The first broken promise.
-    pub accusation: Option<String>,
-    /// What processes have sent and not heard of, by the order of sending.
+    /// The first violation of an invariant.
+    pub violation: Option<String>,
+    /// Statements that processes have sent and that have not arrived, in the order of sending.
     in_flight: BTreeMap<u64, (RunId, Op)>,
     sent: u64,
-    gate: Scheduler,
+    scheduler: Scheduler,
 }
 
-/// The world as everybody holds it.
+/// The world, shared by all tasks.
 #[derive(Clone)]
 pub struct Shared(Arc<Mutex<World>>);
 
@@ -110,7 +110,7 @@ impl fmt::Debug for Shared {
 }
 
 impl World {
-    /// A world at peace.
+    /// A world without faults.
     #[must_use]
     pub fn new(database: ReferenceDatabase, seed: u64) -> Self {
         Self {
@@ -119,11 +119,11 @@ impl World {
             invariants: InvariantChecker::default(),
             random: Random::new(seed),
             fault_rates: FaultRates::default(),
-            dying: None,
+            retiring_model: None,
             outage_until_ms: 0,
             script: BTreeMap::new(),
-            untaken: BTreeMap::new(),
-            unreadable: false,
+            refused_bills: BTreeMap::new(),
+            snapshots_unreadable: false,
             bills: vec![],
             late_bills: 0,
             given_up: BTreeSet::new(),
@@ -133,10 +133,10 @@ impl World {
             wakes: vec![],
             engine_gone: false,
             log: None,
-            accusation: None,
+            violation: None,
             in_flight: BTreeMap::new(),
             sent: 0,
-            gate: Scheduler::default(),
+            scheduler: Scheduler::default(),
         }
     }
 
@@ -152,12 +152,12 @@ impl World {
         Timestamp::from_millisecond(self.now_ms).unwrap_or(Timestamp::MAX)
     }
 
-    /// Runs one transaction and audits it.
+    /// Runs one transaction and checks the invariants.
     pub fn apply(&mut self, op: &Op) -> Answer {
         let now_s = self.now_s();
         let answer = self.database.apply(op, now_s);
-        if let Err(accusation) = self.invariants.audit(op, &answer, &self.database, now_s) {
-            self.accuse(format!("{accusation} (after {})", op.name()));
+        if let Err(violation) = self.invariants.check(op, &answer, &self.database, now_s) {
+            self.report_violation(format!("{violation} (after {})", op.name()));
         }
         if let Some(log) = &mut self.log {
             log.push(Recorded { op: op.clone(), answer: answer.clone(), now_s, after: self.database.clone() });
@@ -165,17 +165,17 @@ impl World {
         answer
     }
 
-    /// Notes a broken promise; the first one counts.
-    pub fn accuse(&mut self, accusation: String) {
-        self.accusation.get_or_insert(accusation);
+    /// Reports a violated invariant; the first one is kept.
+    pub fn report_violation(&mut self, violation: String) {
+        self.violation.get_or_insert(violation);
     }
 
     /// Whether a store refuses to answer now.
-    pub const fn store_is_down(&mut self) -> bool {
+    pub fn store_is_down(&mut self) -> bool {
         self.now_ms < self.outage_until_ms || self.random.chance(self.fault_rates.store_down)
     }
 
-    /// What the process of `run` had sent and not heard of is lost with it, or happens later: each for itself.
+    /// The process of `run` died. Each statement that it had sent and that has not arrived is lost, or arrives later.
     pub(crate) fn crashed(&mut self, run: RunId) {
         let (lost, others) = std::mem::take(&mut self.in_flight).into_iter().partition(|(_, (of, _))| *of == run);
         self.in_flight = others;
@@ -187,10 +187,10 @@ impl World {
         }
     }
 
-    /// Whether the database refuses a bill that the script says it does not take.
+    /// Whether the script says that the database refuses to record this bill.
     fn refuses(&mut self, op: &Op, step: Option<&str>) -> bool {
         let Some(left) =
-            step.filter(|_| matches!(op, Op::RecordUsage { .. })).and_then(|step| self.untaken.get_mut(step))
+            step.filter(|_| matches!(op, Op::RecordUsage { .. })).and_then(|step| self.refused_bills.get_mut(step))
         else {
             return false;
         };
@@ -201,7 +201,7 @@ impl World {
 }
 
 fn down() -> StoreError {
-    StoreError::Unavailable("the fault_rates".to_owned())
+    StoreError::Unavailable("an injected fault".to_owned())
 }
 
 impl Shared {
@@ -216,15 +216,15 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A world of its own that is the same up to now and takes its own way from here.
+    /// A second world with the same past, which goes its own way from here.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self::new(self.lock().clone())
     }
 
-    /// Notes a broken promise.
-    pub fn accuse(&self, accusation: String) {
-        self.lock().accuse(accusation);
+    /// Reports a violated invariant.
+    pub fn report_violation(&self, violation: String) {
+        self.lock().report_violation(violation);
     }
 
     /// Whether this is the defect under test.
@@ -239,8 +239,8 @@ impl Shared {
         self.lock().now_ms
     }
 
-    /// Runs one transaction, on behalf of a step of a run. Whether a store is down or only its answer is lost, nobody
-    /// can tell; one in ten of the lost answers arrives and cannot be read.
+    /// Runs one transaction, on behalf of a step of a run. The caller cannot tell a
+    /// store that is down from a lost answer; one in ten of the lost answers arrives and cannot be read.
     pub(crate) async fn call(&self, run: Option<RunId>, step: Option<&str>, op: Op) -> Result<Answer, StoreError> {
         let number = {
             let mut world = self.lock();
@@ -277,7 +277,7 @@ impl Shared {
         answer
     }
 
-    /// A moment in which anything else may happen, a crash included.
+    /// A moment at which anything else may happen, a crash included.
     pub async fn pause(&self) {
         self.park(0).await;
     }
@@ -299,8 +299,8 @@ impl Shared {
         let mut ticket = None;
         poll_fn(|_| {
             let mut world = self.lock();
-            let ticket = *ticket.get_or_insert_with(|| world.gate.ticket());
-            if world.gate.passes(ticket, alarm_ms) { Poll::Ready(()) } else { Poll::Pending }
+            let ticket = *ticket.get_or_insert_with(|| world.scheduler.ticket());
+            if world.scheduler.passes(ticket, alarm_ms) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -309,17 +309,17 @@ impl Shared {
     pub(crate) fn go_on<T>(
         &self,
         task: &mut Pin<Box<dyn Future<Output = T>>>,
-        gate: &mut Scheduler,
+        scheduler: &mut Scheduler,
         schedule: Schedule,
     ) -> Poll<T> {
         {
             let mut world = self.lock();
             let now_ms = world.now_ms;
-            gate.open(schedule, now_ms, &mut world.random);
-            std::mem::swap(&mut world.gate, gate);
+            scheduler.open(schedule, now_ms, &mut world.random);
+            std::mem::swap(&mut world.scheduler, scheduler);
         }
         let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        std::mem::swap(&mut self.lock().gate, gate);
+        std::mem::swap(&mut self.lock().scheduler, scheduler);
         polled
     }
 }

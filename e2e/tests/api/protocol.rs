@@ -111,5 +111,8 @@ async fn health_says_that_it_lives_and_that_it_is_ready() {
         Answer::read(stack.http().get(format!("{}{path}", stack.api_url)).send().await.unwrap()).await
     };
     assert_eq!(get("/health").await.data(200)["status"], "ok");
-    assert_eq!(get("/health/ready").await.data(200), &json!({ "status": "ready", "environment": "local", "warnings": [] }));
+    assert_eq!(
+        get("/health/ready").await.data(200),
+        &json!({ "status": "ready", "environment": "local", "warnings": [] })
+    );
 }

@@ -9,6 +9,17 @@ use serde_json::Value;
 use crate::process::cargo_messages;
 use crate::project::Project;
 
+/// Where tests are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// In the library of a crate.
+    Library,
+    /// In a program of a crate.
+    Program,
+    /// In `tests/`.
+    Integration,
+}
+
 /// One test program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestBinary {
@@ -16,8 +27,8 @@ pub struct TestBinary {
     pub package: String,
     /// The target: the crate's own name for its unit tests, else the name of the file in `tests/`.
     pub target: String,
-    /// Whether these are the tests inside the crate's `src`.
-    pub is_unit: bool,
+    /// Where its tests are.
+    pub kind: Kind,
     /// The program.
     pub program: PathBuf,
 }
@@ -27,9 +38,7 @@ pub fn compile(project: &Project, command: &mut Command) -> Result<Vec<TestBinar
     let messages = cargo_messages(command.arg("--no-run"))?;
     let mut found: Vec<TestBinary> =
         messages.iter().filter_map(|message| test_binary(project.root(), message)).collect();
-    found.sort_by(|one, other| {
-        (&one.package, !one.is_unit, &one.target).cmp(&(&other.package, !other.is_unit, &other.target))
-    });
+    found.sort_by(|one, other| (&one.package, one.kind, &one.target).cmp(&(&other.package, other.kind, &other.target)));
     Ok(found)
 }
 
@@ -42,7 +51,11 @@ fn test_binary(root: &Path, message: &Value) -> Option<TestBinary> {
     Some(TestBinary {
         package: package.strip_prefix(root).unwrap_or(package).to_string_lossy().into_owned(),
         target: text("/target/name")?.to_owned(),
-        is_unit: text("/target/kind/0") != Some("test"),
+        kind: match text("/target/kind/0")? {
+            "test" => Kind::Integration,
+            "bin" => Kind::Program,
+            _ => Kind::Library,
+        },
         program: text("/executable")?.into(),
     })
 }
@@ -60,7 +73,7 @@ mod tests {
             "target": { "kind": ["test"], "name": "api" }, "profile": { "test": true },
         });
         let found = test_binary(Path::new("/oslira"), &message).unwrap();
-        assert_eq!((found.package.as_str(), found.target.as_str(), found.is_unit), ("e2e", "api", false));
+        assert_eq!((found.package.as_str(), found.target.as_str(), found.kind), ("e2e", "api", Kind::Integration));
     }
 
     #[test]

@@ -7,8 +7,9 @@
 
 use std::path::PathBuf;
 
+use crate::lint::WASM_ONLY;
 use crate::project::Project;
-use crate::test::binaries::TestBinary;
+use crate::test::binaries::{Kind, TestBinary};
 
 /// One program with one choice of its tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,12 +60,28 @@ impl Plan {
                 _ => plan.processors.push(suite("", &[])),
             }
         }
+        plan.processors.push(examples(project));
         plan
     }
 }
 
+/// The examples in documentation have no program of their own: rustdoc runs them.
+fn examples(project: &Project) -> Suite {
+    let excluded = WASM_ONLY.iter().flat_map(|package| ["--exclude", package]);
+    Suite {
+        name: "examples in the documentation".to_owned(),
+        program: "cargo".into(),
+        arguments: ["test", "--doc", "--quiet", "--workspace"].into_iter().chain(excluded).map(str::to_owned).collect(),
+        dir: project.root().to_path_buf(),
+    }
+}
+
 fn name(binary: &TestBinary, part: &str) -> String {
-    let target = if binary.is_unit { "unit tests" } else { &binary.target };
+    let target = match binary.kind {
+        Kind::Library => "unit tests",
+        Kind::Program => "unit tests of the program",
+        Kind::Integration => &binary.target,
+    };
     format!("{} {target}{part}", binary.package)
 }
 
@@ -78,7 +95,7 @@ mod tests {
             .map(|(package, target)| TestBinary {
                 package: (*package).to_owned(),
                 target: (*target).to_owned(),
-                is_unit: false,
+                kind: Kind::Integration,
                 program: PathBuf::from("/program"),
             })
             .collect();
@@ -99,6 +116,6 @@ mod tests {
         let arguments = |suites: &[Suite]| suites.first().map(|suite| suite.arguments.join(" "));
         assert_eq!(arguments(&plan.processors).as_deref(), Some("--skip database::"));
         assert_eq!(arguments(&plan.database).as_deref(), Some("database::"));
-        assert_eq!((plan.processors.len(), plan.database.len()), (2, 1));
+        assert_eq!((plan.processors.len(), plan.database.len()), (3, 1));
     }
 }

@@ -11,10 +11,10 @@ use oslira_app::{
     features::analysis::RunStatus::{self, Cancelled, Complete, Failed},
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
-use oslira_simulation::{Instance, Op, Person, Place, ReferenceDatabase, Schedule, Shared, World};
+use oslira_simulation::{CrashPoint, Customer, Instance, Op, ReferenceDatabase, Schedule, Shared, World};
 use uuid::Uuid;
 
-use crate::scenarios::{Before, Scenario, scenarios};
+use crate::scenarios::{CacheState, Scenario, scenarios};
 
 const RUN: RunId = RunId::new(Uuid::from_u128(9));
 const POLLS_MAX: usize = 10_000;
@@ -23,7 +23,7 @@ const SCHEDULES: [Schedule; 3] = [Schedule::InTurn, Schedule::FirstFirst, Schedu
 struct Played {
     status: RunStatus,
     error: Option<String>,
-    /// What providers billed, and how much of it because a crash made them work twice.
+    /// How many bills providers made, and how many of them because a crash made a provider work twice.
     bills: usize,
     repeated: usize,
 }
@@ -38,29 +38,30 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     fn open(scenario: &'a Scenario, schedule: Schedule) -> Self {
-        let world = Shared::new(World::new(ReferenceDatabase::new(Person::default(), 30, 10, None), 1));
-        if scenario.before != Before::Nothing {
+        let world = Shared::new(World::new(ReferenceDatabase::new(Customer::default(), 30, 10, None), 1));
+        if scenario.before != CacheState::Nothing {
             let earlier = RunId::new(Uuid::from_u128(8));
             begin(&world, earlier, scenario);
             let mut earlier =
                 Self { scenario, schedule, instance: Instance::start(&world, earlier, schedule), moment: 0 };
             while earlier.go_on().is_some() {}
             // A profile that changes has other followers every two minutes, and the same again after eight.
-            world.lock().now_ms += if scenario.before == Before::Cached { 3_600_000 } else { 30 * 3_600_000 + 120_000 };
+            world.lock().now_ms +=
+                if scenario.before == CacheState::Cached { 3_600_000 } else { 30 * 3_600_000 + 120_000 };
         }
         begin(&world, RUN, scenario);
         {
             let mut world = world.lock();
             world.outage_until_ms = if scenario.outage_ms > 0 { world.now_ms + scenario.outage_ms } else { 0 };
             world.script = scenario.script.iter().cloned().collect();
-            world.untaken = scenario.untaken.iter().cloned().collect();
-            world.unreadable = scenario.unreadable;
+            world.refused_bills = scenario.refused_bills.iter().cloned().collect();
+            world.snapshots_unreadable = scenario.snapshots_unreadable;
         }
         Self { scenario, schedule, instance: Instance::start(&world, RUN, schedule), moment: 0 }
     }
 
-    /// Goes one moment further and answers where branches came to stand; `None` when the run has come to its end.
-    fn go_on(&mut self) -> Option<Vec<Place>> {
+    /// Goes one moment further and answers the points that branches reached; `None` when the run has ended.
+    fn go_on(&mut self) -> Option<Vec<CrashPoint>> {
         if self.instance.has_ended() {
             return None;
         }
@@ -87,29 +88,29 @@ impl<'a> Stage<'a> {
         Self { scenario: self.scenario, schedule: self.schedule, instance, moment: self.moment }
     }
 
-    /// Plays on until the run reaches a place; `false` when it has come to its end before.
-    fn go_on_to(&mut self, place: &Place) -> bool {
+    /// Plays on until the run reaches a point; `false` when it ends before.
+    fn go_on_to(&mut self, point: &CrashPoint) -> bool {
         while let Some(reached) = self.go_on() {
-            if reached.contains(place) {
+            if reached.contains(point) {
                 return true;
             }
         }
         false
     }
 
-    /// Plays what is left and checks all that must hold for every run.
+    /// Plays to the end and checks what must hold for every run.
     fn finish(mut self) -> Played {
         while self.go_on().is_some() {}
         let (scenario, schedule) = (self.scenario, self.schedule);
         let mut world = self.instance.world().lock();
-        // What the workflow could not end, the sweep does.
+        // The sweep ends what the workflow could not.
         world.now_ms += 600_000;
         world.apply(&Op::SweepOne(300));
-        world.bills_are_known();
-        assert_eq!(world.accusation, None, "{}, {schedule:?}", scenario.name);
+        world.check_bills();
+        assert_eq!(world.violation, None, "{}, {schedule:?}", scenario.name);
         let row = &world.database.runs[&RUN];
         assert!(row.status.is_terminal(), "{}, {schedule:?}: {row:?}", scenario.name);
-        if scenario.before == Before::Changed && row.status == Complete {
+        if scenario.before == CacheState::Changed && row.status == Complete {
             let stale: Vec<bool> = world.database.analyses.iter().map(|analysis| analysis.is_stale).collect();
             assert_eq!(stale, [true, false], "{}, {schedule:?}", scenario.name);
         }
@@ -118,7 +119,7 @@ impl<'a> Stage<'a> {
         Played { status: row.status, error: row.error.as_ref().map(|(code, _)| code.clone()), bills, repeated }
     }
 
-    /// Plays what is left; it must come to what its scenario says.
+    /// Plays to the end; the run must end as its scenario says.
     fn finish_as_expected(self, when: &str) -> Played {
         let (scenario, schedule) = (self.scenario, self.schedule);
         let played = self.finish();
@@ -132,14 +133,14 @@ fn begin(world: &Shared, run: RunId, scenario: &Scenario) {
     world.lock().apply(&Op::Begin { run, username, kind, key: None, body_hash: String::new() });
 }
 
-/// It has come to what it must.
+/// The run has ended as its scenario says.
 fn assert_ends(played: &Played, scenario: &Scenario, schedule: Schedule, when: &str) {
     let status = if scenario.fails_as.is_some() { Failed } else { Complete };
     let ended = (played.status, played.error.as_deref());
     assert_eq!(ended, (status, scenario.fails_as), "{}, {schedule:?}, {when}", scenario.name);
 }
 
-/// Every scenario with every schedule that makes a difference. LIGHT has one branch at a time.
+/// Every scenario with every schedule that makes a difference: LIGHT has one branch at a time, so one schedule will do.
 fn every_schedule(scenarios: &[Scenario]) -> Vec<(&Scenario, Schedule)> {
     let all = scenarios.iter().flat_map(|scenario| SCHEDULES.map(|schedule| (scenario, schedule)));
     all.filter(|(scenario, schedule)| scenario.kind != AnalysisType::Light || *schedule == Schedule::InTurn).collect()
@@ -151,7 +152,7 @@ fn some_schedule(scenarios: &[Scenario]) -> Vec<(&Scenario, Schedule)> {
 }
 
 /// Checks all of them, on all cores; answers the sum.
-fn everywhere(pairs: &[(&Scenario, Schedule)], check: impl Fn(&Scenario, Schedule) -> usize + Sync) -> usize {
+fn check_all(pairs: &[(&Scenario, Schedule)], check: impl Fn(&Scenario, Schedule) -> usize + Sync) -> usize {
     let (next, played) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
@@ -169,28 +170,28 @@ fn everywhere(pairs: &[(&Scenario, Schedule)], check: impl Fn(&Scenario, Schedul
 #[test]
 fn a_crash_at_any_step_in_any_position_changes_nothing_but_the_time() {
     let scenarios = scenarios();
-    let played = everywhere(&every_schedule(&scenarios), |scenario, schedule| {
+    let played = check_all(&every_schedule(&scenarios), |scenario, schedule| {
         // A step is crashed once, and again and again.
         let counts: &[usize] = if schedule == Schedule::InTurn { &[1, 3] } else { &[1] };
         let mut undisturbed = Stage::open(scenario, schedule);
         let (mut named, mut crashes) = (BTreeSet::new(), vec![]);
         while let Some(reached) = undisturbed.go_on() {
-            for place in reached.into_iter().filter(|place| named.insert(place.clone())) {
+            for point in reached.into_iter().filter(|point| named.insert(point.clone())) {
                 for times in counts {
                     let mut crashed = undisturbed.crashed();
                     for _ in 1..*times {
-                        if crashed.go_on_to(&place) {
+                        if crashed.go_on_to(&point) {
                             crashed = crashed.crashed();
                         }
                     }
-                    crashes.push((place.clone(), crashed.finish_as_expected(&format!("{place:?}"))));
+                    crashes.push((point.clone(), crashed.finish_as_expected(&format!("{point:?}"))));
                 }
             }
         }
         let undisturbed = undisturbed.finish_as_expected("undisturbed");
-        for (place, crashed) in &crashes {
+        for (point, crashed) in &crashes {
             let (paid, due) = (crashed.bills, undisturbed.bills + crashed.repeated);
-            assert_eq!(paid, due, "bills of {}, {schedule:?}, crashed at {place:?}", scenario.name);
+            assert_eq!(paid, due, "bills of {}, {schedule:?}, crashed at {point:?}", scenario.name);
         }
         crashes.len()
     });
@@ -198,8 +199,8 @@ fn a_crash_at_any_step_in_any_position_changes_nothing_but_the_time() {
 }
 
 #[test]
-fn a_crash_at_any_moment_even_within_an_effect_keeps_every_promise() {
-    let played = everywhere(&some_schedule(&scenarios()), |scenario, schedule| {
+fn a_crash_at_any_moment_even_within_an_effect_keeps_every_guarantee() {
+    let played = check_all(&some_schedule(&scenarios()), |scenario, schedule| {
         let mut undisturbed = Stage::open(scenario, schedule);
         while undisturbed.go_on().is_some() {
             undisturbed.crashed().finish_as_expected(&format!("crashed at moment {}", undisturbed.moment));
@@ -210,9 +211,9 @@ fn a_crash_at_any_moment_even_within_an_effect_keeps_every_promise() {
 }
 
 #[test]
-fn two_crashes_at_any_two_moments_keep_every_promise() {
-    let cold = AnalysisType::ALL.map(|kind| Scenario::of(kind, Before::Nothing));
-    let played = everywhere(&some_schedule(&cold), |scenario, schedule| {
+fn two_crashes_at_any_two_moments_keep_every_guarantee() {
+    let cold = AnalysisType::ALL.map(|kind| Scenario::of(kind, CacheState::Nothing));
+    let played = check_all(&some_schedule(&cold), |scenario, schedule| {
         let mut undisturbed = Stage::open(scenario, schedule);
         let mut pairs = 0;
         while undisturbed.go_on().is_some() {
@@ -229,8 +230,8 @@ fn two_crashes_at_any_two_moments_keep_every_promise() {
 }
 
 #[test]
-fn a_cancellation_and_a_crash_at_any_moment_keep_every_promise() {
-    let played = everywhere(&some_schedule(&scenarios()), |scenario, schedule| {
+fn a_cancellation_and_a_crash_at_any_moment_keep_every_guarantee() {
+    let played = check_all(&some_schedule(&scenarios()), |scenario, schedule| {
         let mut undisturbed = Stage::open(scenario, schedule);
         while undisturbed.go_on().is_some() {
             let when = format!("cancelled at moment {}", undisturbed.moment);

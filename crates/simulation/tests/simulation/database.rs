@@ -1,4 +1,4 @@
-//! The model of the database is only as good as its likeness: the operations of random histories run against the real SQL
+//! The reference database must do what the real one does: the operations of random histories run against the real SQL
 //! functions too, by the product's own adapters, and every answer and every row is compared.
 //! `OSLIRA_SIM_DATABASE_HISTORIES=<n>` sets how many, `OSLIRA_SIM_SEED=<seed>` replays one.
 

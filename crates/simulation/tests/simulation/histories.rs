@@ -1,4 +1,4 @@
-//! Random histories keep every promise. `OSLIRA_SIM_SEED=<seed>` replays one; `OSLIRA_SIM_HISTORIES=<n>` sets how many.
+//! Random histories keep every guarantee. `OSLIRA_SIM_SEED=<seed>` replays one; `OSLIRA_SIM_HISTORIES=<n>` sets how many.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,10 +9,10 @@ use crate::number;
 const HISTORIES: u64 = 100_000;
 
 #[test]
-fn a_hundred_thousand_random_histories_keep_every_promise() {
+fn a_hundred_thousand_random_histories_keep_every_guarantee() {
     if let Some(seed) = number("OSLIRA_SIM_SEED") {
         let report = history(Plan::of(seed));
-        assert_eq!(report.accusation, None, "seed {seed}");
+        assert_eq!(report.violation, None, "seed {seed}");
         return;
     }
     let histories = number("OSLIRA_SIM_HISTORIES").unwrap_or(HISTORIES);
@@ -27,8 +27,8 @@ fn a_hundred_thousand_random_histories_keep_every_promise() {
                     return totals;
                 }
                 let report = history(Plan::of(seed));
-                if let Some(accusation) = report.accusation {
-                    panic!("seed {seed}: {accusation}\nreplay with OSLIRA_SIM_SEED={seed}");
+                if let Some(violation) = report.violation {
+                    panic!("seed {seed}: {violation}\nreplay with OSLIRA_SIM_SEED={seed}");
                 }
                 let counts = counts(&report);
                 for (total, count) in totals.iter_mut().zip(counts) {
@@ -37,7 +37,7 @@ fn a_hundred_thousand_random_histories_keep_every_promise() {
             }
         };
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("a history broke a promise")).collect()
+        workers.into_iter().map(|worker| worker.join().expect("a history violated an invariant")).collect()
     });
     for (at, what) in COUNTED.iter().enumerate() {
         let count: u64 = totals.iter().map(|totals| totals[at]).sum();
@@ -55,7 +55,7 @@ const COUNTED: [&str; 10] = [
     "charges kept",
     "results of several calls",
     "second models asked",
-    "runs that outlived their model",
+    "runs completed after a model was shut down",
     "bills recorded late",
     "analyses made stale",
 ];
@@ -70,7 +70,7 @@ fn counts(report: &Report) -> [u32; 10] {
         kept,
         report.deep_results,
         report.fallbacks,
-        report.outlived,
+        report.completed_after_model_end,
         report.late_bills,
         report.stale,
     ]

@@ -1,24 +1,25 @@
-//! A simulation that finds nothing proves something only if it would have found it, and for the right reason.
+//! A simulation that finds nothing proves something only if it finds the defects that are there: each deliberate one must be
+//! noticed, as the violation that it is.
 
 use oslira_simulation::{Mutation, Plan, history};
 
 const HISTORIES_MAX: u64 = 10_000;
 
-/// Words of the accusation that each defect must earn; `|` stands between those of which one is enough.
+/// Words that the violation found for each defect must contain; `|` separates alternatives.
 const fn noticed_as(mutation: Mutation) -> &'static str {
     match mutation {
         Mutation::RefundTwice => "has 2 refunds",
         Mutation::CancelTwice => "has 2 refunds|a repeated cancel of",
-        Mutation::FailKeepsTheCharge => "has 0 refunds",
-        Mutation::CompleteAfterTheEnd | Mutation::BeatRevives => "had ended and changed",
+        Mutation::FailKeepsCharge => "has 0 refunds",
+        Mutation::CompleteAfterTheEnd | Mutation::HeartbeatRevives => "had ended and changed",
         Mutation::FailAfterTheEnd => "had ended and changed|has 2 refunds",
         Mutation::CompleteTwice => "with 2 analyses",
         Mutation::ReplayCharges | Mutation::ReplayForgetsItsAnswer => "a repeated request answered",
         Mutation::CancelRefundsAfterAi => "and its charge Some(\"refunded\")",
         Mutation::CancelKeepsBeforeAi => "and its charge Some(\"kept\")",
         Mutation::AiStartForgotten => "although its AI call had started",
-        Mutation::SweepIgnoresTheBeat => "after its last sign of life",
-        Mutation::Overdraw => "the balance is negative",
+        Mutation::SweepIgnoresHeartbeat => "after its last sign of life",
+        Mutation::BalanceNotChecked => "the balance is negative",
         Mutation::EntryForgotten => "the sum is",
         Mutation::DuplicateAllowed => "two active runs",
         Mutation::HourlyLimitIgnored => "runs within an hour",
@@ -28,12 +29,13 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         Mutation::SweepMissesPending => "never ends",
         Mutation::RefundsOneCredit => "has 1 refunds",
         Mutation::BillTwice => "in the database more than once",
-        Mutation::StaleMarksStrangers => "is stale and older than no change",
+        Mutation::StaleMarksOtherProfiles => "is stale and older than no change",
         Mutation::LateConclusionIsFresh => "is not stale and older than a change",
-        Mutation::ComparedWithItself => "has changed, and what was concluded before",
+        Mutation::ComparedWithItself => "has changed, and the analyses before",
         Mutation::CallsShareAStep => "is asked for twice in one life",
-        Mutation::FailureForgetsSiblings => "is asked again after",
-        Mutation::LateBillDropped => "is in no database",
+        // A question that is asked again may get another answer, after which other steps follow.
+        Mutation::FailureForgetsSiblings => "is asked again after|without asking for step",
+        Mutation::LateBillDropped => "is not in the database",
         Mutation::RefusalFallsOver => "is asked again after|not every model was asked",
         Mutation::GoneIsFinal => "fails as ai_refused and not every model was asked",
         Mutation::FallbackNeverAsked => "not every model was asked",
@@ -46,11 +48,19 @@ fn every_deliberate_defect_is_caught_for_what_it_is() {
     for mutation in Mutation::ALL {
         let caught = (0..HISTORIES_MAX).find_map(|seed| {
             let report = history(Plan { mutation: Some(mutation), ..Plan::of(seed) });
-            report.accusation.map(|accusation| (seed, accusation))
+            report.violation.map(|violation| (seed, violation))
         });
-        let (seed, accusation) = caught.unwrap_or_else(|| panic!("{mutation:?} went unnoticed"));
-        println!("{mutation:?}: seed {seed}: {accusation}");
-        let is_noticed = noticed_as(mutation).split('|').any(|words| accusation.contains(words));
-        assert!(is_noticed, "{mutation:?} at seed {seed}: {accusation}");
+        let (seed, violation) = caught.unwrap_or_else(|| panic!("{mutation:?} went unnoticed"));
+        println!("{mutation:?}: seed {seed}: {violation}");
+        let is_noticed = noticed_as(mutation).split('|').any(|words| violation.contains(words));
+        assert!(is_noticed, "{mutation:?} at seed {seed}: {violation}");
+    }
+}
+
+#[test]
+fn every_deliberate_defect_is_in_the_documentation() {
+    let document = include_str!("../../../../docs/reliability.md");
+    for mutation in Mutation::ALL {
+        assert!(document.contains(&format!("| `{mutation:?}`: ")), "docs/reliability.md does not list {mutation:?}");
     }
 }

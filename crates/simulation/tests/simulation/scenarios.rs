@@ -1,5 +1,5 @@
 //! What is crashed exhaustively: every type, cold and cached, each of its AI calls failing in each way, its scrapes
-//! failing, its stores failing; and what each must come to.
+//! failing, its stores failing; and how each must end.
 
 use oslira_app::{
     features::judging::CallKind,
@@ -9,7 +9,7 @@ use oslira_simulation::ProviderBehaviour;
 
 /// What the profile cache has when the run begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Before {
+pub enum CacheState {
     /// Nothing.
     Nothing,
     /// A snapshot young enough.
@@ -23,12 +23,12 @@ pub struct Scenario {
     pub name: String,
     pub kind: AnalysisType,
     pub username: &'static str,
-    pub before: Before,
+    pub before: CacheState,
     pub script: Vec<(String, ProviderBehaviour)>,
-    /// How often the database does not take a bill within a step.
-    pub untaken: Vec<(String, u32)>,
+    /// By step, how often the database refuses to record a bill.
+    pub refused_bills: Vec<(String, u32)>,
     /// Snapshots cannot be read.
-    pub unreadable: bool,
+    pub snapshots_unreadable: bool,
     /// How long no store answers from the start, in milliseconds.
     pub outage_ms: i64,
     /// The error's code; `None` for a result.
@@ -37,15 +37,15 @@ pub struct Scenario {
 
 impl Scenario {
     /// A run that goes well.
-    pub fn of(kind: AnalysisType, before: Before) -> Self {
+    pub fn of(kind: AnalysisType, before: CacheState) -> Self {
         Self {
             name: format!("{} {before:?}", kind.as_str()),
             kind,
-            username: if before == Before::Changed { "dancer" } else { "runner" },
+            username: if before == CacheState::Changed { "dancer" } else { "runner" },
             before,
             script: vec![],
-            untaken: vec![],
-            unreadable: false,
+            refused_bills: vec![],
+            snapshots_unreadable: false,
             outage_ms: 0,
             fails_as: None,
         }
@@ -56,13 +56,13 @@ impl Scenario {
         self
     }
 
-    fn with(mut self, step: impl Into<String>, turn: ProviderBehaviour) -> Self {
-        self.script.push((step.into(), turn));
+    fn with(mut self, step: impl Into<String>, behaviour: ProviderBehaviour) -> Self {
+        self.script.push((step.into(), behaviour));
         self
     }
 
-    fn untaken(mut self, step: impl Into<String>, times: u32) -> Self {
-        self.untaken.push((step.into(), times));
+    fn refusing_bills(mut self, step: impl Into<String>, times: u32) -> Self {
+        self.refused_bills.push((step.into(), times));
         self
     }
 
@@ -76,19 +76,21 @@ impl Scenario {
 pub fn scenarios() -> Vec<Scenario> {
     let mut all = vec![];
     for kind in [Light, Deep, Xray] {
-        for before in [Before::Nothing, Before::Cached] {
+        for before in [CacheState::Nothing, CacheState::Cached] {
             let base = Scenario::of(kind, before);
             all.push(base.clone());
             all.extend(kind.config().calls.iter().flat_map(|call| one_call_fails(&base, *call)));
             all.extend(all_calls_fail(&base));
             all.extend(bills_are_late(&base));
             all.push(
-                Scenario { unreadable: true, ..base.clone() }.named("unreadable snapshot").failing("internal_error"),
+                Scenario { snapshots_unreadable: true, ..base.clone() }
+                    .named("unreadable snapshot")
+                    .failing("internal_error"),
             );
             all.push(Scenario { outage_ms: 20_000, ..base.clone() }.named("database restarts"));
         }
-        let base = Scenario::of(kind, Before::Nothing);
-        all.push(Scenario::of(kind, Before::Changed));
+        let base = Scenario::of(kind, CacheState::Nothing);
+        all.push(Scenario::of(kind, CacheState::Changed));
         for (username, code) in [
             ("nobody", "profile_not_found"),
             ("private.person", "profile_private"),
@@ -102,7 +104,7 @@ pub fn scenarios() -> Vec<Scenario> {
         }
     }
     all.push(
-        Scenario { outage_ms: 200_000, ..Scenario::of(Light, Before::Cached) }
+        Scenario { outage_ms: 200_000, ..Scenario::of(Light, CacheState::Cached) }
             .named("no database")
             .failing("internal_error"),
     );
@@ -111,32 +113,36 @@ pub fn scenarios() -> Vec<Scenario> {
 
 /// Each way in which one call can fail while the others beside it work.
 fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
-    use ProviderBehaviour::{Busy, Gone, Lasting, Malformed, Passing, Refused, Rejected, ReplyLost, Truncated};
+    use ProviderBehaviour::{
+        Busy, Malformed, ModelGone, OutOfQuota, Refused, Rejected, ReplyLost, Truncated, Unavailable,
+    };
     let step = |attempt: u32| format!("judge-{}-{attempt}", call.as_str());
-    let failing = |turn: ProviderBehaviour, what: &str| {
-        let name = format!("{} {what} {turn:?}", call.as_str());
+    let failing = |behaviour: ProviderBehaviour, what: &str| {
+        let name = format!("{} {what} {behaviour:?}", call.as_str());
         base.clone().named(&name)
     };
-    let mut all: Vec<Scenario> = [Passing, ReplyLost, Malformed, Truncated, Busy(7_000)]
+    let mut all: Vec<Scenario> = [Unavailable, ReplyLost, Malformed, Truncated, Busy(7_000)]
         .into_iter()
-        .map(|turn| failing(turn, "once").with(step(0), turn))
+        .map(|behaviour| failing(behaviour, "once").with(step(0), behaviour))
         .collect();
-    // One answer, and the second model is asked at once.
-    for turn in [Lasting, Rejected, Gone, Busy(3_600_000)] {
-        all.push(failing(turn, "falls over by").with(step(0), turn));
+    // After one such answer the second model is asked at once.
+    for behaviour in [OutOfQuota, Rejected, ModelGone, Busy(3_600_000)] {
+        all.push(failing(behaviour, "falls over by").with(step(0), behaviour));
     }
-    // Three, and then it is.
-    for turn in [Passing, Malformed] {
-        all.push((0..3).fold(failing(turn, "falls over after three times"), |it, at| it.with(step(at), turn)));
+    // After three attempts the second model is asked.
+    for behaviour in [Unavailable, Malformed] {
+        all.push(
+            (0..3).fold(failing(behaviour, "falls over after three times"), |it, at| it.with(step(at), behaviour)),
+        );
     }
     all.push(failing(Refused, "fails by").with(step(0), Refused).failing("ai_refused"));
-    let both = failing(Refused, "falls over to").with(step(0), Lasting).with(step(1), Refused);
+    let both = failing(Refused, "falls over to").with(step(0), OutOfQuota).with(step(1), Refused);
     all.push(both.failing("ai_refused"));
-    let dark = failing(Lasting, "fails with both models").with(step(0), Rejected).with(step(1), Lasting);
-    all.push(dark.failing("ai_quota_exhausted"));
-    let gone = failing(Gone, "fails with both models").with(step(0), Gone).with(step(1), Gone);
+    let provider_down = failing(OutOfQuota, "fails with both models").with(step(0), Rejected).with(step(1), OutOfQuota);
+    all.push(provider_down.failing("ai_quota_exhausted"));
+    let gone = failing(ModelGone, "fails with both models").with(step(0), ModelGone).with(step(1), ModelGone);
     all.push(gone.failing("ai_unavailable"));
-    let useless = failing(Truncated, "fails six times, at last");
+    let useless = failing(Truncated, "fails in all six attempts, at last");
     let useless = (0..6).fold(useless, |it, at| it.with(step(at), if at % 2 == 0 { ReplyLost } else { Truncated }));
     all.push(useless.failing("ai_truncated"));
     all
@@ -144,42 +150,44 @@ fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
 
 fn all_calls_fail(base: &Scenario) -> Vec<Scenario> {
     let calls = base.kind.config().calls;
-    let each = |scenario: Scenario, attempts: u32, turn: ProviderBehaviour| {
+    let each = |scenario: Scenario, attempts: u32, behaviour: ProviderBehaviour| {
         let steps = calls.iter().flat_map(|call| (0..attempts).map(|at| format!("judge-{}-{at}", call.as_str())));
-        steps.fold(scenario, |scenario, step| scenario.with(step, turn))
+        steps.fold(scenario, |scenario, step| scenario.with(step, behaviour))
     };
     vec![
-        each(base.clone().named("every call falls over"), 1, ProviderBehaviour::Lasting),
-        each(base.clone().named("every call fails once"), 1, ProviderBehaviour::Passing),
-        each(base.clone().named("every call outlives its model"), 1, ProviderBehaviour::Gone),
-        each(base.clone().named("every call fails"), 6, ProviderBehaviour::Passing).failing("ai_unavailable"),
-        each(base.clone().named("no call has money"), 2, ProviderBehaviour::Lasting).failing("ai_quota_exhausted"),
+        each(base.clone().named("every call falls over"), 1, ProviderBehaviour::OutOfQuota),
+        each(base.clone().named("every call fails once"), 1, ProviderBehaviour::Unavailable),
+        each(base.clone().named("every model is shut down"), 1, ProviderBehaviour::ModelGone),
+        each(base.clone().named("every call fails"), 6, ProviderBehaviour::Unavailable).failing("ai_unavailable"),
+        each(base.clone().named("no call has money"), 2, ProviderBehaviour::OutOfQuota).failing("ai_quota_exhausted"),
         each(base.clone().named("every call is refused"), 1, ProviderBehaviour::Refused).failing("ai_refused"),
     ]
 }
 
-/// The database does not take a bill when the answer is there, and takes it later, or not for minutes.
+/// The database refuses to record a bill at first, and records it later, or not for minutes.
 fn bills_are_late(base: &Scenario) -> Vec<Scenario> {
     let calls = base.kind.config().calls;
     let mut all = vec![];
     for call in calls {
         let step = format!("judge-{}-0", call.as_str());
         let late = base.clone().named(&format!("bill of {} is late", call.as_str()));
-        all.push(late.clone().untaken(step.clone(), u32::MAX));
-        all.push(late.named("twice").untaken(step.clone(), u32::MAX).untaken(format!("{step}-bill"), 2));
+        all.push(late.clone().refusing_bills(step.clone(), u32::MAX));
+        all.push(late.named("twice").refusing_bills(step.clone(), u32::MAX).refusing_bills(format!("{step}-bill"), 2));
     }
     let each = calls.iter().fold(base.clone().named("every bill is late"), |it, call| {
-        it.untaken(format!("judge-{}-0", call.as_str()), u32::MAX)
+        it.refusing_bills(format!("judge-{}-0", call.as_str()), u32::MAX)
     });
     all.push(each);
     let step = format!("judge-{}-0", calls[0].as_str());
-    let never = base.clone().named("a bill is never taken").untaken(step.clone(), u32::MAX);
-    all.push(never.untaken(format!("{step}-bill"), u32::MAX).failing("internal_error"));
-    if base.before == Before::Nothing {
+    let never = base.clone().named("a bill is never taken").refusing_bills(step.clone(), u32::MAX);
+    all.push(never.refusing_bills(format!("{step}-bill"), u32::MAX).failing("internal_error"));
+    if base.before == CacheState::Nothing {
         let late = base.clone().named("bill of a scrape is late");
         let waits = [0, 1].map(|wait| format!("scrape-details-0-collect-{wait}"));
         all.push(
-            waits.into_iter().fold(late, |it, step| it.untaken(format!("{step}-bill"), 2).untaken(step, u32::MAX)),
+            waits
+                .into_iter()
+                .fold(late, |it, step| it.refusing_bills(format!("{step}-bill"), 2).refusing_bills(step, u32::MAX)),
         );
     }
     all
@@ -195,14 +203,14 @@ fn scrapes_fail(base: &Scenario, part: &str) -> Vec<Scenario> {
         waits.into_iter().fold(scenario, |it, step| it.with(step, ProviderBehaviour::Malformed))
     };
     let of = |what: &str| base.clone().named(&format!("{part} {what}"));
-    let down = (0..4).fold(of("down"), |it, at| it.with(start(at), ProviderBehaviour::Passing));
+    let down = (0..4).fold(of("down"), |it, at| it.with(start(at), ProviderBehaviour::Unavailable));
     let useless = (0..4).fold(of("unusable"), unusable);
     vec![
-        of("refused").with(start(0), ProviderBehaviour::Lasting).failing("scraper_unavailable"),
+        of("refused").with(start(0), ProviderBehaviour::OutOfQuota).failing("scraper_unavailable"),
         of("refused when asked about").with(collect(0), ProviderBehaviour::Rejected).failing("scraper_unavailable"),
         of("reply lost").with(start(0), ProviderBehaviour::ReplyLost),
         of("unanswered").with(collect(0), ProviderBehaviour::ReplyLost),
-        of("failed actor").with(collect(0), ProviderBehaviour::Passing),
+        of("failed actor").with(collect(0), ProviderBehaviour::Unavailable),
         unusable(of("unusable once"), 0),
         down.failing("scrape_failed"),
         useless.failing("scrape_failed"),

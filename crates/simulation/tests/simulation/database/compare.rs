@@ -38,7 +38,7 @@ pub fn in_model(database: &ReferenceDatabase) -> Value {
         let error = row.error.as_ref();
         let facts = json!({
             "username": row.username, "status": row.status, "phase": row.phase, "outcome": row.outcome,
-            "credits": row.credits, "ai": row.ai_started, "beat": row.beat_s.is_some(), "key": row.key,
+            "credits": row.credits, "ai": row.ai_started, "beat": row.heartbeat_s.is_some(), "key": row.key,
             "code": error.map(|error| &error.0), "message": error.map(|error| &error.1), "analyses": analyses.len(),
             "type": row.kind, "stale": analyses.first(),
         });

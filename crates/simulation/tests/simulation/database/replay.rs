@@ -15,7 +15,7 @@ use oslira_app::{
     },
 };
 use oslira_postgres::{AdminDb, TenantDb};
-use oslira_simulation::{Answer, Op, Person, Plan, Recorded, ReferenceDatabase, history};
+use oslira_simulation::{Answer, Customer, Op, Plan, Recorded, ReferenceDatabase, history};
 use oslira_testkit::TestDatabase;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Statement};
@@ -62,20 +62,20 @@ impl Stage {
     pub async fn replay(&mut self, seed: u64) -> usize {
         let plan = Plan { record: true, ..Plan::of(seed) };
         self.forget_earlier_profiles().await;
-        let person = self.person(&format!("sim-{seed}"), plan.credits()).await;
-        let report = history(Plan { person, ..plan });
-        assert_eq!(report.accusation, None, "seed {seed}");
+        let customer = self.create_customer(&format!("sim-{seed}"), plan.credits()).await;
+        let report = history(Plan { customer, ..plan });
+        assert_eq!(report.violation, None, "seed {seed}");
         let mut before: Option<&ReferenceDatabase> = None;
         for (at, Recorded { op, answer, now_s, after }) in report.log.iter().enumerate() {
             let context = format!("seed {seed}, operation {at}: {}", op.name());
             if let (Some(database), Op::Begin { .. } | Op::Stale(..) | Op::SweepOne(_)) = (before, op) {
                 self.age(database, *now_s).await;
             }
-            let actual = self.apply(person, op).await;
+            let actual = self.apply(customer, op).await;
             self.same(&context, op, answer, actual);
             if !matches!(op, Op::State(_) | Op::Stale(..)) {
                 assert_eq!(
-                    in_database(&self.superuser, &self.facts, person.account).await,
+                    in_database(&self.superuser, &self.facts, customer.account).await,
                     in_model(after),
                     "{context}"
                 );
@@ -85,7 +85,7 @@ impl Stage {
         report.log.len()
     }
 
-    /// What is concluded about a profile is everybody's concern, and histories all have the same profiles.
+    /// Changes of a profile make the analyses of all accounts stale, and all histories have the same profiles.
     async fn forget_earlier_profiles(&self) {
         self.superuser
             .batch_execute("delete from profile_changes; update leads set deleted_at = now() where deleted_at is null")
@@ -93,12 +93,12 @@ impl Stage {
             .unwrap();
     }
 
-    async fn person(&self, name: &str, credits: i64) -> Person {
+    async fn create_customer(&self, name: &str, credits: i64) -> Customer {
         let credits = i32::try_from(credits).unwrap();
         let row = self.superuser.query_one("select local.mint_user($1, $2)", &[&name, &credits]).await.unwrap();
         let minted: Value = row.get(0);
         let id = |field: &str| -> Uuid { minted[field].as_str().unwrap().parse().unwrap() };
-        Person {
+        Customer {
             user: UserId::new(id("user_id")),
             account: AccountId::new(id("account_id")),
             business_profile: BusinessProfileId::new(id("business_profile_id")),
@@ -107,32 +107,32 @@ impl Stage {
 
     async fn age(&self, database: &ReferenceDatabase, now_s: i64) {
         let ages = database.runs.iter().map(|(id, row)| {
-            json!({ "id": id, "created": now_s - row.created_s, "beat": row.beat_s.map(|beat_s| now_s - beat_s) })
+            json!({ "id": id, "created": now_s - row.created_s, "beat": row.heartbeat_s.map(|heartbeat_s| now_s - heartbeat_s) })
         });
         let ages = Value::Array(ages.collect());
         self.superuser.execute(&self.ages, &[&ages]).await.unwrap();
     }
 
-    async fn apply(&self, person: Person, op: &Op) -> Answer {
-        self.ask(person, op).await.unwrap_or_else(|error| panic!("{}: {error}", op.name()))
+    async fn apply(&self, customer: Customer, op: &Op) -> Answer {
+        self.ask(customer, op).await.unwrap_or_else(|error| panic!("{}: {error}", op.name()))
     }
 
-    async fn ask(&self, person: Person, op: &Op) -> Result<Answer, StoreError> {
+    async fn ask(&self, customer: Customer, op: &Op) -> Result<Answer, StoreError> {
         let admin = &self.admin;
         Ok(match op {
             Op::Begin { run, username, kind, key, body_hash } => {
                 let request = AnalysisRequest {
                     username: username.parse().unwrap(),
-                    business_profile_id: person.business_profile,
+                    business_profile_id: customer.business_profile,
                     analysis_type: *kind,
                 };
-                let member = Member::new(person.user, person.account);
+                let member = Member::new(customer.user, customer.account);
                 let key = key.as_deref().and_then(IdempotencyKey::parse);
                 // Without needs no breaker is asked, and plans have no cap.
                 let needs = RequiredServices::default();
                 Answer::Begun(self.tenant.begin(member, *run, &request, &needs, key.as_ref(), body_hash).await?)
             }
-            Op::Cancel(run) => Answer::Cancelled(self.tenant.cancel(person.user, *run).await?),
+            Op::Cancel(run) => Answer::Cancelled(self.tenant.cancel(customer.user, *run).await?),
             Op::TakeUp(run) => {
                 let assignment = admin.take_up(*run).await?;
                 Answer::TakenUp(assignment.map(|assignment| assignment.username.into()))
