@@ -136,7 +136,7 @@ async fn does_its_job(of: &Type, username: &str) {
 
 #[tokio::test]
 async fn a_deep_analysis_does_its_job() {
-    does_its_job(&DEEP, "fitness.for.the.deep").await;
+    does_its_job(&DEEP, "fitness.in.the.deep").await;
 }
 
 #[tokio::test]
