@@ -4,7 +4,7 @@ create schema if not exists local;
 revoke all on schema local from public, anon, authenticated, service_role;
 
 -- A confirmed user by name, through the real sign-up trigger, with exactly p_credits credits and a business profile of a
--- plausible brand. The same name gives the same user; a repeat changes nothing.
+-- plausible brand. The same name gives the same user; a repeat only replaces a business profile that was deleted.
 create or replace function local.mint_user(p_name text, p_credits integer) returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -34,6 +34,9 @@ begin
     elsif v_missing < 0 then
       perform system.deduct_credits_atomic(v_account, (-v_missing)::integer, null, 'local:' || v_user, 'Local credits');
     end if;
+  end if;
+  -- A developer, or a test, may have deleted it.
+  if not exists (select from public.business_profiles bp where bp.account_id = v_account and bp.deleted_at is null) then
     insert into public.business_profiles (
       account_id, name, offering, target_audience, follower_min, follower_max, engagement_rate_min_percent,
       content_themes, geographies

@@ -156,5 +156,10 @@ async fn the_developer_tool_mints_users() {
     let user = User::of(&stack, &minted);
     assert_eq!(user.balance().await, 7);
     assert_eq!(stack.xtask_token(&name, 50).await["user_id"], minted["user_id"], "the same name is the same user");
+    let user = User::of(&stack, &minted);
+    let profile = format!("/business-profiles/{}", minted["business_profile_id"].as_str().unwrap());
+    Answer::read(user.request(Method::DELETE, &profile).send().await.unwrap()).await.data(200);
+    let again = stack.xtask_token(&name, 50).await;
+    assert_ne!(again["business_profile_id"], minted["business_profile_id"], "a deleted profile is replaced");
     assert_eq!(user.balance().await, 7);
 }

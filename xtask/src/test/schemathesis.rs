@@ -6,9 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::postgres::{PgUrl, database};
 use crate::process::{run_quiet, which};
 use crate::project::Project;
-use crate::stack::Document;
+use crate::stack::{Document, mint_token};
 use crate::stamp::{Hash, Stamp};
 use crate::step::step;
 use crate::test::plan::Suite;
@@ -32,7 +33,9 @@ pub fn suite(project: &Project, stack: &Document) -> Result<Option<Suite>> {
     let dir = project.state_dir().join("schemathesis");
     install(project, &python, &dir)?;
     let url = &stack.api_url;
-    let token = format!("Authorization: Bearer {}", stack.token);
+    // A user of its own: it changes and deletes whatever it can reach.
+    let user = database::mint_user(&PgUrl::parse(&stack.database_url)?, "schemathesis", 100)?;
+    let token = format!("Authorization: Bearer {}", mint_token(&stack.sandbox_url, &user.user_id, &user.email)?);
     let arguments = [
         "run",
         &format!("{url}/openapi.json"),
