@@ -14,7 +14,7 @@ pub fn start() {
         let subscriber = tracing_subscriber::fmt()
             .json()
             .flatten_event(true)
-            .with_current_span(false)
+            .with_current_span(true)
             .with_span_list(false)
             .without_time()
             .with_max_level(tracing::Level::INFO)

@@ -2,7 +2,7 @@
 
 use oslira_e2e::{Answer, Stack, User};
 use reqwest::{Method, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const OURS: &str = "http://localhost:5173";
 const EXPOSED: [&str; 7] = [
@@ -115,4 +115,14 @@ async fn health_says_that_it_lives_and_that_it_is_ready() {
         get("/health/ready").await.data(200),
         &json!({ "status": "ready", "environment": "local", "warnings": [] })
     );
+}
+
+#[tokio::test]
+async fn an_address_that_is_too_long_is_refused_before_anything_looks_at_it() {
+    let stack = Stack::load();
+    let url = format!("{}/leads?q={}", stack.api_url, "x".repeat(8_192));
+    let response = stack.http().get(url).send().await.unwrap();
+    assert_eq!(response.status(), 414);
+    let body: Value = response.json().await.unwrap();
+    assert_eq!((&body["success"], &body["code"]), (&json!(false), &json!("address_too_long")));
 }

@@ -13,6 +13,7 @@ use axum::{
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::{Answer, ApiError, Content, RequestPorts};
 
@@ -99,7 +100,10 @@ pub(crate) async fn seal(mut request: Request, next: Next) -> Response {
     let started = ports.clock.now();
     request.extensions_mut().insert(RequestId(id.clone()));
 
-    let mut response = next.run(request).await;
+    // Whatever is logged on the way carries the request's id.
+    let span = tracing::info_span!("request", request_id = %id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let _in_span = span.entered();
 
     let finished = ports.clock.now();
     let route = response.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();

@@ -2,7 +2,9 @@
 //! go on. The ports are one double that answers what a test tells it to and remembers what it was asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "all of this crate is tests")]
 
+mod codes;
 mod contract;
+mod logs;
 mod unasked;
 
 use std::sync::{Arc, Mutex};
@@ -50,6 +52,8 @@ struct Double {
     measured: Option<Measured>,
     budget: Option<Budget>,
     change: CapChange,
+    /// Neither the engine nor the queue takes a run.
+    launches_nothing: bool,
     asked: Mutex<Vec<Value>>,
 }
 
@@ -69,6 +73,7 @@ impl Double {
             }),
             budget: Some(budget),
             change: CapChange::Done(budget),
+            launches_nothing: false,
             asked: Mutex::default(),
         }
     }
@@ -295,7 +300,11 @@ impl RunRepository for Double {
     }
 
     async fn cancel(&self, _: UserId, _: RunId) -> Result<CancelOutcome, StoreError> {
-        Ok(CancelOutcome::NotFound)
+        Ok(if self.launches_nothing {
+            CancelOutcome::Done { refunded: 5, kept: 0, balance: 10 }
+        } else {
+            CancelOutcome::NotFound
+        })
     }
 
     async fn get(&self, _: Member, _: RunId) -> Result<Option<Run>, StoreError> {
@@ -333,8 +342,11 @@ impl CreditLedger for Double {
 
 #[async_trait]
 impl Authenticator for Double {
-    async fn authenticate(&self, _: &str) -> Result<UserId, AuthError> {
-        Ok(UserId::new(Uuid::nil()))
+    async fn authenticate(&self, token: &str) -> Result<UserId, AuthError> {
+        match token {
+            "unknowable" => Err(AuthError::KeysUnavailable("the key set does not answer".to_owned())),
+            _ => Ok(UserId::new(Uuid::nil())),
+        }
     }
 }
 
@@ -349,11 +361,11 @@ impl Memberships for Double {
 #[async_trait]
 impl RunLauncher for Double {
     async fn start(&self, _: RunId) -> Result<(), String> {
-        Ok(())
+        if self.launches_nothing { Err("the engine is gone".to_owned()) } else { Ok(()) }
     }
 
     async fn enqueue(&self, _: RunId) -> Result<(), String> {
-        Ok(())
+        if self.launches_nothing { Err("the queue is full".to_owned()) } else { Ok(()) }
     }
 
     async fn wake(&self, _: RunId) -> Result<(), String> {

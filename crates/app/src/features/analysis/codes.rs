@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{BeginOutcome, InvalidRequest};
 use crate::{
-    features::{auth::ACCOUNT_FORBIDDEN, business::BUSINESS_PROFILE_NOT_FOUND},
+    features::{auth::forbidden, business::BUSINESS_PROFILE_NOT_FOUND},
     http::{ApiError, ErrorCode, code::IDEMPOTENCY_KEY_REUSED},
 };
 
@@ -85,10 +85,6 @@ impl From<InvalidRequest> for ApiError {
             }
         }
     }
-}
-
-pub(super) fn forbidden() -> ApiError {
-    ApiError::new(ACCOUNT_FORBIDDEN, "You are not a member of this account, or it is closed.")
 }
 
 pub(super) fn run_not_found() -> ApiError {

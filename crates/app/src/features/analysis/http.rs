@@ -13,7 +13,7 @@ use super::{
     codes::{
         ANALYSIS_IN_PROGRESS, BUDGET_EXCEEDED, INSUFFICIENT_CREDITS, INVALID_BUSINESS_PROFILE_ID, INVALID_COUNT,
         INVALID_USERNAME, PROVIDER_UNAVAILABLE, RATE_LIMITED, RUN_FINISHED, RUN_NOT_FOUND, START_FAILED,
-        UNKNOWN_ANALYSIS_TYPE, forbidden, refusal, run_not_found,
+        UNKNOWN_ANALYSIS_TYPE, refusal, run_not_found,
     },
     estimate::{self, Estimate},
     start::{self, StartOutcome},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     features::{
-        auth::{CallingUser, Member},
+        auth::{CallingUser, Member, forbidden},
         business::BUSINESS_PROFILE_NOT_FOUND,
         health::NOT_READY,
     },

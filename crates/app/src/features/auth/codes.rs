@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use crate::http::ErrorCode;
+use crate::http::{ApiError, ErrorCode};
 
 /// No bearer token.
 pub const TOKEN_MISSING: ErrorCode = ErrorCode::new(
@@ -90,3 +90,11 @@ pub const OF_OWNERS: &[ErrorCode] = &[
     ACCOUNT_FORBIDDEN,
     OWNER_REQUIRED,
 ];
+
+/// What somebody hears who is no member: there may be such an account, or not.
+pub fn forbidden() -> ApiError {
+    ApiError::new(
+        ACCOUNT_FORBIDDEN,
+        "You are not a member of this account, or it is closed. GET /auth/verify lists yours.",
+    )
+}

@@ -8,8 +8,8 @@ use axum::{
 use super::{
     AuthError, AuthPorts, Member, Membership,
     codes::{
-        ACCOUNT_FORBIDDEN, ANONYMOUS_USER_REFUSED, AUTH_UNAVAILABLE, INVALID_ACCOUNT_ID, OF_MEMBERS, OF_OWNERS,
-        OF_TOKENS, TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_MALFORMED, TOKEN_MISSING, TOKEN_ROLE_REFUSED,
+        ANONYMOUS_USER_REFUSED, AUTH_UNAVAILABLE, INVALID_ACCOUNT_ID, OF_MEMBERS, OF_OWNERS, OF_TOKENS, TOKEN_EXPIRED,
+        TOKEN_INVALID, TOKEN_MALFORMED, TOKEN_MISSING, TOKEN_ROLE_REFUSED, forbidden,
     },
 };
 use crate::{
@@ -88,9 +88,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Member {
             None if wanted.is_some() => pick(ports.memberships.accounts_now(user).await?),
             known => known,
         };
-        account.map(|m| Self::new(user, m.account_id)).ok_or_else(|| {
-            ApiError::new(ACCOUNT_FORBIDDEN, "You are not a member of this account. GET /auth/verify lists yours.")
-        })
+        account.map(|m| Self::new(user, m.account_id)).ok_or_else(forbidden)
     }
 }
 

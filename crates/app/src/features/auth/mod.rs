@@ -7,7 +7,7 @@ mod model;
 mod ports;
 mod verify;
 
-pub use codes::{ACCOUNT_FORBIDDEN, OWNER_REQUIRED};
+pub use codes::{OWNER_REQUIRED, forbidden};
 pub use http::endpoints;
 pub use identity::{CallingUser, Owner};
 pub use model::{AuthError, Claims, Jwk, JwkSet, Member, Membership};

@@ -14,7 +14,7 @@ use super::{
     InvalidBusinessProfile, NewBusinessProfile,
 };
 use crate::{
-    features::auth::{ACCOUNT_FORBIDDEN, Member},
+    features::auth::{Member, forbidden},
     http::{
         ApiError, Both, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoBody, Parameter, Parameters,
         PathId, Place, Registry, Reply, code::IDEMPOTENCY_KEY_REUSED,
@@ -206,9 +206,7 @@ fn created(outcome: Created) -> Result<Reply<BusinessProfile>, ApiError> {
             ),
         )
         .with_details(json!({ "limit": live_max }))),
-        Created::Forbidden => {
-            Err(ApiError::new(ACCOUNT_FORBIDDEN, "You are not a member of this account, or it is closed."))
-        }
+        Created::Forbidden => Err(forbidden()),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Balance, Budget, CapChange, CreditPorts, DAILY_CAP_MAX, DailyCap, InvalidDailyCap, Transaction};
 use crate::{
-    features::auth::{ACCOUNT_FORBIDDEN, Member, OWNER_REQUIRED, Owner},
+    features::auth::{Member, OWNER_REQUIRED, Owner, forbidden},
     http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply},
     shared::pagination::{Page, PageQuery},
 };
@@ -26,10 +26,6 @@ const INVALID_DAILY_CAP: ErrorCode = ErrorCode::new(
     "invalid_daily_cap",
     "a whole number from 0 to 1,000,000, or `null`; leaving it out is `invalid_request`",
 );
-
-fn forbidden() -> ApiError {
-    ApiError::new(ACCOUNT_FORBIDDEN, "You are not a member of this account any more.")
-}
 
 /// What an account can spend now.
 pub struct GetBalance;
