@@ -12,6 +12,7 @@ use oslira_app::features::{
     analysis::config::SCRAPE_TIMEOUT,
     profiles::{Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage},
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -27,6 +28,9 @@ pub const POSTS_ACTOR: &str = "apify~instagram-scraper";
 
 /// What the actor's owner takes for a result, by a run recorded in 2025; the environment may say otherwise.
 pub const PRICE_PER_RESULT_MICROUSD: u64 = 2_700;
+
+/// What a path segment does not take as it is (RFC 3986, section 2.3).
+const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Longest wait for an answer that Apify gives at once.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -129,7 +133,7 @@ impl Apify {
 #[async_trait]
 impl ProfileSource for Apify {
     async fn start(&self, username: &InstagramHandle, part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
-        let actor = encoded(self.actor(part));
+        let actor = utf8_percent_encode(self.actor(part), NOT_UNRESERVED);
         let (items_max, input) = match part {
             ScrapePart::Details => (1, json!({"usernames": [username]})),
             ScrapePart::Posts(posts) => (posts, posts_input(username, posts)),
@@ -344,15 +348,6 @@ fn refused(operation: Operation, status: StatusCode, kind: &str, message: String
 fn checked_id(operation: Operation, id: &str) -> Result<&str, ScrapeFault> {
     let valid = (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if valid { Ok(id) } else { Err(ScrapeFault::Retryable(format!("apify {operation}: not an id"))) }
-}
-
-/// A path segment, percent-encoded.
-fn encoded(segment: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        other => format!("%{other:02X}"),
-    };
-    segment.bytes().map(byte).collect()
 }
 
 #[cfg(test)]
