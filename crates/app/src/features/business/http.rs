@@ -101,7 +101,7 @@ impl Parameters for ExpectedVersion {
     }
 
     fn describe() -> Vec<Parameter> {
-        let schema = json!({ "type": "string", "pattern": "^(\\*|\"-?[0-9]{1,9}\")$" });
+        let schema = json!({ "type": "string", "pattern": "^(\\*|\"?-?[0-9]{1,9}\"?)$" });
         let description = "The version that the change is meant for, as the `ETag` of the profile says it.";
         vec![Parameter { name: "If-Match", place: Place::Header, is_required: false, description, schema }]
     }
