@@ -11,6 +11,9 @@
 //! A step runs at least once. Its result is remembered as JSON (1 MiB at most), so after a crash the function runs again
 //! from the top and finished steps answer at once. Whatever has an effect must be inside a step and safe to repeat.
 
+// The one crate that is written to be used elsewhere.
+#![warn(missing_docs)]
+
 mod binding;
 mod error;
 mod step;

@@ -72,7 +72,6 @@ pub struct CoreStrategy {
 
 /// Where a first message is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "documented variants become a schema that providers refuse; the names say it")]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     InstagramMessage,
@@ -104,7 +103,6 @@ pub struct Outreach {
 
 /// How strongly something shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "documented variants become a schema that providers refuse; the names say it")]
 #[serde(rename_all = "snake_case")]
 pub enum Strength {
     Weak,
@@ -168,7 +166,6 @@ pub struct Psychographic {
 
 /// How near somebody is to buying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "documented variants become a schema that providers refuse; the names say it")]
 #[serde(rename_all = "snake_case")]
 pub enum BuyingStage {
     Unaware,
@@ -179,7 +176,6 @@ pub enum BuyingStage {
 
 /// Who decides about a purchase or a cooperation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "documented variants become a schema that providers refuse; the names say it")]
 #[serde(rename_all = "snake_case")]
 pub enum Authority {
     DecidesAlone,
