@@ -1,10 +1,11 @@
-//! `cargo xtask lint`: formatting, then clippy with warnings denied for both targets.
+//! `cargo xtask lint`: formatting, clippy with warnings denied for both targets, and `deny.toml` where cargo-deny is
+//! installed.
 
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::process::run_loud;
+use crate::process::{answer, run_loud};
 use crate::project::Project;
 use crate::setup;
 use crate::step::step;
@@ -32,7 +33,16 @@ pub fn run(project: &Project) -> Result<()> {
     for package in WASM_ONLY {
         wasm.args(["--package", package]);
     }
-    must_pass("clippy for WebAssembly", wasm.args(["--", "-D", "warnings"]), "see the messages above")
+    must_pass("clippy for WebAssembly", wasm.args(["--", "-D", "warnings"]), "see the messages above")?;
+
+    // Not demanded: it takes minutes to compile, and dependencies change rarely.
+    if answer("cargo", &["deny", "--version"]).is_some() {
+        let mut deny = Command::new("cargo");
+        deny.current_dir(project.root()).args(["deny", "--offline", "--locked", "--log-level", "error"]);
+        deny.args(["check", "licenses", "bans", "sources"]);
+        must_pass("licences and bans", &mut deny, "deny.toml says what is allowed, and why")?;
+    }
+    Ok(())
 }
 
 fn must_pass(name: &str, command: &mut Command, advice: &str) -> Result<()> {
