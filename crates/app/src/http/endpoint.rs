@@ -78,7 +78,7 @@ pub trait Caller: FromRequestParts<(), Rejection = ApiError> + Send {
     /// The kind.
     const KIND: CallerKind;
     /// What a request of anybody else is answered.
-    const ERRORS: &'static [ErrorCode];
+    fn errors() -> Vec<ErrorCode>;
 }
 
 /// Anybody.
@@ -94,7 +94,10 @@ impl FromRequestParts<()> for Anyone {
 
 impl Caller for Anyone {
     const KIND: CallerKind = CallerKind::Public;
-    const ERRORS: &'static [ErrorCode] = &[];
+
+    fn errors() -> Vec<ErrorCode> {
+        vec![]
+    }
 }
 
 /// Where a parameter stands.
@@ -230,8 +233,9 @@ pub trait Registry {
 /// Every code that an endpoint may answer.
 #[must_use]
 pub fn declared_errors<E: Endpoint>() -> Vec<ErrorCode> {
-    let lists = [E::Caller::ERRORS, E::Body::ERRORS, E::ERRORS, ANYWHERE];
-    lists.into_iter().flatten().copied().chain(E::Parameters::errors()).collect()
+    let lists = [E::Body::ERRORS, E::ERRORS, ANYWHERE];
+    let constants = lists.into_iter().flatten().copied();
+    E::Caller::errors().into_iter().chain(constants).chain(E::Parameters::errors()).collect()
 }
 
 /// The handler of an endpoint, for the router.

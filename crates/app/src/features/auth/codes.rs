@@ -53,44 +53,6 @@ pub const ACCOUNT_FORBIDDEN: ErrorCode =
 pub const OWNER_REQUIRED: ErrorCode =
     ErrorCode::new(StatusCode::FORBIDDEN, "owner_required", "only an owner of the account may do this");
 
-/// What any request that needs a token can be answered.
-pub const OF_TOKENS: &[ErrorCode] = &[
-    TOKEN_MISSING,
-    TOKEN_MALFORMED,
-    TOKEN_INVALID,
-    TOKEN_EXPIRED,
-    TOKEN_ROLE_REFUSED,
-    ANONYMOUS_USER_REFUSED,
-    AUTH_UNAVAILABLE,
-];
-
-/// And what one for an account can.
-pub const OF_MEMBERS: &[ErrorCode] = &[
-    TOKEN_MISSING,
-    TOKEN_MALFORMED,
-    TOKEN_INVALID,
-    TOKEN_EXPIRED,
-    TOKEN_ROLE_REFUSED,
-    ANONYMOUS_USER_REFUSED,
-    AUTH_UNAVAILABLE,
-    INVALID_ACCOUNT_ID,
-    ACCOUNT_FORBIDDEN,
-];
-
-/// And what one of an owner can.
-pub const OF_OWNERS: &[ErrorCode] = &[
-    TOKEN_MISSING,
-    TOKEN_MALFORMED,
-    TOKEN_INVALID,
-    TOKEN_EXPIRED,
-    TOKEN_ROLE_REFUSED,
-    ANONYMOUS_USER_REFUSED,
-    AUTH_UNAVAILABLE,
-    INVALID_ACCOUNT_ID,
-    ACCOUNT_FORBIDDEN,
-    OWNER_REQUIRED,
-];
-
 /// What somebody hears who is no member: there may be such an account, or not.
 pub fn forbidden() -> ApiError {
     ApiError::new(

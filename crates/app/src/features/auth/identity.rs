@@ -8,7 +8,7 @@ use axum::{
 use super::{
     AuthError, AuthPorts, Member, Membership,
     codes::{
-        ANONYMOUS_USER_REFUSED, AUTH_UNAVAILABLE, INVALID_ACCOUNT_ID, OF_MEMBERS, OF_OWNERS, OF_TOKENS, TOKEN_EXPIRED,
+        ACCOUNT_FORBIDDEN, ANONYMOUS_USER_REFUSED, AUTH_UNAVAILABLE, INVALID_ACCOUNT_ID, OWNER_REQUIRED, TOKEN_EXPIRED,
         TOKEN_INVALID, TOKEN_MALFORMED, TOKEN_MISSING, TOKEN_ROLE_REFUSED, forbidden,
     },
 };
@@ -117,15 +117,32 @@ impl<S: Send + Sync> FromRequestParts<S> for Owner {
 
 impl Caller for CallingUser {
     const KIND: CallerKind = CallerKind::SignedIn;
-    const ERRORS: &'static [ErrorCode] = OF_TOKENS;
+
+    fn errors() -> Vec<ErrorCode> {
+        vec![
+            TOKEN_MISSING,
+            TOKEN_MALFORMED,
+            TOKEN_INVALID,
+            TOKEN_EXPIRED,
+            TOKEN_ROLE_REFUSED,
+            ANONYMOUS_USER_REFUSED,
+            AUTH_UNAVAILABLE,
+        ]
+    }
 }
 
 impl Caller for Member {
     const KIND: CallerKind = CallerKind::Member;
-    const ERRORS: &'static [ErrorCode] = OF_MEMBERS;
+
+    fn errors() -> Vec<ErrorCode> {
+        [CallingUser::errors(), vec![INVALID_ACCOUNT_ID, ACCOUNT_FORBIDDEN]].concat()
+    }
 }
 
 impl Caller for Owner {
     const KIND: CallerKind = CallerKind::Owner;
-    const ERRORS: &'static [ErrorCode] = OF_OWNERS;
+
+    fn errors() -> Vec<ErrorCode> {
+        [Member::errors(), vec![OWNER_REQUIRED]].concat()
+    }
 }
