@@ -7,7 +7,7 @@ use oslira_app::{
     features::{
         analysis::Assignment,
         business::{BusinessContext, IdealCustomer},
-        judging::CallKind,
+        judging::{CallKind, examples},
         profiles::{Found, InstagramHandle, Post, PostKind, Profile, ScrapePart},
     },
     shared::{
@@ -15,7 +15,6 @@ use oslira_app::{
         ids::{AccountId, BusinessProfileId, UserId},
     },
 };
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// How long a profile that changes stays the same, in milliseconds.
@@ -100,39 +99,8 @@ impl Fixtures {
     #[must_use]
     pub fn judgement(call: CallKind) -> &'static str {
         static TEXTS: LazyLock<Vec<(CallKind, String)>> =
-            LazyLock::new(|| CallKind::ALL.into_iter().map(|call| (call, text(call).to_string())).collect());
+            LazyLock::new(|| CallKind::ALL.into_iter().map(|call| (call, examples::text(call).to_string())).collect());
         TEXTS.iter().find(|(of, _)| *of == call).map_or("", |(_, text)| text)
-    }
-}
-
-fn text(call: CallKind) -> Value {
-    let verdict = json!({
-        "fit_score": 62, "confidence": 71, "summary": "Trains for marathons and shows every meal.", "niche": "endurance",
-        "reasons": ["breakfast before each long run"], "concerns": [],
-    });
-    let insights = json!([{ "insight": "Looks for food that travels.", "evidence": "the post of a race weekend" }]);
-    match call {
-        CallKind::Light => json!({ "verdict": verdict, "outreach_opener": "That breakfast before the long run!" }),
-        CallKind::CoreStrategy => json!({
-            "verdict": verdict, "needs": insights, "buying_signals": [], "angle": "Food for race weekends.",
-            "offer": "Three meals to try.", "avoid": [],
-        }),
-        CallKind::Outreach => json!({
-            "channel": "story_reply", "language": "en", "opener": "That breakfast!", "hooks": insights,
-            "message": "That breakfast! What do you eat on the road?", "follow_up": "One more thought on race food.",
-        }),
-        CallKind::Personality => json!({
-            "confidence": 44, "traits": [{ "name": "patient", "strength": "moderate", "evidence": "a year of posts" }],
-            "communication_style": "Warm.", "decision_style": "Slowly.", "say": ["no hurry"], "do_not_say": ["last chance"],
-        }),
-        CallKind::Psychographic => json!({
-            "receptiveness": 58, "confidence": 49, "self_image": "A late starter.", "values": insights,
-            "motivations": insights, "objections": [], "triggers": insights,
-        }),
-        CallKind::Commercial => json!({
-            "verdict": verdict, "buying_stage": "aware_of_the_problem", "authority": "decides_alone",
-            "opportunity": "A regular customer.", "formats": ["subscription"], "monetisation": [], "risks": [],
-        }),
     }
 }
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         analysis::{ProgressSink, ProgressUpdate, WorkflowPorts, analyse},
-        judging::{AiFault, AiUsage, Answer, CallKind, Model, ModelChoice, Question},
+        judging::{AiFault, AiUsage, Answer, CallKind, Model, ModelChoice, Question, examples},
         profiles::{
             Collected, Found, InstagramHandle, PictureStore, Post, PostKind, Profile, ProfileSource, ScrapeFault,
             ScrapePart, ScrapeTicket, ScrapeUsage, Snapshot, SnapshotKey, SnapshotStore,
@@ -25,7 +25,6 @@ use oslira_app::{
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::Stage;
@@ -183,40 +182,9 @@ impl Model for Double {
         let content = if self.scenario.truncated_first && nth == 1 {
             Err(AiFault::Truncated)
         } else {
-            Ok(answer(call).to_string())
+            Ok(examples::text(call).to_string())
         };
         Answer { content, usage: Some(usage) }
-    }
-}
-
-fn answer(call: CallKind) -> Value {
-    let verdict = json!({
-        "fit_score": 70, "confidence": 80, "summary": "A runner who cooks.", "niche": "running",
-        "reasons": ["posts about meal prep"], "concerns": [],
-    });
-    let insight = json!([{ "insight": "Wants to eat well on the road.", "evidence": "three posts about race travel" }]);
-    match call {
-        CallKind::Light => json!({ "verdict": verdict, "outreach_opener": "Loved your long-run breakfast." }),
-        CallKind::CoreStrategy => json!({
-            "verdict": verdict, "needs": insight, "buying_signals": [], "angle": "Race week.", "offer": "A test box.",
-            "avoid": ["diet talk"],
-        }),
-        CallKind::Outreach => json!({
-            "channel": "instagram_message", "language": "en", "opener": "Loved your long-run breakfast.",
-            "message": "What do you eat in race week?", "follow_up": "One more idea.", "hooks": insight,
-        }),
-        CallKind::Personality => json!({
-            "confidence": 60, "traits": [{ "name": "dry humour", "strength": "strong", "evidence": "captions" }],
-            "communication_style": "Short.", "decision_style": "By trying.", "say": ["ask"], "do_not_say": ["hype"],
-        }),
-        CallKind::Psychographic => json!({
-            "receptiveness": 65, "confidence": 55, "self_image": "An honest amateur.", "values": insight,
-            "motivations": insight, "objections": [], "triggers": insight,
-        }),
-        CallKind::Commercial => json!({
-            "verdict": verdict, "buying_stage": "looking_for_solutions", "authority": "decides_alone",
-            "opportunity": "Reach among runners.", "formats": ["affiliate code"], "monetisation": [], "risks": [],
-        }),
     }
 }
 

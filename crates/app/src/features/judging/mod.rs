@@ -10,7 +10,7 @@ mod prompt;
 
 pub use choice::ModelChoice;
 pub use config::CallConfig;
-#[cfg(test)]
+#[cfg(any(test, feature = "examples"))]
 pub use judgement::examples;
 pub use judgement::{
     Authority, BuyingStage, CallKind, Channel, Commercial, CoreStrategy, Grade, Insight, Judgement, LightJudgement,

@@ -1,8 +1,10 @@
-//! A valid answer to each call.
+//! A valid answer to each call: for tests, of other crates too (feature `examples`).
 
 use serde_json::{Value, json};
 
-use super::{CallKind, Judgement};
+use super::CallKind;
+#[cfg(test)]
+use super::Judgement;
 
 fn verdict() -> Value {
     json!({
@@ -12,6 +14,7 @@ fn verdict() -> Value {
 }
 
 /// As a provider would send it.
+#[must_use]
 pub fn text(call: CallKind) -> Value {
     let insight = json!([{ "insight": "Wants to eat well on the road.", "evidence": "three posts about race travel" }]);
     match call {
@@ -40,12 +43,12 @@ pub fn text(call: CallKind) -> Value {
     }
 }
 
-/// Read.
+#[cfg(test)]
 pub fn judgement(call: CallKind) -> Judgement {
     call.parse(&text(call).to_string()).unwrap()
 }
 
-/// The same with another verdict.
+#[cfg(test)]
 pub fn with_fit(call: CallKind, fit_score: u8) -> Judgement {
     let mut text = text(call);
     text["verdict"]["fit_score"] = fit_score.into();

@@ -208,7 +208,7 @@ fn leads_away(word: &str) -> bool {
     is_name && (word.contains('@') || bare.len() < word.len() || ENDINGS.contains(&ending))
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "examples"))]
 pub mod examples;
 #[cfg(test)]
 mod tests;
