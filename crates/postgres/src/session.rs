@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::future::{Either, join4, select};
 use oslira_app::shared::store::StoreError;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio_postgres::{
     Client, Row,
@@ -88,6 +88,11 @@ impl Session {
     ) -> Result<Vec<T>, StoreError> {
         self.rows(role, claims, sql, params).await?.iter().map(decode).collect()
     }
+}
+
+/// A value as the database's functions take it.
+pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Result<Value, StoreError> {
+    serde_json::to_value(value).map_err(|error| StoreError::Defect(format!("no document: {:?}", error.classify())))
 }
 
 fn decode<T: DeserializeOwned>(row: &Row) -> Result<T, StoreError> {

@@ -234,7 +234,7 @@ impl Driver {
             return;
         }
         let answer = world.apply(&Op::Cancel(run));
-        if let Answer::Cancelled(CancelOutcome::Done { .. }) = answer
+        if let Answer::Cancelled(CancelOutcome::Cancelled { .. }) = answer
             && let Err(violation) = world.invariants.told(run, RunStatus::Cancelled)
         {
             world.report_violation(violation);

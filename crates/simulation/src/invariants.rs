@@ -241,7 +241,7 @@ impl InvariantChecker {
             }
             (Op::MarkStale(username, at), _) => self.staleness.marked(username.as_str(), *at, database),
             (Op::Fail { run, code, .. }, Answer::Done) => self.failed(*run, code),
-            (Op::Cancel(run), Answer::Cancelled(done @ CancelOutcome::Done { .. })) => {
+            (Op::Cancel(run), Answer::Cancelled(done @ CancelOutcome::Cancelled { .. })) => {
                 let first = self.cancels.entry(*run).or_insert_with(|| done.clone());
                 hold(first == done, || format!("a repeated cancel of {run} answered {done:?} after {first:?}"))
             }
@@ -296,7 +296,7 @@ impl InvariantChecker {
             let expected = if first.body_hash == body_hash {
                 BeginOutcome::Replay(first.receipt)
             } else {
-                BeginOutcome::KeyReused
+                BeginOutcome::IdempotencyKeyReused
             };
             return hold(*begun == expected, || {
                 format!("a repeated request answered {begun:?} instead of {expected:?}")
@@ -311,24 +311,26 @@ impl InvariantChecker {
                 }
                 hold(receipt.balance == database.balance, || format!("{receipt:?} does not tell the balance"))
             }
-            BeginOutcome::Duplicate(run) => {
+            BeginOutcome::Duplicate { run_id: run } => {
                 let active = database.runs.get(run).is_some_and(|row| !row.status.is_terminal());
                 hold(active, || format!("run {run} is called a duplicate and is not active"))
             }
-            BeginOutcome::Insufficient { balance, required } => {
+            BeginOutcome::InsufficientCredits { balance, required } => {
                 hold(balance < required && *balance == database.balance, || {
                     format!("refused for credits with {balance} of {required}")
                 })
             }
             // Histories have no daily cap and name no required provider.
-            BeginOutcome::ProviderUnavailable { .. } | BeginOutcome::OverBudget { .. } => {
+            BeginOutcome::ProviderUnavailable { .. } | BeginOutcome::BudgetExceeded { .. } => {
                 Err(format!("{begun:?} without a cap or a required provider"))
             }
-            BeginOutcome::Replay(_) | BeginOutcome::KeyReused => Err(format!("{begun:?} for a key that is free")),
+            BeginOutcome::Replay(_) | BeginOutcome::IdempotencyKeyReused => {
+                Err(format!("{begun:?} for a key that is free"))
+            }
             BeginOutcome::RateLimited { .. }
             | BeginOutcome::Forbidden
             | BeginOutcome::BusinessProfileNotFound
-            | BeginOutcome::UnknownType => Ok(()),
+            | BeginOutcome::UnknownAnalysisType => Ok(()),
         }
     }
 }

@@ -155,13 +155,13 @@ impl ReferenceDatabase {
             return answer;
         }
         if let Some(duplicate) = self.active_duplicate(username, kind, now_s) {
-            return BeginOutcome::Duplicate(duplicate);
+            return BeginOutcome::Duplicate { run_id: duplicate };
         }
         if let Some(retry_after_s) = self.hourly_wait_s(now_s) {
             return BeginOutcome::RateLimited { retry_after_s };
         }
         if self.balance < price && !self.has(Mutation::BalanceNotChecked) {
-            return BeginOutcome::Insufficient { balance: self.balance, required: price };
+            return BeginOutcome::InsufficientCredits { balance: self.balance, required: price };
         }
         let row = RunRow {
             username: username.to_owned(),
@@ -192,7 +192,7 @@ impl ReferenceDatabase {
             return None;
         }
         if row.body_hash != body_hash {
-            return Some(BeginOutcome::KeyReused);
+            return Some(BeginOutcome::IdempotencyKeyReused);
         }
         let first = self.entries.iter().find(|entry| entry.kind == "charge" && entry.run == Some(*id))?;
         let forgets = self.mutation == Some(Mutation::ReplayForgetsItsAnswer);
@@ -225,7 +225,7 @@ impl ReferenceDatabase {
         let Some(row) = self.runs.get(&run) else { return CancelOutcome::NotFound };
         let (credits, status) = (row.credits, row.status);
         let (outcome, balance) = match status {
-            RunStatus::Complete | RunStatus::Failed => return CancelOutcome::Finished(status),
+            RunStatus::Complete | RunStatus::Failed => return CancelOutcome::Finished { status },
             RunStatus::Cancelled if !self.has(Mutation::CancelTwice) => {
                 (row.outcome.unwrap_or("kept"), row.ended_balance.unwrap_or(self.balance))
             }
@@ -237,7 +237,7 @@ impl ReferenceDatabase {
             }
         };
         let refunded = if outcome == "refunded" { credits } else { 0 };
-        CancelOutcome::Done { refunded, kept: credits - refunded, balance }
+        CancelOutcome::Cancelled { refunded, kept: credits - refunded, balance }
     }
 
     fn advance(&mut self, run: RunId, phase: Phase, now_s: i64) -> bool {

@@ -22,9 +22,9 @@ use oslira_app::{
             AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Measured, ProgressBoard, ProgressLookup,
             ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository, RunState, Spread,
         },
-        auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships},
+        auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships, Role},
         business::BusinessPorts,
-        credits::{Balance, Budget, CapChange, CreditLedger, CreditPorts, DailyCap, Transaction},
+        credits::{Balance, Budget, CapOutcome, CreditLedger, CreditPorts, DailyCap, Transaction},
         health::{HealthPorts, Readiness},
         judging::{CallKind, ModelChoice, ModelLifecycle, ModelName},
         leads::LeadPorts,
@@ -51,7 +51,7 @@ struct Double {
     begun: BeginOutcome,
     measured: Option<Measured>,
     budget: Option<Budget>,
-    change: CapChange,
+    change: CapOutcome,
     /// Neither the engine nor the queue takes a run.
     launches_nothing: bool,
     asked: Mutex<Vec<Value>>,
@@ -72,7 +72,7 @@ impl Double {
                 cached: Some(Spread { p50: 9.0, p90: 11.5, based_on_runs: 2 }),
             }),
             budget: Some(budget),
-            change: CapChange::Done(budget),
+            change: CapOutcome::Set(budget),
             launches_nothing: false,
             asked: Mutex::default(),
         }
@@ -150,7 +150,7 @@ async fn a_provider_that_is_out_is_told_with_a_time_to_come_back() {
 
 #[tokio::test]
 async fn a_reached_cap_is_told_with_its_numbers_and_the_time_until_it_resets() {
-    let over = BeginOutcome::OverBudget { cap: 50, used: 48, required: 5, resets_in_s: 3_600 };
+    let over = BeginOutcome::BudgetExceeded { cap: 50, used: 48, required: 5, resets_in_s: 3_600 };
     let (status, retry_after, body) = analyze(&Double::refusing(over)).await;
     assert_eq!((status.as_u16(), retry_after.as_deref()), (402, Some("3600")));
     let details = json!({ "cap": 50, "used": 48, "required": 5, "resets_in_s": 3600 });
@@ -260,7 +260,8 @@ async fn a_budget_that_is_missing_or_senseless_changes_nothing() {
 
 #[tokio::test]
 async fn who_may_not_set_a_budget_is_told_so() {
-    for (change, code) in [(CapChange::OwnerRequired, "owner_required"), (CapChange::Forbidden, "account_forbidden")] {
+    for (change, code) in [(CapOutcome::OwnerRequired, "owner_required"), (CapOutcome::Forbidden, "account_forbidden")]
+    {
         let double = Arc::new(Double { change, ..Double::new() });
         let (status, _, body) = ask(&double, "PUT", "/credits/budget", json!({ "daily_cap": 1 })).await;
         assert_eq!((status.as_u16(), &body["code"]), (403, &json!(code)));
@@ -301,7 +302,7 @@ impl RunRepository for Double {
 
     async fn cancel(&self, _: UserId, _: RunId) -> Result<CancelOutcome, StoreError> {
         Ok(if self.launches_nothing {
-            CancelOutcome::Done { refunded: 5, kept: 0, balance: 10 }
+            CancelOutcome::Cancelled { refunded: 5, kept: 0, balance: 10 }
         } else {
             CancelOutcome::NotFound
         })
@@ -334,7 +335,7 @@ impl CreditLedger for Double {
         Ok(self.budget)
     }
 
-    async fn set_daily_cap(&self, _: Member, cap: Option<DailyCap>) -> Result<CapChange, StoreError> {
+    async fn set_daily_cap(&self, _: Member, cap: Option<DailyCap>) -> Result<CapOutcome, StoreError> {
         self.heard(json!(cap.map(DailyCap::credits)));
         Ok(self.change)
     }
@@ -354,7 +355,7 @@ impl Authenticator for Double {
 impl Memberships for Double {
     async fn accounts_of(&self, _: UserId) -> Result<Vec<Membership>, StoreError> {
         let account_id = AccountId::new(Uuid::nil());
-        Ok(vec![Membership { account_id, account_name: "Ann".to_owned(), role: "owner".to_owned() }])
+        Ok(vec![Membership { account_id, account_name: "Ann".to_owned(), role: Role::Owner }])
     }
 }
 

@@ -6,8 +6,8 @@ use oslira_app::{
     features::{
         auth::Member,
         business::{
-            BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, BusinessProfileRepository, Changed,
-            Created, NewBusinessProfile,
+            BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, BusinessProfileRepository, CreateOutcome,
+            NewBusinessProfile, UpdateOutcome,
         },
         leads::{Analysis, Lead, LeadCursor, LeadQuery, LeadRepository, Picture, Pictures},
     },
@@ -34,7 +34,7 @@ impl BusinessProfileRepository for Unasked {
         _: &NewBusinessProfile,
         _: Option<&IdempotencyKey>,
         _: &str,
-    ) -> Result<Created, StoreError> {
+    ) -> Result<CreateOutcome, StoreError> {
         refuse()
     }
 
@@ -46,13 +46,13 @@ impl BusinessProfileRepository for Unasked {
         refuse()
     }
 
-    async fn change(
+    async fn update(
         &self,
         _: Member,
         _: BusinessProfileId,
         _: &BusinessProfileChanges,
         _: Option<i32>,
-    ) -> Result<Changed, StoreError> {
+    ) -> Result<UpdateOutcome, StoreError> {
         refuse()
     }
 

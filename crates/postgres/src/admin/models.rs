@@ -8,12 +8,13 @@ use oslira_app::{
 use tokio_postgres::types::Type;
 
 use super::db::AdminDb;
+use crate::session::json;
 
 #[async_trait]
 impl LifecycleStore for AdminDb {
     async fn record(&self, models: &[ModelLifecycle]) -> Result<(), StoreError> {
         const SQL: &str = "select to_jsonb(true) from system.record_model_lifecycles($1)";
-        let models = serde_json::to_value(models).map_err(|error| StoreError::Defect(error.to_string()))?;
+        let models = json(models)?;
         self.value::<bool>(SQL, &[(&models, Type::JSONB)]).await.map(drop)
     }
 }

@@ -9,32 +9,21 @@ use oslira_app::{
         },
         profiles::InstagramHandle,
     },
-    shared::{
-        ids::{AnalysisId, LeadId, RunId},
-        store::StoreError,
-    },
+    shared::{ids::RunId, store::StoreError},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
 use super::db::AdminDb;
-use crate::{run_state::RUN_STATE, session::Param};
-
-fn json(value: &(impl Serialize + ?Sized)) -> Result<Value, StoreError> {
-    serde_json::to_value(value).map_err(|error| StoreError::Defect(error.to_string()))
-}
+use crate::{
+    run_state::RUN_STATE,
+    session::{Param, json},
+};
 
 #[derive(Deserialize)]
 struct Advanced {
     active: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-enum CompleteAnswer {
-    Completed { lead_id: LeadId, is_new: bool, analysis_id: AnalysisId },
-    Inactive,
 }
 
 #[derive(Deserialize)]
@@ -79,12 +68,7 @@ impl SystemRuns for AdminDb {
     ) -> Result<Completion, StoreError> {
         let (id, lead, analysis) = (run.uuid(), json(lead)?, json(analysis)?);
         let params: [Param<'_>; 3] = [(&id, Type::UUID), (&lead, Type::JSONB), (&analysis, Type::JSONB)];
-        Ok(match self.value("select system.complete_run($1, $2, $3)", &params).await? {
-            CompleteAnswer::Completed { lead_id, is_new, analysis_id } => {
-                Completion::Completed { lead_id, is_new, analysis_id }
-            }
-            CompleteAnswer::Inactive => Completion::Inactive,
-        })
+        self.value("select system.complete_run($1, $2, $3)", &params).await
     }
 
     async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<(), StoreError> {

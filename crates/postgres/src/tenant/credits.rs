@@ -1,42 +1,20 @@
 //! Balance, ledger and daily cap.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use oslira_app::{
     features::{
         auth::Member,
-        credits::{Balance, Budget, CapChange, CreditLedger, DailyCap, Transaction, TransactionKind},
+        credits::{Balance, Budget, CapOutcome, CreditLedger, DailyCap, Transaction},
     },
     shared::{
-        ids::RunId,
         pagination::{Page, PageQuery},
         store::StoreError,
     },
 };
-use serde::Deserialize;
 use tokio_postgres::types::Type;
 
 use super::db::TenantDb;
 use crate::session::Param;
-
-#[derive(Deserialize)]
-struct TransactionRow {
-    id: i64,
-    kind: TransactionKind,
-    amount: i64,
-    balance_after: i64,
-    run_id: Option<RunId>,
-    description: String,
-    created_at: Timestamp,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-enum CapAnswer {
-    Ok(Budget),
-    OwnerRequired,
-    Forbidden,
-}
 
 #[async_trait]
 impl CreditLedger for TenantDb {
@@ -55,17 +33,8 @@ impl CreditLedger for TenantDb {
         let (account, limit) = (member.account().uuid(), i64::from(page.limit) + 1);
         let after = page.after.map(|cursor| cursor.0);
         let params: [Param<'_>; 3] = [(&account, Type::UUID), (&after, Type::INT8), (&limit, Type::INT8)];
-        let rows: Vec<TransactionRow> = self.values(member.user(), SQL, &params).await?;
-        let items = rows.into_iter().map(|row| Transaction {
-            id: row.id,
-            kind: row.kind,
-            amount: row.amount,
-            balance_after: row.balance_after,
-            run_id: row.run_id,
-            description: row.description,
-            created_at: row.created_at,
-        });
-        Ok(Page::cut(items.collect(), page.limit, |item| item.id))
+        let transactions: Vec<Transaction> = self.values(member.user(), SQL, &params).await?;
+        Ok(Page::cut(transactions, page.limit, |last| last.id))
     }
 
     async fn budget(&self, member: Member) -> Result<Option<Budget>, StoreError> {
@@ -73,13 +42,9 @@ impl CreditLedger for TenantDb {
         self.value(member.user(), "select coalesce(api.daily_budget($1), 'null')", &[(&account, Type::UUID)]).await
     }
 
-    async fn set_daily_cap(&self, member: Member, cap: Option<DailyCap>) -> Result<CapChange, StoreError> {
+    async fn set_daily_cap(&self, member: Member, cap: Option<DailyCap>) -> Result<CapOutcome, StoreError> {
         let (account, cap) = (member.account().uuid(), cap.map(DailyCap::credits));
         let params: [Param<'_>; 2] = [(&account, Type::UUID), (&cap, Type::INT4)];
-        Ok(match self.value(member.user(), "select api.set_daily_cap($1, $2)", &params).await? {
-            CapAnswer::Ok(budget) => CapChange::Done(budget),
-            CapAnswer::OwnerRequired => CapChange::OwnerRequired,
-            CapAnswer::Forbidden => CapChange::Forbidden,
-        })
+        self.value(member.user(), "select api.set_daily_cap($1, $2)", &params).await
     }
 }

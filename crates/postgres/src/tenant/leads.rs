@@ -17,7 +17,7 @@ use oslira_app::{
 use serde::Deserialize;
 use tokio_postgres::types::Type;
 
-use super::db::TenantDb;
+use super::{db::TenantDb, deletion::Deletion};
 use crate::session::Param;
 
 /// A lead as its customer sees it, with its newest analysis `n`.
@@ -64,13 +64,6 @@ pub fn leads_statement(sort: LeadSort) -> String {
 struct HistoryRow {
     lead: Lead,
     analyses: Vec<Analysis>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-enum DeleteAnswer {
-    Deleted { deleted_at: Timestamp },
-    NotFound,
 }
 
 #[async_trait]
@@ -132,9 +125,7 @@ impl LeadRepository for TenantDb {
     async fn delete(&self, member: Member, id: LeadId) -> Result<Option<Timestamp>, StoreError> {
         let (account, id) = (member.account().uuid(), id.uuid());
         let params: [Param<'_>; 2] = [(&account, Type::UUID), (&id, Type::UUID)];
-        Ok(match self.value(member.user(), "select api.delete_lead($1, $2)", &params).await? {
-            DeleteAnswer::Deleted { deleted_at } => Some(deleted_at),
-            DeleteAnswer::NotFound => None,
-        })
+        let deletion: Deletion = self.value(member.user(), "select api.delete_lead($1, $2)", &params).await?;
+        Ok(deletion.into())
     }
 }

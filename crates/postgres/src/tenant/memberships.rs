@@ -3,22 +3,11 @@
 use async_trait::async_trait;
 use oslira_app::{
     features::auth::{Membership, Memberships},
-    shared::{
-        ids::{AccountId, UserId},
-        store::StoreError,
-    },
+    shared::{ids::UserId, store::StoreError},
 };
-use serde::Deserialize;
 use tokio_postgres::types::Type;
 
 use super::db::TenantDb;
-
-#[derive(Deserialize)]
-struct MembershipRow {
-    account_id: AccountId,
-    account_name: String,
-    role: String,
-}
 
 #[async_trait]
 impl Memberships for TenantDb {
@@ -27,12 +16,6 @@ impl Memberships for TenantDb {
             from public.account_members m join public.accounts a on a.id = m.account_id \
             where m.user_id = $1 and a.deleted_at is null order by m.created_at, a.id";
         let id = user.uuid();
-        let rows: Vec<MembershipRow> = self.values(user, SQL, &[(&id, Type::UUID)]).await?;
-        let membership = |row: MembershipRow| Membership {
-            account_id: row.account_id,
-            account_name: row.account_name,
-            role: row.role,
-        };
-        Ok(rows.into_iter().map(membership).collect())
+        self.values(user, SQL, &[(&id, Type::UUID)]).await
     }
 }

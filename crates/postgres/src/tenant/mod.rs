@@ -3,6 +3,7 @@
 mod business_profiles;
 mod credits;
 mod db;
+mod deletion;
 mod estimate;
 mod leads;
 mod memberships;

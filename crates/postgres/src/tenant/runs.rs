@@ -4,8 +4,7 @@ use async_trait::async_trait;
 use oslira_app::{
     features::{
         analysis::{
-            AnalysisRequest, BeginOutcome, CancelOutcome, Measured, Receipt, RequiredServices, Run, RunRepository,
-            RunState, RunStatus,
+            AnalysisRequest, BeginOutcome, CancelOutcome, Measured, RequiredServices, Run, RunRepository, RunState,
         },
         auth::Member,
     },
@@ -17,69 +16,13 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use serde::Deserialize;
-use serde_json::json;
 use tokio_postgres::types::Type;
 
 use super::{db::TenantDb, estimate};
-use crate::{run_state::RUN_STATE, session::Param};
-
-#[derive(Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-enum BeginAnswer {
-    Ok(ReceiptRow),
-    Replay(ReceiptRow),
-    IdempotencyKeyReused,
-    Duplicate { run_id: RunId },
-    InsufficientCredits { balance: i64, required: i64 },
-    RateLimited { retry_after_s: u32 },
-    ProviderUnavailable { retry_after_s: u32 },
-    BudgetExceeded { cap: i64, used: i64, required: i64, resets_in_s: u32 },
-    Forbidden,
-    BusinessProfileNotFound,
-    UnknownAnalysisType,
-}
-
-#[derive(Deserialize)]
-struct ReceiptRow {
-    run_id: RunId,
-    credits: i64,
-    balance: i64,
-}
-
-impl From<ReceiptRow> for Receipt {
-    fn from(row: ReceiptRow) -> Self {
-        Self { run_id: row.run_id, credits: row.credits, balance: row.balance }
-    }
-}
-
-impl From<BeginAnswer> for BeginOutcome {
-    fn from(answer: BeginAnswer) -> Self {
-        match answer {
-            BeginAnswer::Ok(receipt) => Self::Started(receipt.into()),
-            BeginAnswer::Replay(receipt) => Self::Replay(receipt.into()),
-            BeginAnswer::IdempotencyKeyReused => Self::KeyReused,
-            BeginAnswer::Duplicate { run_id } => Self::Duplicate(run_id),
-            BeginAnswer::InsufficientCredits { balance, required } => Self::Insufficient { balance, required },
-            BeginAnswer::RateLimited { retry_after_s } => Self::RateLimited { retry_after_s },
-            BeginAnswer::ProviderUnavailable { retry_after_s } => Self::ProviderUnavailable { retry_after_s },
-            BeginAnswer::BudgetExceeded { cap, used, required, resets_in_s } => {
-                Self::OverBudget { cap, used, required, resets_in_s }
-            }
-            BeginAnswer::Forbidden => Self::Forbidden,
-            BeginAnswer::BusinessProfileNotFound => Self::BusinessProfileNotFound,
-            BeginAnswer::UnknownAnalysisType => Self::UnknownType,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-enum CancelAnswer {
-    Cancelled { refunded: i64, kept: i64, balance: i64 },
-    Finished { status: RunStatus },
-    NotFound,
-}
+use crate::{
+    run_state::RUN_STATE,
+    session::{Param, json},
+};
 
 /// The columns of a run as its customer sees it; `%` stands for the result, which lists leave out and which goes with a
 /// deleted lead.
@@ -108,7 +51,7 @@ impl RunRepository for TenantDb {
         let (account, run) = (member.account().uuid(), run.uuid());
         let (username, profile) = (request.username.as_str(), request.business_profile_id.uuid());
         let (kind, key) = (request.analysis_type.as_str(), key.map(IdempotencyKey::as_str));
-        let needs = json!(needs);
+        let needs = json(needs)?;
         let params: [Param<'_>; 8] = [
             (&account, Type::UUID),
             (&run, Type::UUID),
@@ -119,7 +62,7 @@ impl RunRepository for TenantDb {
             (&body_hash, Type::TEXT),
             (&needs, Type::JSONB),
         ];
-        Ok(self.value::<BeginAnswer>(member.user(), SQL, &params).await?.into())
+        self.value(member.user(), SQL, &params).await
     }
 
     async fn measure(&self, member: Member, analysis_type: AnalysisType) -> Result<Option<Measured>, StoreError> {
@@ -128,12 +71,7 @@ impl RunRepository for TenantDb {
 
     async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
         let id = run.uuid();
-        let answer = self.value(user, "select api.cancel_run($1)", &[(&id, Type::UUID)]).await?;
-        Ok(match answer {
-            CancelAnswer::Cancelled { refunded, kept, balance } => CancelOutcome::Done { refunded, kept, balance },
-            CancelAnswer::Finished { status } => CancelOutcome::Finished(status),
-            CancelAnswer::NotFound => CancelOutcome::NotFound,
-        })
+        self.value(user, "select api.cancel_run($1)", &[(&id, Type::UUID)]).await
     }
 
     async fn get(&self, member: Member, run: RunId) -> Result<Option<Run>, StoreError> {

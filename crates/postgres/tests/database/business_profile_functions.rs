@@ -3,7 +3,8 @@
 use futures_util::future::try_join_all;
 use oslira_app::{
     features::business::{
-        BusinessProfile, BusinessProfileChanges, BusinessProfileRepository, Changed, Created, NewBusinessProfile,
+        BusinessProfile, BusinessProfileChanges, BusinessProfileRepository, CreateOutcome, NewBusinessProfile,
+        UpdateOutcome,
     },
     shared::{
         ids::BusinessProfileId,
@@ -38,7 +39,7 @@ fn patch(body: &Value) -> BusinessProfileChanges {
 
 async fn made(tenant: &TenantDb, member: &Member, name: &str) -> BusinessProfile {
     match tenant.create(acting(member), &parsed(&fields(name)).unwrap(), None, "hash").await {
-        Ok(Created::New(profile)) => profile,
+        Ok(CreateOutcome::Created { profile }) => *profile,
         other => panic!("{other:?}"),
     }
 }
@@ -133,24 +134,34 @@ async fn a_patch_changes_what_it_names_and_the_version_tells() -> TestResult {
     let stage = Stage::with_credits(0).await?;
     let (tenant, who) = (stage.tenant(), acting(&stage.member));
     let profile = made(&tenant, &stage.member, "A").await;
-    let change = async |body: Value, expected| tenant.change(who, profile.id, &patch(&body), expected).await.unwrap();
+    let change = async |body: Value, expected| tenant.update(who, profile.id, &patch(&body), expected).await.unwrap();
 
-    let Changed::Now(renamed) = change(json!({ "name": "B" }), Some(1)).await else { panic!("not changed") };
+    let UpdateOutcome::Updated { profile: renamed } = change(json!({ "name": "B" }), Some(1)).await else {
+        panic!("not changed")
+    };
     let ours =
         BusinessProfile { name: "B".to_owned(), context_version: 2, updated_at: renamed.updated_at, ..profile.clone() };
     assert_eq!(*renamed, ours, "all else stays");
-    let Changed::Now(cleared) = change(json!({ "ideal_customer": { "follower_max": null } }), None).await else {
+    let UpdateOutcome::Updated { profile: cleared } =
+        change(json!({ "ideal_customer": { "follower_max": null } }), None).await
+    else {
         panic!("not changed")
     };
     assert_eq!((cleared.ideal_customer.follower_max, cleared.context_version), (None, 3));
     assert_eq!(cleared.ideal_customer.follower_min, Some(1000));
-    let Changed::Now(emptied) = change(json!({ "ideal_customer": null }), None).await else { panic!("not changed") };
+    let UpdateOutcome::Updated { profile: emptied } = change(json!({ "ideal_customer": null }), None).await else {
+        panic!("not changed")
+    };
     assert_eq!((emptied.ideal_customer.clone(), emptied.context_version), (Default::default(), 4));
 
     for nothing in [json!({}), json!({ "name": "B" }), json!({ "ideal_customer": { "geographies": [] } })] {
-        assert_eq!(change(nothing.clone(), None).await, Changed::Now(emptied.clone()), "{nothing} leaves no trace");
+        assert_eq!(
+            change(nothing.clone(), None).await,
+            UpdateOutcome::Updated { profile: emptied.clone() },
+            "{nothing} leaves no trace"
+        );
     }
-    assert_eq!(change(json!({ "name": "C" }), Some(3)).await, Changed::OtherVersion { context_version: 4 });
+    assert_eq!(change(json!({ "name": "C" }), Some(3)).await, UpdateOutcome::OtherVersion { context_version: 4 });
     assert_eq!(tenant.get(who, profile.id).await.unwrap(), Some(*emptied));
     Ok(())
 }
@@ -162,10 +173,10 @@ async fn half_a_range_is_held_against_the_other_half() -> TestResult {
     let profile = made(&tenant, &stage.member, "A").await;
     for half in [json!({ "follower_min": 5001 }), json!({ "follower_max": 999 })] {
         let changes = patch(&json!({ "ideal_customer": half }));
-        assert_eq!(tenant.change(who, profile.id, &changes, None).await.unwrap(), Changed::FollowerRange);
+        assert_eq!(tenant.update(who, profile.id, &changes, None).await.unwrap(), UpdateOutcome::FollowerRange);
     }
     let both = patch(&json!({ "ideal_customer": { "follower_min": 6000, "follower_max": 7000 } }));
-    assert!(matches!(tenant.change(who, profile.id, &both, None).await.unwrap(), Changed::Now(_)));
+    assert!(matches!(tenant.update(who, profile.id, &both, None).await.unwrap(), UpdateOutcome::Updated { .. }));
     Ok(())
 }
 
@@ -181,7 +192,10 @@ async fn a_deleted_profile_takes_no_new_analysis_but_lets_the_running_one_end() 
     assert!(deleted.is_some());
     assert_eq!(tenant.delete(who, profile.id).await.unwrap(), deleted, "a repeat gives the first answer");
     assert_eq!(tenant.get(who, profile.id).await.unwrap(), None);
-    assert_eq!(tenant.change(who, profile.id, &patch(&json!({ "name": "B" })), None).await.unwrap(), Changed::NotFound);
+    assert_eq!(
+        tenant.update(who, profile.id, &patch(&json!({ "name": "B" })), None).await.unwrap(),
+        UpdateOutcome::NotFound
+    );
     assert_eq!(listed(&tenant, &stage.member, 9).await, ["Kernel Kitchen"]);
 
     let refused = begin(&stage.customer, &Request { username: "esa".to_owned(), ..request.again() }).await?;
@@ -204,7 +218,7 @@ async fn another_accounts_profile_does_not_exist() -> TestResult {
     for who in [acting(&eve), acting(&disguised)] {
         assert_eq!(tenant.get(who, profile.id).await.unwrap(), None);
         let changes = patch(&json!({ "name": "Eve's" }));
-        assert_eq!(tenant.change(who, profile.id, &changes, None).await.unwrap(), Changed::NotFound);
+        assert_eq!(tenant.update(who, profile.id, &changes, None).await.unwrap(), UpdateOutcome::NotFound);
         assert_eq!(tenant.delete(who, profile.id).await.unwrap(), None);
     }
     assert_eq!(listed(&tenant, &disguised, 9).await, [""; 0]);
@@ -216,7 +230,7 @@ async fn another_accounts_profile_does_not_exist() -> TestResult {
     stage.execute("update accounts set deleted_at = now() where id = $1", &[&stage.member.account_id]).await?;
     let who = acting(&stage.member);
     let created = tenant.create(who, &parsed(&fields("B")).unwrap(), None, "hash").await.unwrap();
-    assert_eq!(created, Created::Forbidden, "a closed account");
+    assert_eq!(created, CreateOutcome::Forbidden, "a closed account");
     assert_eq!(tenant.delete(who, profile.id).await.unwrap(), None);
     assert_eq!(stage.count("business_profiles where deleted_at is not null or name in ('B', 'Eve''s')").await?, 0);
     Ok(())

@@ -6,7 +6,7 @@ use futures_util::future::{join, try_join_all};
 use oslira_app::{
     features::{
         analysis::{AnalysisRequest, BeginOutcome, RequiredServices, RunRepository},
-        credits::{CapChange, CreditLedger, DailyCap},
+        credits::{CapOutcome, CreditLedger, DailyCap},
     },
     shared::{
         analysis_type::AnalysisType,
@@ -299,7 +299,7 @@ async fn the_product_sets_the_cap_and_is_stopped_by_it() -> TestResult {
     assert_eq!((before.daily_cap, before.used_today), (None, 0));
 
     let set = tenant.set_daily_cap(member, Some(DailyCap::try_from(1).unwrap())).await.unwrap();
-    let CapChange::Done(budget) = set else { panic!("{set:?}") };
+    let CapOutcome::Set(budget) = set else { panic!("{set:?}") };
     assert_eq!((budget.daily_cap, budget.resets_at), (Some(1), before.resets_at));
     let begin = async |username: &str| {
         let request = AnalysisRequest {
@@ -315,16 +315,16 @@ async fn the_product_sets_the_cap_and_is_stopped_by_it() -> TestResult {
     assert!(matches!(begin("nasa").await, BeginOutcome::Started(_)));
     let refused = begin("esa").await;
     assert!(
-        matches!(refused, BeginOutcome::OverBudget { cap: 1, used: 1, required: 1, resets_in_s: 1.. }),
+        matches!(refused, BeginOutcome::BudgetExceeded { cap: 1, used: 1, required: 1, resets_in_s: 1.. }),
         "{refused:?}"
     );
-    assert!(matches!(tenant.set_daily_cap(member, None).await.unwrap(), CapChange::Done(_)));
+    assert!(matches!(tenant.set_daily_cap(member, None).await.unwrap(), CapOutcome::Set(_)));
     assert!(matches!(begin("esa").await, BeginOutcome::Started(_)));
 
     let stranger = acting(&stage.database.member("eve", 5).await?);
     let eve = oslira_app::features::auth::Member::new(stranger.user(), member.account());
     assert_eq!(tenant.budget(eve).await.unwrap(), None);
-    assert_eq!(tenant.set_daily_cap(eve, None).await.unwrap(), CapChange::Forbidden);
+    assert_eq!(tenant.set_daily_cap(eve, None).await.unwrap(), CapOutcome::Forbidden);
     stage.assert_ledger_is_whole().await
 }
 

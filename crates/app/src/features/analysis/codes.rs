@@ -95,16 +95,16 @@ pub(super) fn run_not_found() -> ApiError {
 pub(super) fn refusal(outcome: &BeginOutcome) -> ApiError {
     match outcome {
         BeginOutcome::Started(_) | BeginOutcome::Replay(_) => ApiError::internal("an accepted run was refused"),
-        BeginOutcome::KeyReused => ApiError::new(
+        BeginOutcome::IdempotencyKeyReused => ApiError::new(
             IDEMPOTENCY_KEY_REUSED,
             "This Idempotency-Key was used for a different request in the last 24 hours. Use a new key.",
         ),
-        BeginOutcome::Duplicate(run_id) => ApiError::new(
+        BeginOutcome::Duplicate { run_id } => ApiError::new(
             ANALYSIS_IN_PROGRESS,
             "This analysis is already running and was not charged again. details.run_id names the run.",
         )
         .with_details(json!({ "run_id": run_id })),
-        BeginOutcome::Insufficient { balance, required } => ApiError::new(
+        BeginOutcome::InsufficientCredits { balance, required } => ApiError::new(
             INSUFFICIENT_CREDITS,
             "The account has not enough credits for this analysis. Buy credits and try again.",
         )
@@ -121,7 +121,7 @@ pub(super) fn refusal(outcome: &BeginOutcome) -> ApiError {
         )
         .with_details(json!({ "retry_after_s": retry_after_s }))
         .with_retry_after(*retry_after_s),
-        BeginOutcome::OverBudget { cap, used, required, resets_in_s } => ApiError::new(
+        BeginOutcome::BudgetExceeded { cap, used, required, resets_in_s } => ApiError::new(
             BUDGET_EXCEEDED,
             "The account's daily cap does not allow this analysis. Nothing was charged; an owner can change the cap, or try again after the time in Retry-After.",
         )
@@ -132,6 +132,6 @@ pub(super) fn refusal(outcome: &BeginOutcome) -> ApiError {
             BUSINESS_PROFILE_NOT_FOUND,
             "There is no such business profile in this account.",
         ),
-        BeginOutcome::UnknownType => InvalidRequest::AnalysisType.into(),
+        BeginOutcome::UnknownAnalysisType => InvalidRequest::AnalysisType.into(),
     }
 }

@@ -24,8 +24,8 @@ pub use estimate::{Measured, Spread};
 pub use failures::{FAILURES, FailureCode};
 pub use http::endpoints;
 pub use model::{
-    AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, Completion, InvalidRequest, Phase, Receipt, Run,
-    RunError, RunStatus,
+    AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, ChargeOutcome, Completion, InvalidRequest, Phase,
+    Receipt, Run, RunError, RunStatus,
 };
 pub use ports::{
     AnalysisPorts, Outage, ProgressBoard, ProgressLookup, ProgressSink, RunLauncher, RunRepository, RunState,

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::AnalysisResult;
 use crate::{
     features::{
         business::BusinessContext,
@@ -54,18 +55,23 @@ pub struct AnalysisRequest {
 }
 
 /// What `begin_analysis` decided, under the account's lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum BeginOutcome {
     /// Charged; the run exists.
+    #[serde(rename = "ok")]
     Started(Receipt),
     /// The same idempotency key with the same body: the first answer again.
     Replay(Receipt),
     /// The same idempotency key with another body.
-    KeyReused,
+    IdempotencyKeyReused,
     /// The same analysis is already running.
-    Duplicate(RunId),
+    Duplicate {
+        /// As this run.
+        run_id: RunId,
+    },
     /// Not enough credits.
-    Insufficient {
+    InsufficientCredits {
         /// What the account has.
         balance: i64,
         /// What the analysis costs.
@@ -82,7 +88,7 @@ pub enum BeginOutcome {
         retry_after_s: u32,
     },
     /// The account's daily cap does not allow it.
-    OverBudget {
+    BudgetExceeded {
         /// The cap.
         cap: i64,
         /// What today's runs cost and did not give back.
@@ -97,11 +103,11 @@ pub enum BeginOutcome {
     /// No such business profile in this account, or deleted.
     BusinessProfileNotFound,
     /// The type has no price.
-    UnknownType,
+    UnknownAnalysisType,
 }
 
 /// The proof of a charge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Receipt {
     /// The run.
     pub run_id: RunId,
@@ -112,10 +118,11 @@ pub struct Receipt {
 }
 
 /// What `cancel_run` decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum CancelOutcome {
     /// The run is cancelled; exactly one of the two amounts is not zero.
-    Done {
+    Cancelled {
         /// Credits given back: no AI call had started.
         refunded: i64,
         /// Credits kept: AI work had begun.
@@ -123,8 +130,11 @@ pub enum CancelOutcome {
         /// The balance after it.
         balance: i64,
     },
-    /// The run had already ended in this state.
-    Finished(RunStatus),
+    /// The run had already ended.
+    Finished {
+        /// In this state.
+        status: RunStatus,
+    },
     /// No such run for this user.
     NotFound,
 }
@@ -156,6 +166,18 @@ impl RunStatus {
     }
 }
 
+/// How the charge of a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChargeOutcome {
+    /// The credits bought a result.
+    Result,
+    /// The credits came back.
+    Refunded,
+    /// Cancelled after AI work had begun: the credits were spent.
+    Kept,
+}
+
 /// Why a run failed, for the customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunError {
@@ -177,15 +199,15 @@ pub struct Run {
     /// Whom it analyses.
     pub username: String,
     /// How deeply.
-    pub analysis_type: String,
+    pub analysis_type: AnalysisType,
     /// Where it is.
     pub status: RunStatus,
-    /// What it works on: cache, scraping, storing, analyzing or saving.
-    pub phase: Option<String>,
+    /// What it works on, or worked on last.
+    pub phase: Option<Phase>,
     /// What it cost, in credits.
     pub credits: i64,
-    /// How the charge ended: result, refunded or kept; null while it runs.
-    pub charge_outcome: Option<String>,
+    /// How the charge ended; null while it runs.
+    pub charge_outcome: Option<ChargeOutcome>,
     /// Why it failed.
     pub error: Option<RunError>,
     /// The lead it made or brought up to date.
@@ -194,6 +216,7 @@ pub struct Run {
     pub cache_hit: Option<bool>,
     /// The result, in the detail view only. It is passed on as it was stored, an `AnalysisResult` of the version that wrote
     /// it: what was paid for stays readable whatever later versions know.
+    #[schemars(with = "Option<AnalysisResult>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
     /// When it was bought.
@@ -218,7 +241,7 @@ pub struct Assignment {
 }
 
 /// The stages of a run that are recorded in its row, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Looking for a young enough snapshot.
@@ -249,6 +272,7 @@ impl Phase {
 
 /// What `complete_run` did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Completion {
     /// Lead, analysis and status are committed.
     Completed {

@@ -73,8 +73,8 @@ pub async fn start(
     }
     // The engine may have taken the run after all and only its answer was lost: then the run goes on.
     match cancel(ports, member.user(), receipt.run_id).await? {
-        CancelOutcome::Done { kept: 0, .. } => Ok(StartOutcome::Undone),
-        CancelOutcome::Done { .. } | CancelOutcome::Finished(_) | CancelOutcome::NotFound => {
+        CancelOutcome::Cancelled { kept: 0, .. } => Ok(StartOutcome::Undone),
+        CancelOutcome::Cancelled { .. } | CancelOutcome::Finished { .. } | CancelOutcome::NotFound => {
             Ok(StartOutcome::Running { receipt, replayed })
         }
     }
@@ -110,7 +110,7 @@ async fn launch(ports: &AnalysisPorts, run: RunId) -> bool {
 /// [`StoreError`] when the database does not answer.
 pub async fn cancel(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
     let cancelled = ports.runs.cancel(user, run).await?;
-    if let CancelOutcome::Done { .. } = cancelled {
+    if let CancelOutcome::Cancelled { .. } = cancelled {
         let status = RunStatus::Cancelled;
         let message = progress::ending(status).to_owned();
         ports.progress.tell(run, ProgressUpdate::Ended { status, message }).await;

@@ -34,14 +34,24 @@ impl Member {
 }
 
 /// One account of a user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Membership {
     /// The account.
     pub account_id: AccountId,
     /// Its name, for people.
     pub account_name: String,
-    /// `owner`, `admin` or `member`.
-    pub role: String,
+    /// What the user may do in it.
+    pub role: Role,
+}
+
+/// What a member may do. It is shown here and enforced by the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything, the daily cap included.
+    Owner,
+    /// Everything that spends credits or reads what they bought.
+    Member,
 }
 
 /// Why a caller was refused.

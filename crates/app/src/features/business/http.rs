@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    BusinessPorts, BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, Changed, Created,
-    InvalidBusinessProfile, NewBusinessProfile,
+    BusinessPorts, BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, CreateOutcome,
+    InvalidBusinessProfile, NewBusinessProfile, UpdateOutcome,
 };
 use crate::{
     features::auth::{Member, forbidden},
@@ -188,25 +188,25 @@ impl Endpoint for CreateBusinessProfile {
     }
 }
 
-fn created(outcome: Created) -> Result<Reply<BusinessProfile>, ApiError> {
+fn created(outcome: CreateOutcome) -> Result<Reply<BusinessProfile>, ApiError> {
     match outcome {
-        Created::New(profile) => Ok(made(profile)),
-        Created::Replay(profile) => {
+        CreateOutcome::Created { profile } => Ok(made(*profile)),
+        CreateOutcome::Replay { profile } => {
             let replay = HeaderName::from_static("idempotency-replayed");
-            Ok(made(profile).header(replay, HeaderValue::from_static("true")))
+            Ok(made(*profile).header(replay, HeaderValue::from_static("true")))
         }
-        Created::KeyReused => Err(ApiError::new(
+        CreateOutcome::IdempotencyKeyReused => Err(ApiError::new(
             IDEMPOTENCY_KEY_REUSED,
             "This Idempotency-Key was used for a different request in the last 24 hours. Use a new key.",
         )),
-        Created::LimitReached { live_max } => Err(ApiError::new(
+        CreateOutcome::LimitReached { live_max } => Err(ApiError::new(
             BUSINESS_PROFILE_LIMIT,
             format!(
                 "The account has {live_max} business profiles, and that is the most. Delete one that is not needed."
             ),
         )
         .with_details(json!({ "limit": live_max }))),
-        Created::Forbidden => Err(forbidden()),
+        CreateOutcome::Forbidden => Err(forbidden()),
     }
 }
 
@@ -296,20 +296,20 @@ impl Endpoint for ChangeBusinessProfile {
         JsonBody(body): JsonBody<ChangedFields>,
     ) -> Result<Reply<BusinessProfile>, ApiError> {
         let changes = BusinessProfileChanges::parse(body.0)?;
-        changed(ports.profiles.change(member, id, &changes, expected).await?)
+        updated(ports.profiles.update(member, id, &changes, expected).await?)
     }
 }
 
-fn changed(outcome: Changed) -> Result<Reply<BusinessProfile>, ApiError> {
+fn updated(outcome: UpdateOutcome) -> Result<Reply<BusinessProfile>, ApiError> {
     match outcome {
-        Changed::Now(profile) => Ok(shown(*profile)),
-        Changed::OtherVersion { context_version } => Err(ApiError::new(
+        UpdateOutcome::Updated { profile } => Ok(shown(*profile)),
+        UpdateOutcome::OtherVersion { context_version } => Err(ApiError::new(
             BUSINESS_PROFILE_CHANGED,
             "The profile was changed meanwhile. Read it again and repeat the change for its present version.",
         )
         .with_details(json!({ "context_version": context_version }))),
-        Changed::FollowerRange => Err(InvalidBusinessProfile::follower_range().into()),
-        Changed::NotFound => Err(not_found()),
+        UpdateOutcome::FollowerRange => Err(InvalidBusinessProfile::follower_range().into()),
+        UpdateOutcome::NotFound => Err(not_found()),
     }
 }
 

@@ -13,7 +13,7 @@ pub use draft::{BusinessProfileChanges, InvalidBusinessProfile, NewBusinessProfi
 pub use fields::{BusinessName, Description, Followers, Keywords, Percent, Takes};
 pub use http::{BUSINESS_PROFILE_NOT_FOUND, endpoints};
 pub use model::{
-    BusinessContext, BusinessProfile, BusinessProfileCursor, Changed, Created, IdealCustomer, InvalidCursor,
+    BusinessContext, BusinessProfile, BusinessProfileCursor, CreateOutcome, IdealCustomer, InvalidCursor, UpdateOutcome,
 };
 pub use ports::BusinessPorts;
 pub use ports::BusinessProfileRepository;

@@ -44,7 +44,7 @@ pub struct IdealCustomer {
 }
 
 /// A business profile as its customer sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BusinessProfile {
     /// Its id.
     pub id: BusinessProfileId,
@@ -67,15 +67,24 @@ pub struct BusinessProfile {
 }
 
 /// What `create_business_profile` decided.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Created {
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum CreateOutcome {
     /// It exists now.
-    New(BusinessProfile),
-    /// The same idempotency key with the same body: the profile that was made then, as it is now.
-    Replay(BusinessProfile),
+    #[serde(rename = "ok")]
+    Created {
+        /// The new profile.
+        profile: Box<BusinessProfile>,
+    },
+    /// The same idempotency key with the same body.
+    Replay {
+        /// The profile that was made then, as it is now.
+        profile: Box<BusinessProfile>,
+    },
     /// The same idempotency key with another body.
-    KeyReused,
+    IdempotencyKeyReused,
     /// The account has as many as it may.
+    #[serde(rename = "limit")]
     LimitReached {
         /// How many that is.
         live_max: u32,
@@ -85,10 +94,15 @@ pub enum Created {
 }
 
 /// What `update_business_profile` decided.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Changed {
-    /// The profile as it is now.
-    Now(Box<BusinessProfile>),
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum UpdateOutcome {
+    /// Nothing stood in its way.
+    #[serde(rename = "ok")]
+    Updated {
+        /// The profile as it is now.
+        profile: Box<BusinessProfile>,
+    },
     /// The change was meant for another version than this one.
     OtherVersion {
         /// The version it has.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, Changed, Created, NewBusinessProfile};
+use super::{
+    BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, CreateOutcome, NewBusinessProfile, UpdateOutcome,
+};
 use crate::{
     features::auth::Member,
     shared::{
@@ -29,7 +31,7 @@ pub trait BusinessProfileRepository: Send + Sync {
         profile: &NewBusinessProfile,
         key: Option<&IdempotencyKey>,
         body_hash: &str,
-    ) -> Result<Created, StoreError>;
+    ) -> Result<CreateOutcome, StoreError>;
 
     /// Profiles that were not deleted, newest first.
     ///
@@ -51,13 +53,13 @@ pub trait BusinessProfileRepository: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    async fn change(
+    async fn update(
         &self,
         member: Member,
         id: BusinessProfileId,
         changes: &BusinessProfileChanges,
         expected_version: Option<i32>,
-    ) -> Result<Changed, StoreError>;
+    ) -> Result<UpdateOutcome, StoreError>;
 
     /// Deletes a profile and answers when that happened, at a repeat too; `None` for one that never was the member's.
     ///

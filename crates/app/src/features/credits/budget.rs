@@ -47,10 +47,12 @@ pub struct Budget {
 }
 
 /// What became of a change of the cap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CapChange {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum CapOutcome {
     /// It binds every run that begins from now on.
-    Done(Budget),
+    #[serde(rename = "ok")]
+    Set(Budget),
     /// A member who is no owner.
     OwnerRequired,
     /// Not a member, or the account is closed.

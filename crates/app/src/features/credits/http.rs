@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use super::{Balance, Budget, CapChange, CreditPorts, DAILY_CAP_MAX, DailyCap, InvalidDailyCap, Transaction};
+use super::{Balance, Budget, CapOutcome, CreditPorts, DAILY_CAP_MAX, DailyCap, InvalidDailyCap, Transaction};
 use crate::{
     features::auth::{Member, OWNER_REQUIRED, Owner, forbidden},
     http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply},
@@ -167,11 +167,11 @@ impl Endpoint for SetBudget {
     ) -> Result<Reply<Budget>, ApiError> {
         let cap = body.daily_cap.map(DailyCap::try_from).transpose()?;
         match ports.ledger.set_daily_cap(member, cap).await? {
-            CapChange::Done(budget) => Ok(Reply::new(budget)),
-            CapChange::OwnerRequired => {
+            CapOutcome::Set(budget) => Ok(Reply::new(budget)),
+            CapOutcome::OwnerRequired => {
                 Err(ApiError::new(OWNER_REQUIRED, "Only an owner of the account may change its daily cap."))
             }
-            CapChange::Forbidden => Err(forbidden()),
+            CapOutcome::Forbidden => Err(forbidden()),
         }
     }
 }

@@ -6,7 +6,7 @@ mod http;
 mod model;
 mod ports;
 
-pub use budget::{Budget, CapChange, DAILY_CAP_MAX, DailyCap, InvalidDailyCap};
+pub use budget::{Budget, CapOutcome, DAILY_CAP_MAX, DailyCap, InvalidDailyCap};
 pub use http::endpoints;
 pub use model::{Balance, Transaction, TransactionKind};
 pub use ports::{CreditLedger, CreditPorts};

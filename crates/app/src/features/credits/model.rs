@@ -32,7 +32,7 @@ pub enum TransactionKind {
 }
 
 /// One row of the append-only ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Transaction {
     /// Rises with time within an account.
     pub id: i64,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Balance, Budget, CapChange, DailyCap, Transaction};
+use super::{Balance, Budget, CapOutcome, DailyCap, Transaction};
 use crate::{
     features::auth::Member,
     shared::{
@@ -38,7 +38,7 @@ pub trait CreditLedger: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    async fn set_daily_cap(&self, member: Member, cap: Option<DailyCap>) -> Result<CapChange, StoreError>;
+    async fn set_daily_cap(&self, member: Member, cap: Option<DailyCap>) -> Result<CapOutcome, StoreError>;
 }
 
 /// What the feature's handlers can reach.

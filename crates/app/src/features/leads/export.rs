@@ -126,7 +126,7 @@ fn cells(lead: &Lead) -> [String; HEADER.len()] {
         text(&lead.external_url),
         lead.is_verified.to_string(),
         lead.is_business.to_string(),
-        latest.map(|analysis| analysis.analysis_type.clone()).unwrap_or_default(),
+        latest.map(|analysis| analysis.analysis_type.as_str().to_owned()).unwrap_or_default(),
         latest.map(|analysis| analysis.is_stale.to_string()).unwrap_or_default(),
         lead.scraped_at.to_string(),
         lead.created_at.to_string(),

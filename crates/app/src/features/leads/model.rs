@@ -8,7 +8,10 @@ use serde_json::Value;
 use super::Changes;
 use crate::{
     features::analysis::JudgedProfile,
-    shared::ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId},
+    shared::{
+        analysis_type::AnalysisType,
+        ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId},
+    },
 };
 
 /// A scored Instagram profile of one account and business profile.
@@ -63,7 +66,7 @@ pub struct LatestAnalysis {
     /// The run that made it.
     pub run_id: RunId,
     /// How deep it went.
-    pub analysis_type: String,
+    pub analysis_type: AnalysisType,
     /// The judgement in a sentence or two.
     pub summary: Option<String>,
     /// Whether the profile is known to have changed since.
@@ -80,7 +83,7 @@ pub struct Analysis {
     /// The run that made it.
     pub run_id: RunId,
     /// How deep it went.
-    pub analysis_type: String,
+    pub analysis_type: AnalysisType,
     /// How well the profile fitted, 0 to 100.
     pub score: u8,
     /// The model that judged.

@@ -1,0 +1,141 @@
+//! `POST /v1/analyze`.
+
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    features::{
+        analysis::{
+            AnalysisPorts, AnalysisRequest, InvalidRequest, RunStatus,
+            codes::{
+                ANALYSIS_IN_PROGRESS, BUDGET_EXCEEDED, INSUFFICIENT_CREDITS, INVALID_BUSINESS_PROFILE_ID,
+                INVALID_USERNAME, PROVIDER_UNAVAILABLE, RATE_LIMITED, START_FAILED, UNKNOWN_ANALYSIS_TYPE, refusal,
+            },
+            start::{self, StartOutcome},
+        },
+        auth::Member,
+        business::BUSINESS_PROFILE_NOT_FOUND,
+        health::NOT_READY,
+    },
+    http::{
+        ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, Reply, code::IDEMPOTENCY_KEY_REUSED,
+    },
+    shared::{analysis_type::AnalysisType, ids::RunId},
+};
+
+/// What to analyse.
+#[derive(Deserialize, JsonSchema)]
+pub struct AnalyzeBody {
+    /// An Instagram username, `@username` or a profile address.
+    username: String,
+    /// For which of your businesses.
+    #[schemars(with = "uuid::Uuid")]
+    business_profile_id: String,
+    /// How deeply.
+    #[schemars(with = "AnalysisType")]
+    analysis_type: String,
+}
+
+impl TryFrom<AnalyzeBody> for AnalysisRequest {
+    type Error = InvalidRequest;
+
+    fn try_from(body: AnalyzeBody) -> Result<Self, Self::Error> {
+        Ok(Self {
+            username: body.username.parse()?,
+            analysis_type: body.analysis_type.parse()?,
+            business_profile_id: body.business_profile_id.parse().map_err(|_| InvalidRequest::BusinessProfileId)?,
+        })
+    }
+}
+
+/// A run that was paid for and is on its way.
+#[derive(Serialize, JsonSchema)]
+pub struct AcceptedRun {
+    /// The run: watch its progress, then read it.
+    run_id: RunId,
+    /// Always `pending`.
+    status: RunStatus,
+    /// What it cost.
+    credits_charged: i64,
+    /// What is left.
+    balance: i64,
+}
+
+/// Charges and starts an analysis.
+pub struct Analyze;
+
+impl Endpoint for Analyze {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/analyze";
+    const SUMMARY: &'static str = "Charges for an analysis and starts it; the answer names the run to watch.";
+    const STATUS: StatusCode = StatusCode::ACCEPTED;
+    const ERRORS: &'static [ErrorCode] = &[
+        INVALID_USERNAME,
+        UNKNOWN_ANALYSIS_TYPE,
+        INVALID_BUSINESS_PROFILE_ID,
+        BUSINESS_PROFILE_NOT_FOUND,
+        IDEMPOTENCY_KEY_REUSED,
+        ANALYSIS_IN_PROGRESS,
+        INSUFFICIENT_CREDITS,
+        BUDGET_EXCEEDED,
+        RATE_LIMITED,
+        PROVIDER_UNAVAILABLE,
+        NOT_READY,
+        START_FAILED,
+    ];
+
+    type Ports = AnalysisPorts;
+    type Caller = Member;
+    type Parameters = MaybeIdempotencyKey;
+    type Body = JsonBody<AnalyzeBody>;
+    type Answer = Reply<AcceptedRun>;
+
+    fn example() -> Example {
+        Example {
+            body: Some(json!({
+                "username": "livia.runs", "analysis_type": "DEEP", "business_profile_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10",
+            })),
+            data: Some(
+                json!({ "run_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "status": "pending", "credits_charged": 5, "balance": 95 }),
+            ),
+        }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        member: Member,
+        MaybeIdempotencyKey(key): MaybeIdempotencyKey,
+        JsonBody(body): JsonBody<AnalyzeBody>,
+    ) -> Result<Reply<AcceptedRun>, ApiError> {
+        let request = AnalysisRequest::try_from(body)?;
+        started(start::start(&ports, member, &request, key.as_ref()).await?)
+    }
+}
+
+fn started(outcome: StartOutcome) -> Result<Reply<AcceptedRun>, ApiError> {
+    match outcome {
+        StartOutcome::Running { receipt, replayed } => {
+            let reply = Reply::new(AcceptedRun {
+                run_id: receipt.run_id,
+                status: RunStatus::Pending,
+                credits_charged: receipt.credits,
+                balance: receipt.balance,
+            });
+            let replay = HeaderName::from_static("idempotency-replayed");
+            Ok(if replayed { reply.header(replay, HeaderValue::from_static("true")) } else { reply })
+        }
+        StartOutcome::Refused(begun) => Err(refusal(&begun)),
+        StartOutcome::NotReady(faults) => Err(ApiError::new(
+            NOT_READY,
+            "This deployment is not configured yet. Nothing was charged; details names what to mend.",
+        )
+        .with_details(json!({ "faults": faults }))),
+        StartOutcome::Undone => Err(ApiError::new(
+            START_FAILED,
+            "The analysis could not be started, and its credits were returned. Try again in a few seconds.",
+        )
+        .with_retry_after(5)),
+    }
+}

@@ -1,0 +1,177 @@
+//! `GET /runs`, `GET /runs/{id}`, `GET /runs/{id}/progress`, `POST /runs/{id}/cancel`.
+
+use axum::http::Method;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    features::{
+        analysis::{
+            AnalysisPorts, CancelOutcome, ProgressView, Run, RunStatus,
+            codes::{RUN_FINISHED, RUN_NOT_FOUND, run_not_found},
+            start,
+            watch::progress_of,
+        },
+        auth::{CallingUser, Member},
+    },
+    http::{ApiError, Endpoint, ErrorCode, Example, NoBody, PathId, Reply},
+    shared::{
+        ids::RunId,
+        pagination::{Page, PageQuery},
+    },
+};
+
+fn run_example() -> Value {
+    json!({
+        "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "business_profile_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "username": "livia.runs",
+        "analysis_type": "DEEP", "status": "processing", "phase": "analyzing", "credits": 5, "charge_outcome": null,
+        "error": null, "lead_id": null, "cache_hit": false, "created_at": "2026-11-25T09:29:38Z",
+        "started_at": "2026-11-25T09:29:38Z", "finished_at": null,
+    })
+}
+
+/// The account's runs, newest first, without results.
+pub struct ListRuns;
+
+impl Endpoint for ListRuns {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/runs";
+    const SUMMARY: &'static str = "The account's runs, newest first, without their results.";
+
+    type Ports = AnalysisPorts;
+    type Caller = Member;
+    type Parameters = PageQuery<RunId>;
+    type Body = NoBody;
+    type Answer = Reply<Page<Run>>;
+
+    fn example() -> Example {
+        let data = json!({ "items": [run_example()], "next_cursor": null });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        member: Member,
+        page: PageQuery<RunId>,
+        _: NoBody,
+    ) -> Result<Reply<Page<Run>>, ApiError> {
+        Ok(Reply::new(ports.runs.list(member, page).await?))
+    }
+}
+
+/// One run with its result.
+pub struct GetRun;
+
+impl Endpoint for GetRun {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/runs/{id}";
+    const SUMMARY: &'static str = "One run; when it is complete with score, reasons, evidence and outreach.";
+    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND];
+
+    type Ports = AnalysisPorts;
+    type Caller = Member;
+    type Parameters = PathId<RunId>;
+    type Body = NoBody;
+    type Answer = Reply<Run>;
+
+    fn example() -> Example {
+        Example { data: Some(run_example()), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        member: Member,
+        PathId(run): PathId<RunId>,
+        _: NoBody,
+    ) -> Result<Reply<Run>, ApiError> {
+        ports.runs.get(member, run).await?.map(Reply::new).ok_or_else(run_not_found)
+    }
+}
+
+/// How far a run is.
+pub struct GetProgress;
+
+impl Endpoint for GetProgress {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/runs/{id}/progress";
+    const SUMMARY: &'static str = "How far a run is; made to be polled every two seconds.";
+    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND];
+
+    type Ports = AnalysisPorts;
+    type Caller = CallingUser;
+    type Parameters = PathId<RunId>;
+    type Body = NoBody;
+    type Answer = Reply<ProgressView>;
+
+    fn example() -> Example {
+        let data =
+            json!({ "status": "processing", "percent": 60, "message": "Judging the fit with your business", "seq": 4 });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        CallingUser(user): CallingUser,
+        PathId(run): PathId<RunId>,
+        _: NoBody,
+    ) -> Result<Reply<ProgressView>, ApiError> {
+        progress_of(&ports, user, run).await?.map(Reply::new).ok_or_else(run_not_found)
+    }
+}
+
+/// What became of a cancelled run's charge: exactly one of the two amounts is not zero.
+#[derive(Serialize, JsonSchema)]
+pub struct CancelledRun {
+    /// Always `cancelled`.
+    status: RunStatus,
+    /// Credits given back: no AI call had started.
+    refunded: i64,
+    /// Credits kept: AI work had begun.
+    kept: i64,
+    /// What the account has now.
+    balance: i64,
+}
+
+/// Stops a run.
+pub struct CancelRun;
+
+impl Endpoint for CancelRun {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/runs/{id}/cancel";
+    const SUMMARY: &'static str = "Stops a run; full refund while no AI call has started.";
+    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_FINISHED];
+
+    type Ports = AnalysisPorts;
+    type Caller = CallingUser;
+    type Parameters = PathId<RunId>;
+    type Body = NoBody;
+    type Answer = Reply<CancelledRun>;
+
+    fn example() -> Example {
+        let data = json!({ "status": "cancelled", "refunded": 5, "kept": 0, "balance": 100 });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AnalysisPorts,
+        CallingUser(user): CallingUser,
+        PathId(run): PathId<RunId>,
+        _: NoBody,
+    ) -> Result<Reply<CancelledRun>, ApiError> {
+        cancelled(start::cancel(&ports, user, run).await?)
+    }
+}
+
+fn cancelled(outcome: CancelOutcome) -> Result<Reply<CancelledRun>, ApiError> {
+    match outcome {
+        CancelOutcome::Cancelled { refunded, kept, balance } => {
+            Ok(Reply::new(CancelledRun { status: RunStatus::Cancelled, refunded, kept, balance }))
+        }
+        CancelOutcome::Finished { status } => {
+            Err(ApiError::new(RUN_FINISHED, "The run has already ended; there is nothing to cancel.")
+                .with_details(json!({ "status": status })))
+        }
+        CancelOutcome::NotFound => Err(run_not_found()),
+    }
+}
