@@ -53,7 +53,7 @@ async fn a_run_under_way_when_its_model_ends_is_answered_by_the_other_one_and_th
         assert_eq!((&call["fell_back"], &call["model"]), (&json!(true), &json!("claude-haiku-5-5")), "{call}");
     }
     assert_eq!(outage(&stack, LUNA).await, Some(("gone".to_owned(), true)));
-    // IfActive sold: every call has a model left, and OpenAI's other models are not out.
+    // Still sold: every call has a model left, and OpenAI's other models are not out.
     assert_eq!(user.analysed(&handle("coffee")).await["status"], "complete");
     let xray = user.analysed_as(&handle("coffee"), "XRAY").await;
     let by = |name: &str| {
