@@ -1,4 +1,5 @@
-//! `POST /v1/analyze`, `GET /v1/estimate`, `GET /runs`, `GET /runs/{id}`, `GET /runs/{id}/progress`, `POST /runs/{id}/cancel`.
+//! `POST /v1/analyze`, `GET /v1/estimate`, `GET /runs`, `GET /runs/{id}`, `GET /runs/{id}/progress`,
+//! `POST /runs/{id}/cancel`.
 
 use axum::{
     extract::{FromRequestParts, Query},
@@ -37,7 +38,6 @@ use crate::{
     },
 };
 
-/// The feature's endpoints.
 pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<Analyze>();
     registry.add::<GetEstimate>();
@@ -48,14 +48,15 @@ pub fn endpoints(registry: &mut impl Registry) {
 }
 
 /// What to analyse.
+// The fields are texts, so that a wrong value answers its own error code and not `invalid_request`.
 #[derive(Deserialize, JsonSchema)]
 pub struct AnalyzeBody {
     /// An Instagram username, `@username` or a profile address.
     username: String,
-    /// For which of your businesses.
+    /// The business profile to judge the fit with.
     #[schemars(with = "uuid::Uuid")]
     business_profile_id: String,
-    /// How deeply.
+    /// Which kind of analysis.
     #[schemars(with = "AnalysisType")]
     analysis_type: String,
 }
@@ -79,13 +80,12 @@ pub struct AcceptedRun {
     run_id: RunId,
     /// Always `pending`.
     status: RunStatus,
-    /// What it cost.
+    /// What it cost, in credits.
     credits_charged: i64,
-    /// What is left.
+    /// The credits that are left.
     balance: i64,
 }
 
-/// Charges and starts an analysis.
 pub struct Analyze;
 
 impl Endpoint for Analyze {
@@ -141,6 +141,7 @@ fn started(outcome: StartOutcome) -> Result<Reply<AcceptedRun>, ApiError> {
         StartOutcome::Running { receipt, replayed } => {
             let reply = Reply::new(AcceptedRun {
                 run_id: receipt.run_id,
+                // Also in a replay, which is the first answer again, whatever became of the run since.
                 status: RunStatus::Pending,
                 credits_charged: receipt.credits,
                 balance: receipt.balance,
@@ -168,6 +169,7 @@ pub struct EstimateQuery {
     count: u32,
 }
 
+/// Texts, so that a wrong value answers its own error code.
 #[derive(Deserialize)]
 struct RawEstimateQuery {
     analysis_type: Option<String>,
@@ -189,6 +191,7 @@ impl FromRequestParts<()> for EstimateQuery {
                 return Err(ApiError::new(INVALID_COUNT, message));
             }
         };
+        // A missing type is refused as an unknown one.
         let analysis_type = raw.analysis_type.unwrap_or_default().parse().map_err(InvalidRequest::from)?;
         Ok(Self { analysis_type, count })
     }
@@ -221,7 +224,6 @@ impl Parameters for EstimateQuery {
     }
 }
 
-/// What analyses would cost and how long one takes.
 pub struct GetEstimate;
 
 impl Endpoint for GetEstimate {
@@ -265,7 +267,6 @@ fn run_example() -> Value {
     })
 }
 
-/// The account's runs, newest first, without results.
 pub struct ListRuns;
 
 impl Endpoint for ListRuns {
@@ -294,7 +295,6 @@ impl Endpoint for ListRuns {
     }
 }
 
-/// One run with its result.
 pub struct GetRun;
 
 impl Endpoint for GetRun {
@@ -323,7 +323,6 @@ impl Endpoint for GetRun {
     }
 }
 
-/// How far a run is.
 pub struct GetProgress;
 
 impl Endpoint for GetProgress {
@@ -363,11 +362,10 @@ pub struct CancelledRun {
     refunded: i64,
     /// Credits kept: AI work had begun.
     kept: i64,
-    /// What the account has now.
+    /// The account's credits after that.
     balance: i64,
 }
 
-/// Stops a run.
 pub struct CancelRun;
 
 impl Endpoint for CancelRun {

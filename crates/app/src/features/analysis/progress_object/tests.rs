@@ -138,7 +138,7 @@ fn everything_is_deleted_an_hour_after_the_end_and_not_before() {
     assert_eq!(alarm(110), ProgressAlarm::Do(vec![ProgressEffect::SetAlarm(Duration::from_secs(3_590))]));
     assert_eq!(alarm(3_699), ProgressAlarm::Do(vec![ProgressEffect::SetAlarm(Duration::from_secs(1))]));
     assert_eq!(alarm(3_700), ProgressAlarm::Do(vec![ProgressEffect::Delete]));
-    // A clock that was set back: the end is still to be looked at for an hour.
+    // A clock that was set back: the end can still be seen for an hour.
     assert_eq!(alarm(50), ProgressAlarm::Do(vec![ProgressEffect::SetAlarm(HOUR)]));
 }
 
