@@ -22,7 +22,7 @@ pub(super) use clean::cleaned;
 const COMMON: &str = include_str!("prompts/common.v1.md");
 
 impl CallKind {
-    /// What this call is told on top.
+    /// What this call is told after `COMMON`.
     const fn instructions(self) -> &'static str {
         match self {
             Self::Light => include_str!("prompts/light.v1.md"),
@@ -88,6 +88,8 @@ fn fenced(json: &str) -> String {
 
 fn describe_business(business: &BusinessContext) -> Value {
     let ideal = &business.ideal_customer;
+    // Without the version: the prefix changes only with what a model reads, or the provider's cache is lost for
+    // nothing.
     json!({
         "name": business.name,
         "offering": business.offering,
