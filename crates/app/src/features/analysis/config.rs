@@ -106,8 +106,7 @@ pub const AI_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// and the longest pause after it.
 pub const STALE_WAKE: SignedDuration = SignedDuration::from_secs(90);
 
-/// A run without a heartbeat for this long is failed and refunded. `private.active_duplicate` in SQL uses the same five
-/// minutes.
+/// A run without a heartbeat for this long is failed and refunded. SQL's `private.active_duplicate` has the same limit.
 pub const STALE_FAIL: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a woken run has to beat again before it may be swept.

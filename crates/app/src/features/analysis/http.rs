@@ -332,6 +332,7 @@ impl Endpoint for GetProgress {
     const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND];
 
     type Ports = AnalysisPorts;
+    // Not `Member`: the run says which of the user's accounts it belongs to, so a poll looks no membership up.
     type Caller = CallingUser;
     type Parameters = PathId<RunId>;
     type Body = NoBody;
@@ -375,6 +376,7 @@ impl Endpoint for CancelRun {
     const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_FINISHED];
 
     type Ports = AnalysisPorts;
+    // Not `Member`: the run says which of the user's accounts it belongs to.
     type Caller = CallingUser;
     type Parameters = PathId<RunId>;
     type Body = NoBody;

@@ -28,8 +28,7 @@ pub struct AnalysisPorts {
     pub runs: Arc<dyn RunRepository>,
     pub launcher: Arc<dyn RunLauncher>,
     pub progress: Arc<dyn ProgressBoard>,
-    /// The models that this deployment asks. A charge is refused while the circuit breaker has all models of a call
-    /// out.
+    /// The models this deployment asks. A charge is refused while the circuit breaker has all models of a call out.
     pub models: Arc<ModelChoice>,
     /// Whether this deployment is configured well enough to charge for work.
     pub readiness: Arc<dyn Readiness>,

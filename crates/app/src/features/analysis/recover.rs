@@ -37,6 +37,7 @@ pub async fn recover_stale_runs(
     for run in runs.stale(wake_age, WAKES_MAX).await? {
         match launcher.wake(run).await {
             Ok(()) => report.woken += 1,
+            // The others are woken all the same; this one is swept when it stays silent.
             Err(cause) => tracing::error!(run_id = %run, cause, "run could not be woken"),
         }
     }

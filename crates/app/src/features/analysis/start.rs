@@ -55,8 +55,7 @@ pub async fn start(
     let begun = ports.runs.begin(member, run, request, &needs, key, &body_hash(request)).await?;
     let (receipt, replayed) = match begun {
         BeginOutcome::Started(receipt) => (receipt, false),
-        // The first request may have died between charge and start, so `replay` looks whether the run still has to
-        // start.
+        // The first request may have died between charge and start: `replay` looks whether the run has to be started.
         BeginOutcome::Replay(receipt) => (receipt, true),
         refused => return Ok(StartOutcome::Refused(refused)),
     };
@@ -85,8 +84,7 @@ pub async fn start(
 async fn replay(ports: &AnalysisPorts, member: Member, receipt: Receipt) -> Result<StartOutcome, StoreError> {
     let state = ports.runs.visible_state(member.user(), receipt.run_id).await?;
     if state.is_some_and(|state| state.status == RunStatus::Pending) {
-        // The instance's id is the run's, so a second start does no harm. If it fails too, the five-minute job starts
-        // the run.
+        // A second start is the same instance and does no harm. If it fails too, the five-minute job starts the run.
         let board = ports.progress.create(receipt.run_id, member.account());
         futures_util::future::join(launch(ports, receipt.run_id), board).await;
     }

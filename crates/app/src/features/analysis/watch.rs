@@ -1,5 +1,4 @@
-//! How far a run is, for somebody who watches it. Watchers poll every two seconds, so the common case reads no
-//! database.
+//! How far a run is, for somebody who watches it. Watchers poll every 2 s, so the common case reads no database.
 
 use super::{AnalysisPorts, Progress, ProgressLookup, ProgressView};
 use crate::shared::{

@@ -17,8 +17,7 @@ const PROVIDERS: [&str; 2] = ["openai", "anthropic"];
 impl ModelChoice {
     /// Reads the settings `MODELS_LIGHT`, `MODELS_CORE_STRATEGY` and so on. Each names the models that its call asks
     /// instead of the built-in ones, separated by commas, the first one asked first. `text` gives a setting's value,
-    /// empty if it is not set. The second value is what is wrong with the settings; each fault starts with its
-    /// setting's name.
+    /// empty if it is not set. The second value says what is wrong with which setting.
     #[must_use]
     pub fn from_settings(text: impl Fn(&str) -> String, has_anthropic: bool) -> (Self, Vec<String>) {
         let (mut choice, mut faults) = (Self::default(), Vec::new());

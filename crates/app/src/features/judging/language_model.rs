@@ -36,8 +36,7 @@ pub struct Question {
     pub effort: Effort,
     /// What the call is for: gateways keep it beside their logs.
     pub tags: CallTags,
-    /// The same for all calls that share a prefix: the call and the business profile. OpenAI keeps a cache apart for
-    /// each key.
+    /// The same for all calls that share a prefix (call and business profile). OpenAI keeps a cache for each key.
     pub cache_key: String,
     /// Longest wait for the whole answer.
     pub timeout: Duration,

@@ -99,8 +99,7 @@ fn lifecycle(model: ModelName, listed: Option<&Vec<ListedModel>>) -> ModelLifecy
         return ModelLifecycle { model, status: LifecycleStatus::Unknown, retires_on: None };
     };
     let exact = listed.iter().find(|entry| entry.name == model.model());
-    // An alias lives as long as the newest snapshot behind it. Snapshots end in ISO dates, so the last name is the
-    // newest.
+    // An alias lives as long as the newest snapshot behind it: the last name, because snapshots end in ISO dates.
     let is_snapshot = |entry: &&ListedModel| entry.alias.as_deref() == Some(model.model());
     let snapshot = listed.iter().filter(is_snapshot).max_by_key(|entry| &entry.name);
     let (status, retires_on) =

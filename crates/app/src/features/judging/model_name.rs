@@ -20,6 +20,7 @@ impl ModelName {
     /// that the tables `model_lifecycles` and `service_outages` accept.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        // At the first slash: a model's own name may hold more of them.
         let (provider, model) = text.split_once('/')?;
         let provider_fits = provider.len() <= 40
             && provider.starts_with(|first: char| first.is_ascii_lowercase())

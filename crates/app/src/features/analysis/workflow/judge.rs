@@ -69,6 +69,7 @@ impl<S: Steps> Body<'_, S> {
         calls: &[CallPlan],
         key: &SnapshotKey,
     ) -> Result<Vec<JudgedCall>, EarlyEnd> {
+        // `collect` takes the first failure in the order of the calls, so a replay fails the run for the same reason.
         join_all(calls.iter().map(|plan| self.judge_call(plan, assignment, key))).await.into_iter().collect()
     }
 
@@ -229,6 +230,7 @@ fn retry_decision(fault: &AiFault) -> RetryDecision {
             }
         }
         AiFault::Truncated | AiFault::Invalid(_) => RetryDecision::SameModel(Duration::ZERO),
+        // The same model would answer the same again; another provider's may answer.
         AiFault::QuotaExhausted | AiFault::ModelGone | AiFault::Rejected(_) => RetryDecision::NextModel,
         AiFault::Refused => RetryDecision::GiveUp,
     }

@@ -117,6 +117,7 @@ struct Body<'a, S> {
 pub async fn analyse<S: Steps>(steps: &S, ports: WorkflowPorts, run: RunId) -> Result<(), StepFailed> {
     let body = Body { steps, ports, run };
     match body.work().await {
+        // Whatever ended an inactive run has settled its charge.
         Ok(()) | Err(EarlyEnd::Inactive) => Ok(()),
         Err(EarlyEnd::Failed(failure)) => body.fail(failure).await,
         Err(EarlyEnd::Broken(error)) => {
@@ -171,8 +172,7 @@ impl<S: Steps> Body<'_, S> {
         taken.active()
     }
 
-    /// Instagram's address of the picture expires within hours. Nothing depends on the copy, so every failure is only
-    /// logged.
+    /// Instagram's address of the picture expires within hours. Nothing depends on the copy: failures are only logged.
     async fn copy_picture(&self, stored: &StoredSnapshot, cache_hit: bool) {
         // The run that scraped a cached profile has copied its picture.
         if cache_hit {
@@ -211,9 +211,8 @@ impl<S: Steps> Body<'_, S> {
                 let (assignment, stored, judged) = (assignment.clone(), stored.clone(), judged.clone());
                 async move {
                     let snapshot = ports.snapshots.load(&stored.key).await?;
-                    // No `advance` here: `complete_run` checks under the row's lock whether the run is active. It must
-                    // also be called after a lost answer, when the run is complete already, to give the same answer
-                    // again.
+                    // No `advance` here: `complete_run` checks under the row's lock whether the run is active. After a
+                    // lost answer it must be called although the run is complete, to give the same answer again.
                     ports.progress.tell(run, ProgressUpdate::Reached(Phase::Saving)).await;
                     let (lead, analysis) = findings::findings(&assignment, &snapshot, &stored, &judged, cache_hit)?;
                     match ports.runs.complete(run, &lead, &analysis).await? {

@@ -79,8 +79,7 @@ const fn part_name(part: ScrapePart) -> &'static str {
 }
 
 impl<S: Steps> Body<'_, S> {
-    /// Reads the profile and stores it. More posts than the profile actor shows are read by another actor at the same
-    /// time.
+    /// Reads the profile and stores it. Posts beyond what the profile actor shows are read side by side with it.
     pub(super) async fn scrape(&self, assignment: &Assignment) -> Result<StoredSnapshot, EarlyEnd> {
         let wanted = assignment.analysis_type.config().posts;
         if wanted <= DETAILS_POSTS {
@@ -212,6 +211,7 @@ impl<S: Steps> Body<'_, S> {
                     let outcome = match collected {
                         Ok(Collected::Running) => Ok(PollOutcome::Running),
                         Ok(Collected::Finished { found, usage }) => {
+                            // Before anything that may fail: a repeat of the step might not get the bill again.
                             let bill = ScrapeBill::of(&wanted.username, &found, &usage);
                             unrecorded = record(&ports, run, &ticket, bill).await;
                             Ok(finished(run, found, usage, ticket.provider_run_id, ports.clock.now())?)

@@ -58,8 +58,7 @@ pub(super) fn part_tokens(text: &str) -> usize {
             _ if c.is_ascii() => punctuation(before, c),
             _ => alone(c) * ONE,
         };
-        // A word takes the blank before it into its first token. Nothing else is certain to, so the blank is paid in
-        // full.
+        // A word takes the blank before it into its first token. Nothing else is certain to: the blank costs a token.
         if before == ' ' && !c.is_ascii_alphabetic() {
             parts += ONE - BLANK;
         }
