@@ -9,64 +9,53 @@ use crate::{
     http::{ApiError, ErrorCode, code::IDEMPOTENCY_KEY_REUSED},
 };
 
-/// No username.
 pub const INVALID_USERNAME: ErrorCode = ErrorCode::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "invalid_username",
     "not an Instagram username, `@username` or profile address",
 );
 
-/// No such type.
 pub const UNKNOWN_ANALYSIS_TYPE: ErrorCode =
     ErrorCode::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_analysis_type", "`LIGHT`, `DEEP` or `XRAY`");
 
-/// No id.
 pub const INVALID_BUSINESS_PROFILE_ID: ErrorCode = ErrorCode::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "invalid_business_profile_id",
     "`business_profile_id` is not a UUID",
 );
 
-/// Too many at once.
 pub const INVALID_COUNT: ErrorCode = ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_count", "`count` is 1 to 100");
 
-/// Already running.
 pub const ANALYSIS_IN_PROGRESS: ErrorCode =
     ErrorCode::new(StatusCode::CONFLICT, "analysis_in_progress", "`details.run_id` is the run that does the same");
 
-/// Not enough credits.
 pub const INSUFFICIENT_CREDITS: ErrorCode =
     ErrorCode::new(StatusCode::PAYMENT_REQUIRED, "insufficient_credits", "`details`: `balance`, `required`");
 
-/// The daily cap.
 pub const BUDGET_EXCEEDED: ErrorCode = ErrorCode::new(
     StatusCode::PAYMENT_REQUIRED,
     "budget_exceeded",
     "the daily cap; `details`: `cap`, `used`, `required`, `resets_in_s` (until the next UTC day)",
 );
 
-/// The hourly limit.
 pub const RATE_LIMITED: ErrorCode = ErrorCode::new(
     StatusCode::TOO_MANY_REQUESTS,
     "rate_limited",
     "the account's hourly limit; `details.retry_after_s`",
 );
 
-/// The circuit breaker.
+/// The circuit breaker refused, before the charge.
 pub const PROVIDER_UNAVAILABLE: ErrorCode = ErrorCode::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "provider_unavailable",
     "a service we depend on is out and its stand-in too; nothing is charged; `details.retry_after_s`",
 );
 
-/// Charged and undone.
 pub const START_FAILED: ErrorCode =
     ErrorCode::new(StatusCode::SERVICE_UNAVAILABLE, "start_failed", "the charge was given back; try again");
 
-/// No such run.
 pub const RUN_NOT_FOUND: ErrorCode = ErrorCode::new(StatusCode::NOT_FOUND, "run_not_found", "unknown, or not yours");
 
-/// Already over.
 pub const RUN_FINISHED: ErrorCode =
     ErrorCode::new(StatusCode::CONFLICT, "run_finished", "nothing to cancel; `details.status`");
 
@@ -94,6 +83,7 @@ pub(super) fn run_not_found() -> ApiError {
 /// What the database's refusal of a charge means to the caller.
 pub(super) fn refusal(outcome: &BeginOutcome) -> ApiError {
     match outcome {
+        // `start` takes these two out before; naming them keeps the match free of a catch-all.
         BeginOutcome::Started(_) | BeginOutcome::Replay(_) => ApiError::internal("an accepted run was refused"),
         BeginOutcome::IdempotencyKeyReused => ApiError::new(
             IDEMPOTENCY_KEY_REUSED,

@@ -23,18 +23,19 @@ pub struct TypeConfig {
     pub posts: u32,
     /// How old a cached snapshot may be.
     pub cache_age_max: SignedDuration,
-    /// The questions, asked side by side.
+    /// The questions, all asked at the same time.
     pub calls: &'static [CallKind],
     /// How long the fenced profile may be, in tokens: what is cut is the captions of the oldest posts.
     pub profile_tokens_max: usize,
     /// How its score is blended.
     pub weights: Weights,
-    /// What it usually takes on a new profile, in seconds: the answer to an estimate until there are runs to measure.
+    /// How long it usually takes on a profile that is not cached, in seconds: what an estimate answers until there are
+    /// runs to measure.
     pub usual_s: u32,
 }
 
 impl TypeConfig {
-    /// How much of a profile the models of this type are shown.
+    /// How much of a profile the models are shown.
     #[must_use]
     pub const fn profile_budget(self) -> ProfileBudget {
         ProfileBudget { posts_max: self.posts, tokens_max: self.profile_tokens_max }
@@ -42,7 +43,6 @@ impl TypeConfig {
 }
 
 impl AnalysisType {
-    /// The numbers of this type.
     #[must_use]
     pub const fn config(self) -> TypeConfig {
         match self {
@@ -83,28 +83,30 @@ pub const SCRAPE_PAUSES: [Duration; 3] = [Duration::from_secs(5), Duration::from
 /// Longest run of the scraping actor, passed to Apify at the start.
 pub const SCRAPE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How long one poll waits for the actor run to end. The heartbeat is written before each poll, so at least once a minute.
+/// How long one poll waits for the actor run to end. The heartbeat comes before each poll, so at least once a minute.
 pub const SCRAPE_POLL_WAIT: Duration = Duration::from_secs(30);
 
 /// Pause before the next poll when the provider did not answer one.
 pub const SCRAPE_UNANSWERED_PAUSE: Duration = Duration::from_secs(5);
 
-/// After so many unanswered polls of one scrape, which take a minute, another scrape is started and paid.
+/// After this many unanswered polls of one scrape, a minute's worth of pauses, another scrape is started and paid.
 pub const SCRAPE_UNANSWERED_MAX: u32 = 12;
 
-/// After so many polls that found the scrape still running it has failed: the actor's own timeout and one poll more.
+/// After this many polls that found the scrape still running, it counts as failed: six times 30 s is a minute more than
+/// the actor's own timeout.
 pub const SCRAPE_POLLS_MAX: u32 = 6;
 
-/// Pauses before the second and third attempt of an AI call; each model of a call gets so many.
+/// Pauses before the second and third attempt of an AI call; each model of a call gets three attempts.
 pub const AI_PAUSES: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(3)];
 
-/// Longest pause that a provider's `Retry-After` may ask for; more counts as unavailable.
+/// Longest pause that a provider's `Retry-After` may ask for; if it asks for more, the next model is asked at once.
 pub const AI_PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// A run without a heartbeat for this long is woken.
+/// A run without a heartbeat for this long is woken. A healthy run is silent for at most 85 s: an AI call of up to 55 s
+/// and the longest pause after it.
 pub const STALE_WAKE: SignedDuration = SignedDuration::from_secs(90);
 
-/// A run without a heartbeat for this long is failed and refunded.
+/// A run without a heartbeat for this long is failed and refunded. SQL's `private.active_duplicate` has the same limit.
 pub const STALE_FAIL: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a woken run has to beat again before it may be swept.

@@ -9,21 +9,19 @@ use crate::{
     shared::{analysis_type::AnalysisType, store::StoreError},
 };
 
-/// The most analyses that one estimate is for.
 pub const COUNT_MAX: u32 = 100;
 
-/// How an account stands and what its last runs of a type took, as the database measures it.
+/// An account's credits, and how long its last runs of a type took.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Measured {
     /// What one analysis is charged, in credits.
     pub credits_each: i64,
-    /// What the account has.
     pub balance: i64,
-    /// The account's daily cap.
+    /// `None` without a cap.
     pub daily_cap: Option<i64>,
-    /// What is used of it today.
+    /// What the runs of this UTC day cost, refunded ones left out.
     pub used_today: i64,
-    /// All of its last complete runs, from request to result; at most fifty.
+    /// Over the last fifty complete runs, from request to result.
     pub all: Option<Spread>,
     /// Those of them that scraped the profile.
     pub cold: Option<Spread>,
@@ -34,9 +32,9 @@ pub struct Measured {
 /// How long runs took.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
-    /// Half of them were done by then, in seconds.
+    /// Half of them took no longer, in seconds.
     pub p50: f64,
-    /// Nine of ten were.
+    /// Nine of ten took no longer, in seconds.
     pub p90: f64,
     /// How many were measured.
     pub based_on_runs: u32,
@@ -54,7 +52,7 @@ pub struct Estimate {
     affordable: bool,
     /// What the daily cap leaves; null without a cap.
     daily_cap_left: Option<i64>,
-    /// Of one analysis; several run side by side.
+    /// How long one analysis takes; several run at the same time.
     usual_seconds: UsualSeconds,
     based_on_runs: u32,
 }
@@ -63,7 +61,7 @@ pub struct Estimate {
 struct UsualSeconds {
     p50: f64,
     p90: f64,
-    /// A new profile and one from the cache, apart, as far as there are runs of either.
+    /// Of runs that read the profile anew (`cold`) or found it in the cache (`cached`); null without such runs.
     cold: Option<Spread>,
     cached: Option<Spread>,
 }
@@ -71,6 +69,7 @@ struct UsualSeconds {
 impl Estimate {
     fn of(analysis_type: AnalysisType, count: u32, measured: &Measured) -> Self {
         let credits_total = measured.credits_each.saturating_mul(i64::from(count));
+        // An owner may set the cap below what is already used.
         let daily_cap_left = measured.daily_cap.map(|cap| cap.saturating_sub(measured.used_today).max(0));
         let all = measured.all.map_or_else(|| unmeasured(analysis_type), rounded);
         Self {
@@ -92,19 +91,19 @@ impl Estimate {
     }
 }
 
-/// Until there are runs: the configured time, and twice that for the slow ones, which is room for one more attempt.
+/// Until there are runs: the configured time, and for the slow ones twice that, which leaves room for one more attempt.
 fn unmeasured(analysis_type: AnalysisType) -> Spread {
     let usual = f64::from(analysis_type.config().usual_s);
     Spread { p50: usual, p90: usual * 2.0, based_on_runs: 0 }
 }
 
-/// Tenths of a second: more would look more certain than it is.
+/// To tenths of a second: more digits would look more certain than the estimate is.
 fn rounded(spread: Spread) -> Spread {
     let tenths = |seconds: f64| (seconds * 10.0).round() / 10.0;
     Spread { p50: tenths(spread.p50), p90: tenths(spread.p90), ..spread }
 }
 
-/// Estimates `count` analyses of a type; `None` when the caller is no member any more.
+/// Estimates `count` analyses of a type; `None` when the caller has just stopped being a member.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.

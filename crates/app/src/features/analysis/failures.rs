@@ -1,11 +1,9 @@
 //! Why a run can fail, for the reference of errors. A test holds it equal to what the workflow and the database say.
 
-/// A code of a failed run.
 #[derive(Debug, Clone, Copy)]
 pub struct FailureCode {
     /// The stable code, in `error.code` of the run.
     pub code: &'static str,
-    /// What happened.
     pub meaning: &'static str,
     /// Whether the same request may succeed later.
     pub try_again: &'static str,
@@ -15,7 +13,6 @@ const fn failure(code: &'static str, meaning: &'static str, try_again: &'static 
     FailureCode { code, meaning, try_again }
 }
 
-/// All of them.
 pub const FAILURES: &[FailureCode] = &[
     failure("profile_not_found", "no such username", "with another spelling"),
     failure("profile_private", "cannot be read by us", "no"),

@@ -17,16 +17,13 @@ use crate::{
     },
 };
 
-/// What is wrong with a request, before anything was asked of the database.
+/// What is wrong with a request, found before the database is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequest {
-    /// Not an Instagram username.
     #[error("not an Instagram username")]
     Username,
-    /// Not a known analysis type.
     #[error("not a known analysis type")]
     AnalysisType,
-    /// Not a UUID.
     #[error("business_profile_id is not a UUID")]
     BusinessProfileId,
 }
@@ -43,14 +40,12 @@ impl From<UnknownAnalysisType> for InvalidRequest {
     }
 }
 
-/// A valid request for an analysis. Its serialised form is what an idempotency key is bound to.
+/// A valid request for an analysis. An idempotency key is bound to the hash of its serialised form: with a field
+/// renamed or moved, a repeat of an older request looks like another request and is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AnalysisRequest {
-    /// Whom to analyse.
     pub username: InstagramHandle,
-    /// For which business.
     pub business_profile_id: BusinessProfileId,
-    /// How deeply.
     pub analysis_type: AnalysisType,
 }
 
@@ -65,21 +60,13 @@ pub enum BeginOutcome {
     Replay(Receipt),
     /// The same idempotency key with another body.
     IdempotencyKeyReused,
-    /// The same analysis is already running.
-    Duplicate {
-        /// As this run.
-        run_id: RunId,
-    },
+    /// This run does the same and has not ended.
+    Duplicate { run_id: RunId },
     /// Not enough credits.
-    InsufficientCredits {
-        /// What the account has.
-        balance: i64,
-        /// What the analysis costs.
-        required: i64,
-    },
+    InsufficientCredits { balance: i64, required: i64 },
     /// The hourly limit is used up.
     RateLimited {
-        /// Seconds until one more fits.
+        /// Seconds until one more analysis is allowed.
         retry_after_s: u32,
     },
     /// A provider that the analysis needs is out, and so is every alternative to it.
@@ -89,11 +76,9 @@ pub enum BeginOutcome {
     },
     /// The account's daily cap does not allow it.
     BudgetExceeded {
-        /// The cap.
         cap: i64,
-        /// What today's runs cost and did not give back.
+        /// What today's runs cost, refunded ones left out.
         used: i64,
-        /// What the analysis costs.
         required: i64,
         /// Seconds until the next UTC day.
         resets_in_s: u32,
@@ -109,7 +94,6 @@ pub enum BeginOutcome {
 /// The proof of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Receipt {
-    /// The run.
     pub run_id: RunId,
     /// What it cost, in credits.
     pub credits: i64,
@@ -130,16 +114,13 @@ pub enum CancelOutcome {
         /// The balance after it.
         balance: i64,
     },
-    /// The run had already ended.
-    Finished {
-        /// In this state.
-        status: RunStatus,
-    },
+    /// The run had already ended in this state.
+    Finished { status: RunStatus },
     /// No such run for this user.
     NotFound,
 }
 
-/// The state machine of a run; the last three never change.
+/// The state of a run; the last three are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
@@ -149,14 +130,13 @@ pub enum RunStatus {
     Processing,
     /// There is a result.
     Complete,
-    /// There is none; the credits came back.
+    /// There is no result; the credits were returned.
     Failed,
     /// Stopped by the customer.
     Cancelled,
 }
 
 impl RunStatus {
-    /// Whether the run has ended.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         match self {
@@ -183,7 +163,7 @@ pub enum ChargeOutcome {
 pub struct RunError {
     /// Stable code.
     pub code: String,
-    /// A sentence.
+    /// A sentence for the customer.
     pub message: String,
 }
 
@@ -192,17 +172,16 @@ pub struct RunError {
 pub struct Run {
     /// Its id.
     pub id: RunId,
-    /// Whose it is.
+    /// The account that paid for it.
     pub account_id: AccountId,
     /// For which business; null when that was deleted for good.
     pub business_profile_id: Option<BusinessProfileId>,
-    /// Whom it analyses.
+    /// The Instagram username that it analyses.
     pub username: String,
-    /// How deeply.
     pub analysis_type: AnalysisType,
-    /// Where it is.
+    /// Whether it waits, is worked on, or how it ended.
     pub status: RunStatus,
-    /// What it works on, or worked on last.
+    /// The last stage that was written down; null before a workflow began.
     pub phase: Option<Phase>,
     /// What it cost, in credits.
     pub credits: i64,
@@ -214,8 +193,7 @@ pub struct Run {
     pub lead_id: Option<LeadId>,
     /// Whether the profile came from the cache; null before that is known.
     pub cache_hit: Option<bool>,
-    /// The result, in the detail view only. It is passed on as it was stored, an `AnalysisResult` of the version that wrote
-    /// it: what was paid for stays readable whatever later versions know.
+    /// The result, in the detail view only. It is passed on as it was stored, also when an older version stored it.
     #[schemars(with = "Option<AnalysisResult>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
@@ -227,20 +205,19 @@ pub struct Run {
     pub finished_at: Option<Timestamp>,
 }
 
-/// What a workflow needs to know of its run; read once, when the run begins to work.
+/// What a workflow needs to know of its run. It is read once and remembered by a step, so that an edit of the business
+/// profile during the run cannot make a replay judge against another business.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// Whose run it is.
     pub account_id: AccountId,
-    /// Whom to analyse.
     pub username: InstagramHandle,
-    /// How deeply.
     pub analysis_type: AnalysisType,
     /// What to judge against.
     pub business: BusinessContext,
 }
 
-/// The stages of a run that are recorded in its row, in order.
+/// The stages of a run, in order. A heartbeat writes `Scraping` and `Analyzing` into the run's row, taking the run up
+/// writes `Cache`; the other two are told to watchers only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -275,14 +252,7 @@ impl Phase {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Completion {
     /// Lead, analysis and status are committed.
-    Completed {
-        /// The lead.
-        lead_id: LeadId,
-        /// Whether it is a new one.
-        is_new: bool,
-        /// The analysis.
-        analysis_id: AnalysisId,
-    },
+    Completed { lead_id: LeadId, is_new: bool, analysis_id: AnalysisId },
     /// The run had ended meanwhile; nothing was stored.
     Inactive,
 }

@@ -26,22 +26,21 @@ use crate::{
 pub struct AnalysisPorts {
     /// Runs, as the calling user.
     pub runs: Arc<dyn RunRepository>,
-    /// Starts workflows.
     pub launcher: Arc<dyn RunLauncher>,
-    /// Live progress.
     pub progress: Arc<dyn ProgressBoard>,
-    /// Which models this deployment asks: whose outage stops which analyses.
+    /// The models this deployment asks. A charge is refused while the circuit breaker has all models of a call out.
     pub models: Arc<ModelChoice>,
-    /// Whether it may take money for work.
+    /// Whether this deployment is configured well enough to charge for work.
     pub readiness: Arc<dyn Readiness>,
-    /// New identifiers.
     pub ids: Arc<dyn Ids>,
 }
 
-/// Runs, as the calling user: every call is one transaction under the tenant's role.
+/// Runs, as the calling user: every call is one transaction under the tenant's role, and fails with a [`StoreError`]
+/// when the database does not answer.
 #[async_trait]
 pub trait RunRepository: Send + Sync {
-    /// Checks and charges in one transaction. Refuses, before the charge, while one of the `needs` is out.
+    /// Checks and charges in one transaction. Refuses before the charge while a service in `needs` and all its
+    /// alternatives are out.
     ///
     /// # Errors
     /// [`StoreError`]; with `Unavailable` the outcome may be unknown, and an idempotency key makes a repeat safe.
@@ -55,116 +54,69 @@ pub trait RunRepository: Send + Sync {
         body_hash: &str,
     ) -> Result<BeginOutcome, StoreError>;
 
-    /// What an analysis of this type costs the account and took it lately; `None` when row-level security shows no
-    /// account (a membership that just ended). MUST be one round trip.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
+    /// What an analysis of this type costs, and how long the account's last ones took; `None` when row-level security
+    /// shows no account (a membership that has just ended). MUST be one round trip.
     async fn measure(&self, member: Member, analysis_type: AnalysisType) -> Result<Option<Measured>, StoreError>;
 
     /// Stops a run and settles its charge in one transaction.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError>;
 
     /// One run with its result, if it belongs to the member's account.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn get(&self, member: Member, run: RunId) -> Result<Option<Run>, StoreError>;
 
     /// Runs of the member's account, newest first, without results.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn list(&self, member: Member, page: PageQuery<RunId>) -> Result<Page<Run>, StoreError>;
 
     /// The state of a run that row-level security lets this user see, whichever of their accounts it belongs to.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn visible_state(&self, user: UserId, run: RunId) -> Result<Option<RunState>, StoreError>;
 }
 
 /// The part of a run's row that progress is reconciled with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunState {
-    /// Whose run it is.
     pub account_id: AccountId,
-    /// Where it is.
     pub status: RunStatus,
-    /// What it works on.
     pub phase: Option<Phase>,
-    /// The sentence of its error.
+    /// The customer's sentence, if the run failed.
     pub error_message: Option<String>,
 }
 
-/// Runs, as the system: used by workflows and schedules only, never by a user's request.
+/// Runs, as the system: used by workflows and schedules only, never by a user's request. Every call fails with a
+/// [`StoreError`] when the database does not answer.
 #[async_trait]
 pub trait SystemRuns: Send + Sync {
     /// Marks the run as working and reads its assignment; `None` when it is no longer active.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn take_up(&self, run: RunId) -> Result<Option<Assignment>, StoreError>;
 
-    /// Beats the heart and records the phase; answers whether the run is still active.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
+    /// Writes the heartbeat and the phase; answers whether the run is still active.
     async fn advance(&self, run: RunId, phase: Phase) -> Result<bool, StoreError>;
 
     /// Lead, analysis and status in one transaction; a repeat answers the same and writes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn complete(&self, run: RunId, lead: &LeadFacts, analysis: &AnalysisRecord)
     -> Result<Completion, StoreError>;
 
     /// Ends the run and refunds it, once.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<(), StoreError>;
 
     /// Records what a provider will bill, once per `key` (the provider's own response or run id).
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<(), StoreError>;
 
     /// Marks analyses of this profile as stale, in every account, that judged a scrape older than `scraped_at`; answers
     /// how many.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn mark_stale(&self, username: &InstagramHandle, scraped_at: Timestamp) -> Result<u64, StoreError>;
 
     /// Tells the circuit breaker that `run` found a provider (`apify`, `openai`, `anthropic`) or a model
-    /// (`openai/gpt-6-luna`) out; answers whether that opened the breaker. A repeat may count twice, but never as another
-    /// run.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
+    /// (`openai/gpt-6-luna`) out; answers whether that opened the breaker. A repeat may count twice, but never as
+    /// another run.
     async fn report_outage(&self, run: RunId, service: &str, outage: Outage) -> Result<bool, StoreError>;
 
     /// The run's state, for reconciling progress.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn state(&self, run: RunId) -> Result<Option<RunState>, StoreError>;
 
     /// Active runs without a heartbeat for `age`, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn stale(&self, age: SignedDuration, limit: u32) -> Result<Vec<RunId>, StoreError>;
 
     /// Fails and refunds one run without a heartbeat for `age`; `None` when there is none left.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
     async fn sweep_one(&self, age: SignedDuration) -> Result<Option<RunId>, StoreError>;
 }
 
@@ -173,7 +125,8 @@ pub trait SystemRuns: Send + Sync {
 pub enum Outage {
     /// Our account there has no money or no plan: new analyses are refused at once.
     Exhausted,
-    /// It did not answer one call, even after retries: several such calls in a minute, and new analyses are refused.
+    /// It did not answer one call, even after retries. The third such report within a minute, if they come from at
+    /// least two runs, stops new analyses.
     Down,
     /// The provider does not offer this model any more: what no other model can answer is refused at once, until the
     /// provider lists the model again, or for a day.
@@ -221,7 +174,7 @@ pub trait ProgressBoard: ProgressSink {
     /// A sentence for the log; the caller falls back to the database.
     async fn look(&self, run: RunId, user: UserId) -> Result<ProgressLookup, String>;
 
-    /// The same after the caller has just seen the run as this user in the database.
+    /// The same for a caller that has just read the run in the database as this user: `state` is the proof.
     ///
     /// # Errors
     /// A sentence for the log; the caller falls back to the database.
@@ -232,10 +185,9 @@ pub trait ProgressBoard: ProgressSink {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProgressLookup {
-    /// The progress.
     Seen(ProgressView),
-    /// Show that this user may see the run.
+    /// The board does not know yet that this user may see the run: ask again with a proof.
     ProofNeeded,
-    /// The board knows no such run (any more).
+    /// The board never knew this run, or has deleted it.
     Unknown,
 }

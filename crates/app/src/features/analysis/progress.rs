@@ -1,7 +1,7 @@
 //! What watchers of a run see: a pure state machine; a Durable Object is its shell.
 //!
 //! Promises: percentages only rise; the first terminal status stays; every change has the next sequence number; a
-//! terminal status is only ever told by who read it from a committed SQL function or row.
+//! terminal status is told only after it was read from a committed row or returned by a committed SQL function.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{Phase, RunState, RunStatus};
 use crate::shared::ids::{AccountId, RunId};
 
-/// Progress as answered to watchers.
+/// How far a run is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProgressView {
-    /// Where the run is.
+    /// Whether the run waits, is worked on, or how it ended.
     pub status: RunStatus,
     /// 0-100; never falls.
     pub percent: u8,
@@ -22,24 +22,22 @@ pub struct ProgressView {
     pub seq: u64,
 }
 
-/// The object's whole state.
+/// All that the progress object knows of its run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Which run.
     pub run_id: RunId,
-    /// Whose run; watchers must belong to it.
+    /// The account that watchers must belong to.
     pub account_id: AccountId,
-    /// What watchers see.
     pub view: ProgressView,
 }
 
-/// News of a run.
+/// What has happened to a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProgressUpdate {
-    /// It works on this phase.
+    /// It has reached this phase.
     Reached(Phase),
-    /// It ended; read from a committed row.
+    /// It has ended, and the end is committed.
     Ended {
         /// A terminal status.
         status: RunStatus,
@@ -54,21 +52,18 @@ pub enum ProgressUpdate {
 pub enum ProgressCommand {
     /// The run was charged and is about to start.
     Create {
-        /// Which run.
         run_id: RunId,
-        /// Whose run.
         account_id: AccountId,
     },
-    /// News.
     Tell(ProgressUpdate),
 }
 
 /// What a command changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProgressOutcome {
-    /// Store and show the new state.
+    /// The new state has to be stored.
     Changed,
-    /// Old news.
+    /// The update was known already, or came too late.
     Unchanged,
 }
 
@@ -81,7 +76,7 @@ impl Progress {
         Self { run_id, account_id, view }
     }
 
-    /// The state that a row of the database tells.
+    /// The state that a run's row shows.
     #[must_use]
     pub fn from_row(run_id: RunId, row: &RunState) -> Self {
         let mut progress = Self::new(run_id, row.account_id);
@@ -89,7 +84,7 @@ impl Progress {
         progress
     }
 
-    /// Brings the state up to what the row tells.
+    /// Brings the state up to the run's row.
     pub fn reconcile(&mut self, row: &RunState) -> ProgressOutcome {
         if row.status.is_terminal() {
             let message = row.error_message.clone().unwrap_or_else(|| ending(row.status).to_owned());
@@ -101,7 +96,8 @@ impl Progress {
         }
     }
 
-    /// Takes in news.
+    /// Takes in an update. Steps that are replayed or that run side by side tell a phase twice or too late, so only
+    /// what moves the progress forward counts.
     pub fn apply(&mut self, update: &ProgressUpdate) -> ProgressOutcome {
         let (status, percent, message) = match update {
             ProgressUpdate::Reached(phase) => {
@@ -125,6 +121,7 @@ pub(super) const fn ending(status: RunStatus) -> &'static str {
         RunStatus::Complete => "The analysis is ready",
         RunStatus::Failed => "The analysis failed; your credits were returned",
         RunStatus::Cancelled => "The analysis was cancelled",
+        // These are no ends; nobody asks with them.
         RunStatus::Pending | RunStatus::Processing => "Working",
     }
 }

@@ -1,10 +1,10 @@
 //! The progress object of one run, without its platform: what a command, a watcher's question and an alarm do to it.
 //!
-//! Promises: a run that was never created stores nothing and sets no alarm; a watcher is shown progress only within 60 s of
-//! having proved that the run's row is theirs to see; an alarm compares with the row every 30 s until the run has ended,
-//! and an hour after the end it deletes everything.
+//! Promises: a run that was never created stores nothing and sets no alarm; a watcher is shown progress only within a
+//! minute of having proved that they may see the run's row; an alarm compares with the row every 30 s until the run has
+//! ended, and an hour after the end it deletes everything.
 //!
-//! A function answers the effects that its shell must carry out, in order.
+//! Each function returns the effects that the shell must carry out, in this order.
 
 use std::time::Duration;
 
@@ -17,12 +17,15 @@ use crate::shared::{
     ids::{RunId, UserId},
 };
 
-/// How often progress is compared with the row until the run ends. The shell waits as long before it repeats an alarm that
-/// failed.
+/// How often progress is compared with the row until the run ends. The shell waits as long before it repeats an alarm
+/// that failed.
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(30);
 /// How long the end of a run can still be looked at.
 const KEPT_AFTER_END: Duration = Duration::from_secs(3_600);
+/// A watcher polls every two seconds, and the database is asked once in this time. A user who leaves the account may go
+/// on watching for as long.
 const PROOF_LASTS_MS: i64 = 60_000;
+/// Users who watch one run. When it is full, the oldest proof makes room and its user proves again.
 const PROOFS_MAX: usize = 256;
 
 /// What the object stores of its run.
@@ -32,7 +35,7 @@ pub struct ProgressRecord {
     ended_at: Option<Timestamp>,
 }
 
-/// What the shell does.
+/// What the shell must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProgressEffect {
     /// Stores the record in place of the older one.
@@ -46,22 +49,20 @@ pub enum ProgressEffect {
 /// What an alarm finds to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProgressAlarm {
-    /// This.
     Do(Vec<ProgressEffect>),
-    /// Reading the run's row, and then [`ProgressObject::reconcile`].
+    /// Read the run's row, then call [`ProgressObject::reconcile`].
     ReadRow(RunId),
 }
 
 /// A watcher's question.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProgressQuestion {
-    /// Who asks.
     pub user: UserId,
     /// The run's row, if the caller has just seen it in the database as this user.
     pub proof: Option<RunState>,
 }
 
-/// Who has proved lately that they may see the run. Lost with the process; then watchers prove it again.
+/// Users who have lately proved that they may see the run. Lost with the process; then they prove it again.
 #[derive(Debug)]
 pub struct ProgressProofs(Expiring<UserId, ()>);
 
@@ -78,20 +79,20 @@ pub struct ProgressObject {
 }
 
 impl ProgressObject {
-    /// The object with what is stored of it.
     #[must_use]
     pub const fn new(record: Option<ProgressRecord>) -> Self {
         Self { record }
     }
 
-    /// Takes in a command. News of a run that was never created, or whose record was deleted, is dropped.
+    /// Takes in a command. An update of a run that was never created, or whose record was deleted, is dropped.
     #[must_use]
     pub fn apply(&mut self, command: ProgressCommand, now: Timestamp) -> Vec<ProgressEffect> {
         match (command, &mut self.record) {
             (ProgressCommand::Create { run_id, account_id }, None) => {
                 let record = ProgressRecord { progress: Progress::new(run_id, account_id), ended_at: None };
                 self.record = Some(record.clone());
-                vec![ProgressEffect::Store(record), ProgressEffect::SetAlarm(RECONCILE_EVERY)]
+                // In this order, because a record without an alarm would never meet its row again.
+                vec![ProgressEffect::SetAlarm(RECONCILE_EVERY), ProgressEffect::Store(record)]
             }
             (ProgressCommand::Tell(update), Some(record)) => {
                 let outcome = record.progress.apply(&update);
@@ -129,15 +130,15 @@ impl ProgressObject {
         }
     }
 
-    /// What an alarm does.
     #[must_use]
     pub fn alarm(&self, now: Timestamp) -> ProgressAlarm {
         match &self.record {
             None => ProgressAlarm::Do(vec![]),
             Some(ProgressRecord { progress, ended_at: None }) => ProgressAlarm::ReadRow(progress.run_id),
             Some(ProgressRecord { ended_at: Some(ended_at), .. }) => {
+                // A clock that was set back gives a negative age, which counts as none.
                 let age = Duration::try_from(now.duration_since(*ended_at)).unwrap_or_default();
-                // An alarm set before the end may come first.
+                // An alarm that was set before the end may come too early.
                 let left = KEPT_AFTER_END.saturating_sub(age);
                 let effect = if left.is_zero() { ProgressEffect::Delete } else { ProgressEffect::SetAlarm(left) };
                 ProgressAlarm::Do(vec![effect])
@@ -145,18 +146,21 @@ impl ProgressObject {
         }
     }
 
-    /// Ends what an alarm began, with the row that was read meanwhile; `None` when there is no such run any more. The
-    /// object MUST have been read again after the row: news may have come in, and an older record would undo it.
+    /// Finishes what an alarm began, with the row that the shell has read; `None` when there is no such run any more.
+    /// The object MUST be read again after the row: an update may have come in meanwhile, and an older record would
+    /// undo it.
     #[must_use]
     pub fn reconcile(&mut self, row: Option<&RunState>, now: Timestamp) -> Vec<ProgressEffect> {
         let (Some(record), Some(row)) = (&mut self.record, row) else {
+            // The row was committed before the object was created: without one, the run has been deleted.
             return vec![ProgressEffect::Delete];
         };
         if record.ended_at.is_some() {
-            // The news was the end, which has set the alarm that deletes.
+            // The end came in meanwhile and has set the alarm that deletes.
             return vec![];
         }
         let outcome = record.progress.reconcile(row);
+        // There is one alarm: if the row shows the end, `keep` replaces this one.
         let mut effects = vec![ProgressEffect::SetAlarm(RECONCILE_EVERY)];
         effects.extend(record.keep(outcome, now));
         effects

@@ -1,6 +1,6 @@
 //! The job that runs every five minutes: it wakes runs whose engine stopped, then fails and refunds those without a
-//! heartbeat. Two of it may run at once: waking does no harm to a run that works, and a run is refunded in one transaction,
-//! once.
+//! heartbeat. Two instances of it may run at once: waking does no harm to a run that works, and a run is refunded in
+//! one transaction, once.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use jiff::SignedDuration;
 use super::{ProgressSink, ProgressUpdate, RunLauncher, RunStatus, SystemRuns, config, progress};
 use crate::shared::store::StoreError;
 
+/// Limits of one job; the next one, five minutes later, takes the rest.
 const WAKES_MAX: u32 = 200;
 const SWEEPS_MAX: u32 = 500;
 
 /// What the job did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecoveryReport {
-    /// Runs that were woken.
     pub woken: u32,
     /// Runs that were failed and refunded.
     pub swept: u32,
 }
 
-/// Wakes every run without a heartbeat for `wake_age`, waits for a `grace` in which woken runs write one, then fails and
-/// refunds every run without one for five minutes.
+/// Wakes every run without a heartbeat for `wake_age`, waits for a `grace` in which woken runs write one, then fails
+/// and refunds every run without one for five minutes.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer; the next run of the job goes on.
@@ -37,12 +37,15 @@ pub async fn recover_stale_runs(
     for run in runs.stale(wake_age, WAKES_MAX).await? {
         match launcher.wake(run).await {
             Ok(()) => report.woken += 1,
+            // The others are woken all the same; this one is swept when it stays silent.
             Err(cause) => tracing::error!(run_id = %run, cause, "run could not be woken"),
         }
     }
+    // Only when a run that was just woken could be swept below: it gets time to write a heartbeat first.
     if report.woken > 0 && !runs.stale(config::STALE_FAIL, 1).await?.is_empty() {
         grace(config::WAKE_GRACE).await;
     }
+    // One transaction for each run, so that an error here leaves the refunds before it committed.
     while report.swept < SWEEPS_MAX {
         let Some(run) = runs.sweep_one(config::STALE_FAIL).await? else { break };
         report.swept += 1;

@@ -7,11 +7,11 @@ use crate::{
     shared::analysis_type::AnalysisType,
 };
 
-/// The provider of profiles.
+/// The scraper's name in the circuit breaker.
 pub(in crate::features::analysis) const SCRAPER: &str = "apify";
 
-/// Every inner list are alternatives: one of them must be there. A model is there when neither it nor its provider is
-/// out. Serialises as the database takes it.
+/// Each inner list holds alternatives, of which one must be available. A model is available when neither it nor its
+/// provider is out. Serialises to what `begin_analysis` takes as `p_services`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct RequiredServices(Vec<Vec<String>>);
@@ -26,6 +26,7 @@ impl RequiredServices {
         for call in analysis_type.config().calls {
             let mut alternatives: Vec<String> = Vec::new();
             for model in models.of(*call) {
+                // A setting may name a model twice.
                 if !alternatives.iter().any(|known| known == model.as_str()) {
                     alternatives.push(model.as_str().to_owned());
                 }

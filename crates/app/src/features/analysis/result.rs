@@ -1,5 +1,5 @@
-//! What a finished analysis stores and its customer reads. Stored results outlive the code that wrote them: a field may be
-//! added, but none renamed or removed.
+//! What a finished analysis stores and its customer reads. Stored results outlive the code that wrote them: a field may
+//! be added, but none renamed or removed.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use crate::features::{
     scoring::{Evidence, Facts},
 };
 
-/// What the lead's row takes: the newest profile of a lead.
+/// What is written to the lead's row: its newest profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LeadFacts {
     /// The profile.
@@ -181,6 +181,7 @@ pub struct StrategyAnswer {
 
 impl From<CoreStrategy> for StrategyAnswer {
     fn from(strategy: CoreStrategy) -> Self {
+        // Taken apart by name, so that a new field of the answer cannot be forgotten here.
         let CoreStrategy { verdict: _, needs, buying_signals, angle, offer, avoid } = strategy;
         Self { needs, buying_signals, angle, offer, avoid }
     }

@@ -16,16 +16,15 @@ use crate::{
 /// What became of a request to analyse.
 #[derive(Debug)]
 pub enum StartOutcome {
-    /// Charged and on its way; `replayed` when it is the first answer again.
+    /// Charged and on its way.
     Running {
-        /// The charge.
         receipt: Receipt,
-        /// Whether an idempotency key brought the first answer back.
+        /// Whether this is the first answer again, found by its idempotency key.
         replayed: bool,
     },
-    /// The database refused; nothing moved.
+    /// The database refused; nothing was charged.
     Refused(BeginOutcome),
-    /// This deployment is not configured to do work; nothing moved.
+    /// These faults of the configuration keep this deployment from doing the work; nothing was charged.
     NotReady(Vec<String>),
     /// Charged, but it could not be started, so the charge was undone.
     Undone,
@@ -56,13 +55,14 @@ pub async fn start(
     let begun = ports.runs.begin(member, run, request, &needs, key, &body_hash(request)).await?;
     let (receipt, replayed) = match begun {
         BeginOutcome::Started(receipt) => (receipt, false),
-        // The first answer may have been lost between charge and start: a repeated start is the same instance.
+        // The first request may have died between charge and start: `replay` looks whether the run has to be started.
         BeginOutcome::Replay(receipt) => (receipt, true),
         refused => return Ok(StartOutcome::Refused(refused)),
     };
     if replayed {
         return replay(ports, member, receipt).await;
     }
+    // Side by side: creating the instance is most of this request's time (docs/performance.md).
     let (launched, ()) = futures_util::future::join(
         launch(ports, receipt.run_id),
         ports.progress.create(receipt.run_id, member.account()),
@@ -71,7 +71,7 @@ pub async fn start(
     if launched {
         return Ok(StartOutcome::Running { receipt, replayed });
     }
-    // The engine may have taken the run after all and only its answer was lost: then the run goes on.
+    // The engine may have taken the run and only its answer was lost. What the cancellation finds decides the answer.
     match cancel(ports, member.user(), receipt.run_id).await? {
         CancelOutcome::Cancelled { kept: 0, .. } => Ok(StartOutcome::Undone),
         CancelOutcome::Cancelled { .. } | CancelOutcome::Finished { .. } | CancelOutcome::NotFound => {
@@ -84,6 +84,7 @@ pub async fn start(
 async fn replay(ports: &AnalysisPorts, member: Member, receipt: Receipt) -> Result<StartOutcome, StoreError> {
     let state = ports.runs.visible_state(member.user(), receipt.run_id).await?;
     if state.is_some_and(|state| state.status == RunStatus::Pending) {
+        // A second start is the same instance and does no harm. If it fails too, the five-minute job starts the run.
         let board = ports.progress.create(receipt.run_id, member.account());
         futures_util::future::join(launch(ports, receipt.run_id), board).await;
     }
@@ -98,13 +99,13 @@ async fn launch(ports: &AnalysisPorts, run: RunId) -> bool {
     match ports.launcher.enqueue(run).await {
         Ok(()) => true,
         Err(cause) => {
-            tracing::error!(run_id = %run, cause, "run could not be queued; it is cancelled and refunded");
+            tracing::error!(run_id = %run, cause, "run could not be queued either");
             false
         }
     }
 }
 
-/// Stops a run and tells its watchers.
+/// Stops a run and then tells its watchers, who hear of an end only after it is committed.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.

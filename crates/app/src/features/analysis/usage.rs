@@ -1,4 +1,5 @@
-//! What providers bill, as it is recorded: once per bill, whatever became of the work.
+//! What providers bill, as it is recorded: once per bill, whatever became of the work. The SQL function
+//! `system.record_usage` reads the fields by their names.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,20 +8,16 @@ use crate::features::{
     profiles::{Found, InstagramHandle, ScrapeUsage},
 };
 
-/// A provider's bill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageRecord {
-    /// Of a language model.
     Ai(AiBill),
-    /// Of the scraper.
     Scrape(ScrapeBill),
 }
 
 /// What one AI call will be billed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AiBill {
-    /// The call.
     pub call: CallKind,
     /// `openai`, `anthropic` or `sandbox`.
     pub provider: String,
@@ -38,9 +35,7 @@ pub struct AiBill {
     pub reasoning_tokens: u64,
     /// In millionths of a dollar; `None` when the model has no price.
     pub cost_microusd: Option<u64>,
-    /// How long the call took, in milliseconds.
     pub duration_ms: u64,
-    /// Why the model stopped.
     pub finish_reason: String,
     /// Whether the gateway answered from its own cache; `None` without a gateway.
     pub gateway_hit: Option<bool>,
@@ -48,6 +43,7 @@ pub struct AiBill {
 
 impl AiBill {
     pub(super) fn of(call: CallKind, usage: &AiUsage) -> Self {
+        // Without the response id, which is the key that a bill is recorded under.
         Self {
             call,
             provider: usage.provider.clone(),
@@ -68,17 +64,14 @@ impl AiBill {
 /// What one scrape will be billed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScrapeBill {
-    /// The actor.
     pub actor: String,
-    /// Whom it was asked about.
     pub username: InstagramHandle,
     /// Billed results.
     pub results: u32,
     /// In millionths of a dollar.
     pub cost_microusd: u64,
-    /// How long the actor ran, in milliseconds.
+    /// How long the actor ran; `None` when the provider does not say.
     pub duration_ms: Option<u64>,
-    /// What it found.
     pub outcome: ScrapeOutcome,
 }
 
@@ -86,17 +79,13 @@ pub struct ScrapeBill {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScrapeOutcome {
-    /// A public profile.
     Profile,
-    /// The posts of one.
     Posts,
-    /// There is no such profile.
     NotFound,
-    /// It is private.
     Private,
-    /// It is shown to some viewers only.
+    /// The profile is shown to some viewers only.
     Restricted,
-    /// No answer.
+    /// The scrape ended, but what it gave answers nothing.
     Unusable,
 }
 

@@ -1,4 +1,4 @@
-//! How far a run is, for somebody who watches it.
+//! How far a run is, for somebody who watches it. Watchers poll every 2 s, so the common case reads no database.
 
 use super::{AnalysisPorts, Progress, ProgressLookup, ProgressView};
 use crate::shared::{
@@ -6,8 +6,8 @@ use crate::shared::{
     store::StoreError,
 };
 
-/// The board answers in the common case; the database when the board asks for a proof, does not know the run, or is down.
-/// `None` when this user has no such run.
+/// The board answers in the common case. The database is asked when the board wants a proof, does not know the run, or
+/// is down. `None` when this user has no such run.
 ///
 /// # Errors
 /// [`StoreError`] when the database has to be asked and does not answer.
@@ -27,5 +27,6 @@ pub async fn progress_of(ports: &AnalysisPorts, user: UserId, run: RunId) -> Res
     if known_to_board && let Ok(ProgressLookup::Seen(view)) = ports.progress.look_with_proof(run, user, &state).await {
         return Ok(Some(view));
     }
+    // Without the board, the row that was just read is the answer.
     Ok(Some(Progress::from_row(run, &state).view))
 }

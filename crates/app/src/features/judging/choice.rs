@@ -4,23 +4,24 @@ use std::collections::BTreeMap;
 
 use super::{CallKind, ModelName};
 
-/// Which models are asked, in order, by call: the configured ones unless the environment names others.
+/// Which models each call asks, in order: the built-in ones unless the environment names others.
 #[derive(Debug, Clone, Default)]
 pub struct ModelChoice {
     others: BTreeMap<CallKind, Vec<ModelName>>,
     unconfigured: Vec<&'static str>,
 }
 
-/// Whose models can be asked.
+/// The providers whose models can be asked.
 const PROVIDERS: [&str; 2] = ["openai", "anthropic"];
 
 impl ModelChoice {
-    /// From the settings `MODELS_LIGHT`, `MODELS_CORE_STRATEGY` and so on, which name other models than the configured ones,
-    /// separated by commas, the first one asked first. `text` answers a setting's value, empty if it is not set. Answers
-    /// the faults of the settings too, by their names.
+    /// Reads the settings `MODELS_LIGHT`, `MODELS_CORE_STRATEGY` and so on. Each names the models that its call asks
+    /// instead of the built-in ones, separated by commas, the first one asked first. `text` gives a setting's value,
+    /// empty if it is not set. The second value says what is wrong with which setting.
     #[must_use]
     pub fn from_settings(text: impl Fn(&str) -> String, has_anthropic: bool) -> (Self, Vec<String>) {
         let (mut choice, mut faults) = (Self::default(), Vec::new());
+        // OpenAI's key is a required setting, Anthropic's is not.
         if !has_anthropic {
             choice.without("anthropic");
         }

@@ -7,18 +7,18 @@ use super::{CallKind, Effort, ModelName};
 /// How a question is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallConfig {
-    /// Who is asked first.
+    /// The model that is asked first.
     pub model: ModelName,
-    /// Who is asked when that one is overloaded, exhausted or unusable; another provider, so that one outage is not both.
+    /// Asked when that one is overloaded, exhausted or gives no usable answer. Another provider's, so that one
+    /// provider's outage does not take both.
     pub fallback: ModelName,
-    /// How hard it thinks.
     pub effort: Effort,
     /// Longest answer in tokens of OpenAI's `o200k`, reasoning included: about three times what it usually takes.
     pub output_tokens_max: u32,
 }
 
 impl CallKind {
-    /// The numbers of this call, before the environment has its say.
+    /// The built-in numbers of this call; the environment may name other models ([`ModelChoice`](super::ModelChoice)).
     #[must_use]
     pub fn config(self) -> CallConfig {
         const LUNA: ModelName = ModelName::fixed("openai/gpt-6-luna");
@@ -35,7 +35,7 @@ impl CallKind {
     }
 }
 
-/// Longest single AI call: below a minute, because the run's heart beats before it and not during it.
+/// Longest single AI call: below a minute, because the run's heartbeat is written before the call and not during it.
 pub const AI_TIMEOUT: Duration = Duration::from_secs(55);
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ pub trait Model: Send + Sync {
 /// One call to a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
-    /// The model.
     pub model: ModelName,
     /// Instructions and business context: byte-identical for a business between runs, so that providers cache it.
     pub system: String,
@@ -37,13 +36,14 @@ pub struct Question {
     pub effort: Effort,
     /// What the call is for: gateways keep it beside their logs.
     pub tags: CallTags,
-    /// Names the calls that share a prefix, and with it a cache: the call and the business profile.
+    /// The same for all calls that share a prefix (call and business profile). OpenAI keeps a cache for each key.
     pub cache_key: String,
-    /// Longest wait.
+    /// Longest wait for the whole answer.
     pub timeout: Duration,
 }
 
-/// How hard a reasoning model thinks. There is no `High`: it multiplies price and latency and no rubric of ours needs it.
+/// How hard a reasoning model thinks. There is no `High`: it multiplies price and latency and no rubric of ours needs
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
     /// As little as the model can.
@@ -57,11 +57,8 @@ pub enum Effort {
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallTags {
-    /// The run.
     pub run: RunId,
-    /// Its type.
     pub analysis_type: AnalysisType,
-    /// The call.
     pub call: CallKind,
 }
 
@@ -77,7 +74,7 @@ pub struct Answer {
 /// What a call costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AiUsage {
-    /// The provider's response id.
+    /// The provider's response id: a bill is recorded once for each.
     pub response_id: String,
     /// `openai`, `anthropic` or `sandbox`.
     pub provider: String,
@@ -93,26 +90,24 @@ pub struct AiUsage {
     pub output_tokens: u64,
     /// Reasoning tokens within the output.
     pub reasoning_tokens: u64,
-    /// Cost in millionths of a dollar, rounded up; 0 for an answer from the gateway's cache, `None` when the model has no
-    /// price.
+    /// Cost in millionths of a dollar, rounded up; 0 for an answer from the gateway's cache, `None` when the model has
+    /// no price.
     pub cost_microusd: Option<u64>,
     /// Whether the gateway answered from its own cache; `None` without a gateway.
     pub gateway_hit: Option<bool>,
-    /// How long the call took, in milliseconds.
     pub duration_ms: u64,
-    /// Why the model stopped.
     pub finish_reason: String,
 }
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum AiFault {
-    /// No answer this time: trying again may help.
+    /// No answer this time; another attempt may get one.
     #[error("unavailable: {reason}")]
     Unavailable {
-        /// What decisions are made by.
+        /// Decides whether this is an outage.
         cause: UnavailableCause,
-        /// For the log only.
+        /// For the log only; nothing is decided by it.
         reason: String,
         /// The pause that the provider asks for, in milliseconds.
         retry_after_ms: Option<u64>,
@@ -123,13 +118,11 @@ pub enum AiFault {
     /// The provider has no such model any more, or not for us.
     #[error("the model is gone")]
     ModelGone,
-    /// The model refused to answer.
     #[error("refused")]
     Refused,
     /// The answer was cut off at the token limit.
     #[error("truncated")]
     Truncated,
-    /// The answer does not fit the schema.
     #[error("answer does not fit the schema: {0}")]
     Invalid(String),
     /// The provider rejected the request: a defect of ours or a wrong key.
@@ -151,6 +144,6 @@ pub enum UnavailableCause {
     Unreachable,
     /// No whole answer in time.
     TimedOut,
-    /// The answer is none that we can read.
+    /// The answer is not one that we can read.
     Unreadable,
 }

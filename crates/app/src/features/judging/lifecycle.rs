@@ -1,7 +1,8 @@
-//! Until when the models in use live: read from the providers' own lists once a day, told long before the day comes.
+//! When the models in use will be shut down: read from the providers' own lists once a day, so that the operator is
+//! warned long before the day comes.
 //!
-//! Models are shut down with some months' notice (OpenAI has given three). A model that ended is an outage of that model,
-//! which runs find out by themselves; this makes sure that nobody is surprised by it.
+//! Models are shut down with some months' notice (OpenAI has given three). A model that has ended is an outage of that
+//! model, which runs notice by themselves; this job is there so that nobody is surprised by one.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +20,13 @@ pub const WARNING_DAYS: i32 = 60;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LifecycleStatus {
-    /// Offered, and no end announced, or only a date.
+    /// Offered; the date of its end may be known.
     Active,
-    /// Offered, on its way out.
+    /// Offered, but its provider has said that it will end.
     Deprecated,
     /// Not offered any more.
     Retired,
-    /// Not in the list that our key may read: it ended, never existed, or is not open to us.
+    /// Not in the list that our key may read: it has ended, never existed, or is not open to us.
     Unlisted,
     /// The list could not be read.
     Unknown,
@@ -36,9 +37,9 @@ pub enum LifecycleStatus {
 pub struct ListedModel {
     /// As the provider writes it.
     pub name: String,
-    /// The name without the date of a snapshot: what it is asked for by, too.
+    /// The name without the snapshot's date, if it can be asked for by that as well.
     pub alias: Option<String>,
-    /// Where it stands; never `Unlisted` or `Unknown`.
+    /// Never `Unlisted` or `Unknown`.
     pub status: LifecycleStatus,
     /// The announced day of its end.
     pub retires_on: Option<Date>,
@@ -47,9 +48,7 @@ pub struct ListedModel {
 /// What is known of a model in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelLifecycle {
-    /// The model.
     pub model: ModelName,
-    /// Where it stands.
     pub status: LifecycleStatus,
     /// The announced day of its end.
     pub retires_on: Option<Date>,
@@ -65,11 +64,11 @@ pub trait ModelLists: Send + Sync {
     async fn list(&self, provider: &str) -> Result<Vec<ListedModel>, String>;
 }
 
-/// Keeps what the daily job has read.
+/// Stores what the daily job has read.
 #[async_trait]
 pub trait LifecycleStore: Send + Sync {
-    /// Replaces everything. A model that could not be asked about keeps what was known of it; one that is offered (again)
-    /// is out no more.
+    /// Replaces everything. A model whose list could not be read keeps what was known of it. For one that was gone and
+    /// is offered again, the circuit breaker is closed.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
@@ -86,6 +85,7 @@ pub async fn look_up_models(choice: &ModelChoice, lists: &dyn ModelLists) -> Vec
             if let Err(cause) = &listed {
                 tracing::error!(provider = model.provider(), cause, "the provider's list of models could not be read");
             }
+            // A list that failed is remembered too: one request per provider.
             read.insert(model.provider().to_owned(), listed.ok());
         }
         let listed = read.get(model.provider()).and_then(Option::as_ref);
@@ -99,7 +99,7 @@ fn lifecycle(model: ModelName, listed: Option<&Vec<ListedModel>>) -> ModelLifecy
         return ModelLifecycle { model, status: LifecycleStatus::Unknown, retires_on: None };
     };
     let exact = listed.iter().find(|entry| entry.name == model.model());
-    // An alias lives as long as the newest snapshot behind it.
+    // An alias lives as long as the newest snapshot behind it: the last name, because snapshots end in ISO dates.
     let is_snapshot = |entry: &&ListedModel| entry.alias.as_deref() == Some(model.model());
     let snapshot = listed.iter().filter(is_snapshot).max_by_key(|entry| &entry.name);
     let (status, retires_on) =
@@ -107,7 +107,7 @@ fn lifecycle(model: ModelName, listed: Option<&Vec<ListedModel>>) -> ModelLifecy
     ModelLifecycle { model, status, retires_on }
 }
 
-/// The daily job: looks the models up, keeps what was found and tells the operator what ends soon.
+/// The daily job: looks the models up, warns the operator of those that end soon, and stores what was found.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer; the next day's job goes on.
@@ -127,8 +127,8 @@ pub async fn watch_models(
     Ok(())
 }
 
-/// What the operator should know of the models in use, a sentence each. `announced` is what this version was built with; what
-/// the provider's list says (`found`) is newer.
+/// What the operator should know of the models in use, a sentence for each. `announced` is what was known when this
+/// version was built; what the provider's list says (`found`) is newer and wins.
 #[must_use]
 pub fn warnings(
     choice: &ModelChoice,
@@ -165,7 +165,7 @@ fn warning(
     Some(format!("{model} {state}: name another model in {}, or deploy a version that does", settings.join(", ")))
 }
 
-/// From the first day to the second; a span of days between two dates always fits.
+/// From the first day to the second. The default is never taken: the days between any two dates fit.
 fn days_between(from: Date, to: Date) -> i32 {
     from.until((Unit::Day, to)).map_or(i32::MAX, |span| span.get_days())
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct ModelName(Cow<'static, str>);
 
 impl ModelName {
-    /// A name written in the code.
+    /// A name written in the code, which is not checked.
     #[must_use]
     pub const fn fixed(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))
@@ -20,6 +20,7 @@ impl ModelName {
     /// that the tables `model_lifecycles` and `service_outages` accept.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        // At the first slash: a model's own name may hold more of them.
         let (provider, model) = text.split_once('/')?;
         let provider_fits = provider.len() <= 40
             && provider.starts_with(|first: char| first.is_ascii_lowercase())
@@ -29,7 +30,6 @@ impl ModelName {
         (provider_fits && model_fits).then(|| Self(Cow::Owned(text.to_owned())))
     }
 
-    /// All of it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -41,9 +41,9 @@ impl ModelName {
         self.0.split_once('/').map_or(&self.0, |(_, model)| model)
     }
 
-    /// The part before the slash.
     #[must_use]
     pub fn provider(&self) -> &str {
+        // Only `parse` makes sure of the slash, and a Worker must not panic.
         self.0.split_once('/').map_or("unknown", |(provider, _)| provider)
     }
 }

@@ -22,7 +22,7 @@ pub(super) use clean::cleaned;
 const COMMON: &str = include_str!("prompts/common.v1.md");
 
 impl CallKind {
-    /// What this call is told on top.
+    /// What this call is told after `COMMON`.
     const fn instructions(self) -> &'static str {
         match self {
             Self::Light => include_str!("prompts/light.v1.md"),
@@ -77,6 +77,7 @@ fn prefix(call: CallKind, business: &BusinessContext) -> String {
 fn user_message(profile: &Profile, posts_max: u32, tokens_max: usize) -> String {
     const FENCE: [&str; 2] = ["<profile>\n", "\n</profile>\n"];
     let [open, close] = FENCE;
+    // The budget is for the whole message, fences included.
     let room = FENCE.iter().fold(tokens_max, |room, text| room.saturating_sub(tokens::tokens(text)));
     format!("{open}{}{close}", profile::described(profile, posts_max, room))
 }
@@ -88,6 +89,7 @@ fn fenced(json: &str) -> String {
 
 fn describe_business(business: &BusinessContext) -> Value {
     let ideal = &business.ideal_customer;
+    // Without the version: a prefix that changes with nothing a model needs would lose the provider's cache.
     json!({
         "name": business.name,
         "offering": business.offering,

@@ -1,4 +1,4 @@
-//! Whether a profile changed so much that what was concluded from the old one is stale.
+//! Whether a profile has changed so much that analyses of the old one are stale.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ const FOLLOWERS_MOVED_MAX: f64 = 0.10;
 /// Bios whose words overlap less than this (Jaccard index: shared words over all words) are different bios.
 const BIO_OVERLAP_MIN: f64 = 0.6;
 
-/// Followers moved by more than 10 %, the bio's words are mostly others, or category or link changed.
+/// Whether followers moved by more than 10 %, the bio is mostly other words, or category or link changed.
 #[must_use]
 pub fn changed_significantly(old: &Profile, new: &Profile) -> bool {
     let moved = old.followers.abs_diff(new.followers) as f64 / old.followers.max(1) as f64;
@@ -31,7 +31,7 @@ fn words(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
-/// Without what redirects and campaigns add.
+/// The link without scheme, query and fragment, which redirects and campaigns change.
 fn link(profile: &Profile) -> Option<&str> {
     let url = profile.external_url.as_deref()?;
     let url = url.split(['?', '#']).next().unwrap_or(url);

@@ -17,7 +17,8 @@ pub struct InstagramHandle(String);
 
 impl InstagramHandle {
     const CHARS_MAX: usize = 30;
-    /// First path segments of instagram.com that name a page, not a profile.
+    /// First path segments of instagram.com that name a page, not a profile. By themselves, without an address, they
+    /// are accepted as usernames.
     const PAGES: [&'static str; 8] = ["p", "reel", "reels", "explore", "stories", "tv", "accounts", "direct"];
 
     /// The username in lower case.
@@ -33,6 +34,7 @@ impl FromStr for InstagramHandle {
     /// Accepts `name`, `@name` and profile addresses such as `https://www.instagram.com/name/`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
+        // ASCII only: Unicode's lower case turns the Kelvin sign into a k, and so makes up another username.
         let lower = text.to_ascii_lowercase();
         let bare = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(&lower);
         let bare = bare.strip_prefix("www.").or_else(|| bare.strip_prefix("m.")).unwrap_or(bare);
@@ -84,7 +86,7 @@ mod tests {
     use super::*;
     use crate::property::config;
 
-    /// Any text, texts that are nearly a handle, and the like of addresses.
+    /// Any text, texts that are nearly a handle, and texts that are nearly an address.
     fn text() -> impl Strategy<Value = String> {
         prop_oneof![
             any::<String>(),

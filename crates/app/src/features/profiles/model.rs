@@ -10,13 +10,9 @@ use super::InstagramHandle;
 pub struct Profile {
     /// The username that was asked for.
     pub username: InstagramHandle,
-    /// The name shown.
     pub display_name: String,
-    /// The bio.
     pub biography: String,
-    /// Followers.
     pub followers: u64,
-    /// Accounts followed.
     pub following: u64,
     /// All posts ever, not only those scraped.
     pub posts_count: u64,
@@ -24,21 +20,19 @@ pub struct Profile {
     pub category: Option<String>,
     /// The link in the bio.
     pub external_url: Option<String>,
-    /// The picture's address; it expires within hours.
+    /// Instagram's address of the picture; it expires within hours.
     pub profile_pic_url: Option<String>,
     /// The country that Instagram states, where it does.
     pub country: Option<String>,
-    /// Verified by Instagram.
     pub is_verified: bool,
-    /// A business account.
     pub is_business: bool,
     /// The newest posts, newest first; those without a time come last.
     pub posts: Vec<Post>,
 }
 
 impl Profile {
-    /// Takes a longer list of posts in place of those that came with the profile. Only the latter say which posts are
-    /// pinned, and a post that just one of the two lists has stays.
+    /// Takes a longer list of posts in place of those that came with the profile. Only those that came with the profile
+    /// say which posts are pinned. A post that is in one of the two lists only is kept.
     pub fn take_posts(&mut self, posts: Vec<Post>) {
         let shown = std::mem::replace(&mut self.posts, posts);
         for old in shown {
@@ -51,28 +45,24 @@ impl Profile {
     }
 }
 
-/// One post.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Post {
     /// The code in its address.
     pub short_code: String,
-    /// What it is.
     pub kind: PostKind,
-    /// The text.
     pub caption: String,
     /// Hashtags without `#`.
     pub hashtags: Vec<String>,
-    /// Mentioned usernames.
+    /// Mentioned usernames without `@`.
     pub mentions: Vec<String>,
     /// Likes; absent when hidden or unknown.
     pub likes: Option<u64>,
     /// Comments; absent when hidden or unknown.
     pub comments: Option<u64>,
-    /// Views of a video.
     pub video_views: Option<u64>,
     /// When it was posted.
     pub taken_at: Option<Timestamp>,
-    /// Pinned posts come first on a profile and are its best: they would flatter every average.
+    /// Pinned posts come first on a profile and are its best, so that averages leave them out.
     pub is_pinned: bool,
     /// The place it names.
     pub location: Option<String>,
@@ -93,9 +83,7 @@ pub enum PostKind {
 /// A profile as it was at one moment; never changed once stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// What was seen.
     pub profile: Profile,
-    /// When.
     pub scraped_at: Timestamp,
     /// How many of the newest posts were asked for. A profile with fewer posts is still this deep.
     pub depth: u32,
@@ -103,7 +91,7 @@ pub struct Snapshot {
     pub source: String,
 }
 
-/// Where a snapshot is kept.
+/// The key of a snapshot's object in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SnapshotKey(pub String);

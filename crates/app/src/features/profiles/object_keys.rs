@@ -1,5 +1,5 @@
-//! Where the objects of a profile are in the bucket. All of them lie below one folder of the username, so that whoever
-//! has to delete a profile finds everything of it.
+//! Where the objects of a profile are in the bucket. All of them are below one folder named after the username, so that
+//! a profile that must be deleted is found whole.
 
 use super::{InstagramHandle, SnapshotKey};
 
@@ -14,13 +14,12 @@ pub fn pointer_key(username: &InstagramHandle) -> String {
     format!("{}v1.json", folder(username.as_str()))
 }
 
-/// A snapshot; `hint` tells it from the others of the username.
+/// A snapshot; `hint` tells it apart from the others of the same username.
 #[must_use]
 pub fn snapshot_key(username: &InstagramHandle, hint: &str) -> SnapshotKey {
     SnapshotKey(format!("{}snapshots/{hint}.json", folder(username.as_str())))
 }
 
-/// The copied picture.
 #[must_use]
 pub fn picture_key(username: &str) -> String {
     format!("{}picture", folder(username))

@@ -1,5 +1,5 @@
-//! Which picture may be fetched, and what counts as one. Its address comes from a stranger's profile: left unchecked, it
-//! would let that stranger send our requests anywhere.
+//! Which picture may be fetched, and what counts as one. Its address comes from a stranger's profile: left unchecked,
+//! it would let that stranger send our requests anywhere.
 //!
 //! Promises: a deployment fetches from Instagram's own servers alone, by https, without port, user or password; a local
 //! stack from its sandbox alone; what is kept is a picture by its own bytes, whatever its sender calls it.
@@ -11,7 +11,7 @@ use axum::http::Uri;
 /// A picture that takes longer is not worth waiting for.
 pub const PICTURE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Instagram's profile pictures have 5 to 150 KiB.
+/// Instagram's profile pictures are 5 to 150 KiB.
 pub const PICTURE_BYTES_MAX: usize = 512 * 1024;
 
 /// The domains below which Instagram keeps its pictures.
@@ -182,8 +182,9 @@ mod tests {
     proptest! {
         #![proptest_config(config())]
 
-        /// Texts that are nearly an address of Instagram's. `fetch` reads an address by its own rules, so what is permitted
-        /// must leave no room for two readings: its host ends where the first slash, question mark or hash stands.
+        /// Texts that are nearly an address of Instagram's. `fetch` reads an address by its own rules, so what is
+        /// permitted must leave no room for two readings: its host ends where the first slash, question mark or hash
+        /// stands.
         #[test]
         fn a_permitted_address_has_one_reading(
             scheme in prop_oneof![8 => Just("https://".to_owned()), 1 => "(https?:|HTTPS:|)/{0,3}"],

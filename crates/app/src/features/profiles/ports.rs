@@ -9,7 +9,7 @@ use crate::shared::store::StoreError;
 /// The profile cache: immutable snapshots and, per username, a pointer to the newest.
 #[async_trait]
 pub trait SnapshotStore: Send + Sync {
-    /// The newest snapshot if it was scraped at or after `not_before` and is at least `depth` posts deep.
+    /// The newest snapshot that is at least `depth` posts deep and was scraped at or after `not_before`.
     ///
     /// # Errors
     /// [`StoreError`]; the caller treats it as a miss.
@@ -20,7 +20,8 @@ pub trait SnapshotStore: Send + Sync {
         depth: u32,
     ) -> Result<Option<SnapshotKey>, StoreError>;
 
-    /// Keeps a snapshot and moves the pointer forward, never backward. `key_hint` makes a repeated save the same object.
+    /// Saves a snapshot and moves the pointer forward, never backward. With the same `key_hint`, a repeated save writes
+    /// the same object.
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer.
@@ -37,8 +38,8 @@ pub trait SnapshotStore: Send + Sync {
 #[async_trait]
 pub trait PictureStore: Send + Sync {
     /// Copies the picture at an address that a stranger's profile gave; replaces an older one of the same username. The
-    /// address MUST be fetched only from Instagram's own servers, without redirects, with limits on time and size, and only
-    /// what is a picture by its own bytes may be kept.
+    /// address MUST be fetched only from Instagram's own servers, without redirects, with limits on time and size, and
+    /// only what is a picture by its own bytes may be kept.
     ///
     /// # Errors
     /// A sentence for the log; nobody's analysis fails for a picture.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SnapshotKey;
 
-/// The snapshots of one username that are worth knowing, newest first.
+/// The snapshots of one username that are worth knowing, newest first: the object that is stored in the bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotPointer {
     snapshots: Vec<KnownSnapshot>,
@@ -26,7 +26,7 @@ pub struct KnownSnapshot {
 }
 
 impl KnownSnapshot {
-    /// Whether whoever is served by the other one is served by this one as well.
+    /// Whether this one serves every analysis that the other one serves.
     fn covers(&self, other: &Self) -> bool {
         self.scraped_at >= other.scraped_at && self.depth >= other.depth
     }
@@ -36,6 +36,7 @@ impl SnapshotPointer {
     /// Adds a snapshot and drops those that it covers; nothing changes if one that is known covers it.
     #[must_use]
     pub fn with(mut self, new: KnownSnapshot) -> Self {
+        // Left as it is where it can be, so that the store sees that there is nothing to write.
         if !self.snapshots.iter().any(|known| known.covers(&new)) {
             self.snapshots.retain(|known| !new.covers(known));
             self.snapshots.push(new);

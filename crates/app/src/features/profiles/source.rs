@@ -1,4 +1,5 @@
-//! The scraper as a port. A call is one attempt; the workflow repeats it, so implementations MUST NOT retry by themselves.
+//! The scraper as a port. A call is one attempt; the workflow repeats it, so implementations MUST NOT retry by
+//! themselves.
 
 use std::time::Duration;
 
@@ -7,19 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{InstagramHandle, Post, Profile};
 
-/// Obtains profiles. Apify's asynchronous start and poll stand behind it now, the global gate later.
+/// Obtains profiles: Apify's asynchronous start and poll.
 #[async_trait]
 pub trait ProfileSource: Send + Sync {
-    /// Starts a scrape and answers its ticket at once, so that a crash between start and end does not pay twice.
-    ///
-    /// # Errors
-    /// [`ScrapeFault`].
+    /// Starts a scrape and returns its ticket at once, so that a crash between start and end does not pay twice.
     async fn start(&self, username: &InstagramHandle, part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault>;
 
     /// Waits up to `wait` for the scrape to end.
-    ///
-    /// # Errors
-    /// [`ScrapeFault`].
     async fn collect(
         &self,
         ticket: &ScrapeTicket,
@@ -29,7 +24,7 @@ pub trait ProfileSource: Send + Sync {
     ) -> Result<Collected, ScrapeFault>;
 }
 
-/// What one scrape reads of a profile. A deep analysis needs both, started at once.
+/// What one scrape reads of a profile. A deep analysis needs both, at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScrapePart {
@@ -42,7 +37,6 @@ pub enum ScrapePart {
 /// Names a scrape under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScrapeTicket {
-    /// The provider's run id.
     pub provider_run_id: String,
     /// The provider's result set.
     pub dataset_id: String,
@@ -54,12 +48,7 @@ pub enum Collected {
     /// Not finished yet.
     Running,
     /// Finished; `usage` is billed whatever was found.
-    Finished {
-        /// What was found.
-        found: Found,
-        /// What the provider bills.
-        usage: ScrapeUsage,
-    },
+    Finished { found: Found, usage: ScrapeUsage },
 }
 
 /// What was found under the username.
@@ -69,11 +58,9 @@ pub enum Found {
     Profile(Box<Profile>),
     /// The posts of a public profile, newest first.
     Posts(Vec<Post>),
-    /// There is no such profile.
     NotFound,
-    /// It is private.
     Private,
-    /// It is shown to some viewers only (age).
+    /// The profile is shown to some viewers only (age).
     Restricted,
     /// The scrape ended and is billed, but what it gave is no answer; another scrape may give one.
     Unusable(String),
@@ -84,13 +71,12 @@ pub enum Found {
 pub struct ScrapeUsage {
     /// `apify` or `sandbox`.
     pub source: String,
-    /// The actor.
     pub actor: String,
     /// Billed results.
     pub results: u32,
     /// Cost in millionths of a dollar.
     pub cost_microusd: u64,
-    /// How long the actor ran, in milliseconds.
+    /// How long the actor ran; `None` when the provider does not say.
     pub duration_ms: Option<u64>,
 }
 
@@ -104,7 +90,7 @@ pub enum ScrapeFault {
     /// Trying again may help: overload, a failed actor run, a lost connection, an unreadable answer.
     #[error("{0}")]
     Retryable(String),
-    /// Trying again will help: our plan runs no more scrapes at once. Not an outage of the provider.
+    /// Trying again will help: our plan allows no more scrapes at the same time. Not an outage of the provider.
     #[error("{0}")]
     AtCapacity(String),
     /// Trying again cannot help, with this input: it was rejected.
@@ -115,5 +101,5 @@ pub enum ScrapeFault {
     Exhausted(String),
 }
 
-/// Depth of what the profile actor gives by itself; more posts need a run of the posts actor beside it.
+/// How many posts the profile actor gives by itself; more need a run of the posts actor as well.
 pub const DETAILS_POSTS: u32 = 12;

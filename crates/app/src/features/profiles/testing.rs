@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::{Post, PostKind, Profile, Snapshot};
 
-/// A post at a time with counts.
 pub fn post(taken_at: &str, likes: Option<u64>, comments: Option<u64>) -> Post {
     Post {
         short_code: taken_at.to_owned(),

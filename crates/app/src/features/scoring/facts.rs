@@ -50,8 +50,8 @@ pub const LIKES_TELLING: f64 = 50.0;
 /// Fewer posts than this say nothing by their differences.
 pub const POSTS_TELLING: usize = 5;
 
-// The grades' full marks are rules of thumb of influencer vetting, chosen mild: they cost points only where something is
-// plainly odd.
+// A signal gets full marks at its FINE value, and the first one none at ODD. These are rules of thumb of influencer
+// vetting, chosen mild: they cost points only where something is plainly odd.
 const FOLLOWING_FINE: f64 = 1.0;
 const FOLLOWING_ODD: f64 = 10.0;
 const COMMENTS_FINE: f64 = 0.5;
@@ -147,6 +147,7 @@ fn comments_per_hundred_likes(profile: &Profile) -> Option<f64> {
 }
 
 fn spread(values: &[f64]) -> Option<f64> {
+    // Without any interactions the spread has nothing to be relative to.
     let mean_value = mean(values).filter(|mean| *mean > 0.0 && values.len() >= POSTS_TELLING)?;
     let squares: Vec<f64> = values.iter().map(|value| (value - mean_value).powi(2)).collect();
     Some(round(mean(&squares)?.sqrt() / mean_value, 1_000.0))
@@ -169,8 +170,10 @@ fn cadence(posts: &[Post]) -> Option<f64> {
 }
 
 fn recency(posts: &[Post], scraped_at: Timestamp) -> Option<i64> {
+    // Pinned posts too: they flatter averages, but a new one is activity.
     let newest = posts.iter().filter_map(|post| post.taken_at).max()?;
     let days = scraped_at.duration_since(newest).as_secs_f64() / SECONDS_PER_DAY;
+    // A post may be dated after the scrape when clocks differ.
     Some(days.floor().max(0.0) as i64)
 }
 
@@ -180,10 +183,12 @@ fn top_hashtags(posts: &[Post]) -> Vec<String> {
         *counts.entry(tag.to_lowercase()).or_insert(0) += 1;
     }
     let mut ranked: Vec<_> = counts.into_iter().collect();
+    // By name where counts are equal, so that the same posts always give the same list.
     ranked.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
     ranked.into_iter().take(HASHTAGS_MAX).map(|(tag, _)| tag).collect()
 }
 
+/// To the nearest multiple of 1 / `steps`.
 fn round(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
 }

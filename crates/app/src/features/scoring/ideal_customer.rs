@@ -36,6 +36,7 @@ fn followers(ideal: &IdealCustomer, followers: u64) -> Option<Criterion> {
     }
     let low = ideal.follower_min.unwrap_or(0);
     let high = ideal.follower_max.unwrap_or(u64::MAX);
+    // At least 1 on both sides: profiles without followers and bounds of 0 have no logarithm.
     let tenfolds = |a: u64, b: u64| (a.max(1) as f64 / b.max(1) as f64).log10();
     let (points, side) = if followers < low {
         (100.0 * (1.0 - tenfolds(low, followers)), "below")
@@ -54,6 +55,7 @@ fn followers(ideal: &IdealCustomer, followers: u64) -> Option<Criterion> {
 }
 
 fn engagement(ideal: &IdealCustomer, rate: Option<f64>) -> Option<Criterion> {
+    // A minimum of 0 asks for nothing, and the grade divides by it.
     let (wanted, rate) = (ideal.engagement_rate_min_percent.filter(|min| *min > 0.0)?, rate?);
     let explanation = format!("engagement {rate:.2} %, wanted at least {wanted:.2} %");
     Some(criterion(Rule::IcpEngagement, 100.0 * rate / wanted, explanation))
@@ -88,6 +90,7 @@ fn geography(ideal: &IdealCustomer, profile: &Profile) -> Option<Criterion> {
     let hit = ideal.geographies.iter().find(|wanted| places.iter().any(|place| names_place(place, wanted.trim())));
     match hit {
         Some(place) => Some(criterion(Rule::IcpGeography, 100.0, format!("the profile names {place}"))),
+        // The bio is always among the places but need not name one. A country or a location does.
         None if places.len() > 1 => {
             Some(criterion(Rule::IcpGeography, 0.0, "the places it names are not the wanted ones".to_owned()))
         }
@@ -116,15 +119,15 @@ fn mentions(text: &str, words: &str) -> bool {
     !wanted.is_empty() && (starts_a_word(text, &wanted) || starts_a_word(text, &joined))
 }
 
-/// Whether a text names a place, as whole words: "India" is not in "Indiana". A code of two or three capitals is only found
-/// as such: "US" is not in "follow us".
+/// Whether a text names a place, as whole words: "India" is not in "Indiana". A code of two or three capitals is only
+/// found as such: "US" is not in "follow us".
 fn names_place(text: &str, wanted: &str) -> bool {
     let is_code = wanted.len() <= 3 && wanted.chars().all(|c| c.is_ascii_uppercase());
     if is_code { is_whole_word(text, wanted) } else { is_whole_word(&text.to_lowercase(), &wanted.to_lowercase()) }
 }
 
 fn is_whole_word(text: &str, wanted: &str) -> bool {
-    // Scripts without spaces between words have no word ends to look for.
+    // Scripts that write no spaces between words have no word ends to look for.
     let ends_words = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
     !wanted.is_empty()
         && text.match_indices(wanted).any(|(at, found)| {

@@ -17,9 +17,11 @@ use crate::{
     shared::analysis_type::AnalysisType,
 };
 
+/// In November 2026.
 const NOW_S: i64 = 1_795_000_000;
 
 fn any_post() -> impl Strategy<Value = Post> {
+    // 2^53 is the largest count that the decoder of scrapes lets through.
     let count = || option::of(prop_oneof![0..200_u64, 0..5_000_000_u64, Just(1_u64 << 53)]);
     let kind = select(vec![PostKind::Image, PostKind::Video, PostKind::Sidecar]);
     let taken = option::of(NOW_S - 100_000_000..NOW_S);

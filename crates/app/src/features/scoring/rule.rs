@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A rule of the score. Stored results name it, so that its word never changes.
+/// A rule of the score. Stored results name it, so it is never renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// The model's judgement of fit.
     AiFit,
-    /// The model's judgement of how open the person is.
+    /// The model's judgement of how open the person is to the offer.
     AiReceptiveness,
     /// Followers, against the ideal customer's.
     IcpFollowers,

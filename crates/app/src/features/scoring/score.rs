@@ -10,14 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::{Criterion, Facts, Rule, weights::Weights};
 use crate::features::judging::Judgement;
 
-/// Facts never weigh less, so that a bio alone cannot talk the model into a high score: what is missing counts as neutral.
+/// Facts never weigh less, so that a bio alone cannot talk the model into a high score: what is missing counts as
+/// neutral.
 const WEIGHT_FACTS_MIN: f64 = 0.40;
 const NEUTRAL: f64 = 50.0;
 
 /// Engagement that earns full points, percent. Instagram's mean over all industries is 1 to 2 % (the yearly industry
 /// benchmark reports); three times that is excellent.
 const ENGAGEMENT_FULL_PERCENT: f64 = 5.0;
-/// A post within this many days earns full points, none after [`ACTIVITY_NONE_DAYS`].
+/// A last post within this many days earns full points, one after [`ACTIVITY_NONE_DAYS`] none.
 const ACTIVITY_FULL_DAYS: f64 = 7.0;
 const ACTIVITY_NONE_DAYS: f64 = 90.0;
 
@@ -62,6 +63,7 @@ pub fn blend(weights: Weights, judgements: &[&Judgement], criteria: &[Criterion]
     parts.extend(criteria.iter().map(|criterion| Part {
         rule: criterion.rule,
         value: criterion.points,
+        // Shared by the criteria that are known, however many the customer has set.
         weight: weights.ideal_customer / criteria.len() as f64,
         explanation: criterion.explanation.clone(),
     }));
@@ -84,6 +86,7 @@ pub fn blend(weights: Weights, judgements: &[&Judgement], criteria: &[Criterion]
         explanation: signs(facts),
     }));
     let known: f64 = parts.iter().map(|part| part.weight).sum::<f64>() - judged;
+    // What facts must weigh beside the judgement to be 40 % once all weights are scaled to 1.
     let wanted = judged * WEIGHT_FACTS_MIN / (1.0 - WEIGHT_FACTS_MIN);
     if known < wanted {
         parts.push(Part {
@@ -124,6 +127,7 @@ fn signs(facts: &Facts) -> String {
 }
 
 fn weigh(parts: Vec<Part>) -> Score {
+    // Below 1 when parts are unknown: dividing by it shares their weight among the others.
     let total: f64 = parts.iter().map(|part| part.weight).sum();
     let mut evidence: Vec<Evidence> = parts
         .into_iter()
@@ -139,11 +143,13 @@ fn weigh(parts: Vec<Part>) -> Score {
             }
         })
         .collect();
+    // Of the rounded points, so that the evidence that a customer sees adds up to the score.
     let sum: f64 = evidence.iter().map(|part| part.points).sum();
     evidence.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     Score { value: sum.round().clamp(0.0, 100.0) as u8, evidence }
 }
 
+/// To the nearest multiple of 1 / `steps`.
 fn tidy(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
 }
@@ -159,7 +165,7 @@ mod tests {
         shared::analysis_type::AnalysisType,
     };
 
-    /// The verdict of the type with this fit, and everything else that the type asks.
+    /// The answers to all calls of the type, with this fit in the verdict.
     fn answers(kind: AnalysisType, fit: u8) -> Vec<Judgement> {
         let gives_verdict = |call| matches!(call, CallKind::Light | CallKind::CoreStrategy | CallKind::Commercial);
         let answer = |call| if gives_verdict(call) { examples::with_fit(call, fit) } else { examples::judgement(call) };

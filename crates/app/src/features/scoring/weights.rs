@@ -5,7 +5,7 @@
 pub struct Weights {
     /// The model's judgement of fit.
     pub fit: f64,
-    /// The model's judgement of receptiveness, where it is asked for.
+    /// The model's judgement of receptiveness; 0 where it is not asked for.
     pub receptiveness: f64,
     /// All ideal-customer criteria together.
     pub ideal_customer: f64,
@@ -18,7 +18,7 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Where fit is all that is asked.
+    /// For analyses that do not ask how receptive the person is: LIGHT and DEEP.
     pub const QUICK: Self = Self {
         fit: 0.50,
         receptiveness: 0.0,
@@ -27,6 +27,6 @@ impl Weights {
         activity: 0.07,
         authenticity: 0.05,
     };
-    /// Where receptiveness is asked for, too.
+    /// For those that do: XRAY.
     pub const PSYCHOGRAPHIC: Self = Self { fit: 0.35, receptiveness: 0.15, ..Self::QUICK };
 }

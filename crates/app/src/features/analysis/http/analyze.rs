@@ -26,14 +26,15 @@ use crate::{
 };
 
 /// What to analyse.
+// The fields are texts, so that a wrong value answers its own error code and not `invalid_request`.
 #[derive(Deserialize, JsonSchema)]
 pub struct AnalyzeBody {
     /// An Instagram username, `@username` or a profile address.
     username: String,
-    /// For which of your businesses.
+    /// The business profile to judge the fit with.
     #[schemars(with = "uuid::Uuid")]
     business_profile_id: String,
-    /// How deeply.
+    /// Which kind of analysis.
     #[schemars(with = "AnalysisType")]
     analysis_type: String,
 }
@@ -57,13 +58,12 @@ pub struct AcceptedRun {
     run_id: RunId,
     /// Always `pending`.
     status: RunStatus,
-    /// What it cost.
+    /// What it cost, in credits.
     credits_charged: i64,
-    /// What is left.
+    /// The credits that are left.
     balance: i64,
 }
 
-/// Charges and starts an analysis.
 pub struct Analyze;
 
 impl Endpoint for Analyze {
@@ -119,6 +119,7 @@ fn started(outcome: StartOutcome) -> Result<Reply<AcceptedRun>, ApiError> {
         StartOutcome::Running { receipt, replayed } => {
             let reply = Reply::new(AcceptedRun {
                 run_id: receipt.run_id,
+                // Also in a replay, which is the first answer again, whatever became of the run since.
                 status: RunStatus::Pending,
                 credits_charged: receipt.credits,
                 balance: receipt.balance,

@@ -26,6 +26,7 @@ pub struct EstimateQuery {
     count: u32,
 }
 
+/// Texts, so that a wrong value answers its own error code.
 #[derive(Deserialize)]
 struct RawEstimateQuery {
     analysis_type: Option<String>,
@@ -47,6 +48,7 @@ impl FromRequestParts<()> for EstimateQuery {
                 return Err(ApiError::new(INVALID_COUNT, message));
             }
         };
+        // A missing type is refused as an unknown one.
         let analysis_type = raw.analysis_type.unwrap_or_default().parse().map_err(InvalidRequest::from)?;
         Ok(Self { analysis_type, count })
     }
@@ -79,7 +81,6 @@ impl Parameters for EstimateQuery {
     }
 }
 
-/// What analyses would cost and how long one takes.
 pub struct GetEstimate;
 
 impl Endpoint for GetEstimate {

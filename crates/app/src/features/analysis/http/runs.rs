@@ -31,7 +31,6 @@ fn run_example() -> Value {
     })
 }
 
-/// The account's runs, newest first, without results.
 pub struct ListRuns;
 
 impl Endpoint for ListRuns {
@@ -60,7 +59,6 @@ impl Endpoint for ListRuns {
     }
 }
 
-/// One run with its result.
 pub struct GetRun;
 
 impl Endpoint for GetRun {
@@ -89,7 +87,6 @@ impl Endpoint for GetRun {
     }
 }
 
-/// How far a run is.
 pub struct GetProgress;
 
 impl Endpoint for GetProgress {
@@ -99,6 +96,7 @@ impl Endpoint for GetProgress {
     const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND];
 
     type Ports = AnalysisPorts;
+    // Not `Member`: the run says which of the user's accounts it belongs to, so a poll looks no membership up.
     type Caller = CallingUser;
     type Parameters = PathId<RunId>;
     type Body = NoBody;
@@ -129,11 +127,10 @@ pub struct CancelledRun {
     refunded: i64,
     /// Credits kept: AI work had begun.
     kept: i64,
-    /// What the account has now.
+    /// The account's credits after that.
     balance: i64,
 }
 
-/// Stops a run.
 pub struct CancelRun;
 
 impl Endpoint for CancelRun {
@@ -143,6 +140,7 @@ impl Endpoint for CancelRun {
     const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_FINISHED];
 
     type Ports = AnalysisPorts;
+    // Not `Member`: the run says which of the user's accounts it belongs to.
     type Caller = CallingUser;
     type Parameters = PathId<RunId>;
     type Body = NoBody;

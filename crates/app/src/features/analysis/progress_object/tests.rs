@@ -57,7 +57,7 @@ fn a_run_that_was_never_created_stores_nothing() {
 fn a_run_is_created_once_and_then_reconciled_every_30_seconds() {
     let mut object = ProgressObject::new(None);
     let effects = object.apply(create(), at(0));
-    assert_eq!(effects, [stored(&object), ProgressEffect::SetAlarm(Duration::from_secs(30))]);
+    assert_eq!(effects, [ProgressEffect::SetAlarm(Duration::from_secs(30)), stored(&object)]);
     let _ = object.apply(reached(Phase::Analyzing), at(1));
     let before = object.clone();
     assert_eq!(object.apply(create(), at(2)), [], "a repeated creation starts over");
@@ -138,7 +138,7 @@ fn everything_is_deleted_an_hour_after_the_end_and_not_before() {
     assert_eq!(alarm(110), ProgressAlarm::Do(vec![ProgressEffect::SetAlarm(Duration::from_secs(3_590))]));
     assert_eq!(alarm(3_699), ProgressAlarm::Do(vec![ProgressEffect::SetAlarm(Duration::from_secs(1))]));
     assert_eq!(alarm(3_700), ProgressAlarm::Do(vec![ProgressEffect::Delete]));
-    // A clock that was set back: the end is still to be looked at for an hour.
+    // A clock that was set back: the end can still be seen for an hour.
     assert_eq!(alarm(50), ProgressAlarm::Do(vec![ProgressEffect::SetAlarm(HOUR)]));
 }
 

@@ -14,7 +14,7 @@ use crate::{
 /// The lead's facts and the analysis.
 ///
 /// # Errors
-/// No call gave a verdict, which every analysis type asks for: a defect of ours.
+/// No call gave a verdict, although every analysis type asks for one: a defect of ours.
 pub(super) fn findings(
     assignment: &Assignment,
     snapshot: &Snapshot,
@@ -25,7 +25,7 @@ pub(super) fn findings(
     let verdict = judged.iter().find_map(|judged| Some((judged, judged.judgement.verdict()?)));
     let (main, verdict) = verdict.ok_or_else(|| AttemptFailed::Terminal("no call gave a verdict".to_owned()))?;
 
-    // A deeper snapshot may serve: the facts are of the posts that the models saw.
+    // A cached snapshot may be deeper than this type needs: the facts are of the posts that the models saw.
     let mut snapshot = snapshot.clone();
     snapshot.profile.posts.truncate(assignment.analysis_type.config().posts as usize);
     let facts = Facts::of(&snapshot);

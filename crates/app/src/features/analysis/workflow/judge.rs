@@ -1,4 +1,5 @@
-//! Step 9: the models' judgement of a snapshot, every call side by side and on its own.
+//! The models' judgement of a snapshot: all calls at the same time, each with steps of its own, so that one that fails
+//! or crashes repeats and pays itself alone.
 
 use std::time::Duration;
 
@@ -32,8 +33,8 @@ pub(super) struct JudgedCall {
     pub(super) usage: Option<AiUsage>,
 }
 
-/// A call and the models it asks, in order. Remembered with the assignment: a deployment in mid-run must not make a replay take
-/// one model's answer for another's.
+/// A call and the models it asks, in order. Remembered with the assignment: a deployment with other models while the
+/// run is under way must not make a replay take one model's answer for another's.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct CallPlan {
     pub(super) call: CallKind,
@@ -61,13 +62,14 @@ enum RetryDecision {
 }
 
 impl<S: Steps> Body<'_, S> {
-    /// Step 9. Waits for every call, also when one has failed: their steps are under way and their bills are due.
+    /// Waits for every call, also when one has failed: their steps are under way and their bills are due.
     pub(super) async fn judge(
         &self,
         assignment: &Assignment,
         calls: &[CallPlan],
         key: &SnapshotKey,
     ) -> Result<Vec<JudgedCall>, EarlyEnd> {
+        // `collect` takes the first failure in the order of the calls, so a replay fails the run for the same reason.
         join_all(calls.iter().map(|plan| self.judge_call(plan, assignment, key))).await.into_iter().collect()
     }
 
@@ -80,17 +82,21 @@ impl<S: Steps> Body<'_, S> {
     ) -> Result<JudgedCall, EarlyEnd> {
         let CallPlan { call, models } = plan;
         let call = *call;
+        // What remains when there is no model to ask.
         let mut failure = AI_UNCONFIGURED;
+        // Counted over all models: each attempt is a step, and a step's name is unique.
         let mut attempt = 0;
         let mut spent_microusd = 0;
         for (index, model) in models.iter().enumerate() {
             let mut pauses = config::AI_PAUSES.into_iter();
             loop {
                 let name = format!("judge-{}-{attempt}", call.as_str());
+                // No pause left: the last attempt with this model.
                 let pause = pauses.next();
                 let CallAttempt { answer, usage, .. } =
                     self.attempt_call(&name, call, model, assignment, key, pause.is_none()).await?;
                 attempt += 1;
+                // A model without a known price counts as 0; `system.run_costs` lists such calls.
                 spent_microusd += usage.as_ref().and_then(|usage| usage.cost_microusd).unwrap_or(0);
                 let fault = match answer {
                     Ok(judgement) => {
@@ -135,7 +141,7 @@ impl<S: Steps> Body<'_, S> {
                 let (ports, model, wanted, key) = (ports.clone(), model.clone(), wanted.clone(), key.clone());
                 async move {
                     let snapshot = ports.snapshots.load(&key).await?;
-                    // From here a cancellation keeps the credits, so this stands right before the call.
+                    // From here on a cancellation keeps the credits, so this comes right before the call.
                     if !advance(&ports, run, Phase::Analyzing).await? {
                         return Ok(IfActive::Inactive);
                     }
@@ -153,7 +159,7 @@ impl<S: Steps> Body<'_, S> {
         Ok(attempt)
     }
 
-    /// The work is remembered and paid for; only its bill is still missing.
+    /// Records a bill that the database did not take at once, in a step of its own: retries do not repeat the work.
     pub(super) async fn record_late(&self, name: &str, key: String, bill: UsageRecord) -> Result<(), EarlyEnd> {
         let (ports, run) = (self.ports.clone(), self.run);
         self.steps
@@ -166,7 +172,7 @@ impl<S: Steps> Body<'_, S> {
     }
 }
 
-/// One call. It must not fail once the model was asked: a repeat would pay again.
+/// One call. Once the model was asked it must not fail as an attempt: the engine would repeat the step and pay again.
 async fn ask_model(ports: &WorkflowPorts, question: &Question, is_last: bool) -> CallAttempt {
     let run = question.tags.run;
     let answer = ports.model.ask(question).await;
@@ -191,14 +197,16 @@ async fn record(ports: &WorkflowPorts, question: &Question, usage: &AiUsage) -> 
     Some(bill)
 }
 
-/// What the circuit breaker is told of a fault, because it concerns everybody's analyses: which service is out, and how.
+/// What the circuit breaker is told of a fault, because it concerns everybody's analyses: which service is out, and
+/// how.
 fn outage<'a>(model: &'a ModelName, fault: &AiFault, is_last: bool) -> Option<(&'a str, Outage)> {
     match fault {
-        // The provider's other models go on.
+        // Of this model alone: the provider's other models still answer.
         AiFault::ModelGone => Some((model.as_str(), Outage::Gone)),
         AiFault::QuotaExhausted => Some((model.provider(), Outage::Exhausted)),
-        // Asking too much at once is no outage: a single customer could make it one for everybody.
+        // A rate limit is no outage: a single busy customer could otherwise stop everybody's analyses.
         AiFault::Unavailable { cause: UnavailableCause::RateLimited, .. } => None,
+        // The last attempt, or a `Retry-After` too long to wait for: this model is not asked again.
         AiFault::Unavailable { .. } if is_last || retry_decision(fault) == RetryDecision::NextModel => {
             Some((model.provider(), Outage::Down))
         }
@@ -213,6 +221,7 @@ fn outage<'a>(model: &'a ModelName, fault: &AiFault, is_last: bool) -> Option<(&
 fn retry_decision(fault: &AiFault) -> RetryDecision {
     match fault {
         AiFault::Unavailable { retry_after_ms, .. } => {
+            // Without a `Retry-After`, our own pause is long enough.
             let asked_for = Duration::from_millis(retry_after_ms.unwrap_or(0));
             if asked_for > config::AI_PAUSE_MAX {
                 RetryDecision::NextModel
@@ -221,6 +230,7 @@ fn retry_decision(fault: &AiFault) -> RetryDecision {
             }
         }
         AiFault::Truncated | AiFault::Invalid(_) => RetryDecision::SameModel(Duration::ZERO),
+        // The same model would answer the same again; another provider's may answer.
         AiFault::QuotaExhausted | AiFault::ModelGone | AiFault::Rejected(_) => RetryDecision::NextModel,
         AiFault::Refused => RetryDecision::GiveUp,
     }

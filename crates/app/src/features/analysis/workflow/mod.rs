@@ -1,9 +1,10 @@
 //! The durable body of an analysis: cache, scrape, judge, save.
 //!
-//! Promises: nothing outside a step has an effect; every effect is idempotent by key; before each phase the run's row is
-//! asked whether the run is still active, and if not the workflow stops and stores nothing; every failure ends in
-//! `fail_run`, which refunds once. Expected failures are values that steps remember. Attempts are counted here and not
-//! by the engine, so that a pause is a durable sleep and a provider's `Retry-After` can lengthen it.
+//! Promises: nothing outside a step has an effect; every effect is idempotent by key; before each call to a provider
+//! the run's row is asked whether the run is still active, and if not the workflow stops; a run that has ended gets no
+//! lead and no analysis; every failure ends in `fail_run`, which refunds once. Expected failures are values that steps
+//! remember. Attempts are counted here and not by the engine, so that a pause is a durable sleep and a provider's
+//! `Retry-After` can lengthen it.
 
 mod failure;
 mod findings;
@@ -36,29 +37,25 @@ use crate::{
 /// What the workflow can reach. Cheap to clone: each step takes its own.
 #[derive(Clone)]
 pub struct WorkflowPorts {
-    /// Runs, as the system.
     pub runs: Arc<dyn SystemRuns>,
     /// The profile cache.
     pub snapshots: Arc<dyn SnapshotStore>,
     /// The scraper.
     pub profiles: Arc<dyn ProfileSource>,
-    /// The language models.
     pub model: Arc<dyn Model>,
-    /// Copies of profile pictures.
     pub pictures: Arc<dyn PictureStore>,
-    /// Watchers.
     pub progress: Arc<dyn ProgressSink>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Which of them are asked, and in what order.
+    /// Which models each call asks, in order.
     pub models: ModelChoice,
-    /// Factor on every pause; 1 except on a local stack that runs faster than life.
+    /// Factor on every pause; 1 except on a local stack that runs faster than real time.
     pub pause_scale: f64,
 }
 
 impl WorkflowPorts {
-    /// Records an outage of a provider or a model for the circuit breaker. What is lost here is told again by the next run
-    /// that meets it. Only the report that opens the breaker is an error in the log: one call to the operator an outage.
+    /// Reports an outage of a provider or a model to the circuit breaker. A report that is lost is made again by the
+    /// next run that meets the outage. Only the report that opens the breaker is logged as an error, so that an outage
+    /// alerts the operator once.
     async fn report(&self, run: RunId, service: &str, outage: Outage) {
         match self.runs.report_outage(run, service, outage).await {
             Ok(true) => tracing::error!(run_id = %run, service, ?outage, "a service is out"),
@@ -74,7 +71,7 @@ enum EarlyEnd {
     Inactive,
     /// The run fails with a stable code and a sentence for the customer.
     Failed(Failure),
-    /// The engine gave a step up: a store was down for longer than the retries last.
+    /// The engine gave up a step: a store was down for longer than the retries last, or there is a defect of ours.
     Broken(StepFailed),
 }
 
@@ -120,6 +117,7 @@ struct Body<'a, S> {
 pub async fn analyse<S: Steps>(steps: &S, ports: WorkflowPorts, run: RunId) -> Result<(), StepFailed> {
     let body = Body { steps, ports, run };
     match body.work().await {
+        // Whatever ended an inactive run has settled its charge.
         Ok(()) | Err(EarlyEnd::Inactive) => Ok(()),
         Err(EarlyEnd::Failed(failure)) => body.fail(failure).await,
         Err(EarlyEnd::Broken(error)) => {
@@ -137,19 +135,20 @@ impl<S: Steps> Body<'_, S> {
             Some(key) => StoredSnapshot { key, cost_microusd: 0 },
             None => self.scrape(&assignment).await?,
         };
-        // The copy takes less time than any model, and a cached profile has its picture already.
+        // Side by side: the copy takes less time than any model, so it delays nothing.
         let (judged, ()) =
             join(self.judge(&assignment, &calls, &snapshot.key), self.copy_picture(&snapshot, cache_hit)).await;
         let judged = judged?;
         self.complete(assignment, snapshot, judged, cache_hit).await
     }
 
-    /// Step 6: mark the run as working, read its assignment, look into the cache.
+    /// Marks the run as working, reads its assignment and looks into the cache.
     async fn take_up(&self) -> Result<TakenUp, EarlyEnd> {
         let (ports, run) = (self.ports.clone(), self.run);
         let taken: IfActive<TakenUp> = self
             .steps
             .run("take-up", move || {
+                // The engine calls this once per attempt, and each attempt's future must own what it uses.
                 let ports = ports.clone();
                 async move {
                     let Some(assignment) = ports.runs.take_up(run).await? else {
@@ -173,8 +172,9 @@ impl<S: Steps> Body<'_, S> {
         taken.active()
     }
 
-    /// Instagram's address of the picture expires within hours. Nothing depends on the copy.
+    /// Instagram's address of the picture expires within hours. Nothing depends on the copy: failures are only logged.
     async fn copy_picture(&self, stored: &StoredSnapshot, cache_hit: bool) {
+        // The run that scraped a cached profile has copied its picture.
         if cache_hit {
             return;
         }
@@ -182,7 +182,7 @@ impl<S: Steps> Body<'_, S> {
         let copied = self.steps.run("picture", move || {
             let (ports, key) = (ports.clone(), key.clone());
             async move {
-                // Whatever goes wrong is an outcome: a repeat would only hold the run up.
+                // A failure is a value and not a failed attempt: retries would only hold the run up.
                 if let Err(cause) = copy_picture(&ports, &key).await {
                     tracing::warn!(run_id = %run, cause, "profile picture not copied");
                 }
@@ -194,7 +194,7 @@ impl<S: Steps> Body<'_, S> {
         }
     }
 
-    /// Steps 10 to 12 in one transaction.
+    /// Stores lead, analysis and status in one transaction.
     async fn complete(
         &self,
         assignment: Assignment,
@@ -211,8 +211,8 @@ impl<S: Steps> Body<'_, S> {
                 let (assignment, stored, judged) = (assignment.clone(), stored.clone(), judged.clone());
                 async move {
                     let snapshot = ports.snapshots.load(&stored.key).await?;
-                    // Whether the run is still active is checked by `complete_run` under the row's lock. It must also be
-                    // called after a lost answer, when the run is complete already, to give the same answer again.
+                    // No `advance` here: `complete_run` checks under the row's lock whether the run is active. After a
+                    // lost answer it must be called although the run is complete, to give the same answer again.
                     ports.progress.tell(run, ProgressUpdate::Reached(Phase::Saving)).await;
                     let (lead, analysis) = findings::findings(&assignment, &snapshot, &stored, &judged, cache_hit)?;
                     match ports.runs.complete(run, &lead, &analysis).await? {
@@ -257,12 +257,14 @@ async fn copy_picture(ports: &WorkflowPorts, key: &SnapshotKey) -> Result<(), St
 
 /// Writes the heartbeat, tells watchers, answers whether the run is still active.
 async fn advance(ports: &WorkflowPorts, run: RunId, phase: Phase) -> Result<bool, AttemptFailed> {
+    // Side by side, to save a round trip: a phase told of a run that has ended is corrected by reconciling.
     let (active, ()) =
         join(ports.runs.advance(run, phase), ports.progress.tell(run, ProgressUpdate::Reached(phase))).await;
     Ok(active?)
 }
 
-/// Tells watchers what was committed. A run that ended otherwise meanwhile is corrected by reconciling.
+/// Tells watchers the end, if the run's row shows it: `fail_run` changes nothing when the run has already ended in
+/// another way. The progress object then learns that end by reconciling.
 async fn announce_end(ports: &WorkflowPorts, run: RunId, expected: RunStatus, message: Option<&str>) {
     match ports.runs.state(run).await {
         Ok(Some(state)) if state.status == expected => {

@@ -1,4 +1,4 @@
-//! Steps 7 and 8: from a username to a stored snapshot.
+//! From a username to a stored snapshot.
 
 use futures_util::future::join;
 use jiff::Timestamp;
@@ -24,12 +24,12 @@ use crate::{
     },
 };
 
-/// What one scrape read. Large, but bounded by the decoder to less than what a step may remember.
+/// What one scrape read. Large, but the decoder bounds it below the 1 MiB that a step may remember.
 #[derive(Clone, Serialize, Deserialize)]
 struct ScrapedPart {
     /// A [`PartContent`] as one text: the engine would otherwise copy thousands of small objects.
     content: String,
-    /// When the scrape was over: the snapshot bears this date, however late it is stored.
+    /// When the scrape was over. The snapshot gets this date, however late it is stored.
     read_at: Timestamp,
     source: String,
     provider_run_id: String,
@@ -49,7 +49,7 @@ enum PollOutcome {
     NotFound,
     Private,
     Restricted,
-    /// Billed all the same.
+    /// The scrape is billed all the same.
     Unusable {
         cost_microusd: u64,
     },
@@ -70,7 +70,7 @@ pub(super) struct StoredSnapshot {
     pub(super) cost_microusd: u64,
 }
 
-/// As step names and logs write it.
+/// For step names and logs.
 const fn part_name(part: ScrapePart) -> &'static str {
     match part {
         ScrapePart::Details => "details",
@@ -79,19 +79,20 @@ const fn part_name(part: ScrapePart) -> &'static str {
 }
 
 impl<S: Steps> Body<'_, S> {
-    /// Steps 7 and 8. What needs more posts than the profile actor shows reads them side by side with the profile.
+    /// Reads the profile and stores it. Posts beyond what the profile actor shows are read side by side with it.
     pub(super) async fn scrape(&self, assignment: &Assignment) -> Result<StoredSnapshot, EarlyEnd> {
         let wanted = assignment.analysis_type.config().posts;
         if wanted <= DETAILS_POSTS {
             let details = self.scrape_part(assignment, ScrapePart::Details).await?;
             return self.store(assignment, details, None).await;
         }
+        // `join` and not `try_join`: when one of them fails, the other one's bill is still due.
         let both = join(
             self.scrape_part(assignment, ScrapePart::Details),
             self.scrape_part(assignment, ScrapePart::Posts(wanted)),
         );
         let (details, posts) = both.await;
-        // A profile that is private or not there is what its details say, whatever became of its posts.
+        // The details decide whether a profile is private or missing, so their error comes before that of the posts.
         let details = details?;
         self.store(assignment, details, Some(posts?)).await
     }
@@ -111,6 +112,7 @@ impl<S: Steps> Body<'_, S> {
                     read.cost_microusd += spent_microusd;
                     return Ok(read);
                 }
+                // Final: another attempt would buy the same answer again.
                 Ok(PollOutcome::NotFound) => return Err(EarlyEnd::Failed(NOT_FOUND)),
                 Ok(PollOutcome::Private) => return Err(EarlyEnd::Failed(PRIVATE)),
                 Ok(PollOutcome::Restricted) => return Err(EarlyEnd::Failed(RESTRICTED)),
@@ -150,6 +152,8 @@ impl<S: Steps> Body<'_, S> {
                         return Ok(IfActive::Inactive);
                     }
                     let started = ports.profiles.start(&wanted.username, part).await;
+                    // `Down` means even after retries, so only the last attempt reports it. A full plan or a rejected
+                    // input is no outage of the scraper.
                     match &started {
                         Err(ScrapeFault::Exhausted(_)) => ports.report(run, SCRAPER, Outage::Exhausted).await,
                         Err(ScrapeFault::Retryable(_) | ScrapeFault::Unanswered(_)) if is_last => {
@@ -167,10 +171,11 @@ impl<S: Steps> Body<'_, S> {
         };
         let (mut running, mut unanswered) = (0, 0);
         while running < config::SCRAPE_POLLS_MAX && unanswered < config::SCRAPE_UNANSWERED_MAX {
+            // The sum counts polls: each one is a step and needs a name of its own.
             let name = format!("{name}-collect-{}", running + unanswered);
             match self.poll(assignment, part, &ticket, &name).await? {
                 Ok(PollOutcome::Running) => running += 1,
-                // The actor run is paid for: it is asked about again rather than started anew.
+                // The actor run is paid for: asking again costs nothing, starting another one would.
                 Err(ScrapeFault::Unanswered(cause)) => {
                     unanswered += 1;
                     tracing::warn!(run_id = %self.run, name, cause, "asking about the scrape again");
@@ -179,6 +184,7 @@ impl<S: Steps> Body<'_, S> {
                 ended => return Ok(ended),
             }
         }
+        // Also after a minute without answers: for the caller, a scrape that did not end in time.
         Ok(Ok(PollOutcome::Running))
     }
 
@@ -205,6 +211,7 @@ impl<S: Steps> Body<'_, S> {
                     let outcome = match collected {
                         Ok(Collected::Running) => Ok(PollOutcome::Running),
                         Ok(Collected::Finished { found, usage }) => {
+                            // Before anything that may fail: a repeat of the step might not get the bill again.
                             let bill = ScrapeBill::of(&wanted.username, &found, &usage);
                             unrecorded = record(&ports, run, &ticket, bill).await;
                             Ok(finished(run, found, usage, ticket.provider_run_id, ports.clock.now())?)
@@ -222,7 +229,7 @@ impl<S: Steps> Body<'_, S> {
         Ok(outcome)
     }
 
-    /// Keeps the snapshot; what was concluded from a very different older one becomes stale.
+    /// Saves the snapshot, and marks analyses of an older and very different one as stale.
     async fn store(
         &self,
         assignment: &Assignment,
@@ -236,6 +243,7 @@ impl<S: Steps> Body<'_, S> {
                 let (ports, wanted, details, posts) = (ports.clone(), wanted.clone(), details.clone(), posts.clone());
                 async move {
                     ports.progress.tell(run, ProgressUpdate::Reached(Phase::Storing)).await;
+                    // The same for every attempt, so that a repeated save writes the same object.
                     let hint = details.provider_run_id.clone();
                     let cost_microusd = details.cost_microusd + posts.as_ref().map_or(0, |posts| posts.cost_microusd);
                     let snapshot = merge(&wanted, details, posts)?;
@@ -249,8 +257,8 @@ impl<S: Steps> Body<'_, S> {
     }
 }
 
-/// Records the bill, which is due whatever was found. Returns it if the database did not take it: a repeat of the step might
-/// not be told of it again, because the run has ended or the scraper refuses.
+/// Records the bill, which is due whatever was found. Returns the bill if the database did not take it. The step must
+/// not be repeated for that: the repeat might not get the bill again, because the run has ended or the scraper refuses.
 async fn record(ports: &WorkflowPorts, run: RunId, ticket: &ScrapeTicket, bill: ScrapeBill) -> Option<ScrapeBill> {
     let usage = UsageRecord::Scrape(bill.clone());
     let error = ports.runs.record_usage(run, &ticket.provider_run_id, &usage).await.err()?;
@@ -281,7 +289,7 @@ fn finished(
     Ok(PollOutcome::Read(ScrapedPart { content, read_at, source: usage.source, provider_run_id, cost_microusd }))
 }
 
-/// One snapshot of what was read.
+/// Makes one snapshot of what was read.
 fn merge(wanted: &Assignment, details: ScrapedPart, posts: Option<ScrapedPart>) -> Result<Snapshot, AttemptFailed> {
     let mixed_up = || AttemptFailed::Terminal("a scrape read something else than it was asked for".to_owned());
     let content = |part: &ScrapedPart| serde_json::from_str(&part.content).map_err(|_| mixed_up());
@@ -291,7 +299,8 @@ fn merge(wanted: &Assignment, details: ScrapedPart, posts: Option<ScrapedPart>) 
         None => {}
         Some(PartContent::Posts(posts)) => {
             profile.take_posts(posts);
-            // A scraper that showed no more than the profile itself must not serve deep analyses from the cache.
+            // If the scraper showed no more than the profile itself does, the snapshot must not serve deep analyses
+            // from the cache.
             let shown = u32::try_from(profile.posts.len()).unwrap_or(u32::MAX);
             if shown <= DETAILS_POSTS && profile.posts_count > u64::from(DETAILS_POSTS) {
                 depth = DETAILS_POSTS;
@@ -302,9 +311,11 @@ fn merge(wanted: &Assignment, details: ScrapedPart, posts: Option<ScrapedPart>) 
     Ok(Snapshot { profile: *profile, scraped_at: details.read_at, depth, source: details.source })
 }
 
-/// Compares with the snapshot before. It is done before the new one is kept: a repeat would find nothing to compare.
+/// Compares with the previous snapshot. It is done before the new one is saved: a repeat of the step would otherwise
+/// compare the new one with itself.
 async fn mark_stale(ports: &WorkflowPorts, run: RunId, new: &Snapshot) -> Result<(), AttemptFailed> {
     let username = &new.profile.username;
+    // The newest one of any age and depth.
     let Some(key) = ports.snapshots.find(username, Timestamp::MIN, 0).await? else {
         return Ok(());
     };

@@ -1,30 +1,32 @@
-//! What a stranger wrote, without what only attacks need.
+//! Takes out of a stranger's text what only attacks need.
 //!
 //! Promises: everything that a reader would see stays; what nobody sees goes, because a model reads it all the same:
 //! - control characters other than line breaks and tabs;
-//! - zero-width characters, soft hyphens and fillers (U+200B, U+2060-2064, U+FEFF, U+00AD, U+034F, U+180E, the Hangul
-//!   fillers): they hide words from filters and carry bits;
-//! - bidirectional controls (U+061C, U+200E/F, U+202A-202E, U+2066-2069): they show a text in another order than the one
-//!   that is read;
-//! - tag characters and the rest of plane 14 (U+E0000-EFFFF), which spell invisible ASCII; the flags of England, Scotland
-//!   and Wales consist of them and stay;
-//! - private-use and noncharacters, interlinear annotations and the replacement object: they mean nothing outside a font;
-//! - variation selectors and joiners wherever they join nothing: between two visible characters beyond ASCII one of them
-//!   stays, which is what emoji, Persian and Indic scripts need, and no run of them can spell anything.
+//! - zero-width characters, soft hyphens and fillers (U+200B, U+2060-2064, U+FEFF, U+00AD, U+034F, U+180E): they hide
+//!   words from filters and carry bits;
+//! - bidirectional controls (U+061C, U+200E/F, U+202A-202E, U+2066-2069): they show a text in another order than the
+//!   one that is read;
+//! - tag characters and the rest of plane 14 (U+E0000-EFFFF), which spell invisible ASCII; the flags of England,
+//!   Scotland and Wales consist of them and stay;
+//! - private-use and noncharacters, interlinear annotations and the replacement object: they mean nothing outside a
+//!   font;
+//! - variation selectors and joiners wherever they join nothing: between two visible characters beyond ASCII one of
+//!   them stays, which is what emoji, Persian and Indic scripts need, and no run of them can spell anything.
 //!
-//! Blank runs shrink: a screen of empty lines hides what comes below it.
+//! Runs of blanks shrink, because a screen of empty lines hides what comes below it. The Hangul fillers and the blank
+//! Braille pattern count as blanks.
 
 use std::iter::Peekable;
 
 const LINE_BREAKS_MAX: usize = 2;
-/// The three flags that are spelt with tag characters after a black flag.
+/// The three flags that are written as a black flag and tag characters.
 const TAGGED_FLAGS: [&str; 3] = [
     "\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
     "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
     "\u{1f3f4}\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f}",
 ];
 
-/// Cleans and cuts a text; "…" marks the cut. Reads no further than it must.
+/// Cleans a text and cuts it to `chars_max` characters; "…" marks the cut. Reads no further than the cut.
 pub(in crate::features::judging) fn cleaned(text: &str, chars_max: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(chars_max * 4));
     let mut room = chars_max;
@@ -39,7 +41,7 @@ pub(in crate::features::judging) fn cleaned(text: &str, chars_max: usize) -> Str
             }
             _ => None,
         };
-        // A blank at the end says nothing.
+        // No blank is left at the end.
         if blank.is_some() && pieces.peek().is_none() {
             break;
         }
@@ -111,6 +113,7 @@ impl<'a> Pieces<'a> {
         match self.before {
             // Of keycaps: "1", selector, enclosing key.
             Some('0'..='9' | '#' | '*') => is_selector && after == Some('\u{20e3}'),
+            // Of emoji sequences: heart, selector, joiner, fire.
             Some('\u{fe0f}') => !is_selector && after.is_some_and(is_base),
             Some(before) if is_base(before) => is_selector || after.is_some_and(is_base),
             _ => false,
@@ -140,7 +143,7 @@ enum Sort {
 fn sort(c: char) -> Sort {
     match c {
         '\n' | '\u{2028}' | '\u{2029}' => Sort::LineBreak,
-        // The blank Braille pattern and the Hangul fillers are how bios are indented.
+        // People indent their bios with the blank Braille pattern and the Hangul fillers.
         '\t' | '\u{2800}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => Sort::Blank,
         c if c.is_control() => Sort::Invisible,
         c if c.is_whitespace() => Sort::Blank,
@@ -150,6 +153,7 @@ fn sort(c: char) -> Sort {
         '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0d}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' => Sort::Invisible,
         '\u{fff0}'..='\u{fffc}' | '\u{fffe}' | '\u{ffff}' | '\u{1d173}'..='\u{1d17a}' => Sort::Invisible,
         '\u{1bca0}'..='\u{1bca3}' | '\u{e0000}'.. => Sort::Invisible,
+        // The last two code points of every plane are noncharacters.
         c if (c as u32) & 0xfffe == 0xfffe => Sort::Invisible,
         _ => Sort::Visible,
     }

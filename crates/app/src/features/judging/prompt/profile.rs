@@ -19,7 +19,7 @@ const NAME_CHARS_MAX: usize = 80;
 const LABEL_CHARS_MAX: usize = 80;
 const URL_CHARS_MAX: usize = 200;
 const HASHTAG_CHARS_MAX: usize = 50;
-/// A head of rare characters is cut further, to this share of the budget.
+/// A head that takes more than this part of the budget (a quarter), because its characters are rare, is cut further.
 const HEAD_SHARE_MAX: usize = 4;
 
 /// How much of a post's texts is shown, richest first.
@@ -90,6 +90,7 @@ pub(super) fn described(profile: &Profile, posts_max: u32, tokens_max: usize) ->
     let numbers: Vec<Numbers> = posts.iter().map(|post| Numbers::of(post)).collect();
     let spent = tokens(&json(&head)) + numbers.iter().map(cost).sum::<usize>();
     let texts: Vec<[Texts; LEVELS.len()]> = posts.iter().map(|post| Texts::at_every_level(post)).collect();
+    // `["posts"]` stands for the key and the brackets of the list.
     let levels = choose(&texts, tokens_max.saturating_sub(spent + cost(&["posts"])));
     let shown = numbers
         .into_iter()
@@ -104,7 +105,7 @@ fn cost(part: &impl Serialize) -> usize {
     part_tokens(&json(part))
 }
 
-/// These values always serialise.
+/// The default is never taken: these values always serialise.
 fn json(value: &impl Serialize) -> String {
     fenced(&serde_json::to_string(value).unwrap_or_default())
 }

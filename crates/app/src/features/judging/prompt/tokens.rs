@@ -1,28 +1,30 @@
-//! How long a text is for a model, without its tokenizer, whose vocabulary alone is larger than a Worker should be.
+//! An upper estimate of how many tokens a text is, without the model's tokenizer, whose vocabulary alone is larger than
+//! a Worker should be.
 //!
-//! Promises: not fewer tokens than `o200k_base`, the vocabulary of the models asked first, counts (measured over tens of
-//! thousands of texts, real and random); for prose in Latin, Chinese or Japanese letters about twice as many, in other
-//! alphabets three to four times. One pass over the text, no allocation. Parts that begin with punctuation, as JSON
-//! values in a list do, add up to at least the whole.
+//! Promises: never fewer tokens than `o200k_base` counts, the vocabulary of the models that are asked first (measured
+//! on tens of thousands of texts, real and random); for prose in Latin, Chinese or Japanese letters about twice as
+//! many, in other alphabets three to four times. One pass over the text, no allocation. Parts that begin with
+//! punctuation, as JSON values in a list do, add up to at least the whole.
 //!
 //! How it works: byte-pair vocabularies join what occurs often. Letters are cheap where two of them are a frequent pair
-//! and dear where they are not (random letters, ciphers, base64); digits count by threes; punctuation counts one by
-//! one; every other character counts what it takes when it stands alone, from a table.
+//! and expensive where they are not (random letters, ciphers, base64); digits count by threes; punctuation counts one
+//! by one; every other character counts what it takes when it stands alone, from a table.
+//! `tests/estimate.rs` holds the estimate against the real tokenizer.
 
-/// Costs are counted in parts of a token.
+/// Costs are counted in twelfths of a token, so that thirds, halves and quarters are whole numbers.
 const PARTS: usize = 12;
 const ONE: usize = PARTS;
 
-/// A letter after a letter with which it makes a frequent pair.
+/// A letter that makes a frequent pair with the one before it.
 const PAIR: usize = 4;
-/// The same, both vowels: what random vowels make of frequent pairs is no word.
+/// The same with two vowels: a row of vowels is full of frequent pairs, but hardly ever a word with a token of its own.
 const VOWEL_PAIR: usize = 8;
-/// Capitals are joined less.
+/// The same with a capital letter: the vocabulary joins capitals less.
 const CAPITAL_PAIR: usize = 6;
 /// A small letter that begins a word; with the blank before it, it is mostly one token.
 const BEGINNING: usize = 10;
 const BLANK: usize = 3;
-/// Once for every text: short texts differ most from the mean.
+/// Tokens added once to every text: short texts differ most from the mean.
 const SLACK: usize = 2;
 
 /// For each small letter, as bits, the letters that follow it in at least 300 entries of the vocabulary.
@@ -38,12 +40,11 @@ static ALONE: &[u8] = include_bytes!("char_tokens.bin");
 pub(super) const PLANE_END: u32 = 0x1_0000;
 pub(super) const EMOJI: std::ops::Range<u32> = 0x1_f000..0x1_fc00;
 
-/// At least as many tokens as the text has.
 pub(super) fn tokens(text: &str) -> usize {
     part_tokens(text) + SLACK
 }
 
-/// The same for a part of a text that is counted as a whole elsewhere.
+/// Without [`SLACK`], for a part of a text whose whole gets it elsewhere.
 pub(super) fn part_tokens(text: &str) -> usize {
     let mut before = '\0';
     let mut digits = 0_usize;
@@ -57,7 +58,7 @@ pub(super) fn part_tokens(text: &str) -> usize {
             _ if c.is_ascii() => punctuation(before, c),
             _ => alone(c) * ONE,
         };
-        // A word takes the blank before it into its first token, nothing else does for certain.
+        // A word takes the blank before it into its first token. Nothing else is certain to: the blank costs a token.
         if before == ' ' && !c.is_ascii_alphabetic() {
             parts += ONE - BLANK;
         }
@@ -81,7 +82,7 @@ fn letter(before: char, c: char) -> usize {
     }
 }
 
-/// Digits come here too, each first of three.
+/// Digits come here too: the first of every three.
 fn punctuation(before: char, c: char) -> usize {
     match (before, c) {
         // What JSON consists of.
@@ -98,6 +99,7 @@ fn alone(c: char) -> usize {
         code if EMOJI.contains(&code) => code - EMOJI.start + PLANE_END,
         _ => return c.len_utf8(),
     };
+    // The index is always within the table; past it, the highest count would be the safe one.
     let four = ALONE.get(index as usize / 4).copied().unwrap_or(u8::MAX);
     usize::from((four >> (index % 4 * 2)) & 3) + 1
 }

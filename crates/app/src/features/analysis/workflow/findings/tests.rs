@@ -1,4 +1,4 @@
-//! What a finished run of each type stores, to the last key and null.
+//! What a finished run of each type stores, every key and every null included.
 
 use serde_json::json;
 use uuid::Uuid;

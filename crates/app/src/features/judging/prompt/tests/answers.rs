@@ -1,4 +1,4 @@
-//! Answers of a model that obeyed an attack: they keep the schema and the range, or they are no answers.
+//! Answers of a model that obeyed an attack: they keep to the schema and its ranges, or they are refused.
 
 use super::{
     super::super::{Judgement, judgement::examples},

@@ -102,7 +102,7 @@ fn nothing_invisible_reaches_the_model() {
         let user = ask(AnalysisType::Light, CallKind::Light, &attack.profile(true)).user;
         assert!(!user.contains(invisible), "{}", attack.name);
     }
-    // Smuggled bits go altogether, the visible text around them stays.
+    // Smuggled bits are all removed, the visible text around them stays.
     let text = |name: &str| {
         let attack = attacks().into_iter().find(|attack| attack.name == name).unwrap();
         let shown = read(&ask(AnalysisType::Light, CallKind::Light, &attack.profile(false)));

@@ -72,7 +72,7 @@ fn read(question: &Question) -> Value {
     serde_json::from_str(inner.unwrap()).unwrap()
 }
 
-/// As the models asked first count.
+/// Tokens, as the models that are asked first count them.
 fn counted(text: &str) -> usize {
     tiktoken_rs::o200k_base_singleton().encode_ordinary(text).len()
 }

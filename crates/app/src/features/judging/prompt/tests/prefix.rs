@@ -4,9 +4,9 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
-/// OpenAI caches in steps of 128 tokens: 127 tokens may always be left out, which is 5 % of this.
+/// Older models of OpenAI cache in steps of 128 tokens and leave up to 127 out, which is 5 % of this.
 const PREFIX_TOKENS_MIN: usize = 2_560;
-/// What nobody should pay for over and over, cached or not.
+/// A longer prefix costs too much with every call, cached or not.
 const PREFIX_TOKENS_MAX: usize = 3_400;
 
 /// Every wording that was ever in use. Only add lines: a reworded file gets the next version in its name, because
