@@ -8,9 +8,8 @@ use serde::Serialize;
 
 /// How many items a page has unless asked otherwise.
 pub const LIMIT_DEFAULT: u32 = 20;
-/// The longest page.
+/// How many items a page has at most.
 pub const LIMIT_MAX: u32 = 100;
-/// The longest cursor.
 pub const CURSOR_CHARS_MAX: usize = 200;
 
 /// The position after the last item of the page before.
@@ -37,7 +36,7 @@ impl<T: FromStr> Cursor<T> {
     }
 }
 
-/// The wanted page.
+/// Which page is asked for.
 #[derive(Debug, Clone)]
 pub struct PageQuery<T> {
     /// How many items, 1 to 100.
@@ -57,7 +56,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Cuts a list of up to `limit + 1` items to the page; the one too many only tells that there is more.
+    /// Cuts a list of up to `limit + 1` items to one page; the extra item only shows that another page follows.
     pub fn cut<K: ToString>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Self {
         let limit = limit as usize;
         let more = items.len() > limit;
