@@ -20,13 +20,11 @@ impl Member {
         Self { user, account }
     }
 
-    /// Who acts.
     #[must_use]
     pub const fn user(self) -> UserId {
         self.user
     }
 
-    /// For which account.
     #[must_use]
     pub const fn account(self) -> AccountId {
         self.account
@@ -47,10 +45,8 @@ pub struct Membership {
 /// Why a caller was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// No bearer token.
     #[error("no bearer token")]
     Missing,
-    /// Not a JSON Web Token.
     #[error("not a token")]
     Malformed,
     /// Wrong signature, key, algorithm, issuer, audience or subject.
@@ -77,7 +73,7 @@ pub struct Claims {
     pub iss: Option<String>,
     /// Audience: text or a list.
     pub aud: Option<Audience>,
-    /// Expiry, seconds since the epoch.
+    /// Expiry, seconds since the epoch; RFC 7519 allows fractions.
     pub exp: Option<f64>,
     /// Not valid before, seconds since the epoch.
     pub nbf: Option<f64>,
@@ -94,9 +90,7 @@ pub struct Claims {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Audience {
-    /// One audience.
     One(String),
-    /// Several.
     Many(Vec<String>),
 }
 
@@ -135,6 +129,5 @@ pub struct Jwk {
 /// The issuer's key set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct JwkSet {
-    /// Its keys.
     pub keys: Vec<Jwk>,
 }
