@@ -38,7 +38,7 @@ pub struct Membership {
     pub account_id: AccountId,
     /// Its name, for people.
     pub account_name: String,
-    /// `owner`, `admin` or `member`.
+    /// `owner` or `member`.
     pub role: String,
 }
 
