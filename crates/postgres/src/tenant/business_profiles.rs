@@ -80,7 +80,7 @@ enum DeleteAnswer {
     NotFound,
 }
 
-/// A value as the functions take it.
+/// A value as the jsonb that the database functions take.
 fn document(value: &impl Serialize) -> Result<Value, StoreError> {
     serde_json::to_value(value).map_err(|error| StoreError::Defect(format!("no document: {:?}", error.classify())))
 }
