@@ -33,6 +33,8 @@ pub const ROUTE_NOT_FOUND: ErrorCode =
 pub const METHOD_NOT_ALLOWED: ErrorCode =
     ErrorCode::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "`Allow` lists the methods of this address");
 
+// The meanings repeat the numbers of constants such as `BODY_BYTES_MAX`, because a constant text cannot be formatted.
+
 /// What any endpoint can answer.
 pub const ANYWHERE: &[ErrorCode] = &[INTERNAL_ERROR, DATABASE_UNAVAILABLE, ADDRESS_TOO_LONG];
 /// What the router answers where there is no endpoint.

@@ -1,4 +1,5 @@
-//! Cursor pagination: a cursor is opaque to the caller and names the last item seen.
+//! Cursor pagination: a cursor is opaque to the caller and names the last item seen, so that items which are added or
+//! deleted meanwhile make no other item appear twice or not at all.
 
 use std::str::FromStr;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 pub const LIMIT_DEFAULT: u32 = 20;
 /// How many items a page has at most.
 pub const LIMIT_MAX: u32 = 100;
+/// The longest cursor of ours has about 100 characters.
 pub const CURSOR_CHARS_MAX: usize = 200;
 
 /// The position after the last item of the page before.
@@ -20,6 +22,7 @@ impl<T: ToString> Cursor<T> {
     /// The opaque text that the caller sends back.
     #[must_use]
     pub fn encode(&self) -> String {
+        // This alphabet needs no escaping in a query string.
         URL_SAFE_NO_PAD.encode(self.0.to_string())
     }
 }

@@ -76,6 +76,7 @@ impl Pictures for PictureCopies {
         let bytes = SendFuture::new(self.get(username))
             .await
             .map_err(|error| StoreError::Unavailable(format!("R2: {error}")))?;
+        // R2 holds the bytes without a media type, so the type is told from them again.
         Ok(bytes.and_then(|bytes| picture_type(&bytes).map(|content_type| Picture { content_type, bytes })))
     }
 }

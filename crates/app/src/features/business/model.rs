@@ -108,6 +108,7 @@ pub struct BusinessProfileCursor {
 
 impl fmt::Display for BusinessProfileCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither part can contain the separator.
         write!(f, "{}|{}", self.created_at, self.id)
     }
 }

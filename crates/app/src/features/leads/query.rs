@@ -138,6 +138,7 @@ impl fmt::Display for LeadKey {
 
 impl fmt::Display for LeadCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // None of the parts can contain the separator.
         write!(f, "{}|{}|{}", self.sort().as_str(), self.key, self.id)
     }
 }
