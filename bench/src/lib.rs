@@ -5,7 +5,7 @@ use workers_workflows::{Step, StepConfig, StepError};
 
 const NAMES: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
 
-/// Runs the steps and answers how many milliseconds they took, by the runtime's clock.
+/// Runs the steps and returns how many milliseconds they took, by the runtime's clock.
 #[wasm_bindgen]
 pub async fn six_steps(step: Step) -> Result<f64, JsValue> {
     let started = js_sys::Date::now();

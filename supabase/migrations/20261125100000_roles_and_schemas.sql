@@ -32,7 +32,7 @@ begin
   loop
     if to_regrole(v_login.name) is null then
       execute format('create role %I login noinherit', v_login.name);
-      -- A client that hangs must not hold an account's balance row for long.
+      -- A client that hangs must not hold an account's balance row for long. The Worker gives up after the same time.
       execute format('alter role %I set statement_timeout = %L', v_login.name, '15s');
       execute format('alter role %I set idle_in_transaction_session_timeout = %L', v_login.name, '15s');
     end if;

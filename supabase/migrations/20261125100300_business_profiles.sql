@@ -1,5 +1,5 @@
--- What a customer sells and to whom: the business half of every prompt, with the ideal-customer profile as typed columns.
--- A deleted profile stays as a row, because leads and runs point at it.
+-- What a customer sells and to whom: the business half of every prompt, with the ideal-customer profile as typed
+-- columns. A deleted profile stays as a row, because leads and runs point at it.
 
 create table public.business_profiles (
   id uuid primary key default gen_random_uuid(),
@@ -13,7 +13,7 @@ create table public.business_profiles (
   content_themes text[] not null default '{}',
   geographies text[] not null default '{}',
   context_version integer not null default 1 check (context_version > 0),
-  -- By these a repeated POST finds its first answer.
+  -- With these, a repeated POST finds the profile that the first one made.
   idempotency_key text check (char_length(idempotency_key) between 1 and 255),
   body_hash text check (char_length(body_hash) <= 128),
   created_at timestamptz not null default now(),

@@ -1,5 +1,6 @@
 -- A run is one paid analysis, from the request to its end. The columns hold the state machine:
 -- pending -> processing -> complete | failed | cancelled, and pending -> failed | cancelled.
+-- The fill factor leaves room to update the heartbeat in place.
 
 create table public.runs (
   id uuid primary key,
@@ -47,8 +48,8 @@ create unique index runs_idempotency on public.runs (account_id, idempotency_key
 create index runs_newest on public.runs (account_id, created_at desc, id desc);
 -- Ids are UUID v7 and so sort by time: lists page by them alone.
 create index runs_paged on public.runs (account_id, id desc);
--- For the foreign keys, on their first column alone: with account_id added, the planner believes that the pair is nearly
--- unique, prefers this index to runs_one_active, and reads all runs of an account to find one.
+-- For the foreign keys, on their first column alone: with account_id added, the planner believes that the pair is
+-- nearly unique, prefers this index to runs_one_active, and reads all runs of an account to find one.
 create index runs_business_profile on public.runs (business_profile_id);
 create index runs_lead on public.runs (lead_id) where lead_id is not null;
 -- Estimates read an account's complete runs of one type, newest first, with how long they took, from this index alone.

@@ -1,12 +1,12 @@
 -- Credits: what an account has, and the append-only ledger that explains it.
 --
--- Invariant: the sum of an account's transactions equals its balance, always. `private.post_entry` is the only code that
--- moves a balance, it writes both, and no role may write either table itself.
+-- Invariant: the sum of an account's transactions equals its balance, always. `private.post_entry` is the only code
+-- that moves a balance, it writes both, and no role may write either table itself.
 --
 -- Locks. Everything that moves credits first locks the account's balance row, then its runs in the order of their ids;
 -- one order everywhere means that no two transactions wait for each other in a circle. The mode is NO KEY UPDATE, which
 -- lets the foreign-key checks of other transactions pass. Such functions are VOLATILE and made for READ COMMITTED: each
--- statement after the lock sees what its last holder committed. What time it is, they ask after the lock
+-- statement after the lock sees what its last holder committed. They read the time after the lock
 -- (`clock_timestamp()`), because `now()` is the time before the wait.
 
 -- The row is also the account's lock. The fill factor leaves room to update it in place.
@@ -69,7 +69,7 @@ create policy members_read on public.credit_transactions for select to authentic
   using (account_id = any (array(select private.my_accounts())));
 
 -- Moves a balance and writes the ledger row that explains it. The caller holds the balance row's lock and has checked
--- that the balance suffices (the CHECK on the balance is the second guard). Answers the new balance.
+-- that the balance suffices (the CHECK on the balance is the second guard). Returns the new balance.
 create function private.post_entry(
   p_account uuid, p_kind text, p_amount bigint, p_run uuid, p_key text, p_description text
 ) returns bigint
@@ -89,8 +89,8 @@ end $$;
 revoke all on function private.post_entry(uuid, text, bigint, uuid, text, text)
   from public, anon, authenticated, service_role;
 
--- What the two functions below share: lock the balance, answer a repeat, move the credits. They alone choose the sign of
--- p_amount; what they take themselves is always greater than 0.
+-- What the two functions below share: lock the balance, answer a repeat, move the credits. They alone choose the sign
+-- of p_amount; what they take themselves is always greater than 0.
 create function private.move_credits(
   p_account uuid, p_kind text, p_amount bigint, p_run uuid, p_key text, p_description text
 ) returns jsonb

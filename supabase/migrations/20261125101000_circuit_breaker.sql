@@ -2,24 +2,24 @@
 -- one of its models (`openai/gpt-6-luna`). A model can be out by itself; it is also out while its provider is.
 --
 -- While a service is out, its breaker is called open, as in the literature. Runs report what they met, as one of:
---   gone       the provider does not offer the model any more: opens at once, for a day, or until the provider's own list
---              has the model again (system.record_model_lifecycles)
+--   gone       the provider does not offer the model any more: opens at once, for a day, or until the provider's own
+--              list has the model again (system.record_model_lifecycles)
 --   exhausted  our account there has no money or no plan: opens at once, for 60 s
 --   down       one call got no answer, even after retries: opens for 30 s at the third such report within 60 s, if the
 --              three come from at least two runs (one run makes several calls at once, and the fault may be its own)
 --
--- Each further opening lasts twice as long as the one before, up to 10 min (exhausted) or 5 min (down). While it is open,
--- a report changes nothing, because it comes from a run that was bought before; the one exception is a service that was
--- taken for down and turns out to be exhausted, which stays out for longer. When the time is over, requests go through
--- again and the next runs show whether the service is back. A quarter of an hour without a report, counted from the end
--- of the last opening, makes the next opening count as the first one again.
+-- Each further opening lasts twice as long as the one before, up to 10 min (exhausted) or 5 min (down). While it is
+-- open, a report changes nothing, because it comes from a run that was bought before; the one exception is a service
+-- that was taken for down and turns out to be exhausted, which stays out for longer. When the time is over, requests go
+-- through again and the next runs show whether the service is back. A quarter of an hour without a report, counted from
+-- the end of the last opening, makes the next opening count as the first one again.
 
 create table public.service_outages (
   service text primary key check (service ~ '^[a-z][a-z0-9_-]{0,39}(/[A-Za-z0-9._:/-]{1,120})?$'),
   -- The kind of the last opening.
   kind text check (kind in ('exhausted', 'down', 'gone')),
-  -- Reports of `down` are strikes. The newest two are kept at most: a third one opens if the three fit the rule, and while
-  -- all come from one run, older ones tell nothing that the newest two do not.
+  -- Reports of `down` are strikes. At most the newest two are kept: a third one opens if the three fit the rule, and
+  -- while all come from one run, older ones tell nothing that the newest two do not.
   strikes integer not null default 0 check (strikes between 0 and 2),
   first_strike_at timestamptz,
   first_strike_run uuid,
@@ -41,7 +41,8 @@ alter table public.service_outages enable row level security;
 alter table public.service_outages force row level security;
 revoke all on public.service_outages from public, anon, authenticated, service_role;
 
--- How long the n-th consecutive opening lasts.
+-- How long the n-th consecutive opening lasts. `least(…, 10)` keeps the power small; the longest times come before
+-- that.
 create function private.outage_length(p_kind text, p_opening integer) returns interval
 language sql immutable set search_path = pg_catalog, pg_temp as $$
   select case p_kind
@@ -52,7 +53,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.outage_length(text, integer) from public, anon, authenticated, service_role;
 
--- Counts a strike against a service whose row the caller has locked; answers whether it is the one that opens.
+-- Counts a strike against a service whose row the caller has locked; returns whether it is the one that opens.
 create function private.strike(p_service text, p_run uuid, p_now timestamptz) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -84,7 +85,7 @@ begin
 end $$;
 revoke all on function private.strike(text, uuid, timestamptz) from public, anon, authenticated, service_role;
 
--- What a run met at a service, by the rules above. Answers whether this report opened the breaker, or kept it open for
+-- What a run met at a service, by the rules above. Returns whether this report opened the breaker, or kept it open for
 -- longer. A replayed step may report twice; both count as the same run's.
 create function system.report_outage(p_service text, p_kind text, p_run uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -125,8 +126,8 @@ revoke all on function system.report_outage(text, text, uuid) from public, anon,
 grant execute on function system.report_outage(text, text, uuid) to service_role;
 
 -- p_services lists what an analysis needs. Each need is a list of alternatives, of which one is enough, for example
--- [["apify"], ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"]]. Answers the seconds until every need has an alternative
--- that is not out, or null when each has one now.
+-- [["apify"], ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"]]. Returns the seconds until every need has an
+-- alternative that is not out, or null when each has one now.
 create function private.service_wait_s(p_services jsonb, p_now timestamptz) returns integer
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   select greatest(1, ceil(extract(epoch from max(need.open_until) - p_now))::integer)

@@ -8,8 +8,8 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.day_of(timestamptz) from public, anon, authenticated, service_role;
 
--- What the account's runs of that day cost, refunded ones left out: a refund counts for the day of its charge, not for the
--- day it was paid. The index runs_newest serves it.
+-- What the account's runs of that day cost, refunded ones left out: a refund counts for the day of its charge, not for
+-- the day it was paid. The index runs_newest serves it.
 create function private.used_on_day(p_account uuid, p_at timestamptz) returns bigint
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   select coalesce(sum(r.credits), 0)::bigint
@@ -68,7 +68,7 @@ end $$;
 revoke all on function api.daily_budget(uuid) from public, anon, authenticated, service_role;
 grant execute on function api.daily_budget(uuid) to authenticated;
 
--- Sets the cap, or takes it away with null. It waits for the balance's lock as begin_analysis does, so it holds for every
+-- Sets the cap, or removes it with null. It waits for the balance's lock as begin_analysis does, so it holds for every
 -- run that begins afterwards.
 create function api.set_daily_cap(p_account uuid, p_cap integer) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,8 @@
--- The life of a run after it was bought: heartbeat, cancel, fail, sweep. Every transition that earns a refund pays it in
--- the same transaction. The rules for locks are in the ledger's migration.
+-- The life of a run after it was bought: heartbeat, cancel, fail, sweep. Every transition that earns a refund pays it
+-- in the same transaction. The rules for locks are in the ledger's migration.
 
--- Ends an active run as failed or cancelled and refunds it if p_outcome says so. The caller holds the locks of the balance
--- and of the run, and has seen that the run is active. Answers the balance.
+-- Ends an active run as failed or cancelled and refunds it if p_outcome says so. The caller holds the locks of the
+-- balance and of the run, and has seen that the run is active. Returns the balance.
 create function private.end_run(
   p_run uuid, p_status text, p_outcome text, p_code text default null, p_message text default null
 ) returns bigint
@@ -33,7 +33,7 @@ begin
 end $$;
 revoke all on function private.end_run(uuid, text, text, text, text) from public, anon, authenticated, service_role;
 
--- Fails a run whose last heartbeat is older than p_age. Answers the balance, or null when the run is not (or no longer)
+-- Fails a run whose last heartbeat is older than p_age. Returns the balance, or null when the run is not (or no longer)
 -- active and stale. The caller holds the balance's lock. A run that is locked, because it is just being completed, is
 -- waited for, or with p_skip_locked skipped.
 create function private.fail_if_stale(p_run uuid, p_age interval, p_skip_locked boolean) returns bigint
@@ -59,8 +59,9 @@ begin
 end $$;
 revoke all on function private.fail_if_stale(uuid, interval, boolean) from public, anon, authenticated, service_role;
 
--- The heartbeat before each phase. It is also how a cancellation reaches the workflow: `active` false means stop and store
--- nothing. A replayed step may name an earlier phase: the heartbeat counts, and the phase stays where it was.
+-- The heartbeat before each phase. It is also how a cancellation reaches the workflow: `active` false means stop and
+-- store nothing. A replayed step may name an earlier phase: the heartbeat counts, and the phase stays where it was. It
+-- moves no credits, so it needs no lock of the balance.
 create function system.advance_run(p_run uuid, p_phase text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -167,10 +168,10 @@ end $$;
 revoke all on function system.fail_run(uuid, text, text) from public, anon, authenticated, service_role;
 grant execute on function system.fail_run(uuid, text, text) to service_role;
 
--- Fails up to p_limit runs whose last heartbeat is older than p_age, and answers the ones it ended. One call is one
--- transaction, so callers loop with a limit of 1 and each refund is committed by itself. Balances are locked in the order
--- of their accounts, and a locked run is left to whoever holds it, so sweeps, cancels and completions never wait for each
--- other in a circle.
+-- Fails up to p_limit runs whose last heartbeat is older than p_age, and returns those that it ended. One call is one
+-- transaction, so callers loop with a limit of 1 and each refund is committed by itself. Balances are locked in the
+-- order of their accounts, and a locked run is left to whoever holds it, so sweeps, cancels and completions never wait
+-- for each other in a circle.
 create function system.sweep_stale_runs(p_age interval, p_limit integer default 1) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

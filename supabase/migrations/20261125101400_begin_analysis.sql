@@ -1,8 +1,8 @@
 -- Buying an analysis: every check and the charge under one row lock, in one round trip. The rules for locks are in the
 -- ledger's migration.
 
--- The answer to a repeat of a request that was accepted: the first answer, whatever happened since. Null when the request
--- has no key or the key is free. A key older than a day becomes free here.
+-- The answer to a repeat of a request that was accepted: the first answer, whatever happened since. Null when the
+-- request has no key or the key is free. A key older than a day becomes free here.
 create function private.answer_from_key(p_account uuid, p_key text, p_body_hash text, p_now timestamptz) returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -37,6 +37,7 @@ declare
   c_stale constant interval := interval '5 minutes';
   v_run record;
 begin
+  -- At most one row, by runs_one_active. With an `order by … limit 1` the planner would take a slower index.
   select r.id, coalesce(r.heartbeat_at, r.created_at) as beat into v_run
     from public.runs r
    where r.account_id = p_account and r.business_profile_id = p_business_profile
@@ -65,8 +66,8 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.hourly_wait_s(uuid, integer, timestamptz) from public, anon, authenticated, service_role;
 
--- Answers one of the outcomes below. A member's repeat gets its first answer before limits, services and caps are looked at,
--- so also while a service is out. What p_services holds is said at private.service_wait_s.
+-- Returns one of the outcomes below. A member's repeat gets its first answer before limits, services and caps are
+-- looked at, so also while a service is out. What p_services holds is said at private.service_wait_s.
 create function api.begin_analysis(
   p_account uuid, p_run uuid, p_username text, p_business_profile uuid, p_type text, p_idempotency_key text, p_body_hash text,
   p_services jsonb
@@ -127,6 +128,7 @@ begin
   if v_wait_s is not null then
     return jsonb_build_object('outcome', 'rate_limited', 'retry_after_s', v_wait_s);
   end if;
+  -- Outage and cap are told before the balance: nobody should buy credits for what cannot be bought with them now.
   v_wait_s := private.service_wait_s(p_services, v_now);
   if v_wait_s is not null then
     return jsonb_build_object('outcome', 'provider_unavailable', 'retry_after_s', v_wait_s);

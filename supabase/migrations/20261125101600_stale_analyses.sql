@@ -1,5 +1,5 @@
--- An analysis is stale when a newer scrape shows that its profile has changed. Changes are kept in a table of their own,
--- because a run may still be judging an older scrape when another run sees the change: the analysis that it stores
+-- An analysis is stale when a newer scrape shows that its profile has changed. Changes are kept in a table of their
+-- own, because a run may still be judging an older scrape when another run sees the change: the analysis that it stores
 -- afterwards is stale from the start.
 
 create table public.profile_changes (
@@ -12,13 +12,13 @@ alter table public.profile_changes enable row level security;
 alter table public.profile_changes force row level security;
 revoke all on public.profile_changes from public, anon, authenticated, service_role;
 
--- Marks every live analysis of this username, in every account, that judged an older scrape, and answers how many. A repeat
--- marks nothing.
+-- Marks every live analysis of this username, in every account, that judged an older scrape, and returns how many. A
+-- repeat marks nothing.
 --
--- The change is written first, then the leads are locked in the order of their ids. A completion and a deletion hold the
--- same lock until they commit. So an analysis that is just being stored for a known lead either commits first and is
--- marked here, or waits and is stale from the start. Only the very first analysis of a new lead can be missed, if both
--- transactions commit at the same moment. The index leads_identity finds the leads, analyses_lead their analyses.
+-- The change is written first, then the leads are locked in the order of their ids. A completion and a deletion hold
+-- the same lock until they commit. So an analysis that is just being stored for a known lead either commits first and
+-- is marked here, or waits and is stale from the start. Only the very first analysis of a new lead can be missed, if
+-- both transactions commit at the same moment. The index leads_identity finds the leads, analyses_lead their analyses.
 create function system.mark_stale(p_username text, p_scraped_at timestamptz) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

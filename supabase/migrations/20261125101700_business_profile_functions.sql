@@ -19,7 +19,7 @@ $$;
 revoke all on function private.texts(jsonb) from public, anon, authenticated, service_role;
 
 -- Creates a profile, up to 100 live ones; the account's lock makes the count exact. An idempotency key holds for a day,
--- even if its profile was changed or deleted meanwhile: the repeat answers the profile as it is now.
+-- even if its profile was changed or deleted meanwhile: the repeat returns the profile as it is now.
 create function api.create_business_profile(p_account uuid, p_fields jsonb, p_idempotency_key text, p_body_hash text)
 returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -68,8 +68,8 @@ revoke all on function api.create_business_profile(uuid, jsonb, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function api.create_business_profile(uuid, jsonb, text, text) to authenticated;
 
--- Changes the fields that p_changes names and leaves the others. With p_expected_version, the change is refused unless the
--- profile has that version. When nothing differs, nothing is written, so a repeat does not raise the version again.
+-- Changes the fields that p_changes names and leaves the others. With p_expected_version, the change is refused unless
+-- the profile has that version. When nothing differs, nothing is written, so a repeat does not raise the version again.
 create function api.update_business_profile(
   p_account uuid, p_profile uuid, p_changes jsonb, p_expected_version integer
 ) returns jsonb
@@ -120,8 +120,8 @@ revoke all on function api.update_business_profile(uuid, uuid, jsonb, integer)
   from public, anon, authenticated, service_role;
 grant execute on function api.update_business_profile(uuid, uuid, jsonb, integer) to authenticated;
 
--- Deletes a profile: no analysis can begin for it any more. Active runs go on, and leads and their history stay. A repeat
--- gives the first answer.
+-- Deletes a profile: no analysis can begin for it any more. Active runs go on, and leads and their history stay. A
+-- repeat gives the first answer.
 create function api.delete_business_profile(p_account uuid, p_profile uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

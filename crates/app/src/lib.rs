@@ -4,9 +4,9 @@
 //! `ports.rs` the traits it needs from outside, `<verb>.rs` one use case each and `http.rs` its endpoints. A feature
 //! imports another only through that feature's `mod.rs`.
 //!
-//! The floors, each of which may use only those below it: `shared` (what every feature shares), `http` (what all handlers
-//! share), `features`, `api` (the router, and the contract that is declared for it). Beside them `triggers` names what
-//! starts work without a request.
+//! The layers, each of which may use only those before it: `shared` (what every feature shares), `http` (what all
+//! handlers share), `features`, `api` (the router, and the contract that is declared for it). Beside them `triggers`
+//! names what starts work without a request.
 
 pub mod api;
 pub mod features;

@@ -4,11 +4,12 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use proptest::test_runner::{Config, RngSeed};
 
-/// No file is kept of past failures: a failure prints the seed, and with it in the environment comes again.
+/// Failures are not kept in files: each test prints its seed, and `PROPTEST_RNG_SEED` repeats the same cases.
 pub fn config() -> Config {
     let config = Config::default();
     let seed = match config.rng_seed {
         RngSeed::Fixed(seed) => seed,
+        // `RandomState` is the random number that the standard library offers.
         RngSeed::Random => RandomState::new().hash_one(0),
     };
     eprintln!("the same cases again: PROPTEST_RNG_SEED={seed}");

@@ -1,17 +1,19 @@
-//! What starts work besides an HTTP request: schedules, queues and workflows, by the names that the platform calls them.
+//! What starts work besides an HTTP request: schedules, queues and workflows, by the names that the platform calls
+//! them.
 //!
-//! Each is a closed list, and the Worker matches it without a default: a name that is not in it runs nothing, and a new
-//! entry does not compile until it has its work. `wrangler.jsonc` and `entry.js` must name the same ones; tests hold them
-//! equal.
+//! Each is a closed list, and the Worker matches it without a wildcard arm: an unknown name runs nothing, and a new
+//! entry does not compile until the Worker handles it. `wrangler.jsonc` and `entry.js` must name the same ones; tests
+//! compare them.
 
 /// A job that runs by the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Job {
     /// Every five minutes: takes care of runs that lost their engine.
     RecoverRuns,
-    /// When a local stack starts: the same, but every engine has just died, so no run is given time to show a heartbeat.
+    /// When a local stack starts: the same, but every engine has just died, so no run is given time to show a
+    /// heartbeat.
     RecoverAllRuns,
-    /// Daily: looks which models end soon.
+    /// Daily: checks which models will be retired soon.
     WatchModels,
 }
 
@@ -19,7 +21,8 @@ impl Job {
     /// The jobs that the platform starts.
     pub const SCHEDULED: [Self; 2] = [Self::RecoverRuns, Self::WatchModels];
 
-    /// When it runs, as the platform says it; what a local stack says when it starts is no cron expression.
+    /// Its cron expression, as the platform reports it. The job of a starting local stack has a word that no schedule
+    /// produces.
     #[must_use]
     pub const fn cron(self) -> &'static str {
         match self {
@@ -29,7 +32,7 @@ impl Job {
         }
     }
 
-    /// The job to run at `cron`; only a local stack may say that it starts.
+    /// The job of this cron expression; `@start` is accepted on a local stack only.
     #[must_use]
     pub fn at(cron: &str, local: bool) -> Option<Self> {
         if local && cron == Self::RecoverAllRuns.cron() {
@@ -39,7 +42,7 @@ impl Job {
     }
 }
 
-/// A queue whose messages the Worker takes.
+/// A queue whose messages the Worker consumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {
     /// Runs whose workflow could not be started by the request.
@@ -47,10 +50,8 @@ pub enum Queue {
 }
 
 impl Queue {
-    /// Every queue.
     pub const ALL: [Self; 1] = [Self::Analysis];
 
-    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,7 +59,6 @@ impl Queue {
         }
     }
 
-    /// The queue of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|queue| queue.name() == name)
@@ -68,12 +68,10 @@ impl Queue {
 /// A class of workflows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkflowClass {
-    /// One analysis.
     Analysis,
 }
 
 impl WorkflowClass {
-    /// Every class.
     pub const ALL: [Self; 1] = [Self::Analysis];
 
     /// The name of the JavaScript class.
@@ -84,7 +82,6 @@ impl WorkflowClass {
         }
     }
 
-    /// The class of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
@@ -108,7 +105,7 @@ mod tests {
         list.as_array().unwrap().iter().map(|item| item[key].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What `entry.js` exports as made by this function, once for each name.
+    /// The names that `entry.js` exports as `export const NAME = function("NAME");`.
     fn exported(function: &str) -> Vec<String> {
         let exports = include_str!("../../worker/js/entry.js").lines().filter_map(|line| {
             let (name, made) = line.strip_prefix("export const ")?.split_once(" = ")?;
@@ -141,7 +138,7 @@ mod tests {
     fn an_unknown_name_starts_nothing() {
         assert_eq!(Job::at("0 5 * * *", false), Some(Job::WatchModels));
         assert_eq!(Job::at("*/10 * * * *", true), None);
-        assert_eq!(Job::at("@start", false), None, "a deployment never hears that a local stack starts");
+        assert_eq!(Job::at("@start", false), None, "only a local stack may send this word");
         assert_eq!(Job::at("@start", true), Some(Job::RecoverAllRuns));
         assert_eq!(Queue::named("analysis"), Some(Queue::Analysis));
         assert_eq!(Queue::named("analysis-dead"), None);

@@ -12,10 +12,11 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-/// The longest that any transaction may take, connecting included.
+/// The longest that any transaction may take, connecting included. The logins have the same `statement_timeout`, so a
+/// statement that was given up here does not hold its locks for longer.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Sets role and claims for this transaction only, so that a pooled connection forgets them.
+/// Sets role and claims for this transaction only (`true`), so that a pooled connection forgets them.
 const BECOME: &str = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)";
 
 /// Opens connections for one login.
@@ -31,11 +32,12 @@ pub trait Connect: Send + Sync {
     async fn sleep(&self, duration: Duration);
 }
 
-/// A statement's parameter with its type: statements are never prepared by name, which a pooler could not serve.
+/// A parameter with its type. With the types given, no statement is prepared by name, which a transaction pooler could
+/// not serve.
 pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// The transactions of one login. Each has its own connection: a pooler (Hyperdrive, pgbouncer) makes that cheap, nothing
-/// is held while a step waits for a provider, and a broken connection cannot be used twice.
+/// The transactions of one login. Each has its own connection: a pooler (Hyperdrive, pgbouncer) makes that cheap,
+/// nothing is held while a step waits for a provider, and a broken connection cannot be used twice.
 pub(crate) struct Session {
     connector: Arc<dyn Connect>,
 }
@@ -59,11 +61,12 @@ impl Session {
         };
         match select(std::pin::pin!(work), self.connector.sleep(STATEMENT_TIMEOUT)).await {
             Either::Left((rows, _)) => rows,
+            // The outcome is unknown: the connection is dropped, but a commit may already be on its way.
             Either::Right(((), _)) => Err(StoreError::Unavailable("no answer in time".to_owned())),
         }
     }
 
-    /// The one jsonb value that a statement answers.
+    /// The one jsonb value that a statement returns.
     pub(crate) async fn value<T: DeserializeOwned>(
         &self,
         role: &str,
@@ -97,11 +100,12 @@ pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Result<Value, StoreErro
 
 fn decode<T: DeserializeOwned>(row: &Row) -> Result<T, StoreError> {
     let value: Value = row.try_get(0).map_err(|error| StoreError::Defect(format!("first column: {error}")))?;
-    // serde's message may quote the value: only the place is kept.
+    // serde's message may quote the value: only the kind of error is kept.
     serde_json::from_value(value).map_err(|error| StoreError::Defect(format!("unexpected row: {:?}", error.classify())))
 }
 
-/// Four messages, one flight. An error in the middle aborts the transaction, which makes the commit a rollback.
+/// Four statements in one round trip: polled together, they are sent without waiting for each other's answer. An error
+/// in the middle aborts the transaction, which makes the commit a rollback.
 async fn transaction(
     client: &Client,
     role: &str,
@@ -117,6 +121,7 @@ async fn transaction(
         client.batch_execute("commit"),
     )
     .await;
+    // The first error is the cause; those after it only say that the transaction was aborted.
     begun.map_err(|error| connection_error(&error))?;
     became.map_err(|error| connection_error(&error))?;
     let rows = rows.map_err(|error| connection_error(&error))?;
@@ -124,8 +129,8 @@ async fn transaction(
     Ok(rows)
 }
 
-/// What may pass is `Unavailable`: lost connections, shutdowns, overload, lock trouble. Only the SQLSTATE and the names of
-/// schema objects are kept: a message could quote a value.
+/// Errors that may pass are `Unavailable`: lost connections, shutdowns, overload, deadlocks and lock timeouts. Only the
+/// SQLSTATE and the names of schema objects are kept: a message could quote a value.
 pub fn connection_error(error: &tokio_postgres::Error) -> StoreError {
     let Some(db) = error.as_db_error() else {
         return StoreError::Unavailable(
@@ -133,6 +138,8 @@ pub fn connection_error(error: &tokio_postgres::Error) -> StoreError {
         );
     };
     let code = db.code().code();
+    // Connection, insufficient resources, operator intervention (with timeouts), system, rollback (with deadlocks),
+    // lock not available.
     let passing = ["08", "53", "57", "58", "40", "55"].iter().any(|class| code.starts_with(class));
     if passing {
         return StoreError::Unavailable(format!("SQLSTATE {code}"));

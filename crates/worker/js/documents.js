@@ -1,5 +1,5 @@
-// What is made when the product is built and served as it is, without entering WebAssembly: the description of the API
-// and its reference page (`cargo xtask contract`). Nothing on the page comes from elsewhere, so it may load nothing.
+// Files that are generated at build time and served without entering WebAssembly: the description of the API and its
+// reference page (`cargo xtask contract`). The page needs its own style sheet alone, so it may load nothing else.
 import openapi from "./openapi.json";
 import style from "./reference.css";
 import page from "./reference.html";
@@ -17,7 +17,7 @@ const headers = (type) => ({
 });
 
 const DOCUMENTS = new Map([
-  // Anybody's tools may read it, also in a browser.
+  // Anybody's tools may read it, in a browser too.
   ["/openapi.json", [openapi, { ...headers("application/json"), "access-control-allow-origin": "*" }]],
   ["/docs", [page, headers("text/html")]],
   ["/docs.css", [style, headers("text/css")]],
@@ -26,6 +26,7 @@ const DOCUMENTS = new Map([
 // The answer, if the request asks for one of them.
 export function documentOf({ method, url }) {
   if (method !== "GET" && method !== "HEAD") return undefined;
+  // The path begins at the first slash behind "https://", which is 8 characters long.
   const [text, fields] = DOCUMENTS.get(url.slice(url.indexOf("/", 8)).split("?", 1)[0]) ?? [];
   return text === undefined ? undefined : new Response(method === "HEAD" ? null : text, { headers: fields });
 }

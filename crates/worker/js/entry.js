@@ -18,6 +18,7 @@ function trapped(cause) {
   inFlight.clear();
 }
 
+// A stack overflow in WebAssembly is a RangeError.
 const fatal = (error) => error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
 addEventListener("error", (event) => {
   if (fatal(event.error)) trapped(event.error); // a trap in a microtask
@@ -30,7 +31,7 @@ Object.defineProperty(rust.__worker_init_state(), "criticalError", {
   },
 });
 
-// The only way into the module.
+// The only way into the module. A call on a dead module first replaces it by a fresh one.
 function call(enter) {
   if (dead) {
     dead = false;
@@ -46,7 +47,7 @@ function call(enter) {
     try {
       Promise.resolve(enter()).then(settle(resolve), settle(reject));
     } catch (error) {
-      if (fatal(error)) trapped(error);
+      if (fatal(error)) trapped(error); // a trap before the first await
       settle(reject)(error);
     }
   });
@@ -74,7 +75,8 @@ async function readBody(request) {
   return body;
 }
 
-// METHOD, path with query, then one `name:value` a line: headers cannot hold line breaks.
+// Method, path with query, then one `name:value` a line: headers cannot hold line breaks. The path begins at the first
+// slash behind "https://", which is 8 characters long.
 function head(request) {
   const { url } = request;
   let text = `${request.method}\n${url.slice(url.indexOf("/", 8))}`;
@@ -82,7 +84,7 @@ function head(request) {
   return text;
 }
 
-// A Rust body whose length is not known, piece by piece; it is freed when the client has all of it or goes away.
+// A Rust body of unknown length, piece by piece; it is freed when the client has all of it or goes away.
 function stream(body) {
   let pulled = Promise.resolve();
   const free = () => pulled.catch(() => {}).then(() => body.free());
@@ -95,7 +97,7 @@ function stream(body) {
       });
       return pulled;
     },
-    cancel: free, // a piece may still be under way
+    cancel: free, // waits for a piece that is still being made
   });
 }
 
@@ -120,6 +122,7 @@ export default class extends WorkerEntrypoint {
       const body = await readBody(request);
       const [status, headers, answer] = await call(() => rust.handle(head(request), body, this.env));
       if (!(answer instanceof Uint8Array)) return new Response(stream(answer), { status, headers });
+      // A status such as 304 allows no body, not even an empty one.
       return new Response(answer.byteLength > 0 ? answer : null, { status, headers });
     } catch (error) {
       console.error(JSON.stringify({ level: "ERROR", message: "request failed", cause: String(error?.message ?? error) }));
@@ -155,6 +158,7 @@ function durable(name) {
 
 export const RunProgress = durable("RunProgress");
 
+// A body that traps every time must end: after so many traps the engine gets the error.
 const TRAPS_MAX = 5;
 
 // A workflow class whose body is the Rust function for this name.
@@ -170,7 +174,7 @@ function workflow(name) {
             const key = `${label}#${(seen[label] = (seen[label] ?? 0) + 1)}`;
             const entry = begun.get(key) ?? {};
             begun.set(key, entry);
-            entry.callback = callback;
+            entry.callback = callback; // a retry of the engine must not call into the module that trapped
             return (entry.promise ??=
               kind === "do"
                 ? step.do(label, argument, (context) => call(() => entry.callback(context)))

@@ -1,4 +1,4 @@
-//! HTTP across the border to JavaScript: one string and one buffer in, three values out. Converting `Request` and
+//! HTTP across the boundary to JavaScript: one string and one buffer in, three values out. Converting `Request` and
 //! `Response` objects field by field costs several times as much. An answer whose length is not known goes out as a
 //! [`BodyStream`] in place of the buffer.
 
@@ -26,6 +26,7 @@ pub async fn handle(head: String, body: Option<Vec<u8>>, env: JsValue) -> Result
     let mut request = parse(&head, body.unwrap_or_default())?;
     compose::user_ports(&env).install(request.extensions_mut());
     let answer = ROUTER.with(|router| {
+        // Borrowed to make the future only, not while it is awaited: requests run side by side.
         let mut slot = router.borrow_mut();
         slot.get_or_insert_with(|| self::router(&compose::isolate(&env).config.http)).call(request)
     });

@@ -1,5 +1,5 @@
-//! Settings from the Worker's vars and secrets, read once per isolate. What they mean and when they are wrong is decided
-//! by the product and the providers.
+//! Settings from the Worker's vars and secrets, read once per isolate. What they mean and when they are wrong is
+//! decided by the product and the providers.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl Config {
     pub fn from_env(env: &Env) -> Self {
         let text = |name: &str| {
             let value = env.var(name).map(|value| value.to_string()).unwrap_or_default();
-            // A binding that is no text reads as this word.
+            // A binding that is not text is read as this word.
             if value == "undefined" { String::new() } else { value.trim().to_owned() }
         };
         let (deployment, deployment_faults) = DeploymentSettings::read(text);
@@ -42,12 +42,12 @@ impl Config {
         }
     }
 
-    /// What was known of the models in use when this was built.
+    /// What was known about the models in use when this version was built.
     pub fn models_announced(&self) -> Vec<ModelLifecycle> {
         announced(&self.models)
     }
 
-    /// What is wrong, by the settings' names.
+    /// What is wrong with the settings; names them, never their values.
     pub fn faults(&self) -> &[String] {
         &self.faults
     }

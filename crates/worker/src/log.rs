@@ -16,6 +16,7 @@ pub fn start() {
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
+            // The default timer asks the system's clock, which panics in a Worker; the platform adds the time.
             .without_time()
             .with_max_level(tracing::Level::INFO)
             .with_writer(Console)

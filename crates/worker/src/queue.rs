@@ -10,12 +10,12 @@ use crate::{adapters::Launcher, compose};
 /// A message: start this run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StartRun {
-    /// The run.
     pub run_id: RunId,
 }
 
-/// Hands a batch to the consumer of its queue. A batch that fails as a whole is delivered again, then lands in the dead
-/// letter queue; one that returns without a word on a message has acknowledged it.
+/// Hands a batch to the consumer of its queue. A batch that fails as a whole is delivered again, and in the end lands
+/// in the dead-letter queue; a message that is neither acknowledged nor retried when this returns counts as
+/// acknowledged.
 #[wasm_bindgen]
 pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
@@ -32,11 +32,11 @@ pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// Starts every run of the batch. Those that cannot be started after all deliveries get their credits back by the
-/// five-minute job.
+/// Starts every run of the batch. The five-minute job refunds those that could not be started after all deliveries.
 async fn start_runs(batch: &MessageBatch<StartRun>, launcher: &Launcher) {
     for message in batch.iter() {
         let Ok(message) = message else {
+            // Acknowledged with the batch: it would be as unreadable the next time.
             tracing::error!("a queue message could not be read");
             continue;
         };

@@ -17,7 +17,7 @@ use crate::{
     compose,
 };
 
-/// Runs the job of `cron`; no other one in place of a job that is not known.
+/// Runs the job of `cron`; an unknown expression runs nothing.
 #[wasm_bindgen]
 pub async fn scheduled(cron: String, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();

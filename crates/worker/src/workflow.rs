@@ -37,6 +37,7 @@ impl Steps for Engine {
         Fut: Future<Output = Result<T, AttemptFailed>> + 'static,
     {
         let config = StepConfig {
+            // Only for stores that are down: the body repeats calls to providers itself, with durable sleeps.
             retries: Some(Retries {
                 limit: TRANSIENT_RETRIES_MAX,
                 delay: Duration::from_secs(1),

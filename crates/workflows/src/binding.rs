@@ -1,4 +1,4 @@
-//! The binding: create, find and steer instances from anywhere in the Worker.
+//! The binding: create, find and control instances from anywhere in the Worker.
 
 use js_sys::{Promise, Reflect};
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,7 @@ pub struct Instance(JsInstance);
 pub enum InstanceStatus {
     /// Created, not started.
     Queued,
-    /// At work or asleep.
+    /// At work.
     Running,
     /// Paused by [`Instance::pause`].
     Paused,
@@ -54,7 +54,7 @@ pub enum InstanceStatus {
     Errored,
     /// Ended by [`Instance::terminate`].
     Terminated,
-    /// Ended well.
+    /// Ended with success.
     Complete,
     /// Anything newer than this binding.
     #[serde(other)]
@@ -127,7 +127,7 @@ impl Instance {
         Ok(answer.status)
     }
 
-    /// Sends an event; one that nobody waits for is kept.
+    /// Sends an event; the engine keeps one that no step waits for yet.
     ///
     /// # Errors
     /// What the engine threw.
@@ -141,7 +141,7 @@ impl Instance {
         Ok(())
     }
 
-    /// Stops after the present step.
+    /// Stops after the current step.
     ///
     /// # Errors
     /// What the engine threw.
@@ -150,7 +150,7 @@ impl Instance {
         Ok(())
     }
 
-    /// Goes on after a pause.
+    /// Continues after a pause.
     ///
     /// # Errors
     /// What the engine threw.

@@ -1,4 +1,4 @@
-//! Errors across the border to JavaScript.
+//! Errors across the boundary to JavaScript.
 
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -41,9 +41,10 @@ pub struct WorkflowError {
 }
 
 impl WorkflowError {
-    /// Whether the id is taken: `create` with a used id, which a deterministic id makes a success.
+    /// Whether `create` was given a used id. With deterministic ids that is a success: the instance exists.
     #[must_use]
     pub fn already_exists(&self) -> bool {
+        // The engine's errors have no codes, and versions of it spell the message differently.
         self.message.contains("already_exists") || self.message.contains("already exists")
     }
 

@@ -72,11 +72,11 @@ pub struct Retries {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backoff {
-    /// Always the same.
+    /// Every pause is the same.
     Constant,
-    /// One more each time.
+    /// Each pause is longer by the first one.
     Linear,
-    /// Twice as long each time.
+    /// Each pause is twice as long.
     Exponential,
 }
 
@@ -110,17 +110,19 @@ impl Step {
         F: Fn() -> Fut + 'static,
         Fut: Future<Output = Result<T, StepError>> + 'static,
     {
+        // Closures for JavaScript must be unwind-safe when the module is built with `panic = "unwind"`.
         let attempt = AssertUnwindSafe(attempt);
         let callback = Closure::<dyn FnMut(JsValue) -> Promise>::new(move |_context: JsValue| {
             let attempt = &attempt;
             let future = (attempt.0)();
             future_to_promise(AssertUnwindSafe(async move {
                 let value = future.await?;
+                // Fatal: the value would fail to encode in the next attempt as well.
                 to_js(&value).map_err(|error| JsValue::from(StepError::Fatal(error.to_string())))
             }))
         });
         let promise = self.do_(name, &to_js(config)?, callback.as_ref().unchecked_ref())?;
-        // The closure must outlive all attempts: it is dropped only when the step has settled.
+        // The engine calls the closure once for each attempt, so it is dropped only when the step has settled.
         let value = JsFuture::from(promise).await;
         drop(callback);
         serde_wasm_bindgen::from_value(value?).map_err(|error| WorkflowError::encoding(&error))

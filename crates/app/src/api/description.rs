@@ -1,5 +1,5 @@
-//! The API in OpenAPI 3.1, from the declared endpoints. It is made when the product is built and served as a file: nothing
-//! of this runs in the Worker.
+//! The API in OpenAPI 3.1, generated from the declared endpoints at build time and served as a file: nothing of this
+//! runs in the Worker.
 #![expect(clippy::indexing_slicing, reason = "assigning to an index of a JSON value adds the field")]
 
 use std::collections::BTreeMap;
@@ -17,32 +17,29 @@ use crate::http::{
 /// An endpoint as data.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// The method.
     pub method: Method,
-    /// The address, with parameters as `{name}`.
+    /// With parameters as `{name}`.
     pub path: &'static str,
-    /// What it does.
     pub summary: &'static str,
-    /// Who may call it.
     pub caller: CallerKind,
-    /// What it reads of path, query and headers.
+    /// What it reads from path, query and headers.
     pub parameters: Vec<Parameter>,
-    /// The schema of its body; `None` if it takes none.
+    /// The JSON schema of the request body; `None` if it takes none.
     pub body: Option<Value>,
-    /// The status of success.
+    /// The status of a successful answer.
     pub status: u16,
-    /// What it answers then.
+    /// What a successful answer holds.
     pub content: Content,
-    /// Headers of the answer, with their meaning.
+    /// Headers of a successful answer, with their meaning.
     pub headers: &'static [(&'static str, &'static str)],
-    /// Every code it may answer.
+    /// Every error code it may answer.
     pub errors: Vec<ErrorCode>,
-    /// Values to show.
+    /// Example bodies to show.
     pub example: Example,
 }
 
 impl Operation {
-    /// Its name in generated clients: the last words of the endpoint's type, `getRun`.
+    /// Its name in generated clients, from method and path: `GET /runs/{id}` becomes `getRunsId`.
     #[must_use]
     pub fn id(&self) -> String {
         let words = self.path.split(['/', '.', '-', '_']).filter(|word| !word.is_empty() && *word != "v1");
@@ -57,8 +54,8 @@ fn capitalised(word: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_ascii_uppercase().to_string() + letters.as_str())
 }
 
-/// Collects endpoints with the schemas of their types. What is read and what is written differ in which fields are
-/// required, so each has its own generator.
+/// Collects endpoints with the schemas of their types. Requests and answers have a generator each, because a field may
+/// be required in one and optional in the other.
 struct Collector {
     requests: SchemaGenerator,
     answers: SchemaGenerator,
@@ -117,6 +114,7 @@ pub fn openapi() -> Value {
     register(&mut collector);
     let Collector { mut requests, mut answers, operations } = collector;
     let mut schemas = requests.take_definitions(true);
+    // A type of both requests and answers keeps one schema under its name: that of the answers.
     schemas.extend(answers.take_definitions(true));
     schemas.insert("Failure".to_owned(), failure());
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
@@ -169,6 +167,7 @@ fn describe(operation: &Operation) -> Value {
         "parameters": parameters(operation),
         "responses": responses(operation),
     });
+    // Public operations declare no security: schemathesis tests whatever declares it with missing and broken tokens.
     if operation.caller != CallerKind::Public {
         described["security"] = json!([{ "accessToken": [] }]);
     }
@@ -182,7 +181,7 @@ fn describe(operation: &Operation) -> Value {
     described
 }
 
-/// As the description and the reference write it.
+/// The word for a kind of caller in the OpenAPI description and on the reference page.
 pub(super) const fn caller_word(caller: CallerKind) -> &'static str {
     match caller {
         CallerKind::Public => "public",

@@ -1,5 +1,4 @@
-//! What a person reads of the contract: the reference of errors for the docs, and the page at `/docs`. Both are made when the
-//! product is built.
+//! The contract for human readers: `docs/errors.md` and the page at `/docs`. Both are generated at build time.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -9,11 +8,11 @@ use crate::{
     http::{Content, ErrorCode, Place, code::NOWHERE},
 };
 
-/// Said above the table.
+/// Stands above the table of error codes.
 const ERRORS_HEAD: &str = include_str!("errors_head.md");
-/// The page above its first operation.
+/// The page up to the list of operations.
 const HEAD: &str = include_str!("reference_head.html");
-/// Said below it.
+/// Stands below the table of error codes.
 const ERRORS_TAIL: &str = include_str!("errors_tail.md");
 
 /// `docs/errors.md`: every code, by status.
@@ -26,6 +25,7 @@ pub fn error_reference() -> String {
     }
     let mut text = format!("{ERRORS_HEAD}\n| status | code | meaning |\n|---|---|---|\n");
     for ((status, word), code) in codes {
+        // Writing to a `String` cannot fail, here and below.
         let _ = writeln!(text, "| {status} | `{word}` | {} |", code.meaning);
     }
     let _ = write!(text, "\n{ERRORS_TAIL}\n| code | meaning | try again? |\n|---|---|---|\n");
@@ -35,7 +35,7 @@ pub fn error_reference() -> String {
     text
 }
 
-/// The page at `/docs`: complete without any script, style or picture from elsewhere.
+/// The page at `/docs`: runs no script and loads nothing from another host.
 #[must_use]
 pub fn reference_page() -> String {
     let operations = operations();
@@ -100,6 +100,7 @@ fn example(page: &mut String, name: &str, value: &serde_json::Value) {
     let _ = writeln!(page, "<figure><figcaption>{name}</figcaption><pre>{}</pre></figure>", escaped(&text));
 }
 
+/// Enough for text between tags; none of it is put into an attribute, so quotes stay.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

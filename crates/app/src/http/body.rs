@@ -1,4 +1,4 @@
-//! JSON bodies: type, size and syntax are checked here, meaning in the feature.
+//! JSON request bodies: type, size and syntax are checked here, meaning in the feature.
 
 use axum::{
     Json,
@@ -17,7 +17,6 @@ use super::{
 /// Larger request bodies are refused before they are read to the end.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// A JSON request body.
 #[derive(Debug, Clone)]
 pub struct JsonBody<T>(pub T);
 

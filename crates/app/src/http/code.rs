@@ -2,96 +2,80 @@
 
 use axum::http::StatusCode;
 
-/// A stable code. Callers decide by it; the sentence beside it may change.
+/// A stable code: callers decide by it, so it never changes. The sentence beside it in an answer may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErrorCode {
-    /// The status that it comes with.
     pub status: StatusCode,
-    /// The code.
     pub code: &'static str,
-    /// What it means and what to do, for the reference of errors.
+    /// What it means and what to do, for `docs/errors.md`.
     pub meaning: &'static str,
 }
 
 impl ErrorCode {
-    /// Declares a code.
     #[must_use]
     pub const fn new(status: StatusCode, code: &'static str, meaning: &'static str) -> Self {
         Self { status, code, meaning }
     }
 }
 
-/// A defect of ours.
 pub const INTERNAL_ERROR: ErrorCode =
     ErrorCode::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "ours; send us the `requestId`");
-/// The database is down or slow.
 pub const DATABASE_UNAVAILABLE: ErrorCode = ErrorCode::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "database_unavailable",
     "the outcome may be unknown: repeat with the same `Idempotency-Key`",
 );
-/// Answered before the router by the entrance of the Worker (`crates/worker/js/entry.js`).
+/// Answered by `crates/worker/js/entry.js`, before the request reaches the router.
 pub const ADDRESS_TOO_LONG: ErrorCode =
     ErrorCode::new(StatusCode::URI_TOO_LONG, "address_too_long", "more than 8,192 characters");
-/// No such address.
 pub const ROUTE_NOT_FOUND: ErrorCode =
     ErrorCode::new(StatusCode::NOT_FOUND, "route_not_found", "there is nothing at this address");
-/// The address has other methods.
 pub const METHOD_NOT_ALLOWED: ErrorCode =
     ErrorCode::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "`Allow` lists the methods of this address");
+
+// The meanings repeat the numbers of constants such as `BODY_BYTES_MAX`, because a constant text cannot be formatted.
 
 /// What any endpoint can answer.
 pub const ANYWHERE: &[ErrorCode] = &[INTERNAL_ERROR, DATABASE_UNAVAILABLE, ADDRESS_TOO_LONG];
 /// What the router answers where there is no endpoint.
 pub const NOWHERE: &[ErrorCode] = &[ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED];
 
-/// The body is not sent as JSON.
 pub const UNSUPPORTED_MEDIA_TYPE: ErrorCode = ErrorCode::new(
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     "unsupported_media_type",
     "send `Content-Type: application/json`",
 );
 
-/// The body is not JSON.
 pub const MALFORMED_JSON: ErrorCode = ErrorCode::new(StatusCode::BAD_REQUEST, "malformed_json", "the body is not JSON");
 
-/// The body ended early.
 pub const UNREADABLE_BODY: ErrorCode =
     ErrorCode::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body ended early");
 
-/// The body is longer than we read.
 pub const BODY_TOO_LARGE: ErrorCode =
     ErrorCode::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "more than 65,536 bytes");
 
-/// The body is JSON of another form.
 pub const INVALID_REQUEST: ErrorCode =
     ErrorCode::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", "a field is missing or has a wrong type");
 
-/// The path's id is not a UUID.
 pub const INVALID_ID: ErrorCode = ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_id", "the path's id is not a UUID");
 
-/// A query string that means nothing.
 pub const INVALID_QUERY: ErrorCode = ErrorCode::new(
     StatusCode::BAD_REQUEST,
     "invalid_query",
     "the query string cannot be read, or a filter has a wrong value: `details.field` names it",
 );
 
-/// A page of that length cannot be had.
 pub const INVALID_LIMIT: ErrorCode = ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_limit", "`limit` is 1 to 100");
 
-/// A cursor that no page answered.
 pub const INVALID_CURSOR: ErrorCode = ErrorCode::new(
     StatusCode::BAD_REQUEST,
     "invalid_cursor",
     "`cursor` is the `next_cursor` of the page before, in the same `sort`",
 );
 
-/// An `Idempotency-Key` that is none.
 pub const INVALID_IDEMPOTENCY_KEY: ErrorCode =
     ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", "not 1 to 255 visible ASCII characters");
 
-/// An `Idempotency-Key` with another body.
 pub const IDEMPOTENCY_KEY_REUSED: ErrorCode = ErrorCode::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "idempotency_key_reused",

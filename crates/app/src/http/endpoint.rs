@@ -1,5 +1,6 @@
-//! An endpoint, declared once: its address, who may call it, what it takes and answers, and how it can fail. The router,
-//! the description of the API, the reference of errors and the tests of access are made from this one declaration.
+//! An endpoint, declared once: its address, who may call it, what it takes and answers, and how it can fail. The
+//! router, the description of the API, the reference of errors and the tests of access are made from this one
+//! declaration.
 
 use std::future::Future;
 
@@ -13,28 +14,24 @@ use serde_json::Value;
 
 use super::{ApiError, ErrorCode, Ports, code::ANYWHERE};
 
-/// One method of one address.
+/// One operation of the API: a method on a path.
 pub trait Endpoint: 'static {
-    /// The method.
     const METHOD: Method;
-    /// The address, with parameters as `{name}`.
+    /// With parameters as `{name}`.
     const PATH: &'static str;
-    /// What it does, in a sentence for the reference.
+    /// What it does, in one sentence for the reference.
     const SUMMARY: &'static str;
-    /// The status of success.
+    /// The status of a successful answer.
     const STATUS: StatusCode = StatusCode::OK;
-    /// How it can fail, beside what its caller, its parameters and its body can do wrong.
+    /// Its error codes, besides those of its caller, parameters and body.
     const ERRORS: &'static [ErrorCode] = &[];
 
-    /// What its handler can reach.
     type Ports: Clone + Send + Sync + 'static;
-    /// Who may call it.
     type Caller: Caller;
-    /// What it reads of path, query and headers.
+    /// What it reads from path, query and headers.
     type Parameters: Parameters;
-    /// What it reads of the body.
+    /// What it reads from the body.
     type Body: RequestBody;
-    /// What it answers.
     type Answer: Answer;
 
     /// An example of a body, if it takes one, and of the data it answers, if that is JSON.
@@ -42,7 +39,6 @@ pub trait Endpoint: 'static {
         Example::default()
     }
 
-    /// Answers a request.
     fn handle(
         ports: Self::Ports,
         caller: Self::Caller,
@@ -51,12 +47,10 @@ pub trait Endpoint: 'static {
     ) -> impl Future<Output = Result<Self::Answer, ApiError>> + Send;
 }
 
-/// Values for the reference.
+/// Example bodies for the reference.
 #[derive(Debug, Clone, Default)]
 pub struct Example {
-    /// A request's body.
     pub body: Option<Value>,
-    /// An answer's data.
     pub data: Option<Value>,
 }
 
@@ -73,15 +67,14 @@ pub enum CallerKind {
     Owner,
 }
 
-/// A caller, as an argument of a handler: who is none gets an error instead.
+/// Who calls, as an argument of a handler: a request without the required rights is answered with an error instead.
 pub trait Caller: FromRequestParts<(), Rejection = ApiError> + Send {
-    /// The kind.
     const KIND: CallerKind;
-    /// What a request of anybody else is answered.
+    /// The codes that other callers get.
     fn errors() -> Vec<ErrorCode>;
 }
 
-/// Anybody.
+/// Anybody, with or without a token: makes an endpoint public.
 pub struct Anyone;
 
 impl FromRequestParts<()> for Anyone {
@@ -100,42 +93,34 @@ impl Caller for Anyone {
     }
 }
 
-/// Where a parameter stands.
+/// Where a request carries a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// In the address.
     Path,
-    /// Behind the `?`.
     Query,
-    /// In a header.
     Header,
 }
 
 /// A parameter, for the reference.
 #[derive(Debug, Clone)]
 pub struct Parameter {
-    /// Its name.
     pub name: &'static str,
-    /// Where it stands.
     pub place: Place,
     /// Whether a request without it is refused.
     pub is_required: bool,
-    /// What it means.
     pub description: &'static str,
     /// The JSON schema of its value.
     pub schema: Value,
 }
 
-/// What an endpoint reads of path, query and headers.
+/// What an endpoint reads from path, query and headers.
 pub trait Parameters: FromRequestParts<(), Rejection = ApiError> + Send {
-    /// What other values are answered.
+    /// The codes for values that are refused.
     fn errors() -> Vec<ErrorCode>;
 
-    /// Each of them.
     fn describe() -> Vec<Parameter>;
 }
 
-/// No parameters.
 pub struct NoParameters;
 
 impl FromRequestParts<()> for NoParameters {
@@ -178,16 +163,16 @@ impl<A: Parameters, B: Parameters> Parameters for Both<A, B> {
     }
 }
 
-/// What an endpoint reads of the body.
+/// What an endpoint reads from the body.
 pub trait RequestBody: FromRequest<(), Rejection = ApiError> + Send {
-    /// What is wrong with other bodies.
+    /// The codes for bodies that are refused.
     const ERRORS: &'static [ErrorCode];
 
     /// The JSON schema; `None` without a body.
     fn schema(generator: &mut SchemaGenerator) -> Option<Value>;
 }
 
-/// No body: what is sent is not looked at.
+/// No body: one that is sent anyway is not read.
 pub struct NoBody;
 
 impl FromRequest<()> for NoBody {
@@ -215,18 +200,16 @@ pub enum Content {
     Bytes(&'static str),
 }
 
-/// What an endpoint answers.
+/// What an endpoint answers on success.
 pub trait Answer: IntoResponse + Send {
     /// Headers that it may carry, with their meaning.
     const HEADERS: &'static [(&'static str, &'static str)] = &[];
 
-    /// What it holds.
     fn content(generator: &mut SchemaGenerator) -> Content;
 }
 
-/// Takes endpoints in: the router, and whatever describes the API.
+/// Takes endpoints: the router does, and so does the generator of the OpenAPI description.
 pub trait Registry {
-    /// Adds one.
     fn add<E: Endpoint>(&mut self);
 }
 
@@ -243,12 +226,14 @@ pub async fn serve<E: Endpoint>(request: Request) -> Response {
     match answer::<E>(request).await {
         Ok(answer) => {
             let mut response = answer.into_response();
+            // An answer that chose a status of its own keeps it.
             if response.status() == StatusCode::OK {
                 *response.status_mut() = E::STATUS;
             }
             response
         }
         Err(error) => {
+            // Tests stop at an undeclared code; a deployment still answers the caller, and logs it.
             let is_declared = declared_errors::<E>().contains(&error.code());
             debug_assert!(is_declared, "{} {} does not declare {:?}", E::METHOD, E::PATH, error.code());
             if !is_declared {
@@ -263,7 +248,7 @@ pub async fn serve<E: Endpoint>(request: Request) -> Response {
     }
 }
 
-/// Who calls is asked first: a stranger hears nothing of what is wrong with the rest.
+/// The caller is checked first: whoever has no access learns nothing about the rest of the request.
 async fn answer<E: Endpoint>(request: Request) -> Result<E::Answer, ApiError> {
     let (mut parts, body) = request.into_parts();
     let caller = E::Caller::from_request_parts(&mut parts, &()).await?;

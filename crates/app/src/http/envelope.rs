@@ -22,7 +22,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer ids from callers are replaced by ours.
 const REQUEST_ID_CHARS_MAX: usize = 64;
 
-/// What a handler says, before it is sealed into the envelope.
+/// What a handler answered, before it is put into the envelope.
 #[derive(Debug, Clone)]
 pub(super) enum Payload {
     Success(Value),
@@ -37,12 +37,10 @@ pub struct Reply<T> {
 }
 
 impl<T> Reply<T> {
-    /// Answers with `data`.
     pub fn new(data: T) -> Self {
         Self { data, headers: HeaderMap::new() }
     }
 
-    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
@@ -90,9 +88,10 @@ struct Envelope<'a> {
     timestamp: String,
 }
 
-/// The outermost layer.
+/// The outermost layer: request id, log line, envelope, security headers.
 pub(crate) async fn seal(mut request: Request, next: Next) -> Response {
     let Some(ports) = request.extensions().get::<RequestPorts>().cloned() else {
+        // A defect of the platform's part: without ports there is neither a clock nor an id for an envelope.
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let id = request_id(request.headers()).unwrap_or_else(|| ports.ids.request_id());
@@ -100,7 +99,8 @@ pub(crate) async fn seal(mut request: Request, next: Next) -> Response {
     let started = ports.clock.now();
     request.extensions_mut().insert(RequestId(id.clone()));
 
-    // Whatever is logged on the way carries the request's id.
+    // Every line that is logged while the request is handled carries its id. The span is entered only after the await:
+    // held across it, other requests of the isolate would log under this id.
     let span = tracing::info_span!("request", request_id = %id);
     let mut response = next.run(request).instrument(span.clone()).await;
     let _in_span = span.entered();
@@ -109,6 +109,7 @@ pub(crate) async fn seal(mut request: Request, next: Next) -> Response {
     let route = response.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let duration_ms = finished.duration_since(started).as_millis();
     log(&id, &method, &route, &response, duration_ms as i64);
+    // Files and pictures carry no payload and go out as they are.
     if let Some(payload) = response.extensions_mut().remove::<Payload>() {
         fill(&mut response, &payload, &id, &finished.to_string());
     }
@@ -116,7 +117,7 @@ pub(crate) async fn seal(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Inside the router, where the matched route is known: hands it outward for the log line.
+/// Runs inside the router, where the matched route is known, and hands it to [`seal`] for the log line.
 pub(crate) async fn keep_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if let Some(route) = route {
@@ -126,6 +127,7 @@ pub(crate) async fn keep_route(route: Option<MatchedPath>, request: Request, nex
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
+    // The caller's id is repeated in log lines and in a header: only characters that are harmless in both.
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     (!id.is_empty() && id.len() <= REQUEST_ID_CHARS_MAX && id.chars().all(plain)).then(|| id.to_owned())
@@ -164,6 +166,7 @@ fn fill(response: &mut Response, payload: &Payload, id: &str, timestamp: &str) {
     let body = serde_json::to_vec(&envelope).unwrap_or_default();
     *response.body_mut() = Body::from(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // It would be the length of the body that was replaced.
     response.headers_mut().remove(header::CONTENT_LENGTH);
 }
 
@@ -179,7 +182,7 @@ fn protect(headers: &mut HeaderMap, id: &str) {
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // A handler may know better: a picture is the same for an hour.
+    // Unless the handler chose otherwise: a picture may be cached for an hour.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, value);

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::shared::store::StoreError;
 
-/// An answer that is not success. Feature errors become one by an exhaustive `match`; the cause is logged here, once.
+/// An error answer. Feature errors become one by an exhaustive `match`; the cause is logged here, once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiError {
     code: ErrorCode,
@@ -23,7 +23,6 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// An error with its stable code and a sentence for the caller.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), details: None, retry_after_s: None }
@@ -36,7 +35,6 @@ impl ApiError {
         Self::new(INTERNAL_ERROR, "Something went wrong on our side. Try again; if it persists, send us the requestId.")
     }
 
-    /// Adds machine-readable details.
     #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
         self.details = Some(details);
@@ -50,7 +48,6 @@ impl ApiError {
         self
     }
 
-    /// The stable code.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         self.code
@@ -79,6 +76,7 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // RFC 9110 §15.5.2 demands the header with every 401.
         if self.code.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -17,6 +17,7 @@ impl FromRequestParts<()> for MaybeIdempotencyKey {
         let Some(value) = parts.headers.get("idempotency-key") else {
             return Ok(Self(None));
         };
+        // A value that is not ASCII becomes an empty text, which is refused as well.
         let key = IdempotencyKey::parse(value.to_str().unwrap_or_default());
         key.map(|key| Self(Some(key))).ok_or_else(|| {
             ApiError::new(

@@ -1,4 +1,4 @@
-//! `?limit=&cursor=`, read into the page that is wanted.
+//! `?limit=&cursor=` as a [`PageQuery`].
 
 use std::str::FromStr;
 
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::shared::pagination::{CURSOR_CHARS_MAX, Cursor, LIMIT_DEFAULT, LIMIT_MAX, PageQuery};
 
+/// Text at first, so that a wrong value is refused with the code of its parameter and not as an unreadable query.
 #[derive(Deserialize)]
 struct RawQuery {
     limit: Option<String>,

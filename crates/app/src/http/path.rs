@@ -1,4 +1,4 @@
-//! Ids in paths. Something that is no id names nothing, so it is answered like an unknown id.
+//! Ids in paths. Text that is not a UUID is refused before the feature sees it.
 
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{ApiError, ErrorCode, Parameter, Parameters, Place, code::INVALID_ID};
 
-/// An id taken from the last path parameter.
+/// An id from the path, which must have this one parameter only.
 #[derive(Debug, Clone, Copy)]
 pub struct PathId<T>(pub T);
 

@@ -23,8 +23,6 @@ impl<S: Send + Sync, T: Clone + Send + Sync + 'static> FromRequestParts<S> for P
 /// What every answer needs, whatever the route.
 #[derive(Clone)]
 pub struct RequestPorts {
-    /// Time.
     pub clock: Arc<dyn Clock>,
-    /// New identifiers.
     pub ids: Arc<dyn Ids>,
 }

@@ -18,7 +18,6 @@ pub enum AnalysisType {
 }
 
 impl AnalysisType {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Light, Self::Deep, Self::Xray];
 
     /// As the API and the database write it.

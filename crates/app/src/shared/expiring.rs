@@ -1,7 +1,7 @@
 //! A map whose entries expire and whose size has a limit: for what one isolate remembers between requests.
 //!
-//! Promises: an entry is never answered at or after its end; there are never more entries than `capacity`; when it is
-//! full, a new entry takes the place of those that have expired, and only if there are none, of the oldest.
+//! Promises: an entry is never returned at or after its expiry; there are never more entries than `capacity`; when it
+//! is full, a new entry takes the place of those that have expired, and only if there are none, of the oldest.
 
 use std::{collections::HashMap, hash::Hash};
 
@@ -36,7 +36,7 @@ impl<K: Eq + Hash + Clone, V> Expiring<K, V> {
     /// Remembers a value until `until_ms`, in place of an older one of the same key.
     pub fn insert(&mut self, key: K, value: V, now_ms: i64, until_ms: i64) {
         if until_ms <= now_ms {
-            // What has already expired must neither push out a living entry nor leave an older value of its key.
+            // What has already expired must neither evict a live entry nor leave an older value of its key.
             self.entries.remove(&key);
             return;
         }
@@ -97,7 +97,7 @@ mod tests {
         for (now_ms, key) in ["a", "b", "c"].into_iter().enumerate() {
             map.insert(key, now_ms, now_ms as i64, 100);
         }
-        // Inserting again makes an entry young, and takes nobody's place.
+        // Inserting a key again makes its entry the newest and evicts none.
         map.insert("a", 7, 3, 100);
         assert_eq!(map.entries.len(), 3);
         map.insert("d", 8, 4, 100);
@@ -117,7 +117,8 @@ mod tests {
     proptest! {
         #![proptest_config(config())]
 
-        /// Beside a list that forgets nothing: whatever the map answers is the last value of its key, and living.
+        /// Compared with a model that forgets nothing: what the map returns is the last value of its key and has not
+        /// expired.
         #[test]
         fn no_answer_is_expired_or_another_keys_and_the_limit_holds(
             capacity in 0_usize..5,

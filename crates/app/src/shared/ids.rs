@@ -14,13 +14,11 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Wraps a UUID.
             #[must_use]
             pub const fn new(id: Uuid) -> Self {
                 Self(id)
             }
 
-            /// The UUID inside.
             #[must_use]
             pub const fn uuid(self) -> Uuid {
                 self.0

@@ -1,5 +1,5 @@
 //! What every feature shares: ids, time, durable steps, store errors, pages, idempotency keys, the kinds of analysis,
-//! a bounded memory, which answers are streamed.
+//! the bounded map with expiry, which answers are streamed.
 
 pub mod analysis_type;
 pub mod clock;

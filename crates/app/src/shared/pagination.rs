@@ -1,4 +1,5 @@
-//! Cursor pagination: a cursor is opaque to the caller and names the last item seen.
+//! Cursor pagination: a cursor is opaque to the caller and names the last item seen, so that items which are added or
+//! deleted meanwhile make no other item appear twice or not at all.
 
 use std::str::FromStr;
 
@@ -8,9 +9,9 @@ use serde::Serialize;
 
 /// How many items a page has unless asked otherwise.
 pub const LIMIT_DEFAULT: u32 = 20;
-/// The longest page.
+/// How many items a page has at most.
 pub const LIMIT_MAX: u32 = 100;
-/// The longest cursor.
+/// The longest cursor of ours has about 100 characters.
 pub const CURSOR_CHARS_MAX: usize = 200;
 
 /// The position after the last item of the page before.
@@ -21,6 +22,7 @@ impl<T: ToString> Cursor<T> {
     /// The opaque text that the caller sends back.
     #[must_use]
     pub fn encode(&self) -> String {
+        // This alphabet needs no escaping in a query string.
         URL_SAFE_NO_PAD.encode(self.0.to_string())
     }
 }
@@ -37,7 +39,7 @@ impl<T: FromStr> Cursor<T> {
     }
 }
 
-/// The wanted page.
+/// Which page is asked for.
 #[derive(Debug, Clone)]
 pub struct PageQuery<T> {
     /// How many items, 1 to 100.
@@ -57,7 +59,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Cuts a list of up to `limit + 1` items to the page; the one too many only tells that there is more.
+    /// Cuts a list of up to `limit + 1` items to one page; the extra item only shows that another page follows.
     pub fn cut<K: ToString>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Self {
         let limit = limit as usize;
         let more = items.len() > limit;

@@ -10,8 +10,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::store::StoreError;
 
-/// An attempt of a step failed. Expected outcomes, also bad ones, are values and never this: they must be remembered, not
-/// repeated.
+/// An attempt of a step failed. Expected outcomes, bad ones included, are values and never this: they must be
+/// remembered, not repeated.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AttemptFailed {
     /// Trying again may cure it: a store is down.
@@ -41,9 +41,9 @@ pub struct StepFailed {
     pub message: String,
 }
 
-/// How often the engine repeats a step whose attempt ended in [`AttemptFailed::Retryable`]: after 1 s, 2 s, 4 s … 64 s, about
-/// two minutes in all, which outlives a restart of the database and, unless the attempts hang as well, stays below the
-/// five minutes after which a run counts as dead.
+/// How often the engine repeats a step whose attempt ended in [`AttemptFailed::Retryable`]: after 1 s, 2 s, 4 s … 64 s,
+/// about two minutes in all, which outlives a restart of the database and, unless the attempts hang as well, stays
+/// below the five minutes after which a run counts as dead.
 pub const TRANSIENT_RETRIES_MAX: u32 = 7;
 
 /// The durable step engine.

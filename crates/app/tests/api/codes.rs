@@ -1,4 +1,4 @@
-//! Every error code is answered in some test. Those that take trouble to make are made here.
+//! Every declared error code occurs in some test. The codes that are hard to provoke are provoked here.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
@@ -54,7 +54,7 @@ async fn a_charge_whose_run_nobody_takes_is_undone_and_told() {
     assert_eq!(retry_after.as_deref(), Some("5"));
 }
 
-/// The text of every test that asks the API, or plays runs to their end.
+/// The source of every test that calls the API or plays runs to their end.
 fn tests() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut folders: Vec<_> =

@@ -33,7 +33,7 @@ fn with_components(schema: &Value, document: &Value) -> Value {
 #[test]
 fn every_example_fits_its_schema_and_every_body_and_answer_has_one() {
     let document = openapi();
-    assert!(jsonschema::meta::is_valid(&document["components"]["schemas"]["Run"]), "the schemas are schemas");
+    assert!(jsonschema::meta::is_valid(&document["components"]["schemas"]["Run"]), "a schema is invalid");
     let mut shown = 0;
     for operation in document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
     {
@@ -49,10 +49,11 @@ fn every_example_fits_its_schema_and_every_body_and_answer_has_one() {
             shown += 1;
         }
     }
+    // A walk that found nothing would pass as well.
     assert!(shown > 20, "{shown}");
     let strange = json!({ "daily_cap": "much" });
     let body = &document["paths"]["/credits/budget"]["put"]["requestBody"]["content"]["application/json"]["schema"];
-    assert!(!jsonschema::is_valid(&with_components(body, &document), &strange), "the schemas check something");
+    assert!(!jsonschema::is_valid(&with_components(body, &document), &strange), "a schema accepts anything");
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn names_of_operations_and_codes_are_unique() {
     assert_eq!(codes.len(), meanings.len(), "{meanings:#?}");
 }
 
-/// What is deployed of a source file: its unit tests stand at the end.
+/// Looks only at what is deployed: the unit tests stand at the end of a file.
 fn adds_a_route(text: &str) -> bool {
     text.split("#[cfg(test)]").next().is_some_and(|deployed| deployed.contains(".route("))
 }
@@ -95,7 +96,7 @@ fn no_source_file_adds_a_route_beside_the_registry() {
     assert_eq!(found, ["router.rs"]);
 }
 
-/// Every code that the workflow or the database gives a failed run stands in the reference.
+/// Every code that the workflow or the database gives a failed run is documented.
 #[test]
 fn every_reason_of_a_failed_run_is_documented() {
     let documented: BTreeSet<&str> =
@@ -106,5 +107,5 @@ fn every_reason_of_a_failed_run_is_documented() {
     assert!(said.len() >= 6, "{said:?}");
     assert_eq!(said.difference(&documented).collect::<Vec<_>>(), Vec::<&&str>::new());
     let named: Vec<&&str> = documented.iter().filter(|code| !workflow.contains(&format!("\"{code}\""))).collect();
-    assert_eq!(named, [&"stalled"], "a reason that nobody gives; `stalled` is the sweep's, in SQL");
+    assert_eq!(named, [&"stalled"], "a documented reason that no code gives; `stalled` is given in SQL, by the sweep");
 }

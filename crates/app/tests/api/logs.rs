@@ -35,7 +35,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Logs as the Worker does, where a request meets a defect deep inside a handler.
+/// Logs in the Worker's format; the request meets a defect deep inside a handler.
 #[tokio::test]
 async fn every_line_that_a_request_logs_carries_its_id() {
     let lines = Lines::default();

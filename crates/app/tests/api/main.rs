@@ -1,5 +1,6 @@
-//! The routes about money, over the real router: what the database decides becomes a status, a stable code and a way to
-//! go on. The ports are one double that answers what a test tells it to and remembers what it was asked.
+//! The routes about money, over the real router: what the database decides becomes a status, a stable code and a
+//! sentence that says what to do next. The ports are one double that answers as a test tells it to and remembers what
+//! it was asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "all of this crate is tests")]
 
 mod codes;
@@ -46,7 +47,7 @@ use uuid::Uuid;
 
 const RESETS_AT: &str = "2026-11-24T00:00:00Z";
 
-/// Everything outside, for one request.
+/// The ports of one request.
 struct Double {
     begun: BeginOutcome,
     measured: Option<Measured>,

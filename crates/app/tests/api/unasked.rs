@@ -19,7 +19,7 @@ use oslira_app::{
     },
 };
 
-/// Answers everything with a defect.
+/// Answers every call with a defect.
 pub struct Unasked;
 
 fn refuse<T>() -> Result<T, StoreError> {

@@ -1,4 +1,4 @@
-//! What the daily job has read of the models in use.
+//! What the daily job has found out about the models in use.
 
 use async_trait::async_trait;
 use oslira_app::{
@@ -13,6 +13,7 @@ use crate::session::json;
 #[async_trait]
 impl LifecycleStore for AdminDb {
     async fn record(&self, models: &[ModelLifecycle]) -> Result<(), StoreError> {
+        // The function returns nothing, but every statement must return jsonb.
         const SQL: &str = "select to_jsonb(true) from system.record_model_lifecycles($1)";
         let models = json(models)?;
         self.value::<bool>(SQL, &[(&models, Type::JSONB)]).await.map(drop)

@@ -41,7 +41,8 @@ struct Swept {
 #[async_trait]
 impl SystemRuns for AdminDb {
     async fn take_up(&self, run: RunId) -> Result<Option<Assignment>, StoreError> {
-        // The business is read even when deleted meanwhile: the run was bought for it. Its criteria are columns of its row.
+        // The business is read even if it was deleted meanwhile: the run was bought for it. The criteria of its ideal
+        // customer are columns of the same row, hence `to_jsonb(bp)` twice.
         const SQL: &str = "select case when (a.answer ->> 'active')::boolean then jsonb_build_object(\
               'account_id', r.account_id, 'username', r.username, 'analysis_type', r.analysis_type, \
               'business', to_jsonb(bp) || jsonb_build_object('ideal_customer', to_jsonb(bp))) else 'null' end \
@@ -88,7 +89,7 @@ impl SystemRuns for AdminDb {
     }
 
     async fn mark_stale(&self, username: &InstagramHandle, scraped_at: Timestamp) -> Result<u64, StoreError> {
-        // Text, because the driver has no type for our timestamps.
+        // Sent as text: the driver is built without support for jiff's timestamps.
         const SQL: &str = "select to_jsonb(system.mark_stale($1, $2::text::timestamptz))";
         let (username, scraped_at) = (username.as_str(), scraped_at.to_string());
         self.value(SQL, &[(&username, Type::TEXT), (&scraped_at, Type::TEXT)]).await
@@ -114,6 +115,7 @@ impl SystemRuns for AdminDb {
     }
 
     async fn stale(&self, age: SignedDuration, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        // A run that no workflow has taken up yet has no heartbeat.
         const SQL: &str = "select to_jsonb(r.id) from public.runs r \
             where r.status in ('pending', 'processing') \
               and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - make_interval(secs => $1) \
@@ -123,6 +125,7 @@ impl SystemRuns for AdminDb {
     }
 
     async fn sweep_one(&self, age: SignedDuration) -> Result<Option<RunId>, StoreError> {
+        // One run a transaction, so that each refund is committed by itself.
         const SQL: &str = "select system.sweep_stale_runs(make_interval(secs => $1), 1)";
         let seconds = age.as_secs_f64();
         let swept: Vec<Swept> = self.value(SQL, &[(&seconds, Type::FLOAT8)]).await?;

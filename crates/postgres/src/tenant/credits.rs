@@ -39,6 +39,7 @@ impl CreditLedger for TenantDb {
 
     async fn budget(&self, member: Member) -> Result<Option<Budget>, StoreError> {
         let account = member.account().uuid();
+        // SQL's null would not be read as `None` but fail to decode, hence the null of JSON.
         self.value(member.user(), "select coalesce(api.daily_budget($1), 'null')", &[(&account, Type::UUID)]).await
     }
 

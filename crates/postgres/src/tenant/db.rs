@@ -40,6 +40,7 @@ impl TenantDb {
     }
 }
 
+/// What `auth.uid()` reads in policies and functions.
 fn claims(user: UserId) -> String {
     json!({ "sub": user, "role": ROLE }).to_string()
 }

@@ -9,8 +9,9 @@ use tokio_postgres::types::Type;
 use super::db::TenantDb;
 use crate::session::Param;
 
-/// The last fifty complete runs of a type, from request to result. A run that scraped has a bill for it; asking for the
-/// bill is cheaper than opening fifty results. The limit keeps Postgres from reading all of the account's bills at once.
+/// The last fifty complete runs of a type, from request to result. A run that scraped (`cold`) has a bill for it;
+/// looking for the bill is cheaper than reading fifty results. The subquery has `limit 1`, where `exists` would do, to
+/// keep Postgres from reading all of the account's bills at once.
 const MEASURE: &str = "with recent as materialized ( \
       select extract(epoch from r.finished_at - r.created_at)::float8 as seconds, \
         (select true from public.scrape_logs l where l.run_id = r.id and l.account_id = $1 limit 1) is not null as cold \

@@ -46,7 +46,7 @@ const FILTER: &str = "($2::uuid is null or l.business_profile_id = $2) \
     and ($7::text is null or \
       strpos(lower(concat_ws(chr(10), l.username, l.display_name, l.biography)), lower($7)) > 0)";
 
-/// The statement that lists leads in an order: what an index must serve.
+/// The statement that lists leads in an order; public, so that a test can check that an index serves it.
 #[must_use]
 pub fn leads_statement(sort: LeadSort) -> String {
     let (key, kind) = match sort {

@@ -1,4 +1,4 @@
-//! What is known of the models in use.
+//! What is known about the models in use.
 
 use oslira_app::{
     features::judging::ModelLifecycle,
@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::db::TenantDb;
 
 impl TenantDb {
-    /// What the daily job found of the models in use. It asks without a user: the answer is the same for everybody.
+    /// What the daily job found out about the models in use. It asks without a user: the answer is the same for
+    /// everybody.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.

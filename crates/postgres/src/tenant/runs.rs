@@ -24,8 +24,8 @@ use crate::{
     session::{Param, json},
 };
 
-/// The columns of a run as its customer sees it; `%` stands for the result, which lists leave out and which goes with a
-/// deleted lead.
+/// The columns of a run as its customer sees it. `%` is the place of the result, which lists leave out. Result and
+/// `cache_hit` are those of the analysis, so they are null once the lead is deleted.
 const RUN: &str = "select jsonb_build_object('id', r.id, 'account_id', r.account_id, \
     'business_profile_id', r.business_profile_id, 'username', r.username, 'analysis_type', r.analysis_type, \
     'status', r.status, 'phase', r.phase, 'credits', r.credits, 'charge_outcome', r.charge_outcome, \

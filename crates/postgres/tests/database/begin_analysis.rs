@@ -141,6 +141,7 @@ async fn a_duplicate_without_a_beat_for_five_minutes_is_failed_and_refunded_firs
     // One credit: the new run can only be paid with the old one's refund.
     let stage = Stage::with_credits(1).await?;
     let stale = stage.begun_and("nasa", "analyzing").await?;
+    // Not 299.9: the test takes time itself.
     stage.let_beat_age(stale, 298.0).await?;
     assert_eq!(begin(&stage.customer, &stage.request("nasa")).await?["outcome"], "duplicate");
     stage.let_beat_age(stale, 301.0).await?;
@@ -177,6 +178,7 @@ async fn a_stale_duplicate_that_is_just_completing_keeps_its_result() -> TestRes
     let request = stage.request("nasa");
     let waiting = begin(&stage.customer, &request);
     let committing = async {
+        // Time for the request to reach the lock. If it comes later, less is tested, but nothing fails.
         tokio::time::sleep(Duration::from_millis(200)).await;
         stage.backend.client().batch_execute("commit").await
     };

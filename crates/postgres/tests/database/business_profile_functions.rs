@@ -76,7 +76,7 @@ async fn a_profile_is_kept_as_it_was_sent_and_listed_newest_first() -> TestResul
     for name in ["B", "C", "D"] {
         made(&tenant, &stage.member, name).await;
     }
-    // All made in one moment, the order is still a total one.
+    // With equal timestamps the order is still total.
     for same_moment in [false, true] {
         let expected: &[&str] = &["D", "C", "B", "A", "Kernel Kitchen"];
         let (mut paged, mut whole) = (listed(&tenant, &stage.member, 2).await, listed(&tenant, &stage.member, 5).await);
@@ -213,7 +213,7 @@ async fn another_accounts_profile_does_not_exist() -> TestResult {
     let profile = made(&tenant, &stage.member, "A").await;
     let eve = stage.database.member("eve", 0).await?;
     let eves_session = stage.database.customer(eve.user_id).await?;
-    // As herself, and as one who names the other's account in a request that slipped through.
+    // As herself, and naming the other's account, as if the application had failed to check that.
     let disguised = Member { user_id: eve.user_id, ..stage.member };
     for who in [acting(&eve), acting(&disguised)] {
         assert_eq!(tenant.get(who, profile.id).await.unwrap(), None);

@@ -10,7 +10,7 @@ pub const REFERENCE_TABLES: [&str; 2] = ["analysis_prices", "plans"];
 /// Tables that only functions see: no grant, no policy.
 pub const HIDDEN_TABLES: [&str; 3] = ["model_lifecycles", "profile_changes", "service_outages"];
 
-/// Answers the first column of every row.
+/// The first column of every row.
 async fn texts(client: &Client, sql: &str) -> Result<Vec<String>, Error> {
     Ok(client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
 }
@@ -86,6 +86,7 @@ async fn a_customers_newest_leads_are_an_index_condition_not_a_scan() -> TestRes
     let member = database.member("ann", 0).await?;
     let customer = database.customer(member.user_id).await?;
     customer.open().await?;
+    // The tables are empty: the planner would scan them whatever indexes there are.
     customer.client().batch_execute("set local enable_seqscan = off").await?;
     for table in ["leads", "runs", "analyses", "business_profiles", "ai_usage_logs", "scrape_logs"] {
         let plan = customer

@@ -16,7 +16,7 @@ use crate::support::{Request, Stage, acting, advance, begun, complete_with, lead
 
 const SORTS: [LeadSort; 3] = [LeadSort::Newest, LeadSort::Score, LeadSort::Updated];
 
-/// Analyses a profile to the end and answers its lead.
+/// Analyses a profile to the end and returns its lead.
 async fn analysed(stage: &Stage, username: &str, lead: &Value, result: &Value) -> Result<LeadId, Error> {
     analysed_for(stage, &stage.customer, &stage.request(username), lead, result).await
 }
@@ -44,8 +44,8 @@ fn judged(score: i64, profile: Option<Value>) -> Value {
     result
 }
 
-/// Rows straight into the tables: `n` leads of an account, each with an analysis, in few moments and scores so that ties
-/// are many.
+/// Inserts `count` leads of an account straight into the table, with few different times and scores, so that there are
+/// many ties.
 async fn fill(stage: &Stage, member: &Member, count: i32) -> Result<(), Error> {
     let leads =
         "insert into leads (account_id, business_profile_id, username, score, scraped_at, created_at, updated_at)
@@ -239,7 +239,7 @@ async fn another_accounts_lead_does_not_exist() -> TestResult {
     let stage = Stage::with_credits(9).await?;
     let id = analysed(&stage, "nasa", &lead("2026-01-01T00:00:00Z", 100), &judged(60, None)).await?;
     let eve = stage.database.member("eve", 0).await?;
-    // As herself, and as one who names the other's account in a request that slipped through.
+    // As herself, and naming the other's account, as if the application had failed to check that.
     for who in [eve, Member { user_id: eve.user_id, ..stage.member }] {
         assert_eq!(stage.tenant().get(acting(&who), id, 50).await.unwrap(), None);
         assert_eq!(stage.tenant().delete(acting(&who), id).await.unwrap(), None);

@@ -1,4 +1,4 @@
-//! The ledger: append-only, explained, and moved only by verbs with positive amounts.
+//! The ledger: append-only, explained, and moved only by functions that take positive amounts.
 
 use oslira_testkit::{Error, Session, TestResult};
 use serde_json::{Value, json};

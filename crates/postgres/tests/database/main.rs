@@ -1,5 +1,5 @@
-//! The database against a real Postgres: what the SQL functions promise, who may see and do what, and what 32
-//! connections at once make of it. `cargo xtask test` provides the cluster; each test has a database of its own.
+//! The database against a real Postgres: what the SQL functions promise, who may see and do what, and what holds when
+//! 32 connections act at once. `cargo xtask test` provides the cluster; each test has a database of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

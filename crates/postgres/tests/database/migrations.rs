@@ -1,4 +1,5 @@
-//! The migrations themselves: applied once, together or by one process of many, and by Supabase's own not-quite-superuser.
+//! The migrations themselves: applied once, even when several processes try, and by an administrator as Supabase has
+//! one, who is no superuser.
 
 use std::path::PathBuf;
 
@@ -142,7 +143,8 @@ async fn supabases_own_administrator_who_is_no_superuser_can_apply_them() -> Tes
     let beyond_reading: Vec<String> =
         granted(&superuser).await?.into_iter().filter(|grant| !grant.contains(" selects public.")).collect();
     assert_eq!(beyond_reading, designed());
-    // The functions' owner is bound by the forced policies, except that he bypasses them: a whole run goes through.
+    // The forced policies bind the functions' owner too, so the functions work only if that role bypasses row level
+    // security: a whole run goes through.
     let member = database.member("ann", 5).await?;
     let customer: Session = database.customer(member.user_id).await?;
     let backend = database.backend().await?;

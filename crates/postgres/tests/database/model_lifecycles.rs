@@ -1,4 +1,4 @@
-//! Models by themselves: one that is gone is out alone, and what the providers' lists say of its life is kept.
+//! Single models: one that is gone is out without its provider, and what the providers' lists say about it is kept.
 
 use jiff::civil::date;
 use oslira_app::{
@@ -21,7 +21,7 @@ fn lifecycle(model: &'static str, status: LifecycleStatus) -> ModelLifecycle {
     ModelLifecycle { model: ModelName::fixed(model), status, retires_on: None }
 }
 
-/// What a request for an analysis that needs these services hears.
+/// The answer to a request for an analysis that needs these services.
 async fn asked(stage: &Stage, needs: Value) -> Result<Value, Error> {
     let username = format!("p{}", &Uuid::new_v4().simple().to_string()[..12]);
     let request = Request { services: needs, ..stage.request(&username) };
@@ -92,7 +92,7 @@ async fn readiness_reads_what_the_last_job_found_and_keeps_what_it_could_not_ask
     assert_eq!(tenant.model_lifecycles().await.unwrap(), [ending.clone(), luna]);
 
     admin.record(&[lifecycle(HAIKU, LifecycleStatus::Unknown)]).await.unwrap();
-    assert_eq!(tenant.model_lifecycles().await.unwrap(), [ending], "the other one is in use no more");
+    assert_eq!(tenant.model_lifecycles().await.unwrap(), [ending], "the other one is not in use any more");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What 32 connections at once make of it.
+//! What holds when 32 connections act at once.
 
 use futures_util::future::{join, try_join_all};
 use oslira_testkit::TestResult;

@@ -1,4 +1,4 @@
-//! The life of a run after it was bought: beat, cancel, fail.
+//! The life of a run after it was bought: heartbeat, cancel, fail.
 
 use oslira_app::{
     features::analysis::SystemRuns,
@@ -21,7 +21,7 @@ async fn each_phase_beats_and_the_phase_never_goes_back() -> TestResult {
         assert_eq!(stage.run_field(run, "phase").await?.as_deref(), Some(phase));
         assert_eq!(stage.run_field(run, "heartbeat_at > now() - interval '1 minute'").await?.as_deref(), Some("true"));
     }
-    // A replayed step names an earlier phase: it beats, and nothing goes back.
+    // A replayed step names an earlier phase: its heartbeat counts, and the phase does not go back.
     stage.let_beat_age(run, 200.0).await?;
     assert_eq!(advance(&stage.backend, run, "scraping").await?, active);
     assert_eq!(stage.run_field(run, "phase").await?.as_deref(), Some("saving"));

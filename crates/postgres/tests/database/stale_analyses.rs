@@ -1,4 +1,4 @@
-//! `mark_stale`: what was concluded from an older scrape, in every account.
+//! `mark_stale`: marks what was concluded from an older scrape, in every account.
 
 use futures_util::future::{join, try_join_all};
 use oslira_app::features::analysis::SystemRuns;
@@ -149,7 +149,7 @@ async fn no_table_is_scanned_for_it() -> TestResult {
              analyze leads; analyze analyses;",
         )
         .await?;
-    // A connection of its own: what another has read may still be in its counts.
+    // A new connection: the statistics of another may still count what it has read before.
     let fresh = stage.database.superuser().await?;
     fresh.batch_execute("begin").await?;
     let marked = fresh.query_one("select system.mark_stale('nasa', now())", &[]).await?;

@@ -88,7 +88,7 @@ impl Stage {
         Ok(self.superuser.execute(sql, parameters).await?)
     }
 
-    /// Makes a run's last beat this old.
+    /// Makes a run's last heartbeat this old.
     pub async fn let_beat_age(&self, run: Uuid, seconds: f64) -> Result<(), Error> {
         self.execute(
             "update runs set heartbeat_at = clock_timestamp() - make_interval(secs => $2) where id = $1",
@@ -195,7 +195,7 @@ pub async fn begin(session: &Session, request: &Request) -> Result<Value, Error>
         .await
 }
 
-/// Begins a run that must be accepted, and answers its id.
+/// Begins a run that must be accepted, and returns its id.
 pub async fn begun(session: &Session, request: &Request) -> Result<Uuid, Error> {
     let answer = begin(session, request).await?;
     if outcome(&answer) == "ok" { Ok(request.run) } else { Err(unexpected(&answer)) }
@@ -263,12 +263,12 @@ pub fn scrape_usage() -> Value {
     })
 }
 
-/// What a function says became of it.
+/// The outcome that a function returned.
 pub fn outcome(answer: &Value) -> &str {
     answer.get("outcome").and_then(Value::as_str).unwrap_or("none")
 }
 
-/// How often each outcome was answered.
+/// How often each outcome was returned.
 pub fn outcomes(answers: &[Value]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for answer in answers {
@@ -286,7 +286,8 @@ pub fn unexpected(answer: &Value) -> Error {
     Error::Unexpected(answer.to_string())
 }
 
-/// The SQLSTATE of a refusal.
+/// The SQLSTATE of a refusal: 22023 invalid argument, 23001 guarded or append-only row, 23502 not null, 23503 foreign
+/// key, 23505 unique, 23514 check, 42501 no privilege; `allowed` without one.
 pub fn sqlstate<T>(outcome: Result<T, Error>) -> String {
     match outcome {
         Err(Error::Postgres(error)) => error.code().map_or_else(|| error.to_string(), |code| code.code().to_owned()),

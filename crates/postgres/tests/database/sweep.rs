@@ -1,4 +1,4 @@
-//! The sweeper: runs without a beat for five minutes end, refunded, one transaction each.
+//! The sweep: runs without a heartbeat for five minutes are failed and refunded, one transaction each.
 
 use oslira_testkit::TestResult;
 use serde_json::{Value, json};

@@ -34,7 +34,7 @@ async fn count(client: &Client, sql: &str, parameters: Parameters<'_>) -> Result
     Ok(client.query_one(sql, parameters).await?.get(0))
 }
 
-/// How many rows of a table a session sees, and how many of them belong to an account.
+/// How many rows of a table a session sees.
 async fn seen(session: &Session, table: &str) -> Result<i64, Error> {
     let rows = session.rows(&format!("select count(*) from public.{table}"), &[]).await?;
     Ok(rows.iter().map(|row| row.get::<_, i64>(0)).sum())

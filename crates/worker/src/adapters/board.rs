@@ -12,7 +12,6 @@ use worker::{Env, Method, Request, RequestInit, Result, send::SendFuture};
 
 const OBJECTS: &str = "RUN_PROGRESS";
 
-/// The progress objects.
 pub struct Board {
     env: Env,
 }
@@ -38,7 +37,7 @@ impl Board {
     async fn command(&self, run: RunId, command: &ProgressCommand) {
         let done: Result<bool> = SendFuture::new(self.post(run, "/command", command)).await;
         if let Err(error) = done {
-            tracing::warn!(run_id = %run, %error, "progress not told; it heals by reconciling");
+            tracing::warn!(run_id = %run, %error, "progress not sent; the object will reconcile with the database");
         }
     }
 

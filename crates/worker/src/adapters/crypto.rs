@@ -16,6 +16,7 @@ pub struct WebCrypto;
 impl SignatureCheck for WebCrypto {
     async fn verify(&self, key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
         let checked = SendFuture::new(verify(key, message, signature)).await;
+        // What throws, such as the import of a malformed key, verifies nothing.
         checked.unwrap_or(false)
     }
 }
@@ -42,6 +43,7 @@ async fn verify(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> Result<
             json!({ "name": "HMAC" }),
         ),
     };
+    // Signatures need no conversion: a JWS and WebCrypto both write an ECDSA signature as r and s side by side.
     let usages = Array::of1(&"verify".into());
     let arguments = [format.into(), material, to_js(&import)?, false.into(), usages.into()];
     let key = call(&subtle, "importKey", &arguments).await?;

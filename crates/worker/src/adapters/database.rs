@@ -25,9 +25,10 @@ impl Login {
         let config: Config = hyperdrive
             .connection_string()
             .parse()
+            // Without the cause: the string holds a password.
             .map_err(|_| StoreError::Defect(format!("{}: bad connection string", self.binding)))?;
         let socket = hyperdrive.connect().map_err(unavailable)?;
-        // Hyperdrive itself does TLS to the origin.
+        // Hyperdrive does the TLS to the database.
         let (client, connection) = config.connect_raw(socket, NoTls).await.map_err(|e| connection_error(&e))?;
         wasm_bindgen_futures::spawn_local(async move {
             if let Err(error) = connection.await {

@@ -31,6 +31,7 @@ impl HttpSend for Fetch {
             match select(std::pin::pin!(work), Delay::from(timeout)).await {
                 Either::Left((answer, _)) => answer,
                 Either::Right(_) => {
+                    // Frees the connection: only six of an invocation may wait for an answer.
                     abort.abort();
                     Err(SendError::Timeout)
                 }
@@ -74,6 +75,7 @@ fn convert(request: Request<Bytes>) -> worker::Result<worker::Request> {
         }
     }
     let mut init = RequestInit::new();
+    // A redirect is answered as it is: followed, it could lead to a host that nobody has permitted.
     init.with_method(Method::from(parts.method.as_str().to_owned()))
         .with_headers(headers)
         .with_redirect(RequestRedirect::Manual);

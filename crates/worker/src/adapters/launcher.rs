@@ -10,7 +10,7 @@ use crate::{queue::StartRun, workflow::Params};
 
 const WORKFLOW: &str = "ANALYSIS_WORKFLOW";
 const QUEUE: &str = "ANALYSIS_QUEUE";
-/// No step waits for this event: receiving anything makes an instance that lost its engine go on.
+/// No step waits for this event: any event makes an instance that lost its engine continue.
 const WAKE_EVENT: &str = "wake";
 
 /// The workflow binding and the queue behind it.
@@ -31,6 +31,7 @@ impl Launcher {
         let created = self.workflow()?.create(&run.to_string(), &Params { run_id: run }).await;
         match created {
             Ok(_) => Ok(()),
+            // The instance's id is the run's: a repeated start finds the instance of the first one.
             Err(error) if error.already_exists() => Ok(()),
             Err(error) => Err(error),
         }
@@ -42,7 +43,7 @@ impl Launcher {
             Err(error) if error.not_found() => return self.create(run).await,
             Err(error) => return Err(error),
         };
-        // An instance that ended while its run did not could only start over and pay everything again: the sweeper
+        // An instance that ended while its run did not could only start over and pay everything again: the sweep
         // refunds the run instead.
         if instance.status().await?.has_ended() {
             return Ok(());
@@ -53,6 +54,7 @@ impl Launcher {
     async fn send(&self, run: RunId) -> Result<(), String> {
         let failed = |error: &dyn std::fmt::Display| error.to_string();
         let queue = self.env.queue(QUEUE).map_err(|error| failed(&error))?;
+        // Not `Queue::send`: it has delivered JSON values as `{}`.
         let body = StartRun { run_id: run }
             .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
             .map_err(|error| failed(&error))?;

@@ -19,7 +19,7 @@ use worker::{Bucket, Env, send::SendFuture};
 
 use super::PROFILES_BUCKET;
 
-/// The bucket, and the way to where pictures are.
+/// The bucket of copies, and where pictures are fetched from.
 pub struct PictureCopies {
     env: Env,
     send: Arc<dyn HttpSend>,
@@ -64,7 +64,7 @@ impl PictureStore for PictureCopies {
     async fn copy(&self, username: &InstagramHandle, url: &str) -> Result<(), String> {
         let bytes = self.fetch(url).await?;
         if picture_type(&bytes).is_none() {
-            return Err("what is there is no picture".to_owned());
+            return Err("the file at this address is not a picture".to_owned());
         }
         SendFuture::new(self.put(username.as_str(), bytes.to_vec())).await.map_err(|error| format!("R2: {error}"))
     }
@@ -76,6 +76,7 @@ impl Pictures for PictureCopies {
         let bytes = SendFuture::new(self.get(username))
             .await
             .map_err(|error| StoreError::Unavailable(format!("R2: {error}")))?;
+        // R2 holds the bytes without a media type, so the type is told from them again.
         Ok(bytes.and_then(|bytes| picture_type(&bytes).map(|content_type| Picture { content_type, bytes })))
     }
 }

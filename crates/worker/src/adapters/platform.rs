@@ -16,7 +16,7 @@ use uuid::{NoContext, Uuid};
 
 use crate::config::Config;
 
-/// Anybody may ask whether the database answers, so the answer is kept for a moment.
+/// Readiness needs no token, so the database's answer is kept: a flood of requests must not become a flood of queries.
 const ANSWER_KEPT_MS: i64 = 1_000;
 
 thread_local! {

@@ -1,5 +1,5 @@
-//! The profile cache in R2: immutable snapshots, and per username a pointer to those worth knowing. Which they are is
-//! decided by [`SnapshotPointer`]; here its object is only replaced if nobody else has replaced it meanwhile.
+//! The profile cache in R2: immutable snapshots, and for each username a pointer to those worth knowing. Which they are
+//! is decided by [`SnapshotPointer`]; here its object is only replaced if nobody else has replaced it meanwhile.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -20,7 +20,8 @@ use super::PROFILES_BUCKET;
 /// Concurrent savers of one profile; each loser reads again and usually finds nothing left to do.
 const POINTER_ATTEMPTS_MAX: u32 = 5;
 
-/// The bucket, and the snapshot that the present run judges: every step of it needs that one, and it never changes.
+/// The bucket, and the snapshot that the present run judges: every step needs it and it never changes, so it is read
+/// and parsed only once.
 pub struct Snapshots {
     env: Env,
     held: Mutex<Option<(SnapshotKey, Snapshot)>>,
@@ -87,6 +88,7 @@ impl Snapshots {
             let present: Option<(Option<SnapshotPointer>, String)> = self.read(&key).await?;
             let (old, condition) = match present {
                 Some((old, etag)) => (old, Conditional { etag_matches: Some(etag), ..no_condition() }),
+                // Only if there is still no object.
                 None => (None, Conditional { etag_does_not_match: Some("*".to_owned()), ..no_condition() }),
             };
             let old = old.unwrap_or_default();
@@ -97,11 +99,12 @@ impl Snapshots {
             let body = serde_json::to_vec(&moved).map_err(|error| StoreError::Defect(error.to_string()))?;
             let bucket = self.bucket()?;
             let put = bucket.put(key.as_str(), body).only_if(condition).execute().await;
+            // R2 answers `None` when the condition does not hold.
             if put.map_err(unavailable)?.is_some() {
                 return Ok(());
             }
         }
-        // Others kept winning, with snapshots as new as ours.
+        // Others kept winning, with snapshots as new as this one: the pointer is good enough.
         Ok(())
     }
 

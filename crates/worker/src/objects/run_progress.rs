@@ -15,7 +15,6 @@ use crate::{adapters::PlatformClock, compose};
 
 const KEY: &str = "record";
 
-/// The object.
 #[durable_object]
 pub struct RunProgress {
     state: State,
@@ -25,6 +24,7 @@ pub struct RunProgress {
 
 impl DurableObject for RunProgress {
     fn new(state: State, env: Env) -> Self {
+        // Starts logging: an object may be the first thing that runs in its isolate.
         compose::isolate(&env);
         Self { state, env, proofs: RefCell::default() }
     }
@@ -48,7 +48,7 @@ impl DurableObject for RunProgress {
         }
     }
 
-    /// Never fails: an alarm that throws is lost after six retries.
+    /// Catches failures and sets the alarm again: the platform drops an alarm that has thrown in six retries.
     async fn alarm(&self) -> Result<Response> {
         if let Err(error) = self.reconcile().await {
             tracing::warn!(%error, "progress not reconciled; trying again");
@@ -59,7 +59,7 @@ impl DurableObject for RunProgress {
 }
 
 impl RunProgress {
-    /// Read for each event anew; the runtime keeps it in memory and holds other events back meanwhile.
+    /// Reads the record for each event; the runtime has it in memory, and holds other events back until it is read.
     async fn read(&self) -> Result<ProgressObject> {
         self.state.storage().get(KEY).await.map(ProgressObject::new)
     }

@@ -11,12 +11,11 @@ use crate::{
     shared::ids::{AccountId, UserId},
 };
 
-/// The feature's endpoints.
 pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<Verify>();
 }
 
-/// Who a token is.
+/// The user of an access token.
 #[derive(Serialize, JsonSchema)]
 pub struct Verified {
     /// The user.
@@ -27,7 +26,6 @@ pub struct Verified {
     accounts: Vec<Membership>,
 }
 
-/// Who am I, and which accounts are mine.
 pub struct Verify;
 
 impl Endpoint for Verify {

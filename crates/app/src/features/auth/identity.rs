@@ -81,10 +81,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Member {
         let wanted = chosen_account(&parts.headers)?;
         let pick = |accounts: Vec<Membership>| match wanted {
             Some(wanted) => accounts.into_iter().find(|m| m.account_id == wanted),
+            // The oldest membership: the same account every time.
             None => accounts.into_iter().next(),
         };
         let account = match pick(ports.memberships.accounts_of(user).await?) {
-            // The user may have joined it a moment ago.
+            // The remembered list may be a minute old, and the user may have joined since: ask the database before
+            // refusing.
             None if wanted.is_some() => pick(ports.memberships.accounts_now(user).await?),
             known => known,
         };
@@ -103,7 +105,7 @@ fn chosen_account(headers: &HeaderMap) -> Result<Option<AccountId>, ApiError> {
 }
 
 /// A member who has to be an owner. The database decides that, under the account's lock: a role that was remembered
-/// here could be an hour old.
+/// here could be out of date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner(pub Member);
 

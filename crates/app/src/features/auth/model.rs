@@ -20,13 +20,11 @@ impl Member {
         Self { user, account }
     }
 
-    /// Who acts.
     #[must_use]
     pub const fn user(self) -> UserId {
         self.user
     }
 
-    /// For which account.
     #[must_use]
     pub const fn account(self) -> AccountId {
         self.account
@@ -57,10 +55,8 @@ pub enum Role {
 /// Why a caller was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// No bearer token.
     #[error("no bearer token")]
     Missing,
-    /// Not a JSON Web Token.
     #[error("not a token")]
     Malformed,
     /// Wrong signature, key, algorithm, issuer, audience or subject.
@@ -87,7 +83,7 @@ pub struct Claims {
     pub iss: Option<String>,
     /// Audience: text or a list.
     pub aud: Option<Audience>,
-    /// Expiry, seconds since the epoch.
+    /// Expiry, seconds since the epoch; RFC 7519 allows fractions.
     pub exp: Option<f64>,
     /// Not valid before, seconds since the epoch.
     pub nbf: Option<f64>,
@@ -104,9 +100,7 @@ pub struct Claims {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Audience {
-    /// One audience.
     One(String),
-    /// Several.
     Many(Vec<String>),
 }
 
@@ -145,6 +139,5 @@ pub struct Jwk {
 /// The issuer's key set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct JwkSet {
-    /// Its keys.
     pub keys: Vec<Jwk>,
 }

@@ -27,7 +27,8 @@ pub trait Memberships: Send + Sync {
     /// [`StoreError`] when the database does not answer.
     async fn accounts_of(&self, user: UserId) -> Result<Vec<Membership>, StoreError>;
 
-    /// The same, read now: for an account that the remembered list does not have yet.
+    /// The same, read now: for an account that the remembered list does not have yet. The default suits an
+    /// implementation that remembers nothing.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
@@ -60,15 +61,13 @@ pub enum VerifyingKey {
 /// Checks signatures; WebCrypto does it in the Worker, eight times faster than Rust in WebAssembly.
 #[async_trait]
 pub trait SignatureCheck: Send + Sync {
-    /// Whether `signature` is `key`'s over `message`. A key that cannot be imported verifies nothing.
+    /// Whether `signature` was made over `message` with `key`. A key that cannot be imported verifies nothing.
     async fn verify(&self, key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool;
 }
 
-/// What the feature's handlers, and whatever asks who is calling, can reach.
+/// What the feature's handlers and the extractors of callers can reach.
 #[derive(Clone)]
 pub struct AuthPorts {
-    /// Verifies tokens.
     pub authenticator: Arc<dyn Authenticator>,
-    /// Which accounts a user belongs to.
     pub memberships: Arc<dyn Memberships>,
 }

@@ -17,6 +17,7 @@ use crate::shared::{clock::Clock, expiring::Expiring, ids::UserId};
 
 /// Supabase's edge and its clients keep the key set for ten minutes as well.
 const KEYS_FRESH: SignedDuration = SignedDuration::from_mins(10);
+/// Tokens with invented key ids must not make every request fetch the key set.
 const KEYS_REFETCH_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const REMEMBERED_TOKENS_MAX: usize = 1_024;
 /// Clocks differ; RFC 7519 §4.1.5 allows a small leeway.
@@ -33,14 +34,14 @@ pub struct TokenRules {
     pub legacy_secret: Option<Vec<u8>>,
 }
 
-/// The verifier with its memory; one per isolate.
+/// The verifier and what it remembers; one per isolate.
 pub struct TokenVerifier {
     rules: TokenRules,
     memory: Mutex<Memory>,
 }
 
 struct Memory {
-    /// By the token's hash: a memory that leaks gives nobody a token.
+    /// Keyed by the token's hash, so that a leak of this memory gives nobody a usable token.
     tokens: Expiring<[u8; 32], UserId>,
     keys: Option<Keys>,
 }
@@ -54,15 +55,11 @@ struct Keys {
     tried: Timestamp,
 }
 
-/// The parts of one check that belong to a request.
+/// What one request needs to check a token.
 pub struct TokenCheck {
-    /// The isolate's verifier.
     pub verifier: Arc<TokenVerifier>,
-    /// Where keys come from.
     pub keys: Arc<dyn KeySource>,
-    /// Who checks signatures.
     pub signatures: Arc<dyn SignatureCheck>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -80,19 +77,18 @@ struct Parsed<'a> {
 }
 
 impl TokenVerifier {
-    /// A verifier that remembers nothing yet.
     #[must_use]
     pub fn new(rules: TokenRules) -> Self {
         Self { rules, memory: Mutex::new(Memory { tokens: Expiring::new(REMEMBERED_TOKENS_MAX), keys: None }) }
     }
 
-    /// The rules it was made with.
     #[must_use]
     pub const fn rules(&self) -> &TokenRules {
         &self.rules
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        // A poisoned lock is safe to use: every change of the memory is one assignment or one insertion.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -148,6 +144,7 @@ impl TokenCheck {
             let secret = self.verifier.rules.legacy_secret.clone();
             return secret.map(VerifyingKey::Hs256).ok_or(AuthError::Invalid);
         }
+        // Cloned, so that the lock is not held while the key set is fetched.
         let known = self.verifier.memory().keys.clone();
         let now = self.clock.now();
         if let Some(keys) = &known {
@@ -167,8 +164,8 @@ impl TokenCheck {
                 self.verifier.memory().keys = Some(Keys { set, fetched: now, tried: now });
                 key.ok_or(AuthError::Invalid)
             }
-            // A key we trusted ten minutes ago is better than locking everyone out while the issuer is down, and an
-            // issuer that is down is not asked again by every request.
+            // A key that was valid ten minutes ago is better than refusing everybody while the issuer is down; `tried`
+            // keeps every request from asking an issuer that is down.
             Err(cause) => {
                 let mut keys = known.unwrap_or(Keys { set: JwkSet::default(), fetched: now, tried: now });
                 keys.tried = now;
@@ -214,6 +211,7 @@ fn parse(token: &str) -> Result<Parsed<'_>, AuthError> {
 
 /// The key that the token names, if it may be used with the token's algorithm.
 fn find(set: &JwkSet, header: &Header) -> Option<VerifyingKey> {
+    // Without the second condition, a token without a key id would match a key without one.
     let key = set.keys.iter().find(|key| key.kid == header.kid && key.kid.is_some())?;
     let fits = key.alg.as_deref().is_none_or(|alg| alg == header.alg);
     match (header.alg.as_str(), key.kty.as_str(), key.crv.as_deref()) {

@@ -1,5 +1,5 @@
-//! From a JSON body to a new business profile or to changes of one. Every refusal names the field and what it takes; a
-//! field nobody knows is refused too, because a misspelt criterion that is silently dropped costs credits later.
+//! From a JSON body to a new business profile or to changes of one. Every refusal names the field and what it takes. An
+//! unknown field is refused too: a misspelt criterion that is silently dropped costs credits later.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,15 +22,15 @@ pub enum InvalidBusinessProfile {
     Unknown {
         /// Its path, as it was sent.
         field: String,
-        /// The fields there are.
+        /// The fields that exist, separated by commas.
         known: &'static str,
     },
 }
 
-/// Absent: leave as it is. `Some(None)`: clear.
+/// `None`: the field is absent, leave it as it is. `Some(None)`: it is null, clear it.
 type Change<T> = Option<Option<T>>;
 
-/// Changes of a profile, in JSON merge-patch semantics (RFC 7396): what is absent stays, null clears.
+/// Changes of a profile, with the semantics of JSON merge patch (RFC 7396): what is absent stays, null clears.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct BusinessProfileChanges {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,7 +124,7 @@ impl BusinessProfileChanges {
         self.geographies = Some(Keywords::default());
     }
 
-    /// Only what came together can be compared here; the database compares with what it has.
+    /// Compares the limits if the body has both; a single one is compared with the stored other by the database.
     fn check_range(&self) -> Result<(), InvalidBusinessProfile> {
         match (self.follower_min.flatten(), self.follower_max.flatten()) {
             (Some(min), Some(max)) if min > max => Err(InvalidBusinessProfile::follower_range()),
@@ -134,13 +134,13 @@ impl BusinessProfileChanges {
 }
 
 impl NewBusinessProfile {
-    /// Reads a whole profile; what it leaves out of the ideal customer does not count.
+    /// Reads a whole profile; criteria of the ideal customer that it leaves out do not apply.
     ///
     /// # Errors
     /// [`InvalidBusinessProfile`] for the first field that is wrong or missing.
     pub fn parse(body: Map<String, Value>) -> Result<Self, InvalidBusinessProfile> {
         let fields = BusinessProfileChanges::parse(body)?;
-        // Parsing nothing refuses with what the field takes.
+        // A missing field is parsed as null, which gives the refusal that names the field and what it takes.
         Ok(Self {
             name: fields.name.map_or_else(|| text(NAME, &Value::Null, BusinessName::parse), Ok)?,
             offering: fields.offering.map_or_else(|| text(OFFERING, &Value::Null, Description::parse), Ok)?,
@@ -157,7 +157,7 @@ impl NewBusinessProfile {
 }
 
 impl InvalidBusinessProfile {
-    /// The ends of the range are the wrong way round.
+    /// `follower_min` is greater than `follower_max`.
     #[must_use]
     pub const fn follower_range() -> Self {
         Self::Field {
@@ -166,7 +166,6 @@ impl InvalidBusinessProfile {
         }
     }
 
-    /// The path of the field.
     #[must_use]
     pub fn field(&self) -> &str {
         match self {
@@ -185,7 +184,7 @@ fn text<T>(
     value: &Value,
     parse: impl Fn(&str) -> Result<T, Takes>,
 ) -> Result<T, InvalidBusinessProfile> {
-    // Something that is no text is refused like a blank one.
+    // A value that is not a string is refused like an empty one.
     parse(value.as_str().unwrap_or_default()).map_err(|takes| refuse(field, takes))
 }
 

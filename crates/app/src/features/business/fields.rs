@@ -14,7 +14,6 @@ pub struct Takes(pub &'static str);
 pub struct BusinessName(String);
 
 impl BusinessName {
-    /// The longest.
     pub const CHARS_MAX: usize = 120;
     const TAKES: Takes = Takes("one line of text of 1 to 120 characters");
 
@@ -34,7 +33,6 @@ impl BusinessName {
 pub struct Description(String);
 
 impl Description {
-    /// The longest.
     pub const CHARS_MAX: usize = 4_000;
     const TAKES: Takes = Takes("text of 1 to 4,000 characters, without control characters but line breaks and tabs");
 
@@ -53,17 +51,14 @@ fn fits(text: &str, chars_max: usize) -> bool {
     !text.is_empty() && text.chars().count() <= chars_max
 }
 
-/// A number of followers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Followers(u64);
 
 impl Followers {
     pub(super) const TAKES: Takes = Takes("a whole number of followers, 0 or more, or null for no limit");
 
-    /// Checks the range.
-    ///
     /// # Errors
-    /// [`Takes`] when it is more than the database counts.
+    /// [`Takes`] above the largest `bigint` of Postgres.
     pub fn parse(count: u64) -> Result<Self, Takes> {
         if i64::try_from(count).is_ok() { Ok(Self(count)) } else { Err(Self::TAKES) }
     }
@@ -85,6 +80,7 @@ impl Percent {
             return Err(Self::TAKES);
         }
         let hundredths = (percent * 100.0).round();
+        // The tolerance accepts what clients compute, such as 0.1 + 0.2 sent as 0.30000000000000004.
         let exact = (hundredths / 100.0 - percent).abs() < 1e-9;
         // Between 0 and 10,000 by the range above.
         if exact { Ok(Self(hundredths as u16)) } else { Err(Self::TAKES) }
@@ -102,9 +98,8 @@ impl Serialize for Percent {
 pub struct Keywords(Vec<String>);
 
 impl Keywords {
-    /// The most.
     pub const COUNT_MAX: usize = 30;
-    /// The longest, all together.
+    /// For all texts together.
     pub const CHARS_MAX: usize = 2_000;
     pub(super) const TAKES: Takes = Takes(
         "a list of at most 30 texts, each one line and not blank, of at most 2,000 characters together, or null for none",
@@ -178,7 +173,7 @@ mod tests {
         assert!(Keywords::parse(many.iter().map(String::as_str)).is_err());
         assert!(
             Keywords::parse(many.iter().map(String::as_str).take(30).chain(["0"])).is_ok(),
-            "the repeated is no more"
+            "a repeated word does not count"
         );
         assert!(Keywords::parse(["x".repeat(2_000).as_str()]).is_ok());
         assert!(Keywords::parse(["x".repeat(2_000).as_str(), "y"]).is_err());

@@ -26,7 +26,6 @@ use crate::{
     },
 };
 
-/// The feature's endpoints.
 pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<CreateBusinessProfile>();
     registry.add::<ListBusinessProfiles>();
@@ -35,32 +34,27 @@ pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<DeleteBusinessProfile>();
 }
 
-/// A field is wrong.
 const INVALID_BUSINESS_PROFILE: ErrorCode = ErrorCode::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "invalid_business_profile",
     "`details.field` is the field; the sentence says what it takes",
 );
 
-/// No such business profile.
 pub const BUSINESS_PROFILE_NOT_FOUND: ErrorCode =
     ErrorCode::new(StatusCode::NOT_FOUND, "business_profile_not_found", "unknown, or not yours");
 
-/// As many as an account may have.
 const BUSINESS_PROFILE_LIMIT: ErrorCode = ErrorCode::new(
     StatusCode::CONFLICT,
     "business_profile_limit",
     "`details.limit` is the most an account has; delete one",
 );
 
-/// Somebody else was faster.
 const BUSINESS_PROFILE_CHANGED: ErrorCode = ErrorCode::new(
     StatusCode::PRECONDITION_FAILED,
     "business_profile_changed",
     "`If-Match` named another version; `details.context_version` is the present one",
 );
 
-/// A version that is none.
 const INVALID_IF_MATCH: ErrorCode =
     ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_if_match", "send the profile's `ETag`");
 
@@ -74,7 +68,7 @@ fn not_found() -> ApiError {
     ApiError::new(BUSINESS_PROFILE_NOT_FOUND, "There is no such business profile in this account.")
 }
 
-/// The version that a change is meant for: `If-Match: "3"`, as the `ETag` of every answer says it.
+/// The version that a change is meant for: `If-Match: "3"`, as in the `ETag` of every answer.
 pub struct ExpectedVersion(Option<i32>);
 
 impl FromRequestParts<()> for ExpectedVersion {
@@ -82,6 +76,7 @@ impl FromRequestParts<()> for ExpectedVersion {
 
     async fn from_request_parts(parts: &mut Parts, (): &()) -> Result<Self, Self::Rejection> {
         let text = match parts.headers.get(header::IF_MATCH).map(HeaderValue::to_str) {
+            // `*` matches any version (RFC 9110 §13.1.1), as if the header were absent.
             None | Some(Ok("*")) => return Ok(Self(None)),
             Some(text) => text.unwrap_or_default(),
         };
@@ -113,6 +108,7 @@ fn shown(profile: BusinessProfile) -> Reply<BusinessProfile> {
     let reply = Reply::new(profile);
     match etag {
         Ok(etag) => reply.header(header::ETAG, etag),
+        // Cannot happen: digits in quotes are a valid header value, and so is the path below.
         Err(_) => reply,
     }
 }
@@ -157,7 +153,6 @@ fn profile_example() -> Value {
     profile
 }
 
-/// Makes a business profile.
 pub struct CreateBusinessProfile;
 
 impl Endpoint for CreateBusinessProfile {
@@ -210,7 +205,6 @@ fn created(outcome: CreateOutcome) -> Result<Reply<BusinessProfile>, ApiError> {
     }
 }
 
-/// The account's business profiles, newest first.
 pub struct ListBusinessProfiles;
 
 impl Endpoint for ListBusinessProfiles {
@@ -239,7 +233,6 @@ impl Endpoint for ListBusinessProfiles {
     }
 }
 
-/// One business profile.
 pub struct GetBusinessProfile;
 
 impl Endpoint for GetBusinessProfile {
@@ -268,7 +261,6 @@ impl Endpoint for GetBusinessProfile {
     }
 }
 
-/// Changes a business profile by a JSON merge patch.
 pub struct ChangeBusinessProfile;
 
 impl Endpoint for ChangeBusinessProfile {
@@ -322,7 +314,6 @@ pub struct DeletedBusinessProfile {
     deleted_at: Timestamp,
 }
 
-/// Deletes a business profile; a repeat is answered alike.
 pub struct DeleteBusinessProfile;
 
 impl Endpoint for DeleteBusinessProfile {

@@ -1,6 +1,7 @@
 //! What a customer sells and to whom: the business half of every prompt, and the routes that manage it.
 //!
-//! `fields` and `draft` parse once at the rim; the database's functions decide under the account's lock.
+//! `fields` and `draft` parse requests once, where they come in; the database's functions decide under the account's
+//! lock.
 
 mod draft;
 mod fields;

@@ -1,5 +1,6 @@
-//! The business context that a run judges against. It is read once, when the run begins to work, and remembered by the
-//! run, so that an edit in mid-run cannot make its AI calls disagree. And the profile it comes from, as customers see it.
+//! The business context that a run judges against, and the profile it comes from, as customers see it. The context is
+//! read once, when the run begins to work, and remembered by the run, so that an edit during the run cannot make its AI
+//! calls disagree.
 
 use std::{fmt, str::FromStr};
 
@@ -12,9 +13,7 @@ use crate::shared::ids::{AccountId, BusinessProfileId};
 /// A business and its ideal customer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BusinessContext {
-    /// The business profile.
     pub id: BusinessProfileId,
-    /// The business's name.
     pub name: String,
     /// What it offers.
     pub offering: String,
@@ -86,7 +85,7 @@ pub enum CreateOutcome {
     /// The account has as many as it may.
     #[serde(rename = "limit")]
     LimitReached {
-        /// How many that is.
+        /// How many profiles an account may have.
         live_max: u32,
     },
     /// Not a member, or the account is closed.
@@ -105,26 +104,27 @@ pub enum UpdateOutcome {
     },
     /// The change was meant for another version than this one.
     OtherVersion {
-        /// The version it has.
+        /// The version that the profile has.
         context_version: i32,
     },
-    /// With what the profile has, the range of followers would be the wrong way round.
+    /// Together with the stored limits, `follower_min` would be greater than `follower_max`.
     FollowerRange,
     /// No such profile in this account, or deleted.
     NotFound,
 }
 
-/// A place in the list of profiles, newest first.
+/// A position in the list of profiles, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BusinessProfileCursor {
     /// When the last profile seen was made.
     pub created_at: Timestamp,
-    /// Its id.
+    /// Settles ties of `created_at`.
     pub id: BusinessProfileId,
 }
 
 impl fmt::Display for BusinessProfileCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither part can contain the separator.
         write!(f, "{}|{}", self.created_at, self.id)
     }
 }
@@ -141,7 +141,6 @@ impl FromStr for BusinessProfileCursor {
     }
 }
 
-/// A cursor that no page answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor of this list")]
 pub struct InvalidCursor;

@@ -21,7 +21,7 @@ use crate::{
 /// Works under row-level security; MUST filter by the member's account as well. Every call is one transaction.
 #[async_trait]
 pub trait BusinessProfileRepository: Send + Sync {
-    /// Adds a profile; with a key, a repeat adds none.
+    /// Adds a profile; a repeat with the same key adds none.
     ///
     /// # Errors
     /// [`StoreError`]; with `Unavailable` the outcome may be unknown, and an idempotency key makes a repeat safe.
@@ -61,7 +61,8 @@ pub trait BusinessProfileRepository: Send + Sync {
         expected_version: Option<i32>,
     ) -> Result<UpdateOutcome, StoreError>;
 
-    /// Deletes a profile and answers when that happened, at a repeat too; `None` for one that never was the member's.
+    /// Deletes a profile and returns when it was deleted; a repeat returns the same. `None` if the account never had
+    /// it.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.

@@ -1,4 +1,5 @@
-//! The bodies of the feature as JSON schemas, from the limits that `fields` checks.
+//! The request bodies of the feature as JSON schemas, with the limits that `fields` checks. Written by hand, because
+//! `draft` parses the bodies by hand.
 
 use std::borrow::Cow;
 
@@ -10,7 +11,6 @@ use super::{
     http::{ChangedFields, NewFields},
 };
 
-/// Each field with what it takes.
 fn properties() -> Value {
     let keywords = json!({
         "type": ["array", "null"], "maxItems": Keywords::COUNT_MAX, "items": { "type": "string", "minLength": 1 },

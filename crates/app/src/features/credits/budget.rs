@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A higher cap would be none.
+/// The highest cap that can be set.
 pub const DAILY_CAP_MAX: i64 = 1_000_000;
 
 /// A cap in credits; 0 lets nothing through.
@@ -12,14 +12,12 @@ pub const DAILY_CAP_MAX: i64 = 1_000_000;
 pub struct DailyCap(i32);
 
 impl DailyCap {
-    /// The cap in credits.
     #[must_use]
     pub const fn credits(self) -> i32 {
         self.0
     }
 }
 
-/// Not from 0 to [`DAILY_CAP_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a daily cap is from 0 to {DAILY_CAP_MAX}")]
 pub struct InvalidDailyCap;
@@ -40,20 +38,20 @@ impl TryFrom<i64> for DailyCap {
 pub struct Budget {
     /// The cap; null without one.
     pub daily_cap: Option<i64>,
-    /// What today's runs cost and did not give back.
+    /// Credits charged for today's runs and not refunded.
     pub used_today: i64,
     /// The end of the UTC day.
     pub resets_at: Timestamp,
 }
 
-/// What became of a change of the cap.
+/// The outcome of changing the cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum CapOutcome {
     /// It binds every run that begins from now on.
     #[serde(rename = "ok")]
     Set(Budget),
-    /// A member who is no owner.
+    /// The caller is a member, but not an owner.
     OwnerRequired,
     /// Not a member, or the account is closed.
     Forbidden,

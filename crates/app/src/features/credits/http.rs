@@ -12,7 +12,6 @@ use crate::{
     shared::pagination::{Page, PageQuery},
 };
 
-/// The feature's endpoints.
 pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<GetBalance>();
     registry.add::<ListTransactions>();
@@ -20,14 +19,12 @@ pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<SetBudget>();
 }
 
-/// A cap that is none.
 const INVALID_DAILY_CAP: ErrorCode = ErrorCode::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "invalid_daily_cap",
     "a whole number from 0 to 1,000,000, or `null`; leaving it out is `invalid_request`",
 );
 
-/// What an account can spend now.
 pub struct GetBalance;
 
 impl Endpoint for GetBalance {
@@ -56,7 +53,6 @@ impl Endpoint for GetBalance {
     }
 }
 
-/// Every movement of credits, newest first.
 pub struct ListTransactions;
 
 impl Endpoint for ListTransactions {
@@ -91,7 +87,6 @@ impl Endpoint for ListTransactions {
     }
 }
 
-/// The daily cap and what is used of it.
 pub struct GetBudget;
 
 impl Endpoint for GetBudget {
@@ -118,7 +113,8 @@ impl Endpoint for GetBudget {
 #[derive(Deserialize, JsonSchema)]
 pub struct BudgetBody {
     /// Credits that the account's runs may cost in a UTC day; null for no cap.
-    // A function of its own makes serde ask for the field: leaving it out must not take a cap away.
+    // With `deserialize_with` serde demands the field, though it is an `Option`: leaving it out must not remove the
+    // cap.
     #[serde(deserialize_with = "present")]
     #[schemars(required, range(min = 0, max = 1_000_000))]
     daily_cap: Option<i64>,
@@ -140,7 +136,6 @@ fn budget_example() -> serde_json::Value {
     json!({ "daily_cap": 50, "used_today": 12, "resets_at": "2026-11-26T00:00:00Z" })
 }
 
-/// Sets or removes the daily cap.
 pub struct SetBudget;
 
 impl Endpoint for SetBudget {

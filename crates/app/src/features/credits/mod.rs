@@ -1,5 +1,5 @@
-//! Credits: what an account has, and every movement that led there. Movements themselves happen inside the database
-//! functions of the features that cause them, so that a charge and its cause are one transaction.
+//! Credits: what an account has, and every movement that led to it. Credits move inside the database functions of the
+//! features that charge or refund, so that a charge and its cause are one transaction.
 
 mod budget;
 mod http;

@@ -28,13 +28,13 @@ pub trait CreditLedger: Send + Sync {
     /// [`StoreError`] when the database does not answer.
     async fn transactions(&self, member: Member, page: PageQuery<i64>) -> Result<Page<Transaction>, StoreError>;
 
-    /// The daily cap and what is used of it; `None` when the caller is no member any more.
+    /// The daily cap and what is used of it; `None` when the caller's membership has ended.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     async fn budget(&self, member: Member) -> Result<Option<Budget>, StoreError>;
 
-    /// Sets the daily cap, or takes it away. MUST be refused to anybody but an owner, by the database.
+    /// Sets the daily cap, or removes it with `None`. The database MUST refuse this to anybody but an owner.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.

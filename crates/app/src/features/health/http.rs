@@ -11,17 +11,16 @@ use super::{
 };
 use crate::http::{Anyone, ApiError, Endpoint, ErrorCode, Example, NoBody, NoParameters, Registry, Reply};
 
-/// The feature's endpoints.
 pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<GetHealth>();
     registry.add::<GetReadiness>();
 }
 
-/// The configuration does not allow to take money for work.
+/// The configuration does not allow charging for work.
 pub const NOT_READY: ErrorCode =
     ErrorCode::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "the deployment is not configured; `details.faults`");
 
-/// Alive.
+/// The service is alive.
 #[derive(Serialize, JsonSchema)]
 pub struct Health {
     /// Always `ok`.
@@ -30,7 +29,6 @@ pub struct Health {
     version: &'static str,
 }
 
-/// Alive: the isolate answers. Says nothing of what stands behind it.
 pub struct GetHealth;
 
 impl Endpoint for GetHealth {
@@ -53,7 +51,6 @@ impl Endpoint for GetHealth {
     }
 }
 
-/// Ready: the database answers and no setting is missing or a sandbox's where it must not be.
 pub struct GetReadiness;
 
 impl Endpoint for GetReadiness {

@@ -1,4 +1,4 @@
-//! Is this deployment alive, is it ready, may it take money for work.
+//! Whether this deployment is alive, whether it is ready, and whether it may charge for work.
 
 mod http;
 mod ports;

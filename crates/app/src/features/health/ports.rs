@@ -1,4 +1,4 @@
-//! What is asked about this deployment.
+//! What the health endpoints, and whatever charges for work, ask about this deployment.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::{
     shared::clock::Clock,
 };
 
-/// Whether this deployment may take money for work; checked before every charge.
+/// Whether this deployment may charge for work; checked before every charge.
 #[async_trait]
 pub trait Readiness: Send + Sync {
     /// What is wrong with the configuration, empty when nothing is: a missing key, or a sandbox address outside
     /// `OSLIRA_ENV=local`. Names settings, never their values.
     fn config_faults(&self) -> Vec<String>;
 
-    /// What the daily job last found of the models in use; `None` when the database does not answer.
+    /// What the daily job last found out about the models in use; `None` when the database does not answer.
     async fn models_found(&self) -> Option<Vec<ModelLifecycle>>;
 
-    /// What was known of the models in use when this version was built.
+    /// What was known about the models in use when this version was built.
     fn models_announced(&self) -> Vec<ModelLifecycle>;
 
     /// The value of `OSLIRA_ENV`.
@@ -29,10 +29,8 @@ pub trait Readiness: Send + Sync {
 /// What the feature's handlers can reach.
 #[derive(Clone)]
 pub struct HealthPorts {
-    /// This deployment.
     pub readiness: Arc<dyn Readiness>,
-    /// Which models it asks.
+    /// Which models this deployment asks.
     pub models: Arc<ModelChoice>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
 }

@@ -7,21 +7,21 @@ use serde::Serialize;
 use super::HealthPorts;
 use crate::features::judging::warnings;
 
-/// Ready.
+/// The deployment is ready.
 #[derive(Serialize, JsonSchema)]
 pub struct Ready {
     /// Always `ready`.
     status: &'static str,
     /// `local`, `staging` or `production`.
     environment: String,
-    /// What needs care though everything works: models that end soon.
+    /// What needs attention soon although everything works: models that will be retired.
     warnings: Vec<String>,
 }
 
-/// Asks settings and database.
+/// Checks the settings and asks the database.
 ///
 /// # Errors
-/// What to mend, a sentence each.
+/// The faults, one sentence each.
 pub async fn ready(ports: &HealthPorts) -> Result<Ready, Vec<String>> {
     let mut faults = ports.readiness.config_faults();
     let found = ports.readiness.models_found().await;

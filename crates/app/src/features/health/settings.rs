@@ -1,5 +1,5 @@
-//! Settings, read from text and checked. They fail closed: outside a local stack a missing, plain-text or sandbox setting
-//! is a fault, and a deployment with faults is not ready and charges nothing.
+//! Settings, read from text and checked. They fail closed: outside a local stack a missing, plain-text or sandbox
+//! setting is a fault, and a deployment with faults is not ready and charges nothing.
 //!
 //! A fault names its setting and never its value, because faults are shown to anybody who asks for readiness.
 
@@ -12,11 +12,11 @@ use crate::features::{auth::TokenRules, profiles::PictureSource};
 pub enum Environment {
     /// A developer's stack: the only one that may use the sandbox.
     Local,
-    /// A rehearsal with real providers.
+    /// For trying a version with real providers before customers use it.
     Staging,
-    /// Customers are here.
+    /// Serves customers.
     Production,
-    /// `OSLIRA_ENV` names none of them; everything that holds in production holds here, and it is a fault.
+    /// `OSLIRA_ENV` has another value: a fault, and the rules of production apply.
     Unknown,
 }
 
@@ -30,7 +30,6 @@ impl Environment {
         }
     }
 
-    /// Whether this is a developer's stack.
     #[must_use]
     pub const fn is_local(self) -> bool {
         matches!(self, Self::Local)
@@ -48,7 +47,7 @@ impl fmt::Display for Environment {
     }
 }
 
-/// The settings that concern no provider of data or models.
+/// The settings except those of the providers of data and models.
 #[derive(Clone, PartialEq)]
 pub struct DeploymentSettings {
     /// `OSLIRA_ENV`.
@@ -59,12 +58,12 @@ pub struct DeploymentSettings {
     pub cors_origins: Vec<String>,
     /// Where profile pictures may come from; on a local stack the host of `APIFY_BASE_URL`, which is its sandbox.
     pub pictures: PictureSource,
-    /// `RETRY_TIME_SCALE`: a factor on pauses between attempts; only a local stack may hurry.
+    /// `RETRY_TIME_SCALE`: a factor on the pauses between attempts, below 1 on a local stack only.
     pub pause_scale: f64,
 }
 
 impl DeploymentSettings {
-    /// Reads them; `text` answers a setting's value, empty if it is not set. Answers the faults too.
+    /// Reads the settings and finds their faults. `text` returns the value of a setting, empty if it is not set.
     #[must_use]
     pub fn read(text: impl Fn(&str) -> String) -> (Self, Vec<String>) {
         let environment = Environment::read(&text("OSLIRA_ENV"));
@@ -81,6 +80,7 @@ impl DeploymentSettings {
             environment,
             tokens: TokenRules {
                 issuer: format!("{}/auth/v1", supabase_url.trim_end_matches('/')),
+                // An empty secret must count as none: anybody can sign HS256 tokens with it.
                 legacy_secret: (!secret.is_empty()).then(|| secret.into_bytes()),
             },
             cors_origins: list(&text("CORS_ORIGINS")),
@@ -88,6 +88,7 @@ impl DeploymentSettings {
                 Some(host) => PictureSource::Sandbox(host),
                 None => PictureSource::Instagram,
             },
+            // A value out of range is no fault: the full pauses are always safe.
             pause_scale: scale.filter(|_| local).unwrap_or(1.0),
         };
         (settings, faults)
@@ -103,8 +104,8 @@ fn authority(url: &str) -> Option<String> {
     rest.split('/').next().filter(|authority| !authority.is_empty()).map(str::to_owned)
 }
 
-/// What is wrong with a required setting. Only a local stack may use plain-text addresses, addresses of this machine and
-/// the sandbox's keys.
+/// What is wrong with a required setting. Only a local stack may use plain-text addresses, addresses of this machine
+/// and the sandbox's keys.
 #[must_use]
 pub fn setting_fault(name: &str, value: &str, local: bool) -> Option<String> {
     if value.is_empty() {
@@ -116,6 +117,7 @@ pub fn setting_fault(name: &str, value: &str, local: bool) -> Option<String> {
     if name.ends_with("_URL") && !value.to_ascii_lowercase().starts_with("https://") {
         return Some(format!("{name} must begin with https://"));
     }
+    // `://[` stands for every IPv6 literal: no provider is addressed by one.
     if ["://localhost", "://127.", "://[", "://0."].iter().any(|host| value.to_ascii_lowercase().contains(host)) {
         return Some(format!("{name} names this machine"));
     }

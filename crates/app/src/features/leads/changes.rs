@@ -19,7 +19,7 @@ pub struct Changes {
     pub since: AnalysisId,
     /// Points won or lost.
     pub score_delta: i16,
-    /// What differs in the profile; nothing when one of the two did not keep it.
+    /// What differs in the profile; empty if one of the two analyses did not store it.
     pub profile: ProfileChanges,
 }
 
@@ -47,7 +47,7 @@ pub struct ProfileChanges {
     /// Whether it is a business account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_business: Option<Change<bool>>,
-    /// Whether Instagram vouches for it.
+    /// Whether Instagram has verified it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_verified: Option<Change<bool>>,
     /// How many posts it has.
@@ -76,7 +76,7 @@ impl<T: Clone + PartialEq> Change<T> {
 
 impl ProfileChanges {
     fn between(from: &JudgedProfile, to: &JudgedProfile) -> Self {
-        // Taken apart, so that a new fact cannot be forgotten here.
+        // Destructured, so that a new field does not compile until it is compared here.
         let JudgedProfile {
             username,
             display_name,
@@ -104,8 +104,8 @@ impl ProfileChanges {
     }
 }
 
-/// Pairs each analysis with the one before it. `analyses` come newest first and may hold one more than is shown, which
-/// then only serves as the one before the last.
+/// Pairs each analysis with the one before it. `analyses` come newest first and may hold one more than is shown: the
+/// last one shown is compared with it.
 #[must_use]
 pub fn history(analyses: Vec<Analysis>) -> Vec<HistoryEntry> {
     let before = analyses.iter().skip(1).map(Some).chain([None]);
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::features::profiles::testing::snapshot;
 
-    /// As the database answers it; `profile` as the analysis kept it.
+    /// An analysis as the database returns it; `profile` is what the analysis stored.
     fn stored(number: u128, score: u8, profile: &Value) -> Analysis {
         let at = "2026-11-20T12:00:00Z";
         let row = json!({

@@ -16,12 +16,12 @@ use crate::{
     },
 };
 
-/// The most rows of one file, the header not counted.
+/// The most rows of one file, without the header.
 pub const EXPORT_ROWS_MAX: u32 = 10_000;
-/// A file ends after the page that reaches this: it is one buffer in an isolate of 128 MB.
+/// A file ends after the page that reaches this: it is one buffer in an isolate of 128 MB, which several exports share.
 const EXPORT_BYTES_MAX: usize = 4 * 1024 * 1024;
 const PAGE_ROWS: u32 = 500;
-/// Without it Excel takes UTF-8 for the system's old code page.
+/// Without it Excel reads UTF-8 as the system's legacy code page.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 const HEADER: [&str; 20] = [
@@ -47,10 +47,8 @@ const HEADER: [&str; 20] = [
     "id",
 ];
 
-/// A finished file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
-    /// Its bytes.
     pub csv: Vec<u8>,
     /// Whether there are more leads than it holds.
     pub truncated: bool,
@@ -74,6 +72,7 @@ pub async fn export(leads: &dyn LeadRepository, member: Member, query: &LeadQuer
         after = match page.next_cursor {
             None => return Ok(Export { csv: sheet.finish()?, truncated: false }),
             Some(_) if full => return Ok(Export { csv: sheet.finish()?, truncated: true }),
+            // Always `Some`: the page's own cursor. `None` would begin again.
             Some(next) => Cursor::decode(&next),
         };
     }
@@ -94,6 +93,7 @@ impl Sheet {
     }
 
     fn bytes(&mut self) -> Result<usize, StoreError> {
+        // The writer buffers: without the flush its length would lag behind.
         self.0.flush().map_err(|error| defect(&error))?;
         Ok(self.0.get_ref().len())
     }
@@ -103,7 +103,7 @@ impl Sheet {
     }
 }
 
-/// Nothing that writes to memory fails.
+/// Writing to memory does not fail, so an error is a defect.
 fn defect(error: &dyn std::error::Error) -> StoreError {
     StoreError::Defect(format!("csv: {error}"))
 }
@@ -136,8 +136,9 @@ fn cells(lead: &Lead) -> [String; HEADER.len()] {
     ]
 }
 
-/// Puts an apostrophe before what a spreadsheet would take for a formula, also behind what it may skip to get there, and behind
-/// what begins another cell or row for a spreadsheet that splits at semicolons and knows no quotes in mid-line.
+/// Puts an apostrophe before what a spreadsheet would run as a formula: at the start of the cell, with or without the
+/// invisible characters that it may skip, and after a semicolon, tab or line break, where a spreadsheet that splits at
+/// semicolons or ignores quotes within a line begins another cell or row.
 fn safe(cell: &str) -> Cow<'_, str> {
     let skipped = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}');
     let begins_formula =
@@ -197,7 +198,7 @@ mod tests {
         }
     }
 
-    /// A book of so many leads that remembers how much was asked for at once.
+    /// A repository of `leads` leads that remembers the page sizes it was asked for.
     struct Book {
         leads: u32,
         biography: String,
@@ -287,7 +288,7 @@ mod tests {
         {
             assert_eq!(safe(cell), format!("'{cell}"), "{cell:?}");
         }
-        // Where a spreadsheet splits at semicolons, or begins a row in mid-cell, another cell begins.
+        // A spreadsheet may begin another cell at a semicolon, or another row at a line break within the cell.
         for (cell, text) in
             [("a;=1;b", "a;'=1;b"), ("hi\n=1+1", "hi\n'=1+1"), ("=a; @b", "'=a;' @b"), ("\n\t -1", "'\n\t' -1")]
         {

@@ -28,10 +28,9 @@ use crate::{
     },
 };
 
-/// Says that a file does not hold every lead.
+/// Sent with a file that does not hold every lead.
 const TRUNCATED: HeaderName = HeaderName::from_static("x-oslira-truncated");
 
-/// The feature's endpoints.
 pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<ListLeads>();
     registry.add::<ExportLeads>();
@@ -40,10 +39,8 @@ pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<GetPicture>();
 }
 
-/// No such lead.
 const LEAD_NOT_FOUND: ErrorCode = ErrorCode::new(StatusCode::NOT_FOUND, "lead_not_found", "unknown, or not yours");
 
-/// No picture.
 const PICTURE_NOT_FOUND: ErrorCode =
     ErrorCode::new(StatusCode::NOT_FOUND, "picture_not_found", "there is no copy of this profile's picture");
 
@@ -120,7 +117,6 @@ fn lead_example() -> Value {
     })
 }
 
-/// Leads, filtered and ordered.
 pub struct ListLeads;
 
 impl Endpoint for ListLeads {
@@ -155,7 +151,6 @@ impl Endpoint for ListLeads {
     }
 }
 
-/// A file of leads.
 pub struct CsvFile {
     export: Export,
     today: Date,
@@ -188,7 +183,6 @@ impl Answer for CsvFile {
     }
 }
 
-/// Leads as a file.
 pub struct ExportLeads;
 
 impl Endpoint for ExportLeads {
@@ -208,7 +202,6 @@ impl Endpoint for ExportLeads {
     }
 }
 
-/// A lead with its history.
 pub struct GetLead;
 
 impl Endpoint for GetLead {
@@ -237,7 +230,7 @@ impl Endpoint for GetLead {
         PathId(id): PathId<LeadId>,
         _: NoBody,
     ) -> Result<Reply<LeadHistory>, ApiError> {
-        // One more than is shown: the last shown one has one before it too.
+        // One more than is shown: the last one shown is compared with the one before it.
         let (lead, analyses) = ports.leads.get(member, id, HISTORY_MAX + 1).await?.ok_or_else(not_found)?;
         Ok(Reply::new(LeadHistory { lead, analyses: history(analyses) }))
     }
@@ -252,7 +245,6 @@ pub struct DeletedLead {
     deleted_at: Timestamp,
 }
 
-/// Deletes a lead with its analyses.
 pub struct DeleteLead;
 
 impl Endpoint for DeleteLead {
@@ -289,6 +281,7 @@ impl IntoResponse for Picture {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
+        // A browser must not show a cached picture to another user or account.
         headers.insert(header::VARY, HeaderValue::from_static("Authorization, X-Account-Id"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
@@ -301,7 +294,6 @@ impl Answer for Picture {
     }
 }
 
-/// Our copy of the profile's picture.
 pub struct GetPicture;
 
 impl Endpoint for GetPicture {
@@ -322,6 +314,7 @@ impl Endpoint for GetPicture {
         PathId(id): PathId<LeadId>,
         _: NoBody,
     ) -> Result<Picture, ApiError> {
+        // Pictures are shared by all accounts: reading the lead shows that this member may see the picture.
         let (lead, _) = ports.leads.get(member, id, 0).await?.ok_or_else(not_found)?;
         let none = || ApiError::new(PICTURE_NOT_FOUND, "There is no copy of this profile's picture.");
         ports.pictures.of(&lead.username).await?.ok_or_else(none)

@@ -1,5 +1,5 @@
-//! Leads: the scored profiles of an account, listed, exported and deleted; and how each changed from one analysis to the
-//! next. They are written by the analyses that find them.
+//! Leads: the scored profiles of an account, listed, exported and deleted; and how each changed from one analysis to
+//! the next. Leads are written by the feature `analysis`, when a run completes.
 
 mod changes;
 mod export;

@@ -39,18 +39,18 @@ pub struct Lead {
     pub category: Option<String>,
     /// The profile's link.
     pub external_url: Option<String>,
-    /// Where its picture is served by us; null for a profile that shows none.
+    /// The path of our copy of its picture; null for a profile without a picture.
     #[serde(default)]
     pub profile_picture: Option<String>,
-    /// Whether Instagram vouches for it.
+    /// Whether Instagram has verified it.
     pub is_verified: bool,
     /// Whether it is a business account.
     pub is_business: bool,
-    /// How well it fits, 0 to 100: of the newest analysis of the newest facts.
+    /// How well it fits, 0 to 100: by the newest analysis of the latest scrape.
     pub score: u8,
     /// The newest analysis.
     pub latest_analysis: Option<LatestAnalysis>,
-    /// When the facts were true.
+    /// When the profile was scraped.
     pub scraped_at: Timestamp,
     /// When it was found.
     pub created_at: Timestamp,
@@ -94,7 +94,7 @@ pub struct Analysis {
     pub is_stale: bool,
     /// The judgement in a sentence or two.
     pub summary: Option<String>,
-    /// When the judged facts were true.
+    /// When the judged profile was scraped.
     pub scraped_at: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,
@@ -103,7 +103,7 @@ pub struct Analysis {
     pub profile: Option<JudgedProfile>,
 }
 
-/// What an older version stored in less detail is `None`: a history must not become unreadable for it.
+/// A profile that an older version stored in less detail is read as `None`, so that the history stays readable.
 fn whole_profile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<JudgedProfile>, D::Error> {
     let kept = Value::deserialize(deserializer)?;
     Ok(JudgedProfile::deserialize(kept).ok())

@@ -19,14 +19,13 @@ use crate::{
 /// A copied profile picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// By its own bytes: `image/jpeg`, `image/png` or `image/webp`.
+    /// Told by the first bytes of the file: `image/jpeg`, `image/png` or `image/webp`.
     pub content_type: &'static str,
-    /// The file.
     pub bytes: Vec<u8>,
 }
 
-/// The copies of profile pictures. They are by username and the same for every account: whoever asks MUST have shown that
-/// the member has a lead of that username.
+/// The copies of profile pictures, stored by username and shared by all accounts: the caller MUST have checked that the
+/// member has a lead of that username.
 #[async_trait]
 pub trait Pictures: Send + Sync {
     /// The picture of a username, if one was copied.
@@ -39,7 +38,7 @@ pub trait Pictures: Send + Sync {
 /// Works under row-level security; MUST filter by the member's account as well. Every call is one transaction.
 #[async_trait]
 pub trait LeadRepository: Send + Sync {
-    /// Leads that were not deleted. The cursor MUST be one of the query's order.
+    /// Leads that were not deleted. The cursor MUST belong to the query's order.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
@@ -61,8 +60,8 @@ pub trait LeadRepository: Send + Sync {
         analyses_max: usize,
     ) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError>;
 
-    /// Deletes a lead with its analyses and answers when that happened, at a repeat too; `None` for one that never was
-    /// the member's.
+    /// Deletes a lead with its analyses and returns when it was deleted; a repeat returns the same. `None` if the
+    /// account never had it.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
@@ -76,6 +75,5 @@ pub struct LeadPorts {
     pub leads: Arc<dyn LeadRepository>,
     /// Copies of profile pictures.
     pub pictures: Arc<dyn Pictures>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
 }

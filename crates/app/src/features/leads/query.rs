@@ -15,7 +15,6 @@ use crate::shared::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{parameter} takes {takes}.")]
 pub struct InvalidQuery {
-    /// The parameter.
     pub parameter: &'static str,
     /// What to send.
     pub takes: &'static str,
@@ -26,7 +25,6 @@ pub struct InvalidQuery {
 pub struct SearchText(String);
 
 impl SearchText {
-    /// The longest.
     pub const CHARS_MAX: usize = 100;
 
     /// Trims and checks.
@@ -37,21 +35,18 @@ impl SearchText {
         valid.then(|| Self(text.to_owned()))
     }
 
-    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The leads that are wanted; an absent filter lets all pass.
+/// Which leads are asked for; an absent filter lets all pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {
     /// Of this business, deleted or not.
     pub business_profile_id: Option<BusinessProfileId>,
-    /// With at least this score.
     pub score_min: Option<u8>,
-    /// With at most this score.
     pub score_max: Option<u8>,
     /// With an analysis of this type.
     pub analysis_type: Option<AnalysisType>,
@@ -64,12 +59,12 @@ pub struct LeadFilter {
 /// The orders of the list, each from high to low and then by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LeadSort {
-    /// Found last, first.
+    /// By when the lead was found.
     #[default]
     Newest,
-    /// The best fit first.
+    /// By how well it fits.
     Score,
-    /// Changed last, first.
+    /// By when an analysis last changed it.
     Updated,
 }
 
@@ -89,7 +84,7 @@ impl LeadSort {
     }
 }
 
-/// A place in the list: the key of the order, and the id that settles ties.
+/// A position in the list: the key of the order, and the id that settles ties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeadCursor {
     /// The key; its kind is the order that the cursor belongs to.
@@ -103,14 +98,13 @@ pub struct LeadCursor {
 pub enum LeadKey {
     /// When it was found.
     Newest(Timestamp),
-    /// Its score.
     Score(u8),
     /// When it last changed.
     Updated(Timestamp),
 }
 
 impl LeadCursor {
-    /// The place of a lead in an order.
+    /// The position of a lead in an order.
     #[must_use]
     pub const fn of(sort: LeadSort, lead: &Lead) -> Self {
         let key = match sort {
@@ -121,7 +115,7 @@ impl LeadCursor {
         Self { key, id: lead.id }
     }
 
-    /// The order it belongs to; in another it would skip leads and repeat others.
+    /// The order it belongs to; in another order it would skip some leads and repeat others.
     #[must_use]
     pub const fn sort(self) -> LeadSort {
         match self.key {
@@ -133,7 +127,7 @@ impl LeadCursor {
 }
 
 impl fmt::Display for LeadKey {
-    /// The key alone, as the database reads it.
+    /// The value alone, as the database reads it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Newest(at) | Self::Updated(at) => at.fmt(f),
@@ -144,11 +138,11 @@ impl fmt::Display for LeadKey {
 
 impl fmt::Display for LeadCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // None of the parts can contain the separator.
         write!(f, "{}|{}|{}", self.sort().as_str(), self.key, self.id)
     }
 }
 
-/// A text that is no cursor of this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor of the leads")]
 pub struct InvalidCursor;
@@ -170,7 +164,7 @@ impl FromStr for LeadCursor {
     }
 }
 
-/// The query string as it came. An empty value is an empty box of a form: no filter.
+/// The query string as it was sent. An empty value is no filter: a form sends one for every box that is left empty.
 #[derive(Debug, Default, Deserialize)]
 pub struct RawLeadQuery {
     business_profile_id: Option<String>,
@@ -182,12 +176,9 @@ pub struct RawLeadQuery {
     sort: Option<String>,
 }
 
-/// Filter and order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadQuery {
-    /// Which leads.
     pub filter: LeadFilter,
-    /// In which order.
     pub sort: LeadSort,
 }
 

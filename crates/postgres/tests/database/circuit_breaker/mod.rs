@@ -14,7 +14,7 @@ async fn report(backend: &Session, provider: &str, kind: &str, run: Uuid) -> Res
     Ok(backend.call(sql, &[&provider, &kind, &run]).await?["outcome"] == "opened")
 }
 
-/// A report of a run of its own.
+/// A report by a run of its own.
 async fn exhausted(stage: &Stage, provider: &str) -> Result<bool, Error> {
     report(&stage.backend, provider, "exhausted", Uuid::now_v7()).await
 }
@@ -38,13 +38,13 @@ async fn pass(stage: &Stage, seconds: f64) -> TestResult {
     stage.execute(sql, &[&seconds]).await.map(drop)
 }
 
-/// How long the last opening lasts when its report was the last one, in seconds.
+/// Seconds from the last report to the end of the last opening.
 async fn opening_s(stage: &Stage, provider: &str) -> Result<f64, Error> {
     let sql = "select extract(epoch from open_until - updated_at)::float8 from service_outages where service = $1";
     Ok(stage.superuser.query_one(sql, &[&provider]).await?.get(0))
 }
 
-/// What a request for an analysis that needs these services hears.
+/// The outcome of a request for an analysis that needs these services.
 async fn asked(stage: &Stage, services: Value) -> Result<String, Error> {
     let request = Request { services, ..stage.request(&format!("p{}", &Uuid::new_v4().simple().to_string()[..12])) };
     let answer = begin(&stage.customer, &request).await?;

@@ -128,7 +128,7 @@ async fn what_was_taken_for_down_and_is_exhausted_stays_closed_for_longer() -> T
     struck_out(&stage, "openai").await?;
     assert!(exhausted(&stage, "openai").await?);
     assert_eq!(opening_s(&stage, "openai").await?, 60.0);
-    // It is one opening still: the next is the second.
+    // Both are one opening: the next is the second.
     pass(&stage, 60.0).await?;
     assert!(exhausted(&stage, "openai").await?);
     assert_eq!(opening_s(&stage, "openai").await?, 120.0);
@@ -148,7 +148,7 @@ async fn a_quiet_quarter_of_an_hour_makes_the_next_opening_the_first_again() -> 
     exhausted(&stage, "apify").await?;
     assert_eq!(opening_s(&stage, "apify").await?, 60.0);
 
-    // A strike is no quiet.
+    // A report is no quiet, even one that opens nothing.
     pass(&stage, 60.0 + 600.0).await?;
     down(&stage, "apify").await?;
     pass(&stage, 600.0).await?;

@@ -99,7 +99,7 @@ async fn what_is_known_already_is_answered_although_it_is_open() -> TestResult {
         "unknown_analysis_type"
     );
 
-    // Without credits it is the outage that is answered: nobody should buy credits for what is not sold now.
+    // The outage is told even to an account without credits: nobody should buy credits for what is not sold now.
     stage.begun_after_calm("jaxa").await?;
     assert_eq!(stage.balance().await?, 0);
     exhausted(&stage, "apify").await?;
