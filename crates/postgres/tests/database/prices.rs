@@ -8,7 +8,7 @@ use crate::support::Stage;
 #[tokio::test]
 async fn what_is_charged_is_what_the_code_says() -> TestResult {
     let stage = Stage::with_credits(0).await?;
-    for kind in [AnalysisType::Light] {
+    for kind in AnalysisType::ALL {
         let sql = "select credits from analysis_prices where analysis_type = $1";
         let row = stage.superuser.query_one(sql, &[&kind.as_str()]).await?;
         assert_eq!(i64::from(row.get::<_, i32>(0)), i64::from(kind.config().credits), "{kind:?}");
