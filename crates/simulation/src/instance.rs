@@ -82,6 +82,7 @@ impl Instance {
         let ports = Ports { world: self.world.clone(), owner: Some((run, journal.clone())) };
         let ports = Arc::new(ports);
         let mut models = ModelChoice::default();
+        // Anthropic has the fall-back model of every call.
         if self.world.has(Mutation::FallbackNeverAsked) {
             models.without("anthropic");
         }
@@ -94,6 +95,7 @@ impl Instance {
             progress: ports.clone(),
             clock: ports,
             models,
+            // Time is virtual, so pauses can have their full length.
             pause_scale: 1.0,
         };
         self.scheduler = Scheduler::default();
@@ -131,6 +133,7 @@ impl Instance {
     /// branch splits into many.
     pub fn poll(&mut self) -> Vec<CrashPoint> {
         let Some(life) = self.life.as_mut() else { return vec![] };
+        // An error means that not even the failure could be recorded. The sweep ends such a run.
         if let Poll::Ready(_failure_is_left_to_the_sweep) = self.world.go_on(life, &mut self.scheduler, self.schedule) {
             self.life = None;
             self.ended = true;

@@ -287,10 +287,10 @@ impl Faults {
 
 impl Planted {
     fn strikes(&mut self, target: Target, text: &str) -> bool {
+        // The rate is asked last, so that only calls that fit take a draw.
         self.spec.target == target
             && self.left != Some(0)
             && self.spec.matches.as_ref().is_none_or(|needles| needles.are_in(text))
-            // Last, so that only calls that fit take a draw.
             && self.spec.rate.is_none_or(|rate| self.dice.chance(rate))
     }
 }

@@ -82,6 +82,7 @@ impl Lifecycles {
         let announced = self.tables.get(&change.provider).and_then(|find| find(&change.model));
         let announced = announced.ok_or_else(|| format!("there is no model {}", change.model))?;
         let mut models = self.changed.lock();
+        // A first change begins with what was announced, so that a field which is not given stays as it is.
         let changed = models.entry((change.provider, announced.model)).or_insert(Changed {
             retires_on: announced.retires_on,
             gone_since: None,
@@ -90,6 +91,7 @@ impl Lifecycles {
         changed.at_ms = now_ms();
         changed.retires_on = change.retires_on.unwrap_or(changed.retires_on);
         changed.gone_since = match change.gone {
+            // A repeated shutdown keeps the first moment.
             Some(true) => changed.gone_since.or_else(|| Some(Instant::now())),
             Some(false) => None,
             None => changed.gone_since,

@@ -155,6 +155,7 @@ fn peak_concurrency(calls: &[Call]) -> usize {
     let mut changes: Vec<(u64, bool)> = Vec::with_capacity(calls.len() * 2);
     for call in calls {
         changes.push((call.started_at_ms, true));
+        // A call under way is still open at this moment.
         changes.push((call.duration_ms.map_or(now + 1, |duration| call.started_at_ms + duration), false));
     }
     // A call that ends in the millisecond in which another begins does not overlap it: `false` sorts first.

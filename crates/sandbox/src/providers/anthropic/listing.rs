@@ -109,6 +109,7 @@ fn page(entries: &[Entry], parameters: &Parameters) -> Result<Value, AnthropicEr
         }
     };
     let shown: Vec<&Entry> = entries.iter().take(end).skip(start).collect();
+    // Read backwards, "more" is what lies before this page.
     let is_backwards = parameter(parameters, "before_id").is_some();
     let has_more = if is_backwards { start > 0 } else { end < entries.len() };
     let id = |entry: Option<&&Entry>| entry.map(|entry| entry.model.snapshot);

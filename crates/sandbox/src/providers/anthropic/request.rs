@@ -72,6 +72,7 @@ pub(super) fn parse(body: &[u8], version: Version, has_gone: impl Fn(Model) -> b
     let thinking = thinking(fields, model, effort, max_tokens)?;
     check_sampling(fields, model, thinking)?;
 
+    // In the order in which Anthropic caches a prompt: format, tools, system, messages.
     let mut gathered = Gathered::default();
     if let Some(schema) = &format {
         // The format stands before everything else in the prompt, so another format is another cached prefix.

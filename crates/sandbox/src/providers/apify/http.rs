@@ -87,6 +87,7 @@ fn start(
     }
     let held = run.held;
     apify.runs.add(run).map_err(|_| ApifyError::internal())?;
+    // The run must go on when its fault is deleted, whether or not a call waits for it then.
     if let Some(struck) = struck.filter(|_| held) {
         let (apify, id) = (Arc::clone(apify), id.clone());
         tokio::spawn(async move {
@@ -129,6 +130,7 @@ pub(super) async fn read_run(
     State(apify): State<Arc<Apify>>,
     Path(id): Path<String>,
 ) -> Answer {
+    // Only a run's own id is right here; `wait` would also accept that of its dataset or store.
     found(&apify, &id, "Actor run", |run| run.id == id)?;
     let wait_s = parameters.number("waitForFinish")?.unwrap_or(0).min(WAIT_S_MAX);
     let run = wait(&apify, &id, wait_s).await?;

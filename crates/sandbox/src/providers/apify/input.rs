@@ -99,7 +99,7 @@ impl Actor {
 
     /// What the run finds for its first entries, as of a day.
     pub(super) fn items(self, input: &Value, entries: usize, catalogue: &Catalogue, day: u64) -> Vec<Value> {
-        // 100 is the actor's own default.
+        // 100 posts, and `posts` below, are the actor's own defaults.
         let limit = input.get("resultsLimit").and_then(Value::as_u64).unwrap_or(100);
         let limit = usize::try_from(limit).unwrap_or(POSTS_MAX).min(POSTS_MAX);
         let details = input.get("resultsType").and_then(Value::as_str).unwrap_or("posts") == "details";

@@ -59,6 +59,7 @@ impl Options {
         let ttl_s = number("cf-aig-cache-ttl", TTL_S_MIN, TTL_S_MAX)?;
         let key = header("cf-aig-cache-key").filter(|key| !key.is_empty()).map(str::to_owned);
         let skipped = header("cf-aig-skip-cache") == Some("true");
+        // A key alone turns the cache on too; `cf-aig-skip-cache` wins over both.
         let ttl_s = ttl_s.or(key.as_ref().map(|_| TTL_S_DEFAULT)).filter(|_| !skipped);
         let backoff = match header("cf-aig-backoff") {
             None | Some("exponential") => Backoff::Exponential,

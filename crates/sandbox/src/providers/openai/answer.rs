@@ -53,6 +53,7 @@ pub(super) fn answer(openai: &OpenAi, request: &ChatRequest, fault: Option<Kind>
     let (content, refusal, finish_reason) = match draft.end {
         End::Stop => (Some(draft.content), None, "stop"),
         End::Length => (Some(draft.content), None, "length"),
+        // OpenAI's form of a refusal: no content, and a finish reason like any other's.
         End::Refusal => (None, Some(draft.content), "stop"),
     };
     let body = json!({

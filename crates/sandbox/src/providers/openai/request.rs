@@ -94,6 +94,7 @@ fn check_parameters(fields: &Fields) -> Checked<()> {
     if fields.get("n").and_then(Value::as_u64).is_some_and(|count| count != 1) {
         return Err(unsupported("n", "The sandbox gives one choice. Send 'n': 1 or leave it out."));
     }
+    // Null and false ask for nothing.
     let used = |name: &&str| fields.get(*name).is_some_and(|value| !value.is_null() && value != &Value::Bool(false));
     if let Some(name) = NOT_PLAYED.iter().find(|name| used(name)) {
         return Err(unsupported(name, &format!("The sandbox does not play '{name}'.")));

@@ -72,6 +72,7 @@ impl Draft {
         let reasoning_tokens = self.reasoning_tokens.min(limit);
         let left = limit - reasoning_tokens;
         let content = cut(&self.content, self.tokenizer.bytes(left));
+        // All that was left is used up, even if the cut text has a few bytes less.
         Self { end: End::Length, content, content_tokens: left, reasoning_tokens, ..self }
     }
 

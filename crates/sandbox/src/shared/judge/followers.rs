@@ -28,6 +28,8 @@ impl FollowerRange {
     pub(super) fn stated(text: &str) -> Option<Self> {
         let lower = text.to_lowercase();
         let mut range = Self { min: 0.0, max: f64::INFINITY };
+        // A full stop ends a sentence only before a space, because numbers contain dots. A number beyond the end of the
+        // sentence, or of the JSON object, does not belong to the word.
         for sentence in lower.split(['\n', ';', '}']).flat_map(|line| line.split(". ")) {
             for (word, _) in sentence.match_indices("follower") {
                 if !range.read_field(sentence, word) {

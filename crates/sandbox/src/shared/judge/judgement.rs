@@ -45,6 +45,7 @@ pub(crate) struct Judgement {
 pub(crate) fn judge(prompt: &Prompt, lexicon: &Lexicon) -> Judgement {
     let profile = Profile::read(&prompt.profile);
     let mut business_words = Words::default();
+    // The business may be JSON, whose quotation marks end a sentence too: one exclusion must not drop the whole text.
     for sentence in prompt.business.split(['\n', '.', '!', '?', ';', '"']) {
         let lower = sentence.to_lowercase();
         if !EXCLUSIONS.iter().any(|word| lower.contains(word)) {

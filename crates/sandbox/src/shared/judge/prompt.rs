@@ -35,6 +35,7 @@ pub(crate) fn usernames(body: &str) -> Vec<String> {
     let texts = body.get("messages").and_then(Value::as_array).into_iter().flatten();
     let user = texts.filter(|message| message.get("role").is_some_and(|role| role == "user"));
     let found = user.filter_map(|message| {
+        // Both model providers take a string or a list of parts.
         let text = match message.get("content")? {
             Value::String(text) => text.clone(),
             parts => {

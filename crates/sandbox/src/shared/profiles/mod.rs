@@ -104,6 +104,7 @@ impl Catalogue {
                 _ => vec![],
             },
         };
+        // The posts scraper does not say why there are none: a private profile looks like one without posts.
         if posts.is_empty() {
             return vec![no_items()];
         }

@@ -27,6 +27,7 @@ impl AutomaticCache {
     pub(crate) fn read(&self, model: &str, key: &str, prompt: &str, now: Instant) -> u64 {
         let cache = self.0.lock();
         let known = |prefix: &u64| cache.get(prefix).is_some_and(|kept_until| now < *kept_until);
+        // Only whole steps from the beginning: behind the first unknown one nothing can be cached.
         countable(prefixes(model, key, prompt).take_while(known).count())
     }
 

@@ -120,6 +120,7 @@ impl ExplicitCache {
         let prefixes = prefixes(scope, rules, blocks);
         let cache = self.0.lock();
         let entry = |prefix: &Reached| cache.get(&prefix.hash).filter(|entry| now < entry.kept_until);
+        // From the end: the longest entry is the one that is read.
         let found = prefixes.iter().rev().find_map(|prefix| {
             let looked_for = prefix.searched || prefix.breakpoint.is_some();
             Some((prefix, entry(prefix).filter(|_| looked_for)?))

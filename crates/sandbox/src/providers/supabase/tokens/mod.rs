@@ -98,6 +98,7 @@ impl Keys {
         }
         let legacy = || self.jwt_secret.as_deref().ok_or("this variant needs --jwt-secret-file");
         Ok(match request.variant {
+            // A project's two keys are signed with the legacy secret too.
             Variant::AnonKey | Variant::ServiceRoleKey | Variant::Hs256 => hs256(&claims, legacy()?.as_bytes()),
             // A random secret, which nobody can know.
             Variant::Hs256Forged => hs256(&claims, Uuid::new_v4().as_bytes()),
