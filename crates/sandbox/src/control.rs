@@ -1,5 +1,5 @@
-//! `/control`: planting faults, ending models, minting tokens, rewriting people and reading what was received. For
-//! developers and tests only.
+//! `/control`: plants faults, ends models, mints tokens, rewrites people and reports what was received. For developers
+//! and tests only.
 
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ struct Selection {
 
 async fn report_received(State(control): State<Arc<Control>>, Query(selection): Query<Selection>) -> Json<Value> {
     let needle = selection.matches.as_deref();
-    // Actor runs are not calls, but how many ran at once is asked in the same way.
+    // Actor runs are not calls, but tests ask in the same way how many of them ran at once.
     let calls = match selection.target {
         Some(Target::ApifyRun) => control.runs.as_calls(needle),
         target => control.tap.received.select(target, needle),

@@ -7,8 +7,8 @@
 //!   `msg_sandbox_…`).
 //! - **Stable.** The same handle is the same person all day; the same prompt gets the same answer.
 //! - **Honest about time.** A latency model, scaled by one number, stands for the real services' latency.
-//! - **Scriptable.** `/control` plants faults, ends models, mints tokens and tells what was received; nothing else is out
-//!   of band.
+//! - **Scriptable.** `/control` plants faults, ends models, mints tokens and reports what was received; no other path
+//!   differs from the real services.
 //!
 //! It is a developer's tool on 127.0.0.1 and has no other protection.
 
@@ -44,16 +44,17 @@ use shared::{
     tap::Tap,
 };
 
-/// What a sandbox is started with.
+/// The settings of a sandbox.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where the signing key and the actor runs are kept across restarts.
     pub state_dir: PathBuf,
-    /// The address others know the sandbox by, for example `http://127.0.0.1:4010`; the token issuer is below it.
+    /// The address at which others reach the sandbox, for example `http://127.0.0.1:4010`; the token issuer is below
+    /// it.
     pub public_url: String,
     /// Multiplies every latency of the model: 1.0 is real speed, 0 answers at once.
     pub time_scale: f64,
-    /// The legacy HS256 secret shared with the Worker; without it the tokens it signs can't be minted.
+    /// The legacy HS256 secret shared with the Worker; without it, tokens that are signed with it can't be minted.
     pub jwt_secret: Option<String>,
 }
 
@@ -84,6 +85,8 @@ impl Sandbox {
             .nest("/openai", openai::routes(&Arc::new(openai), &tap))
             .nest("/anthropic", anthropic::routes(&Arc::new(anthropic), &tap));
         let apify = Apify::new(public_url, latency, Arc::clone(&catalogue), Arc::clone(&runs), Arc::clone(&tap.faults));
+        // The gateway calls the same routes as an outside caller, so that the provider's call is recorded and hit by
+        // faults too.
         let gateway = Gateway::new(latency, models.clone());
         let router = models
             .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
@@ -92,8 +95,9 @@ impl Sandbox {
             .nest("/instagram", instagram::routes(&tap))
             .nest("/supabase", supabase::routes(&supabase, &tap))
             .nest("/control", control::routes(Control { tap, lifecycles, catalogue, runs, supabase }))
-            // The tap has a limit of its own, in each provider's words.
+            // The tap limits the size of bodies itself, to answer with the provider's own error.
             .layer(DefaultBodyLimit::disable())
+            // Apify's official client compresses its requests.
             .layer(RequestDecompressionLayer::new());
         Ok(Self { router })
     }

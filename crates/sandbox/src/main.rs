@@ -1,6 +1,6 @@
 //! `oslira-sandbox`: the offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway and Supabase Auth, on 127.0.0.1.
 //!
-//! Quiet by design: it prints one line when it chose its own port (`--port 0`), and errors.
+//! It prints errors, one line when it chose its own port (`--port 0`), and nothing else.
 
 use std::{io::ErrorKind, path::PathBuf, process::ExitCode};
 

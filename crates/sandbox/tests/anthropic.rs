@@ -1,4 +1,4 @@
-//! Anthropic, spoken to over HTTP as Oslira's adapter speaks to it.
+//! Anthropic over HTTP, as Oslira's adapter uses it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -15,7 +15,7 @@ fn schema() -> Value {
         "properties": {"fit_score": {"type": "integer"}, "summary": {"type": "string"}}})
 }
 
-/// A small request about a coffee roaster, its instructions a block that may be cached.
+/// A small request about a coffee roaster. Its instructions are a block that a test can mark for the cache.
 fn lead_request(model: &str, text: &str) -> Value {
     let profile = json!({"username": "bean.there", "biography": format!("Specialty coffee roaster {text}"), "followersCount": 9_000});
     json!({
@@ -41,7 +41,7 @@ async fn message(stand: &Stand, body: &Value) -> Value {
     answer.json().await.unwrap()
 }
 
-/// Status, error type and message.
+/// The status, the error's type and its message.
 async fn error(request: RequestBuilder) -> (u16, String, String) {
     let answer = request.send().await.unwrap();
     let (status, id) = (answer.status().as_u16(), answer.headers()["request-id"].clone());
@@ -51,7 +51,7 @@ async fn error(request: RequestBuilder) -> (u16, String, String) {
     (status, text("type"), text("message"))
 }
 
-/// The text of the last block: a model that thinks has a block of thoughts before it.
+/// The text of the last block, because a model that thinks has a block of thoughts before it.
 fn text(message: &Value) -> &str {
     message["content"].as_array().unwrap().last().unwrap()["text"].as_str().unwrap()
 }
@@ -285,6 +285,7 @@ async fn the_newest_models_think_unasked_and_each_stops_at_its_own_word() {
     ] {
         let (blocks, thoughts, spent) = ask(model, None).await;
         assert_eq!((blocks, thoughts.as_deref()), (vec!["thinking".into(), "text".into()], Some("")), "{model}");
+        // About 1,400 thinking tokens at the default effort high, 700 at medium, give or take a fifth.
         let high = !["claude-haiku-5-5", "claude-opus-5-5"].contains(&model);
         let typical = if high { 1_120..=1_680 } else { 560..=840 };
         assert!(typical.contains(&spent), "{model} spent {spent} by default");
@@ -316,6 +317,7 @@ async fn claude_5_counts_thirty_per_cent_more_tokens_for_the_same_text() {
         let counted = if marked { [1, 2] } else { [0, 2] };
         for kind in counted {
             let ratio = new[kind] / old[kind];
+            // 1.3, with some room because both counts are rounded up.
             assert!((1.28..1.32).contains(&ratio), "{marked} {kind}: {old:?} {new:?}");
         }
     }

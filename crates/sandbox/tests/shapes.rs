@@ -1,4 +1,4 @@
-//! Whatever shape is asked for, the answer has it: realistic analyses by both providers, and shapes nobody would think of.
+//! An answer always obeys its schema: realistic analyses by both providers, and random schemas.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -29,7 +29,7 @@ fn profile(handle: &str) -> String {
     format!("<profile>{profile}</profile>")
 }
 
-/// By OpenAI, in strict mode.
+/// OpenAI's answer, in strict mode.
 async fn by_openai(stand: &Stand, handle: &str, schema: &Value) -> Value {
     let request = json!({
         "model": "gpt-5-mini", "reasoning_effort": "low",
@@ -58,7 +58,7 @@ async fn by_anthropic(stand: &Stand, handle: &str, schema: &Value) -> Value {
     serde_json::from_str(text["text"].as_str().unwrap()).unwrap()
 }
 
-/// As Anthropic takes it: without bounds.
+/// The schema without bounds, which Anthropic refuses.
 fn unbounded(schema: &Value) -> Value {
     const BOUNDS: [&str; 7] =
         ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems"];
@@ -140,18 +140,20 @@ async fn names_give_their_meaning() {
     assert_eq!(commercial["audience_size"], 12_000);
 }
 
-/// Dice that fall the same way in every run.
+/// Random numbers that are the same in every run.
 struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // The low bits of this generator (Knuth's MMIX) repeat soon.
         (self.0 >> 33) % sides
     }
 
     fn shape(&mut self, depth: u64) -> Value {
         let bound = self.roll(2_000) as i64 - 1_000;
         let width = self.roll(50) as i64;
+        // The last four shapes contain others. From a depth of 5 on none of them is chosen, so that a schema ends.
         match self.roll(if depth < 5 { 14 } else { 10 }) {
             0 => json!({"type": "string"}),
             1 => json!({"type": ["string", "null"]}),

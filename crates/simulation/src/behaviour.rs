@@ -1,5 +1,5 @@
-//! How a provider answers: by a script, or by chance at the fault rates. Providers bill all the work they did, also when the
-//! answer was lost.
+//! How a provider answers: by a script, or by chance at the fault rates. A provider bills every call for which it did
+//! work, also when its answer was lost.
 
 use crate::{ports::Ports, world::World};
 
@@ -10,7 +10,7 @@ pub enum ProviderBehaviour {
     Works,
     /// It is down for a moment and does nothing.
     Unavailable,
-    /// The quota or the money is used up; it does nothing.
+    /// Our quota or credit is used up; it does nothing.
     OutOfQuota,
     /// It rejects the request and does nothing.
     Rejected,
@@ -24,11 +24,13 @@ pub enum ProviderBehaviour {
     Refused,
     /// The answer is cut off.
     Truncated,
-    /// It asks for a pause, in milliseconds.
+    /// It does nothing and sends a `Retry-After` of so many milliseconds.
     Busy(u64),
 }
 
 impl ProviderBehaviour {
+    // Repeated entries are likelier. `ModelGone` is not drawn: a model that is gone never comes back, so it has a
+    // date instead (`World::retiring_model`).
     const TROUBLE: [Self; 12] = [
         Self::Unavailable,
         Self::Unavailable,
@@ -40,6 +42,7 @@ impl ProviderBehaviour {
         Self::Malformed,
         Self::Refused,
         Self::Truncated,
+        // One pause below and one above `config::AI_PAUSE_MAX`: the first is waited for, the second falls over.
         Self::Busy(7_000),
         Self::Busy(600_000),
     ];
@@ -51,11 +54,12 @@ impl ProviderBehaviour {
 }
 
 impl World {
-    /// How a provider, or one of its models, behaves towards a call of a step.
+    /// How a service (`apify`, or a model as `provider/model`) behaves towards a call of a step.
     pub(crate) fn behaviour_towards(&mut self, step: &str, service: &str) -> ProviderBehaviour {
         if let Some(behaviour) = self.script.get(step) {
             return *behaviour;
         }
+        // Before the random faults: a model that is gone answers nothing, not even something malformed.
         if self.retiring_model.is_some_and(|(model, shut_down_ms)| model == service && shut_down_ms <= self.now_ms) {
             return ProviderBehaviour::ModelGone;
         }
@@ -76,7 +80,8 @@ impl World {
 }
 
 impl Ports {
-    /// Decides how the provider behaves towards this call and notes its bill, if it does any work. Answers the bill's id.
+    /// Decides how the provider behaves towards this call and notes its bill, if it does any work. Returns the bill's
+    /// id, which is empty without a bill.
     pub(crate) fn provide(&self, kind: &str, service: &str) -> (ProviderBehaviour, String) {
         let Some((run, step)) = self.caller() else {
             self.world.report_violation("a provider was called outside of a step".to_owned());

@@ -1,24 +1,23 @@
-//! What providers will bill, compared with what the usage logs hold: in the end no bill that the product knows of may be
-//! missing, and none may be logged twice.
+//! What providers will bill, compared with what the usage logs hold: in the end no bill that the product knows of may
+//! be missing, and none may be logged twice.
 
 use oslira_app::shared::ids::RunId;
 
 use crate::World;
 
-/// What a provider will bill.
+/// A bill that a provider will send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bill {
-    /// For which run.
     pub run: RunId,
-    /// The provider's own id.
+    /// The provider's own id: of the answer, or of the actor run.
     pub key: String,
-    /// The step that received the bill, once its attempt has ended, with a result or a failure. `None` when the answer was
-    /// lost, or the process died before: then the product cannot know the bill.
+    /// The step that received the bill, set when its attempt ends, with a result or a failure. `None` when the answer
+    /// was lost, or the process died before that: then the product cannot know the bill.
     pub known_by: Option<String>,
 }
 
 impl World {
-    /// A provider works for a run. Answers the id of its bill.
+    /// A provider works for a run. Returns the id of its bill.
     pub(crate) fn bill(&mut self, run: RunId, step: &str, kind: &str) -> String {
         let key = format!("{kind}-{}-{}", run.uuid().simple(), self.bills.len());
         self.bills.push(Bill { run, key: key.clone(), known_by: None });
@@ -40,11 +39,12 @@ impl World {
         [step.to_owned(), format!("{step}-bill")].into_iter().any(|step| self.given_up.contains(&(run, step)))
     }
 
-    /// Reports a bill that is missing, logged twice, or logged without a provider behind it. To be called when all work has
-    /// ended.
+    /// Reports a bill that is missing, logged twice, or logged without a provider behind it. To be called when all work
+    /// has ended.
     pub fn check_bills(&mut self) {
         let recorded = |key: &str| self.database.usage.iter().filter(|known| *known == key).count();
         let missing = self.bills.iter().find(|bill| {
+            // Without an engine the step that would record the bill never runs again.
             let excused = self.engine_gone || bill.known_by.is_none();
             let step = bill.known_by.as_deref().unwrap_or_default();
             recorded(&bill.key) == 0 && !excused && !self.was_given_up(bill.run, step)
@@ -52,6 +52,8 @@ impl World {
         let violation = if let Some(bill) = missing {
             Some(format!("the bill of {} is not in the database: {bill:?}", bill.key))
         } else if let Some(key) = self.snapshots.keys().find(|key| recorded(key) == 0) {
+            // A snapshot's key is its scrape's id, which is also the bill's. The step that stores it runs after the
+            // bill was recorded, so here nothing is excused.
             Some(format!("a snapshot was saved and its bill, {key}, is not in the database"))
         } else if let Some(bill) = self.bills.iter().find(|bill| recorded(&bill.key) > 1) {
             Some(format!("{} is in the database more than once", bill.key))

@@ -1,11 +1,13 @@
-//! The invariants of AI calls. A call has at most three attempts with each of two models. The second model is asked only
-//! when the first one is exhausted. After a refusal, and after an answer, no model is asked again, whatever happens to the
-//! other calls of the run.
+//! The invariants of AI calls. A call has at most three attempts with each of two models. The second model is asked
+//! only when the first one is exhausted. After a refusal, and after an answer, no model is asked again, whatever
+//! happens to the other calls of the run.
 
 use std::collections::BTreeMap;
 
 use oslira_app::{features::judging::CallKind, shared::ids::RunId};
 
+// Both constants are written here again rather than taken from the product's configuration: a changed configuration
+// must show as a broken guarantee.
 /// The providers that a call is sent to, in order.
 const PROVIDERS: [&str; 2] = ["openai", "anthropic"];
 const ATTEMPTS_MAX: usize = 3;
@@ -15,17 +17,14 @@ pub(crate) const COST_MICROUSD: u64 = 255;
 /// How an attempt ended, as the provider sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Not answered yet.
     UnderWay,
-    /// A valid answer.
     Answered,
     /// No usable answer; another attempt may succeed.
     Unusable,
-    /// No answer, and none to expect for a long time.
+    /// No answer, and another attempt with this model would get none either.
     Exhausted,
     /// No answer: the model was shut down.
     ModelGone,
-    /// The model refused to judge.
     Refused,
 }
 
@@ -54,7 +53,7 @@ impl Calls {
         self.calls.get(&run).into_iter().flatten()
     }
 
-    /// A model is asked.
+    /// Checks that a model may be asked, and remembers the attempt.
     pub(crate) fn asked(&mut self, run: RunId, call: CallKind, step: &str, provider: &str) -> Result<(), String> {
         let name = call.as_str();
         if self.of(run).any(|(of, asked)| *of != call && asked.iter().any(|asked| asked.step == step)) {
@@ -68,6 +67,7 @@ impl Calls {
             calls.push((call, vec![]));
         }
         let Some((_, asked)) = calls.iter_mut().find(|(of, _)| *of == call) else { return Ok(()) };
+        // Repeats by the engine do not come here twice: `lost` has removed the attempt that a crash cut off.
         if let Some(before) = asked.iter().find(|asked| {
             matches!(asked.outcome, Outcome::UnderWay | Outcome::Answered | Outcome::Refused) || asked.step == step
         }) {
@@ -84,7 +84,7 @@ impl Calls {
         Ok(())
     }
 
-    /// An attempt has ended; `is_billed` when the answer said what it costs.
+    /// An attempt has ended; `is_billed` when an answer with its cost reached the product.
     pub(crate) fn answered(&mut self, run: RunId, step: &str, outcome: Outcome, is_billed: bool) {
         let asked = self.calls.get_mut(&run).into_iter().flatten().flat_map(|(_, asked)| asked);
         for asked in asked.filter(|asked| asked.step == step) {
@@ -93,7 +93,8 @@ impl Calls {
         }
     }
 
-    /// A step's process died before the engine had saved its result: the attempt is unknown to the product.
+    /// A step's process died before the engine had saved its result: the product does not know the attempt and may
+    /// repeat it.
     pub(crate) fn lost(&mut self, run: RunId, step: &str) {
         for (_, asked) in self.calls.get_mut(&run).into_iter().flatten() {
             asked.retain(|asked| asked.step != step);
@@ -105,7 +106,7 @@ impl Calls {
         self.of(run).any(|(_, asked)| asked.iter().any(|asked| asked.outcome == Outcome::ModelGone))
     }
 
-    /// What the answers that reached the product have cost a run.
+    /// The cost of a run's answers, without those that never reached the product.
     pub(crate) fn cost_microusd(&self, run: RunId) -> u64 {
         let billed = self.of(run).flat_map(|(_, asked)| asked).filter(|asked| asked.is_billed).count();
         COST_MICROUSD * billed as u64
@@ -122,7 +123,7 @@ impl Calls {
         self.of(run).any(|(_, asked)| asked.iter().any(|asked| asked.outcome == Outcome::Refused))
     }
 
-    /// Whether a run may fail because no model answered: every attempt that could help was made.
+    /// Whether a run may fail because no model answered: both models of one of its calls are used up.
     pub(crate) fn is_exhausted(&self, run: RunId) -> bool {
         self.of(run).any(|(_, asked)| PROVIDERS.iter().all(|provider| is_exhausted_for(asked, provider)))
     }

@@ -1,4 +1,4 @@
-//! What every history starts with: one customer, their business, the profiles they ask for.
+//! What every history starts with: one customer, one business, and the Instagram profiles that exist.
 
 use std::sync::LazyLock;
 
@@ -17,17 +17,14 @@ use oslira_app::{
 };
 use uuid::Uuid;
 
-/// How long a profile that changes stays the same, in milliseconds.
+/// How long a profile that changes keeps its followers, in milliseconds.
 const CHANGES_EVERY_MS: i64 = 2 * 60_000;
 
-/// Whose account it is; the real database has its own ids for them.
+/// The customer of a history. A replay against the real database puts that database's ids here.
 #[derive(Debug, Clone, Copy)]
 pub struct Customer {
-    /// The user.
     pub user: UserId,
-    /// The user's account.
     pub account: AccountId,
-    /// The account's business profile.
     pub business_profile: BusinessProfileId,
 }
 
@@ -42,12 +39,13 @@ impl Default for Customer {
     }
 }
 
-/// What exists on Instagram, and the business.
+/// The profiles on Instagram, the business, and the models' answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Fixtures;
 
 impl Fixtures {
-    /// The usernames that customers ask for. What is found under each is fixed: see [`Fixtures::found`].
+    /// The usernames that customers ask for; repeated ones are asked for more often. [`Fixtures::found`] says what is
+    /// found under each.
     pub const USERNAMES: [&str; 9] =
         ["runner", "cook", "dancer", "runner", "cook", "dancer", "private.person", "nobody", "restricted.page"];
 
@@ -55,7 +53,7 @@ impl Fixtures {
     pub const KINDS: [AnalysisType; 5] =
         [AnalysisType::Light, AnalysisType::Deep, AnalysisType::Light, AnalysisType::Xray, AnalysisType::Light];
 
-    /// The business that judges.
+    /// What a run is to do, for the one business of all histories.
     #[must_use]
     pub fn assignment(customer: Customer, username: InstagramHandle, analysis_type: AnalysisType) -> Assignment {
         Assignment {
@@ -79,7 +77,7 @@ impl Fixtures {
         match (username.as_str(), part) {
             ("nobody", _) => Found::NotFound,
             ("private.person", ScrapePart::Details) => Found::Private,
-            // The actor that reads posts finds none and cannot tell why.
+            // Apify's posts actor returns no posts for a private profile and does not say why.
             ("private.person", ScrapePart::Posts(_)) => Found::Posts(vec![]),
             ("restricted.page", _) => Found::Restricted,
             (name, ScrapePart::Details) => {
@@ -88,6 +86,7 @@ impl Fixtures {
                 } else {
                     0
                 };
+                // 1000, 1400, 1800, 2200 and 1000 again: each move is above the 10 % that make older analyses stale.
                 let followers = 1_000 + 400 * moves.unsigned_abs();
                 Found::Profile(Box::new(profile(username.clone(), followers)))
             }

@@ -1,4 +1,5 @@
-//! Random histories: customers, crashes, lost replies, faults, sweeps and jumps of time, in an order that the seed decides.
+//! Random histories: requests, crashes, lost replies, faults, sweeps and jumps of time, in an order that the seed
+//! decides.
 
 use oslira_app::{
     features::analysis::{BeginOutcome, CancelOutcome, RunStatus},
@@ -13,23 +14,24 @@ use crate::{
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
+/// Few, so that histories run out of credits: an XRAY costs 6.
 const CREDITS_MAX: u64 = 24;
-/// The hourly limit in histories; the database's plan is set to the same.
+/// The hourly limit in histories, low enough to be met. The plan in the real database is set to the same.
 const HOURLY_MAX: usize = 4;
+/// Few, so that different requests often use the same idempotency key.
 const KEYS: [&str; 3] = ["key-a", "key-b", "key-c"];
 /// After this many rounds of recovery no run may be active: the sweep ends what nothing else ended.
 const RECOVERY_ROUNDS_MAX: u32 = 30;
 const MOVES_MAX: u64 = 12;
+/// A history that needs more polls than this to settle counts as an endless loop.
 const POLLS_MAX: u32 = 100_000;
 
 /// What a history is made of; the same plan gives the same history.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// The seed.
     pub seed: u64,
-    /// The defect to find.
+    /// The deliberate defect to find, if any.
     pub mutation: Option<Mutation>,
-    /// Who acts.
     pub customer: Customer,
     /// Keep every operation, for a replay against the database.
     pub record: bool,
@@ -45,10 +47,11 @@ impl Plan {
     /// The credits that the history starts with.
     #[must_use]
     pub fn credits(self) -> i64 {
+        // A generator of its own: a replay must create the customer in the real database before it plays the history.
         i64::try_from(Random::new(self.seed).below(CREDITS_MAX)).unwrap_or(0) + 1
     }
 
-    /// The most analyses in an hour that histories allow.
+    /// The hourly limit that the account's plan must have.
     #[must_use]
     pub const fn hourly_max() -> usize {
         HOURLY_MAX
@@ -58,11 +61,10 @@ impl Plan {
 /// The result of a history.
 #[derive(Debug)]
 pub struct Report {
-    /// The invariant that was violated.
+    /// The first invariant that was violated.
     pub violation: Option<String>,
-    /// Crashes that happened.
     pub crashes: u32,
-    /// Crashes while several steps of one run were under way.
+    /// Crashes that hit several steps of one run at once.
     pub crashes_in_parallel: u32,
     /// Runs by how their charge ended: result, refunded, kept.
     pub ends: [u32; 3],
@@ -95,6 +97,7 @@ struct Driver {
 /// Plays one history to its end and checks every invariant after each operation.
 #[must_use]
 pub fn history(plan: Plan) -> Report {
+    // Inverted, so that the first draws here do not equal the draw of `Plan::credits`.
     let mut random = Random::new(!plan.seed);
     let database = ReferenceDatabase::new(plan.customer, plan.credits(), HOURLY_MAX, plan.mutation);
     let mut world = World::new(database, random.bits());
@@ -130,7 +133,8 @@ fn fault_rates(random: &mut Random) -> FaultRates {
     FaultRates { store_down, reply_lost, provider, provider_down }
 }
 
-/// In some histories one of the models in use is shut down, in its first ten minutes and mostly while runs are under way.
+/// In some histories one of the models in use is shut down, in its first ten minutes and mostly while runs are under
+/// way.
 fn retiring_model(random: &mut Random, now_ms: i64) -> Option<(&'static str, i64)> {
     const MODELS: [&str; 3] = ["openai/gpt-6-luna", "openai/gpt-6.1-terra", "anthropic/claude-haiku-5-5"];
     let model = random.chance(300).then(|| random.pick(&MODELS).copied()).flatten()?;
@@ -150,7 +154,7 @@ impl Driver {
             17..=18 => self.pass_time(),
             19 => self.outage(),
             20..=24 => self.relaunch_any(),
-            // A run has hundreds of moments, most of them alike: several at a time keep histories short.
+            // A run has hundreds of moments, most of them alike: several at a time let runs end within a short history.
             _ => (0..=self.random.below(MOVES_MAX)).for_each(|_| {
                 self.work();
             }),
@@ -163,6 +167,7 @@ impl Driver {
         let username = self.random.pick(&Fixtures::USERNAMES).copied().unwrap_or("runner");
         let key = if self.random.chance(600) { self.random.pick(&KEYS).map(|key| (*key).to_owned()) } else { None };
         self.runs += 1;
+        // With the seed in it, because the histories that are replayed in one real database must not share run ids.
         let run = RunId::new(Uuid::from_u128((u128::from(self.seed) << 64) | u128::from(self.runs)));
         let kind = self.random.pick(&Fixtures::KINDS).copied().unwrap_or(AnalysisType::Light);
         let body_hash = format!("hash of {username} as {}", kind.as_str());
@@ -181,6 +186,7 @@ impl Driver {
         self.begin(&Op::Begin { run, username, kind, key, body_hash });
     }
 
+    // Follows `features/analysis/start.rs`, which is not simulated.
     fn begin(&mut self, op: &Op) {
         let answer = {
             let mut world = self.world.lock();
@@ -192,6 +198,7 @@ impl Driver {
         let is_lost = self.random.chance(150);
         let launched = match answer {
             Answer::Begun(BeginOutcome::Started(receipt)) => Some(receipt.run_id),
+            // The process may have died between the charge and the start of the workflow.
             Answer::Begun(BeginOutcome::Replay(receipt)) => {
                 let pending = self.status(receipt.run_id) == Some(RunStatus::Pending);
                 pending.then_some(receipt.run_id)
@@ -200,7 +207,7 @@ impl Driver {
         };
         let Some(run) = launched.filter(|_| !is_lost) else { return };
         if self.random.chance(30) {
-            // Neither the engine nor the queue accepted the run: the start is undone.
+            // Neither the engine nor the queue accepted the run: it is cancelled and refunded.
             self.world.lock().apply(&Op::Cancel(run));
         } else {
             self.launch(run);
@@ -211,7 +218,7 @@ impl Driver {
         self.world.lock().database.runs.get(&run).map(|row| row.status)
     }
 
-    /// The engine names an instance by its run: a second start finds the same instance.
+    /// Starts a run's instance. Its id is the run's, so a second start finds the same instance.
     fn launch(&mut self, run: RunId) {
         match self.instances.iter_mut().find(|instance| instance.run() == run) {
             Some(instance) => instance.wake(),
@@ -247,7 +254,7 @@ impl Driver {
         if instance.is_alive() {
             self.crashes_in_parallel += u32::from(instance.crash() > 1);
             self.crashes += 1;
-            // Mostly the engine notices at once.
+            // Otherwise it stays dead until something wakes it: a repeated start or the five-minute job.
             if self.random.chance(600) {
                 instance.wake();
             }
@@ -265,6 +272,8 @@ impl Driver {
     }
 
     fn pass_time(&mut self) {
+        // Long enough to outlive an idempotency key (24 h), the hourly limit, the sweep (5 min), and a silence that is
+        // woken (90 s).
         let most_ms = match self.random.below(20) {
             0 => 30 * HOUR_MS,
             1..=3 => 2 * HOUR_MS,
@@ -278,6 +287,7 @@ impl Driver {
     fn outage(&mut self) {
         let lasts_ms = i64::try_from(self.random.below(5 * MINUTE_MS)).unwrap_or(0);
         let mut world = self.world.lock();
+        // A history whose stores are drawn as reliable has no outage either.
         if world.fault_rates.store_down > 0 {
             world.outage_until_ms = world.now_ms + lasts_ms;
         }
@@ -290,7 +300,8 @@ impl Driver {
         }
     }
 
-    /// Advances one task that is ready; when all sleep, time passes until the first wakes. False when no task is left.
+    /// Advances one task that is ready; when all sleep, time passes until the first wakes. Returns false when no task
+    /// is left.
     fn work(&mut self) -> bool {
         let alarms = || {
             let instances = self.instances.iter().enumerate().filter(|(_, instance)| instance.is_alive());
@@ -321,8 +332,9 @@ impl Driver {
         true
     }
 
-    /// The stores work again; the providers may stay faulty. Late statements arrive, the engine recovers or is lost for good,
-    /// the five-minute job runs. Then every run must have ended and every charge must be settled.
+    /// Ends a history. The stores work again; the providers may stay faulty. Late statements arrive, the engine
+    /// recovers or is lost for good, the five-minute job runs. Then every run must have ended and every charge must be
+    /// settled.
     fn settle(&mut self) {
         let engine_gone = self.random.chance(150);
         {
@@ -358,6 +370,7 @@ impl Driver {
             if world.late.is_empty() && world.database.runs.values().all(|row| row.status.is_terminal()) {
                 break;
             }
+            // To the next run of the job, and to the age at which it sweeps.
             world.now_ms += 5 * 60_000;
         }
         let mut world = self.world.lock();

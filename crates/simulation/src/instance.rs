@@ -1,4 +1,4 @@
-//! One workflow instance: a body that runs, dies, and runs again from the top on the same journal.
+//! One workflow instance: the workflow body runs, dies in a crash, and runs again from the top on the same journal.
 
 use std::{future::Future, pin::Pin, sync::Arc, task::Poll};
 
@@ -30,7 +30,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Starts the workflow of `run`; its branches go on as the schedule says.
+    /// Starts the workflow of `run`; the schedule says in which order its branches go on.
     #[must_use]
     pub fn start(world: &Shared, run: RunId, schedule: Schedule) -> Self {
         let (world, journal) = (world.clone(), Journal::new(world.clone(), run));
@@ -40,37 +40,34 @@ impl Instance {
         instance
     }
 
-    /// Which run it works on.
     #[must_use]
     pub const fn run(&self) -> RunId {
         self.run
     }
 
-    /// The world around it.
     #[must_use]
     pub const fn world(&self) -> &Shared {
         &self.world
     }
 
-    /// Its memory.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// Whether its body has returned; it never runs again.
+    /// Whether its body has returned. Then it never runs again.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Whether a process runs it.
+    /// Whether a process runs it: it was woken, and has neither crashed nor ended.
     #[must_use]
     pub const fn is_alive(&self) -> bool {
         self.life.is_some()
     }
 
-    /// When it goes on, in virtual time: the earliest moment at which one of its branches can.
+    /// The earliest moment of virtual time at which one of its branches can go on.
     #[must_use]
     pub fn alarm_ms(&self) -> i64 {
         self.scheduler.alarm_ms()
@@ -85,6 +82,7 @@ impl Instance {
         let ports = Ports { world: self.world.clone(), owner: Some((run, journal.clone())) };
         let ports = Arc::new(ports);
         let mut models = ModelChoice::default();
+        // Anthropic has the fall-back model of every call.
         if self.world.has(Mutation::FallbackNeverAsked) {
             models.without("anthropic");
         }
@@ -97,20 +95,22 @@ impl Instance {
             progress: ports.clone(),
             clock: ports,
             models,
+            // Time is virtual, so pauses can have their full length.
             pause_scale: 1.0,
         };
         self.scheduler = Scheduler::default();
         self.life = Some(Box::pin(async move { analyse(&journal, ports, run).await }));
     }
 
-    /// Kills its process, wherever its branches are. Answers how many steps were under way.
+    /// Kills its process, wherever its branches are. Returns how many steps were under way.
     pub fn crash(&mut self) -> usize {
+        // Dropping the future is the crash. What was parked in the scheduler are branches of that future.
         self.scheduler = Scheduler::default();
         if self.life.take().is_some() { self.journal.crashed() } else { 0 }
     }
 
-    /// A copy whose process dies right now, in a world of its own: the past that both share is played once. Only a dead
-    /// process can be copied, because a future cannot.
+    /// A copy whose process dies right now, in a copy of the world, so that the past which both share is played only
+    /// once. The copy is always dead, because a future cannot be cloned.
     #[must_use]
     pub fn fork_crashed(&self) -> Self {
         let world = self.world.fork();
@@ -129,10 +129,11 @@ impl Instance {
         }
     }
 
-    /// Lets one branch run to the next moment at which anything else could happen, and answers the points that branches
-    /// reached: several where they part.
+    /// Lets one branch run to its next pause, and returns the crash points that branches reached: several where one
+    /// branch splits into many.
     pub fn poll(&mut self) -> Vec<CrashPoint> {
         let Some(life) = self.life.as_mut() else { return vec![] };
+        // An error means that not even the failure could be recorded. The sweep ends such a run.
         if let Poll::Ready(_failure_is_left_to_the_sweep) = self.world.go_on(life, &mut self.scheduler, self.schedule) {
             self.life = None;
             self.ended = true;

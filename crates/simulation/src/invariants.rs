@@ -1,5 +1,6 @@
-//! Checks the invariants of `docs/reliability.md` after every operation. The checker sees each operation and its answer,
-//! keeps its own memory of them, and names a violation in one sentence. It shares no code with the reference database.
+//! Checks the invariants of `docs/reliability.md` after every operation. The checker sees each operation and its
+//! answer, keeps its own memory of them, and names a violation in one sentence. It shares no code with the reference
+//! database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,9 @@ use oslira_app::{
 
 use crate::{Answer, Entry, Op, ReferenceDatabase, RunRow, calls::Calls, staleness::Staleness};
 
-/// A run without a heartbeat for so many seconds may be swept.
+// The numbers are those of `docs/reliability.md`. They are not taken from the product or from the reference database,
+// so that a wrong number there is found.
+/// A run may be swept only after so many seconds without a heartbeat.
 const SILENCE_S: i64 = 300;
 const KEY_LIFE_S: i64 = 86_400;
 const HOUR_S: i64 = 3_600;
@@ -21,7 +24,7 @@ const HOUR_S: i64 = 3_600;
 /// The error says which invariant is violated.
 type Verdict = Result<(), String>;
 
-/// What a type costs, and which calls it is made of.
+/// A type's price in credits, and the calls that its result must have.
 const fn bought(kind: AnalysisType) -> (i64, &'static [CallKind]) {
     use CallKind::{Commercial, CoreStrategy, Light, Outreach, Personality, Psychographic};
     match kind {
@@ -31,9 +34,10 @@ const fn bought(kind: AnalysisType) -> (i64, &'static [CallKind]) {
     }
 }
 
-/// Whether a result has what a call said.
+/// Whether a result contains a call's answer.
 fn is_answered(call: CallKind, answers: &CallAnswers) -> bool {
     match call {
+        // LIGHT's one call has only an opening line for the outreach; its verdict is a part of the result itself.
         CallKind::Light => answers.outreach.is_some(),
         CallKind::Outreach => answers.outreach.as_ref().is_some_and(|outreach| outreach.message.is_some()),
         CallKind::CoreStrategy => answers.strategy.is_some(),
@@ -57,10 +61,14 @@ pub struct InvariantChecker {
     pub(crate) calls: Calls,
     /// The comparisons of snapshots.
     pub(crate) staleness: Staleness,
+    /// The ledger as it was after the last operation.
     entries: Vec<Entry>,
+    /// How many analyses there were.
     analyses: usize,
     seen: BTreeMap<RunId, RunRow>,
+    /// Each ended run as it was when it ended.
     ended: BTreeMap<RunId, RunRow>,
+    /// The second of each run's last sign of life: its start or a heartbeat.
     signs: BTreeMap<RunId, i64>,
     phases: BTreeMap<RunId, Phase>,
     accepted: BTreeMap<String, Accepted>,
@@ -100,14 +108,14 @@ impl InvariantChecker {
         self.ai_calls.insert(run);
     }
 
-    /// A step's effect begins.
+    /// A new attempt of a step begins: it must see the run active again before it may call a provider.
     pub(crate) fn attempted(&mut self, run: RunId, step: &str) {
         if let Some(cleared) = self.cleared.get_mut(&run) {
             cleared.remove(step);
         }
     }
 
-    /// A step has seen its run active.
+    /// A step has seen its run active, so it may call a provider once.
     pub(crate) fn cleared(&mut self, run: RunId, step: &str) {
         self.cleared.entry(run).or_default().insert(step.to_owned());
     }
@@ -115,7 +123,8 @@ impl InvariantChecker {
     /// A provider bills a run.
     ///
     /// # Errors
-    /// When the step has not just seen the run active. So a call after the end of a run had started before it.
+    /// When this attempt of the step has not seen the run active, or has called a provider since. So a call after a
+    /// run's end can only come from a step that was under way when the run ended.
     pub(crate) fn billed(&mut self, run: RunId, step: &str) -> Verdict {
         let was_cleared = self.cleared.get_mut(&run).is_some_and(|cleared| cleared.remove(step));
         hold(was_cleared, || format!("step {step} paid a provider without having seen run {run} active"))
@@ -135,7 +144,7 @@ impl InvariantChecker {
     /// No run is active at the end of a history.
     ///
     /// # Errors
-    /// The run that is still active.
+    /// Names the run that is still active.
     pub fn settled(&self, database: &ReferenceDatabase) -> Verdict {
         for (id, row) in &database.runs {
             hold(row.status.is_terminal(), || format!("run {id} never ends: {row:?}"))?;
@@ -143,7 +152,7 @@ impl InvariantChecker {
         Ok(())
     }
 
-    /// Checks the new entries and answers whose runs they are.
+    /// Checks the new entries and returns the runs that they belong to.
     fn ledger(&mut self, database: &ReferenceDatabase) -> Result<BTreeSet<RunId>, String> {
         let mut touched = BTreeSet::new();
         let kept = database.entries.get(..self.entries.len()) == Some(self.entries.as_slice());
@@ -162,6 +171,8 @@ impl InvariantChecker {
 
     fn run(&mut self, id: RunId, row: &RunRow, database: &ReferenceDatabase, now_s: i64) -> Verdict {
         if let Some(ended) = self.ended.get(&id) {
+            // The key is not compared: a run gives it up when it is used again after a day, also when the run has
+            // ended.
             let same = (ended.status, ended.outcome, ended.phase, ended.ai_started, &ended.error)
                 == (row.status, row.outcome, row.phase, row.ai_started, &row.error);
             hold(same, || format!("run {id} had ended and changed: {ended:?} to {row:?}"))?;
@@ -201,10 +212,12 @@ impl InvariantChecker {
     }
 
     fn just_ended(&mut self, id: RunId, row: &RunRow, now_s: i64) -> Verdict {
+        // By the calls that providers saw, not by the row's `ai_started`: a start that was not recorded must show here.
         let unpaid_work =
             row.status == RunStatus::Cancelled && row.outcome == Some("refunded") && self.ai_calls.contains(&id);
         hold(!unpaid_work, || format!("run {id} was refunded by a cancellation although its AI call had started"))?;
         if row.error.as_ref().is_some_and(|(code, _)| code == "stalled") {
+            // A run without any sign counts as just heard of, which violates the rule.
             let silent_s = now_s - self.signs.get(&id).copied().unwrap_or(now_s);
             hold(silent_s >= SILENCE_S, || format!("run {id} was swept {silent_s} s after its last sign of life"))?;
         }
@@ -287,7 +300,7 @@ impl InvariantChecker {
         now_s: i64,
     ) -> Verdict {
         let bound = key.and_then(|key| self.accepted.get(key)).filter(|first| {
-            // A run that was cancelled before any workflow took it up frees its key.
+            // A run that was cancelled before any workflow took it up frees its key. A phase is set by the take-up.
             let undone = self.ended.get(&first.receipt.run_id);
             now_s - first.at_s < KEY_LIFE_S
                 && undone.is_none_or(|row| row.status != RunStatus::Cancelled || row.phase.is_some())

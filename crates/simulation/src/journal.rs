@@ -1,5 +1,6 @@
-//! The durable step engine under test: results are remembered as JSON text, time is virtual, and every moment at which
-//! a process can die is a moment at which this future can be dropped. Steps of several branches run at once.
+//! A durable step engine in memory, in the place of Cloudflare Workflows: results are saved as JSON text and time is
+//! virtual. A process can die at every await, because there the workflow's future can be dropped. Steps of several
+//! branches run at once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,9 +21,9 @@ use crate::{Mutation, Shared};
 /// Where a crash can hit a branch of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CrashPoint {
-    /// About to run the step for the first time in this life of the process.
+    /// About to attempt the step, or to begin the sleep.
     BeforeStep(String),
-    /// The effect of the step happened; its result is not saved.
+    /// The effect of the step has happened; its result is not saved.
     BeforeResultSaved(String),
     /// The result is saved; the body does not know it yet.
     AfterStep(String),
@@ -30,17 +31,19 @@ pub enum CrashPoint {
 
 #[derive(Debug, Clone, Default)]
 struct Memory {
-    /// Results by step, or the failure for good.
+    /// By step, the saved result as JSON, or the message of its final failure.
     results: BTreeMap<String, Result<String, String>>,
     /// When each sleep ends.
     alarms: BTreeMap<String, i64>,
+    /// By step, how many attempts have failed. Crashes do not count, and do not reset it.
     failures: BTreeMap<String, u32>,
     /// Every step of each branch in the order in which it was first asked for.
     order: BTreeMap<String, Vec<String>>,
-    /// What this life of the process has asked for, and how much of each branch.
+    /// The steps that this life of the process has asked for.
     asked: BTreeSet<String>,
+    /// By branch, how many steps this life has asked for.
     progress: BTreeMap<String, usize>,
-    /// The steps whose effects are under way, or done with the result not saved.
+    /// The steps whose effect is under way, or is done and not saved.
     attempts: BTreeMap<String, Attempt>,
     /// The one of them that is being polled right now.
     polled: Option<Arc<str>>,
@@ -48,6 +51,7 @@ struct Memory {
     reached: Vec<CrashPoint>,
     /// By step, the bills whose results were lost in a crash: each allows one more bill.
     lost_bills: BTreeMap<String, u32>,
+    /// By step, all bills.
     bills: BTreeMap<String, u32>,
 }
 
@@ -66,7 +70,9 @@ pub struct Journal {
     memory: Arc<Mutex<Memory>>,
 }
 
-/// Steps with the same branch follow each other; a call, each part of a scrape and the picture are branches of their own.
+/// The branch of a step. Steps of one branch run one after another, so their order must be the same in every life. Each
+/// call, each part of a scrape and the picture are branches of their own: `judge-light-0-pause` is in `judge-light`.
+/// All other steps are in the main branch, named "".
 fn branch(step: &str) -> &str {
     if step == "picture" {
         return step;
@@ -74,18 +80,18 @@ fn branch(step: &str) -> &str {
     let mut dashes = step.match_indices('-').map(|(at, _)| at);
     let first = dashes.next();
     let is_parallel = step.starts_with("judge-") || step.starts_with("scrape-");
+    // `judge-0`, without a second dash, is made by the defect `CallsShareAStep` only.
     let end = if is_parallel { dashes.next().or(first) } else { Some(0) };
     end.and_then(|end| step.get(..end)).unwrap_or(step)
 }
 
 impl Journal {
-    /// An empty journal.
     #[must_use]
     pub fn new(world: Shared, run: RunId) -> Self {
         Self { world, run, memory: Arc::default() }
     }
 
-    /// The same memory in another world, where it takes its own way from here.
+    /// A copy of the memory in another world; what happens to one does not show in the other.
     pub(crate) fn fork(&self, world: Shared) -> Self {
         Self { world, run: self.run, memory: Arc::new(Mutex::new(self.memory().clone())) }
     }
@@ -94,7 +100,7 @@ impl Journal {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The points that branches reached since this was last asked.
+    /// The crash points that branches reached since the last call.
     pub(crate) fn take_crash_points(&self) -> Vec<CrashPoint> {
         std::mem::take(&mut self.memory().reached)
     }
@@ -110,8 +116,8 @@ impl Journal {
         self.memory().lost_bills.values().sum()
     }
 
-    /// The process died. A step that was billed and whose result was not saved runs again: the one case in which a provider
-    /// may be paid twice. Answers how many steps were under way.
+    /// The process died. A step that was billed and whose result was not saved runs again: the one case in which a
+    /// provider may be paid twice. Returns how many steps were under way.
     pub(crate) fn crashed(&self) -> usize {
         let mut memory = self.memory();
         memory.asked.clear();
@@ -171,7 +177,8 @@ impl Journal {
         }
     }
 
-    /// A step's name is asked for: once in a life, and within its branch in the same order as in every other.
+    /// The body asks for a step. Checks that it does so once in a life, and within a branch in the same order in every
+    /// life: a replay that asks for other steps would not find their saved results.
     fn ask(&self, name: &str) {
         let mut memory = self.memory();
         let memory = &mut *memory;
@@ -196,11 +203,13 @@ impl Journal {
     }
 
     async fn stop_at(&self, place: CrashPoint) {
+        // Noted before the pause: the caller of `Instance::poll` can then crash it exactly here.
         self.memory().reached.push(place);
         self.world.pause().await;
     }
 
-    /// Runs an effect and remembers, whenever it is polled, that it is the effect of this step.
+    /// Runs an effect, and notes while it is polled that it is the effect of this step. Set for each poll and not once:
+    /// steps of other branches are polled in between, and a provider's call must be charged to the step that makes it.
     async fn within<T>(&self, name: &Arc<str>, effect: impl Future<Output = T>) -> T {
         self.memory().attempts.insert(name.to_string(), Attempt::default());
         self.world.lock().invariants.attempted(self.run, name);
@@ -223,6 +232,7 @@ impl Journal {
     fn remember(&self, name: &str, text: String) {
         let mut memory = self.memory();
         self.note_end(&mut memory, name);
+        // A call that failed is a value of the step, so it is found in the text.
         if self.world.has(Mutation::FailureForgetsSiblings) && name.starts_with("judge-") && text.contains(r#""Err":"#)
         {
             memory.results.retain(|step, _| !step.starts_with("judge-") || branch(step) == branch(name));
@@ -232,7 +242,7 @@ impl Journal {
         }
     }
 
-    /// Answers the pause before the next attempt, unless the step has failed for good.
+    /// Returns the pause before the next attempt, or `None` when the step has failed for good.
     fn note_failure(&self, name: &str, failed: &AttemptFailed) -> Option<Duration> {
         let mut memory = self.memory();
         self.note_end(&mut memory, name);
@@ -245,10 +255,11 @@ impl Journal {
             self.world.lock().given_up.insert((self.run, name.to_owned()));
             return None;
         }
+        // 1, 2, 4 … 64 s, as `TRANSIENT_RETRIES_MAX` describes the real engine.
         Some(Duration::from_secs(1 << (failures - 1).min(6)))
     }
 
-    /// The step's name, changed by the deliberate defects of names; `None` when the defect leaves the step out.
+    /// The step's name, which some deliberate defects change; `None` when a defect leaves the step out.
     fn asked_name(&self, name: &str) -> Option<String> {
         if self.world.has(Mutation::LateBillDropped) && name.ends_with("-bill") {
             return None;
@@ -275,6 +286,7 @@ impl Steps for Journal {
         let asked = self.asked_name(name);
         async move {
             let Some(name) = asked else {
+                // Only `-bill` steps are left out, and they return `()`, which is `null` in JSON.
                 return serde_json::from_str("null").map_err(|error| failed("a step that is left out", error));
             };
             journal.ask(&name);
@@ -294,6 +306,7 @@ impl Steps for Journal {
                         let text = serde_json::to_string(&value).map_err(|error| failed(&name, error))?;
                         journal.remember(&name, text.clone());
                         journal.stop_at(CrashPoint::AfterStep(name.clone())).await;
+                        // Parsed again rather than handed on: the body sees what a replay would see.
                         return serde_json::from_str(&text).map_err(|error| failed(&name, error));
                     }
                     Err(attempt_failed) => {
@@ -312,6 +325,7 @@ impl Steps for Journal {
         async move {
             journal.ask(&name);
             let ends = journal.world.now_ms() + i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 2);
+            // The first life fixes when the sleep ends, so a replay waits only for the rest.
             let alarm = *journal.memory().alarms.entry(name.clone()).or_insert(ends);
             journal.stop_at(CrashPoint::BeforeStep(name.clone())).await;
             journal.world.until(alarm).await;

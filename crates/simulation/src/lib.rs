@@ -1,6 +1,7 @@
-//! Proof by crashing: the real workflow body, [`oslira_app::features::analysis::analyse`], on a [`Journal`] with virtual
-//! time that dies at any chosen moment, against a model of the database ([`ReferenceDatabase`]), scripted providers and a
-//! [`InvariantChecker`] that checks every single operation. The branches of one workflow go on in any order: see [`Schedule`].
+//! Proof by crashing: the real workflow body, [`oslira_app::features::analysis::analyse`], on a [`Journal`] with
+//! virtual time that dies at any chosen moment, against a model of the database ([`ReferenceDatabase`]), scripted
+//! providers and an [`InvariantChecker`] that checks every single operation. The branches of one workflow go on in any
+//! order: see [`Schedule`].
 //!
 //! A [`history()`] is a pure function of its [`Plan`], so a seed is a complete bug report; nothing here waits,
 //! reads a clock or draws randomness from outside. `docs/reliability.md` says what is proven with it.

@@ -1,4 +1,4 @@
-//! The language models of two providers.
+//! The language models of two providers, and what each behaviour of a provider looks like to the product.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::{
     ports::Ports,
 };
 
+/// In virtual time. Meanwhile other branches go on, and crashes happen.
 const TAKES: Duration = Duration::from_secs(2);
 
 #[async_trait]
@@ -22,6 +23,7 @@ impl Model for Ports {
         self.world.pause().await;
         let Some((run, step)) = self.caller() else {
             self.world.report_violation("a model was asked outside of a step".to_owned());
+            // Ends the call soon; the reported violation already fails the history.
             return Answer { content: Err(AiFault::QuotaExhausted), usage: None };
         };
         {
@@ -31,6 +33,7 @@ impl Model for Ports {
                 world.report_violation(violation);
             }
         }
+        // Billed before the sleep: a crash during it loses the answer, not the bill.
         let (behaviour, key) = self.provide("ai", question.model.as_str());
         self.world.sleep(TAKES).await;
         let is_received = behaviour.bills() && behaviour != ProviderBehaviour::ReplyLost;
@@ -47,6 +50,8 @@ impl Model for Ports {
     }
 }
 
+// What must follow by the guarantees, told by the behaviour alone. The fault that the product sees can be another one:
+// some mutations change it.
 fn outcome(behaviour: ProviderBehaviour) -> Outcome {
     match behaviour {
         ProviderBehaviour::Works => Outcome::Answered,
@@ -77,6 +82,7 @@ fn content(behaviour: ProviderBehaviour, question: &Question) -> Result<String, 
         ProviderBehaviour::Rejected => Err(AiFault::Rejected("a wrong key".to_owned())),
         ProviderBehaviour::ModelGone => Err(AiFault::ModelGone),
         ProviderBehaviour::Busy(ms) => Err(unavailable(Some(ms))),
+        // The product cannot tell a lost answer from no answer.
         ProviderBehaviour::Unavailable | ProviderBehaviour::ReplyLost => Err(unavailable(None)),
     }
 }

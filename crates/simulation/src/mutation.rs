@@ -1,4 +1,5 @@
-//! Deliberate defects. Each violates an invariant, and a test fails unless random histories notice it.
+//! Deliberate defects, also called mutations. Each violates an invariant, and a test fails unless random histories find
+//! it.
 
 /// One defect in the model of the database, in the engine, or in what the workflow is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,11 +8,11 @@ pub enum Mutation {
     RefundTwice,
     /// Failing a run forgets the refund.
     FailKeepsCharge,
-    /// `complete_run` does not look whether the run was cancelled, failed or swept.
+    /// `complete_run` does not check whether the run was cancelled, failed or swept.
     CompleteAfterTheEnd,
     /// `complete_run` stores a second analysis when it is repeated.
     CompleteTwice,
-    /// `fail_run` does not look whether the run has ended.
+    /// `fail_run` does not check whether the run has ended.
     FailAfterTheEnd,
     /// A heartbeat makes an ended run active again.
     HeartbeatRevives,
@@ -70,7 +71,6 @@ pub enum Mutation {
 }
 
 impl Mutation {
-    /// All of them.
     pub const ALL: [Self; 32] = [
         Self::RefundTwice,
         Self::FailKeepsCharge,

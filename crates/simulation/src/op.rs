@@ -17,15 +17,12 @@ use oslira_app::{
 pub enum Op {
     /// `api.begin_analysis`.
     Begin {
-        /// The new run's id.
         run: RunId,
-        /// Whom to analyse.
         username: String,
-        /// How deeply.
         kind: AnalysisType,
-        /// The idempotency key.
+        /// The idempotency key, if the customer sent one.
         key: Option<String>,
-        /// What the key is bound to.
+        /// Hash of the request's body: the key belongs to this body only.
         body_hash: String,
     },
     /// `api.cancel_run`.
@@ -36,29 +33,23 @@ pub enum Op {
     Advance(RunId, Phase),
     /// `system.complete_run`.
     Complete {
-        /// The run.
         run: RunId,
-        /// The lead's facts.
         lead: LeadFacts,
-        /// The analysis.
         analysis: Box<AnalysisRecord>,
     },
     /// `system.fail_run`.
     Fail {
-        /// The run.
         run: RunId,
-        /// The stable code.
+        /// The stable error code.
         code: String,
-        /// The sentence.
+        /// The sentence for the customer.
         message: String,
     },
     /// `system.record_usage`.
     RecordUsage {
-        /// The run.
         run: RunId,
-        /// The provider's id.
+        /// The provider's own id of the answer or the actor run, by which a bill is recorded once.
         key: String,
-        /// The bill.
         usage: UsageRecord,
     },
     /// `system.mark_stale`.
@@ -67,21 +58,20 @@ pub enum Op {
     ReportOutage {
         /// The run that met it.
         run: RunId,
-        /// Who is out: a provider or a model.
+        /// A provider, or a model as `provider/model`.
         service: String,
-        /// How.
         outage: Outage,
     },
-    /// The row that progress is reconciled with.
+    /// Reads the run's row, which progress is reconciled with.
     State(RunId),
-    /// Active runs silent for so many seconds, at most so many.
+    /// Lists active runs without a heartbeat for an age in seconds, up to a limit.
     Stale(i64, u32),
     /// `system.sweep_stale_runs` with limit 1, for an age in seconds.
     SweepOne(i64),
 }
 
 impl Op {
-    /// The operation in a few words; results are long.
+    /// The operation in short, for messages: a whole analysis would fill pages.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -106,11 +96,11 @@ pub enum Answer {
     Active(bool),
     /// To a complete.
     Completed(Completion),
-    /// To what answers nothing.
+    /// To an operation that returns nothing.
     Done,
-    /// To a marking: how many.
+    /// To a mark-stale: how many analyses became stale.
     Marked(u64),
-    /// To a look at the row.
+    /// To a read of the row.
     State(Option<RunState>),
     /// To the search for silent runs.
     Stale(Vec<RunId>),

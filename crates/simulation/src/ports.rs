@@ -21,6 +21,7 @@ use crate::{Answer, Fixtures, Journal, Mutation, Op, Shared};
 #[derive(Clone)]
 pub struct Ports {
     pub(crate) world: Shared,
+    /// The workflow's run and journal.
     pub(crate) owner: Option<(RunId, Journal)>,
 }
 
@@ -40,7 +41,7 @@ impl Ports {
         self.owner.as_ref().and_then(|(run, journal)| Some((*run, journal.running()?)))
     }
 
-    /// The object store and watchers have no transactions of their own to crash in.
+    /// For the object store, whose calls either fail before their effect or succeed: its replies are not lost.
     async fn reach_store(&self) -> Result<(), StoreError> {
         self.world.pause().await;
         if self.world.lock().store_is_down() { Err(down()) } else { Ok(()) }
@@ -58,6 +59,7 @@ impl SystemRuns for Ports {
             Answer::TakenUp(None) => Ok(None),
             Answer::TakenUp(Some(username)) => {
                 let handle = username.parse().map_err(|_| StoreError::Defect("a username".to_owned()))?;
+                // The business is no part of the model, so the assignment is put together outside of the transaction.
                 let world = self.world.lock();
                 let row = world.database.runs.get(&run).ok_or_else(|| StoreError::Defect("no such run".to_owned()))?;
                 Ok(Some(Fixtures::assignment(world.database.customer, handle, row.kind)))
@@ -145,6 +147,7 @@ impl SnapshotStore for Ports {
             snapshot.profile.username == *username && snapshot.scraped_at >= not_before && snapshot.depth >= depth
         };
         let newest = world.snapshots.iter().filter(|(_, snapshot)| fits(snapshot)).max_by_key(|(_, s)| s.scraped_at);
+        // Only the comparison with the snapshot before accepts one of any age; a look-up for the cache has a limit.
         if not_before == Timestamp::MIN
             && let Some((run, _)) = self.caller()
         {
@@ -165,8 +168,10 @@ impl SnapshotStore for Ports {
             {
                 world.report_violation(violation);
             }
+            // The hint is the actor run's id: a repeat of the step stores the same snapshot under the same key.
             world.snapshots.entry(key_hint.to_owned()).or_insert_with(|| snapshot.clone());
         }
+        // Here a crash finds the snapshot stored and the step's result not saved.
         self.world.pause().await;
         Ok(SnapshotKey(key_hint.to_owned()))
     }

@@ -3,18 +3,15 @@
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A generator; the same seed gives the same draws on every machine.
 #[derive(Debug, Clone)]
 pub struct Random(ChaCha8Rng);
 
 impl Random {
-    /// A generator from a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
@@ -29,7 +26,7 @@ impl Random {
         self.below(1_000) < permille
     }
 
-    /// One of `items`.
+    /// One of `items`, each as likely; `None` when there are none.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         let at = usize::try_from(self.below(items.len() as u64)).unwrap_or(0);
         items.get(at)
@@ -40,6 +37,7 @@ impl Random {
 mod tests {
     use super::Random;
 
+    // Fixed numbers, because a version of `rand` that draws differently would make the seeds in bug reports worthless.
     #[test]
     fn a_seed_gives_the_same_draws_on_every_machine() {
         let mut random = Random::new(4711);

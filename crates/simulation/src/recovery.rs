@@ -1,4 +1,4 @@
-//! The real five-minute job as a task of the simulation.
+//! The product's own five-minute job, which wakes and sweeps silent runs, as a task of the simulation.
 
 use std::task::Poll;
 
@@ -24,19 +24,20 @@ impl Recovery {
         let task = Box::pin(async move {
             let ports = Ports { world: shared.clone(), owner: None };
             let grace = async |pause| shared.sleep(pause).await;
-            // A store that is down is the next job's problem.
+            // Fails when a store is down; the next run of the job goes on.
             let _report = recover_stale_runs(&ports, &ports, &ports, config::STALE_WAKE, grace).await;
         });
         Self { world: world.clone(), task, scheduler: Scheduler::default() }
     }
 
-    /// When it goes on, in virtual time.
+    /// The earliest moment of virtual time at which it can go on.
     pub(crate) fn alarm_ms(&self) -> i64 {
         self.scheduler.alarm_ms()
     }
 
     /// Goes one moment further; true when the job is done.
     pub(crate) fn poll(&mut self) -> bool {
+        // The job has a single branch, for which every schedule is the same.
         matches!(self.world.go_on(&mut self.task, &mut self.scheduler, Schedule::InTurn), Poll::Ready(()))
     }
 }

@@ -1,6 +1,6 @@
 //! The ledger and the runs as pure functions of (state, operation, time): what `begin_analysis`, `cancel_run`,
-//! `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs`, `record_usage` and `mark_stale` must do, for one account.
-//! The same histories run against the real functions, so this model cannot drift from them.
+//! `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs`, `record_usage` and `mark_stale` must do, for one
+//! account. The same histories run against the real functions, so this model cannot drift from them.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const HOUR_S: i64 = 3_600;
 const KEY_LIFE_S: i64 = 24 * HOUR_S;
 const STALE_S: i64 = 300;
 
-/// What `analysis_prices` says.
+/// The prices in the table `analysis_prices`.
 const fn price(kind: AnalysisType) -> i64 {
     match kind {
         AnalysisType::Light => 1,
@@ -32,21 +32,17 @@ const fn price(kind: AnalysisType) -> i64 {
 /// The database of one account.
 #[derive(Debug, Clone)]
 pub struct ReferenceDatabase {
-    /// The defect under test.
+    /// The deliberate defect under test, which this model or another part of the simulation then has.
     pub mutation: Option<Mutation>,
-    /// Whose database.
     pub customer: Customer,
-    /// Most analyses in an hour.
+    /// Most analyses that may begin within an hour.
     pub hourly_max: usize,
-    /// Credits.
+    /// In credits.
     pub balance: i64,
-    /// The ledger.
     pub entries: Vec<Entry>,
-    /// The runs.
     pub runs: BTreeMap<RunId, RunRow>,
     /// One lead per username.
     pub leads: BTreeMap<String, LeadId>,
-    /// Every stored analysis.
     pub analyses: Vec<AnalysisRow>,
     /// The newest scrape that showed a change, by username.
     pub changes: BTreeMap<String, Timestamp>,
@@ -122,6 +118,7 @@ impl ReferenceDatabase {
     /// Ends a run. Callers have checked that it may end.
     fn end(&mut self, run: RunId, status: RunStatus, outcome: &'static str, error: Option<(String, String)>) -> i64 {
         let Some(row) = self.runs.get_mut(&run) else { return self.balance };
+        // No workflow took the run up, so the customer may send the same request again.
         if status == RunStatus::Cancelled && row.status == RunStatus::Pending {
             row.key = None;
         }
@@ -151,6 +148,7 @@ impl ReferenceDatabase {
         now_s: i64,
     ) -> BeginOutcome {
         let price = price(kind);
+        // The order of these checks is that of `api.begin_analysis`, because it decides which refusal is answered.
         if let Some(answer) = self.answer_from_key(key, body_hash, now_s) {
             return answer;
         }
@@ -194,6 +192,7 @@ impl ReferenceDatabase {
         if row.body_hash != body_hash {
             return Some(BeginOutcome::IdempotencyKeyReused);
         }
+        // The first answer told the balance right after the charge, which the ledger still has.
         let first = self.entries.iter().find(|entry| entry.kind == "charge" && entry.run == Some(*id))?;
         let forgets = self.mutation == Some(Mutation::ReplayForgetsItsAnswer);
         let balance = if forgets { self.balance } else { first.balance_after };
@@ -207,6 +206,7 @@ impl ReferenceDatabase {
         let is_same = |row: &RunRow| row.username == username && row.kind == kind && row.is_active();
         let (id, row) = self.runs.iter().find(|(_, row)| is_same(row))?;
         let (id, is_stale) = (*id, row.last_sign_s() <= now_s - STALE_S);
+        // A run that looks dead is failed and refunded at once: the customer need not wait for the five-minute job.
         if is_stale {
             self.stall(id);
             return None;
@@ -217,6 +217,7 @@ impl ReferenceDatabase {
     fn hourly_wait_s(&self, now_s: i64) -> Option<u32> {
         let mut young: Vec<i64> = self.runs.values().map(|row| row.created_s).filter(|s| *s > now_s - HOUR_S).collect();
         young.sort_unstable_by(|a, b| b.cmp(a));
+        // With a limit of n, the next run may begin when the nth newest is an hour old.
         let nth = young.get(self.hourly_max.checked_sub(1)?)?;
         (!self.has(Mutation::HourlyLimitIgnored)).then(|| u32::try_from(nth + HOUR_S - now_s).unwrap_or(1).max(1))
     }
@@ -246,6 +247,7 @@ impl ReferenceDatabase {
         let moves_back = self.has(Mutation::PhaseMovesBack);
         let Some(row) = self.runs.get_mut(&run).filter(|row| row.is_active() || revives) else { return false };
         row.status = RunStatus::Processing;
+        // Only forwards: a replayed step asks for an earlier phase again.
         row.phase = if moves_back { Some(phase) } else { row.phase.max(Some(phase)) };
         row.heartbeat_s = Some(now_s);
         row.ai_started |= phase == Phase::Analyzing && !forgets_ai;
@@ -266,9 +268,11 @@ impl ReferenceDatabase {
         }
         let username = row.username.clone();
         let is_new = !self.leads.contains_key(&username);
+        // Derived from the run, and not random, so that a seed gives the same ids again.
         let lead_id =
             *self.leads.entry(username.clone()).or_insert_with(|| LeadId::new(Uuid::from_u128(run.uuid().as_u128())));
         let analysis_id = AnalysisId::new(run.uuid());
+        // The change may have been seen by another run while this one was being judged.
         let is_late = self.changes.get(&username).is_some_and(|changed_at| *changed_at > scraped_at);
         let is_stale = is_late && !self.has(Mutation::LateConclusionIsFresh);
         self.analyses.push(AnalysisRow { run, username, scraped_at, is_stale });

@@ -1,4 +1,4 @@
-//! The rows of the database.
+//! The rows of the reference database, with the columns that its rules need.
 
 use jiff::Timestamp;
 use oslira_app::{
@@ -18,45 +18,42 @@ pub struct Entry {
     pub amount: i64,
     /// The balance right after it.
     pub balance_after: i64,
-    /// The run it is about.
+    /// `None` for the credits that an account starts with.
     pub run: Option<RunId>,
 }
 
 /// One run's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRow {
-    /// Whom it analyses.
     pub username: String,
-    /// How deeply.
     pub kind: AnalysisType,
-    /// Where it is.
     pub status: RunStatus,
-    /// What it works on.
+    /// The furthest phase reached; `None` until a workflow takes the run up.
     pub phase: Option<Phase>,
-    /// What it cost.
+    /// The price that was charged.
     pub credits: i64,
-    /// How the charge ended.
+    /// How the charge ended: `result`, `refunded` or `kept`; `None` while the run is active.
     pub outcome: Option<&'static str>,
-    /// Whether AI work has begun.
+    /// Whether AI work has begun: from then on a cancellation keeps the credits.
     pub ai_started: bool,
-    /// Second of the last heartbeat.
+    /// When the last heartbeat was, in seconds of virtual time.
     pub heartbeat_s: Option<i64>,
-    /// Second of the purchase.
+    /// When it was begun and charged, in seconds of virtual time.
     pub created_s: i64,
-    /// The idempotency key while it is bound.
+    /// The idempotency key, while the run holds it.
     pub key: Option<String>,
-    /// What the key is bound to.
+    /// Hash of the request's body: the key belongs to this body only.
     pub body_hash: String,
-    /// Why it failed.
+    /// Why it failed: the stable code, and the sentence for the customer.
     pub error: Option<(String, String)>,
-    /// The balance that its end answered.
+    /// The balance right after its end, which a repeated cancellation answers again.
     pub ended_balance: Option<i64>,
-    /// Lead, whether it was new, and the analysis.
+    /// The lead, whether it was new, and the analysis: what a repeated completion answers again.
     pub completed: Option<(LeadId, bool, AnalysisId)>,
 }
 
 impl RunRow {
-    /// Second of the last sign of life.
+    /// The last heartbeat, or the start of a run that has none.
     #[must_use]
     pub fn last_sign_s(&self) -> i64 {
         self.heartbeat_s.unwrap_or(self.created_s)
@@ -70,12 +67,10 @@ impl RunRow {
 /// One stored analysis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnalysisRow {
-    /// Whose result it is.
     pub run: RunId,
-    /// Whom it judges.
     pub username: String,
-    /// By which scrape.
+    /// The date of the scrape that it judges.
     pub scraped_at: Timestamp,
-    /// Whether a later scrape found another profile.
+    /// Whether a later scrape found the profile significantly changed.
     pub is_stale: bool,
 }

@@ -1,4 +1,4 @@
-//! The scraper. A started scrape goes on and is billed whether or not anybody asks about it again.
+//! The scraper (Apify). A started scrape runs to its end and is billed, whether or not anybody asks about it again.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use oslira_app::features::profiles::{
 use crate::{Fixtures, ProviderBehaviour, ports::Ports};
 
 const NAME: &str = "apify";
-/// One in so many never ends: the actor's own timeout is longer than our patience.
+/// So many of a thousand scrapes take ten minutes, longer than the workflow asks (`config::SCRAPE_POLLS_MAX`).
 const STUCK_PERMILLE: u64 = 30;
 
 #[async_trait]
@@ -20,7 +20,9 @@ impl ProfileSource for Ports {
         let (behaviour, key) = self.provide("scrape", NAME);
         if behaviour.bills() {
             let mut world = self.world.lock();
+            // Not without faults: the scenarios that are crashed must end the same way every time.
             let is_stuck = world.fault_rates.provider > 0 && world.random.chance(STUCK_PERMILLE);
+            // At most 42 s, so one wait of 30 s or two; the scenarios name the steps of two.
             let takes_ms = 2_000 + i64::try_from(world.random.below(40_000)).unwrap_or(0);
             let ends_ms = world.now_ms + if is_stuck { 600_000 } else { takes_ms };
             world.scrapes.insert(key.clone(), ends_ms);
@@ -57,6 +59,7 @@ impl ProfileSource for Ports {
             ProviderBehaviour::Works | ProviderBehaviour::Malformed if ends_ms > patience_ms => {
                 return Ok(Collected::Running);
             }
+            // The profile as it was when the scrape ended, however late it is collected.
             ProviderBehaviour::Works => Fixtures::found(username, part, ends_ms),
             ProviderBehaviour::Malformed => Found::Unusable("an empty list".to_owned()),
             ProviderBehaviour::OutOfQuota => return Err(ScrapeFault::Exhausted("no money".to_owned())),
@@ -70,6 +73,7 @@ impl ProfileSource for Ports {
                 return Err(ScrapeFault::Retryable("a failed actor".to_owned()));
             }
         };
+        // Only an ended scrape tells its cost. One that is never asked about again is on Apify's invoice and in no log.
         if let Some((_, journal)) = &self.owner {
             journal.receive_bill(&ticket.provider_run_id);
         }

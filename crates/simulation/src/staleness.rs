@@ -1,6 +1,6 @@
-//! The invariant of staleness. When a snapshot is saved that differs from the one before, every analysis of an older scrape
-//! must be stale by then; an analysis of an older scrape that is stored later must be stale from the start. No other
-//! analysis may be stale.
+//! The invariant of staleness. When a snapshot is saved that differs from the one before, every analysis of an older
+//! scrape must be stale by then; an analysis of an older scrape that is stored later must be stale from the start. No
+//! other analysis may be stale.
 
 use std::collections::BTreeMap;
 
@@ -9,24 +9,26 @@ use oslira_app::{features::profiles::Snapshot, shared::ids::RunId};
 
 use crate::ReferenceDatabase;
 
-/// A profile whose followers moved by more than so many percent is another one.
+/// A profile whose followers moved by more than so many percent has changed significantly.
 const MOVED_MAX_PERCENT: u64 = 10;
 
-/// What each run compared its snapshot with, and which changes were reported.
+/// The snapshot that each run compared its own with, and the changes that were reported.
 #[derive(Debug, Clone, Default)]
 pub struct Staleness {
+    /// By run, the followers in the newest snapshot before its own, if there was one.
     followers_before: BTreeMap<RunId, Option<u64>>,
     /// By profile, the newest scrape for which older analyses were marked as stale.
     marked: BTreeMap<String, Timestamp>,
 }
 
 impl Staleness {
-    /// A run looks for the snapshot before its own.
+    /// A run has looked for the newest snapshot before its own.
     pub(crate) fn compares(&mut self, run: RunId, before: Option<&Snapshot>) {
         self.followers_before.insert(run, before.map(|snapshot| snapshot.profile.followers));
     }
 
-    /// A run's snapshot is saved.
+    /// A run is about to save its snapshot. Of the rule for changes only the followers count: in the fixtures nothing
+    /// else changes.
     pub(crate) fn kept(&self, run: RunId, new: &Snapshot) -> Result<(), String> {
         let name = new.profile.username.as_str();
         let Some(before) = self.followers_before.get(&run) else {

@@ -24,10 +24,10 @@ use crate::{
 /// 2020-01-01: before any real clock, because the database does not believe scrapes from the future.
 const EPOCH_MS: i64 = 1_577_836_800_000;
 
-/// How often things go wrong, in thousandths.
+/// How often things go wrong, in parts of a thousand.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FaultRates {
-    /// A store does not answer and did nothing.
+    /// A store does nothing and does not answer.
     pub store_down: u64,
     /// A store did what it was asked and its answer is lost.
     pub reply_lost: u64,
@@ -40,62 +40,57 @@ pub struct FaultRates {
 /// One operation as it happened.
 #[derive(Debug, Clone)]
 pub struct Recorded {
-    /// The operation.
     pub op: Op,
-    /// Its answer.
     pub answer: Answer,
-    /// When, in seconds of virtual time.
+    /// In virtual time.
     pub now_s: i64,
-    /// The database after it.
+    /// The database right after it.
     pub after: ReferenceDatabase,
 }
 
 /// The state outside of all workflows.
 #[derive(Clone)]
 pub struct World {
-    /// Virtual time.
+    /// Virtual time, in milliseconds since 1970.
     pub now_ms: i64,
-    /// The database.
     pub database: ReferenceDatabase,
-    /// Checks every operation.
     pub invariants: InvariantChecker,
-    /// Draws every coincidence.
+    /// The source of every random choice within the world.
     pub random: Random,
-    /// How often things go wrong.
     pub fault_rates: FaultRates,
-    /// A model, and the moment at which its provider shuts it down.
+    /// A model, and when its provider shuts it down, in virtual time.
     pub retiring_model: Option<(&'static str, i64)>,
     /// No store answers before this moment.
     pub outage_until_ms: i64,
-    /// How the provider behaves towards each attempt of a step; for other steps the fault rates decide.
+    /// By step, how the provider behaves towards each of its attempts; for other steps the fault rates decide.
     pub script: BTreeMap<String, ProviderBehaviour>,
     /// By step, how often the database still refuses to record a bill.
     pub refused_bills: BTreeMap<String, u32>,
     /// Saved snapshots cannot be read.
     pub snapshots_unreadable: bool,
-    /// What the providers will bill.
+    /// Every bill that the providers will send.
     pub bills: Vec<Bill>,
     /// AI bills that were recorded by a step of their own.
     pub late_bills: u32,
     /// Steps that failed for good.
     pub given_up: BTreeSet<(RunId, String)>,
-    /// Snapshots by key.
     pub snapshots: BTreeMap<String, Snapshot>,
-    /// When each scrape ends, by the provider's id.
+    /// By the provider's id, when each scrape ends.
     pub scrapes: BTreeMap<String, i64>,
-    /// Operations that were sent when their process died; they may still happen.
+    /// Operations that were sent when their process died, and that may still arrive.
     pub late: Vec<Op>,
     /// Runs that are to be woken.
     pub wakes: Vec<RunId>,
     /// The workflow engine lost everything and never comes back.
     pub engine_gone: bool,
-    /// Every operation, when they will be replayed.
+    /// Every operation, in a history that will be replayed.
     pub log: Option<Vec<Recorded>>,
     /// The first violation of an invariant.
     pub violation: Option<String>,
-    /// Statements that processes have sent and that have not arrived, in the order of sending.
+    /// Operations that processes have sent and that have not arrived, by their number in the order of sending.
     in_flight: BTreeMap<u64, (RunId, Op)>,
     sent: u64,
+    /// That of the task that is being polled: see [`Shared::go_on`].
     scheduler: Scheduler,
 }
 
@@ -146,7 +141,6 @@ impl World {
         self.now_ms.div_euclid(1_000)
     }
 
-    /// Virtual time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.now_ms).unwrap_or(Timestamp::MAX)
@@ -175,7 +169,7 @@ impl World {
         self.now_ms < self.outage_until_ms || self.random.chance(self.fault_rates.store_down)
     }
 
-    /// The process of `run` died. Each statement that it had sent and that has not arrived is lost, or arrives later.
+    /// The process of `run` died. Each operation that it had sent and that has not arrived is lost, or arrives later.
     pub(crate) fn crashed(&mut self, run: RunId) {
         let (lost, others) = std::mem::take(&mut self.in_flight).into_iter().partition(|(_, (of, _))| *of == run);
         self.in_flight = others;
@@ -205,42 +199,38 @@ fn down() -> StoreError {
 }
 
 impl Shared {
-    /// Shares a world.
     #[must_use]
     pub fn new(world: World) -> Self {
         Self(Arc::new(Mutex::new(world)))
     }
 
-    /// The world; never held across an await.
+    /// Locks the world. Never hold it across an await: every task needs it to go on, so the simulation would hang.
     pub fn lock(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A second world with the same past, which goes its own way from here.
+    /// A copy of the world; what happens in one does not show in the other.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self::new(self.lock().clone())
     }
 
-    /// Reports a violated invariant.
     pub fn report_violation(&self, violation: String) {
         self.lock().report_violation(violation);
     }
 
-    /// Whether this is the defect under test.
     #[must_use]
     pub fn has(&self, mutation: Mutation) -> bool {
         self.lock().database.mutation == Some(mutation)
     }
 
-    /// Virtual time in milliseconds.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         self.lock().now_ms
     }
 
-    /// Runs one transaction, on behalf of a step of a run. The caller cannot tell a
-    /// store that is down from a lost answer; one in ten of the lost answers arrives and cannot be read.
+    /// Runs one transaction, on behalf of a step of a run. The caller cannot tell a store that is down from a lost
+    /// answer, except that one in ten of the lost answers arrives and cannot be read.
     pub(crate) async fn call(&self, run: Option<RunId>, step: Option<&str>, op: Op) -> Result<Answer, StoreError> {
         let number = {
             let mut world = self.lock();
@@ -251,6 +241,8 @@ impl Shared {
             }
             number
         };
+        // A crash here finds the operation sent and not arrived. A crash at the pause below finds it done, and its
+        // answer not received.
         self.pause().await;
         let answer = {
             let mut world = self.lock();
@@ -259,6 +251,8 @@ impl Shared {
                 Err(down())
             } else {
                 let answer = world.apply(&op);
+                // At the commit, whether or not the answer arrives: a step that lost it is attempted again, and must
+                // then see the run active anew.
                 if let (Op::Advance(run, _), Answer::Active(true), Some(step)) = (&op, &answer, step) {
                     world.invariants.cleared(*run, step);
                 }
@@ -267,7 +261,7 @@ impl Shared {
                 }
                 let lost = world.fault_rates.reply_lost;
                 match world.random.chance(lost) {
-                    true if world.random.chance(100) => Err(StoreError::Defect("a torn answer".to_owned())),
+                    true if world.random.chance(100) => Err(StoreError::Defect("an unreadable answer".to_owned())),
                     true => Err(down()),
                     false => Ok(answer),
                 }
@@ -277,13 +271,14 @@ impl Shared {
         answer
     }
 
-    /// A moment at which anything else may happen, a crash included.
+    /// Lets anything else happen first: a step of another branch, another task, or a crash.
     pub async fn pause(&self) {
         self.park(0).await;
     }
 
     /// Sleeps in virtual time.
     pub async fn sleep(&self, duration: Duration) {
+        // Half of the maximum, so that adding the time cannot overflow.
         let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 2);
         self.until(self.now_ms() + ms).await;
     }
@@ -296,6 +291,7 @@ impl Shared {
     }
 
     async fn park(&self, alarm_ms: i64) {
+        // Taken once and kept: the branch parks under the same ticket in every poll until it is chosen.
         let mut ticket = None;
         poll_fn(|_| {
             let mut world = self.lock();
@@ -305,7 +301,7 @@ impl Shared {
         .await;
     }
 
-    /// Lets one branch of a task go on.
+    /// Polls a task, and lets one of its branches go on.
     pub(crate) fn go_on<T>(
         &self,
         task: &mut Pin<Box<dyn Future<Output = T>>>,
@@ -316,8 +312,10 @@ impl Shared {
             let mut world = self.lock();
             let now_ms = world.now_ms;
             scheduler.open(schedule, now_ms, &mut world.random);
+            // The branches reach their scheduler through the world, so it stands there while they are polled.
             std::mem::swap(&mut world.scheduler, scheduler);
         }
+        // Nothing wakes a task: the driver polls the one whose alarm has come.
         let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         std::mem::swap(&mut self.lock().scheduler, scheduler);
         polled

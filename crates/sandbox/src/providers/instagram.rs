@@ -17,7 +17,6 @@ use crate::shared::{
 
 const PICTURE: &[u8] = include_bytes!("../../data/picture.png");
 
-/// The picture servers, which keep nothing.
 struct Instagram;
 
 impl Tapped for Instagram {

@@ -1,4 +1,4 @@
-//! The services that are played, each with a state of its own. None of them knows another.
+//! The emulated services, each with a state of its own. None of them knows another.
 
 pub(crate) mod anthropic;
 pub(crate) mod apify;

@@ -1,4 +1,4 @@
-//! Answers whose body is not what it promises: cut in the middle, or not JSON.
+//! Answers whose body is broken: cut in the middle, or not JSON.
 
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ const TRUNCATE_FLUSH: Duration = Duration::from_millis(50);
 pub(crate) async fn truncated(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    // The length of the whole, so that a client can tell that the body is incomplete.
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
     let half = whole.slice(..whole.len() / 2);
     Response::from_parts(parts, broken_after(half))
@@ -36,6 +37,7 @@ pub(crate) async fn malformed(response: Response) -> Response {
     let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts.headers.remove(header::CONTENT_LENGTH);
     let mut text = String::from_utf8_lossy(whole.get(..whole.len() / 2).unwrap_or_default()).into_owned();
+    // Half of a short body could be JSON by itself; with this ending it never is.
     text.push_str("\u{0}<!-- not JSON -->");
     Response::from_parts(parts, Body::from(text))
 }

@@ -7,7 +7,7 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 
-/// `2025-08-13T05:14:16.984Z`, the one form of every time these services write.
+/// A time as all these services write it, for example `2025-08-13T05:14:16.984Z`.
 pub(crate) fn iso(ms: u64) -> String {
     let at = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
     format!("{at:.3}")

@@ -1,4 +1,4 @@
-//! Connections that a handler can cut: the fault `drop` must look like a dead peer, not like an answer.
+//! Connections that a handler can cut, because to the client the fault `drop` must look like a dead server.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// A handle on the connection a request came by.
+/// A handle on the connection of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection(Arc<AtomicBool>);
 
@@ -52,7 +52,7 @@ impl Listener for KillableListener {
                     let _ = tcp.set_nodelay(true);
                     return (KillableStream { tcp, cut: Arc::default() }, address);
                 }
-                // Out of file descriptors or a peer gone already: try again, a little later.
+                // Out of file descriptors, or the client has gone already: try again a little later.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
@@ -93,6 +93,7 @@ impl AsyncWrite for KillableStream {
         Pin::new(&mut self.tcp).poll_flush(cx)
     }
 
+    // Not checked: a connection that was cut must still be closed.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.tcp).poll_shutdown(cx)
     }

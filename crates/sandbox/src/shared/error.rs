@@ -1,4 +1,4 @@
-//! The error of a sandbox that cannot start or go on.
+//! The one error of the sandbox itself; a provider's errors are in its own folder.
 
 /// Why the sandbox could not start or go on.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Scripted faults: which call is to fail, how, and how often.
 //!
 //! A fault is chosen under one lock, oldest first, so `times: 3` means exactly three calls however many run at once.
-//! A fault that names a text hits only calls that carry it: parallel tests each disturb only their own runs.
+//! A fault with `match` strikes only calls that contain its text, so parallel tests each disturb only their own runs.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,10 +12,10 @@ use tokio::sync::watch;
 
 use crate::shared::random::Seeded;
 
-/// The most faults at once; a test that plants more has a mistake.
+/// The most faults at once; a test that plants more has a bug.
 const FAULTS_MAX: usize = 10_000;
 
-/// What a call is for; both faults and the record of received calls go by it.
+/// The kind of a call, by which faults choose calls and received calls are selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Target {
     /// Starting an actor run, synchronously or not.
@@ -27,37 +27,29 @@ pub(crate) enum Target {
     /// Reading the items of a dataset.
     #[serde(rename = "apify.items")]
     ApifyItems,
-    /// Aborting an actor run.
     #[serde(rename = "apify.abort")]
     ApifyAbort,
-    /// Listing actor runs.
     #[serde(rename = "apify.list")]
     ApifyList,
     /// Reading the input of an actor run.
     #[serde(rename = "apify.input")]
     ApifyInput,
-    /// The actor run itself, which no single call stands for.
+    /// The actor run itself rather than a call about it.
     #[serde(rename = "apify.run")]
     ApifyRun,
-    /// Any other call to Apify.
     #[serde(rename = "apify.other")]
     ApifyOther,
-    /// A chat completion.
     #[serde(rename = "openai.chat")]
     OpenAiChat,
-    /// Any other call to OpenAI.
     #[serde(rename = "openai.other")]
     OpenAiOther,
-    /// A message of Anthropic.
     #[serde(rename = "anthropic.messages")]
     AnthropicMessages,
-    /// Any other call to Anthropic.
     #[serde(rename = "anthropic.other")]
     AnthropicOther,
     /// A call to the AI Gateway, which comes before the call to the provider behind it.
     #[serde(rename = "gateway")]
     Gateway,
-    /// A picture.
     #[serde(rename = "instagram.picture")]
     InstagramPicture,
     /// The key set of Supabase Auth.
@@ -86,7 +78,6 @@ pub(crate) enum Kind {
     Drop,
     /// The answer's payload is not JSON.
     Malformed,
-    /// The model refuses.
     Refusal,
     /// The model runs out of tokens in mid-answer.
     Length,
@@ -94,23 +85,20 @@ pub(crate) enum Kind {
     SchemaViolation,
     /// The account is out of money.
     InsufficientQuota,
-    /// Too many requests.
     RateLimit,
     /// The traffic grew too fast, though it is within its limits.
     SlowDown,
-    /// The model is overloaded.
     Overloaded,
-    /// The model was shut down.
     ModelGone,
-    /// Nothing happens until the fault is deleted.
+    /// The call waits until the fault is deleted, then goes on as usual.
     Hold,
 }
 
-/// Which of Anthropic's bills can't be paid, by its own `error_code`.
+/// Anthropic's `error_code` that says which spend limit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SpendCode {
-    /// The organisation's own monthly limit.
+    /// The organisation's own limit.
     EnforcedSpendLimitReached,
     /// The limit of its contract.
     ContractSpendLimitReached,
@@ -120,7 +108,7 @@ pub(crate) enum SpendCode {
     LinkedOrganizationBillingUnavailable,
 }
 
-/// A fault as it is asked for.
+/// A fault as a test asks for it. README.md describes the fields.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FaultSpec {
@@ -162,7 +150,7 @@ impl Needles {
 }
 
 impl FaultSpec {
-    /// Refuses what could never happen, so that a test with a slip fails at once and not by a timeout.
+    /// Refuses a fault that could never strike, so that a mistake in a test shows at once and not as a timeout.
     fn check(&self) -> Result<(), String> {
         use Kind::{Delay, Drop, Hold, InsufficientQuota, Malformed, RateLimit, Status, Truncate};
         let allowed = match self.target {
@@ -185,7 +173,7 @@ impl FaultSpec {
             (Status, _) if !self.status.is_some_and(|status| (400..=599).contains(&status)) => {
                 return Err("status must be given, 400 to 599".into());
             }
-            // How a bill that can't be paid is answered has changed over the years: it can be chosen.
+            // Anthropic's status for an unpaid bill has changed over the years, so a test may choose one.
             (InsufficientQuota, Target::AnthropicMessages) if !matches!(self.status, None | Some(400 | 402 | 429)) => {
                 return Err("status must be 400, 402 or 429".into());
             }
@@ -206,7 +194,6 @@ impl FaultSpec {
 /// A fault that has struck a call.
 #[derive(Debug, Clone)]
 pub(crate) struct Struck {
-    /// What was asked for.
     pub(crate) spec: Arc<FaultSpec>,
     deleted: watch::Receiver<()>,
 }
@@ -224,20 +211,22 @@ impl Struck {
 
     /// Waits until somebody deletes the fault.
     pub(crate) async fn deleted(mut self) {
+        // Nothing is ever sent: the error that ends the loop means that the sender was dropped with the fault.
         while self.deleted.changed().await.is_ok() {}
     }
 }
 
 struct Planted {
     spec: Arc<FaultSpec>,
+    /// How many more calls it may strike; `None` for any number.
     left: Option<u64>,
     struck: u64,
+    /// Decides for each call whether a fault with a `rate` strikes.
     dice: Seeded,
-    /// Dropped with the fault, which is what a held call waits for.
+    /// Dropped with the fault: this is what a held call waits for.
     alive: watch::Sender<()>,
 }
 
-/// Every planted fault.
 #[derive(Default)]
 pub(crate) struct Faults(Mutex<State>);
 
@@ -248,7 +237,7 @@ struct State {
 }
 
 impl Faults {
-    /// Plants a fault and says its id.
+    /// Plants a fault and returns its id.
     pub(crate) fn plant(&self, spec: FaultSpec) -> Result<u64, String> {
         spec.check()?;
         let mut state = self.0.lock();
@@ -260,6 +249,7 @@ impl Faults {
         let planted = Planted {
             left: spec.times,
             struck: 0,
+            // By the id, so that the same script of faults strikes the same calls every time.
             dice: Seeded::from_texts(&["fault", &id.to_string()]),
             alive: watch::Sender::new(()),
             spec: Arc::new(spec),
@@ -268,7 +258,7 @@ impl Faults {
         Ok(id)
     }
 
-    /// The oldest fault for this target and text, used up by one.
+    /// The oldest fault that fits this target and text, with one use taken off its `times`.
     pub(crate) fn strike(&self, target: Target, text: &str) -> Option<Struck> {
         let mut state = self.0.lock();
         let planted =
@@ -278,17 +268,17 @@ impl Faults {
         Some(Struck { spec: Arc::clone(&planted.spec), deleted: planted.alive.subscribe() })
     }
 
-    /// Deletes one fault, and says whether it was there.
+    /// Deletes one fault; false if it was not there.
     pub(crate) fn remove(&self, id: u64) -> bool {
         self.0.lock().planted.remove(&id).is_some()
     }
 
-    /// Deletes all faults, and says how many they were.
+    /// Deletes all faults, and returns how many there were.
     pub(crate) fn clear(&self) -> usize {
         std::mem::take(&mut self.0.lock().planted).len()
     }
 
-    /// Every planted fault with what is left of it.
+    /// Every planted fault, with how often it may strike and has struck.
     pub(crate) fn list(&self) -> Vec<Value> {
         let describe = |(id, planted): (&u64, &Planted)| json!({"id": id.to_string(), "fault": &*planted.spec, "left": planted.left, "struck": planted.struck});
         self.0.lock().planted.iter().map(describe).collect()
@@ -297,6 +287,7 @@ impl Faults {
 
 impl Planted {
     fn strikes(&mut self, target: Target, text: &str) -> bool {
+        // The rate is asked last, so that only calls that fit take a draw.
         self.spec.target == target
             && self.left != Some(0)
             && self.spec.matches.as_ref().is_none_or(|needles| needles.are_in(text))

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-/// The fields of an object.
 pub(crate) type Fields = Map<String, Value>;
 
 /// A field that is there and not null: in the providers' requests the two mean the same.
@@ -10,7 +9,7 @@ pub(crate) fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
     fields.get(name).filter(|value| !value.is_null())
 }
 
-/// What a local reference in a schema points at.
+/// What a reference within a schema, for example `#/$defs/Item`, points at.
 pub(crate) fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     root.pointer(reference.strip_prefix('#')?)
 }

@@ -5,17 +5,17 @@ use std::time::Duration;
 use crate::shared::error::SandboxError;
 use crate::shared::random::Seeded;
 
-/// An actor run starts in this time …
+/// How long an actor run takes to start.
 const ACTOR_START_S: f64 = 3.0;
-/// … and takes this long for each wave …
+/// How long it then takes for each wave.
 const ACTOR_WAVE_S: f64 = 3.5;
-/// … of this many profiles or post lists …
+/// How many profiles or post lists a wave reads at the same time.
 pub(crate) const ACTOR_WAVE_SIZE: usize = 5;
-/// … each give or take this share.
+/// Both times vary by this share.
 const ACTOR_SPREAD: f64 = 0.2;
-/// A wholly cached prompt takes this share off the time to the first token.
+/// The share of the time to the first token that a wholly cached prompt saves.
 const CACHED_SAVES: f64 = 0.3;
-/// Larger scales are a mistake, not a wish.
+/// A larger scale is refused as a mistake.
 const SCALE_MAX: f64 = 100.0;
 
 /// How fast one model answers.
@@ -27,20 +27,20 @@ pub(crate) struct ModelSpeed {
     pub(crate) tokens_per_s: f64,
 }
 
-/// A speed, as the tables of models write it.
+/// Short form for the tables of models.
 pub(crate) const fn speed(first_token_s: f64, tokens_per_s: f64) -> ModelSpeed {
     ModelSpeed { first_token_s, tokens_per_s }
 }
 
-/// The latency model at one scale.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Latency {
     scale: f64,
 }
 
 impl Latency {
-    /// A model whose every duration is multiplied by `scale`.
+    /// A latency model whose every duration is multiplied by `scale`.
     pub(crate) fn new(scale: f64) -> Result<Self, SandboxError> {
+        // Refuses NaN too, for which every comparison is false.
         if (0.0..=SCALE_MAX).contains(&scale) {
             Ok(Self { scale })
         } else {
@@ -48,7 +48,7 @@ impl Latency {
         }
     }
 
-    /// So many modelled seconds as real ones.
+    /// Modelled seconds as a real duration.
     pub(crate) fn scaled(self, seconds: f64) -> Duration {
         Duration::from_secs_f64((seconds * self.scale).max(0.0))
     }

@@ -1,7 +1,8 @@
-//! The end of a model: the day that its provider's list names, and the moment from which it answers no more.
+//! The end of a model: the day of its shutdown, as its provider's list names it, and the moment from which calls to it
+//! fail.
 //!
-//! The providers' tables, which they hand in, say what was announced; `/control/models` can say otherwise for as long as
-//! this sandbox runs. A call that had come in before its model went is still answered.
+//! The providers hand in tables of what was announced; `/control/models` can change it for as long as this sandbox
+//! runs. A call that came in before its model was shut down is still answered.
 
 use std::{collections::HashMap, time::Instant};
 
@@ -11,7 +12,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::shared::clock::now_ms;
 
-/// Whose model it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Provider {
@@ -19,7 +19,7 @@ pub(crate) enum Provider {
     Anthropic,
 }
 
-/// A model as its provider's table has it: its alias, by which its snapshots go too, and its announced end.
+/// A model in its provider's table: its alias, which also stands for its dated snapshots, and its announced end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Announced {
     pub(crate) model: &'static str,
@@ -32,13 +32,13 @@ pub(crate) struct Announced {
 pub(crate) struct Change {
     provider: Provider,
     model: String,
-    /// Null takes the date away.
+    /// `Some(None)`, written as null, takes the date away.
     #[serde(default, deserialize_with = "given")]
     retires_on: Option<Option<Date>>,
     gone: Option<bool>,
 }
 
-/// Tells null, which is an answer, from a field that is not there.
+/// Keeps null apart from a missing field: null takes the date away, a missing field leaves it as it is.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Date>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
@@ -50,7 +50,7 @@ pub(crate) struct Standing {
     pub(crate) model: &'static str,
     pub(crate) retires_on: Option<Date>,
     pub(crate) gone: bool,
-    /// When `/control/models` last changed it; none for a model as the table has it.
+    /// When `/control/models` last changed it; `None` for a model that is as the table has it.
     #[serde(skip)]
     pub(crate) changed_at_ms: Option<u64>,
 }
@@ -67,12 +67,12 @@ pub(crate) struct Lifecycles {
 #[derive(Clone, Copy)]
 struct Changed {
     retires_on: Option<Date>,
+    // Two clocks: the monotonic one is compared with the arrival of calls, the other is shown in lists.
     gone_since: Option<Instant>,
     at_ms: u64,
 }
 
 impl Lifecycles {
-    /// The models in these tables, none of them changed.
     pub(crate) fn of<const COUNT: usize>(tables: [(Provider, Table); COUNT]) -> Self {
         Self { tables: tables.into(), changed: Mutex::default() }
     }
@@ -82,6 +82,7 @@ impl Lifecycles {
         let announced = self.tables.get(&change.provider).and_then(|find| find(&change.model));
         let announced = announced.ok_or_else(|| format!("there is no model {}", change.model))?;
         let mut models = self.changed.lock();
+        // A first change begins with what was announced, so that a field which is not given stays as it is.
         let changed = models.entry((change.provider, announced.model)).or_insert(Changed {
             retires_on: announced.retires_on,
             gone_since: None,
@@ -90,6 +91,7 @@ impl Lifecycles {
         changed.at_ms = now_ms();
         changed.retires_on = change.retires_on.unwrap_or(changed.retires_on);
         changed.gone_since = match change.gone {
+            // A repeated shutdown keeps the first moment.
             Some(true) => changed.gone_since.or_else(|| Some(Instant::now())),
             Some(false) => None,
             None => changed.gone_since,
@@ -97,12 +99,11 @@ impl Lifecycles {
         Ok(standing(change.provider, announced, Some(*changed)))
     }
 
-    /// The present state of a model.
     pub(crate) fn standing(&self, provider: Provider, announced: Announced) -> Standing {
         standing(provider, announced, self.changed.lock().get(&(provider, announced.model)).copied())
     }
 
-    /// Whether the model had gone when a call for it came in.
+    /// Whether the model was shut down when a call for it came in.
     pub(crate) fn had_gone(&self, provider: Provider, model: &'static str, arrived: Instant) -> bool {
         let gone_since = self.changed.lock().get(&(provider, model)).and_then(|changed| changed.gone_since);
         gone_since.is_some_and(|gone_since| gone_since <= arrived)

@@ -1,4 +1,4 @@
-//! The machinery below every provider. Nothing in here knows a provider by more than its name.
+//! What all providers share. Nothing in here knows more of a provider than its name.
 
 pub(crate) mod broken_body;
 pub(crate) mod clock;

@@ -1,7 +1,7 @@
 //! Randomness that repeats: the same seed gives the same numbers on every machine.
 //!
-//! ChaCha is fixed by definition; what `rand` makes of its bits is held by the pinned values of the tests below, so that
-//! no update changes anybody unnoticed.
+//! ChaCha's bits are fixed by its definition. How `rand` turns them into numbers is pinned by the values in the tests
+//! below, so that no update changes a generated person unnoticed.
 
 use rand::{
     Rng, RngExt, SeedableRng,
@@ -27,7 +27,7 @@ impl Seeded {
         Self(ChaCha8Rng::from_seed(seed.finalize().into()))
     }
 
-    /// A stream that is different every time.
+    /// A stream that is different every time, for identifiers.
     pub(crate) fn fresh() -> Self {
         Self(rand::make_rng())
     }
@@ -56,12 +56,10 @@ impl Seeded {
         if count == 0 { 0 } else { self.0.random_range(0..count) }
     }
 
-    /// True with this probability.
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
 
-    /// One of the items.
     pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         items.choose(&mut self.0)
     }

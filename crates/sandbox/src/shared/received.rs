@@ -1,6 +1,6 @@
-//! What was received: the last calls, for tests and benchmarks to look at.
+//! The record of received calls, for tests and benchmarks to look at.
 //!
-//! Headers are never recorded, nor a `token` in a query: no credential can be read here.
+//! Headers are never recorded, nor is a `token` in a query, so no credential can be read here.
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::shared::{clock::now_ms, faults::Target};
 
-/// The oldest calls are forgotten beyond this number …
+/// Beyond this number the oldest calls are forgotten.
 const CALLS_MAX: usize = 10_000;
-/// … or beyond this many bytes of bodies.
+/// Beyond this size of all bodies together the oldest calls are forgotten.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// One call, as it is reported.
@@ -26,10 +26,10 @@ pub(crate) struct Call {
     pub(crate) usernames: Vec<String>,
     /// The `cf-aig-metadata` that the caller of the gateway sent.
     pub(crate) metadata: Option<Value>,
-    /// The answer's status; none while under way and when the connection was dropped.
+    /// The answer's status; `None` while the call is under way, and when it was never answered.
     pub(crate) status: Option<u16>,
     pub(crate) started_at_ms: u64,
-    /// None while under way.
+    /// `None` while the call is under way.
     pub(crate) duration_ms: Option<u64>,
 }
 
@@ -70,12 +70,13 @@ struct Ring {
     body_bytes: usize,
     /// The number of the oldest call kept; a call's number never changes.
     first: u64,
-    /// Calls that had to make room since the last clearing.
+    /// How many calls were dropped to make room since the last `clear`.
     forgotten: u64,
 }
 
 impl Received {
-    /// Notes a call that has begun; the guard notes its end, even when the client goes away.
+    /// Notes a call that has begun. The guard notes its end when it is dropped, which also happens when the client goes
+    /// away and the handler is cancelled.
     pub(crate) fn begin(self: &Arc<Self>, call: Call) -> CallGuard {
         let mut ring = self.0.lock();
         ring.body_bytes += call.body.len();
@@ -92,21 +93,20 @@ impl Received {
         CallGuard { received: Arc::clone(self), number, begun: Instant::now(), status: None }
     }
 
-    /// Forgets everything.
     pub(crate) fn clear(&self) {
         let mut ring = self.0.lock();
+        // Numbers go on, so that the end of a call from before is not noted on a later one.
         ring.first += ring.calls.len() as u64;
         ring.calls.clear();
         ring.body_bytes = 0;
         ring.forgotten = 0;
     }
 
-    /// How many calls are not there any more because others came after them.
     pub(crate) fn forgotten(&self) -> u64 {
         self.0.lock().forgotten
     }
 
-    /// The calls of this target and text, any where not given.
+    /// The calls with this target that contain this text; `None` selects any.
     pub(crate) fn select(&self, target: Option<Target>, needle: Option<&str>) -> Vec<Call> {
         let wanted = |call: &&Call| {
             target.is_none_or(|target| target == call.target) && needle.is_none_or(|needle| call.matches(needle))
@@ -115,7 +115,6 @@ impl Received {
     }
 }
 
-/// Notes the end of its call when dropped.
 pub(crate) struct CallGuard {
     received: Arc<Received>,
     number: u64,
@@ -141,7 +140,6 @@ impl Drop for CallGuard {
     }
 }
 
-/// The report on a selection of calls, of all but the `forgotten`.
 pub(crate) fn report(calls: &[Call], forgotten: u64) -> Value {
     json!({
         "count": calls.len(),
@@ -157,9 +155,10 @@ fn peak_concurrency(calls: &[Call]) -> usize {
     let mut changes: Vec<(u64, bool)> = Vec::with_capacity(calls.len() * 2);
     for call in calls {
         changes.push((call.started_at_ms, true));
+        // A call under way is still open at this moment.
         changes.push((call.duration_ms.map_or(now + 1, |duration| call.started_at_ms + duration), false));
     }
-    // Where one ends in the millisecond in which another begins, they did not overlap: `false` sorts first.
+    // A call that ends in the millisecond in which another begins does not overlap it: `false` sorts first.
     changes.sort_unstable();
     let (mut open, mut peak) = (0_usize, 0_usize);
     for (_, begins) in changes {
@@ -171,7 +170,7 @@ fn peak_concurrency(calls: &[Call]) -> usize {
 
 /// A query without the token in it.
 pub(crate) fn without_token(query: &str) -> String {
-    // A name that is written in another way is the same name to whoever reads the query.
+    // The server decodes the name before it compares, so an encoded name must be hidden too.
     let is_token = |name: &str| percent_decode_str(name).decode_utf8_lossy().eq_ignore_ascii_case("token");
     let hide = |pair: &str| match pair.split_once('=') {
         Some((name, _)) if is_token(name) => format!("{name}=hidden"),

@@ -1,7 +1,7 @@
-//! What every call to a provider passes through: it is recorded, and a fault may strike it.
+//! The middleware before every provider's routes: it records each call, and lets a planted fault strike it.
 //!
-//! The tap knows no provider. What a provider answers when a fault strikes, and what its calls are about, it says itself
-//! by being [`Tapped`].
+//! It knows no provider. Each one implements [`Tapped`] to say how it answers under a fault and what its calls are
+//! about.
 
 use std::{sync::Arc, time::Instant};
 
@@ -25,7 +25,7 @@ use crate::shared::{
     received::{Call, Received, without_token},
 };
 
-/// No request may be larger; the real services' limits lie near it.
+/// The largest request; the real services' limits are of this size.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A provider whose calls pass through the tap.
@@ -33,7 +33,7 @@ pub(crate) trait Tapped: Send + Sync + 'static {
     /// An error of this status, in the provider's own form.
     fn error(&self, target: Target, status: u16) -> Response;
 
-    /// The complete answer to a fault for which the provider has its own; none where an error of a status will do.
+    /// The complete answer to a fault that the provider answers in its own way; `None` where [`Self::error`] will do.
     fn own_answer(&self, _fault: &FaultSpec) -> Option<Response> {
         None
     }
@@ -49,24 +49,24 @@ pub(crate) trait Tapped: Send + Sync + 'static {
     }
 }
 
-/// What every tapped call carries for the handler that asks a model.
+/// Passed to the handlers of model calls, as an extension of the request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
-    /// When the call came in, which decides whether its model was still there.
+    /// When the call came in, which decides whether its model was shut down by then.
     pub(crate) arrived: Instant,
-    /// A fault of the model itself.
+    /// A fault that the model's answer must show.
     pub(crate) fault: Option<Kind>,
 }
 
-/// What the caller of the gateway says about a call, for the gateway's call and for the provider's behind it.
+/// The metadata that the gateway's caller sent, handed on so that the provider's call is recorded with it too.
 #[derive(Debug, Clone)]
 pub(crate) struct Metadata(pub(crate) Value);
 
-/// Marks an answer that stands for none at all, where there was no connection to cut.
+/// Marks an answer that means "no answer at all", where there was no connection to cut.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unanswered;
 
-/// The faults that strike and the record of what was received, which all providers share.
+/// The planted faults and the record of received calls, which all providers share.
 #[derive(Clone, Default)]
 pub(crate) struct Tap {
     pub(crate) faults: Arc<Faults>,
@@ -86,7 +86,7 @@ impl Tap {
     }
 }
 
-/// What the tap of one route knows.
+/// The state of the middleware on one route.
 #[derive(Clone)]
 struct Spot {
     tap: Tap,
@@ -114,7 +114,8 @@ async fn pass(State(spot): State<Spot>, request: Request, next: Next) -> Respons
     if let Some(response) = &response {
         guard.answered(response.status().as_u16());
     }
-    // A cut connection never sends this; without connections of our own it is the nearest thing to silence.
+    // On a connection that was cut this is never sent. A call through the gateway has no connection of its own to cut:
+    // the gateway finds the mark and takes the call as unanswered.
     response.unwrap_or_else(|| (StatusCode::BAD_GATEWAY, Extension(Unanswered)).into_response())
 }
 
@@ -155,7 +156,9 @@ impl Spot {
             Kind::Delay | Kind::Hold => next.run(request).await,
             Kind::Status => error(fault.status.unwrap_or(500)),
             Kind::RateLimit | Kind::SlowDown => error(429),
+            // Apify's status; the model providers have answers of their own.
             Kind::InsufficientQuota => error(402),
+            // OpenAI's status; Anthropic has an answer of its own.
             Kind::Overloaded => error(503),
             Kind::Drop => {
                 if let Some(connection) = connection {
@@ -165,6 +168,8 @@ impl Spot {
             }
             Kind::Truncate => truncated(next.run(request).await).await,
             Kind::Malformed if !self.target.asks_a_model() => malformed(next.run(request).await).await,
+            // For a model these are faults of its answer: the handler builds an HTTP body in order, and spoils what is
+            // in it.
             Kind::Malformed | Kind::Refusal | Kind::Length | Kind::SchemaViolation | Kind::ModelGone => {
                 if let Some(asked) = request.extensions_mut().get_mut::<Asked>() {
                     asked.fault = Some(fault.kind);

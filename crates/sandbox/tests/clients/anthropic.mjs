@@ -1,6 +1,6 @@
-// Drives the sandbox with Anthropic's official client, directly and through the gateway.
+// Uses the sandbox through Anthropic's official client, directly and through the gateway.
 //
-// Prints one JSON object with what the client saw; the Rust test beside it knows what it should have seen.
+// Prints one JSON object with what the client saw; the test anthropic_client.rs knows what it should have seen.
 // Usage: node anthropic.mjs BASE_URL
 
 import Anthropic from "@anthropic-ai/sdk";
@@ -33,7 +33,7 @@ const request = (tail) => ({
   system: [
     {
       type: "text",
-      // Longer than the 4,096 tokens below which this model caches nothing.
+      // More than 4,096 tokens: this model caches nothing shorter.
       text: `${"Judge by what is written. ".repeat(800)}<business>We sell grinders to coffee roasters.</business>`,
       cache_control: { type: "ephemeral" },
     },
@@ -47,7 +47,7 @@ const request = (tail) => ({
   output_config: { format: { type: "json_schema", schema } },
 });
 
-// What a call ended with: the message, or the error as the client names it.
+// The outcome of a call: the message, or the error as the client names it.
 const outcome = async (call) => {
   try {
     return { message: await call() };
@@ -103,7 +103,7 @@ const gateway = await drive("gateway", {
     "cf-aig-metadata": JSON.stringify({ run_id: "run-1" }),
   },
 });
-// What the client makes of the list of models, page by page, and of the models that end.
+// The client reads the list of models page by page, and meets a model that was retired.
 const anthropic = new Anthropic({ apiKey: "sandbox-anthropic-key", baseURL: `${base}/anthropic`, maxRetries: 0 });
 const list = async (parameters) => {
   const entries = [];
@@ -121,7 +121,7 @@ const gone = {
 };
 await control("DELETE", "/models");
 
-// A newer model thinks before it answers, unless it is told not to, and its prefix needs no 4,096 tokens.
+// A newer model thinks before it answers unless it is told not to; some cannot be told.
 const newer = { model: "claude-haiku-5-5" };
 const thought = await outcome(() => anthropic.messages.create({ ...request("thought"), ...newer }));
 const told = { ...newer, thinking: { type: "disabled" } };

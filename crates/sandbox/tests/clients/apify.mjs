@@ -43,7 +43,7 @@ test("the input of a run can be read again", async () => {
 });
 
 test("a call starts a run and waits for its end, showing its log", async () => {
-  // So long a body is compressed by the client.
+  // The client compresses a body of this length.
   const usernames = Array.from({ length: 100 }, (_, number) => `person_number_${number}`);
   const run = await scraper.call({ usernames }, { memory: 512, timeout: 3000 });
   assert.equal(run.status, "SUCCEEDED");
@@ -89,7 +89,7 @@ test("refusals are ApifyApiErrors with Apify's own types", async () => {
   await assert.rejects(scraper.start({}), refused(400, "invalid-input"));
   await plant({ target: "apify.start", kind: "insufficient_quota", times: 1, match: "unpaid" });
   await assert.rejects(scraper.start({ usernames: ["unpaid"] }), refused(402, "not-enough-usage-to-run-paid-actor"));
-  // The client's own way to say that nothing is there.
+  // For a run that does not exist the client returns undefined instead of an error.
   assert.equal(await apify.run("nowhere").get(), undefined);
 });
 

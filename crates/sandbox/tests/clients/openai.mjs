@@ -37,10 +37,10 @@ const lead = {
   },
 };
 
-/** What each answer must have. */
+/** The properties that each answer must have. */
 const wanted = new Set(lead.json_schema.schema.required);
 
-/** A question about a coffee roaster, and a mark by which a fault finds it. */
+/** A question about a coffee roaster, with a mark that a fault can match. */
 const question = (mark, more) => ({
   model: "gpt-4o-mini",
   messages: [
@@ -123,7 +123,7 @@ test("Retry-After is honoured by the client's own repeat", async () => {
   await openai.chat.completions.create(question("mark-limited"));
   const calls = await received("openai.chat", "mark-limited");
   assert.deepEqual(calls.map((call) => call.status), [429, 200]);
-  // Unasked, the client pauses half a second at most.
+  // Without Retry-After the client pauses for at most half a second before its first repeat.
   const paused = calls[1].started_at_ms - calls[0].started_at_ms;
   assert.ok(paused > 900, `the repeat came after ${paused} ms`);
 });

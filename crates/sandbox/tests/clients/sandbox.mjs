@@ -1,5 +1,5 @@
-// What the scripts beside this one know of the sandbox besides its providers: where it is, how it is made to fail, and
-// what it received. Started by ../clients.rs, which says where the sandbox is.
+// Helpers for the scripts beside this one: the sandbox's address, which ../clients.rs passes on, and its control
+// endpoint.
 export const base = process.env.OSLIRA_SANDBOX_URL;
 if (!base) throw new Error("OSLIRA_SANDBOX_URL is not set: these scripts are run by `cargo test -p oslira-sandbox`");
 
@@ -9,13 +9,13 @@ async function control(method, path, body) {
   return response.json();
 }
 
-/** Plants a fault (see ../../README.md) and answers its id. */
+/** Plants a fault (see ../../README.md) and returns its id. */
 export const plant = async (fault) => (await control("POST", "/faults", fault)).id;
 
-/** Takes a fault away; what it held goes on. */
+/** Deletes a fault; calls and runs that it held go on. */
 export const release = (id) => control("DELETE", `/faults/${id}`);
 
-/** Says when a model ends, or that it has (see ../../README.md). */
+/** Changes the end date of a model, or shuts it down (see ../../README.md). */
 export const change = (model) => control("POST", "/models", model);
 
 /** The calls of a target that were about `match`, oldest first. */

@@ -19,12 +19,13 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
 
+/// A running sandbox and a client for it.
 pub struct Stand {
     pub base: String,
     pub client: Client,
     pub state_dir: PathBuf,
     server: JoinHandle<()>,
-    /// Whether another sandbox goes on with the state directory.
+    /// Whether another sandbox will use the state directory, so that it must not be deleted.
     is_left: bool,
 }
 
@@ -34,12 +35,12 @@ impl Stand {
         let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
         let name = format!("oslira-sandbox-test-{}-{number}", std::process::id());
         let state_dir = std::env::temp_dir().join(name);
-        // Process numbers come again: what an earlier test left there is not this one's.
+        // Process ids are reused, so an earlier test may have left a directory with this name.
         let _ = std::fs::remove_dir_all(&state_dir);
         Self::start_in(&state_dir, time_scale).await
     }
 
-    /// A sandbox on a state directory that may hold the state of another.
+    /// A sandbox on a state directory that may hold the state of an earlier one.
     pub async fn start_in(state_dir: &Path, time_scale: f64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -51,11 +52,12 @@ impl Stand {
         };
         let sandbox = Sandbox::open(config).unwrap();
         let server = tokio::spawn(async move { sandbox.serve(listener).await.unwrap() });
+        // A proxy in the developer's environment must not get calls to this machine.
         let client = Client::builder().no_proxy().build().unwrap();
         Self { base, client, state_dir: state_dir.to_owned(), server, is_left: false }
     }
 
-    /// As a kill would end it.
+    /// Ends it without any clean-up, as a kill would.
     pub async fn kill(mut self) -> PathBuf {
         self.server.abort();
         let _ = (&mut self.server).await;

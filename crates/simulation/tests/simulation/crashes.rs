@@ -1,6 +1,6 @@
-//! Every step of every kind of run, crashed before it, after its effect but before its result is remembered, and after;
-//! then at every other moment too, twice in a row, and together with a cancellation. Where branches of one run work side
-//! by side, each crash is tried with the branches in turn, the first one far ahead, and the last one far ahead.
+//! Crashes every step of every scenario: before it, after its effect but before its result is remembered, and after;
+//! then at every other moment too, twice in a row, and together with a cancellation. Where branches of one run work
+//! side by side, each crash is tried with the branches in turn, the first one far ahead, and the last one far ahead.
 
 use std::{
     collections::BTreeSet,
@@ -17,14 +17,16 @@ use uuid::Uuid;
 use crate::scenarios::{CacheState, Scenario, scenarios};
 
 const RUN: RunId = RunId::new(Uuid::from_u128(9));
+/// A run that needs more polls than this counts as an endless loop.
 const POLLS_MAX: usize = 10_000;
 const SCHEDULES: [Schedule; 3] = [Schedule::InTurn, Schedule::FirstFirst, Schedule::LastFirst];
 
 struct Played {
     status: RunStatus,
     error: Option<String>,
-    /// How many bills providers made, and how many of them because a crash made a provider work twice.
+    /// How many bills providers made.
     bills: usize,
+    /// How many of them because a crash lost a result, so that the provider worked twice.
     repeated: usize,
 }
 
@@ -38,6 +40,7 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     fn open(scenario: &'a Scenario, schedule: Schedule) -> Self {
+        // 30 credits and 10 runs an hour: two runs cannot use them up.
         let world = Shared::new(World::new(ReferenceDatabase::new(Customer::default(), 30, 10, None), 1));
         if scenario.before != CacheState::Nothing {
             let earlier = RunId::new(Uuid::from_u128(8));
@@ -45,7 +48,9 @@ impl<'a> Stage<'a> {
             let mut earlier =
                 Self { scenario, schedule, instance: Instance::start(&world, earlier, schedule), moment: 0 };
             while earlier.go_on().is_some() {}
-            // A profile that changes has other followers every two minutes, and the same again after eight.
+            // An hour leaves the snapshot young enough for XRAY (6 h); 30 hours make it too old for LIGHT (24 h). A
+            // profile that changes has other followers every two minutes, and the same again after eight: two minutes
+            // more, since 30 hours are a multiple of eight minutes.
             world.lock().now_ms +=
                 if scenario.before == CacheState::Cached { 3_600_000 } else { 30 * 3_600_000 + 120_000 };
         }
@@ -60,7 +65,7 @@ impl<'a> Stage<'a> {
         Self { scenario, schedule, instance: Instance::start(&world, RUN, schedule), moment: 0 }
     }
 
-    /// Goes one moment further and answers the points that branches reached; `None` when the run has ended.
+    /// Goes one moment further and returns the crash points that branches reached; `None` when the run has ended.
     fn go_on(&mut self) -> Option<Vec<CrashPoint>> {
         if self.instance.has_ended() {
             return None;
@@ -68,19 +73,20 @@ impl<'a> Stage<'a> {
         assert!(self.moment < POLLS_MAX, "the workflow never ends");
         self.moment += 1;
         let reached = self.instance.poll();
+        // Nothing else happens in this world, so time can pass at once until a branch can go on.
         let mut world = self.instance.world().lock();
         world.now_ms = world.now_ms.max(self.instance.alarm_ms());
         Some(reached)
     }
 
-    /// The same run, had its process died at this moment.
+    /// A copy of the run whose process dies at this moment and is started again.
     fn crashed(&self) -> Self {
         let mut instance = self.instance.fork_crashed();
         instance.wake();
         Self { scenario: self.scenario, schedule: self.schedule, instance, moment: self.moment }
     }
 
-    /// The same run, had its customer cancelled it and its process died at this moment.
+    /// A copy of the run that its customer cancels at this moment, while its process dies and is started again.
     fn cancelled_and_crashed(&self) -> Self {
         let mut instance = self.instance.fork_crashed();
         instance.world().lock().apply(&Op::Cancel(RUN));
@@ -103,7 +109,7 @@ impl<'a> Stage<'a> {
         while self.go_on().is_some() {}
         let (scenario, schedule) = (self.scenario, self.schedule);
         let mut world = self.instance.world().lock();
-        // The sweep ends what the workflow could not.
+        // The sweep ends a run that not even the workflow's last step, `fail`, could end.
         world.now_ms += 600_000;
         world.apply(&Op::SweepOne(300));
         world.check_bills();
@@ -112,6 +118,7 @@ impl<'a> Stage<'a> {
         assert!(row.status.is_terminal(), "{}, {schedule:?}: {row:?}", scenario.name);
         if scenario.before == CacheState::Changed && row.status == Complete {
             let stale: Vec<bool> = world.database.analyses.iter().map(|analysis| analysis.is_stale).collect();
+            // The earlier run's analysis is stale, the one of the new scrape is not.
             assert_eq!(stale, [true, false], "{}, {schedule:?}", scenario.name);
         }
         let bills = world.bills.iter().filter(|bill| bill.run == RUN).count();
@@ -133,7 +140,6 @@ fn begin(world: &Shared, run: RunId, scenario: &Scenario) {
     world.lock().apply(&Op::Begin { run, username, kind, key: None, body_hash: String::new() });
 }
 
-/// The run has ended as its scenario says.
 fn assert_ends(played: &Played, scenario: &Scenario, schedule: Schedule, when: &str) {
     let status = if scenario.fails_as.is_some() { Failed } else { Complete };
     let ended = (played.status, played.error.as_deref());
@@ -146,12 +152,12 @@ fn every_schedule(scenarios: &[Scenario]) -> Vec<(&Scenario, Schedule)> {
     all.filter(|(scenario, schedule)| scenario.kind != AnalysisType::Light || *schedule == Schedule::InTurn).collect()
 }
 
-/// Every scenario, the schedules taking turns.
+/// Every scenario once, with the schedules taking turns.
 fn some_schedule(scenarios: &[Scenario]) -> Vec<(&Scenario, Schedule)> {
     scenarios.iter().zip(SCHEDULES.into_iter().cycle()).collect()
 }
 
-/// Checks all of them, on all cores; answers the sum.
+/// Checks all pairs, on all cores; returns the sum of what `check` returned.
 fn check_all(pairs: &[(&Scenario, Schedule)], check: impl Fn(&Scenario, Schedule) -> usize + Sync) -> usize {
     let (next, played) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
@@ -171,7 +177,7 @@ fn check_all(pairs: &[(&Scenario, Schedule)], check: impl Fn(&Scenario, Schedule
 fn a_crash_at_any_step_in_any_position_changes_nothing_but_the_time() {
     let scenarios = scenarios();
     let played = check_all(&every_schedule(&scenarios), |scenario, schedule| {
-        // A step is crashed once, and again and again.
+        // How often in a row a step is crashed at the same point.
         let counts: &[usize] = if schedule == Schedule::InTurn { &[1, 3] } else { &[1] };
         let mut undisturbed = Stage::open(scenario, schedule);
         let (mut named, mut crashes) = (BTreeSet::new(), vec![]);
@@ -188,6 +194,7 @@ fn a_crash_at_any_step_in_any_position_changes_nothing_but_the_time() {
                 }
             }
         }
+        // Each crash may repeat exactly the provider calls whose results it lost.
         let undisturbed = undisturbed.finish_as_expected("undisturbed");
         for (point, crashed) in &crashes {
             let (paid, due) = (crashed.bills, undisturbed.bills + crashed.repeated);
@@ -236,6 +243,7 @@ fn a_cancellation_and_a_crash_at_any_moment_keep_every_guarantee() {
         while undisturbed.go_on().is_some() {
             let when = format!("cancelled at moment {}", undisturbed.moment);
             let played = undisturbed.cancelled_and_crashed().finish();
+            // A cancellation after the end changes nothing.
             if played.status != Cancelled {
                 assert_ends(&played, scenario, schedule, &when);
             }

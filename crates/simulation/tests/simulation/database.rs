@@ -1,5 +1,5 @@
-//! The reference database must do what the real one does: the operations of random histories run against the real SQL
-//! functions too, by the product's own adapters, and every answer and every row is compared.
+//! The reference database must do what the real one does: the operations of random histories also run against the real
+//! SQL functions, through the product's own adapters, and every answer and every row is compared.
 //! `OSLIRA_SIM_DATABASE_HISTORIES=<n>` sets how many, `OSLIRA_SIM_SEED=<seed>` replays one.
 
 mod compare;
@@ -11,7 +11,7 @@ use oslira_testkit::TestDatabase;
 use crate::number;
 
 const HISTORIES: u64 = 1_000;
-/// Each has a database of its own and mostly waits for a connection to open.
+/// Each has a database of its own and mostly waits for its answers.
 const WORKERS: u64 = 4;
 
 #[test]
@@ -26,7 +26,8 @@ fn a_thousand_random_histories_go_the_same_way_in_the_real_database() {
             .map(|worker| {
                 let seeds = seeds.clone().skip(usize::try_from(worker).unwrap()).step_by(WORKERS as usize);
                 tokio::spawn(async move {
-                    // A sweep ends any account's run, so histories of one database play one after the other.
+                    // A sweep ends silent runs of every account, so the histories of one database run one after
+                    // another.
                     let database = TestDatabase::create().await.unwrap();
                     let mut stage = replay::Stage::open(&database).await;
                     let mut operations = 0;

@@ -1,5 +1,5 @@
-//! The durable workflow proven by crashing it: at every step, at every moment, and in a hundred thousand histories that
-//! only their seeds know; then the same histories against the real database.
+//! The durable workflow proven by crashing it: at every step, at every moment, and in a hundred thousand random
+//! histories; then some of these histories against the real database.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ mod histories;
 mod mutations;
 mod scenarios;
 
-/// A number from the environment.
+/// A number from the environment. One that cannot be read must not silently become the default.
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is not a number")))
 }

@@ -1,5 +1,5 @@
-//! A simulation that finds nothing proves something only if it finds the defects that are there: each deliberate one must be
-//! noticed, as the violation that it is.
+//! A simulation that finds nothing proves something only if it finds the defects that are there: each deliberate one
+//! must be noticed, as the violation that it is.
 
 use oslira_simulation::{Mutation, Plan, history};
 
@@ -24,7 +24,7 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         Mutation::DuplicateAllowed => "two active runs",
         Mutation::HourlyLimitIgnored => "runs within an hour",
         Mutation::PhaseMovesBack => "went back from",
-        // A life without memory may take another way, or pay on the same one.
+        // A replay that forgot a step may pay the provider again, or get another outcome and so take other steps.
         Mutation::StepForgotten => "paid its provider|a replay asks for step|without asking for step",
         Mutation::SweepMissesPending => "never ends",
         Mutation::RefundsOneCredit => "has 1 refunds",
@@ -33,7 +33,7 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         Mutation::LateConclusionIsFresh => "is not stale and older than a change",
         Mutation::ComparedWithItself => "has changed, and the analyses before",
         Mutation::CallsShareAStep => "is asked for twice in one life",
-        // A question that is asked again may get another answer, after which other steps follow.
+        // A model that is asked again may answer otherwise, after which other steps follow.
         Mutation::FailureForgetsSiblings => "is asked again after|without asking for step",
         Mutation::LateBillDropped => "is not in the database",
         Mutation::RefusalFallsOver => "is asked again after|not every model was asked",

@@ -1,5 +1,5 @@
-//! What is crashed exhaustively: every type, cold and cached, each of its AI calls failing in each way, its scrapes
-//! failing, its stores failing; and how each must end.
+//! The scenarios that are crashed at every point, and how each must end: every analysis type with an empty and a filled
+//! cache, each of its AI calls failing in each way, its scrapes failing, its stores failing.
 
 use oslira_app::{
     features::judging::CallKind,
@@ -10,9 +10,8 @@ use oslira_simulation::ProviderBehaviour;
 /// What the profile cache has when the run begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheState {
-    /// Nothing.
     Nothing,
-    /// A snapshot young enough.
+    /// A snapshot young enough for every type.
     Cached,
     /// One that is too old, of a profile that has changed since.
     Changed,
@@ -27,11 +26,10 @@ pub struct Scenario {
     pub script: Vec<(String, ProviderBehaviour)>,
     /// By step, how often the database refuses to record a bill.
     pub refused_bills: Vec<(String, u32)>,
-    /// Snapshots cannot be read.
     pub snapshots_unreadable: bool,
-    /// How long no store answers from the start, in milliseconds.
+    /// How long no store answers, from the start of the run.
     pub outage_ms: i64,
-    /// The error's code; `None` for a result.
+    /// The error code that the run must end with; `None` when it must end with a result.
     pub fails_as: Option<&'static str>,
 }
 
@@ -41,6 +39,7 @@ impl Scenario {
         Self {
             name: format!("{} {before:?}", kind.as_str()),
             kind,
+            // Of the two only the dancer's followers change.
             username: if before == CacheState::Changed { "dancer" } else { "runner" },
             before,
             script: vec![],
@@ -72,7 +71,6 @@ impl Scenario {
     }
 }
 
-/// All of them.
 pub fn scenarios() -> Vec<Scenario> {
     let mut all = vec![];
     for kind in [Light, Deep, Xray] {
@@ -87,6 +85,7 @@ pub fn scenarios() -> Vec<Scenario> {
                     .named("unreadable snapshot")
                     .failing("internal_error"),
             );
+            // Shorter than the engine's retries, which last two minutes; the last scenario's outage is longer.
             all.push(Scenario { outage_ms: 20_000, ..base.clone() }.named("database restarts"));
         }
         let base = Scenario::of(kind, CacheState::Nothing);
@@ -125,7 +124,7 @@ fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
         .into_iter()
         .map(|behaviour| failing(behaviour, "once").with(step(0), behaviour))
         .collect();
-    // After one such answer the second model is asked at once.
+    // After one such answer the second model is asked at once, as with any pause above `config::AI_PAUSE_MAX`.
     for behaviour in [OutOfQuota, Rejected, ModelGone, Busy(3_600_000)] {
         all.push(failing(behaviour, "falls over by").with(step(0), behaviour));
     }
@@ -171,6 +170,7 @@ fn bills_are_late(base: &Scenario) -> Vec<Scenario> {
     for call in calls {
         let step = format!("judge-{}-0", call.as_str());
         let late = base.clone().named(&format!("bill of {} is late", call.as_str()));
+        // `u32::MAX` is "always": the bill can only be recorded by the step `-bill`.
         all.push(late.clone().refusing_bills(step.clone(), u32::MAX));
         all.push(late.named("twice").refusing_bills(step.clone(), u32::MAX).refusing_bills(format!("{step}-bill"), 2));
     }
@@ -183,6 +183,7 @@ fn bills_are_late(base: &Scenario) -> Vec<Scenario> {
     all.push(never.refusing_bills(format!("{step}-bill"), u32::MAX).failing("internal_error"));
     if base.before == CacheState::Nothing {
         let late = base.clone().named("bill of a scrape is late");
+        // Which of the two waits sees the scrape end depends on chance, so both refuse.
         let waits = [0, 1].map(|wait| format!("scrape-details-0-collect-{wait}"));
         all.push(
             waits
@@ -197,7 +198,7 @@ fn bills_are_late(base: &Scenario) -> Vec<Scenario> {
 fn scrapes_fail(base: &Scenario, part: &str) -> Vec<Scenario> {
     let start = |attempt: u32| format!("scrape-{part}-{attempt}-start");
     let collect = |attempt: u32| format!("scrape-{part}-{attempt}-collect-0");
-    // A scrape ends within two waits.
+    // A scrape takes up to 42 s, so it ends within two waits of 30 s; either may see its end.
     let unusable = |scenario: Scenario, attempt: u32| {
         let waits = [0, 1].map(|wait| format!("scrape-{part}-{attempt}-collect-{wait}"));
         waits.into_iter().fold(scenario, |it, step| it.with(step, ProviderBehaviour::Malformed))

@@ -1,22 +1,22 @@
-//! Who may call, and in which version of the protocol.
+//! The API key that every request must carry, and the version of the protocol.
 
 use axum::http::{HeaderMap, StatusCode};
 
 use super::errors::AnthropicError;
 use crate::shared::headers;
 
-/// The only Anthropic key the sandbox accepts.
+/// The only Anthropic key that the sandbox accepts.
 pub const ANTHROPIC_API_KEY: &str = "sandbox-anthropic-key";
 
-/// The version of the protocol a request is written in.
+/// A version of the protocol. V2026 has no sampling parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Version {
     V2023,
     V2026,
 }
 
-/// The key comes by its own header or, as the official client sends it since 1.0, as a bearer; the version decides which
-/// parameters there are.
+/// The key comes by its own header or, as the official client sends it since 1.0, as a bearer; the version decides
+/// which parameters there are.
 pub(super) fn authorise(headers: &HeaderMap) -> Result<Version, AnthropicError> {
     let refused = |message: &str| AnthropicError::new(StatusCode::UNAUTHORIZED, "authentication_error", message);
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);

@@ -1,4 +1,4 @@
-//! The message: content, stop reason and usage, as the model would have spent it.
+//! The message: content, stop reason, and the tokens that the model would have used.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::shared::{
     random::Seeded,
 };
 
-/// What a request costs beyond its text.
+/// The tokens that a request has beyond those of its text.
 const FRAME_TOKENS: u64 = 8;
 const REFUSAL: &str = "This request was declined under the usage policy.";
 const THOUGHT: &str = "The business is in the instructions, the profile is data. I compare what both are about, the words \
@@ -32,7 +32,7 @@ pub(super) struct Answer {
     pub(super) cache: CacheUse,
 }
 
-/// Answers a checked request, under a fault of the answer itself if there is one.
+/// Answers a checked request, with a fault in the answer if there is one.
 pub(super) fn answer(anthropic: &Anthropic, request: &MessagesRequest, fault: Option<Kind>) -> Answer {
     let judgement = judge(&Prompt::of(&request.messages), &anthropic.lexicon);
     let model = request.model;
@@ -41,8 +41,10 @@ pub(super) fn answer(anthropic: &Anthropic, request: &MessagesRequest, fault: Op
     let cache = anthropic.cache.read(model.name, model.cache, &request.blocks, Instant::now());
     let prompt = text_of(&request.blocks);
     let prompt_tokens = model.cache.tokenizer.count(&prompt) + FRAME_TOKENS;
+    // Unlike OpenAI's prompt tokens these exclude what was read from the cache or written to it.
     let input_tokens = prompt_tokens.saturating_sub(cache.read + cache.written());
     let output_tokens = draft.output_tokens();
+    // The input of a tool is always JSON, so a malformed answer comes as text.
     let forced = matches!(request.reply, Reply::Tool { .. }) && fault != Some(Kind::Malformed);
     let (stop_reason, stop_details) = match draft.end {
         End::Stop if forced => ("tool_use", Value::Null),
@@ -83,7 +85,7 @@ pub(super) fn answer(anthropic: &Anthropic, request: &MessagesRequest, fault: Op
 
 fn content(request: &MessagesRequest, draft: &Draft, forced: bool) -> Vec<Value> {
     let mut content = vec![];
-    // A refusal says nothing but in `stop_details`.
+    // A refusal has its text in `stop_details` only.
     if draft.end == End::Refusal {
         return content;
     }
@@ -92,7 +94,7 @@ fn content(request: &MessagesRequest, draft: &Draft, forced: bool) -> Vec<Value>
         let signature = Seeded::from_texts(&[&draft.content, "signature"]).alphanumeric(64);
         content.push(json!({"type": "thinking", "thinking": thought, "signature": signature}));
     }
-    // Tokens that went into thinking alone leave no text.
+    // All tokens went into thinking: there is no text block.
     if draft.content.is_empty() {
         return content;
     }
@@ -106,7 +108,8 @@ fn content(request: &MessagesRequest, draft: &Draft, forced: bool) -> Vec<Value>
     content
 }
 
-/// The input of a tool is an object even when the tokens ran out in the middle: then it has only its first properties.
+/// The input of a tool. It is an object even when the tokens ran out in the middle: then it has only its first
+/// properties.
 fn input(draft: &Draft) -> Value {
     if let Ok(whole) = serde_json::from_str(&draft.content) {
         return whole;
@@ -116,7 +119,7 @@ fn input(draft: &Draft) -> Value {
     ends.iter().rev().find_map(complete).unwrap_or_else(|| Value::Object(Map::new()))
 }
 
-/// By budget or effort, give or take a fifth.
+/// The thinking tokens: typical ones for the effort, give or take a fifth, and no more than the budget.
 fn thinking_tokens(request: &MessagesRequest) -> u64 {
     let typical = match (&request.thinking, request.effort) {
         (Thinking::Off, _) => return 0,

@@ -1,4 +1,4 @@
-//! What a prompt is made of: its blocks in the order they are cached, and its messages as the judge reads them.
+//! Reads a prompt twice: as blocks in the order in which they are cached, and as messages for the judge.
 
 use serde_json::{Map, Value};
 
@@ -9,10 +9,10 @@ use crate::shared::{
 };
 
 const BREAKPOINTS_MAX: usize = 4;
-/// So many blocks are searched for an entry, from a breakpoint backwards.
+/// How many blocks are searched for an entry, from a breakpoint backwards.
 const LOOKBACK_BLOCKS: usize = 20;
 
-/// The prompt as it is gathered: tools, then system, then messages.
+/// The prompt as far as it was read: tools, then system, then messages.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) blocks: Vec<Block>,
@@ -20,12 +20,12 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// A part that no breakpoint can stand on.
+    /// Adds a part that can have no breakpoint.
     pub(super) fn plain(&mut self, text: String) {
         self.blocks.push(Block::plain(text));
     }
 
-    /// A tool counts with all it says but its own `cache_control`.
+    /// Adds a tool. All of it counts but its `cache_control`.
     pub(super) fn tool(&mut self, at: &str, tool: &Map<String, Value>) -> Checked<()> {
         let breakpoint = breakpoint(at, tool.get("cache_control"))?;
         let said: Map<String, Value> = tool
@@ -37,7 +37,7 @@ impl Gathered {
         Ok(())
     }
 
-    /// The text or the blocks of one speaker.
+    /// Adds the text or the blocks of one message.
     pub(super) fn spoken(&mut self, role: &str, at: &str, content: &Value) -> Checked<()> {
         let mut text = String::new();
         match content {
@@ -79,6 +79,7 @@ impl Gathered {
                 }
                 text.to_owned()
             }
+            // The judge does not read these; they still count as tokens below.
             "tool_use" | "tool_result" | "thinking" | "redacted_thinking" => String::new(),
             _ => return Err(AnthropicError::invalid(format!("{at}: The sandbox does not play '{kind}' blocks."))),
         };
@@ -87,7 +88,7 @@ impl Gathered {
         Ok(said)
     }
 
-    /// The breakpoint of the whole request, which stands on its last block, and the rules for all of them.
+    /// Sets the breakpoint of the whole request, which is on its last block, and checks the rules for all breakpoints.
     pub(super) fn close(&mut self, whole: Option<&Value>) -> Checked<()> {
         let automatic = breakpoint("cache_control", whole)?;
         if let (Some(ttl), Some(last)) = (automatic, self.blocks.last_mut()) {

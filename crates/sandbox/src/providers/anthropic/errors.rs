@@ -14,7 +14,7 @@ use crate::shared::{
     random::Seeded,
 };
 
-/// The account is out of prepaid credit, in the words clients have seen with status 400.
+/// The message for an account without prepaid credit, as clients have seen it with status 400.
 const CREDIT_TOO_LOW: &str = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing \
                               to upgrade or purchase credits.";
 
@@ -32,7 +32,6 @@ impl AnthropicError {
         Self { status, kind, message: message.into(), details: None }
     }
 
-    /// A 400 about the request.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", message)
     }
@@ -47,7 +46,7 @@ impl AnthropicError {
     }
 }
 
-/// What a request says, or how Anthropic refuses it.
+/// What was read from a request, or Anthropic's refusal of it.
 pub(super) type Checked<T> = Result<T, AnthropicError>;
 
 /// A field that must be given.
@@ -74,15 +73,16 @@ pub(super) fn request_id() -> String {
     format!("req_011{}", Seeded::fresh().alphanumeric(21))
 }
 
-/// Puts the headers on an answer that every answer of Anthropic has.
+/// Adds the headers that every answer of Anthropic has.
 pub(super) fn mark(response: &mut Response, request_id: &str) {
     let headers = response.headers_mut();
     headers::set(headers, "request-id", request_id);
     headers::set(headers, "anthropic-organization-id", "sandbox");
 }
 
-/// The account may not spend more: by default 402, with status 400 the empty prepaid credit, with 429 the spend limit; a
-/// code has the status it has been seen with. None of them gets better by trying again.
+/// The account may not spend more: by default 402, with status 400 the empty prepaid credit, with 429 the spend limit.
+/// A code without a status gets the one that it was seen with. None of them has `retry-after`: trying again does not
+/// help.
 pub(super) fn insufficient_quota(status: Option<u16>, code: Option<SpendCode>) -> AnthropicError {
     use SpendCode::{
         ContractSpendLimitReached, EnforcedSpendLimitReached, LinkedOrganizationBillingUnavailable,
@@ -108,7 +108,7 @@ pub(super) fn insufficient_quota(status: Option<u16>, code: Option<SpendCode>) -
     AnthropicError { details, ..AnthropicError::new(status, kind, message) }
 }
 
-/// Too many requests: always with a time to wait for.
+/// Too many requests: always with `retry-after`.
 pub(super) fn limit(retry_after_s: Option<u64>) -> Response {
     let retry_after_s = retry_after_s.unwrap_or(1);
     let mut response = with_retry_after(error_of_status(429).into_response(), Some(retry_after_s));
@@ -119,7 +119,7 @@ pub(super) fn limit(retry_after_s: Option<u64>) -> Response {
     response
 }
 
-/// The error Anthropic means by this status.
+/// The error for which Anthropic uses this status.
 pub(super) fn error_of_status(status: u16) -> AnthropicError {
     let code = headers::status(status);
     let (kind, message) = match status {

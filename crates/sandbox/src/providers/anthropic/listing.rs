@@ -1,4 +1,4 @@
-//! The Models API: what each model can do, and how long it will.
+//! The Models API: what each model can do, and when it retires.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ const STAGES: [&str; 3] = ["active", "deprecated", "retired"];
 
 type Parameters = [(String, String)];
 
-/// A model as it is listed.
+/// A model and its state.
 struct Entry {
     model: Model,
     standing: Standing,
@@ -71,8 +71,9 @@ fn parameter<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a str> {
     parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-/// The stages that are asked for; models that are gone are listed only for who asks for them.
+/// The stages that are asked for. Retired models are listed only when they are asked for.
 fn stages(parameters: &Parameters) -> Result<Vec<&'static str>, AnthropicError> {
+    // Clients write a list as `lifecycle[]=…&lifecycle[]=…`.
     let asked = parameters.iter().filter(|(name, _)| name.trim_end_matches("[]") == "lifecycle");
     let asked: Vec<&str> = asked.map(|(_, value)| value.as_str()).collect();
     if asked.is_empty() {
@@ -83,7 +84,7 @@ fn stages(parameters: &Parameters) -> Result<Vec<&'static str>, AnthropicError> 
     asked.into_iter().map(|asked| known(asked).ok_or_else(unknown)).collect()
 }
 
-/// The entries after or before the one that is named, as many as were asked for.
+/// One page: the entries after `after_id` or before `before_id`, `limit` of them.
 fn page(entries: &[Entry], parameters: &Parameters) -> Result<Value, AnthropicError> {
     let limit = match parameter(parameters, "limit").map(str::parse::<usize>) {
         None => PAGE_DEFAULT,
@@ -108,6 +109,7 @@ fn page(entries: &[Entry], parameters: &Parameters) -> Result<Value, AnthropicEr
         }
     };
     let shown: Vec<&Entry> = entries.iter().take(end).skip(start).collect();
+    // Read backwards, "more" is what lies before this page.
     let is_backwards = parameter(parameters, "before_id").is_some();
     let has_more = if is_backwards { start > 0 } else { end < entries.len() };
     let id = |entry: Option<&&Entry>| entry.map(|entry| entry.model.snapshot);
@@ -134,7 +136,7 @@ impl Entry {
         let Self { model, standing } = self;
         let changed_at = standing.changed_at_ms.map(iso);
         let announced_at = model.deprecation.map(|deprecation| midnight(deprecation.since));
-        // A model that is gone without a date went at the moment of that change.
+        // A model that a test retired without a date has retired at the moment of that change.
         let went_at = changed_at.clone().filter(|_| standing.gone);
         let line = ["haiku", "sonnet", "opus"].into_iter().find(|line| model.name.contains(line));
         json!({
@@ -154,7 +156,7 @@ fn midnight(day: Date) -> String {
     format!("{day}T00:00:00Z")
 }
 
-/// What the model itself can do, which is more than the sandbox plays.
+/// What the real model can do, which is more than the sandbox emulates.
 fn capabilities(model: Model) -> Value {
     let supported = |supported: bool| json!({"supported": supported});
     let effort = |word: &str| supported(model.efforts.contains(&word));

@@ -1,4 +1,4 @@
-//! The handlers of a message, and of a path that does not exist.
+//! The handlers for messages, and for paths that do not exist.
 
 use std::{sync::Arc, time::Instant};
 
@@ -42,8 +42,9 @@ pub(super) async fn create(
     };
     let request = request::parse(&body, authorise(&request_headers)?, has_gone)?;
     let answer = answer(&anthropic, &request, fault);
-    // What the sandbox itself needs is part of the modelled time, not added to it.
+    // From the beginning: the sandbox's own work is part of the modelled time, not added to it.
     tokio::time::sleep_until(begun + answer.takes).await;
+    // Only now: calls that run side by side do not read what one of them is writing.
     anthropic.cache.fill(&answer.cache, Instant::now());
     let mut response = Json(answer.body).into_response();
     mark(&mut response, &request_id());

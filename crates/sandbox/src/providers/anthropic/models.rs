@@ -1,4 +1,4 @@
-//! The Claude models the sandbox plays.
+//! The Claude models that the sandbox emulates.
 
 use jiff::civil::{Date, date};
 
@@ -11,9 +11,9 @@ use crate::shared::{
 /// A model and how it behaves.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Model {
-    /// The alias that is asked for.
+    /// The alias by which it is asked for.
     pub(super) name: &'static str,
-    /// What answers and is named in the answer.
+    /// The name in the answer, with a date for models up to 4.5.
     pub(super) snapshot: &'static str,
     pub(super) display_name: &'static str,
     pub(super) speed: ModelSpeed,
@@ -21,11 +21,11 @@ pub(super) struct Model {
     pub(super) cache: Rules,
     pub(super) input_tokens_max: u64,
     pub(super) output_tokens_max: u64,
-    /// The efforts it knows; none for a model that has no such parameter.
+    /// The efforts that it takes; empty for a model without this parameter.
     pub(super) efforts: &'static [&'static str],
     pub(super) default_effort: &'static str,
     pub(super) thinking: ThinkingRules,
-    /// Whether it takes sampling parameters, and the beginning of its own answer as the last message.
+    /// Whether it takes sampling parameters, and a last message that begins its own answer (prefill).
     pub(super) takes_sampling_and_prefill: bool,
     /// Whether `tool_choice` can make it use a tool.
     pub(super) takes_forced_tools: bool,
@@ -35,18 +35,18 @@ pub(super) struct Model {
 /// Whether and how a model thinks before it answers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ThinkingRules {
-    /// It thinks unless it is told otherwise, and keeps its thoughts to itself unless asked to show them.
+    /// Whether it thinks unless it is told otherwise. Such a model shows its thoughts only if it is asked to.
     pub(super) by_default: bool,
     /// The types of `thinking` it takes.
     pub(super) types: &'static [&'static str],
-    /// Whether it can be told not to think at the efforts above `high` too.
+    /// Whether thinking can be turned off at efforts above `high` too.
     pub(super) off_at_any_effort: bool,
 }
 
 /// What was announced about a model's end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deprecation {
-    /// The day it was told.
+    /// The day of the announcement.
     pub(super) since: Date,
     pub(super) retires_on: Date,
 }
@@ -55,19 +55,19 @@ const EFFORTS_4_5: &[&str] = &["low", "medium", "high"];
 const EFFORTS_4_6: &[&str] = &["low", "medium", "high", "max"];
 const EFFORTS_5: &[&str] = &["low", "medium", "high", "xhigh", "max"];
 
-/// Models that think only when they are asked to.
+/// For models that think only when they are asked to.
 const fn asked(types: &'static [&'static str]) -> ThinkingRules {
     ThinkingRules { by_default: false, types, off_at_any_effort: true }
 }
 
-/// Models that think by themselves.
+/// For models that think unless they are told not to.
 const fn adaptive(types: &'static [&'static str], off_at_any_effort: bool) -> ThinkingRules {
     ThinkingRules { by_default: true, types, off_at_any_effort }
 }
 
 const BUDGET: ThinkingRules = asked(&["enabled", "disabled"]);
 const ADAPTIVE_OR_BUDGET: ThinkingRules = asked(&["adaptive", "enabled", "disabled"]);
-/// The tokens Claude 5 counts for a text that has 100 tokens in the models before it.
+/// How many tokens Claude 5 counts for a text of which earlier models count 100.
 const TOKENS_PERCENT_5: usize = 130;
 
 const MODELS: [Model; 12] = [
@@ -79,7 +79,7 @@ const MODELS: [Model; 12] = [
     },
     Model {
         thinking: adaptive(&["adaptive", "between_tools"], false),
-        // Nobody has published how fast it is: assumed.
+        // Assumed: no speed has been published.
         ..claude_5("claude-sonnet-5-5", "Claude Sonnet 5.5", 512, speed(1.2, 90.0))
     },
     Model { default_effort: "medium", ..claude_5("claude-opus-5-5", "Claude Opus 5.5", 512, speed(1.4, 65.0)) },
@@ -95,7 +95,7 @@ const MODELS: [Model; 12] = [
     later("claude-opus-4-6", "Claude Opus 4.6", 4_096, speed(1.6, 55.0), EFFORTS_4_6),
     Model {
         efforts: EFFORTS_4_5,
-        // When it was told is assumed: sixty days before the day, the least notice.
+        // The day of the announcement is assumed: sixty days before the retirement, the shortest notice.
         deprecation: Some(Deprecation { since: date(2026, 11, 23), retires_on: date(2027, 1, 22) }),
         ..model("claude-opus-4-5", "claude-opus-4-5-20251101", "Claude Opus 4.5", 4_096, speed(1.6, 55.0))
     },
@@ -132,7 +132,7 @@ const fn model(
     }
 }
 
-/// A model after 4.5: without dated snapshots, with a larger context, and adaptive thinking for who asks.
+/// A model after 4.5: without dated snapshots, with a larger context, and with adaptive thinking on request.
 const fn later(
     name: &'static str,
     display_name: &'static str,
@@ -149,7 +149,7 @@ const fn later(
     }
 }
 
-/// A model that always thinks, with the tokenizer of Claude 5 and without what it dropped.
+/// A model of Claude 5 that thinks by itself: with its tokenizer, and without the parameters that it dropped.
 const fn claude_5(name: &'static str, display_name: &'static str, cache_floor: u64, speed: ModelSpeed) -> Model {
     Model {
         cache: Rules { floor: cache_floor, tokenizer: Tokenizer::of_percent(TOKENS_PERCENT_5) },
@@ -161,17 +161,17 @@ const fn claude_5(name: &'static str, display_name: &'static str, cache_floor: u
 }
 
 impl Model {
-    /// By alias or snapshot.
+    /// Finds a model by its alias or its snapshot.
     pub(super) fn find(name: &str) -> Option<Self> {
         MODELS.into_iter().find(|model| model.name == name || model.snapshot == name)
     }
 
-    /// The newest first.
+    /// All models, the newest first.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         MODELS.into_iter()
     }
 
-    /// The end that is announced, unless `/control/models` changes it.
+    /// The announced end, which `/control/models` can change.
     pub(super) fn announced(self) -> Announced {
         Announced { model: self.name, retires_on: self.deprecation.map(|deprecation| deprecation.retires_on) }
     }

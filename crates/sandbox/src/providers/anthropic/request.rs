@@ -1,4 +1,4 @@
-//! A request for a message, checked as Anthropic checks it, with its words where a refusal has some.
+//! A request for a message, checked as Anthropic checks it, with its error messages where they are known.
 
 use serde_json::Value;
 
@@ -16,17 +16,17 @@ use crate::shared::{
     prompt_cache::Block,
 };
 
-/// Every parameter of the endpoint …
+/// Every parameter of the endpoint in both versions.
 const PARAMETERS: &str = "\
     cache_control container diagnostics inference_geo max_tokens messages metadata model output_config service_tier speed \
     stop_sequences stream system thinking tool_choice tools user_profile_id workspace_id";
-/// … and those that the version of 2026 has no more.
+/// Parameters of the version of 2023 only.
 const SAMPLING: [&str; 3] = ["temperature", "top_k", "top_p"];
-/// What the sandbox does not play, and says so instead of pretending.
+/// Parameters that the sandbox does not emulate: refused rather than ignored.
 const NOT_PLAYED: [&str; 4] = ["container", "diagnostics", "stop_sequences", "stream"];
 const TOOL_NAME_CHARS_MAX: usize = 128;
 
-/// A request that may be answered.
+/// A checked request.
 #[derive(Debug)]
 pub(super) struct MessagesRequest {
     pub(super) model: Model,
@@ -36,11 +36,11 @@ pub(super) struct MessagesRequest {
     pub(super) reply: Reply,
     pub(super) max_tokens: u64,
     pub(super) thinking: Thinking,
-    /// The model's default where it is not given.
+    /// The model's default if none is given.
     pub(super) effort: &'static str,
 }
 
-/// What the model is to answer with.
+/// The form of the answer.
 #[derive(Debug)]
 pub(super) enum Reply {
     Text(Format),
@@ -55,7 +55,7 @@ impl Reply {
     }
 }
 
-/// Checks a body; the error is what Anthropic would answer. `has_gone` tells of a model that was retired.
+/// Checks a body; the error is what Anthropic would answer. `has_gone` says whether a model was retired.
 pub(super) fn parse(body: &[u8], version: Version, has_gone: impl Fn(Model) -> bool) -> Checked<MessagesRequest> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| AnthropicError::invalid(format!("The request body is not valid JSON: {error}")))?;
@@ -63,7 +63,7 @@ pub(super) fn parse(body: &[u8], version: Version, has_gone: impl Fn(Model) -> b
         body.as_object().ok_or_else(|| AnthropicError::invalid("The request body is not valid JSON: not an object"))?;
     let name = given(fields, "model").ok_or_else(|| required("model"))?;
     let name = name.as_str().ok_or_else(|| AnthropicError::invalid("model: Input should be a valid string"))?;
-    // A retired model is as unknown as one that never was.
+    // Anthropic answers the same for a retired model as for one that never existed.
     let model = Model::find(name).filter(|model| !has_gone(*model));
     let model = model.ok_or_else(|| AnthropicError::not_found(format!("model: {name}")))?;
     check_parameters(fields, version)?;
@@ -72,9 +72,10 @@ pub(super) fn parse(body: &[u8], version: Version, has_gone: impl Fn(Model) -> b
     let thinking = thinking(fields, model, effort, max_tokens)?;
     check_sampling(fields, model, thinking)?;
 
+    // In the order in which Anthropic caches a prompt: format, tools, system, messages.
     let mut gathered = Gathered::default();
     if let Some(schema) = &format {
-        // The format is told to the model before everything else, so another format is another prefix.
+        // The format stands before everything else in the prompt, so another format is another cached prefix.
         gathered.plain(schema.to_string());
     }
     let tools = tools(fields, &mut gathered)?;
@@ -129,6 +130,7 @@ fn max_tokens(fields: &Fields, model: Model) -> Checked<u64> {
 }
 
 fn check_sampling(fields: &Fields, model: Model, thinking: Thinking) -> Checked<()> {
+    // `top_k` has no default value: any is a change.
     let is_default = |name: &str, value: &Value| name != "top_k" && value.as_f64() == Some(1.0);
     let changed = |name: &&str| given(fields, name).is_some_and(|value| !is_default(name, value));
     if let Some(name) = SAMPLING.iter().find(|name| changed(name)).filter(|_| !model.takes_sampling_and_prefill) {
@@ -271,7 +273,7 @@ fn reply(fields: &Fields, format: Option<Value>, tools: Vec<(String, Value)>) ->
             Some(tools.into_iter().next().ok_or_else(none)?)
         }
         (Some("none"), _) => None,
-        // Free to choose, the judge answers in a format where there is one, else by the first tool.
+        // If the model may choose, the judge answers in the format if there is one, else with the first tool.
         (Some("auto"), _) | (None, false) => tools.into_iter().next().filter(|_| format.is_none()),
         _ => {
             let message = "tool_choice.type: Input should be 'auto', 'any', 'tool' or 'none'";

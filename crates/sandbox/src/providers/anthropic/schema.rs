@@ -1,7 +1,7 @@
-//! The part of JSON Schema that Anthropic's structured output knows, with its words for a schema beyond it.
+//! The part of JSON Schema that Anthropic's structured output takes, with its error messages for the rest.
 //!
-//! Bounds on numbers, strings and lists are refused, not ignored: its client moves them into descriptions before it
-//! sends a schema, and whoever calls without that client must do so too.
+//! Bounds on numbers, strings and lists are refused, not ignored: its official client moves them into descriptions
+//! before it sends a schema, and a caller without that client must do the same.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use crate::shared::json::{is, resolve};
 
 const FORMATS: [&str; 10] =
     ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
-/// By type, what it does not take.
+/// By type, the keywords that are refused.
 const REFUSED: [(&str, &[&str]); 5] = [
     ("integer", &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]),
     ("number", &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]),
@@ -18,10 +18,10 @@ const REFUSED: [(&str, &[&str]); 5] = [
     ("object", &["minProperties", "maxProperties", "patternProperties", "propertyNames", "dependentRequired"]),
 ];
 const REFUSED_ANYWHERE: [&str; 5] = ["oneOf", "not", "if", "then", "else"];
-/// Deeper than this only a schema that contains itself gets.
+/// Only a schema that contains itself gets deeper than this.
 const DEPTH_MAX: usize = 64;
 
-/// Checks a schema; the error is what Anthropic says after its place.
+/// Checks a schema; the error is Anthropic's message without the place of the schema.
 pub(super) fn check(schema: &Value) -> Result<(), String> {
     node(schema, schema, 0)
 }
@@ -62,7 +62,7 @@ fn node(root: &Value, schema: &Value, depth: usize) -> Result<(), String> {
     parts(fields).try_for_each(|part| node(root, part, depth + 1))
 }
 
-/// Every schema within a schema; definitions are checked where they are referred to.
+/// Every schema directly within a schema. Definitions are checked where they are referred to.
 fn parts(fields: &Map<String, Value>) -> impl Iterator<Item = &Value> {
     let properties = fields.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::values);
     let options = ["anyOf", "allOf"].into_iter().filter_map(|word| fields.get(word)?.as_array()).flatten();

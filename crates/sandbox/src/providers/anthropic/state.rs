@@ -1,4 +1,4 @@
-//! What Anthropic keeps, and how it answers when a fault strikes.
+//! The state of Anthropic, and its answers under faults.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::shared::{
     tap::Tapped,
 };
 
-/// Anthropic: what its handlers need.
+/// What Anthropic's handlers need.
 pub(crate) struct Anthropic {
     pub(super) latency: Latency,
     pub(super) lexicon: Arc<Lexicon>,
@@ -35,7 +35,7 @@ impl Tapped for Anthropic {
     }
 
     fn own_answer(&self, fault: &FaultSpec) -> Option<Response> {
-        // The other calls have the limits and outages that every provider has.
+        // For its other calls the tap's common answers will do.
         if !fault.target.asks_a_model() {
             return None;
         }

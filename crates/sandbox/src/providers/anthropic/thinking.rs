@@ -1,4 +1,4 @@
-//! Whether a model thinks before it answers: what the request says of it, and what the model makes of that.
+//! Whether a model thinks before it answers, by what the request asks for and by the rules of the model.
 
 use serde_json::Value;
 
@@ -20,13 +20,13 @@ pub(super) enum Thinking {
 }
 
 impl Thinking {
-    /// Whether the thoughts are part of the answer.
+    /// Whether the answer contains the text of the thoughts.
     pub(super) fn is_shown(self) -> bool {
         matches!(self, Self::Adaptive { shown: true } | Self::Budget { shown: true, .. })
     }
 }
 
-/// What the request asks for, or what the model does by itself.
+/// What the request asks for, or else what the model does by default.
 pub(super) fn thinking(fields: &Fields, model: Model, effort: &str, max_tokens: u64) -> Checked<Thinking> {
     let is_forced = is_forced(fields);
     if is_forced && !model.takes_forced_tools {
@@ -34,7 +34,7 @@ pub(super) fn thinking(fields: &Fields, model: Model, effort: &str, max_tokens: 
         return Err(AnthropicError::invalid(message));
     }
     let Some(asked) = given(fields, "thinking") else {
-        // A tool that is forced is used at once.
+        // Assumed: a model that is forced to use a tool does so without thinking.
         let thinks = model.thinking.by_default && !is_forced;
         return Ok(if thinks { Thinking::Adaptive { shown: false } } else { Thinking::Off });
     };
@@ -50,12 +50,12 @@ pub(super) fn thinking(fields: &Fields, model: Model, effort: &str, max_tokens: 
     match kind {
         "adaptive" => Ok(Thinking::Adaptive { shown }),
         "enabled" => Ok(Thinking::Budget { tokens: budget(asked, max_tokens)?, shown }),
-        // Between tools a model may think, but none is ever used twice here.
+        // `between_tools` allows thinking between two uses of tools; the sandbox never uses a second one.
         _ => Ok(Thinking::Off),
     }
 }
 
-/// Whether `tool_choice` leaves the model no other way than a tool.
+/// Whether `tool_choice` forces the model to use a tool.
 fn is_forced(fields: &Fields) -> bool {
     let kind = given(fields, "tool_choice").and_then(|choice| choice.get("type")).and_then(Value::as_str);
     matches!(kind, Some("tool" | "any"))

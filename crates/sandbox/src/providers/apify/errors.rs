@@ -45,7 +45,7 @@ impl IntoResponse for ApifyError {
     }
 }
 
-/// The error Apify most often means by this status.
+/// The error for which Apify most often uses this status.
 pub(super) fn error_of_status(status: u16) -> ApifyError {
     let status = headers::status(status);
     let (kind, message) = match status.as_u16() {

@@ -26,11 +26,11 @@ use crate::shared::{
     random::Seeded,
 };
 
-/// The API waits no longer for a run, whatever it is asked.
+/// The longest `waitForFinish`; more is taken for this.
 const WAIT_S_MAX: u64 = 60;
-/// The limit of the synchronous form.
+/// How long Apify's synchronous form waits for a run.
 const SYNC_S_MAX: u64 = 300;
-/// What an actor gets when the caller names no memory or timeout.
+/// The memory and the timeout when the caller names none.
 const MEMORY_MB: u64 = 1_024;
 const TIMEOUT_S: u64 = 604_800;
 
@@ -51,7 +51,7 @@ pub(super) async fn start_run(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], answer).into_response())
 }
 
-/// Checks the input, makes the run, and lets a fault decide how it will end.
+/// Checks the input, starts the run, and lets a fault decide how it will end.
 fn start(
     apify: &Arc<Apify>,
     actor: &str,
@@ -87,6 +87,7 @@ fn start(
     }
     let held = run.held;
     apify.runs.add(run).map_err(|_| ApifyError::internal())?;
+    // The run must go on when its fault is deleted, whether or not a call waits for it then.
     if let Some(struck) = struck.filter(|_| held) {
         let (apify, id) = (Arc::clone(apify), id.clone());
         tokio::spawn(async move {
@@ -129,6 +130,7 @@ pub(super) async fn read_run(
     State(apify): State<Arc<Apify>>,
     Path(id): Path<String>,
 ) -> Answer {
+    // Only a run's own id is right here; `wait` would also accept that of its dataset or store.
     found(&apify, &id, "Actor run", |run| run.id == id)?;
     let wait_s = parameters.number("waitForFinish")?.unwrap_or(0).min(WAIT_S_MAX);
     let run = wait(&apify, &id, wait_s).await?;
@@ -154,6 +156,7 @@ pub(super) async fn list_all_runs(parameters: Parameters, State(apify): State<Ar
 
 fn list(apify: &Apify, parameters: &Parameters, actor: Option<Actor>) -> Answer {
     let now = now_ms();
+    // A status that does not exist becomes `None`, and so matches no run.
     let statuses: Option<Vec<Option<Status>>> =
         parameters.text("status").map(|words| words.split(',').map(|word| Status::parse(word.trim())).collect());
     let mut runs = apify.runs.select(|run| {
@@ -186,6 +189,7 @@ pub(super) async fn read_items(
     State(apify): State<Arc<Apify>>,
     Path(id): Path<String>,
 ) -> Answer {
+    // Two paths lead here: one has the dataset's id, the other the run's.
     let run = found(&apify, &id, "Dataset", |run| run.store_id != id)?;
     items::answer(StatusCode::OK, with_pictures(&apify, &run), &parameters)
 }
@@ -243,7 +247,7 @@ pub(super) async fn unknown(method: Method, uri: OriginalUri) -> Response {
     ApifyError::new(StatusCode::NOT_FOUND, "page-not-found", message).into_response()
 }
 
-/// The run with this id, or whose dataset or store has it, if it is the kind of id the call takes.
+/// The run that has this id, or whose dataset or store has it, if the call accepts this kind of id.
 fn found(apify: &Apify, id: &str, what: &str, wanted: impl Fn(&Run) -> bool) -> Result<Run, ApifyError> {
     apify.runs.find(id).filter(wanted).ok_or_else(|| ApifyError::not_found(what))
 }

@@ -1,4 +1,4 @@
-//! The two actors and what may be asked of them.
+//! The two actors and their inputs.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(super) enum Actor {
 }
 
 impl Actor {
-    /// By id, `user~name` or `user/name`.
+    /// Finds an actor by its id, by `user~name` or by `user/name`.
     pub(super) fn find(name: &str) -> Result<Self, ApifyError> {
         let name = name.replace('/', "~");
         [Self::Profiles, Self::Posts]
@@ -46,7 +46,7 @@ impl Actor {
         }
     }
 
-    /// The field whose entries are worked off wave by wave.
+    /// The field whose entries the run reads, wave by wave.
     fn list_field(self) -> &'static str {
         match self {
             Self::Profiles => "usernames",
@@ -92,13 +92,14 @@ impl Actor {
         }
     }
 
-    /// How many entries the run works off.
+    /// How many entries the run reads.
     pub(super) fn entries(self, input: &Value) -> usize {
         list(input, self.list_field()).count()
     }
 
-    /// What the run finds among its first entries, as of a day.
+    /// What the run finds for its first entries, as of a day.
     pub(super) fn items(self, input: &Value, entries: usize, catalogue: &Catalogue, day: u64) -> Vec<Value> {
+        // 100 posts, and `posts` below, are the actor's own defaults.
         let limit = input.get("resultsLimit").and_then(Value::as_u64).unwrap_or(100);
         let limit = usize::try_from(limit).unwrap_or(POSTS_MAX).min(POSTS_MAX);
         let details = input.get("resultsType").and_then(Value::as_str).unwrap_or("posts") == "details";

@@ -1,4 +1,4 @@
-//! Dataset items as the API hands them out: paged, cleaned, narrowed.
+//! Dataset items as the API returns them: paged, without hidden fields, with chosen fields.
 
 use axum::{
     Json,
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{errors::ApifyError, parameters::Parameters};
 use crate::shared::headers;
 
-/// What the API writes for "no limit".
+/// What the API reports as the limit when there is none.
 const NO_LIMIT: u64 = 999_999_999_999;
 
 /// The items the parameters ask for, with Apify's pagination headers.
@@ -64,6 +64,7 @@ fn shape(item: Value, without_hidden: bool, parameters: &Parameters) -> Value {
         return item;
     };
     if without_hidden {
+        // Apify hides fields by this first character, for example `#debug`.
         fields.retain(|name, _| !name.starts_with('#'));
     }
     if let Some(wanted) = parameters.text("fields") {

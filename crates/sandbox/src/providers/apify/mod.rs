@@ -36,7 +36,7 @@ pub(crate) fn routes(apify: &Arc<Apify>, tap: &Tap) -> Router {
         .route("/v2/datasets/{id}/items", tapped(Target::ApifyItems, get(http::read_items)))
         .route("/v2/key-value-stores/{id}/records/{key}", tapped(Target::ApifyInput, get(http::read_record)))
         .route("/v2/users/me", tapped(Target::ApifyOther, get(http::read_me)));
-    // The documentation writes both; they are the same.
+    // Apify's documentation uses both; they mean the same.
     for acts in ["acts", "actors"] {
         let actor = format!("/v2/{acts}/{{actor}}");
         // Listing and starting share a path, so each method has its own tap.

@@ -13,7 +13,7 @@ use crate::shared::headers;
 /// The only Apify token the sandbox accepts.
 pub const APIFY_TOKEN: &str = "sandbox-apify-token";
 
-/// The query of a request that carried a good token.
+/// The query of a request with the right token; a handler that takes it is authorised.
 pub(super) struct Parameters(HashMap<String, String>);
 
 impl<S: Sync> FromRequestParts<S> for Parameters {

@@ -1,4 +1,5 @@
-//! One actor run: a pure function of its plan and the time.
+//! One actor run. Its status and its items are a pure function of its plan and the time, so nothing has to advance it,
+//! and a run goes on while the sandbox is down.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -7,12 +8,11 @@ use super::input::{self, Actor};
 use crate::shared::{clock::iso, latency::ACTOR_WAVE_SIZE, profiles::Catalogue, random::Seeded};
 
 const DAY_MS: u64 = 86_400_000;
-/// Whose runs these are.
+/// The owner of all runs.
 pub(super) const USER_ID: &str = "sandboxUser000000";
-/// What one dataset item costs.
+/// As in the run object that was recorded in 2025 (`fixtures/apify`).
 const PRICE_PER_ITEM_USD: f64 = 0.0027;
 
-/// Apify's run statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Status {
     #[serde(rename = "READY")]
@@ -36,13 +36,13 @@ impl Status {
         !matches!(self, Self::Ready | Self::Running | Self::Aborting)
     }
 
-    /// By Apify's own word.
+    /// Reads Apify's own word, for example `TIMED-OUT`.
     pub(super) fn parse(word: &str) -> Option<Self> {
         serde_json::from_value(json!(word)).ok()
     }
 }
 
-/// What the caller asked of the run beside its input.
+/// The parameters of a start, besides the input.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Options {
     /// 0 means none.
@@ -52,7 +52,6 @@ pub(super) struct Options {
     pub(super) user_agent: String,
 }
 
-/// One actor run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Run {
     pub(super) id: String,
@@ -63,13 +62,13 @@ pub(super) struct Run {
     queue_id: String,
     options: Options,
     pub(super) created_ms: u64,
-    /// The ends of the start-up and of each wave, counted from the creation.
+    /// When the start-up and each wave end, in milliseconds after the creation.
     plan_ms: Vec<u64>,
     /// How it ends unless it is aborted or times out.
     pub(super) verdict: Status,
-    /// Since when it is aborting, and when it will have.
+    /// When its abort began, and when it is over.
     aborting_ms: Option<(u64, u64)>,
-    /// A test holds it; forgotten by a restart, like the fault itself.
+    /// A test holds it with a fault. Not stored, because faults do not survive a restart either.
     #[serde(skip)]
     pub(super) held: bool,
 }
@@ -103,7 +102,6 @@ impl Run {
         input::usernames(&self.input)
     }
 
-    /// Makes it take longer.
     pub(super) fn delay(&mut self, delay_ms: u64) {
         if let Some(end) = self.plan_ms.last_mut() {
             *end += delay_ms;
@@ -118,7 +116,7 @@ impl Run {
         }
     }
 
-    /// Begins to abort it, unless it has ended.
+    /// Begins to abort it, unless it has ended or an abort has begun.
     pub(super) fn abort(&mut self, now_ms: u64, takes_ms: u64) {
         if !self.status(now_ms).is_terminal() && self.aborting_ms.is_none() {
             self.aborting_ms = Some((now_ms, now_ms + takes_ms));
@@ -132,6 +130,7 @@ impl Run {
         }
         let end_ms = self.planned_end_ms();
         match self.timeout_ms() {
+            // Apify stops a run at its timeout, also one that a test holds.
             Some(timeout_ms) if now_ms >= timeout_ms && (self.held || timeout_ms < end_ms) => Status::TimedOut,
             _ if now_ms < self.running_ms() => Status::Ready,
             _ if self.held || now_ms < end_ms => Status::Running,
@@ -139,7 +138,7 @@ impl Run {
         }
     }
 
-    /// When its status next changes by itself.
+    /// When its status may next become terminal by itself; a call that waits looks again then.
     pub(super) fn next_change_ms(&self, now_ms: u64) -> Option<u64> {
         let abort = self.aborting_ms.map(|(_, done_ms)| done_ms);
         let end = (!self.held).then(|| self.planned_end_ms());
@@ -174,14 +173,16 @@ impl Run {
     /// The items in its dataset at this time: a wave's items appear when the wave is done.
     pub(super) fn items(&self, catalogue: &Catalogue, now_ms: u64) -> Vec<Value> {
         let until_ms = match (self.aborting_ms, self.finished_ms(now_ms)) {
+            // An abort stops the work when it begins.
             (Some((since_ms, _)), _) => since_ms,
             (None, finished) => finished.unwrap_or(now_ms),
         };
         let waves = self.plan_ms.iter().skip(1).filter(|end| self.created_ms + **end <= until_ms).count();
-        // A run that fails loses the wave it was in.
+        // A run that does not succeed loses the wave that it was in.
         let complete = self.verdict == Status::Succeeded && !self.held;
         let all = self.plan_ms.len().saturating_sub(1);
         let waves = if complete { waves } else { waves.min(all.saturating_sub(1)) };
+        // As of the day of the start, so that a run that goes on past midnight does not change its people.
         let mut items = self.actor.items(&self.input, waves * ACTOR_WAVE_SIZE, catalogue, self.created_ms / DAY_MS);
         if let Some(max) = self.options.max_items.and_then(|max| usize::try_from(max).ok()) {
             items.truncate(max);
@@ -200,6 +201,7 @@ impl Run {
             "buildId": self.build_id(),
             "buildNumber": "0.0.427",
             "meta": {"origin": "API", "userAgent": self.options.user_agent},
+            // Apify shows this cost to the owner of the actor only.
             "usageTotalUsd": null,
             "defaultKeyValueStoreId": self.store_id,
             "defaultDatasetId": self.dataset_id,

@@ -1,4 +1,4 @@
-//! What Apify keeps, and how it answers when a fault strikes.
+//! The state of Apify, and its answers under faults.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::shared::{
     tap::Tapped,
 };
 
-/// Apify: what its handlers need.
+/// What Apify's handlers need.
 pub(crate) struct Apify {
     pub(super) public_url: String,
-    /// Below this the pictures of the people it finds can be fetched.
+    /// The address below which the pictures of scraped people can be fetched.
     pub(super) pictures_url: String,
     pub(super) latency: Latency,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) runs: Arc<Runs>,
-    /// A fault may decide how a run ends, which is no answer to a call.
+    /// Needed here because a fault of `apify.run` changes a run, and not the answer to a call.
     pub(super) faults: Arc<Faults>,
 }
 

@@ -1,4 +1,4 @@
-//! Every actor run, kept across restarts: a sandbox killed in mid-run goes on where the real Apify would be.
+//! Every actor run, kept in files: after a restart a run is where it would be at the real Apify.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ use super::run::Run;
 use crate::shared::error::SandboxError;
 use crate::shared::{clock::now_ms, faults::Target, latency::Latency, received::Call};
 
-/// The oldest runs are forgotten beyond this number.
+/// Beyond this number the oldest runs are forgotten.
 const RUNS_MAX: usize = 5_000;
 /// How long Apify takes to stop a container.
 const ABORT_S: f64 = 0.5;
@@ -24,13 +24,13 @@ pub(crate) struct Runs {
     directory: PathBuf,
     latency: Latency,
     state: Mutex<State>,
-    /// Told whenever a run is changed from outside, so that waiting calls look again.
+    /// Notified whenever a call or a test changes a run, so that waiting calls look again.
     changed: Notify,
 }
 
 struct State {
     runs: VecDeque<Run>,
-    /// Older runs are not reported as calls.
+    /// Runs that were started before are not reported as calls.
     reported_from_ms: u64,
 }
 
@@ -42,7 +42,7 @@ impl Runs {
         let mut runs: Vec<Run> = vec![];
         for entry in std::fs::read_dir(&directory)? {
             let path = entry?.path();
-            // A file that is not a whole run was being written by an older version: it is left alone.
+            // A file that cannot be read as a run, such as one of another version, is left alone.
             if path.extension().is_some_and(|extension| extension == "json")
                 && let Ok(run) = serde_json::from_slice(&std::fs::read(&path)?)
             {
@@ -54,8 +54,8 @@ impl Runs {
         Ok(Self { directory, latency, state: Mutex::new(state), changed: Notify::new() })
     }
 
-    /// Takes a new run.
     pub(super) fn add(&self, run: Run) -> std::io::Result<()> {
+        // First, because a run whose id the caller knows must survive a kill.
         self.save(&run)?;
         let mut state = self.state.lock();
         state.runs.push_back(run);
@@ -67,9 +67,9 @@ impl Runs {
         Ok(())
     }
 
-    /// The run with this id, or whose dataset or store it is.
+    /// The run that has this id, or whose dataset or store has it.
     pub(super) fn find(&self, id: &str) -> Option<Run> {
-        // The newest are asked for most.
+        // From the newest: these are asked for most.
         self.state.lock().runs.iter().rev().find(|run| run.is(id)).cloned()
     }
 
@@ -84,7 +84,6 @@ impl Runs {
         self.change(id, |run| run.abort(now_ms(), takes_ms))
     }
 
-    /// Lets a held run end.
     pub(super) fn release(&self, id: &str) {
         self.change(id, |run| run.release(now_ms()));
     }
@@ -96,7 +95,7 @@ impl Runs {
             change(run);
             run.clone()
         };
-        // A change that can't be kept still holds for as long as the sandbox lives.
+        // A change that can't be saved still holds until the sandbox ends.
         let _ = self.save(&run);
         self.changed.notify_waiters();
         Some(run)
@@ -106,7 +105,7 @@ impl Runs {
     pub(super) async fn wait(&self, id: &str, at_most: Duration) -> Option<Run> {
         let deadline = tokio::time::Instant::now() + at_most;
         loop {
-            // Listening begins before looking, so that no change falls between the two.
+            // Listen before looking, so that a change between the two is not missed.
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
             let run = self.find(id)?;
@@ -123,12 +122,12 @@ impl Runs {
         }
     }
 
-    /// The usernames a run concerns; the id may also be its dataset's or its store's.
+    /// The usernames of a run; the id may also be its dataset's or its store's.
     pub(super) fn usernames(&self, id: &str) -> Vec<String> {
         self.find(id).map(|run| run.usernames()).unwrap_or_default()
     }
 
-    /// The runs in the form of received calls, so that their number at once can be read in the same way.
+    /// The runs in the form of received calls, so that a test can also read how many ran at once.
     pub(crate) fn as_calls(&self, needle: Option<&str>) -> Vec<Call> {
         let now = now_ms();
         let state = self.state.lock();
@@ -153,7 +152,7 @@ impl Runs {
         state.runs.iter().filter(wanted).map(call).collect()
     }
 
-    /// From now on only younger runs are reported as calls.
+    /// Makes the report of runs as calls begin anew.
     pub(crate) fn forget_as_calls(&self) {
         self.state.lock().reported_from_ms = now_ms();
     }
@@ -162,7 +161,7 @@ impl Runs {
         self.directory.join(format!("{id}.json"))
     }
 
-    /// Whole or not at all: a reader never meets half a run.
+    /// Writes to another file first and renames it, so that a kill leaves no half-written run.
     fn save(&self, run: &Run) -> std::io::Result<()> {
         let path = self.path(&run.id);
         let partial = path.with_extension("partial");

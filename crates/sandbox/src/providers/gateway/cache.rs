@@ -13,12 +13,11 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// No larger answer is cached.
+/// The largest answer that is cached, as Cloudflare documents it.
 const BODY_BYTES_MAX: usize = 25 * 1024 * 1024;
 /// Answers beyond this many bytes in all are not cached until others have expired.
 const ALL_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// Stands for one request.
 pub(super) type Key = [u8; 32];
 
 struct Answer {
@@ -26,7 +25,6 @@ struct Answer {
     kept_until: Instant,
 }
 
-/// The answers kept.
 #[derive(Default)]
 pub(super) struct ResponseCache(Mutex<HashMap<Key, Answer>>);
 
@@ -45,11 +43,13 @@ impl ResponseCache {
     }
 }
 
-/// The key of a request: one of the caller's own, or provider, endpoint, model, the provider's key and the whole body,
-/// byte for byte, so that another order of the same JSON is another request. No gateway sees another's answers.
+/// The key of a request: the caller's own if there is one, else provider, endpoint, model, the provider's API key and
+/// the whole body, byte for byte, so that another order of the same JSON is another request. Account and gateway are
+/// always part of it: no gateway sees another's answers.
 pub(super) fn key(place: &[&str; 4], own: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Key {
     let mut hash = Sha256::new();
     let mut add = |part: &[u8]| {
+        // With its length, so that different parts never give the same bytes.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     };

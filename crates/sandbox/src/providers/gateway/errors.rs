@@ -1,4 +1,4 @@
-//! The gateway's own errors. Their `error` is a list, unlike any provider's; an outage is a page of HTML.
+//! The gateway's own errors. Their `error` is a list, unlike a provider's; an outage (5xx) is a page of HTML.
 
 use axum::{
     Json,
@@ -30,12 +30,13 @@ impl GatewayError {
         Self::new(StatusCode::BAD_REQUEST, 2008, "Invalid provider")
     }
 
-    /// The provider did not answer at all, or not in time. It is a 400, though the request is not to blame.
+    /// The provider did not answer at all, or not in time. The gateway sends 400 for this, although the request is
+    /// right.
     pub(super) fn no_response() -> Self {
         Self::new(StatusCode::BAD_REQUEST, 2005, "Failed to get response from provider")
     }
 
-    /// A header that can't mean anything: here the sandbox is stricter than the gateway, which would pass over it.
+    /// A header with an impossible value. The real gateway ignores it; the sandbox refuses it, so that a mistake shows.
     pub(super) fn bad_header(why: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, 2000, format!("The sandbox does not take this header: {why}"))
     }
@@ -49,7 +50,7 @@ impl IntoResponse for GatewayError {
     }
 }
 
-/// The error the gateway means by this status.
+/// The error for which the gateway uses this status.
 pub(super) fn error_of_status(status: u16) -> Response {
     let code = headers::status(status);
     match status {

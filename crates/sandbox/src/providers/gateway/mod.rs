@@ -1,8 +1,8 @@
 //! Cloudflare's AI Gateway in front of OpenAI and Anthropic: their native paths below one address.
 //!
-//! A call passes on to the sandbox's own provider with the provider's key as it came, and both calls are recorded with
-//! the caller's metadata. A cached answer is the very same body and asks no provider at all. The gateway's own errors
-//! have a form of their own; the providers' pass through unchanged.
+//! A call goes on to the sandbox's own provider with the caller's API key, and both calls are recorded with the
+//! caller's metadata. A cached answer is the very same body, and no provider is asked. The gateway's own errors have a
+//! form of their own; the providers' errors pass through unchanged.
 
 mod cache;
 mod errors;

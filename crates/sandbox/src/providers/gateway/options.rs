@@ -1,4 +1,4 @@
-//! What the caller asks of the gateway, in its `cf-aig-…` headers.
+//! The caller's options, in the `cf-aig-…` headers. All limits are those of Cloudflare's documentation.
 
 use std::{fmt, time::Duration};
 
@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 
 use super::errors::GatewayError;
 
-/// Entries beyond these are dropped.
+/// More entries than these are dropped without an error.
 const METADATA_ENTRIES_MAX: usize = 5;
 const TTL_S_MIN: u64 = 60;
 const TTL_S_MAX: u64 = 31 * 24 * 3_600;
-/// How long an answer is kept when only a key was given.
+/// How long an answer is kept when only `cf-aig-cache-key` was given.
 const TTL_S_DEFAULT: u64 = 300;
 const ATTEMPTS_MAX: u64 = 5;
 const RETRY_DELAY_MS_MAX: u64 = 5_000;
@@ -24,9 +24,9 @@ const REQUEST_TIMEOUT_MS_MAX: u64 = 600_000;
 /// Everything the headers say.
 #[derive(Debug)]
 pub(super) struct Options {
-    /// How long the answer may be kept; none when it is not to be cached.
+    /// How long the answer may be kept; `None` turns the cache off.
     pub(super) ttl: Option<Duration>,
-    /// Stands for the request in the cache instead of its own content.
+    /// The caller's own cache key, in place of one made of the request.
     pub(super) key: Option<String>,
     pub(super) metadata: Option<Value>,
     pub(super) attempts: u64,
@@ -45,7 +45,7 @@ pub(super) enum Backoff {
 }
 
 impl Options {
-    /// Reads the headers; one that can't mean anything is refused, so that a slip does not pass for a setting.
+    /// Reads the headers. An impossible value is refused, so that a mistake is not taken for a setting.
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, GatewayError> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let number = |name: &str, least: u64, most: u64| match header(name) {
@@ -59,6 +59,7 @@ impl Options {
         let ttl_s = number("cf-aig-cache-ttl", TTL_S_MIN, TTL_S_MAX)?;
         let key = header("cf-aig-cache-key").filter(|key| !key.is_empty()).map(str::to_owned);
         let skipped = header("cf-aig-skip-cache") == Some("true");
+        // A key alone turns the cache on too; `cf-aig-skip-cache` wins over both.
         let ttl_s = ttl_s.or(key.as_ref().map(|_| TTL_S_DEFAULT)).filter(|_| !skipped);
         let backoff = match header("cf-aig-backoff") {
             None | Some("exponential") => Backoff::Exponential,
@@ -87,13 +88,14 @@ impl Options {
         let times = match self.backoff {
             Backoff::Constant => 1,
             Backoff::Linear => attempt + 1,
+            // Limited only to keep the shift in range: there are never more attempts.
             Backoff::Exponential => 1 << attempt.min(ATTEMPTS_MAX),
         };
         self.retry_delay * u32::try_from(times).unwrap_or(u32::MAX)
     }
 }
 
-/// The metadata of a call as far as it can be read, for the record.
+/// The metadata for the record of calls; `None` if it cannot be read.
 pub(super) fn metadata(headers: &HeaderMap) -> Option<Value> {
     parse_metadata(headers.get("cf-aig-metadata")?.to_str().ok()?).ok()
 }
@@ -108,7 +110,8 @@ fn parse_metadata(text: &str) -> Result<Value, String> {
     }
 }
 
-/// The entries of an object in the order they were written, which decides which of them are dropped.
+/// The entries of an object in the order in which they were written, because the last ones are dropped. `serde_json`'s
+/// map would sort them.
 struct Entries(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Entries {

@@ -1,4 +1,4 @@
-//! Passing a call on to its provider, and its answer back.
+//! Passes a call on to its provider, and the answer back.
 
 use std::{
     sync::Arc,
@@ -24,14 +24,14 @@ use crate::shared::{
     tap::{Metadata, Unanswered},
 };
 
-/// The only token of the AI Gateway the sandbox accepts.
+/// The only AI Gateway token that the sandbox accepts.
 pub const GATEWAY_TOKEN: &str = "sandbox-gateway-token";
-/// What the gateway itself takes, in seconds.
+/// The time that the gateway itself adds to a call.
 const GATEWAY_S: f64 = 0.02;
-/// A gateway whose name begins with this is one without authentication.
+/// A gateway whose name begins with this needs no token.
 const OPEN_PREFIX: &str = "open_";
 
-/// A provider's answer, read to its end or to where it broke.
+/// A provider's answer, read to its end or to where the connection broke.
 struct Provided {
     parts: response::Parts,
     body: Bytes,
@@ -51,7 +51,7 @@ pub(super) async fn relay(
         authorise(&headers)?;
     }
     let options = Options::read(&headers)?;
-    // OpenAI's version is part of the address the gateway knows, Anthropic's part of the path it is asked for.
+    // OpenAI's `/v1` is part of the address that the gateway knows; Anthropic's is part of the path that callers send.
     let path = match provider.as_str() {
         "openai" => format!("/openai/v1/{endpoint}"),
         "anthropic" => format!("/anthropic/{endpoint}"),
@@ -71,6 +71,7 @@ pub(super) async fn relay(
     let request = || passed_on(&method, &uri, &headers, &options, &body);
     let provided =
         attempts(&mut state.providers.clone(), request, &options).await.ok_or_else(GatewayError::no_response)?;
+    // Errors and answers that were cut off must not be repeated from the cache.
     if let Some((key, ttl)) = cached_by.filter(|_| provided.whole && provided.parts.status == StatusCode::OK) {
         state.cache.fill(key, provided.body.clone(), ttl, Instant::now());
     }
@@ -89,7 +90,7 @@ fn authorise(headers: &HeaderMap) -> Result<(), GatewayError> {
     }
 }
 
-/// The caller's request as the provider gets it: everything but what is meant for the gateway.
+/// The request as the provider gets it: without the headers that are meant for the gateway.
 fn passed_on(method: &Method, uri: &str, headers: &HeaderMap, options: &Options, body: &Bytes) -> Request<Body> {
     let mut request = Request::new(Body::from(body.clone()));
     *request.method_mut() = method.clone();
@@ -104,7 +105,7 @@ fn passed_on(method: &Method, uri: &str, headers: &HeaderMap, options: &Options,
     request
 }
 
-/// Asks until the provider answers well or the attempts are used up; none when the last one got no answer.
+/// Asks until the provider answers well or the attempts are used up. `None` when the last attempt got no answer.
 async fn attempts(router: &mut Router, request: impl Fn() -> Request<Body>, options: &Options) -> Option<Provided> {
     let mut attempt = 0;
     loop {
@@ -122,6 +123,7 @@ async fn attempts(router: &mut Router, request: impl Fn() -> Request<Body>, opti
 
 async fn ask(router: &mut Router, request: Request<Body>, timeout: Option<Duration>) -> Option<Provided> {
     let answered = router.call(request);
+    // The limit is on the first byte only, as `cf-aig-request-timeout` is documented.
     let Ok(response) = match timeout {
         Some(timeout) => tokio::time::timeout(timeout, answered).await.ok()?,
         None => answered.await,
@@ -148,7 +150,7 @@ async fn ask(router: &mut Router, request: Request<Body>, timeout: Option<Durati
 fn marked(mut response: Response, cache_status: &'static str) -> Response {
     let headers = response.headers_mut();
     headers::set(headers, "cf-aig-cache-status", cache_status);
-    // The first provider that was asked, and there is only one.
+    // The index of the provider that answered; there is only one.
     headers::set(headers, "cf-aig-step", "0");
     for name in ["cf-aig-log-id", "cf-aig-event-id"] {
         headers::set(headers, name, &ulid());
@@ -156,7 +158,7 @@ fn marked(mut response: Response, cache_status: &'static str) -> Response {
     response
 }
 
-/// An identifier as the gateway makes them: ten characters of time, sixteen of chance.
+/// A ULID: ten characters of time, sixteen random ones.
 fn ulid() -> String {
     const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let now = now_ms();

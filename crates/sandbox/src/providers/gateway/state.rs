@@ -1,4 +1,4 @@
-//! What the gateway keeps, and how it answers when a fault strikes.
+//! The state of the gateway, and its answers under faults.
 
 use axum::{Router, http::HeaderMap, response::Response};
 use serde_json::Value;
@@ -6,10 +6,10 @@ use serde_json::Value;
 use super::{cache::ResponseCache, errors::error_of_status, options::metadata};
 use crate::shared::{faults::Target, judge, latency::Latency, tap::Tapped};
 
-/// The gateway: what its handlers need.
+/// What the gateway's handlers need.
 pub(crate) struct Gateway {
     pub(super) latency: Latency,
-    /// The providers behind it, each below its name.
+    /// The routes of the providers behind it, each below its name.
     pub(super) providers: Router,
     pub(super) cache: ResponseCache,
 }

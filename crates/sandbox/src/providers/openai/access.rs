@@ -1,11 +1,11 @@
-//! Who may call: the key every request must carry.
+//! The API key that every request must carry.
 
 use axum::http::{HeaderMap, StatusCode};
 
 use super::errors::OpenAiError;
 use crate::shared::headers;
 
-/// The only OpenAI key the sandbox accepts.
+/// The only OpenAI key that the sandbox accepts.
 pub const OPENAI_API_KEY: &str = "sandbox-openai-key";
 
 pub(super) fn authorise(headers: &HeaderMap) -> Result<(), OpenAiError> {
@@ -34,6 +34,7 @@ pub(super) fn authorise(headers: &HeaderMap) -> Result<(), OpenAiError> {
 /// `sk-ab***yz`, as OpenAI shows a wrong key.
 fn masked(key: &str) -> String {
     let characters: Vec<char> = key.chars().collect();
+    // A short key would be shown almost whole.
     let shown = if characters.len() > 12 { 4 } else { 0 };
     let ends = |part: &mut dyn Iterator<Item = &char>| part.take(shown).collect::<String>();
     let tail: String = ends(&mut characters.iter().rev()).chars().rev().collect();

@@ -1,4 +1,4 @@
-//! The completion: content, finish reason and usage, as the model would have spent it.
+//! The completion: content, finish reason, and the tokens that the model would have used.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::shared::{
     random::Seeded,
 };
 
-/// What a chat request costs beyond its text.
+/// The tokens that a chat request has beyond those of its text.
 const FRAME_TOKENS: u64 = 3;
 const REFUSAL: &str = "I'm sorry, I can't assist with that request.";
 
@@ -29,13 +29,13 @@ pub(super) struct Answer {
     pub(super) cached: Cached,
 }
 
-/// What an answered prompt leaves in the cache of its model.
+/// What the cache keeps once the prompt is answered.
 pub(super) enum Cached {
     Automatic { key: String, prompt: String, kept: Duration },
     Breakpoints(CacheUse),
 }
 
-/// Answers a checked request, under a fault of the answer itself if there is one.
+/// Answers a checked request, with a fault in the answer if there is one.
 pub(super) fn answer(openai: &OpenAi, request: &ChatRequest, fault: Option<Kind>) -> Answer {
     let judgement = judge(&Prompt::of(&request.messages), &openai.lexicon);
     let draft = Draft::of(&request.format, &judgement, reasoning_tokens(request), Tokenizer::PLAIN);
@@ -44,6 +44,7 @@ pub(super) fn answer(openai: &OpenAi, request: &ChatRequest, fault: Option<Kind>
     let prompt_tokens = Tokenizer::PLAIN.count(&prompt) + FRAME_TOKENS;
     let (read, cached) = cached(openai, request, prompt);
     let mut prompt_details = json!({"cached_tokens": read, "audio_tokens": 0});
+    // Only models with breakpoints bill what they write, and so report it.
     if let (Some(details), Cached::Breakpoints(used)) = (prompt_details.as_object_mut(), &cached) {
         details.insert("cache_write_tokens".into(), used.written().into());
     }
@@ -52,6 +53,7 @@ pub(super) fn answer(openai: &OpenAi, request: &ChatRequest, fault: Option<Kind>
     let (content, refusal, finish_reason) = match draft.end {
         End::Stop => (Some(draft.content), None, "stop"),
         End::Length => (Some(draft.content), None, "length"),
+        // OpenAI's form of a refusal: no content, and a finish reason like any other's.
         End::Refusal => (None, Some(draft.content), "stop"),
     };
     let body = json!({
@@ -83,7 +85,7 @@ pub(super) fn answer(openai: &OpenAi, request: &ChatRequest, fault: Option<Kind>
     Answer { body, takes, total_tokens, cached }
 }
 
-/// How many tokens are read from the cache, and what is to be left there.
+/// How many tokens are read from the cache, and what it keeps once the prompt is answered.
 fn cached(openai: &OpenAi, request: &ChatRequest, prompt: String) -> (u64, Cached) {
     let now = Instant::now();
     match &request.caching {
@@ -98,7 +100,7 @@ fn cached(openai: &OpenAi, request: &ChatRequest, prompt: String) -> (u64, Cache
     }
 }
 
-/// By effort, give or take a fifth, in OpenAI's steps of 64.
+/// The reasoning tokens: typical ones for the effort, give or take a fifth, in OpenAI's steps of 64.
 fn reasoning_tokens(request: &ChatRequest) -> u64 {
     if !request.model.reasons() {
         return 0;

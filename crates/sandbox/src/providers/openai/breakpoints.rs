@@ -1,4 +1,4 @@
-//! What a request says of its prompt cache: breakpoints, and the objects and words they are made of.
+//! Reads the parts of a request that control its prompt cache: breakpoints, and their objects and words.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::shared::{
     prompt_cache::Ttl,
 };
 
-/// The breakpoint of one part.
+/// Reads the breakpoint of one content part.
 pub(super) fn breakpoint(at: &str, part: &Fields, model: Model) -> Checked<Option<Ttl>> {
     let Some(breakpoint) = given(part, "prompt_cache_breakpoint") else { return Ok(None) };
     let at = format!("{at}.prompt_cache_breakpoint");
@@ -23,7 +23,7 @@ pub(super) fn breakpoint(at: &str, part: &Fields, model: Model) -> Checked<Optio
     Ok(Some(Ttl::ThirtyMinutes))
 }
 
-/// An object that says how to cache, for a model that can be told.
+/// Checks an object of cache options, which only models with breakpoints take.
 pub(super) fn checked<'a>(at: &str, value: &'a Value, model: Model) -> Checked<&'a Fields> {
     if !model.has_breakpoints {
         return Err(unsupported(at, &format!("Unsupported parameter: '{at}' is not supported with this model.")));
@@ -35,7 +35,7 @@ pub(super) fn checked<'a>(at: &str, value: &'a Value, model: Model) -> Checked<&
     }
 }
 
-/// One of the words that a field may be; `at` is empty for a field of the request itself.
+/// Reads a field that must be one of the known words. `at` is empty for a field of the request itself.
 pub(super) fn word(at: &str, fields: &Fields, name: &str, known: &[&'static str]) -> Checked<Option<&'static str>> {
     let Some(value) = given(fields, name) else { return Ok(None) };
     known.iter().find(|known| value.as_str() == Some(known)).copied().map(Some).ok_or_else(|| {

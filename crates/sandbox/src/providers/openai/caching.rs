@@ -1,8 +1,8 @@
-//! How a prompt is cached: by itself up to gpt-5.5, up to its breakpoints from gpt-5.6 on.
+//! How a prompt is cached: automatically up to gpt-5.5, up to its breakpoints from gpt-5.6 on.
 //!
-//! The newer models have one implicit breakpoint, at the end of the latest user message, so instructions before another
-//! profile are written every time and never read, unless they end with a breakpoint of their own. A prefix is found at
-//! breakpoints alone, not at whatever an earlier call wrote.
+//! The newer models have one implicit breakpoint, at the end of the latest user message. So instructions before another
+//! profile are written every time and never read, unless they end with a breakpoint of their own. A prefix is looked
+//! for only at breakpoints, not wherever an earlier call wrote one.
 
 use std::time::Duration;
 
@@ -17,24 +17,24 @@ use super::{
 use crate::shared::json::{Fields, given};
 use crate::shared::prompt_cache::{Rules, Tokenizer, Ttl};
 
-/// What the models with breakpoints cache.
+/// The same for all models with breakpoints.
 pub(super) const RULES: Rules = Rules { floor: 1_024, tokenizer: Tokenizer::PLAIN };
-/// So many prefixes are written for one request, the implicit one included.
+/// How many prefixes one request can write, the implicit one included.
 const WRITES_MAX: usize = 4;
-/// A prompt stays in the automatic cache for this long after its last use unless the request says otherwise.
+/// How long the automatic cache keeps a prompt after its last use, unless the request says otherwise.
 const KEPT_S: u64 = 600;
 const DAY_S: u64 = 86_400;
 
-/// Where the prompt of a request is cached.
+/// How the prompt of a request is cached.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Caching {
-    /// By itself, under the request's key.
+    /// Automatically, under the request's `prompt_cache_key`.
     Automatic { key: String, kept: Duration },
-    /// Up to its breakpoints, apart from prompts of another scope.
+    /// Up to its breakpoints; prompts with another scope share nothing.
     Breakpoints { scope: String },
 }
 
-/// Checks what the request says of its caching, and sets the breakpoints that follow from it.
+/// Checks the request's cache options, and sets the implicit breakpoint.
 pub(super) fn caching(fields: &Fields, model: Model, effort: &str, gathered: &mut Gathered) -> Checked<Caching> {
     let key = given(fields, "prompt_cache_key").and_then(Value::as_str).unwrap_or_default();
     let is_implicit = match given(fields, "prompt_cache_options") {
@@ -53,7 +53,7 @@ pub(super) fn caching(fields: &Fields, model: Model, effort: &str, gathered: &mu
     }
     let given_breakpoints = gathered.blocks.iter().filter(|block| block.breakpoint.is_some()).count();
     if given_breakpoints > WRITES_MAX {
-        // The real service writes the latest of them and says nothing.
+        // Stricter than the real service, which silently writes only the latest.
         let message = format!(
             "Invalid 'prompt_cache_breakpoint': at most {WRITES_MAX} breakpoints can be written, but got \
              {given_breakpoints} instead."
@@ -63,12 +63,13 @@ pub(super) fn caching(fields: &Fields, model: Model, effort: &str, gathered: &mu
     if is_implicit {
         set_implicit(gathered);
     }
-    // Both change what the model reads before the first message.
+    // Effort and verbosity change what the model reads before the first message.
     let verbosity = given(fields, "verbosity").and_then(Value::as_str).unwrap_or("medium");
     Ok(Caching::Breakpoints { scope: [model.name, effort, verbosity, key].join("\u{0}") })
 }
 
-/// The implicit breakpoint, at the end of the latest user message; where earlier ones stood is searched.
+/// Sets the implicit breakpoint, at the end of the latest user message. The ends of earlier user messages are searched,
+/// because earlier calls of the same conversation had their implicit breakpoint there.
 fn set_implicit(gathered: &mut Gathered) {
     let Some((latest, earlier)) = gathered.user_ends.split_last() else { return };
     for end in earlier {
@@ -81,12 +82,13 @@ fn set_implicit(gathered: &mut Gathered) {
     }
     let set = gathered.blocks.iter().filter(|block| block.breakpoint.is_some()).count();
     let first = gathered.blocks.iter_mut().find(|block| block.breakpoint.is_some());
+    // With four breakpoints of its own the request would write five: the first one is then only searched.
     if let Some(first) = first.filter(|_| set > WRITES_MAX) {
         (first.breakpoint, first.searched) = (None, true);
     }
 }
 
-/// The deprecated wish for how long a prompt is to be kept at most.
+/// The deprecated `prompt_cache_retention`: the longest time to keep a prompt.
 fn retention(fields: &Fields, model: Model) -> Checked<Option<&'static str>> {
     let known: &[&str] = if model.has_breakpoints { &["24h"] } else { &["in_memory", "24h"] };
     word("", fields, "prompt_cache_retention", known)

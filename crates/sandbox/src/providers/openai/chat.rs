@@ -1,4 +1,4 @@
-//! The handlers of a chat completion, and of a path that does not exist.
+//! The handlers for chat completions, and for paths that do not exist.
 
 use std::sync::Arc;
 
@@ -36,9 +36,10 @@ pub(super) async fn complete(
     };
     let request = request::parse(&body, has_gone)?;
     let answer = answer(&openai, &request, fault);
-    // What the sandbox itself needs is part of the modelled time, not added to it.
+    // From the beginning: the sandbox's own work is part of the modelled time, not added to it.
     tokio::time::sleep_until(begun + answer.takes).await;
     let now = std::time::Instant::now();
+    // Only now: calls that run side by side do not read what one of them is writing.
     match &answer.cached {
         Cached::Automatic { key, prompt, kept } => {
             openai.automatic_cache.fill(request.model.name, key, prompt, *kept, now);

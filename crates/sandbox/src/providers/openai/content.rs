@@ -1,4 +1,4 @@
-//! What a prompt is made of: its parts in the order they are cached, and its messages as the judge reads them.
+//! Reads a prompt twice: as parts in the order in which they are cached, and as messages for the judge.
 
 use serde_json::Value;
 
@@ -10,23 +10,24 @@ use super::{
 use crate::shared::{json::Fields, judge::Message, prompt_cache::Block};
 
 const ROLES: [&str; 6] = ["system", "assistant", "user", "function", "tool", "developer"];
-/// What each part may carry beside its type.
+/// The fields that each type of part may have.
 const TEXT_FIELDS: [&str; 3] = ["type", "text", "prompt_cache_breakpoint"];
 const REFUSAL_FIELDS: [&str; 2] = ["type", "refusal"];
 const NOT_PLAYED: [&str; 3] = ["image_url", "input_audio", "file"];
 
-/// The prompt as it is gathered: the schema, then the messages.
+/// The prompt as far as it was read: the schema, then the messages.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) blocks: Vec<Block>,
     pub(super) messages: Vec<Message>,
-    /// The places of the blocks with which a user's message ends.
+    /// The places of the blocks that end a user message.
     pub(super) user_ends: Vec<usize>,
 }
 
 impl Gathered {
-    /// What the model reads before all messages.
+    /// Puts the schema before all messages, where the model reads it.
     pub(super) fn schema(&mut self, schema: &Value) {
+        // The messages were read first, because a format is checked against them; so their places move by one.
         for end in &mut self.user_ends {
             *end += 1;
         }
@@ -84,7 +85,7 @@ impl Gathered {
     }
 }
 
-/// The words of one part, which has only fields that its type knows.
+/// The text of one part, which may only have the fields of its type.
 fn part_text(at: &str, fields: &Fields) -> Checked<String> {
     let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
     let (word, known): (&str, &[&str]) = match kind {

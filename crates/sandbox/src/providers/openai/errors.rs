@@ -30,13 +30,12 @@ impl OpenAiError {
         Self { status, message: message.into(), kind, param: None, code }
     }
 
-    /// A 400 about one parameter.
     pub(super) fn invalid(param: Option<&str>, code: Option<&'static str>, message: impl Into<String>) -> Self {
         let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message);
         Self { param: param.map(str::to_owned), ..error }
     }
 
-    /// A model that was shut down, by the name it was asked for.
+    /// A model that was shut down, by the name under which it was asked for.
     pub(super) fn shut_down(name: &str) -> Self {
         let message = format!(
             "The model `{name}` has been deprecated, learn more here: https://platform.openai.com/docs/deprecations"
@@ -64,7 +63,7 @@ impl IntoResponse for OpenAiError {
     }
 }
 
-/// Puts the headers on an answer that every answer of OpenAI has.
+/// Adds the headers that every answer of OpenAI has.
 pub(super) fn mark(response: &mut Response) {
     let headers = response.headers_mut();
     headers::set(headers, "x-request-id", &format!("req_{}", Uuid::new_v4().simple()));
@@ -72,7 +71,7 @@ pub(super) fn mark(response: &mut Response) {
     headers::set(headers, "openai-organization", "sandbox");
 }
 
-/// What a request says, or how OpenAI refuses it.
+/// What was read from a request, or OpenAI's refusal of it.
 pub(super) type Checked<T> = Result<T, OpenAiError>;
 
 /// A field that must be given.
@@ -81,13 +80,13 @@ pub(super) fn missing(param: &str) -> OpenAiError {
     OpenAiError::invalid(Some(param), Some("missing_required_parameter"), message)
 }
 
-/// A field whose value is of another type than this.
+/// A field whose value is not of the expected type.
 pub(super) fn not_a(expected: &str, param: &str) -> OpenAiError {
     let message = format!("Invalid type for '{param}': expected {expected}, but got something else instead.");
     OpenAiError::invalid(Some(param), Some("invalid_type"), message)
 }
 
-/// A field that is known, but not here.
+/// A field that exists, but not for this model or not in the sandbox.
 pub(super) fn unsupported(param: &str, message: &str) -> OpenAiError {
     OpenAiError::invalid(Some(param), Some("unsupported_parameter"), message)
 }
@@ -101,12 +100,12 @@ pub(super) fn quoted(words: &[&str]) -> String {
     }
 }
 
-/// A field that nothing knows.
+/// A field that does not exist.
 pub(super) fn unknown_parameter(param: &str) -> OpenAiError {
     OpenAiError::invalid(Some(param), Some("unknown_parameter"), format!("Unknown parameter: '{param}'."))
 }
 
-/// The traffic grew too fast, within its limits though it is: to be repeated, later and less often.
+/// The traffic grew too fast, although it is within its limits. The client should try again later and send less.
 pub(super) fn slow_down() -> OpenAiError {
     OpenAiError::new(
         StatusCode::TOO_MANY_REQUESTS,
@@ -117,7 +116,7 @@ pub(super) fn slow_down() -> OpenAiError {
     )
 }
 
-/// The account is out of money: the one 429 that must not be retried.
+/// The account has no credit: a 429 that must not be retried.
 pub(super) fn insufficient_quota() -> OpenAiError {
     OpenAiError::new(
         StatusCode::TOO_MANY_REQUESTS,
@@ -128,7 +127,7 @@ pub(super) fn insufficient_quota() -> OpenAiError {
     )
 }
 
-/// The error OpenAI most often means by this status.
+/// The error for which OpenAI most often uses this status.
 pub(super) fn error_of_status(status: u16) -> OpenAiError {
     let code = headers::status(status);
     let request = "invalid_request_error";

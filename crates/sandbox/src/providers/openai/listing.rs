@@ -1,4 +1,4 @@
-//! The list of models, with the day each is shut down.
+//! The list of models, with the day on which each is shut down.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub(super) async fn read_model(
     Ok(Json(model).into_response())
 }
 
-/// The entry of a model by its alias or snapshot, which one that was shut down has no more.
+/// The entry of a model by its alias or snapshot; `None` for a model that was shut down.
 fn describe(openai: &OpenAi, id: &str, model: Model) -> Option<Value> {
     let Standing { gone: false, retires_on, .. } = openai.lifecycles.standing(Provider::OpenAi, model.announced())
     else {

@@ -1,4 +1,4 @@
-//! The models the sandbox plays.
+//! The OpenAI models that the sandbox emulates.
 
 use jiff::civil::{Date, date};
 
@@ -10,14 +10,14 @@ use crate::shared::{
 /// A model and how it behaves.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Model {
-    /// The alias that is asked for.
+    /// The alias by which it is asked for.
     pub(super) name: &'static str,
-    /// What answers and is named in the answer; the alias itself since gpt-5.4.
+    /// The name in the answer; since gpt-5.4 the alias itself.
     pub(super) snapshot: &'static str,
     pub(super) speed: ModelSpeed,
-    /// The reasoning efforts it knows; none for a model that does not reason.
+    /// The reasoning efforts that it takes; empty for a model that does not reason.
     pub(super) efforts: &'static [&'static str],
-    /// Whether it caches up to breakpoints and bills what it writes (gpt-5.6 and later), or by itself.
+    /// Whether it caches up to breakpoints and bills what it writes (gpt-5.6 and later), or caches automatically.
     pub(super) has_breakpoints: bool,
     /// The day of its announced shutdown.
     pub(super) retires_on: Option<Date>,
@@ -27,7 +27,7 @@ const GPT_5_MINI_SPEED: ModelSpeed = speed(1.0, 71.0);
 const GPT_4O_MINI_SPEED: ModelSpeed = speed(0.5, 80.0);
 const GPT_5_SPEED: ModelSpeed = speed(1.2, 80.0);
 const GPT_6_LUNA_SPEED: ModelSpeed = speed(0.75, 130.0);
-// Nobody has published how fast these are: assumed.
+// Assumed: no speeds have been published.
 const GPT_6_TERRA_SPEED: ModelSpeed = speed(1.0, 100.0);
 const GPT_6_SOL_SPEED: ModelSpeed = speed(1.2, 80.0);
 
@@ -65,7 +65,7 @@ const fn model(
     Model { name, snapshot, speed, efforts, has_breakpoints: false, retires_on: None }
 }
 
-/// A model of gpt-5.6 or later: without dated snapshots, and with a cache that is told where a prefix ends.
+/// A model of gpt-5.6 or later: without dated snapshots, and with a cache that has breakpoints.
 const fn newer(name: &'static str, speed: ModelSpeed, efforts: &'static [&'static str]) -> Model {
     Model { has_breakpoints: true, ..model(name, name, speed, efforts) }
 }
@@ -75,7 +75,7 @@ impl Model {
         Self { retires_on: Some(retires_on), ..self }
     }
 
-    /// By alias or snapshot.
+    /// Finds a model by its alias or its snapshot.
     pub(super) fn find(name: &str) -> Option<Self> {
         MODELS.into_iter().find(|model| model.name == name || model.snapshot == name)
     }
@@ -84,12 +84,12 @@ impl Model {
         MODELS.into_iter()
     }
 
-    /// The models that can think before they answer, and take no `max_tokens`.
+    /// Whether it can think before it answers. Such a model takes no `max_tokens`.
     pub(super) fn reasons(self) -> bool {
         !self.efforts.is_empty()
     }
 
-    /// The end that is announced, unless `/control/models` changes it.
+    /// The announced end, which `/control/models` can change.
     pub(super) fn announced(self) -> Announced {
         Announced { model: self.name, retires_on: self.retires_on }
     }

@@ -1,4 +1,4 @@
-//! A chat request, checked as OpenAI checks it, with its words where a refusal has some.
+//! A chat request, checked as OpenAI checks it, with its error messages where they are known.
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -24,13 +24,12 @@ const PARAMETERS: &str = "\
     reasoning_effort response_format safety_identifier seed service_tier stop store stream \
     stream_options temperature tool_choice tools top_logprobs top_p user verbosity \
     web_search_options";
-/// What the sandbox does not play, and says so instead of pretending.
+/// Parameters that the sandbox does not emulate: refused rather than ignored.
 const NOT_PLAYED: [&str; 7] =
     ["tools", "functions", "audio", "prediction", "web_search_options", "logprobs", "top_logprobs"];
-/// `safety_identifier` may not be longer.
 const SAFETY_IDENTIFIER_CHARS_MAX: usize = 128;
 
-/// A request that may be answered.
+/// A checked request.
 #[derive(Debug)]
 pub(super) struct ChatRequest {
     pub(super) model: Model,
@@ -38,13 +37,13 @@ pub(super) struct ChatRequest {
     /// Everything the model reads, in the order in which it is cached.
     pub(super) blocks: Vec<Block>,
     pub(super) format: Format,
-    /// Reasoning effort; "medium" where it is not given.
+    /// The reasoning effort; "medium" if none is given.
     pub(super) effort: &'static str,
     pub(super) max_tokens: Option<u64>,
     pub(super) caching: Caching,
 }
 
-/// Checks a body; the error is what OpenAI would answer. `has_gone` tells of a model that was shut down.
+/// Checks a body; the error is what OpenAI would answer. `has_gone` says whether a model was shut down.
 pub(super) fn parse(body: &[u8], has_gone: impl Fn(Model) -> bool) -> Checked<ChatRequest> {
     let unparsable = || {
         let message = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using \
@@ -70,7 +69,7 @@ pub(super) fn parse(body: &[u8], has_gone: impl Fn(Model) -> bool) -> Checked<Ch
     gathered.messages(fields, model)?;
     let format = format(fields, &gathered.messages)?;
     if let Format::Schema(schema) = &format {
-        // The format is told to the model before everything else, so another format is another prefix.
+        // The format stands before everything else in the prompt, so another format is another cached prefix.
         gathered.schema(schema);
     }
     Ok(ChatRequest {
@@ -95,6 +94,7 @@ fn check_parameters(fields: &Fields) -> Checked<()> {
     if fields.get("n").and_then(Value::as_u64).is_some_and(|count| count != 1) {
         return Err(unsupported("n", "The sandbox gives one choice. Send 'n': 1 or leave it out."));
     }
+    // Null and false ask for nothing.
     let used = |name: &&str| fields.get(*name).is_some_and(|value| !value.is_null() && value != &Value::Bool(false));
     if let Some(name) = NOT_PLAYED.iter().find(|name| used(name)) {
         return Err(unsupported(name, &format!("The sandbox does not play '{name}'.")));
@@ -111,7 +111,8 @@ fn check_parameters(fields: &Fields) -> Checked<()> {
     Ok(())
 }
 
-/// A model that thinks takes no wish for how to choose its words; at effort `none` it takes some.
+/// A model that reasons takes sampling parameters only at their default; at effort `none` it takes `temperature` and
+/// `top_p`.
 fn check_sampling(fields: &Fields, model: Model, effort: &str) -> Checked<()> {
     for name in ["temperature", "top_p", "presence_penalty", "frequency_penalty"] {
         let Some(value) = given(fields, name) else {

@@ -1,10 +1,11 @@
-//! The rules of strict structured output, with OpenAI's own words for a schema that breaks one.
+//! The rules of strict structured output, with OpenAI's own error messages for a schema that breaks one.
 
 use serde_json::{Map, Value};
 
 use super::errors::{OpenAiError, missing};
 use crate::shared::json::{is, resolve};
 
+// The limits of OpenAI's guide to structured outputs.
 const NESTING_MAX: usize = 10;
 const PROPERTIES_MAX: usize = 5_000;
 const ENUM_VALUES_MAX: usize = 1_000;
@@ -34,10 +35,11 @@ const REFUSED: [&str; 21] = [
     "maxLength",
     "prefixItems",
 ];
-/// The only string formats it takes; `uint8` and its like, which generators write for integers, are not among them.
+/// The string formats that it takes. `uint8` and the like, which schema generators write for integers, are not among
+/// them.
 const FORMATS: [&str; 9] = ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"];
 
-/// The schema in a `response_format`, checked if it is strict.
+/// The schema of a `response_format`, checked if it is strict.
 pub(super) fn of_format(format: &Value) -> Result<Value, OpenAiError> {
     let wrapper = format.get("json_schema").and_then(Value::as_object);
     let wrapper = wrapper.ok_or_else(|| missing("response_format.json_schema"))?;
@@ -59,7 +61,7 @@ pub(super) fn of_format(format: &Value) -> Result<Value, OpenAiError> {
     Ok(schema)
 }
 
-/// Checks a strict schema; the error is what OpenAI says after the name.
+/// Checks a strict schema; the error is OpenAI's message without the schema's name.
 fn check(schema: &Value) -> Result<(), String> {
     match schema.get("type").and_then(Value::as_str) {
         Some("object") => {}
@@ -162,7 +164,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Goes into a part of the schema; only objects count as nesting.
+    /// Checks a part of the schema; only objects count as nesting.
     fn inside(&mut self, node: &Value, path: &mut Vec<String>, step: &[&str], depth: usize) -> Result<(), String> {
         let before = path.len();
         path.extend(step.iter().map(|word| (*word).to_owned()));
@@ -173,6 +175,7 @@ impl Walk<'_> {
     }
 
     fn reference(&self, reference: &Value, path: &[String]) -> Result<(), String> {
+        // Not followed: definitions are checked where they stand, and a schema may contain itself.
         let target = reference.as_str().and_then(|reference| resolve(self.root, reference));
         match target {
             Some(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! What OpenAI keeps, and how it answers when a fault strikes.
+//! The state of OpenAI, and its answers under faults.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::shared::{
     tap::Tapped,
 };
 
-/// OpenAI: what its handlers need.
+/// What OpenAI's handlers need.
 pub(crate) struct OpenAi {
     pub(super) latency: Latency,
     pub(super) lexicon: Arc<Lexicon>,

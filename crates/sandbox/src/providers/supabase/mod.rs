@@ -21,7 +21,7 @@ use crate::shared::{
     tap::{Tap, Tapped},
 };
 
-/// Supabase Auth: its keys, and the name its tokens are issued under.
+/// Supabase Auth: its keys, and the issuer that its tokens name.
 pub(crate) struct Supabase {
     keys: Keys,
     issuer: String,
@@ -33,7 +33,7 @@ impl Supabase {
         Self { keys, issuer: format!("{public_url}/supabase/auth/v1") }
     }
 
-    /// Makes the token, or says why it can't.
+    /// Makes a token, or says why it can't.
     pub(crate) fn mint(&self, request: &TokenRequest) -> Result<String, String> {
         self.keys.mint(request, &self.issuer)
     }

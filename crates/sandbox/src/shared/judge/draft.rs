@@ -1,4 +1,4 @@
-//! The draft of an answer: its text, how it ended and what it cost, before a provider gives it its own form.
+//! The draft of an answer: its text, how it ended and its tokens, before a provider puts it into its own form.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -8,10 +8,9 @@ use crate::shared::{faults::Kind, prompt_cache::Tokenizer, random::Seeded};
 
 const NOT_JSON: &str = "Sure! Here is the analysis you asked for:\n\n- The account posts often and";
 
-/// Thinking takes this share more or less.
+/// The number of thinking tokens varies by this share.
 const THOUGHT_SPREAD: f64 = 0.2;
 
-/// The shape the answer must have.
 #[derive(Debug)]
 pub(crate) enum Format {
     Text,
@@ -19,18 +18,16 @@ pub(crate) enum Format {
     Schema(Value),
 }
 
-/// How the model came to its end.
+/// Why the model stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It said all it had to say.
+    /// The answer is complete.
     Stop,
     /// It ran out of tokens.
     Length,
-    /// It refused.
     Refusal,
 }
 
-/// An answer in the making.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) content: String,
@@ -41,7 +38,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// What the model says when nothing goes wrong, counted as it counts.
+    /// The answer when nothing goes wrong, counted in the model's tokens.
     pub(crate) fn of(format: &Format, judgement: &Judgement, reasoning_tokens: u64, tokenizer: Tokenizer) -> Self {
         let prose = Prose::new(judgement);
         let content = match format {
@@ -54,7 +51,7 @@ impl Draft {
         Self { content_tokens: tokenizer.count(&content), content, end: End::Stop, reasoning_tokens, tokenizer }
     }
 
-    /// The same under a fault of the answer itself; `refusal` are the provider's words for one.
+    /// The same answer under a fault; `refusal` is the provider's text for a refusal.
     pub(crate) fn under(self, fault: Option<Kind>, refusal: &str) -> Self {
         let (content, end) = match fault {
             Some(Kind::Refusal) => (refusal.to_owned(), End::Refusal),
@@ -66,7 +63,8 @@ impl Draft {
         Self { content_tokens: self.tokenizer.count(&content), content, end, ..self }
     }
 
-    /// The same within a token limit, which includes the reasoning: a low one leaves no content at all.
+    /// The same answer within a token limit. Reasoning counts too and comes first, so a low limit leaves no content at
+    /// all.
     pub(crate) fn limited(self, max_tokens: Option<u64>) -> Self {
         let Some(limit) = max_tokens.filter(|limit| *limit < self.output_tokens()) else {
             return self;
@@ -74,23 +72,24 @@ impl Draft {
         let reasoning_tokens = self.reasoning_tokens.min(limit);
         let left = limit - reasoning_tokens;
         let content = cut(&self.content, self.tokenizer.bytes(left));
+        // All that was left is used up, even if the cut text has a few bytes less.
         Self { end: End::Length, content, content_tokens: left, reasoning_tokens, ..self }
     }
 
-    /// Everything that is billed as output.
+    /// All tokens that are billed as output.
     pub(crate) fn output_tokens(&self) -> u64 {
         self.content_tokens + self.reasoning_tokens
     }
 }
 
-/// How many tokens a model spends on thinking about these messages, given the typical number; the same messages always cost
-/// the same.
+/// How many tokens a model spends on thinking about these messages, given the typical number; the same messages always
+/// cost the same.
 pub(crate) fn thought_about(messages: &[Message], typical_tokens: f64) -> f64 {
     let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
     typical_tokens * Seeded::from_texts(&texts).between(1.0 - THOUGHT_SPREAD, 1.0 + THOUGHT_SPREAD)
 }
 
-/// JSON still, but without its first property and with one nobody asked for.
+/// Valid JSON that breaks its schema: without the first property, and with one that the schema does not have.
 fn violated(content: &str) -> String {
     let mut value: Value = serde_json::from_str(content).unwrap_or(Value::Null);
     if let Value::Object(fields) = &mut value {
@@ -102,7 +101,7 @@ fn violated(content: &str) -> String {
     value.to_string()
 }
 
-/// The first bytes of a text, not through a character.
+/// At most the first `bytes` bytes of a text, cut between two characters.
 fn cut(text: &str, bytes: usize) -> String {
     let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.get(..end).unwrap_or_default().to_owned()

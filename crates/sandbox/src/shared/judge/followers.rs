@@ -1,22 +1,21 @@
-//! The audience a business asks for, read from prose or from JSON.
+//! The number of followers that a business asks for, read from prose or from JSON.
 
 /// A number counts as a limit only this near to the word "follower".
 const REACH_BYTES: usize = 45;
 /// What may stand between the two ends of a range.
 const CONNECTORS: [&str; 7] = ["to", "-", "–", "—", "and", "up to", ".."];
-/// Words before a number that make it the most …
+/// Words before a number that make it the upper limit.
 const MOST: [&str; 8] = ["max", "maximum", "most", "up", "under", "below", "fewer", "less"];
-/// … or the least.
+/// Words before a number that make it the lower limit.
 const LEAST: [&str; 7] = ["min", "minimum", "least", "over", "above", "more", "from"];
 
-/// A stated range of followers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct FollowerRange {
     min: f64,
     max: f64,
 }
 
-/// A number in a text, and where.
+/// A number in a text, and its place in bytes.
 #[derive(Debug, Clone, Copy)]
 struct Number {
     value: f64,
@@ -25,10 +24,12 @@ struct Number {
 }
 
 impl FollowerRange {
-    /// Reads "1,000 to 50k followers", "at least 5000 followers", `"follower_max": 20000` and their like.
+    /// Reads "1,000 to 50k followers", "at least 5000 followers", `"follower_max": 20000` and the like.
     pub(super) fn stated(text: &str) -> Option<Self> {
         let lower = text.to_lowercase();
         let mut range = Self { min: 0.0, max: f64::INFINITY };
+        // A full stop ends a sentence only before a space, because numbers contain dots. A number beyond the end of the
+        // sentence, or of the JSON object, does not belong to the word.
         for sentence in lower.split(['\n', ';', '}']).flat_map(|line| line.split(". ")) {
             for (word, _) in sentence.match_indices("follower") {
                 if !range.read_field(sentence, word) {
@@ -39,7 +40,8 @@ impl FollowerRange {
         (range.min > 0.0 || range.max.is_finite()).then_some(range)
     }
 
-    /// `"follower_min": 1000` and `max_followers=5000`: the identifier says which end it is.
+    /// Reads `"follower_min": 1000` and `max_followers=5000`, where the identifier says which limit it is. True if the
+    /// word is part of such an identifier.
     fn read_field(&mut self, sentence: &str, word: usize) -> bool {
         let in_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
         let before = sentence.get(..word).unwrap_or_default();
@@ -58,11 +60,11 @@ impl FollowerRange {
             let end = if is_min { &mut self.min } else { &mut self.max };
             *end = number.value;
         }
-        // An absent limit (`null`) is not to be looked for elsewhere.
+        // Also without a number (`null`): prose must not take another number of the sentence for the limit.
         true
     }
 
-    /// The number nearest to the word, and the other end of its range if it has one.
+    /// Reads the number nearest to the word, and the other end of its range if there is one.
     fn read_prose(&mut self, sentence: &str, word: usize) {
         let all = numbers(sentence);
         let distance = |number: &Number| {
@@ -90,7 +92,7 @@ impl FollowerRange {
             let word = word.trim_matches(|character: char| !character.is_alphanumeric());
             if MOST.contains(&word) { Some(true) } else { LEAST.contains(&word).then_some(false) }
         });
-        // A bare number is a least: more followers are rarely a reason against somebody.
+        // A bare number is a lower limit: more followers are rarely a reason against somebody.
         let end = if side.unwrap_or(false) { &mut self.max } else { &mut self.min };
         *end = nearest.value;
     }

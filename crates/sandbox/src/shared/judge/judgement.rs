@@ -9,30 +9,30 @@ use super::{
     themes::{Lexicon, Themes, Words},
 };
 
-/// What each part of the judgement weighs.
+/// The weight of each part of the judgement.
 const THEME_WEIGHT: f64 = 0.70;
 const WORDS_WEIGHT: f64 = 0.18;
 const FOLLOWERS_WEIGHT: f64 = 0.12;
-/// No longer text of the business is repeated.
+/// The most that an answer repeats of the business's own text.
 const OFFER_CHARS_MAX: usize = 110;
-/// Nobody is a certain fit or a certain miss.
+/// The lowest and highest relevance: nobody is a certain fit or a certain miss.
 const RELEVANCE: (f64, f64) = (6.0, 96.0);
-/// So many shared words are all that can be asked.
+/// So many shared words count as full agreement.
 const SHARED_WORDS_ENOUGH: f64 = 7.0;
-/// A business sentence with one of these says whom it does not want.
+/// A sentence of the business with one of these says whom it does not want, so its words do not count.
 const EXCLUSIONS: [&str; 6] = ["not ", "avoid", "exclude", "except", "never", "don't"];
 
-/// The judge's opinion, with what it rests on.
+/// The judge's opinion, and what it is based on.
 #[derive(Debug)]
 pub(crate) struct Judgement {
     /// 0 to 100.
     pub(crate) relevance: u8,
-    /// The niche of the profile and that of the business.
+    /// The profile's niche.
     pub(super) niche: Option<String>,
     pub(super) business_niche: Option<String>,
-    /// Words both use.
+    /// Words that both use.
     pub(super) shared: Vec<String>,
-    /// Whether the audience is of the size the business states, where it states one.
+    /// Whether the number of followers is in the range of the business; `None` if either is unknown.
     pub(super) followers_fit: Option<bool>,
     pub(super) profile: Profile,
     /// What the business does.
@@ -45,6 +45,7 @@ pub(crate) struct Judgement {
 pub(crate) fn judge(prompt: &Prompt, lexicon: &Lexicon) -> Judgement {
     let profile = Profile::read(&prompt.profile);
     let mut business_words = Words::default();
+    // The business may be JSON, whose quotation marks end a sentence too: one exclusion must not drop the whole text.
     for sentence in prompt.business.split(['\n', '.', '!', '?', ';', '"']) {
         let lower = sentence.to_lowercase();
         if !EXCLUSIONS.iter().any(|word| lower.contains(word)) {
@@ -64,6 +65,7 @@ pub(crate) fn judge(prompt: &Prompt, lexicon: &Lexicon) -> Judgement {
     let range = FollowerRange::stated(&prompt.business);
     let size = range.zip(profile.followers).map(|(range, followers)| range.closeness(followers as f64));
 
+    // Without a stated range, or without a known number of followers, the other two parts are the whole.
     let mut weighted = THEME_WEIGHT * theme + WORDS_WEIGHT * words;
     let mut weights = THEME_WEIGHT + WORDS_WEIGHT;
     if let Some(size) = size {
@@ -83,7 +85,7 @@ pub(crate) fn judge(prompt: &Prompt, lexicon: &Lexicon) -> Judgement {
     }
 }
 
-/// The profile's lines, those that share most words with the business first.
+/// The profile's lines, those that share the most words with the business first.
 fn quotes(profile: &Profile, business: &Words) -> Vec<String> {
     let mut lines: Vec<(usize, usize, &str)> = profile
         .quotes()

@@ -1,6 +1,6 @@
-//! The judge: what stands for the language model behind every provider.
+//! The judge: it stands in for the language model behind every provider.
 //!
-//! It knows the business and the profile in a prompt and answers in whatever shape a sent schema asks for. The same
+//! It reads the business and the profile in a prompt and answers in whatever shape a sent schema asks for. The same
 //! prompt and schema get the same answer, whichever provider they are sent by. The prompt contract: the instructions
 //! carry `<business>…</business>`, the user's message `<profile>{…}</profile>`.
 

@@ -1,12 +1,12 @@
-//! Texts for a `pattern`: the text itself where it fits, else the plainest text that does.
+//! Texts for a `pattern` in a schema: the given text if it fits, else the plainest text that does.
 
 use regex::Regex;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// A repetition without an upper end gets at least this many.
+/// A repetition without an upper limit gets at least this many, so that `.*` is not an empty text.
 const REPEATED_MIN: u32 = 1;
 
-/// This text if it fits the pattern, else one that does; itself again when the pattern can't be read.
+/// This text if it fits the pattern, else one that does; the text unchanged when the pattern can't be read.
 pub(super) fn fitting(pattern: &str, text: String) -> String {
     if Regex::new(pattern).is_ok_and(|regex| regex.is_match(&text)) {
         return text;

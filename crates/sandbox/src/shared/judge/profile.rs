@@ -1,12 +1,13 @@
-//! The profile in a prompt, whatever its JSON looks like: what can be judged, and nothing that commands.
+//! The profile in a prompt, whatever its JSON looks like: what can be judged, without text that gives orders to a
+//! model.
 
 use serde_json::{Number, Value};
 
 use super::prompt::find_username;
 
-/// Fields whose text says nothing of the person.
+/// Fields whose text says nothing about the person.
 const TECHNICAL: [&str; 8] = ["url", "id", "timestamp", "taken_at", "date", "pic", "code", "type"];
-/// A sentence with one of these speaks to the model and not to people; it and what follows it are not evidence.
+/// A sentence with one of these speaks to the model and not to people: neither it nor what follows counts as evidence.
 const COMMANDS: [&str; 34] = [
     "ignore ",
     "disregard",
@@ -44,7 +45,6 @@ const COMMANDS: [&str; 34] = [
     "<profile",
 ];
 
-/// What a profile tells.
 #[derive(Debug, Default)]
 pub(super) struct Profile {
     pub(super) username: Option<String>,
@@ -61,7 +61,7 @@ pub(super) struct Profile {
     pub(super) about: Vec<String>,
     pub(super) hashtags: Vec<String>,
     pub(super) captions: Vec<String>,
-    /// Accounts it speaks of, which are often brands.
+    /// Accounts it mentions, which are often brands.
     pub(super) mentions: Vec<String>,
 }
 
@@ -110,7 +110,9 @@ impl Profile {
         } else if field.contains("mention") {
             self.mentions.push(text.trim_start_matches('@').to_lowercase());
         } else if field.contains("username") || field.contains("handle") {
+            // Read by `find_username`.
         } else if matches!(field, "externalurl" | "external_url" | "website") {
+            // The address itself is dropped: its words are not the person's.
             self.has_site = true;
         } else if field.contains("name") && !field.contains("category") && !field.contains("location") {
             self.name = self.name.take().or(Some(text));
@@ -132,7 +134,7 @@ impl Profile {
     }
 }
 
-/// A count, which some write with a decimal point.
+/// A count, which some clients write with a decimal point.
 fn count(number: &Number) -> Option<u64> {
     number.as_u64().or(number.as_f64().map(|number| number as u64))
 }

@@ -9,7 +9,7 @@ pub(crate) struct Message {
     pub(crate) text: String,
 }
 
-/// The two texts the judge goes by.
+/// The two texts that the judge compares.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Prompt {
     pub(super) business: String,
@@ -27,7 +27,7 @@ impl Prompt {
     }
 }
 
-/// The usernames a request to a model is about, for the record of received calls: that of the profile in its user message.
+/// The usernames of the profiles in a request's user messages, for the record of received calls.
 pub(crate) fn usernames(body: &str) -> Vec<String> {
     let Ok(body) = serde_json::from_str::<Value>(body) else {
         return vec![];
@@ -35,6 +35,7 @@ pub(crate) fn usernames(body: &str) -> Vec<String> {
     let texts = body.get("messages").and_then(Value::as_array).into_iter().flatten();
     let user = texts.filter(|message| message.get("role").is_some_and(|role| role == "user"));
     let found = user.filter_map(|message| {
+        // Both model providers take a string or a list of parts.
         let text = match message.get("content")? {
             Value::String(text) => text.clone(),
             parts => {
@@ -60,7 +61,8 @@ fn joined(messages: &[Message], wanted: impl Fn(&str) -> bool) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// The instructions may mention the tags, so the longest pair is the block itself. Only for trusted text.
+/// The longest text between two tags. Instructions may also mention the tags, and the longest is the block itself. Only
+/// for trusted text.
 fn longest_between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let blocks = text.match_indices(open).filter_map(|(start, _)| {
         let inner = text.get(start + open.len()..)?;
@@ -69,7 +71,8 @@ fn longest_between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str
     blocks.max_by_key(|block| block.len())
 }
 
-/// From the first opening before a `{` to the last closing: a tag within the profile can't end it.
+/// The text from the first opening tag before a `{` to the last closing tag, so that a tag within the profile can't end
+/// it.
 fn outermost_between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let opens = text.match_indices(open).map(|(start, _)| start + open.len());
     let is_json = |start: &usize| text.get(*start..).is_some_and(|rest| rest.trim_start().starts_with('{'));

@@ -1,4 +1,4 @@
-//! What a text is about: its niches by their words, and its words without the filler.
+//! What a text is about: the niches that its words belong to, and its words without stop words.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::shared::profiles::Niche;
 
-/// Words that say nothing of what a text is about.
+/// Words that say nothing about the subject of a text.
 static STOP_WORDS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| STOP_TEXT.split_whitespace().collect());
 const STOP_TEXT: &str = "a about above accounts activity after again all also always am an and any are around as ask at audience away \
     back based be because become been before being below best better between bio book both brand brands business but buy by \
@@ -22,9 +22,9 @@ const STOP_TEXT: &str = "a about above accounts activity after again all also al
     thank thanks that the their them then there these they thing things this those three through time to today together \
     too top try two under until up us use used using value very via want was watch way we week well were what when \
     where which while who whose why will with without work works world would year years yes you your yours";
-/// A word repeated more often does not count for more: stuffing a biography wins nothing.
+/// A word that is repeated more often does not weigh more, so that stuffing a biography with words gains nothing.
 const COUNT_MAX: f64 = 3.0;
-/// No shorter word is looked for within another.
+/// Shorter words are not looked for within other words: "art" is in "start".
 const PART_CHARS_MIN: usize = 6;
 /// The endings of plurals, the longest first.
 const ENDINGS: [&str; 3] = ["ies", "es", "s"];
@@ -34,7 +34,7 @@ const ENDINGS: [&str; 3] = ["ies", "es", "s"];
 pub(super) struct Words(BTreeMap<String, f64>);
 
 impl Words {
-    /// Adds a text; every occurrence of a word weighs this much.
+    /// Adds the words of a text; each occurrence adds this weight.
     pub(super) fn add(&mut self, text: &str, weight: f64) {
         for word in words(text) {
             *self.0.entry(word).or_default() += weight;
@@ -45,7 +45,7 @@ impl Words {
         self.0.iter().map(|(word, count)| (word.as_str(), count.min(COUNT_MAX)))
     }
 
-    /// The words both have, those of most weight here first.
+    /// The words that both have, the heaviest of `self` first.
     pub(super) fn shared(&self, other: &Self) -> Vec<String> {
         let mut shared: Vec<(&str, f64)> = self.weighted().filter(|(word, _)| other.0.contains_key(*word)).collect();
         shared.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
@@ -57,7 +57,7 @@ impl Words {
     }
 }
 
-/// The words of a text: lower-cased, singular, without the filler.
+/// The words of a text: lower-cased, singular, without stop words and numbers.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let lower = text.to_lowercase();
     let found: Vec<String> = lower
@@ -83,13 +83,13 @@ fn singular(word: &str) -> String {
     }
 }
 
-/// The niches and the words that speak of them.
+/// The niches and the words that belong to each.
 pub(crate) struct Lexicon(Vec<Entry>);
 
 struct Entry {
     niche: String,
     words: BTreeSet<String>,
-    /// Words long enough to be found within a hashtag: "homeworkout" still speaks of a workout.
+    /// Words that are long enough to be found within a hashtag, such as "workout" in "homeworkout".
     parts: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ impl Entry {
     }
 }
 
-/// How much a text speaks of each niche.
+/// How much a text is about each niche, in the order of the lexicon.
 #[derive(Debug, Clone)]
 pub(super) struct Themes(Vec<f64>);
 
@@ -123,7 +123,7 @@ impl Themes {
         Self(lexicon.0.iter().map(speaks_of).collect())
     }
 
-    /// 1 for the same mixture of niches, 0 for nothing in common.
+    /// Cosine similarity: 1 for the same mixture of niches, 0 for nothing in common.
     pub(super) fn likeness(&self, other: &Self) -> f64 {
         let dot: f64 = self.0.iter().zip(&other.0).map(|(a, b)| a * b).sum();
         let length = |themes: &Self| themes.0.iter().map(|weight| weight * weight).sum::<f64>().sqrt();
@@ -135,7 +135,7 @@ impl Themes {
         self.0.iter().all(|weight| *weight == 0.0)
     }
 
-    /// The niche it speaks of most.
+    /// The niche that it is most about.
     pub(super) fn main<'a>(&self, lexicon: &'a Lexicon) -> Option<&'a str> {
         let pairs = self.0.iter().zip(&lexicon.0);
         let (weight, entry) = pairs.max_by(|a, b| a.0.total_cmp(b.0))?;

@@ -1,7 +1,7 @@
 //! Builds a JSON value that obeys a schema: structure from the schema, meaning from the property's name.
 //!
-//! What it promises: the value validates against the schema, whatever its shape; where the profile says nothing of what
-//! is asked and null is allowed, it is null; the same judgement and schema give the same value.
+//! What it promises: the value validates against the schema, whatever its shape; where the profile does not say what is
+//! asked and null is allowed, it is null; the same judgement and schema give the same value.
 
 mod choices;
 mod numbers;
@@ -16,9 +16,9 @@ use slot::{Slot, Subject};
 use super::{judgement::Judgement, pattern, prose::Prose};
 use crate::shared::json::{is, resolve};
 
-/// Lists get this many entries where the schema leaves it open.
+/// How many entries a list gets where the schema leaves it open.
 const ENTRIES: usize = 3;
-/// So many entries are tried beyond those wanted to find different ones.
+/// How many more entries than wanted are tried, to find different ones.
 const ENTRIES_TRIED: usize = 12;
 /// Beyond this depth optional parts are left out, so that a recursive schema ends.
 const DEPTH_MAX: usize = 12;
@@ -39,6 +39,7 @@ impl Walker<'_> {
             return Value::Null;
         };
         if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
+            // Twice the depth: references that are required may go on for a while after optional parts are left out.
             let target = resolve(self.root, reference).filter(|_| slot.depth < DEPTH_MAX * 2);
             return target.map_or(Value::Null, |target| self.value(target, &slot.deeper()));
         }
@@ -72,7 +73,7 @@ impl Walker<'_> {
         }
     }
 
-    /// The schema with everything in its `allOf` beside its own fields.
+    /// The schema with the fields of its `allOf` merged into its own.
     fn merged<'a>(&self, fields: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
         let Some(parts) = fields.get("allOf").and_then(Value::as_array) else {
             return Cow::Borrowed(fields);
@@ -93,7 +94,8 @@ impl Walker<'_> {
         Cow::Owned(merged)
     }
 
-    /// Whether the profile does not say what is asked; scores and parts of other things are never unknown.
+    /// Whether the profile does not say what is asked. Only texts and follower counts can be unknown: scores always
+    /// have a value, and so do labels.
     fn is_unknown(&self, fields: &Map<String, Value>, slot: &Slot) -> bool {
         let text = is(fields, "string") && !slot.label;
         let count = (is(fields, "integer") || is(fields, "number")) && slot.name.contains("follower");
@@ -124,7 +126,7 @@ impl Walker<'_> {
                 break;
             }
             let entry = self.value(items, &slot.entry(place));
-            // A list says nothing twice; only where it must be longer than there is to say, it does.
+            // No entry comes twice, unless `minItems` asks for more than there are different ones: see below.
             if !entries.contains(&entry) {
                 entries.push(entry);
             }
@@ -165,7 +167,7 @@ impl Walker<'_> {
         if length > most {
             return text.chars().take(most).collect();
         }
-        // A schema that is not strict may ask for a least length.
+        // A schema that is not strict may have a `minLength`.
         text.chars().chain(std::iter::repeat_n('.', least.saturating_sub(length))).collect()
     }
 }

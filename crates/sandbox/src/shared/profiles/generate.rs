@@ -13,9 +13,9 @@ use crate::shared::random::Seeded;
 
 /// What is encoded in the value of a query: all but RFC 3986's unreserved characters.
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// The smallest and largest audience of a generated person.
+/// The smallest and largest number of followers.
 const FOLLOWERS: (f64, f64) = (200.0, 2_000_000.0);
-/// The audience whose engagement is neither raised nor lowered by its size.
+/// The number of followers that neither raises nor lowers the engagement.
 const FOLLOWERS_TYPICAL: f64 = 10_000.0;
 
 /// One generated person with their posts, newest first.
@@ -50,11 +50,13 @@ enum ExternalUrl {
 impl People {
     /// The person behind a handle, as of a day (counted from 1970).
     pub(super) fn generate(&self, handle: &str, day: u64) -> Person {
+        // The order of the draws below is part of every person: one more draw in between would change them all.
         let mut random = Seeded::from_texts(&["person", handle]);
         let Some(niche) = self.niche_of(handle, &mut random) else {
             return Person::nobody(handle);
         };
         let followers = random.log_uniform(FOLLOWERS.0, FOLLOWERS.1).round();
+        // Larger accounts get fewer likes per follower.
         let size_effect = (FOLLOWERS_TYPICAL / followers).powf(0.12);
         let city = random.chance(0.45).then(|| random.pick_text(&self.cities).to_owned());
         let language = random.chance(0.15).then(|| random.pick(&self.languages)).flatten();
@@ -95,7 +97,7 @@ impl People {
         }
     }
 
-    /// The niche the handle names, else one drawn for it.
+    /// The niche that the handle names, else a random one.
     fn niche_of(&self, handle: &str, random: &mut Seeded) -> Option<&Niche> {
         let tokens: Vec<&str> = handle.split(|character: char| !character.is_ascii_alphabetic()).collect();
         // A short word counts only on its own ("art" is not in "start"); the longest word found decides.
@@ -134,6 +136,7 @@ fn biography(habits: &Habits<'_>, random: &mut Seeded) -> String {
     lines.join("\n")
 }
 
+// The real scraper writes null, "None", "None,Restaurant" and the plain category.
 fn category(niche: &Niche, business: bool, random: &mut Seeded) -> Option<String> {
     let real = random.pick_text(&niche.categories).to_owned();
     match random.below(10) {
@@ -150,7 +153,7 @@ fn external_url(handle: &str, random: &mut Seeded) -> ExternalUrl {
         0 => ExternalUrl::Absent,
         1 | 2 => ExternalUrl::Null,
         3 => ExternalUrl::Empty,
-        // `.example` belongs to nobody, by standard.
+        // `.example` is reserved and belongs to nobody.
         _ => ExternalUrl::Given(format!("https://{}.example/", handle.replace(['.', '_'], "-").trim_matches('-'))),
     }
 }
@@ -177,7 +180,7 @@ impl Person {
         }
     }
 
-    /// The same person in other words.
+    /// The same person with other texts.
     pub(super) fn rewritten(mut self, rewrite: Rewrite) -> Self {
         if let Some(biography) = rewrite.biography {
             self.biography = biography;
@@ -198,7 +201,7 @@ impl Person {
         Self { posts_count: 0, highlights: 0, posts: vec![], ..self }
     }
 
-    /// The item of the profile scraper.
+    /// The person as an item of the profile scraper.
     pub(super) fn to_json(&self, input_url: &str) -> Value {
         let picture = format!("{}/v/t51.2885-19/{}_n.jpg", HOST, self.id);
         let latest: Vec<Value> = self.pinned_first(LATEST_POSTS).map(|post| post.to_json(self.owner())).collect();

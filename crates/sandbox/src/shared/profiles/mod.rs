@@ -1,9 +1,9 @@
 //! The people of the sandbox: what an Instagram scraper would find.
 //!
-//! Recorded profiles go by their own names. Every other valid handle has a generated person who is the same all day
-//! on every machine: a niche, a size, an engagement, a cadence, and posts that fit. Handles with a reserved prefix are
-//! the cases a scraper meets and a product must bear (`notfound_`, `private_`, `restricted_`, `zeroposts_`,
-//! `noitems_`, `emptyset_`).
+//! Recorded profiles have their own names. Every other valid handle has a generated person who is the same all day on
+//! every machine: a niche, a size, an engagement, a cadence, and posts that fit. Handles with a reserved prefix give
+//! the special cases of the real scraper (`notfound_`, `private_`, `restricted_`, `zeroposts_`, `noitems_`,
+//! `emptyset_`).
 
 mod generate;
 mod handle;
@@ -33,7 +33,7 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Reads what is built in.
+    /// Reads the data that is compiled in.
     pub(crate) fn load() -> Result<Self, SandboxError> {
         Ok(Self {
             people: People::load()?,
@@ -42,7 +42,7 @@ impl Catalogue {
         })
     }
 
-    /// Makes a generated person say something else.
+    /// Replaces texts of a generated person. A recorded profile stays as it was recorded.
     pub(crate) fn rewrite(&self, rewrite: Rewrite) -> Result<(), String> {
         let handle = rewrite.username.to_ascii_lowercase();
         if !is_valid(&handle) {
@@ -54,7 +54,7 @@ impl Catalogue {
         self.rewrites.put(rewrite)
     }
 
-    /// The person behind a handle, in the words they were given.
+    /// The person behind a handle, with the texts that replace their own.
     fn person(&self, handle: &str, day: u64) -> generate::Person {
         let person = self.people.generate(handle, day);
         match self.rewrites.of(handle) {
@@ -63,7 +63,6 @@ impl Catalogue {
         }
     }
 
-    /// The niches, which the judge needs too.
     pub(crate) fn niches(&self) -> &[Niche] {
         &self.people.niches
     }
@@ -105,6 +104,7 @@ impl Catalogue {
                 _ => vec![],
             },
         };
+        // The posts scraper does not say why there are none: a private profile looks like one without posts.
         if posts.is_empty() {
             return vec![no_items()];
         }
@@ -127,7 +127,7 @@ fn no_items() -> Value {
     json!({"error": "no_items", "errorDescription": "Empty or private data for provided input"})
 }
 
-/// What a handle stands for.
+/// What the scraper finds for a handle.
 enum Case {
     Somebody,
     NotFound,
@@ -140,6 +140,7 @@ enum Case {
 
 impl Case {
     fn of(handle: &str) -> Self {
+        // This name and `some_brand_example` below are those of the recorded error items.
         if !is_valid(handle) || handle == "no_such_account_example" {
             return Self::NotFound;
         }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::shared::error::SandboxError;
 
-/// What people of one niche are like; the judge knows the niches by the same words.
+/// What people of one niche are like; the judge recognises a niche by the same words.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Niche {
     pub(crate) name: String,
@@ -19,13 +19,12 @@ pub(crate) struct Niche {
     pub(super) tags: Vec<String>,
 }
 
-/// What people write who do not write English.
+/// Captions in a language other than English.
 #[derive(Debug, Deserialize)]
 pub(super) struct Language {
     pub(super) captions: Vec<String>,
 }
 
-/// What people are made of.
 #[derive(Debug, Deserialize)]
 pub(super) struct People {
     pub(super) niches: Vec<Niche>,
@@ -36,7 +35,7 @@ pub(super) struct People {
 }
 
 impl People {
-    /// Reads what is built in.
+    /// Reads the data that is compiled in.
     pub(super) fn load() -> Result<Self, SandboxError> {
         serde_json::from_str(include_str!("../../../data/people.json"))
             .map_err(|error| SandboxError::Corrupt { what: "people.json".into(), why: error.to_string() })

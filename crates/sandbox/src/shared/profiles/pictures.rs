@@ -1,11 +1,11 @@
-//! Where the pictures of generated people are.
+//! The addresses of generated people's pictures.
 
 use serde_json::Value;
 
-/// Where generated profiles say that their pictures are; `.example` belongs to nobody, by standard.
+/// The host of the pictures in generated profiles; `.example` is reserved and belongs to nobody (RFC 2606).
 pub(super) const HOST: &str = "https://scontent.cdninstagram.example";
 
-/// Gives the pictures of scraped items an address below this one, from which they can be fetched.
+/// Moves the pictures of scraped items below this address, from which they can be fetched.
 pub(crate) fn serve_from(address: &str, items: &mut [Value]) {
     for item in items {
         for name in ["profilePicUrl", "profilePicUrlHD"] {

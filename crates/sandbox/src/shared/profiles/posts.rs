@@ -10,9 +10,9 @@ use super::{
 use crate::shared::{clock::iso, random::Seeded};
 
 const DAY_MS: f64 = 86_400_000.0;
-/// The profile scraper never shows more posts than this.
+/// The profile scraper shows at most so many posts.
 pub(super) const LATEST_POSTS: usize = 12;
-/// No generated person has more posts to scrape.
+/// The most posts of a generated person that can be scraped.
 pub(crate) const POSTS_MAX: usize = 50;
 
 /// How a person posts.
@@ -28,14 +28,12 @@ pub(super) struct Habits<'a> {
     pub(super) hides_likes: bool,
 }
 
-/// Whose posts they are.
 #[derive(Clone, Copy)]
 pub(super) struct Owner<'a> {
     pub(super) username: &'a str,
     pub(super) id: &'a str,
 }
 
-/// One post.
 #[derive(Debug)]
 pub(super) struct Post {
     id: String,
@@ -44,7 +42,7 @@ pub(super) struct Post {
     caption: String,
     hashtags: Vec<String>,
     mentions: Vec<String>,
-    /// None when the owner hides them; written as −1.
+    /// `None` when the owner hides them; the scraper writes −1 then.
     likes: Option<u64>,
     comments: u64,
     comments_disabled: bool,
@@ -72,13 +70,14 @@ pub(super) fn generate(owner: Owner<'_>, habits: &Habits<'_>, posts_count: u64, 
         posts.push(post(habits, (taken_ms / 1_000.0) as u64 * 1_000, &mut random));
         age_days += habits.cadence_days * random.between(0.4, 1.6);
     }
-    // Pinned posts lie among the newest twelve but not at their head, so that the order of the list is not that of time.
+    // Pinned posts lie among the newest twelve but not at their head, so that the order of the list is not that of
+    // time.
     let pins = if random.chance(0.3) { 1 + random.below(3) } else { 0 };
     for _ in 0..pins {
         let place = LATEST_POSTS / 2 + random.below(LATEST_POSTS / 2);
         if let Some(post) = posts.get_mut(place) {
             post.pinned = true;
-            // What is pinned is what did well.
+            // People pin posts that did well.
             post.likes = post.likes.map(|likes| likes * 4);
         }
     }
@@ -140,7 +139,7 @@ fn caption(habits: &Habits<'_>, hashtags: &[String], mentions: &mut Vec<String>,
 }
 
 impl Post {
-    /// The same post with another caption.
+    /// Replaces the caption, and with it the hashtags and mentions that the scraper lists.
     pub(super) fn rewrite(&mut self, caption: String) {
         self.hashtags = marked_words(&caption, '#');
         self.mentions = marked_words(&caption, '@');
@@ -155,6 +154,7 @@ impl Post {
             Kind::Sidecar { children } => (children, "Sidecar"),
             Kind::Video { .. } => (0, "Video"),
         };
+        // In child posts the real scraper leaves counts and times null and the caption empty.
         let child = |number: usize| {
             json!({
                 "id": format!("{}{number}", self.id.get(..18).unwrap_or_default()), "type": "Image",

@@ -17,7 +17,7 @@ const PROFILES: [(&str, &str); 7] = [
 ];
 const POST: &str = include_str!("../../../fixtures/apify/post_teslamotors.apify.json");
 
-/// The recorded profiles by username, and one recorded post.
+/// The recorded profiles by username, and the one recorded post.
 pub(super) struct Recorded {
     profiles: BTreeMap<&'static str, Value>,
     post: Value,

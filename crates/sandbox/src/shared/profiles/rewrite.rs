@@ -1,24 +1,24 @@
-//! Texts that replace those of a generated person: what a test wants a profile to say.
+//! Texts that replace those of a generated person, so that a test decides what a profile says.
 //!
-//! Promises: numbers, dates and everything else of the person stay as generated; both scrapers show the same words; who
-//! was not rewritten is not touched. Kept in memory only.
+//! Promises: numbers, dates and everything else of the person stay as generated; both scrapers show the same texts;
+//! other people do not change. Kept in memory only.
 
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
 use serde::Deserialize;
 
-/// The most people who can be rewritten; a test that needs more has a mistake.
+/// The most people who can be rewritten; a test that needs more has a bug.
 const PEOPLE_MAX: usize = 10_000;
 
-/// What a person is to say.
+/// The new texts of one person.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rewrite {
     pub(crate) username: String,
-    /// In place of their own.
+    /// `None` keeps the generated one.
     pub(super) biography: Option<String>,
-    /// Of their newest posts, the newest first; older posts keep their own.
+    /// For the newest posts, the newest first; older posts keep their captions.
     #[serde(default)]
     pub(super) captions: Vec<String>,
 }
@@ -28,7 +28,8 @@ pub(crate) struct Rewrite {
 pub(super) struct Rewrites(Mutex<HashMap<String, Rewrite>>);
 
 impl Rewrites {
-    /// Says from now on what is asked for, in place of what was asked for before; without any text, their own again.
+    /// Replaces the person's texts, also those of an earlier rewrite. A rewrite without any text brings the generated
+    /// ones back.
     pub(super) fn put(&self, rewrite: Rewrite) -> Result<(), String> {
         let handle = rewrite.username.to_ascii_lowercase();
         let mut people = self.0.lock();
@@ -48,7 +49,7 @@ impl Rewrites {
     }
 }
 
-/// The words of a text that begin with this sign, without it, as the scraper lists them.
+/// The words of a text that begin with `#` or `@`, without that sign, as the scraper lists them.
 pub(super) fn marked_words(text: &str, sign: char) -> Vec<String> {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
     let word = |rest: &str| rest.chars().take_while(|c| is_part(*c)).collect::<String>();

@@ -1,8 +1,8 @@
 //! The prompt cache of OpenAI's models before gpt-5.6: automatic, exact prefixes of at least 1,024 tokens, in steps of
 //! 128.
 //!
-//! Requests are routed by their first 256 tokens and their `prompt_cache_key`; a prefix is only found where the request
-//! is routed to, so another model, another key or another first step is another cache.
+//! Requests are routed by their first 256 tokens and their `prompt_cache_key`, and a prefix is found only where a
+//! request is routed to. So another model, another key or another first step of tokens never finds it.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,7 @@ const PREFIX_TOKENS_MIN: u64 = 1_024;
 /// With more prefixes than this, expired ones are removed before new ones are added.
 const PREFIXES_MAX: usize = 200_000;
 
-/// The prefixes seen of late, with the time they are kept until.
+/// The hashes of prefixes, with the time until which each is kept.
 #[derive(Default)]
 pub(crate) struct AutomaticCache(Mutex<HashMap<u64, Instant>>);
 
@@ -27,10 +27,11 @@ impl AutomaticCache {
     pub(crate) fn read(&self, model: &str, key: &str, prompt: &str, now: Instant) -> u64 {
         let cache = self.0.lock();
         let known = |prefix: &u64| cache.get(prefix).is_some_and(|kept_until| now < *kept_until);
+        // Only whole steps from the beginning: behind the first unknown one nothing can be cached.
         countable(prefixes(model, key, prompt).take_while(known).count())
     }
 
-    /// Keeps every whole step of a prompt that the model has read for so long after this use.
+    /// Keeps every whole step of an answered prompt for this long. A longer time that an earlier call asked for stands.
     pub(crate) fn fill(&self, model: &str, key: &str, prompt: &str, kept: Duration, now: Instant) {
         let mut cache = self.0.lock();
         if cache.len() > PREFIXES_MAX {
@@ -64,7 +65,7 @@ mod tests {
 
     const KEPT: Duration = Duration::from_secs(600);
 
-    /// One call after the other: what was cached, and then the prompt is.
+    /// Makes one call; returns what was cached before it.
     fn call(cache: &AutomaticCache, model: &str, key: &str, prompt: &str, now: Instant) -> u64 {
         let cached = cache.read(model, key, prompt, now);
         cache.fill(model, key, prompt, KEPT, now);

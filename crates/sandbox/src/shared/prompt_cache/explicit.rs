@@ -1,9 +1,9 @@
-//! The prompt caches that are told where a prefix ends: Anthropic's, and OpenAI's from gpt-5.6 on.
+//! The prompt caches in which a request marks where a prefix ends: Anthropic's, and OpenAI's from gpt-5.6 on.
 //!
 //! A breakpoint writes the whole prefix up to and with its block if that is as long as the model's floor, and reads the
 //! longest prefix that an earlier call wrote at a breakpoint or at a block that is searched. Below the floor a
-//! breakpoint is ignored without an error. Every use keeps an entry for its whole time again. The providers differ in the floor, the
-//! time and in which blocks are searched; what keeps two caches apart is the caller's `scope`.
+//! breakpoint is ignored without an error. Every use keeps an entry for its whole time again. The providers differ in
+//! the floor, in the time, and in which blocks are searched. Prompts with different `scope`s share no entries.
 
 use std::{
     collections::HashMap,
@@ -46,18 +46,16 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// A part without a breakpoint.
     pub(crate) fn plain(text: String) -> Self {
         Self { text, breakpoint: None, searched: false }
     }
 }
 
-/// The whole prompt.
 pub(crate) fn text_of(blocks: &[Block]) -> String {
     blocks.iter().map(|block| block.text.as_str()).collect()
 }
 
-/// Marks the last blocks before each breakpoint as searched, its own block included in the count.
+/// Marks the last `count` blocks up to each breakpoint as searched; the block of the breakpoint counts as one.
 pub(crate) fn look_back(blocks: &mut [Block], count: usize) {
     let mut left = 0;
     for block in blocks.iter_mut().rev() {
@@ -103,7 +101,7 @@ struct Entry {
     kept_until: Instant,
 }
 
-/// Every prefix that a breakpoint wrote of late.
+/// The entries by the hash of their prefix.
 #[derive(Default)]
 pub(crate) struct ExplicitCache(Mutex<HashMap<u64, Entry>>);
 
@@ -111,7 +109,7 @@ pub(crate) struct ExplicitCache(Mutex<HashMap<u64, Entry>>);
 struct Reached {
     hash: u64,
     tokens: u64,
-    /// None below the floor, where a breakpoint does nothing.
+    /// `None` also below the floor, where a breakpoint has no effect.
     breakpoint: Option<Ttl>,
     searched: bool,
 }
@@ -122,17 +120,19 @@ impl ExplicitCache {
         let prefixes = prefixes(scope, rules, blocks);
         let cache = self.0.lock();
         let entry = |prefix: &Reached| cache.get(&prefix.hash).filter(|entry| now < entry.kept_until);
+        // From the end: the longest entry is the one that is read.
         let found = prefixes.iter().rev().find_map(|prefix| {
             let looked_for = prefix.searched || prefix.breakpoint.is_some();
             Some((prefix, entry(prefix).filter(|_| looked_for)?))
         });
         let mut used = CacheUse { read: found.map_or(0, |(prefix, _)| prefix.tokens), ..CacheUse::default() };
         let mut reached = used.read;
-        // What was found is used, and so kept for its time again, though no breakpoint may stand there now.
+        // An entry that was read is kept for its whole time again, even if this request has no breakpoint there.
         used.kept.extend(found.map(|(prefix, entry)| (prefix.hash, entry.ttl)));
         for prefix in &prefixes {
             let Some(ttl) = prefix.breakpoint else { continue };
             used.kept.push((prefix.hash, ttl));
+            // Only what is beyond the part that was read or is already written.
             used.written.push((ttl, prefix.tokens.saturating_sub(reached)));
             reached = reached.max(prefix.tokens);
         }

@@ -10,14 +10,12 @@ pub(crate) struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// One token for every four bytes.
     pub(crate) const PLAIN: Self = Self::of_percent(100);
 
     pub(crate) const fn of_percent(percent: usize) -> Self {
         Self { percent }
     }
 
-    /// How many tokens a text has, approximately.
     pub(crate) fn count(self, text: &str) -> u64 {
         self.of_bytes(text.len())
     }

@@ -1,11 +1,13 @@
-//! The same facts of an account from the model and from the database, as one JSON document.
+//! Reads the same facts of an account from the reference database and from the real one, as one JSON document each.
 
 use oslira_app::shared::ids::AccountId;
 use oslira_simulation::ReferenceDatabase;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Statement};
 
-/// Prepared once: it is asked after every operation.
+// `collate "C"` sorts by bytes, as Rust does. The entry without a run is left out: it gives the account its credits,
+// which each side does in its own way.
+/// One statement, to be prepared once, because it runs after every operation.
 pub const FACTS: &str = "select jsonb_build_object(
     'balance', (select b.balance from credit_balances b where b.account_id = $1),
     'entries', (select coalesce(jsonb_agg(jsonb_build_array(t.kind, t.amount, t.balance_after, t.run_id) order by t.id), '[]')
@@ -22,12 +24,10 @@ pub const FACTS: &str = "select jsonb_build_object(
                 select provider_key collate \"C\" as k from ai_usage_logs where account_id = $1
                 union all select provider_key collate \"C\" from scrape_logs where account_id = $1) u))";
 
-/// The account as the database has it.
 pub async fn in_database(superuser: &Client, facts: &Statement, account: AccountId) -> Value {
     superuser.query_one(facts, &[&account.uuid()]).await.unwrap().get(0)
 }
 
-/// The account as the model has it.
 pub fn in_model(database: &ReferenceDatabase) -> Value {
     let of_runs = database.entries.iter().filter(|entry| entry.run.is_some());
     let entries: Vec<Value> =

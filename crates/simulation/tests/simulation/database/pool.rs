@@ -1,6 +1,6 @@
-//! Connections that go from one client to the next. The product opens one for each transaction, because its pooler makes
-//! that cheap; a bare Postgres instead starts a process each time, which compiles every function anew: nine tenths of the
-//! time of these tests. This is the pooler: it keeps what a client ends, and welcomes the next client in its place.
+//! A connection pooler for these tests. The product opens a connection for each transaction, because its pooler makes
+//! that cheap. A bare Postgres instead starts a process each time, which compiles every function anew: nine tenths of
+//! the time of these tests. This pooler keeps the connection that a client closes, and hands it to the next client.
 
 use std::{
     io,
@@ -19,11 +19,11 @@ use tokio::{
 };
 use tokio_postgres::{Client, Config, NoTls, config::Host};
 
-/// Names the cluster of the tests; `cargo xtask test` sets it.
+/// The address of the test cluster; `cargo xtask test` sets it.
 const CLUSTER_VARIABLE: &str = "OSLIRA_TEST_DATABASE_URL";
-/// What a server says to a client that it lets in: it may, and it is ready.
+/// What a server sends to a client that it lets in: `AuthenticationOk`, then `ReadyForQuery` outside of a transaction.
 const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
-/// What a client says last.
+/// The message `Terminate`, with which a client closes its connection.
 const TERMINATE: &[u8] = b"X\0\0\0\x04";
 
 /// The connections of one login to one database.
@@ -50,7 +50,7 @@ impl Pool {
         let stream = Pooled { stream: Some(stream), stage, idle: self.idle.clone() };
         let (client, connection) = self.config.connect_raw(stream, NoTls).await?;
         tokio::spawn(async move {
-            // How a connection ends shows where its client is used next.
+            // A lost connection shows in the client's next statement.
             let _ended = connection.await;
         });
         Ok(client)
@@ -80,16 +80,16 @@ impl Connect for Pool {
 
 #[derive(Clone, Copy)]
 enum Stage {
-    /// The server has let in an earlier client: what this one says first is for nobody.
+    /// The server has let in an earlier client on this connection: this client's startup message is not sent on.
     Startup,
-    /// So many bytes of the welcome are told.
+    /// So many bytes of [`WELCOME`] are sent to the client.
     Welcome(usize),
-    /// Client and server talk to each other.
+    /// Everything is passed on between client and server.
     Through,
 }
 
-/// A client's side of a connection. It goes back to the pool when the client says goodbye, which the server never hears; by
-/// then the client's transaction has ended, because [`Connect`]'s users wait for its last answer.
+/// A client's side of a connection. It goes back to the pool when the client closes it, of which the server is not
+/// told. By then the client's transaction has ended, because [`Connect`]'s users wait for its last answer.
 struct Pooled {
     stream: Option<TcpStream>,
     stage: Stage,
@@ -126,10 +126,11 @@ impl AsyncWrite for Pooled {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if let Stage::Startup = self.stage {
             let length = bytes.first_chunk().map(|length| u32::from_be_bytes(*length) as usize);
-            assert_eq!(length, Some(bytes.len()), "a client introduces itself in one piece");
+            assert_eq!(length, Some(bytes.len()), "the startup message comes in one write");
             self.stage = Stage::Welcome(0);
             return Poll::Ready(Ok(bytes.len()));
         }
+        // It comes alone in its write, because nothing else is pending when a client is dropped.
         if bytes == TERMINATE {
             let stream = self.stream.take();
             self.idle.lock().unwrap().extend(stream);

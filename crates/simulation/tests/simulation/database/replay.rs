@@ -1,4 +1,5 @@
-//! One history's operations against the database, in its own virtual time.
+//! Replays one history's operations against the real database. The database's clock is real, so the rows are made as
+//! old as they are in the history's virtual time.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -26,7 +27,7 @@ use super::{
     pool::Pool,
 };
 
-/// Moves the runs' times so that each is as old as the history says.
+/// Makes each run as old as the history says.
 const AGE: &str = "update runs r set created_at = clock_timestamp() - make_interval(secs => age.created),
         heartbeat_at = clock_timestamp() - make_interval(secs => age.beat)
     from jsonb_to_recordset($1) as age (id uuid, created float8, beat float8) where r.id = age.id";
@@ -38,12 +39,12 @@ pub struct Stage {
     superuser: Client,
     facts: Statement,
     ages: Statement,
-    /// The database's lead for the model's.
+    /// By the reference database's lead, the real database's.
     leads: BTreeMap<LeadId, LeadId>,
 }
 
 impl Stage {
-    /// Opens a fresh database whose plan allows what histories count on.
+    /// Opens a fresh database, and gives its plans the hourly limit of the histories.
     pub async fn open(database: &TestDatabase) -> Self {
         let superuser = database.superuser().await.unwrap();
         let hourly_max = i32::try_from(Plan::hourly_max()).unwrap();
@@ -58,7 +59,7 @@ impl Stage {
         }
     }
 
-    /// Replays a history; answers how many operations it had.
+    /// Replays a history; returns how many operations it had.
     pub async fn replay(&mut self, seed: u64) -> usize {
         let plan = Plan { record: true, ..Plan::of(seed) };
         self.forget_earlier_profiles().await;
@@ -68,6 +69,7 @@ impl Stage {
         let mut before: Option<&ReferenceDatabase> = None;
         for (at, Recorded { op, answer, now_s, after }) in report.log.iter().enumerate() {
             let context = format!("seed {seed}, operation {at}: {}", op.name());
+            // Only these three look at the age of runs.
             if let (Some(database), Op::Begin { .. } | Op::Stale(..) | Op::SweepOne(_)) = (before, op) {
                 self.age(database, *now_s).await;
             }
@@ -85,7 +87,8 @@ impl Stage {
         report.log.len()
     }
 
-    /// Changes of a profile make the analyses of all accounts stale, and all histories have the same profiles.
+    /// Forgets what earlier histories did to the profiles: a change makes the analyses of all accounts stale, and all
+    /// histories have the same profiles.
     async fn forget_earlier_profiles(&self) {
         self.superuser
             .batch_execute("delete from profile_changes; update leads set deleted_at = now() where deleted_at is null")
@@ -128,7 +131,7 @@ impl Stage {
                 };
                 let member = Member::new(customer.user, customer.account);
                 let key = key.as_deref().and_then(IdempotencyKey::parse);
-                // Without needs no breaker is asked, and plans have no cap.
+                // Requires no service, so the circuit breaker is not asked; the plans have no daily cap.
                 let needs = RequiredServices::default();
                 Answer::Begun(self.tenant.begin(member, *run, &request, &needs, key.as_ref(), body_hash).await?)
             }
@@ -168,7 +171,8 @@ impl Stage {
                 assert_eq!(*self.leads.entry(*lead_id).or_insert(actual_lead), actual_lead, "{context}");
                 assert_eq!(*is_new, actual_new, "{context}");
             }
-            // Runs that are silent equally long have no order among them.
+            // Runs that are silent for the same time have no order. A list cut off at one may therefore name another of
+            // them.
             (Answer::Stale(expected), Answer::Stale(mut actual)) => {
                 let mut expected = expected.clone();
                 let is_cut = matches!(op, Op::Stale(_, 1));
@@ -180,7 +184,7 @@ impl Stage {
                     assert_eq!(expected, actual, "{context}");
                 }
             }
-            // Real milliseconds pass between setting the ages and asking.
+            // Real time passes between making the rows old and asking.
             (
                 Answer::Begun(BeginOutcome::RateLimited { retry_after_s: expected }),
                 Answer::Begun(BeginOutcome::RateLimited { retry_after_s: actual }),

@@ -1,4 +1,4 @@
-//! The signing key of one state directory: made on first use, kept across restarts, readable by its owner only.
+//! The signing key of a state directory: made on first use, kept across restarts, readable by its owner only.
 
 use std::{
     fs::OpenOptions,
@@ -16,11 +16,11 @@ use crate::shared::error::SandboxError;
 
 const FILE: &str = "signing-key.json";
 
-/// The keys tokens are signed with.
+/// The keys that sign tokens.
 pub(crate) struct Keys {
     pub(super) kid: String,
     pub(super) signing: SigningKey,
-    /// Another key, for forgeries.
+    /// A key that is in no key set, for forged tokens.
     pub(super) forger: SigningKey,
     pub(super) jwt_secret: Option<String>,
 }
@@ -57,7 +57,8 @@ impl Keys {
     }
 }
 
-/// Writes a new key to a file of its own first: a crash leaves no half a key under the real name.
+/// Makes a new key. It is written to another file first, so that a crash leaves no half-written key under the real
+/// name.
 fn create(path: &Path) -> Result<Stored, SandboxError> {
     let secret = SecretKey::random(&mut OsRng);
     let stored = Stored { kid: Uuid::new_v4().to_string(), d: URL_SAFE_NO_PAD.encode(secret.to_bytes()) };
@@ -65,6 +66,7 @@ fn create(path: &Path) -> Result<Stored, SandboxError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
+    // Set at the creation: there is no moment at which others can read the file.
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&partial)?;
     file.write_all(json!(stored).to_string().as_bytes())?;

@@ -1,4 +1,4 @@
-//! Supabase user tokens, good ones and every kind of bad one.
+//! Supabase user tokens: good ones, and every kind of bad one.
 //!
 //! The claims are those of Supabase Auth. Each variant differs from a good token in one thing only, so that a test
 //! of it tests that thing.
@@ -17,11 +17,11 @@ pub(crate) use keys::Keys;
 
 use crate::shared::clock::now_ms;
 
-/// A token lives for a day unless asked otherwise.
+/// How long a token is valid unless the request says otherwise.
 const LIFETIME_S: i64 = 86_400;
 const HOUR_S: i64 = 3_600;
 
-/// What a token is to be.
+/// A request for a token.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenRequest {
@@ -42,7 +42,7 @@ pub(crate) struct TokenRequest {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Variant {
-    /// It does not.
+    /// A good token.
     #[default]
     Valid,
     /// Good, but `aud` is an array, which the standard allows.
@@ -59,7 +59,7 @@ enum Variant {
     Forged,
     /// Signed with another secret.
     Hs256Forged,
-    /// HS256 with the public key for a secret: the algorithm-confusion attack.
+    /// HS256 with the public key as the secret: the algorithm-confusion attack.
     AlgorithmConfusion,
     /// `alg: none` and no signature.
     AlgNone,
@@ -82,7 +82,7 @@ enum Variant {
 }
 
 impl Keys {
-    /// Makes the token, or says why it can't.
+    /// Makes a token, or says why it can't.
     pub(super) fn mint(&self, request: &TokenRequest, issuer: &str) -> Result<String, String> {
         let now_s = i64::try_from(now_ms() / 1_000).unwrap_or(0);
         let mut claims = match request.variant {
@@ -98,7 +98,9 @@ impl Keys {
         }
         let legacy = || self.jwt_secret.as_deref().ok_or("this variant needs --jwt-secret-file");
         Ok(match request.variant {
+            // A project's two keys are signed with the legacy secret too.
             Variant::AnonKey | Variant::ServiceRoleKey | Variant::Hs256 => hs256(&claims, legacy()?.as_bytes()),
+            // A random secret, which nobody can know.
             Variant::Hs256Forged => hs256(&claims, Uuid::new_v4().as_bytes()),
             Variant::AlgorithmConfusion => {
                 let public = self.signing.verifying_key().to_encoded_point(false);
@@ -115,6 +117,7 @@ impl Keys {
     fn swapped(&self, mut claims: Map<String, Value>) -> String {
         let good = es256(&claims, &self.signing, &self.kid);
         let signature = good.rsplit('.').next().unwrap_or_default();
+        // Another user's id under a signature that was made for the first one.
         claims.insert("sub".into(), json!(Uuid::new_v4()));
         format!("{}.{signature}", unsigned(&es256_header(&self.kid), &claims))
     }

@@ -27,7 +27,7 @@ impl Prose<'_> {
         .to_owned()
     }
 
-    /// How many different texts there are for a list of this name.
+    /// How many different texts there are for a list with this name.
     pub(super) fn variety(&self, name: &str) -> usize {
         match Topic::of(name) {
             Topic::Quote => self.0.quotes.len().max(1),
@@ -36,7 +36,7 @@ impl Prose<'_> {
         }
     }
 
-    /// Whether the profile says nothing of what a property of this name asks for, so that null is the true answer.
+    /// Whether the profile does not say what a property with this name asks for, so that null is the right answer.
     pub(super) fn is_unknown(&self, name: &str) -> bool {
         let profile = &self.0.profile;
         match Topic::of(name) {
@@ -50,7 +50,7 @@ impl Prose<'_> {
         }
     }
 
-    /// A text for the property of this name, the `place`-th of its list.
+    /// A text for the property with this name, the `place`-th of its list.
     pub(super) fn of_name(&self, name: &str, place: usize) -> String {
         match Topic::of(name) {
             Topic::Username => self.username(),
@@ -86,12 +86,12 @@ impl Prose<'_> {
         }
     }
 
-    /// Whether a text of this name explains or sums up, and so can be about anything.
+    /// Whether a text with this name explains or sums up, and so can be about anything.
     pub(super) fn is_general(name: &str) -> bool {
         matches!(Topic::of(name), Topic::Reason | Topic::Summary | Topic::Trait)
     }
 
-    /// A short name for the `place`-th of a list of such things.
+    /// A short name for the `place`-th thing of this kind.
     pub(super) fn label(&self, of: &str, place: usize) -> String {
         match Topic::of(of) {
             Topic::Trait => TRAITS.at(place),

@@ -1,4 +1,4 @@
-//! The sentences themselves: each rests on a line, a word or a number of the profile.
+//! The sentences themselves. Most quote a line, a word or a number of the profile.
 
 use super::words::{At, Prose, TRAITS, VALUES};
 

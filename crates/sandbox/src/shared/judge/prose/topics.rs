@@ -1,4 +1,4 @@
-//! What a property asks for, by its name.
+//! Guesses from a property's name what it asks for.
 
 /// What a text is to be about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,8 @@ pub(super) enum Topic {
     Summary,
 }
 
-/// The words that name each topic; the first line with a fitting word decides.
+/// The words that name each topic. The first line with a fitting word decides, so a topic whose words are part of
+/// another's stands before it: `value_proposition` is an offer and not a value.
 ///
 /// A word of up to four letters must be a whole part of the name, a longer one may stand anywhere in it.
 const WORDS: [(Topic, &str); 29] = [
@@ -79,7 +80,7 @@ const WORDS: [(Topic, &str); 29] = [
 ];
 
 impl Topic {
-    /// The topic of a property of this name, in any spelling.
+    /// The topic of a property with this name, in any spelling.
     pub(super) fn of(name: &str) -> Self {
         let name = snake(name);
         let part = |word: &str| name.split('_').any(|part| part == word || part.strip_suffix('s') == Some(word));

@@ -1,10 +1,10 @@
-//! What every sentence is made of: the person's name, a line, a theme.
+//! The parts of the sentences: the person's name, a line, a theme.
 
 use crate::shared::judge::judgement::Judgement;
 
-/// What people who show themselves can be called.
+/// Words for a person's traits.
 pub(super) const TRAITS: [&str; 6] = ["curious", "disciplined", "warm", "independent", "ambitious", "playful"];
-/// What they can hold dear.
+/// Words for a person's values.
 pub(super) const VALUES: [&str; 6] = ["craft", "community", "honesty", "growth", "independence", "joy"];
 
 /// Writes texts about one judgement.
@@ -27,7 +27,7 @@ impl<'a> Prose<'a> {
         self.0.niche.clone().unwrap_or_else(|| "general".into())
     }
 
-    /// A line of the profile, word for word.
+    /// A line of the profile, unchanged; begins again after the last.
     pub(super) fn quote(&self, place: usize) -> String {
         let count = self.0.quotes.len().max(1);
         let found = self.0.quotes.get(place % count).cloned();
@@ -41,7 +41,7 @@ impl<'a> Prose<'a> {
     }
 }
 
-/// The texts of a list, over and over.
+/// Takes an entry of a list, and begins again after the last.
 pub(super) trait At {
     fn at(&self, place: usize) -> String;
 }

@@ -1,4 +1,4 @@
-//! Enumerations: the option that the judgement, the profile or the place speaks for.
+//! Enumerations: chooses the option that fits the judgement, the profile or the place.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::shared::random::Seeded;
 
-/// Words for yes, for perhaps and for no.
+/// Words for a good, a middling and a bad grade.
 const GRADES: [&[&str]; 3] = [
     &[
         "high",
@@ -31,11 +31,12 @@ const GRADES: [&[&str]; 3] = [
     ],
     &["low", "weak", "cold", "poor", "bad", "no", "none", "skip", "reject", "unqualified", "mismatch", "pass", "later"],
 ];
-/// What is taken where nothing else decides: a first contact on Instagram is a friendly direct message.
+/// Words of the options that are chosen where nothing else decides: a first contact on Instagram is a friendly direct
+/// message.
 const USUAL: &str = "dm direct instagram friendly warm casual conversational en evening weekday story";
 
 impl Subject<'_> {
-    /// The option that fits; in a list each place has another one as long as there are others.
+    /// The option that fits best; in a list each place gets another one as long as there are others.
     pub(super) fn choice(&self, options: &[Value], slot: &Slot) -> Value {
         let said: Vec<&Value> = options.iter().filter(|option| !option.is_null()).collect();
         let nothing_known = slot.nullable && said.len() < options.len() && self.prose.is_unknown(&slot.name);
@@ -48,17 +49,18 @@ impl Subject<'_> {
             .map(|(place, option)| (self.speaks_for(option, &said, slot), place, *option))
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        // What is high in one entry is not low in the next for that; but two steps need not go the same way.
+        // A list of options goes through them. In a list of objects only options that are no grades take turns: an
+        // entry is not worse because it comes later.
         let turns = slot.path.ends_with(']') || (slot.listed && !is_scale(&said));
         let place = if turns { slot.place % ranked.len() } else { 0 };
         ranked.get(place).map_or(Value::Null, |(_, _, option)| (*option).clone())
     }
 
-    /// How much speaks for one of the options.
+    /// A score by which the options are ranked.
     fn speaks_for(&self, option: &Value, options: &[&Value], slot: &Slot) -> f64 {
         let share = self.share(slot);
         let Some(text) = option.as_str() else {
-            // Of numbers, the one that lies as high among them as the judgement does among all.
+            // Of numbers, the one whose rank among them is nearest to the judgement's share.
             let below = options.iter().filter(|other| other.as_f64() < option.as_f64()).count() as f64;
             return -(below / options.len().saturating_sub(1).max(1) as f64 - share).abs();
         };
@@ -77,7 +79,8 @@ impl Subject<'_> {
             let plain = if words.len() == 1 { 0.5 } else { 0.0 };
             return 10.0 - 4.0 * (grade.abs_diff(wanted) as f64) + plain;
         }
-        // The same person draws the same way each time.
+        // Less than any weight below, so it decides only between options for which nothing else speaks; by the handle,
+        // so that a person gets the same one each time.
         let handle = self.judgement.profile.username.as_deref().unwrap_or_default();
         let drawn = Seeded::from_texts(&["choice", &slot.name, text, handle]).unit() * 0.5;
         let niche = self.judgement.niche.as_deref().is_some_and(|niche| words.iter().any(|word| word == niche));
@@ -92,12 +95,12 @@ impl Subject<'_> {
     }
 }
 
-/// Whether the options are grades of one thing.
+/// Whether the options are grades, such as low and high.
 fn is_scale(options: &[&Value]) -> bool {
     options.iter().filter(|option| option.as_str().and_then(grade).is_some()).count() >= 2
 }
 
-/// Which of the grades a text speaks of: 0 the best.
+/// Which of the [`GRADES`] a text names: 0 is the best.
 fn grade(text: &str) -> Option<usize> {
     let words = words(text);
     GRADES.iter().position(|grade| grade.iter().any(|known| words.iter().any(|word| word == known)))

@@ -1,4 +1,4 @@
-//! Numbers: within their bounds first, then what the name makes likely.
+//! Numbers: always within their bounds, and as likely as their name allows.
 
 use serde_json::{Map, Value, json};
 use unicode_properties::UnicodeEmoji;
@@ -6,7 +6,7 @@ use unicode_properties::UnicodeEmoji;
 use super::slot::{Slot, Subject};
 use crate::shared::json::is;
 
-/// No natural score is larger; generators write huge bounds where they mean none.
+/// A larger bound is taken for none: generators of schemas write huge bounds where they mean none.
 const NATURAL_BOUND: f64 = 1_000_000.0;
 /// Words for traits of a person, on which the fit with a business has no influence.
 const TRAITS: &str = "openness conscientious extraver agreeable neurotic emotional_stab formal emoji humor humour energy \
@@ -38,7 +38,7 @@ impl Bounds {
         }
     }
 
-    /// The bounds that are small enough to be meant, with these where there are none.
+    /// The bounds that are small enough to be meant; `low` and `high` where there are none.
     fn natural(&self, low: f64, high: f64) -> (f64, f64) {
         let meant_low = self.low.filter(|low| *low > -NATURAL_BOUND);
         let meant_high = self.high.filter(|high| *high < NATURAL_BOUND);
@@ -78,7 +78,7 @@ impl Bounds {
             || self.high.is_some_and(|high| number > high || (self.open_high && number >= high));
         match (self.low, self.high) {
             (Some(low), Some(high)) if outside && self.multiple.is_none() => json!((low + high) / 2.0),
-            // A step of a tenth leaves dust behind the sixth decimal.
+            // Multiples of 0.1 are not exact in binary: rounding removes the error.
             _ => json!((number * 1e6).round() / 1e6),
         }
     }
@@ -97,7 +97,7 @@ impl Subject<'_> {
         bounds.fitted(low + (high - low) * self.share(slot))
     }
 
-    /// A number that the name asks for and the profile or common sense gives.
+    /// A number that the profile or common sense gives for this name.
     fn known_number(&self, slot: &Slot, bounds: &Bounds) -> Option<f64> {
         let name = slot.name.as_str();
         let part = |words: &str| words.split_whitespace().any(|word| name.split('_').any(|part| part == word));
@@ -131,8 +131,8 @@ impl Subject<'_> {
         }
     }
 
-    /// 0 to 1: the relevance itself for what speaks of the fit, near it for what goes with it, and the person's own for
-    /// what has nothing to do with it.
+    /// 0 to 1: the relevance itself for scores of the fit, a number near it for most others, and a number of the
+    /// person's own for traits, which have nothing to do with the fit.
     pub(super) fn share(&self, slot: &Slot) -> f64 {
         let name = slot.name.as_str();
         let relevance = f64::from(self.judgement.relevance) / 100.0;
@@ -180,18 +180,17 @@ impl Subject<'_> {
     }
 }
 
-/// Whether the last name on the way is one of these, whole or in part.
+/// Whether a part of the last name on the path is one of these words.
 fn slot_is(slot: &Slot, words: &str) -> bool {
     let last = slot.path.rsplit('.').next().unwrap_or_default();
     words.split_whitespace().any(|word| last.split('_').any(|part| part == word))
 }
 
-/// Whether it is a trait of a person.
 pub(super) fn is_trait(slot: &Slot) -> bool {
     TRAITS.split_whitespace().any(|word| slot.path.contains(word))
 }
 
-/// A property of which more is worse.
+/// Whether more of this property is worse.
 pub(super) fn is_adverse(name: &str) -> bool {
     let words = ["risk", "spam", "disqualif", "reject", "mismatch", "red_flag", "objection", "concern"];
     words.iter().any(|word| name.contains(word))

@@ -1,4 +1,4 @@
-//! Where in an answer a value stands, and what its name asks for there.
+//! The place of a value in an answer, and what its name asks for there.
 
 use crate::shared::{
     judge::{
@@ -8,7 +8,7 @@ use crate::shared::{
     random::Seeded,
 };
 
-/// Property names that say nothing of their own: the name of what they are part of counts.
+/// Property names that say nothing by themselves: the name of what they are part of counts instead.
 const VAGUE: [&str; 15] = [
     "text",
     "value",
@@ -29,26 +29,26 @@ const VAGUE: [&str; 15] = [
 /// Property names that ask what the thing they are part of is called.
 const LABELS: [&str; 8] = ["name", "label", "title", "key", "kind", "heading", "dimension", "aspect"];
 
-/// Of these, a name is that of the person.
+/// In these, a `name` is the person's name and not a label.
 const PERSONS: [&str; 8] = ["profile", "person", "lead", "contact", "creator", "account", "owner", "decision_maker"];
 
-/// Where in the answer a value stands.
+/// The place of one value in the answer.
 #[derive(Clone, Default)]
 pub(super) struct Slot {
-    /// The property's name, or that of the list for its entries.
+    /// The property's name; for the entries of a list, the list's name in the singular.
     pub(super) name: String,
-    /// All names on the way here, which make two places of one name different.
+    /// All names on the way here. It seeds the random choices, so that two places with one name differ.
     pub(super) path: String,
     /// The place in the innermost list.
     pub(super) place: usize,
-    /// The places in the lists around that one, so that each of them says something else.
+    /// The sum of the places in the lists around that one, so that their entries differ too.
     pub(super) offset: usize,
     pub(super) depth: usize,
     /// Whether it stands in a list.
     pub(super) listed: bool,
-    /// Whether it asks for what its surroundings are called.
+    /// Whether it asks for the name of the thing that it is part of.
     pub(super) label: bool,
-    /// Whether null would do.
+    /// Whether null is allowed.
     pub(super) nullable: bool,
 }
 
@@ -74,7 +74,7 @@ impl Slot {
         Self { depth: self.depth + 1, ..self.clone() }
     }
 
-    /// Numbers that belong to this place and this person, the same in every answer.
+    /// Random numbers for this place and this person, the same in every answer.
     pub(super) fn seeded(&self, what: &str, judgement: &Judgement) -> Seeded {
         let handle = judgement.profile.username.as_deref().unwrap_or_default();
         Seeded::from_texts(&[what, &self.path, handle])

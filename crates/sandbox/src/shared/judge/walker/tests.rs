@@ -26,7 +26,7 @@ fn letters_of_other_scripts_and_digits_are_no_emoji() {
     assert_eq!(uses_emoji("Coffee ☕ since 2019"), true);
 }
 
-/// A validator of its own, small and strict, so that the builder is not its own judge.
+/// A small strict validator that shares no code with the builder.
 fn obeys(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let fields = schema.as_object().ok_or("schema")?;
     let fail = |why: &str| Err(format!("{why}: {value} under {schema}"));
@@ -144,7 +144,7 @@ fn a_number_at_an_open_end_steps_inside() {
         let schema = json!({"type": "object", "properties": {"order": number}, "required": ["order"]});
         build(&schema, &judgement("We sell grinders to coffee roasters."))["order"].clone()
     };
-    // What is asked for is the place in the order, which is 1.
+    // The name asks for the place in an order, which is 1 here.
     assert_eq!(one(json!({"type": "integer"})), 1);
     assert_eq!(one(json!({"type": "integer", "exclusiveMinimum": 1})), 2);
     assert_eq!(one(json!({"type": "integer", "exclusiveMaximum": 1})), 0);

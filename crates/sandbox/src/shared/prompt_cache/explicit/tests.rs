@@ -11,7 +11,7 @@ fn tail(text: &str) -> Block {
     Block::plain(text.into())
 }
 
-/// One call after the other: (read, written).
+/// Makes one call; returns the tokens that it read and wrote.
 fn call(cache: &ExplicitCache, blocks: &[Block], now: Instant) -> (u64, u64) {
     let used = cache.read("m", RULES, blocks, now);
     cache.fill(&used, now);
