@@ -32,11 +32,7 @@ pub enum Op {
     /// `system.advance_run`.
     Advance(RunId, Phase),
     /// `system.complete_run`.
-    Complete {
-        run: RunId,
-        lead: LeadFacts,
-        analysis: Box<AnalysisRecord>,
-    },
+    Complete { run: RunId, lead: LeadFacts, analysis: Box<AnalysisRecord> },
     /// `system.fail_run`.
     Fail {
         run: RunId,
