@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: formatting, then clippy with warnings denied for both targets.
+//! `cargo xtask lint`: formatting, then clippy with warnings denied, for this machine and for WebAssembly.
 
 use std::process::Command;
 
@@ -9,10 +9,10 @@ use crate::project::Project;
 use crate::setup;
 use crate::step::step;
 
-/// The crates that exist for WebAssembly only.
+/// The crates that compile only for WebAssembly.
 pub const WASM_ONLY: [&str; 3] = ["oslira-bench", "oslira-worker", "workers-workflows"];
 
-/// Runs every lint; the first that fails ends it.
+/// Runs every lint and stops at the first failure.
 pub fn run(project: &Project) -> Result<()> {
     let tools = setup::run(project)?;
 
