@@ -19,7 +19,7 @@ use crate::stack::supervise::{Plan, ensure, port};
 use crate::stamp::Hash;
 use crate::step::step;
 
-/// Gives the stack its own copy of `dist/`, if it has another one.
+/// Gives the stack its own copy of `dist/`, unless it has this version already.
 pub fn copy(project: &Project, layout: &Layout, state: &mut State) -> Result<()> {
     let source = project.dist();
     let files = files_below(&source).context("dist/ is not readable: run `cargo xtask build`")?;
@@ -42,7 +42,7 @@ pub fn copy(project: &Project, layout: &Layout, state: &mut State) -> Result<()>
     Ok(())
 }
 
-/// All of them, in a fixed order; wasm-bindgen puts the libraries' own JavaScript into subdirectories.
+/// All files below a directory in a fixed order. wasm-bindgen puts JavaScript of dependencies into subdirectories.
 fn files_below(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir)? {
@@ -57,19 +57,17 @@ fn files_below(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What the Worker has to know of the others.
+/// What the Worker needs to know of the other parts.
 pub struct Surroundings<'a> {
-    /// The Node to run it with.
     pub node: &'a Path,
-    /// The database.
+    /// Through the pooler, if there is one.
     pub database: &'a PgUrl,
-    /// The sandbox's address.
     pub sandbox_url: &'a str,
-    /// The secret of legacy tokens.
+    /// The secret of legacy (HS256) tokens.
     pub jwt_secret: &'a str,
 }
 
-/// Starts or keeps the Worker and returns its address.
+/// Starts the Worker, unless the right one runs already, and returns its URL.
 pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Surroundings<'_>) -> Result<String> {
     let dist = dist(layout);
     if !dist.is_dir() {
@@ -125,7 +123,7 @@ struct Ready {
 
 fn ready(layout: &Layout) -> Result<Ready> {
     let text = std::fs::read(layout.worker_ready()).context("its runner is not ready yet")?;
-    serde_json::from_slice(&text).context("its runner said something else than expected")
+    serde_json::from_slice(&text).context("its runner wrote an unexpected ready file")
 }
 
 fn healthy(layout: &Layout, http: &Http, url: &str) -> Result<()> {
@@ -144,12 +142,12 @@ fn remember_workerd(layout: &Layout, state: &mut State, fingerprint: String) -> 
     Ok(())
 }
 
-/// workerd goes on after its runner was killed, and would keep the port.
+/// Kills a workerd whose runner was killed: it would go on and keep the port.
 fn end_orphan(workerd: Option<&Identity>) -> Result<()> {
     workerd.map_or(Ok(()), |workerd| workerd.stop(Signal::KILL, Duration::from_secs(5)))
 }
 
-/// All that differs from `wrangler.jsonc` here.
+/// The runner's configuration: everything that differs from `wrangler.jsonc` in a local stack.
 fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundings<'_>, port: u16) -> Value {
     let sandbox = around.sandbox_url;
     json!({
