@@ -56,8 +56,10 @@ const miniflare = new Miniflare(
   convertV4MiniflareOptions({
     host: "127.0.0.1",
     port: config.port,
+    // No request to Cloudflare for the location data of `request.cf`: everything works offline.
     cf: false,
     resourcePersistencePath: config.persist,
+    // Serves /cdn-cgi/local/scheduled, by which cron jobs are run here and in tests.
     unsafeTriggerHandlers: true,
     log: new Log(LogLevel.WARN),
     handleStructuredLogs: ({ timestamp, level, message }) =>

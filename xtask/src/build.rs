@@ -56,6 +56,7 @@ pub fn worker(project: &Project, tools: &Tools, optimize: bool) -> Result<()> {
     if stamp.is_current() && project.dist().join("index_bg.wasm").is_file() {
         return Ok(());
     }
+    // In .oslira, on the same file system as dist/, so that the rename below works.
     let fresh = project.state_dir().join("dist.new");
     remove_dir(&fresh)?;
     step("binding the Worker to JavaScript", || bind(&wasm, &fresh))?;

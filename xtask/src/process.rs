@@ -61,6 +61,7 @@ pub fn cargo_artifacts(command: &mut Command, target: &str) -> Result<Vec<PathBu
 /// Runs a compiling cargo command and returns its message about each artifact. Compiler messages go to standard error
 /// as usual.
 pub fn cargo_messages(command: &mut Command) -> Result<Vec<Value>> {
+    // Artifacts as JSON on standard output, but compiler messages readable on standard error.
     command.args(["--quiet", "--message-format=json-render-diagnostics"]);
     let mut child = command
         .stdin(Stdio::null())

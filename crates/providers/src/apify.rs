@@ -104,6 +104,7 @@ impl Apify {
         let response = self.send.send(request, call.timeout, call.body_bytes_max).await;
         let response = response.map_err(|why| failed(CallFailure::NoAnswer(why)))?;
         let status = response.status();
+        // A start answers 201, the other calls 200.
         if status.is_success() {
             return Ok(response.into_body());
         }
@@ -135,6 +136,7 @@ impl Apify {
 impl ProfileSource for Apify {
     async fn start(&self, username: &InstagramHandle, part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
         let actor = utf8_percent_encode(self.actor(part), NOT_UNRESERVED);
+        // `maxItems` bounds the bill: these actors charge for every item of the dataset.
         let (items_max, input) = match part {
             ScrapePart::Details => (1, json!({"usernames": [username]})),
             ScrapePart::Posts(posts) => (posts, posts_input(username, posts)),
@@ -176,6 +178,7 @@ impl ProfileSource for Apify {
             ScrapePart::Details => DETAILS_ITEMS_MAX,
             ScrapePart::Posts(posts) => posts,
         };
+        // `clean=1` leaves out empty items and hidden fields.
         let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit={limit}");
         let body = match self.call(Call::get(Operation::Items, &path, CALL_TIMEOUT, ITEMS_BYTES_MAX)).await {
             Ok(body) => body,

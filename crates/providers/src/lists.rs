@@ -52,6 +52,7 @@ impl ProviderLists {
 #[derive(Deserialize)]
 struct Page<T> {
     data: Vec<T>,
+    // OpenAI does not paginate its list and has no such field.
     #[serde(default)]
     has_more: bool,
 }

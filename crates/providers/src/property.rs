@@ -54,6 +54,7 @@ pub fn config() -> Config {
     let config = Config::default();
     let seed = match config.rng_seed {
         RngSeed::Fixed(seed) => seed,
+        // `RandomState` is seeded by the operating system: randomness without another dependency.
         RngSeed::Random => RandomState::new().hash_one(0),
     };
     eprintln!("the same cases again: PROPTEST_RNG_SEED={seed}");

@@ -39,6 +39,7 @@ struct WireKeys {
 #[async_trait]
 impl KeySource for SupabaseKeys {
     async fn fetch(&self) -> Result<JwkSet, String> {
+        // The keys are public, so the request carries no key of ours.
         let request = Request::get(format!("{}/.well-known/jwks.json", self.issuer))
             .header(header::ACCEPT, "application/json")
             .body(Bytes::new())

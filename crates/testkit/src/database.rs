@@ -116,6 +116,7 @@ impl Drop for TestDatabase {
     /// down.
     fn drop(&mut self) {
         let config = self.config.clone();
+        // `force` ends the connections that the test still has open.
         let statement = format!("drop database if exists {} with (force)", self.name);
         let dropping = std::thread::spawn(move || -> Result<(), Error> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

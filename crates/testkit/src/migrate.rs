@@ -61,6 +61,8 @@ pub enum MigrateError {
 /// Applies what is pending and returns the applied versions. `client` must be allowed to create roles and to bypass
 /// row-level security.
 pub async fn migrate(client: &Client, supabase_dir: &Path) -> Result<Vec<String>, MigrateError> {
+    // A session lock, because each migration commits a transaction of its own. It is released after an error too: the
+    // caller may keep the connection.
     client.execute("select pg_advisory_lock($1)", &[&LOCK_KEY]).await?;
     let outcome = migrate_locked(client, supabase_dir).await;
     client.execute("select pg_advisory_unlock($1)", &[&LOCK_KEY]).await?;

@@ -37,6 +37,7 @@ impl Session {
     pub async fn open(&self) -> Result<(), Error> {
         self.client.batch_execute("begin").await?;
         self.client
+            // `true` limits both settings to this transaction, as behind a pooler in transaction mode.
             .query(
                 "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)",
                 &[&self.role, &self.claims],

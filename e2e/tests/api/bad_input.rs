@@ -183,6 +183,7 @@ async fn the_hourly_limit_is_exact_and_says_when_to_come_back() {
         "insert into plans (id, name, hourly_analyses_max) values ('e2e_two', 'Two an hour', 2) on conflict do nothing";
     sql.execute(plan, &[]).await.unwrap();
     sql.execute("update accounts set plan_id = 'e2e_two' where id = $1", &[&user.account_id]).await.unwrap();
+    // One after the other and to the end, so that only the hourly limit can refuse the third.
     for _ in 0..2 {
         user.analysed(&handle("coffee")).await;
     }

@@ -179,6 +179,7 @@ async fn an_export_is_cut_at_ten_thousand_rows_and_says_so() {
     assert_eq!(truncated.as_deref(), Some("true"));
     assert_eq!(response.text().await.unwrap().lines().count(), 10_001, "the header and 10,000 rows");
     let (response, truncated) = export(&user, "?score_min=1").await;
+    // `fill` scores by `n % 101`, so every 101st lead has score 0.
     let expected = (1..=10_001).filter(|n| n % 101 >= 1).count() + 1;
     assert_eq!((response.text().await.unwrap().lines().count(), truncated), (expected, None));
     clear(&stack, &user).await;

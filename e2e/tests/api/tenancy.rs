@@ -66,6 +66,7 @@ async fn an_account_is_chosen_only_among_ones_own() {
         as_account(&user, &own, path).await.data(200);
         as_account(&user, &foreign, path).await.refused_for(path, 403, "account_forbidden");
         as_account(&user, &Uuid::new_v4().to_string(), path).await.refused_for(path, 403, "account_forbidden");
+        // An unreadable id must not fall back to the user's own account.
         for text in ["", "7", "null", "' or 1=1"] {
             as_account(&user, text, path).await.refused_for(&format!("{path} {text:?}"), 400, "invalid_account_id");
         }

@@ -72,6 +72,7 @@ async fn without_money_at_both_providers_nothing_is_sold_until_the_time_has_pass
 async fn the_next_outage_after_the_time_has_passed_closes_for_longer() {
     let (_turn, stack) = alone().await;
     let user = User::new(&stack, 20).await;
+    // The open time of an exhausted provider doubles with each outage in a row.
     for longest_s in [60, 120, 240] {
         let username = handle("coffee");
         let faults = models_out(&stack, "insufficient_quota", &username).await;

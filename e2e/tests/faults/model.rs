@@ -59,6 +59,7 @@ fn lasting() -> Vec<Fault> {
         ("insufficient_quota", json!({})),
         ("status", json!({ "status": 401 })),
         ("status", json!({ "status": 400 })),
+        // Longer than `AI_PAUSE_MAX`: the next model is asked at once.
         ("rate_limit", json!({ "retry_after_s": 3600 })),
     ]
 }

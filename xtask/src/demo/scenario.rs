@@ -163,6 +163,7 @@ pub fn surprises(report: &Report) -> Vec<String> {
     if report.ledger.iter().filter(is_refund).count() != 1 {
         found.push(format!("{MISSING} was not refunded exactly once"));
     }
+    // Only complete runs cost anything in the end; a failed one was refunded.
     let earned: i64 = report.runs.iter().filter(|run| run.status == "complete").map(|run| run.credits).sum();
     if report.credits.before - earned != report.credits.after {
         let Credits { before, after } = report.credits;

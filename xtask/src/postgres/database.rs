@@ -58,6 +58,7 @@ pub fn migrate(url: &PgUrl, supabase_dir: &Path) -> Result<()> {
         oslira_testkit::migrate(client, supabase_dir).await?;
         if let Some(password) = &password {
             for login in LOGINS {
+                // `alter role` takes no parameters, so Postgres itself quotes them into the statement.
                 let statement = "select format('alter role %I password %L', $1::text, $2::text)";
                 let row = client.query_one(statement, &[&login, &password]).await?;
                 client.batch_execute(row.try_get(0)?).await?;
@@ -85,6 +86,7 @@ fn with_client<T>(url: &PgUrl, work: impl AsyncFnOnce(&Client) -> Result<T>) -> 
         let (client, connection) = explained(connecting).await?;
         let connection = tokio::spawn(connection);
         let result = work(&client).await;
+        // The connection's task ends once the client is dropped; waiting lets it close cleanly.
         std::mem::drop(client);
         let _ = connection.await;
         result

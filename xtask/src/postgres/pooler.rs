@@ -120,6 +120,7 @@ fn unpack(dir: &Path) -> Result<()> {
     let libraries = depends
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Depends: "))
+        // libc6 must be the machine's own: another one would not match its dynamic loader.
         .filter(|name| name.starts_with("lib") && *name != "libc6");
     run_quiet(Command::new("apt-get").args(["-qq", "download", PACKAGE]).args(libraries).current_dir(&fresh))?;
     for entry in std::fs::read_dir(&fresh)?.flatten() {

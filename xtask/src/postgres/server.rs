@@ -84,6 +84,7 @@ impl Server {
         for setting in [
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
+            // Nothing here uses a Unix socket, and its default directory may be missing or not writable.
             "unix_socket_directories=".to_owned(),
             format!("max_connections={CONNECTIONS_MAX}"),
             "timezone=UTC".to_owned(),
@@ -99,6 +100,7 @@ impl Server {
 
     /// Deletes all data, after stopping every process that uses it.
     pub fn delete(&self) -> Result<()> {
+        // Poolers first: their settings are in this directory, and they would keep connecting to the server.
         let poolers = concerned_with(&self.home.join(pooler::SETTINGS));
         poolers.iter().try_for_each(|pooler| pooler.stop(Signal::TERM, Duration::from_secs(5)))?;
         self.end_processes(Signal::QUIT)?;
@@ -124,6 +126,7 @@ impl Server {
         if let Some(user) = &self.user {
             chown(&fresh, Some(user.uid), Some(user.gid))?;
         }
+        // The same sort order on every machine, whatever its locale; macOS has no C.UTF-8.
         let locale = if cfg!(target_os = "linux") { "C.UTF-8" } else { "C" };
         let mut initdb = as_user(bin.join("initdb"), self.user.as_ref());
         initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync", "--no-instructions"]);

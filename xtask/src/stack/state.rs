@@ -76,6 +76,7 @@ impl State {
 /// Writes a file that only its owner can read. It replaces an older one atomically, so that no reader sees half of it.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let fresh = path.with_extension("new");
+    // `create_new` below must make the file, so that its mode is ours and not that of a leftover.
     let _ = std::fs::remove_file(&fresh);
     let mut file = std::fs::OpenOptions::new()
         .write(true)

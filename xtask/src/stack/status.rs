@@ -59,6 +59,7 @@ struct Line {
 }
 
 fn line(state: &State, part: Part) -> Line {
+    // workerd listens on the port that was chosen for the Worker.
     let port_of = if part == Part::Workerd { Part::Worker } else { part };
     let port = state.ports.get(&port_of).copied();
     let (status, pid) = match state.processes.get(&part) {

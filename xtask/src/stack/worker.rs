@@ -88,6 +88,7 @@ pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Sur
         .add(config.to_string().as_bytes())
         .add_file(&script)
         .add_file(&project.root().join("wrangler.jsonc"))
+        // Another version of workerd or Miniflare restarts the Worker too.
         .add_file(&project.root().join("package-lock.json"))
         .hex();
     let log = layout.log(Part::Worker);
@@ -98,6 +99,7 @@ pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Sur
         let mut command = Command::new(around.node);
         command.arg(&script).arg(layout.worker_config()).current_dir(project.root());
         command.env("WRANGLER_SEND_METRICS", "false").env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
+        // The developer's own environment must not change what the runner does or how it logs.
         command.env("NO_COLOR", "1").env_remove("FORCE_COLOR").env_remove("CLOUDFLARE_ENV").env_remove("NODE_OPTIONS");
         Ok(Launch { command, log: log.clone(), user: None })
     };
@@ -172,6 +174,7 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "ANTHROPIC_API_KEY": "sandbox-anthropic-key",
             "AI_GATEWAY_URL": format!("{sandbox}/gateway/v1/oslira/local"),
             "AI_GATEWAY_TOKEN": "sandbox-gateway-token",
+            // 5173 is the default port of Vite's development server.
             "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
             "RETRY_TIME_SCALE": state.speed.time_scale(),
         },

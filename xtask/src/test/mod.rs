@@ -51,6 +51,7 @@ fn everything(project: &Project, keep: bool) -> Result<bool> {
 }
 
 fn selected(project: &Project, args: &TestArgs) -> Result<bool> {
+    // Compiled before the stack starts: a compiler error needs no stack.
     let mut compile = cargo_test(project, &args.cargo_test);
     if !step("compiling the tests", || run_loud(compile.args(["--quiet", "--no-run"]).args(&args.cargo_test)))?
         .success()

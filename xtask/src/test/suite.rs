@@ -58,6 +58,7 @@ pub fn run(suite: &Suite, environment: &Environment, priority: Priority, log: &P
         Priority::Normal => Command::new(&suite.program),
         Priority::Low => {
             let mut command = Command::new("nice");
+            // A gentle value: the suite must still finish beside the others.
             command.args(["-n", "5"]).arg(&suite.program);
             command
         }

@@ -112,6 +112,7 @@ impl Protocol for Messages {
         serde_json::to_vec(&Request {
             model,
             max_tokens: family.tokens(question.output_tokens_max),
+            // Always marked: for a prefix below the model's floor the mark has no effect and costs nothing.
             system: [Block { kind: "text", text: &question.system, cache_control: CacheControl { kind: "ephemeral" } }],
             messages: [Message { role: "user", content: &question.user }],
             thinking: family.thinking.word(question.effort).map(|kind| Thinking { kind }),

@@ -134,6 +134,7 @@ impl<P: Protocol> Chat<P> {
             cache_write_tokens: tokens.cache_written,
             output_tokens: tokens.output,
             reasoning_tokens: reply.reasoning_tokens,
+            // By the model that answered: a configured alias may stand for a dated snapshot.
             cost_microusd: if is_hit { Some(0) } else { prices::cost_microusd(P::family(&reply.model), tokens) },
             gateway_hit,
             duration_ms,
@@ -151,6 +152,7 @@ impl<P: Protocol> Model for Chat<P> {
             Err(fault) => return Answer { content: Err(fault), usage: None },
         };
         let now = self.clock.now();
+        // An error answer states no usage, so there is nothing to record.
         if !response.status().is_success() {
             let fault = fault::of_answer(response.status(), response.headers(), response.body(), now);
             return Answer { content: Err(fault), usage: None };

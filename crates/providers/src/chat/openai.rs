@@ -93,6 +93,7 @@ impl<'a> From<&'a Question> for Request<'a> {
             // Includes reasoning tokens. The older `max_tokens` is refused by models that reason.
             max_completion_tokens: family.tokens(question.output_tokens_max),
             store: false,
+            // The kind of call and the business's id: it keeps the cache entries of customers apart.
             prompt_cache_key: &question.cache_key,
             prompt_cache_options: is_marked.then_some(EXPLICIT),
             temperature: family.has_temperature.then_some(0),
