@@ -1,4 +1,4 @@
-//! An answer of the API, checked for the promises that every answer makes.
+//! An answer of the API. Reading one checks what must hold for every answer.
 
 use reqwest::{Response, header::HeaderMap};
 use serde_json::Value;
@@ -6,16 +6,14 @@ use serde_json::Value;
 /// Status, headers and the envelope.
 #[derive(Debug)]
 pub struct Answer {
-    /// The HTTP status.
     pub status: u16,
-    /// The headers.
     pub headers: HeaderMap,
     /// The whole envelope.
     pub body: Value,
 }
 
 impl Answer {
-    /// Reads it, and holds it to the envelope's shape.
+    /// Reads a response and asserts the form of the envelope.
     pub async fn read(response: Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let url = response.url().to_string();
@@ -36,7 +34,6 @@ impl Answer {
         assert_eq!(self.header("x-request-id"), self.body["requestId"].as_str(), "{url}: {self:?}");
     }
 
-    /// A header's text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
@@ -55,7 +52,7 @@ impl Answer {
         self.refused_for("the request", status, code)
     }
 
-    /// The same, naming the case in a table of many.
+    /// The same for a table of cases; `case` is shown when it fails.
     #[track_caller]
     pub fn refused_for(&self, case: &str, status: u16, code: &str) -> &Value {
         let (came, wanted) = ((self.status, self.body["code"].as_str()), (status, Some(code)));

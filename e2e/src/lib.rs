@@ -1,9 +1,11 @@
 //! A small client of a running stack, for black-box tests over HTTP and SQL.
 //!
-//! Promises: each test has users, handles and faults of its own, so tests run side by side on one stack; nothing is
-//! waited for by sleeping, only by asking until a deadline; every failure says what was expected and what came.
+//! Promises:
+//! - Each test has users, handles and faults of its own, so that tests run side by side on one stack.
+//! - Tests wait for a state by polling until a deadline, not by sleeping for a guessed time.
+//! - Every failure says what was expected and what came instead.
 //!
-//! The stack is the one that `OSLIRA_STACK` names: `cargo xtask test` starts it and tells.
+//! The stack is the one whose `stack.json` is in `OSLIRA_STACK`, which `cargo xtask test` sets.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -27,7 +29,8 @@ pub use wait::{eventually, eventually_within};
 
 use uuid::Uuid;
 
-/// A handle that no other test uses. The first word decides the generated person's niche, or what is wrong with them.
+/// A handle that no other test uses. Its first word tells the sandbox what kind of profile to generate: a niche
+/// (`coffee`), or a special case (`private`, `notfound`).
 #[must_use]
 pub fn handle(prefix: &str) -> String {
     let unique = Uuid::new_v4().simple().to_string();

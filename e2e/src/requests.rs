@@ -1,8 +1,8 @@
-//! Every request that the Worker sent to the outside services, held to their own rules.
+//! Checks every request that the Worker sent to the outside services against the rules of the real services.
 //!
-//! A stand-in forgives what the real service may not, so the requests are checked against OpenAI's published schema and
-//! against what Apify, Anthropic and Cloudflare's AI Gateway document. Nobody but the Worker calls the services of this stack: a test that wants to send
-//! something bad has a sandbox of its own.
+//! The sandbox may accept what a real service refuses, so the requests are checked against OpenAI's published schema
+//! and against what Apify, Anthropic and Cloudflare's AI Gateway document. Only the Worker calls the providers of this
+//! stack's sandbox: a test that sends bad requests starts a sandbox of its own.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ const ANTHROPIC: &str = include_str!("../fixtures/anthropic-messages.schema.json
 const APIFY: &str = include_str!("../fixtures/apify-calls.schema.json");
 
 impl Stack {
-    /// Fails unless every call that the sandbox received since it was started is one that the real service would take;
-    /// answers how many there were for each target.
+    /// Fails unless the real services would accept every call that the sandbox received since its start. Returns the
+    /// number of calls for each target.
     pub async fn assert_requests_are_valid(&self) -> BTreeMap<String, usize> {
         let url = format!("{}/control/received", self.sandbox_url);
         let report: Value = self.http().get(url).send().await.unwrap().json().await.unwrap();
@@ -40,34 +40,34 @@ impl Stack {
 const CHAT: &str = "openai.chat";
 const MESSAGES: &str = "anthropic.messages";
 
-/// Where the gateway has the providers, and whose questions go there.
+/// The gateway's paths and the provider whose questions go there.
 const GATEWAY: [(&str, &str); 2] = [
     ("/gateway/v1/oslira/local/openai/chat/completions", CHAT),
     ("/gateway/v1/oslira/local/anthropic/v1/messages", MESSAGES),
 ];
 
-/// What each target takes.
+/// The schema of each target's calls.
 struct Rules(BTreeMap<&'static str, Validator>);
 
 impl Rules {
     fn load() -> Self {
         let apify = ["apify.start", "apify.poll", "apify.items"];
         let mut rules: BTreeMap<_, _> = apify.map(|target| (target, validator(APIFY, target, &json!({})))).into();
-        // OpenAI answers 400 to a parameter it does not know; its schema does not say so by itself.
+        // OpenAI answers 400 to an unknown parameter, but its published schema allows additional ones.
         let known_only = json!({ "unevaluatedProperties": false });
         rules.insert(CHAT, validator(OPENAI, "CreateChatCompletionRequest", &known_only));
         rules.insert(MESSAGES, validator(ANTHROPIC, "MessagesRequest", &json!({})));
         Self(rules)
     }
 
-    /// What is wrong with a call, a line each.
+    /// What is wrong with a call: one line per fault.
     fn faults_of(&self, call: &Value) -> Vec<String> {
         let target = call["target"].as_str().unwrap();
         match target {
             "jwks" | "instagram.picture" => get_without_body(call),
             CHAT | MESSAGES => self.question(target, call),
             "openai.other" | "anthropic.other" => not_the_list_of_models(call),
-            // The provider's own body, by the provider's native path.
+            // The gateway gets the same body as the provider, on the provider's native path.
             "gateway" => match GATEWAY.iter().find(|(path, _)| call["path"] == *path) {
                 Some((_, target)) => self.question(target, call),
                 None => vec![format!("gateway: sent to {}", call["path"])],
@@ -86,7 +86,7 @@ impl Rules {
         rules.iter_errors(subject).map(|error| format!("{target} {}: {error}", error.instance_path())).collect()
     }
 
-    /// A question to a model, at the provider's or on its way there.
+    /// A question to a model, as the provider or the gateway received it.
     fn question(&self, target: &str, call: &Value) -> Vec<String> {
         let mut faults = self.judge(target, &call["body"]);
         if target == CHAT {
@@ -100,8 +100,8 @@ impl Rules {
     }
 }
 
-/// What OpenAI takes, and then does something else than we mean: a model from gpt-5.6 on that is not told its effort thinks
-/// at medium effort, and without the mark it caches what nobody will ask for again.
+/// What OpenAI accepts but handles in a way that we do not want: without an effort, models from gpt-5.6 on think at
+/// medium effort, and without the mark they cache prompts that are never asked again.
 fn left_to_the_default(body: &Value) -> Option<String> {
     let model = body["model"].as_str().unwrap_or_default();
     let is_newer = model.starts_with("gpt-6") || model.starts_with("gpt-5.6");
@@ -113,7 +113,7 @@ fn left_to_the_default(body: &Value) -> Option<String> {
     (is_newer && !is_told).then(|| format!("{CHAT}: {model} is left to its defaults"))
 }
 
-/// A definition of a schema file as a schema of its own, with `more` beside it.
+/// A validator for one definition of a schema file, with the keywords of `more` added.
 fn validator(file: &str, definition: &str, more: &Value) -> Validator {
     let mut schema: Value = serde_json::from_str(file).unwrap();
     assert!(schema["$defs"][definition].is_object(), "{definition} is not defined");
@@ -122,7 +122,7 @@ fn validator(file: &str, definition: &str, more: &Value) -> Validator {
     jsonschema::validator_for(&schema).unwrap()
 }
 
-/// A call as the schema of Apify's calls sees it.
+/// A call in the form that the schema of Apify's calls describes.
 fn as_sent_to_apify(call: &Value) -> Value {
     let path = call["path"].as_str().unwrap();
     let query = Url::parse(&format!("http://sandbox/?{}", call["query"].as_str().unwrap_or_default())).unwrap();
@@ -132,7 +132,8 @@ fn as_sent_to_apify(call: &Value) -> Value {
     json!({ "method": call["method"], "path": path, "query": query, "body": call["body"] })
 }
 
-/// Asked elsewhere, or around the gateway, which alone knows what the call is for.
+/// A question that was sent to a wrong path, or not through the gateway: only the gateway adds the metadata that says
+/// what the call is for.
 fn misdirected(target: &str, call: &Value) -> Option<String> {
     let place = (call["method"].as_str().unwrap(), call["path"].as_str().unwrap(), call["query"].as_str());
     let own = if target == CHAT { "/openai/v1/chat/completions" } else { "/anthropic/v1/messages" };
@@ -217,7 +218,7 @@ mod tests {
         })
     }
 
-    /// The same call one station earlier.
+    /// The same call as the gateway receives it.
     fn through_the_gateway(mut call: Value) -> Value {
         let path = GATEWAY.iter().find(|(_, target)| call["target"] == *target).unwrap().0;
         (call["target"], call["path"]) = (json!("gateway"), json!(path));

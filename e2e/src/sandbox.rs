@@ -1,4 +1,4 @@
-//! Scripted faults of the outside services, and words for the people who are scraped.
+//! Controls the sandbox: faults of the outside services, texts of generated profiles, models that are shut down.
 
 use reqwest::StatusCode;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Stack;
 
-/// A fault that strikes the calls about one handle.
+/// A fault that the sandbox injects into matching calls until it is released.
 #[derive(Debug)]
 pub struct Fault {
     id: String,
@@ -14,8 +14,8 @@ pub struct Fault {
 }
 
 impl Stack {
-    /// Plants a fault for the calls of `target` that carry `matching`, a text or several; `more` adds to it (`times`,
-    /// `status`, …).
+    /// Injects a fault into the calls of `target` that contain `matching` (a text, or several that must all be there);
+    /// `more` adds fields to it (`times`, `status`, …).
     pub async fn plant(
         &self,
         target: &str,
@@ -35,12 +35,12 @@ impl Stack {
         Fault { id: answer["id"].as_str().unwrap().to_owned(), url }
     }
 
-    /// Holds every call of `target` that carries `matching` until the fault is released.
+    /// Leaves every call of `target` that contains `matching` without an answer until the fault is released.
     pub async fn hold(&self, target: &str, matching: &(impl Serialize + ?Sized + Sync)) -> Fault {
         self.plant(target, "hold", matching, Value::Null).await
     }
 
-    /// Makes a generated person say something else from the next scrape on: `biography`, `captions`.
+    /// Changes the texts of a generated profile (`biography`, `captions`) from the next scrape on.
     pub async fn rewrite(&self, username: &str, texts: Value) {
         let mut rewrite = texts;
         rewrite["username"] = username.into();
@@ -49,7 +49,7 @@ impl Stack {
         assert_eq!(response.status(), StatusCode::OK, "{rewrite}: {:?}", response.text().await);
     }
 
-    /// Lets a provider's model end, `{"gone": true}`, or only announce it, `{"retires_on": "2027-01-31"}`.
+    /// Shuts a provider's model down (`{"gone": true}`) or announces it (`{"retires_on": "2027-01-31"}`).
     pub async fn change_model(&self, model: &str, change: Value) {
         let (provider, name) = model.split_once('/').unwrap();
         let mut change = change;
@@ -59,13 +59,13 @@ impl Stack {
         assert!(response.status().is_success(), "{change}: {:?}", response.text().await);
     }
 
-    /// Every model is offered again, as at first.
+    /// Undoes every [`Self::change_model`].
     pub async fn restore_models(&self) {
         let response = self.http().delete(format!("{}/control/models", self.sandbox_url)).send().await.unwrap();
         assert!(response.status().is_success(), "{:?}", response.text().await);
     }
 
-    /// Takes a fault away and answers how many calls it struck; held calls go on.
+    /// Removes a fault and returns how many calls it affected; held calls continue.
     pub async fn release(&self, fault: Fault) -> u64 {
         let planted: Value = self.http().get(&fault.url).send().await.unwrap().json().await.unwrap();
         let planted = planted["faults"].as_array().unwrap().iter().find(|planted| planted["id"] == fault.id);

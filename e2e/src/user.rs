@@ -9,20 +9,15 @@ use uuid::Uuid;
 
 use crate::{Answer, Stack, eventually, eventually_within};
 
-/// Longer than any run at test speed, with every retry, and with the engine's own after a crash.
+/// Longer than any run takes at test speed, with every retry of ours and the workflow engine's own after a crash.
 const RUN_MAX: Duration = Duration::from_secs(120);
 
-/// Who calls.
 #[derive(Debug, Clone)]
 pub struct User {
     stack: Stack,
-    /// Their id.
     pub user_id: Uuid,
-    /// Their account.
     pub account_id: Uuid,
-    /// A business profile of that account.
     pub business_profile_id: Uuid,
-    /// Their access token.
     pub token: String,
 }
 
@@ -33,7 +28,7 @@ impl User {
         Self::of(stack, &stack.mint_user(&name, credits).await)
     }
 
-    /// A user as `cargo xtask token` describes one.
+    /// The user in the output of `cargo xtask token --json`.
     #[must_use]
     pub fn of(stack: &Stack, minted: &Value) -> Self {
         let id = |field: &str| minted[field].as_str().and_then(|text| text.parse().ok()).expect("an id");
@@ -51,12 +46,10 @@ impl User {
         self.stack.http().request(method, format!("{}{path}", self.stack.api_url)).bearer_auth(&self.token)
     }
 
-    /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         Answer::read(self.request(Method::GET, path).send().await.unwrap()).await
     }
 
-    /// PUT.
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         Answer::read(self.request(Method::PUT, path).json(body).send().await.unwrap()).await
     }
@@ -66,13 +59,13 @@ impl User {
         Answer::read(self.request(Method::POST, path).send().await.unwrap()).await
     }
 
-    /// What is sent to analyse a profile for the user's business.
+    /// The request body for a LIGHT analysis for the user's business profile.
     #[must_use]
     pub fn analysis_of(&self, username: &str) -> Value {
         self.analysis_as(username, "LIGHT")
     }
 
-    /// The same, in another depth.
+    /// The same, of another type: `LIGHT`, `DEEP` or `XRAY`.
     #[must_use]
     pub fn analysis_as(&self, username: &str, analysis_type: &str) -> Value {
         json!({
@@ -80,12 +73,11 @@ impl User {
         })
     }
 
-    /// A request to analyse.
     pub fn analyze_request(&self, body: &Value) -> RequestBuilder {
         self.request(Method::POST, "/v1/analyze").json(body)
     }
 
-    /// Asks for an analysis of a profile for the user's business.
+    /// Requests a LIGHT analysis for the user's business profile.
     pub async fn analyze(&self, username: &str) -> Answer {
         Answer::read(self.analyze_request(&self.analysis_of(username)).send().await.unwrap()).await
     }
@@ -96,22 +88,23 @@ impl User {
         Answer::read(request.send().await.unwrap()).await
     }
 
-    /// Starts an analysis that must be accepted, and answers the run's id.
+    /// Starts a LIGHT analysis, which must be accepted, and returns the run's id.
     pub async fn start(&self, username: &str) -> String {
         self.analyze(username).await.data(202)["run_id"].as_str().unwrap().to_owned()
     }
 
-    /// Asks for exactly this analysis.
+    /// Requests the analysis that `body` describes.
     pub async fn order(&self, body: &Value) -> Answer {
         Answer::read(self.analyze_request(body).send().await.unwrap()).await
     }
 
-    /// Starts exactly this analysis, which must be accepted, and answers the run's id.
+    /// Starts the analysis that `body` describes, which must be accepted, and returns the run's id.
     pub async fn start_order(&self, body: &Value) -> String {
         self.order(body).await.data(202)["run_id"].as_str().unwrap().to_owned()
     }
 
-    /// The same on a stack whose outages other tests may have made known: while the breaker is open it is closed by force.
+    /// The same, while other tests may open the circuit breaker: as long as it is open, it is closed and the request
+    /// repeated.
     pub async fn start_order_despite_outages(&self, body: &Value) -> String {
         let accepted = eventually("the analysis to be accepted", async || {
             let answer = self.order(body).await;
@@ -124,19 +117,20 @@ impl User {
         accepted.await.data(202)["run_id"].as_str().unwrap().to_owned()
     }
 
-    /// Analyses a profile in this depth to the end.
+    /// Runs an analysis of this type to its end and returns the run.
     pub async fn analysed_as(&self, username: &str, analysis_type: &str) -> Value {
         let run = self.start_order(&self.analysis_as(username, analysis_type)).await;
         self.end_of(&run).await
     }
 
-    /// The same on a stack whose outages other tests may have made known.
+    /// The same, while other tests may open the circuit breaker.
     pub async fn analysed_despite_outages(&self, username: &str, analysis_type: &str) -> Value {
         let run = self.start_order_despite_outages(&self.analysis_as(username, analysis_type)).await;
         self.end_of(&run).await
     }
 
-    /// A run that was charged and never started, as a crash between the two leaves it, silent for so many minutes.
+    /// A run that was charged but whose workflow was never started, as after a crash in between, with a heartbeat that
+    /// is `minutes` old.
     pub async fn charged_but_not_started(&self, username: &str, minutes: i32) -> String {
         let run = Uuid::now_v7();
         let mut sql = self.stack.sql().await;
@@ -153,12 +147,11 @@ impl User {
         run.to_string()
     }
 
-    /// A run in full.
     pub async fn run(&self, id: &str) -> Value {
         self.get(&format!("/runs/{id}")).await.data(200).clone()
     }
 
-    /// Waits for the run's end and answers it in full.
+    /// Waits for the run's end and returns the run.
     pub async fn end_of(&self, id: &str) -> Value {
         eventually_within(RUN_MAX, &format!("the end of run {id}"), async || {
             let run = self.run(id).await;
@@ -167,18 +160,17 @@ impl User {
         .await
     }
 
-    /// Analyses a profile to the end.
+    /// Runs a LIGHT analysis to its end and returns the run.
     pub async fn analysed(&self, username: &str) -> Value {
         let run = self.start(username).await;
         self.end_of(&run).await
     }
 
-    /// The account's credits.
     pub async fn balance(&self) -> i64 {
         self.get("/credits/balance").await.data(200)["balance"].as_i64().unwrap()
     }
 
-    /// How often a transaction of this kind names the run.
+    /// The number of ledger entries of this kind for the run.
     pub async fn movements(&self, run: &str, kind: &str) -> i64 {
         let run: Uuid = run.parse().unwrap();
         let count = "select count(*) from credit_transactions where run_id = $1 and kind = $2";
@@ -192,13 +184,13 @@ impl User {
         self.stack.sql().await.query(&rows, &[&run]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
-    /// What the provider calls of a run are billed with, in millionths of a dollar: models, scrapes.
+    /// The recorded cost of a run's provider calls in millionths of a dollar: of the models, and of the scrapes.
     pub async fn billed_microusd(&self, run: &str) -> (i64, i64) {
         let sum = |bills: &[Value]| bills.iter().map(|bill| bill["cost_microusd"].as_i64().unwrap()).sum();
         (sum(&self.bills("ai_usage_logs", run).await), sum(&self.bills("scrape_logs", run).await))
     }
 
-    /// Gives the account another business profile and answers its id.
+    /// Gives the account another business profile and returns its id.
     pub async fn add_business(&self, name: &str, offering: &str, audience: &str, themes: &[&str]) -> Uuid {
         let insert = "insert into business_profiles (account_id, name, offering, target_audience, content_themes)
             values ($1, $2, $3, $4, $5) returning id";
@@ -206,7 +198,7 @@ impl User {
         sql.query_one(insert, &[&self.account_id, &name, &offering, &audience, &themes]).await.unwrap().get(0)
     }
 
-    /// Fails unless all runs of the account have ended, the balance is as expected and the books are whole.
+    /// Fails unless all runs of the account have ended, the balance is as expected and the audit finds nothing.
     #[track_caller]
     pub fn settles_at(&self, balance: i64) -> impl Future<Output = ()> {
         let place = Location::caller();
@@ -223,7 +215,8 @@ impl User {
         }
     }
 
-    /// The database as row level security shows it to this user: what other tests broke is out of sight.
+    /// A connection that sees the database as this user, by row-level security: what other tests broke on purpose is
+    /// not visible.
     async fn own_eyes(&self) -> Sql {
         let sql = self.stack.sql().await;
         let claims = json!({ "sub": self.user_id, "role": "authenticated" }).to_string();

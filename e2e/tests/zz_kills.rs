@@ -1,8 +1,8 @@
-//! Processes killed with SIGKILL while runs are under way, and the five-minute job that cares for what they leave behind.
-//! Every run ends by itself, complete or refunded, never both and never neither.
+//! Kills processes with SIGKILL while runs are under way, and tests the five-minute job that recovers the runs they
+//! leave behind. Every run ends without help, either complete or refunded.
 //!
-//! `cargo test` runs the binaries one after the other in the order of their names; within this one, one test at a time
-//! has the stack.
+//! Test binaries run in the order of their names, so that these come after the tests that need an undisturbed stack.
+//! Within this one, one test at a time uses the stack.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,11 +19,11 @@ use tokio::sync::{Mutex, MutexGuard};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// This test's turn, on a stack that is whole again whatever the test before did to it.
+/// Waits until no other test of this binary runs, and repairs whatever the one before left broken.
 async fn turn() -> (MutexGuard<'static, ()>, Stack) {
     let turn = ONE_AT_A_TIME.lock().await;
     let stack = Stack::load().repair().await;
-    // What others did to the outside services is known to the circuit breaker.
+    // Outages of earlier tests may have opened the circuit breaker.
     stack.close_breaker().await;
     (turn, stack)
 }
@@ -32,7 +32,7 @@ fn assert_complete(run: &Value) {
     assert_eq!((&run["status"], &run["charge_outcome"]), (&json!("complete"), &json!("result")), "{run}");
 }
 
-/// Complete or refunded.
+/// The credits that came back: 0 for a complete run, 1 for a refunded one.
 fn credits_after(run: &Value) -> i64 {
     match (run["status"].as_str(), run["charge_outcome"].as_str()) {
         (Some("complete"), Some("result")) => 0,
@@ -41,7 +41,7 @@ fn credits_after(run: &Value) -> i64 {
     }
 }
 
-/// The user's account and, since nobody else is at work, every other one too.
+/// Checks the user's account, and all others too, which is possible because no other test is running.
 async fn all_settle(stack: &Stack, user: &User, balance: i64) {
     user.settles_at(balance).await;
     stack.assert_books_are_whole().await;
@@ -65,7 +65,7 @@ async fn workerd_killed_while_many_runs_are_at_every_stage() {
         runs.push(user.start(&username).await);
         stack.until_received(stage, &username).await;
     }
-    // These are anywhere.
+    // These are killed at any stage.
     for _ in 0..4 {
         runs.push(user.start(&handle("music")).await);
     }
@@ -93,7 +93,7 @@ async fn the_whole_worker_killed_with_its_runner() {
     all_settle(&stack, &user, 9).await;
 }
 
-/// A good answer may be a second old.
+/// Waits until the API is not ready. `/health/ready` caches its answer for a second.
 async fn until_not_ready(stack: &Stack) {
     let answer = eventually("the API not to be ready", async || {
         let ready = stack.http().get(format!("{}/health/ready", stack.api_url)).send().await.unwrap();
@@ -121,6 +121,7 @@ async fn postgres_killed_in_mid_run() {
     join_all(held.into_iter().map(|fault| stack.release(fault))).await;
 
     let stack = stack.repair().await;
+    // Whether these runs complete depends on how long the database was away; both ends are right.
     let mut balance = 10;
     for run in &runs {
         balance -= 1 - credits_after(&user.end_of(run).await);
@@ -170,7 +171,7 @@ async fn the_outside_services_killed_in_mid_run() {
     let (_turn, stack) = turn().await;
     let user = User::new(&stack, 10).await;
     let usernames = [handle("film"), handle("film")];
-    // A hold does not outlive the sandbox, so nothing has to be released.
+    // A held call ends with the sandbox, so nothing has to be released.
     stack.hold("apify.poll", &usernames[0]).await;
     stack.hold("openai.chat", &usernames[1]).await;
     let runs = [user.start(&usernames[0]).await, user.start(&usernames[1]).await];
@@ -225,7 +226,7 @@ async fn a_run_that_stays_silent_is_refunded_once_and_a_late_result_changes_noth
     let run = user.start(&username).await;
     stack.until_received("openai.chat", &username).await;
 
-    // No beat of a woken engine lasts: this run is beyond help.
+    // Overwrites every heartbeat of the woken engine, so that the run stays silent and must be swept.
     let sql = stack.sql().await;
     silence(&sql, &run).await;
     let silencer = tokio::spawn({

@@ -1,9 +1,9 @@
-//! workerd killed with SIGKILL at every phase of a run: it goes on where it was, ends in exactly one way and pays for
-//! nothing twice.
+//! Kills workerd with SIGKILL in every phase of a run: the run continues where it was, ends in exactly one way and pays
+//! for nothing twice.
 //!
-//! A phase that waits for an outside service is held there. One that only talks to the database is held by a lock on the
-//! run's row, which this test takes: the statement waits, is orphaned by the kill and executed all the same when the
-//! lock goes, before the engine is back or while it repeats the step.
+//! A phase that waits for an outside service is held in the sandbox. A phase that only uses the database is held by a
+//! lock that this test takes on the run's row: the statement waits, loses its client by the kill, and is still executed
+//! when the lock is released, either before the engine is back or while it repeats the step.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,26 +19,26 @@ use uuid::Uuid;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// The stack, whole again whatever was done to it before; what others did to the outside services is forgotten.
+/// The repaired stack, with the circuit breaker closed.
 async fn whole_stack() -> Stack {
     let stack = Stack::load().repair().await;
     stack.close_breaker().await;
     stack
 }
 
-/// Where the run stands when workerd dies.
+/// Where the run is when workerd is killed.
 #[derive(Debug, Clone, Copy)]
 struct Phase {
-    /// The word before the handle's unique part.
+    /// The first word of the handle.
     who: &'static str,
-    /// The call that is held, and after which the row is locked where the phase is in the database.
+    /// The call that is held. For a phase in the database, the row is locked before this call is released.
     call: &'static str,
-    /// The statement that waits for the row and how the row is locked: a bill needs the run to be there (its foreign key
-    /// waits for `update` only), the others change it.
+    /// The statement that waits for the row, and the strength of the lock. `record_usage` only checks the run's row by
+    /// a foreign key, which waits for `for update` alone; the others update the row.
     statement: Option<(&'static str, &'static str)>,
-    /// What the row says of the run's phase at that moment.
+    /// The row's `phase` at that moment.
     reached: &'static str,
-    /// How many calls of the model may be made in all, and how the run ends.
+    /// How many calls of the model are allowed in all, and how the run ends.
     chats_max: usize,
     end: (&'static str, &'static str),
 }
@@ -54,16 +54,16 @@ const fn stating(after: &'static str, statement: &'static str, lock: &'static st
     Phase { who: "coffee", call: after, statement: Some((statement, lock)), reached, chats_max: 1, end: RESULT }
 }
 
-/// In the order of a run's life; the take-up has no call before it and stands alone below.
+/// In the order of a run. The step `take-up` has a test of its own below, because no call comes before it.
 const PHASES: [Phase; 9] = [
     calling("apify.start", "scraping", 1),
     calling("apify.poll", "scraping", 1),
     calling("apify.items", "scraping", 1),
     stating("apify.items", "record_usage", "update", "scraping"),
-    // The snapshot is stored; the beat before the AI call waits.
+    // The snapshot is stored; the heartbeat before the AI call waits.
     stating("apify.items", "advance_run", "no key update", "scraping"),
     calling("openai.chat", "analyzing", 2),
-    // The answer is there and its step is not done: the call is repeated.
+    // The answer has arrived but its step is not finished, so the call is repeated.
     Phase { chats_max: 2, ..stating("openai.chat", "record_usage", "update", "analyzing") },
     stating("openai.chat", "complete_run", "no key update", "analyzing"),
     Phase {
@@ -74,7 +74,7 @@ const PHASES: [Phase; 9] = [
     },
 ];
 
-/// An open transaction that holds a row.
+/// An open transaction that holds a row lock.
 struct Lock(Sql);
 
 impl Lock {
@@ -89,7 +89,7 @@ impl Lock {
         Self(sql)
     }
 
-    /// Waits until such a statement waits for the row.
+    /// Waits until a statement that contains this text waits for the row.
     async fn until_met_by(&self, stack: &Stack, statement: &str) {
         let watch = stack.sql().await;
         let holder: i32 = self.0.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
@@ -113,7 +113,7 @@ async fn kill_workerd(stack: &Stack) {
     eventually("the API to be gone", async || stack.http().get(&health).send().await.is_err().then_some(())).await;
 }
 
-/// Kills workerd and starts it again; the lock goes before or after.
+/// Kills workerd and starts it again; the lock is released before or after the start.
 async fn kill_and_restart(stack: &Stack, lock: Lock, release_first: bool) -> Stack {
     kill_workerd(stack).await;
     if release_first {
@@ -163,7 +163,7 @@ async fn assert_reached(stack: &Stack, case: &str, run: &str, phase: Option<&str
     assert_eq!(reached.as_deref(), phase, "{case}");
 }
 
-/// One end, one charge, at most one refund, one result; the scrape was bought and billed once; the books are whole.
+/// Asserts one end, one charge, at most one refund or result, one scrape that is billed once, and a clean audit.
 async fn assert_ended_once(stack: &Stack, user: &User, case: &str, username: &str, run: &Value, end: (&str, &str)) {
     assert_eq!((&run["status"], &run["charge_outcome"]), (&json!(end.0), &json!(end.1)), "{case}: {run}");
     let id = run["id"].as_str().unwrap();
@@ -203,7 +203,7 @@ async fn workerd_killed_while_a_run_is_taken_up() {
         let stack = whole_stack().await;
         let user = User::new(&stack, 10).await;
         let username = handle("coffee");
-        // Long enough for the five-minute job to start it.
+        // Two minutes without a heartbeat: enough for the five-minute job to start it, too few to fail it.
         let run = user.charged_but_not_started(&username, 2).await;
         let lock = Lock::of_run(&stack, &run, "no key update").await;
         stack.run_five_minute_job().await;
@@ -216,8 +216,8 @@ async fn workerd_killed_while_a_run_is_taken_up() {
     }
 }
 
-/// DEEP or XRAY, killed when all other questions are answered and `open` waits for its second attempt: that one alone is
-/// asked again, not even its own first attempt.
+/// A DEEP or XRAY run, killed when all other calls are done and the second attempt of `open` is under way: only this
+/// attempt is repeated, and not the first attempt of `open` either.
 async fn kill_while_one_question_is_open(analysis_type: &str, calls: &[&str], open: &str) {
     let case = format!("{analysis_type} {open}");
     let stack = whole_stack().await;
@@ -289,8 +289,8 @@ async fn workerd_killed_while_one_of_two_scrapes_is_open() {
     stack.assert_books_are_whole().await;
 }
 
-/// The request dies while it waits for the balance: nobody knows whether the charge was made, and nothing was started.
-/// The customer asks again with the same key and gets one analysis for one charge.
+/// The request is lost while it waits for the balance's row lock: the client does not know whether it was charged, and
+/// no workflow was started. With the same idempotency key the client gets one analysis for one charge.
 #[tokio::test]
 async fn workerd_killed_between_charge_and_start() {
     let _turn = ONE_AT_A_TIME.lock().await;

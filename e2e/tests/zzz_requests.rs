@@ -1,7 +1,7 @@
-//! Every request that the Worker sent while the tests before it ran, under every fault and after every kill.
+//! Checks every request that the Worker sent during all tests before, under every fault and after every kill.
 //!
-//! `cargo test` runs the binaries in the order of their names, and this one last. A sandbox that is killed takes what it
-//! received with it, so [`Stack::kill`] checks before.
+//! Test binaries run in the order of their names, and this one is last. The sandbox loses its record of received calls
+//! when it is killed, so [`Stack::kill`] checks them before.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,7 +15,7 @@ use serde_json::json;
 async fn all_that_the_worker_sent_is_what_the_real_services_take() {
     let stack = Stack::load().repair().await;
     stack.close_breaker().await;
-    // So that there is something to look at when this test runs alone: every actor, every question, both providers.
+    // Sends requests of every kind (each actor, each AI call, both providers), so that the test also works alone.
     let user = User::new(&stack, 100).await;
     let username = handle("coffee");
     for (analysis_type, falls_over) in

@@ -2,9 +2,9 @@
 //
 //   node serve.mjs CONFIG.json        (written by `cargo xtask stack up` and `cargo xtask bench`)
 //
-// Promises: nothing is half alive (when workerd dies, this process exits at once); SIGTERM stops both cleanly; CONFIG's
-// `ready_file` appears when requests are served; the cron job runs once as "@start" and then by its schedule.
-// Everything that the Worker logs goes to standard output.
+// Promises: when workerd dies, this process exits at once, so that no half of the pair goes on alone; SIGTERM stops
+// both cleanly; CONFIG's `ready_file` appears when requests are served; the scheduled job runs once as "@start" and
+// then by its crons. Everything that the Worker logs goes to standard output.
 import childProcess from "node:child_process";
 import fs from "node:fs";
 import { createRequire, syncBuiltinESMExports } from "node:module";
@@ -13,8 +13,8 @@ import path from "node:path";
 const config = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
 const log = (message) => console.log(`[runner] ${new Date().toISOString()} ${message}`);
 
-// Miniflare keeps its workerd to itself and would quietly start another one in its place. That would hide a crash from
-// the stack, so the spawn is watched instead.
+// Miniflare does not expose its workerd and would silently start another one after a crash. That would hide crashes
+// from the stack and its tests, so this watches the spawn instead.
 let workerd;
 let stopping = false;
 const spawn = childProcess.spawn;
@@ -32,7 +32,7 @@ childProcess.spawn = (command, ...rest) => {
 };
 syncBuiltinESMExports();
 
-// Resolved from the checkout, so that this file may live anywhere in it.
+// Resolved from the root of the checkout, where node_modules is.
 const require = createRequire(path.join(config.root, "package.json"));
 const { unstable_readConfig: readConfig, unstable_getMiniflareWorkerOptions: workerOptions } = require("wrangler");
 const { Miniflare, convertV4MiniflareOptions, Log, LogLevel } = createRequire(require.resolve("wrangler"))("miniflare");
@@ -44,11 +44,11 @@ for (const binding of wrangler.hyperdrive) {
   if (!binding.localConnectionString) throw new Error(`no local database for the Hyperdrive binding ${binding.binding}`);
 }
 
-// As the rules of wrangler.jsonc say it.
+// The same as the rules in wrangler.jsonc: given a list of modules, Miniflare takes their types from the list.
 const MODULES = { ".js": "ESModule", ".wasm": "CompiledWasm", ".json": "Text", ".html": "Text", ".css": "Text" };
 const files = fs.readdirSync(config.dist, { recursive: true }).filter((file) => path.extname(file) in MODULES);
 const entry = path.basename(wrangler.main);
-files.sort((a, b) => (b === entry) - (a === entry)); // the first module is the main one
+files.sort((a, b) => (b === entry) - (a === entry)); // Miniflare takes the first module as the entry point
 const modules = files.map((file) => ({ type: MODULES[path.extname(file)], path: path.join(config.dist, file) }));
 
 const { rootPath, modulesRules, ...bindings } = workerOptions(wrangler).workerOptions;
@@ -56,8 +56,10 @@ const miniflare = new Miniflare(
   convertV4MiniflareOptions({
     host: "127.0.0.1",
     port: config.port,
+    // No request to Cloudflare for the location data of `request.cf`: everything works offline.
     cf: false,
     resourcePersistencePath: config.persist,
+    // Serves /cdn-cgi/local/scheduled, by which cron jobs are run here and in tests.
     unsafeTriggerHandlers: true,
     log: new Log(LogLevel.WARN),
     handleStructuredLogs: ({ timestamp, level, message }) =>
@@ -90,7 +92,8 @@ const runCron = async (cron) => {
   }
 };
 
-// Every n minutes, hourly or daily: all that this project's schedules use. The minute itself does not matter locally.
+// Understands every n minutes, hourly and daily, which is all that this project's schedules use. A job runs once per
+// period; the exact minute does not matter locally.
 const periodMinutes = (cron) => {
   const [minute, hour, ...rest] = cron.trim().split(/\s+/);
   if (rest.join(" ") !== "* * *") return undefined;
@@ -100,7 +103,8 @@ const periodMinutes = (cron) => {
 };
 
 const crons = wrangler.triggers?.crons ?? [];
-// What the last stop left unfinished is taken up before the stack counts as ready, but never holds it up for long.
+// A local engine does not resume its workflows after a restart; the job at "@start" wakes them before the stack counts
+// as ready. At most 5 s, so that a stuck job does not keep the stack from starting.
 if (crons.length > 0) await Promise.race([runCron("@start"), new Promise((resolve) => setTimeout(resolve, 5_000))]);
 for (const cron of crons) {
   const minutes = periodMinutes(cron);
@@ -108,6 +112,7 @@ for (const cron of crons) {
   else log(`cron "${cron}" is not run locally: only "*/n * * * *", hourly and daily ones are`);
 }
 
+// Renamed into place, so that a reader never sees half of the file.
 const ready = { pid: process.pid, workerd_pid: workerd?.pid ?? null, url: url.href };
 fs.writeFileSync(`${config.ready_file}.new`, JSON.stringify(ready));
 fs.renameSync(`${config.ready_file}.new`, config.ready_file);

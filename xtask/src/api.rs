@@ -1,4 +1,4 @@
-//! The part of Oslira's HTTP API that the demo and the benchmark use.
+//! A client for the part of Oslira's HTTP API that the demo and the benchmark use.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::stack::Document;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Pages of the ledger that are read at most.
+/// At most so many pages of the ledger are read.
 const LEDGER_PAGES_MAX: usize = 50;
 
 /// A client that acts as one user.
@@ -22,41 +22,35 @@ pub struct Api {
     http: Http,
 }
 
-/// The answer to a request for an analysis.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Accepted {
-    /// The new run.
     pub run_id: String,
 }
 
-/// How far a run is.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Progress {
     /// `pending`, `processing`, `complete`, `failed` or `cancelled`.
     pub status: String,
     /// 0 to 100.
     pub percent: f64,
-    /// What is being done, for a person.
+    /// What is being done, as text for people.
     pub message: Option<String>,
 }
 
 impl Progress {
-    /// Whether nothing more will happen.
     pub fn is_final(&self) -> bool {
         matches!(self.status.as_str(), "complete" | "failed" | "cancelled")
     }
 }
 
-/// A run as the API shows it; what only gets printed stays JSON.
+/// A run as the API shows it. Fields that are only printed stay JSON.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Run {
-    /// Its id.
     pub id: String,
-    /// Whose profile.
     pub username: String,
-    /// `complete`, `failed` or `cancelled` here.
+    /// `complete`, `failed` or `cancelled`, because only finished runs are read.
     pub status: String,
-    /// Its price.
+    /// The run's price.
     pub credits: i64,
     /// What became of the charge: `result`, `refunded` or `kept`.
     pub charge_outcome: Option<String>,
@@ -64,26 +58,22 @@ pub struct Run {
     pub cache_hit: Option<bool>,
     /// Why it failed.
     pub error: Option<Value>,
-    /// The judgement, when complete.
+    /// The score and the judgement, when complete.
     pub result: Option<Value>,
     /// When it ended, by the database's clock.
     pub finished_at: Option<String>,
 }
 
-/// One movement of credits.
+/// One entry of the ledger.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Transaction {
     /// `charge`, `refund`, …
     pub kind: String,
-    /// Signed.
+    /// Negative for a charge.
     pub amount: i64,
-    /// The balance that resulted.
     pub balance_after: i64,
-    /// The run it belongs to.
     pub run_id: Option<String>,
-    /// For a person.
     pub description: Option<String>,
-    /// When.
     pub created_at: Option<String>,
 }
 
@@ -99,12 +89,12 @@ struct Balance {
 }
 
 impl Api {
-    /// Acts as the stack's first user.
+    /// A client that acts as the stack's first user.
     pub fn new(stack: &Document) -> Self {
         Self::of(stack, &stack.token, &stack.business_profile_id)
     }
 
-    /// Acts as the user of a token, for one of that user's business profiles.
+    /// A client that acts as the user of a token, for one of that user's business profiles.
     pub fn of(stack: &Document, token: &str, business_profile_id: &str) -> Self {
         Self {
             url: stack.api_url.clone(),
@@ -114,7 +104,7 @@ impl Api {
         }
     }
 
-    /// Asks for an analysis of a profile; the type is `LIGHT`.
+    /// Requests an analysis of a profile; `analysis_type` is `LIGHT`, `DEEP` or `XRAY`.
     pub fn analyze(&self, username: &str, analysis_type: &str) -> Result<Accepted> {
         let url = format!("{}/v1/analyze", self.url);
         let body = json!({
@@ -125,22 +115,20 @@ impl Api {
         data(self.http.post(&url, Some(&self.token), &body)?, &url)
     }
 
-    /// How far a run is.
     pub fn progress(&self, run_id: &str) -> Result<Progress> {
         self.get(&format!("/runs/{run_id}/progress"))
     }
 
-    /// A run with its result.
     pub fn run(&self, run_id: &str) -> Result<Run> {
         self.get(&format!("/runs/{run_id}"))
     }
 
-    /// The account's credits.
+    /// The account's balance in credits.
     pub fn balance(&self) -> Result<i64> {
         self.get::<Balance>("/credits/balance").map(|answer| answer.balance)
     }
 
-    /// Every movement of the account's credits, oldest first.
+    /// All entries of the account's ledger, oldest first.
     pub fn ledger(&self) -> Result<Vec<Transaction>> {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
@@ -153,6 +141,7 @@ impl Api {
                 break;
             }
         }
+        // The API lists the newest first.
         all.reverse();
         Ok(all)
     }
@@ -169,7 +158,7 @@ fn data<T: for<'de> Deserialize<'de>>(answer: Answer, url: &str) -> Result<T> {
         bail!("{url} answered {status}: {body}");
     }
     let data = body.get_mut("data").map(Value::take).unwrap_or_default();
-    serde_json::from_value(data).with_context(|| format!("{url} answered something else than expected"))
+    serde_json::from_value(data).with_context(|| format!("{url} gave an unexpected answer"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! The Worker's build: cargo, then wasm-bindgen as a library, then the hand-written JavaScript beside it, in `dist/`.
+//! Builds the Worker into `dist/`: cargo, then wasm-bindgen as a library, then the hand-written JavaScript beside it.
 //!
-//! `dist/` is replaced whole, so that a stack that starts meanwhile sees the old Worker or the new one, never a mix.
+//! `dist/` is replaced as a whole, so that a stack which starts meanwhile sees the old Worker or the new one, never a
+//! mix.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,8 @@ use crate::setup::{self, Tools};
 use crate::stamp::{Hash, Stamp};
 use crate::step::step;
 
-/// What the Worker serves as it is; `cargo xtask contract` makes them, and a test holds them equal to the code.
+/// Files that the Worker serves unchanged. `cargo xtask contract` writes the first two, and a test compares them with
+/// the code.
 const DOCUMENTS: [&str; 3] =
     ["crates/app/contract/openapi.json", "crates/app/contract/reference.html", "crates/app/src/api/reference.css"];
 
@@ -30,7 +32,6 @@ pub struct Args {
     pub optimize: bool,
 }
 
-/// Builds, and prints what was asked for.
 pub fn run(project: &Project, args: &Args) -> Result<()> {
     let tools = setup::run(project)?;
     worker(project, &tools, args.optimize)?;
@@ -40,12 +41,13 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Makes `dist/` match the sources.
+/// Brings `dist/` up to date with the sources.
 pub fn worker(project: &Project, tools: &Tools, optimize: bool) -> Result<()> {
     let _one_at_a_time = setup::lock(project)?;
     let wasm = step("compiling the Worker", || compile(project, tools, "oslira-worker"))?;
     let mut scripts = scripts(&project.root().join("crates/worker/js"))?;
     scripts.extend(DOCUMENTS.map(|path| project.root().join(path)));
+    // Cargo itself skips an unchanged compilation; this hash also skips the binding and the optional shrinking.
     let mut hash = Hash::new().add(env!("CARGO_PKG_VERSION").as_bytes()).add(&[u8::from(optimize)]).add_file(&wasm);
     for script in &scripts {
         hash = hash.add(script.as_os_str().as_encoded_bytes()).add_file(script);
@@ -54,6 +56,7 @@ pub fn worker(project: &Project, tools: &Tools, optimize: bool) -> Result<()> {
     if stamp.is_current() && project.dist().join("index_bg.wasm").is_file() {
         return Ok(());
     }
+    // In .oslira, on the same file system as dist/, so that the rename below works.
     let fresh = project.state_dir().join("dist.new");
     remove_dir(&fresh)?;
     step("binding the Worker to JavaScript", || bind(&wasm, &fresh))?;
@@ -68,7 +71,7 @@ pub fn worker(project: &Project, tools: &Tools, optimize: bool) -> Result<()> {
     stamp.set()
 }
 
-/// Compiles a package to one WebAssembly module and answers where it is.
+/// Compiles a package to one WebAssembly module and returns its path.
 pub fn compile(project: &Project, tools: &Tools, package: &str) -> Result<PathBuf> {
     let mut cargo = tools.wasm.cargo(project, "build");
     cargo.args(["--release", "--lib", "--package", package]);
@@ -77,14 +80,14 @@ pub fn compile(project: &Project, tools: &Tools, package: &str) -> Result<PathBu
     wasm.with_context(|| format!("cargo made no WebAssembly module: {package} needs `crate-type = [\"cdylib\"]`"))
 }
 
-/// Writes the module and its JavaScript half, `index.js`, into a directory.
+/// Writes the module and its JavaScript bindings, `index.js`, into a directory.
 pub fn bind(wasm: &Path, out: &Path) -> Result<()> {
     Bindgen::new()
         .input_path(wasm)
         .out_name("index")
         .typescript(false)
         .module(true)?
-        // The entry gives a trapped isolate a fresh instance by these two.
+        // With these two, `entry.js` gives an isolate a fresh instance after a trap.
         .reset_state_function(true)
         .force_enable_abort_handler(true)
         .generate(out)
@@ -120,15 +123,13 @@ fn print_size(dist: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Of the WebAssembly module.
 pub struct Size {
-    /// As it is.
     pub raw_bytes: usize,
-    /// By gzip's default level: how Cloudflare counts against its limit.
+    /// Compressed by gzip's default level, which is what Cloudflare's size limit counts.
     pub gzip_bytes: usize,
 }
 
-/// The size of the module in `dist`.
+/// The size of the WebAssembly module in `dist`.
 pub fn size(dist: &Path) -> Result<Size> {
     let bytes = std::fs::read(dist.join("index_bg.wasm"))?;
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

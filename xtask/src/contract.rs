@@ -1,4 +1,4 @@
-//! `cargo xtask contract`: writes what is made from the declared endpoints and checked in.
+//! `cargo xtask contract`: writes the checked-in files that are generated from the declared endpoints.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use oslira_app::api::{error_reference, openapi, reference_page};
 
 use crate::project::Project;
 
-/// Writes the description of the API, its reference page and the reference of errors.
+/// Writes the description of the API (OpenAPI), its reference page and the list of errors.
 pub fn run(project: &Project) -> Result<()> {
     let description = format!("{}\n", serde_json::to_string_pretty(&openapi())?);
     for (path, text) in [

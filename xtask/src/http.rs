@@ -1,4 +1,4 @@
-//! JSON over plain HTTP to the stack's own parts on 127.0.0.1.
+//! JSON over plain HTTP, for the parts of the stack on 127.0.0.1.
 
 use std::time::Duration;
 
@@ -6,26 +6,23 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use ureq::Agent;
 
-/// A client that never goes through a proxy and treats every status as an answer.
+/// A client that uses no proxy (all servers are local) and returns every status as an answer.
 pub struct Http(Agent);
 
 /// A status and its body (`null` when that is not JSON).
 pub struct Answer {
-    /// HTTP status code.
     pub status: u16,
-    /// The decoded body.
     pub body: Value,
 }
 
 impl Http {
-    /// With a limit for each whole request.
+    /// `timeout` covers each whole request, body included.
     pub fn new(timeout: Duration) -> Self {
         let config =
             Agent::config_builder().proxy(None).http_status_as_error(false).timeout_global(Some(timeout)).build();
         Self(config.into())
     }
 
-    /// GET, with a bearer token where one is given.
     pub fn get(&self, url: &str, token: Option<&str>) -> Result<Answer> {
         let mut request = self.0.get(url);
         if let Some(token) = token {
@@ -34,7 +31,6 @@ impl Http {
         answer(request.call(), url)
     }
 
-    /// POST of a JSON body, with a bearer token where one is given.
     pub fn post(&self, url: &str, token: Option<&str>, body: &Value) -> Result<Answer> {
         let mut request = self.0.post(url);
         if let Some(token) = token {

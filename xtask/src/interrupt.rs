@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM for commands that have a stack of their own: it does not outlive them.
+//! Ctrl-C and SIGTERM for commands with a stack of their own: the stack is stopped too.
 
 use std::process::{Command, Stdio};
 
@@ -7,9 +7,10 @@ use anyhow::{Context, Result};
 use crate::process::own_binary;
 use crate::stack::Layout;
 
-/// From now on an interruption ends this process and stops the stack.
+/// From here on an interruption ends this process and stops the stack.
 ///
-/// Another process does it, because this one holds the stack's lock while it is starting; it waits for that lock.
+/// A detached process stops it: this one may hold the stack's lock, which ends with it, and the other waits for the
+/// lock.
 pub fn stop_stack_on_interrupt(layout: &Layout) -> Result<()> {
     let dir = layout.dir().to_path_buf();
     let this = own_binary()?;
@@ -21,6 +22,7 @@ pub fn stop_stack_on_interrupt(layout: &Layout) -> Result<()> {
         if let Err(error) = started {
             eprintln!("error: {error}; stop it with `cargo xtask stack down --dir {}`", dir.display());
         }
+        // 128 + SIGINT, as shells report it.
         std::process::exit(130);
     })
     .context("cannot handle interruptions")

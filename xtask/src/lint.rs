@@ -10,10 +10,10 @@ use crate::project::Project;
 use crate::setup;
 use crate::step::step;
 
-/// The crates that exist for WebAssembly only.
+/// The crates that compile only for WebAssembly.
 pub const WASM_ONLY: [&str; 3] = ["oslira-bench", "oslira-worker", "workers-workflows"];
 
-/// Runs every lint; the first that fails ends it.
+/// Runs every lint and stops at the first failure.
 pub fn run(project: &Project) -> Result<()> {
     let tools = setup::run(project)?;
 

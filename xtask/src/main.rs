@@ -1,8 +1,11 @@
-//! `cargo xtask`: the one tool a developer of Oslira needs besides git, Rust and Node.
+//! `cargo xtask`: the one tool that a developer of Oslira needs besides git, Rust and Node.
 //!
-//! Promises: every command does the set-up it needs by itself and skips what is up to date; it is quiet when all is
-//! well (long steps report themselves on standard error, results go to standard output); an error says what to do
-//! next; nothing outside the checkout, the user's caches and `/var/tmp/oslira-*` is touched.
+//! Promises:
+//! - Every command does its own set-up and skips what is up to date.
+//! - Results go to standard output; steps that take longer than a second show their progress on standard error.
+//! - An error says what to do next.
+//! - Nothing is written outside the checkout, the user's caches and `/var/tmp/oslira-*`. (Only installing Debian's
+//!   compiler packages, where rustup cannot provide the target, changes the system.)
 
 mod api;
 mod bench;
@@ -78,6 +81,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(command: Command) -> Result<std::process::ExitCode> {
+    // Replaces this process, so it comes before anything that needs a checkout.
     if let Command::Detach(args) = &command {
         stack::processes::detach(args)?;
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask models`: the configured models with what they cost, how they cache and until when they live.
+//! `cargo xtask models`: the configured models, their prices and cache rules, and when their providers shut them down.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct ModelsArgs {
     place: Place,
 }
 
-/// A model, what the table knows of it and what its provider's list says.
+/// A model with its entry in the table of families and what its provider's list says.
 struct Row {
     model: ModelName,
     first_for: Vec<CallKind>,
@@ -41,14 +41,14 @@ struct Row {
     lifecycle: ModelLifecycle,
 }
 
-/// Where the lists are read.
+/// Where the lists are read; `name` is for the heading of the output.
 struct Source {
     name: String,
     openai: Endpoint,
     anthropic: Option<Endpoint>,
 }
 
-/// Prints the models; `false` when one of them cannot be asked any more, or a list could not be read.
+/// Prints the models; `false` if a provider does not offer one of them, or a list could not be read.
 pub fn run(project: &Project, args: &ModelsArgs) -> Result<bool> {
     let source = source(project, args)?;
     let (choice, faults) = ModelChoice::from_settings(setting, source.anthropic.is_some());
@@ -85,7 +85,8 @@ fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_default().trim().to_owned()
 }
 
-/// The providers of the environment's keys, by the settings that the Worker has; without a key, the running stack's sandbox.
+/// The real providers, if the environment has keys (the same settings as the Worker's); else the running stack's
+/// sandbox.
 fn source(project: &Project, args: &ModelsArgs) -> Result<Source> {
     let given = |name: &str| Some(setting(name)).filter(|value| !value.is_empty());
     let anthropic = |url: &str, key: String| Endpoint::new(url, Secret::new(key)).with_key_in("x-api-key");
@@ -99,7 +100,7 @@ fn source(project: &Project, args: &ModelsArgs) -> Result<Source> {
         });
     }
     let stack = Document::load(&args.place.layout(project)?).context(
-        "there is nobody to ask: set OPENAI_API_KEY (and ANTHROPIC_API_KEY), or start a stack, whose sandbox is asked then",
+        "no provider to ask: set OPENAI_API_KEY (and ANTHROPIC_API_KEY), or start a stack to ask its sandbox",
     )?;
     let at = stack.sandbox_url;
     Ok(Source {
@@ -128,7 +129,7 @@ fn dollars(picousd_per_token: u64) -> f64 {
     picousd_per_token as f64 / 1e6
 }
 
-/// A call, and the models it asks in turn.
+/// A row: the call, its first model, and its fallbacks.
 fn order(choice: &ModelChoice, call: CallKind) -> Vec<String> {
     let models: Vec<String> = choice.of(call).iter().map(ModelName::to_string).collect();
     let (first, then) =
@@ -180,11 +181,12 @@ fn as_json(row: &Row) -> Value {
     })
 }
 
-/// HTTP for the providers' adapters; a command waits for each answer, so nothing here is asynchronous.
+/// HTTP for the providers' adapters. It blocks, which is fine in a command that sends one request at a time.
 struct Web(Agent);
 
 impl Web {
     fn new() -> Self {
+        // As `HttpSend` demands: every status is an answer, and no redirect takes the key elsewhere.
         Self(Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into())
     }
 }
@@ -197,6 +199,7 @@ impl HttpSend for Web {
         timeout: Duration,
         body_bytes_max: usize,
     ) -> Result<http::Response<Bytes>, SendError> {
+        // Lists are read by GET, so the empty body is dropped.
         let (parts, _) = request.into_parts();
         let request = http::Request::from_parts(parts, ());
         let request = self.0.configure_request(request).timeout_global(Some(timeout)).build();

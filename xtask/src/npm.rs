@@ -1,4 +1,4 @@
-//! Installing a locked npm package directory, once per content of its lockfile.
+//! Installs npm packages from a lockfile, again only when the lockfile changes.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,6 +15,7 @@ pub fn install(dir: &Path, what: &str) -> Result<()> {
     if stamp.is_current() {
         return Ok(());
     }
+    // `--ignore-scripts`: packages must not run code of their own during installation.
     step(&format!("installing {what} (npm)"), || {
         run_quiet(
             Command::new("npm")
@@ -26,7 +27,7 @@ pub fn install(dir: &Path, what: &str) -> Result<()> {
     stamp.set()
 }
 
-/// Copies `package.json` and its lockfile to a directory outside the source tree and installs them there.
+/// Copies `package.json` and its lockfile to another directory and installs there, so that the source tree stays clean.
 pub fn install_copy(source: &Path, dir: &Path, what: &str) -> Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     for file in ["package.json", "package-lock.json"] {
@@ -36,8 +37,9 @@ pub fn install_copy(source: &Path, dir: &Path, what: &str) -> Result<()> {
     install(dir, what)
 }
 
-/// Kept inside `node_modules`, so that deleting that directory is enough to start over.
+/// The stamp is inside `node_modules`, so that deleting that directory is enough to install again.
 fn stamp(dir: &Path) -> Stamp {
+    // Optional packages differ by platform, and a checkout may be shared between two.
     let platform = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
     let hash = Hash::new()
         .add_file(&dir.join("package.json"))

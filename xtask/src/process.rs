@@ -1,4 +1,4 @@
-//! Running other programs: their output is shown only when they fail.
+//! Runs other programs. Unless a function says otherwise, their output is shown only when they fail.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// Lines of a failed program's output that are repeated in the error.
+/// Lines of a failed program's output that the error shows.
 const TAIL_LINES: usize = 30;
 
-/// Runs to the end; a failure carries the end of what the program printed.
+/// Runs a program to its end; the error of a failed one shows the end of its output.
 pub fn run_quiet(command: &mut Command) -> Result<Output> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", name(command)))?;
     if output.status.success() {
@@ -21,12 +21,12 @@ pub fn run_quiet(command: &mut Command) -> Result<Output> {
     bail!("`{}` failed ({}):\n{}", line(command), output.status, tail(&text, TAIL_LINES));
 }
 
-/// Runs with the terminal's own streams, for programs whose output is the result.
+/// Runs a program whose output is the result: it goes straight to the terminal.
 pub fn run_loud(command: &mut Command) -> Result<ExitStatus> {
     command.status().with_context(|| format!("cannot start {}", name(command)))
 }
 
-/// What a program prints on standard output, trimmed; `None` when it is missing or fails.
+/// A program's standard output, trimmed; `None` if the program is missing or fails.
 pub fn answer(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -38,14 +38,13 @@ pub fn which(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| is_executable(file))
 }
 
-/// This binary, even after the compiler replaced its file.
+/// The path of this binary. If a build replaced the file meanwhile, Linux appends " (deleted)" to the old path.
 pub fn own_binary() -> Result<PathBuf> {
     let path = std::env::current_exe().context("cannot find this program's own file")?;
     let text = path.to_string_lossy();
     Ok(text.strip_suffix(" (deleted)").map(Into::into).unwrap_or(path.clone()))
 }
 
-/// Whether this is a file that may be run.
 pub fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
@@ -59,9 +58,10 @@ pub fn cargo_artifacts(command: &mut Command, target: &str) -> Result<Vec<PathBu
     Ok(made.filter_map(Value::as_str).map(PathBuf::from).collect())
 }
 
-/// Runs a cargo that compiles and returns what it says of each thing it made. Compiler messages go to standard error as
-/// usual.
+/// Runs a compiling cargo command and returns its message about each artifact. Compiler messages go to standard error
+/// as usual.
 pub fn cargo_messages(command: &mut Command) -> Result<Vec<Value>> {
+    // Artifacts as JSON on standard output, but compiler messages readable on standard error.
     command.args(["--quiet", "--message-format=json-render-diagnostics"]);
     let mut child = command
         .stdin(Stdio::null())
@@ -82,7 +82,6 @@ pub fn cargo_messages(command: &mut Command) -> Result<Vec<Value>> {
     Ok(messages)
 }
 
-/// The last `count` lines of a text.
 pub fn tail(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines.iter().skip(lines.len().saturating_sub(count)).fold(String::new(), |all, line| all + line + "\n")

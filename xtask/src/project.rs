@@ -1,4 +1,4 @@
-//! Where things are in a checkout. Every path of the tool is named here once.
+//! Where the checkout is, and its main directories.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// The checkout around the current directory (or, failing that, the one this binary was compiled in).
+    /// The checkout around the current directory, else the one in which this binary was compiled.
     pub fn find() -> Result<Self> {
         let here = std::env::current_dir().context("the current directory is not readable")?;
         let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -28,7 +28,7 @@ impl Project {
         &self.root
     }
 
-    /// Local state, never committed.
+    /// Local state, which git ignores.
     pub fn state_dir(&self) -> PathBuf {
         self.root.join(".oslira")
     }
@@ -38,7 +38,7 @@ impl Project {
         self.root.join("dist")
     }
 
-    /// A short name of this checkout, different for every path on the machine.
+    /// A short name for this checkout, made from its path.
     pub fn id(&self) -> String {
         crate::stamp::short_hash(self.root.as_os_str().as_encoded_bytes())
     }

@@ -1,20 +1,20 @@
-//! Content stamps: a step is skipped when the bytes it depends on are the ones it last succeeded with.
+//! Content stamps: a step is skipped if its inputs are the same as at its last success.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// FNV-1a: small, and the same in every version of Rust (these values name directories and databases).
+/// FNV-1a with a final mix. Its values name directories and databases, so they must not depend on the version of Rust,
+/// as those of the standard library's hasher do.
 #[derive(Clone)]
 pub struct Hash(u64);
 
 impl Hash {
-    /// An empty hash.
     pub fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 
-    /// Mixes in one field; the length keeps `ab`+`c` apart from `a`+`bc`.
+    /// Adds one field. Its length is hashed too, so that `ab`, `c` differs from `a`, `bc`.
     pub fn add(mut self, bytes: &[u8]) -> Self {
         for byte in (bytes.len() as u64).to_le_bytes().iter().chain(bytes) {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
@@ -22,7 +22,7 @@ impl Hash {
         self
     }
 
-    /// Mixes in a file's content, or its absence.
+    /// Adds a file's content, or the fact that it is missing.
     pub fn add_file(self, path: &Path) -> Self {
         match std::fs::read(path) {
             Ok(bytes) => self.add(&bytes),
@@ -30,32 +30,31 @@ impl Hash {
         }
     }
 
-    /// The hash as a number. FNV's last bytes barely reach the upper bits; the final mix spreads them.
+    /// The hash as a number. The last bytes hardly change FNV's upper bits, so a final mix (of MurmurHash3) spreads
+    /// them.
     pub fn value(&self) -> u64 {
         let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
         let mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
         mixed ^ (mixed >> 33)
     }
 
-    /// Sixteen hexadecimal digits.
     pub fn hex(&self) -> String {
         format!("{:016x}", self.value())
     }
 }
 
-/// Eight hexadecimal digits for a name.
+/// Eight hexadecimal digits, for use in a name.
 pub fn short_hash(bytes: &[u8]) -> String {
     Hash::new().add(bytes).hex().chars().take(8).collect()
 }
 
-/// A file that remembers the hash of the last success.
+/// A file with the hash of the inputs of the last success.
 pub struct Stamp {
     path: PathBuf,
     hash: String,
 }
 
 impl Stamp {
-    /// The stamp kept in `path` for work that depends on `hash`.
     pub fn new(path: PathBuf, hash: &Hash) -> Self {
         Self { path, hash: hash.hex() }
     }
@@ -65,7 +64,7 @@ impl Stamp {
         std::fs::read_to_string(&self.path).is_ok_and(|kept| kept == self.hash)
     }
 
-    /// Remembers a success.
+    /// Records a success.
     pub fn set(&self) -> Result<()> {
         if let Some(parent) = self.path.parent() {
             std::fs::create_dir_all(parent)?;

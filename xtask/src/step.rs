@@ -1,12 +1,12 @@
-//! Progress of long work on standard error: nothing below a second, then the step's name, then its seconds.
+//! Shows long work on standard error: nothing during the first second, then the step's name, at the end its seconds.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// Work shorter than this is not worth a line.
+/// Shorter work prints nothing.
 const QUIET_FOR: Duration = Duration::from_millis(900);
 
-/// Runs `work`, saying what is being done when it takes longer than a moment.
+/// Runs `work` and prints `name` if it takes longer than [`QUIET_FOR`].
 pub fn step<T>(name: &str, work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let (done, waiting) = channel::<()>();
@@ -17,6 +17,7 @@ pub fn step<T>(name: &str, work: impl FnOnce() -> T) -> T {
             }
         });
         let result = work();
+        // Wakes the printing thread, for which the scope waits.
         drop(done);
         if started.elapsed() >= QUIET_FOR {
             eprintln!("  {name}: {:.1} s", started.elapsed().as_secs_f64());

@@ -1,8 +1,8 @@
-//! Plain tables: columns as wide as their widest cell, numbers to the right.
+//! Plain text tables: each column is as wide as its widest cell, numbers are right-aligned.
 
 use comfy_table::{CellAlignment, Table, presets};
 
-/// The table, indented, with a heading; empty without rows.
+/// An indented table with a heading; an empty text if there are no rows.
 pub fn table(columns: &[&str], rows: Vec<Vec<String>>) -> String {
     if rows.is_empty() {
         return String::new();

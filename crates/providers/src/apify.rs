@@ -1,7 +1,7 @@
-//! Profiles and posts from Apify's Instagram actors: started, polled, fetched.
+//! Profiles and posts from Apify's Instagram actors: start an actor run, poll it, fetch its items.
 //!
-//! A start answers a ticket at once, so that a crash between start and end finds the paid run again. One name per run
-//! and `maxItems` bound what a run can cost.
+//! A start returns a ticket at once, so that after a crash the workflow finds the run that is already paid. One
+//! username per run and `maxItems` bound what a run can cost.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -20,38 +20,39 @@ use crate::send::{Endpoint, HttpSend, SendError, error_word};
 
 mod decode;
 
-/// The actor that is asked about profiles unless the environment names another.
+/// The actor for profiles unless the environment names another.
 pub const PROFILE_ACTOR: &str = "apify~instagram-profile-scraper";
 
-/// The actor that is asked about posts unless the environment names another.
+/// The actor for posts unless the environment names another.
 pub const POSTS_ACTOR: &str = "apify~instagram-scraper";
 
-/// What the actor's owner takes for a result, by a run recorded in 2025; the environment may say otherwise.
+/// The price of one result, as recorded in a run of 2025; the environment may set another. A run's `usageTotalUsd` is
+/// no substitute: it may be missing, or lack what the actor's owner charges.
 pub const PRICE_PER_RESULT_MICROUSD: u64 = 2_700;
 
-/// What a path segment does not take as it is (RFC 3986, section 2.3).
+/// Characters that must be escaped in a path segment: all but the unreserved ones of RFC 3986, section 2.3.
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Longest wait for an answer that Apify gives at once.
+/// Timeout of calls that Apify answers at once.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// On top of the wait that was asked for.
+/// Added to the poll's own wait, so that Apify answers "still running" before our timeout ends the call.
 const WAIT_MARGIN: Duration = Duration::from_secs(10);
-/// Apify waits no longer in one call.
+/// The most that Apify accepts as `waitForFinish`.
 const WAIT_SECS_MAX: u64 = 60;
 const RUN_BYTES_MAX: usize = 256 * 1024;
 /// A profile has about 100 KiB, and 1 MiB with every picture of twelve albums; fifty posts may have four times that.
 const ITEMS_BYTES_MAX: usize = 6 * 1024 * 1024;
-/// A run about one name gives one item, and error items.
+/// A run about one username gives one item, besides possible error items.
 const DETAILS_ITEMS_MAX: u32 = 10;
 const ID_BYTES_MAX: usize = 64;
 
-/// Refusals that are about our account and strike every scrape.
+/// Refusals because of our account: every scrape would meet them.
 const OUR_ACCOUNT: [StatusCode; 3] = [StatusCode::UNAUTHORIZED, StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN];
 
-/// Faults by the plan's limits on what runs at once: they pass when other runs end.
+/// Refusals because the plan allows no more runs at once: they end when other runs end. Apify lists them under status
+/// 402, like an empty account, so only the error type tells them apart.
 const AT_CAPACITY: [&str; 2] = ["actor-memory-limit-exceeded", "concurrent-runs-limit-exceeded"];
 
-/// The profile source.
 pub struct Apify {
     send: Arc<dyn HttpSend>,
     endpoint: Endpoint,
@@ -62,7 +63,7 @@ pub struct Apify {
 }
 
 impl Apify {
-    /// With the usual actor, its price and the configured timeout; `endpoint` is the address without `/v2`.
+    /// With the default actors, their price and the configured timeout; `endpoint` is the address without `/v2`.
     #[must_use]
     pub fn new(send: Arc<dyn HttpSend>, endpoint: Endpoint) -> Self {
         Self {
@@ -75,21 +76,20 @@ impl Apify {
         }
     }
 
-    /// Asks another actor of the same form about profiles, as `user~name`, `user/name` or by its id.
+    /// Uses another actor for profiles, with the same input and output: `user~name`, `user/name` or its id.
     #[must_use]
     pub fn with_actor(mut self, actor: &str) -> Self {
         self.profile_actor = actor.replace('/', "~");
         self
     }
 
-    /// Asks another actor of the same form about posts.
+    /// Uses another actor for posts, with the same input and output.
     #[must_use]
     pub fn with_posts_actor(mut self, actor: &str) -> Self {
         self.posts_actor = actor.replace('/', "~");
         self
     }
 
-    /// Charges another price for a result.
     #[must_use]
     pub fn with_price(mut self, per_result_microusd: u64) -> Self {
         self.price_per_result_microusd = per_result_microusd;
@@ -104,6 +104,7 @@ impl Apify {
         let response = self.send.send(request, call.timeout, call.body_bytes_max).await;
         let response = response.map_err(|why| failed(CallFailure::NoAnswer(why)))?;
         let status = response.status();
+        // A start answers 201, the other calls 200.
         if status.is_success() {
             return Ok(response.into_body());
         }
@@ -119,6 +120,7 @@ impl Apify {
 
     fn usage(&self, run: &Run, part: ScrapePart, results: usize) -> ScrapeUsage {
         let results = u32::try_from(results).unwrap_or(u32::MAX);
+        // Either mark is enough: results of a sandbox must never look like Apify's.
         let is_sandbox = run.meta.origin.as_deref() == Some("SANDBOX") || self.endpoint.is_sandbox();
         ScrapeUsage {
             source: if is_sandbox { "sandbox" } else { "apify" }.to_owned(),
@@ -134,10 +136,12 @@ impl Apify {
 impl ProfileSource for Apify {
     async fn start(&self, username: &InstagramHandle, part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
         let actor = utf8_percent_encode(self.actor(part), NOT_UNRESERVED);
+        // `maxItems` bounds the bill: these actors charge for every item of the dataset.
         let (items_max, input) = match part {
             ScrapePart::Details => (1, json!({"usernames": [username]})),
             ScrapePart::Posts(posts) => (posts, posts_input(username, posts)),
         };
+        // `timeout` makes Apify end the run, and its bill, even if nobody polls it any more.
         let path = format!("/v2/acts/{actor}/runs?timeout={}&maxItems={items_max}", self.timeout.as_secs());
         let body = input.to_string().into();
         let (method, timeout, body_bytes_max) = (Method::POST, CALL_TIMEOUT, RUN_BYTES_MAX);
@@ -166,6 +170,7 @@ impl ProfileSource for Apify {
         match run.status.as_str() {
             "READY" | "RUNNING" | "TIMING-OUT" | "ABORTING" => return Ok(Collected::Running),
             "SUCCEEDED" => {}
+            // FAILED, ABORTED, TIMED-OUT, and any status that is unknown here: another run may succeed.
             ended => return Err(ScrapeFault::Retryable(format!("apify run: {}", error_word(Some(ended))))),
         }
         let id = checked_id(Operation::Items, &ticket.dataset_id)?;
@@ -173,16 +178,18 @@ impl ProfileSource for Apify {
             ScrapePart::Details => DETAILS_ITEMS_MAX,
             ScrapePart::Posts(posts) => posts,
         };
+        // `clean=1` leaves out empty items and hidden fields.
         let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit={limit}");
         let body = match self.call(Call::get(Operation::Items, &path, CALL_TIMEOUT, ITEMS_BYTES_MAX)).await {
             Ok(body) => body,
-            // It will not get smaller, and it is billed.
+            // The stored items stay too large however often they are fetched, and they are billed: assume the most.
             Err(error @ CallError { failure: CallFailure::NoAnswer(SendError::TooLarge), .. }) => {
                 let usage = self.usage(&run, part, limit as usize);
                 return Ok(Collected::Finished { found: Found::Unusable(error.to_string()), usage });
             }
             Err(error) => return Err(error.into()),
         };
+        // Not JSON: the body broke on the way. Fetching the same dataset again is free, another scrape is not.
         let items = decode::items(&body).map_err(|why| ScrapeFault::Unanswered(format!("apify items: {why}")))?;
         let found = match part {
             ScrapePart::Details => decode::found(&items, username),
@@ -193,7 +200,6 @@ impl ProfileSource for Apify {
     }
 }
 
-/// The newest posts of one profile.
 fn posts_input(username: &InstagramHandle, posts: u32) -> Value {
     json!({
         "directUrls": [format!("https://www.instagram.com/{username}/")],
@@ -202,7 +208,6 @@ fn posts_input(username: &InstagramHandle, posts: u32) -> Value {
     })
 }
 
-/// What Apify is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Start,
@@ -221,7 +226,7 @@ impl fmt::Display for Operation {
 }
 
 impl Operation {
-    /// Trying again may help. A start is repeated as a whole; what asks about a paid run is asked again.
+    /// A failure that may pass. A start is retried as a whole new run; a question about a paid run is asked again.
     const fn passing(self, message: String) -> ScrapeFault {
         match self {
             Self::Start => ScrapeFault::Retryable(message),
@@ -245,7 +250,6 @@ impl<'a> Call<'a> {
     }
 }
 
-/// A call without a good answer.
 #[derive(Debug, thiserror::Error)]
 #[error("apify {operation}: {failure}")]
 struct CallError {
@@ -267,6 +271,7 @@ impl From<CallError> for ScrapeFault {
     fn from(error: CallError) -> Self {
         let (operation, message) = (error.operation, error.to_string());
         match error.failure {
+            // The request could not be built, so no run is waiting for an answer.
             CallFailure::NotSent(_) => Self::Retryable(message),
             CallFailure::NoAnswer(_) => operation.passing(message),
             CallFailure::Refused { status, kind } => refused(operation, status, &kind, message),
@@ -325,7 +330,8 @@ fn refusal_kind(body: &[u8]) -> String {
     error_word(refusal.as_ref().and_then(|refusal| refusal.error.kind.as_deref())).to_owned()
 }
 
-/// Whether a refusal lasts. A run may be asked for before every part of Apify knows it, so that there a 404 passes.
+/// Whether a refusal is final. Polling a run that was just started may answer 404 until all of Apify knows it, so a 404
+/// is final for a start only.
 fn refused(operation: Operation, status: StatusCode, kind: &str, message: String) -> ScrapeFault {
     let is_at_capacity = AT_CAPACITY.contains(&kind);
     let passes = match status {
@@ -344,7 +350,7 @@ fn refused(operation: Operation, status: StatusCode, kind: &str, message: String
     }
 }
 
-/// Ids come from outside and go into paths.
+/// Ids come from Apify and go into the paths of requests that carry our token: only letters and digits may pass.
 fn checked_id(operation: Operation, id: &str) -> Result<&str, ScrapeFault> {
     let valid = (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if valid { Ok(id) } else { Err(ScrapeFault::Retryable(format!("apify {operation}: not an id"))) }

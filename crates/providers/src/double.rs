@@ -1,4 +1,4 @@
-//! A double of [`HttpSend`] for tests: answers from a script, remembers what was asked.
+//! A test double of [`HttpSend`]: gives scripted answers and records the requests.
 
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::send::{HttpSend, SendError};
 
-/// What was asked: the request, the longest wait and the longest body.
+/// A recorded call of [`HttpSend::send`].
 pub struct Sent {
     pub request: Request<Bytes>,
     pub timeout: Duration,
@@ -22,7 +22,7 @@ impl Sent {
     }
 }
 
-/// Gives its answers one after the other.
+/// Gives its answers in order, and panics when there are none left.
 #[derive(Default)]
 pub struct Script {
     answers: Mutex<VecDeque<Result<Response<Bytes>, SendError>>>,
@@ -48,12 +48,10 @@ impl HttpSend for Script {
     }
 }
 
-/// An answer with a JSON body.
 pub fn json(status: u16, body: &Value) -> Result<Response<Bytes>, SendError> {
     text(status, &body.to_string())
 }
 
-/// An answer with any body.
 pub fn text(status: u16, body: &str) -> Result<Response<Bytes>, SendError> {
     Ok(Response::builder().status(status).body(Bytes::from(body.to_owned())).unwrap())
 }

@@ -2,9 +2,10 @@
 //! (keys).
 //!
 //! What it promises:
-//! - **No client of its own.** Every byte goes through [`HttpSend`], so the same code runs in a Worker and natively.
-//! - **No retries.** One call in, one classified answer out; the workflow decides what is worth repeating.
-//! - **No invention.** A number that a provider left out is absent or an error, never zero.
+//! - **No HTTP client of its own.** Every request goes through [`HttpSend`], so the same code runs in a Worker and
+//!   natively.
+//! - **No retries.** One call, one classified answer; the workflow decides what to retry.
+//! - **No invented numbers.** A number that a provider left out is absent or an error, never zero.
 //! - **No leaks.** Errors carry a status and the provider's error type, never keys, prompts or profile text.
 
 pub mod apify;

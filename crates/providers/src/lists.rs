@@ -1,4 +1,4 @@
-//! The providers' own lists of models: what they offer us, and until when.
+//! The providers' own lists of models: which models they offer us, and when each is shut down.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,13 +15,14 @@ use crate::{
     send::{Endpoint, HttpSend},
 };
 
-/// OpenAI's list has about a hundred entries, in 15 KiB.
+/// OpenAI's list of about a hundred models takes 15 KiB.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// Anthropic lists in pages; the largest page holds every model it ever had many times over.
+/// Anthropic's list is paginated. A page of 1,000, the largest allowed, holds far more models than there are.
 const PAGE: &str = "/v1/models?limit=1000";
 
-/// The lists of the providers that have a key, asked for directly and not through a gateway.
+/// The lists of the providers that have a key. They are read from the provider itself, because a gateway need not pass
+/// them on.
 pub struct ProviderLists {
     send: Arc<dyn HttpSend>,
     openai: Endpoint,
@@ -29,7 +30,7 @@ pub struct ProviderLists {
 }
 
 impl ProviderLists {
-    /// OpenAI's address goes up to and with `/v1`, Anthropic's up to and without it, as for questions.
+    /// As for questions, OpenAI's base URL ends with `/v1` and Anthropic's is without it.
     #[must_use]
     pub fn new(send: Arc<dyn HttpSend>, openai: Endpoint, anthropic: Option<Endpoint>) -> Self {
         Self { send, openai, anthropic }
@@ -37,7 +38,7 @@ impl ProviderLists {
 
     async fn read<T: DeserializeOwned>(&self, endpoint: &Endpoint, path: &str) -> Result<T, String> {
         let mut request = endpoint.request(Method::GET, path, Bytes::new()).map_err(|why| why.to_string())?;
-        // OpenAI does not look at it.
+        // Anthropic requires it; OpenAI ignores it.
         let version = HeaderValue::from_static(ANTHROPIC_VERSION);
         request.headers_mut().insert(HeaderName::from_static("anthropic-version"), version);
         let response = self.send.send(request, TIMEOUT, BODY_BYTES_MAX).await.map_err(|why| why.to_string())?;
@@ -51,11 +52,12 @@ impl ProviderLists {
 #[derive(Deserialize)]
 struct Page<T> {
     data: Vec<T>,
+    // OpenAI does not paginate its list and has no such field.
     #[serde(default)]
     has_more: bool,
 }
 
-/// `shutdown_date` is missing where a server only shares the protocol.
+/// `shutdown_date` is missing on servers that only speak the same protocol.
 #[derive(Deserialize)]
 struct OpenAiModel {
     id: String,
@@ -74,6 +76,7 @@ impl From<OpenAiModel> for ListedModel {
         Self {
             alias: base_name(&model.id).map(str::to_owned),
             name: model.id,
+            // OpenAI states no status: a model that is gone is not in the list.
             status: LifecycleStatus::Active,
             retires_on: model.shutdown_date,
         }
@@ -85,7 +88,7 @@ impl From<AnthropicModel> for ListedModel {
         Self {
             alias: base_name(&model.id).map(str::to_owned),
             name: model.id,
-            // Only this says that a model ended: the date may be moved.
+            // Only `lifecycle` says that a model has ended; `retires_at` may still move.
             status: match model.lifecycle.as_deref() {
                 Some("deprecated") => LifecycleStatus::Deprecated,
                 Some("retired") => LifecycleStatus::Retired,
@@ -106,6 +109,7 @@ impl ModelLists for ProviderLists {
             }
             ("anthropic", Some(endpoint)) => {
                 let page: Page<AnthropicModel> = self.read(endpoint, PAGE).await?;
+                // Models that are missing from a list are taken for gone, so half a list is worse than none.
                 if page.has_more {
                     return Err("the list goes on after a thousand models".to_owned());
                 }

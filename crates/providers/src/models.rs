@@ -1,11 +1,11 @@
-//! Every language model behind one port: a model is asked where its provider is.
+//! All language models behind one port: sends each question to the provider in the model's name.
 
 use async_trait::async_trait;
 use oslira_app::features::judging::{AiFault, Answer, Model, Question};
 
 use crate::chat::{Anthropic, OpenAi};
 
-/// The models of all providers that have a key.
+/// The providers that have a key.
 #[derive(Default)]
 pub struct Models {
     openai: Option<OpenAi>,
@@ -13,20 +13,17 @@ pub struct Models {
 }
 
 impl Models {
-    /// None yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With `openai/…`.
     #[must_use]
     pub fn with_openai(mut self, openai: OpenAi) -> Self {
         self.openai = Some(openai);
         self
     }
 
-    /// With `anthropic/…`.
     #[must_use]
     pub fn with_anthropic(mut self, anthropic: Anthropic) -> Self {
         self.anthropic = Some(anthropic);
@@ -40,6 +37,7 @@ impl Model for Models {
         match (question.model.provider(), &self.openai, &self.anthropic) {
             ("openai", Some(openai), _) => openai.ask(question).await,
             ("anthropic", _, Some(anthropic)) => anthropic.ask(question).await,
+            // A fault of the settings. `Rejected` is not retried on this model, so that a fallback is asked at once.
             _ => {
                 let why = format!("no provider for {}", question.model);
                 Answer { content: Err(AiFault::Rejected(why)), usage: None }

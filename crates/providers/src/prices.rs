@@ -1,13 +1,13 @@
-//! What a call costs, by the price of its model's family. A model without a price has no cost rather than a guessed one.
+//! What a call costs, by the prices of its model. A model without a price has no cost rather than a guessed one.
 
 use crate::families::Family;
 
 const PICO_PER_MICRO: u128 = 1_000_000;
 
-/// What a call used.
+/// The tokens that a call used, counted the same way for every provider.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tokens {
-    /// All input tokens, cached and newly cached ones included.
+    /// All input tokens, including those read from or written to the cache.
     pub input: u64,
     /// Input tokens read from the cache.
     pub cached: u64,
@@ -17,16 +17,18 @@ pub struct Tokens {
     pub output: u64,
 }
 
-/// The cost in millionths of a dollar, rounded up; `None` for a model without a price, and for a prompt so long that the
-/// price is not known.
+/// The cost in millionths of a dollar, rounded up. `None` if the model has no price, or if the prompt is longer than
+/// the prices apply to.
 #[must_use]
 pub fn cost_microusd(family: Family, tokens: Tokens) -> Option<u64> {
     let price = family.price.filter(|price| tokens.input <= price.input_tokens_max)?;
+    // A provider's counts may contradict each other: no part may exceed the whole, or the subtraction would overflow.
     let cached = tokens.cached.min(tokens.input);
     let written = tokens.cache_written.min(tokens.input - cached);
     let plain = tokens.input - cached - written;
     let parts =
         [(plain, price.input), (cached, price.cached), (written, price.cache_write), (tokens.output, price.output)];
+    // Rounded once, at the end: rounding each part would overstate the cost of every call.
     let pico: u128 = parts.iter().map(|(count, price)| u128::from(*count) * u128::from(*price)).sum();
     u64::try_from(pico.div_ceil(PICO_PER_MICRO)).ok()
 }

@@ -1,4 +1,4 @@
-//! What the property tests of the decoders share: strange JSON, and good JSON that was damaged.
+//! Generators that the decoders' property tests share: arbitrary JSON, and valid JSON that was damaged.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -10,7 +10,7 @@ use proptest::{
 };
 use serde_json::{Map, Value, json};
 
-/// Names and words that decoders look for, so that what is strange is not merely unknown.
+/// Names and words that the decoders look for: random ones alone would hardly ever reach their code.
 const WORDS: [&str; 34] = [
     "username",
     "inputUrl",
@@ -48,11 +48,13 @@ const WORDS: [&str; 34] = [
     "stop",
 ];
 
-/// No file is kept of past failures: a failure prints the seed, and with it in the environment comes again.
+/// Chooses and prints a seed: a failing test shows it, and with it in the environment the same cases run again. So no
+/// file of past failures is kept.
 pub fn config() -> Config {
     let config = Config::default();
     let seed = match config.rng_seed {
         RngSeed::Fixed(seed) => seed,
+        // `RandomState` is seeded by the operating system: randomness without another dependency.
         RngSeed::Random => RandomState::new().hash_one(0),
     };
     eprintln!("the same cases again: PROPTEST_RNG_SEED={seed}");
@@ -74,7 +76,7 @@ fn number() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any JSON at all.
+/// Any JSON value.
 pub fn strange() -> impl Strategy<Value = Value> {
     let leaf =
         prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), number(), word().prop_map(Value::from),];
@@ -87,7 +89,7 @@ pub fn strange() -> impl Strategy<Value = Value> {
     })
 }
 
-/// JSON that no reader may take for a count.
+/// JSON that must not be read as a count.
 pub fn no_count() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -103,7 +105,7 @@ pub fn no_count() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// The value with one to four of its parts taken away or replaced by something strange.
+/// The value with one to four of its parts removed or replaced by arbitrary JSON.
 pub fn damaged(value: Value) -> impl Strategy<Value = Value> {
     let mut places = Vec::new();
     note_places(&value, String::new(), &mut places);
@@ -130,7 +132,7 @@ fn note_places(value: &Value, place: String, places: &mut Vec<String>) {
     places.push(place);
 }
 
-/// Earlier damage may have taken the place away.
+/// Does nothing if earlier damage removed the place.
 fn hit(value: &mut Value, place: &str, replacement: Option<Value>) {
     if let Some(replacement) = replacement {
         if let Some(part) = value.pointer_mut(place) {

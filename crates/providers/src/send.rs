@@ -1,4 +1,4 @@
-//! The one way out: a port for HTTP, and where a provider lives together with its key.
+//! The port through which every request leaves, and the address and key of a provider.
 
 use std::{fmt, time::Duration};
 
@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 
-/// Sends one request. Implementations MUST NOT retry or follow redirects: a repeated start of a scrape is paid twice,
-/// and a redirect would take the key elsewhere.
+/// Sends one request. Implementations MUST NOT retry, because a scrape that is started twice is paid twice, and MUST
+/// NOT follow redirects, because the key would be sent to another server.
 #[async_trait]
 pub trait HttpSend: Send + Sync {
-    /// Sends and reads the whole body, both within `timeout` and the body within `body_bytes_max`.
+    /// Sends the request and reads the whole body; `timeout` covers both, `body_bytes_max` limits the body.
     ///
     /// # Errors
-    /// [`SendError`]; any status that the server answered is `Ok`.
+    /// [`SendError`] when there is no whole response; a response with any status is `Ok`.
     async fn send(
         &self,
         request: Request<Bytes>,
@@ -22,29 +22,25 @@ pub trait HttpSend: Send + Sync {
     ) -> Result<Response<Bytes>, SendError>;
 }
 
-/// Why there is no answer. The texts MUST NOT carry headers or bodies.
+/// Why there is no response. The messages are logged, so they MUST NOT contain headers or bodies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// No whole answer in time.
     #[error("timed out")]
     Timeout,
-    /// No connection.
     #[error("unreachable: {0}")]
     Unreachable(String),
-    /// The body is longer than allowed.
     #[error("answer too large")]
     TooLarge,
-    /// The request could not be made or the answer ended early.
+    /// The request could not be built, or the response ended early.
     #[error("broken: {0}")]
     Broken(String),
 }
 
-/// A key. It shows itself to nobody but the request it belongs to.
+/// A key. `Debug` hides it; only the header of a request contains it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a key.
     #[must_use]
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
@@ -58,7 +54,6 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// As the value of an authorization header.
     pub(crate) fn bearer(&self) -> Result<HeaderValue, SendError> {
         header_value(&format!("Bearer {}", self.0))
     }
@@ -67,11 +62,12 @@ impl Secret {
 fn header_value(secret: &str) -> Result<HeaderValue, SendError> {
     let mut value = HeaderValue::try_from(secret)
         .map_err(|_| SendError::Broken("the key does not fit into a header".to_owned()))?;
+    // Makes the `Debug` output of a request show `Sensitive` in its place.
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// Where a provider is, and its key.
+/// A provider's base URL and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     base_url: String,
@@ -80,26 +76,27 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint; a slash at the end of the address is ignored.
+    /// Slashes at the end of the base URL are ignored.
     #[must_use]
     pub fn new(base_url: &str, key: Secret) -> Self {
         Self { base_url: base_url.trim().trim_end_matches('/').to_owned(), key, key_header: None }
     }
 
-    /// Sends the key by itself in a header of this name, not as a bearer token.
+    /// Sends the key in this header instead of as a bearer token.
     #[must_use]
     pub const fn with_key_in(mut self, header: &'static str) -> Self {
         self.key_header = Some(header);
         self
     }
 
-    /// Whether answers from here MUST NOT be taken for real: a sandbox key, or an address no real provider has.
+    /// Whether answers from here MUST be recorded as the sandbox's: the key is the sandbox's, or the base URL is not
+    /// https, which every real provider is.
     #[must_use]
     pub fn is_sandbox(&self) -> bool {
         self.key.0.starts_with("sandbox-") || !self.base_url.to_ascii_lowercase().starts_with("https://")
     }
 
-    /// A request with the key; `path` starts with a slash.
+    /// A request that carries the key; `path` starts with a slash.
     pub(crate) fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Bytes>, SendError> {
         let (header, key) = match self.key_header {
             Some(name) => (HeaderName::from_static(name), header_value(&self.key.0)?),
@@ -117,7 +114,8 @@ impl Endpoint {
     }
 }
 
-/// A provider's error type or code if it looks like one, for logs: nothing else of an error body is repeated.
+/// A provider's error type or code if it looks like one, else `unknown`. Nothing else of an error body is logged: the
+/// message may repeat a prompt or a key.
 pub(crate) fn error_word(word: Option<&str>) -> &str {
     const CHARS_MAX: usize = 64;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';

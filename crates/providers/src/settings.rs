@@ -1,5 +1,5 @@
-//! The providers' addresses and keys, read from text and checked by the rule of the product: a setting that is missing or
-//! the sandbox's is a fault outside a local stack.
+//! The providers' addresses and keys. A required setting that is missing is a fault; outside a local stack, so is one
+//! that belongs to the sandbox.
 
 use std::ops::RangeInclusive;
 
@@ -7,37 +7,35 @@ use oslira_app::features::health::setting_fault;
 
 use crate::{Endpoint, Gateway, Secret};
 
-/// Cloudflare's gateway keeps nothing for less than a minute or more than a month.
+/// Cloudflare's gateway caches for at least a minute and at most a month (30 days).
 const GATEWAY_CACHE_S: RangeInclusive<u32> = 60..=2_592_000;
 
-/// Where each provider is, and with which key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSettings {
-    /// The scraper.
     pub apify: Endpoint,
-    /// OpenAI's models: behind the gateway if there is one.
+    /// OpenAI's models, behind the gateway if there is one.
     pub openai: Endpoint,
-    /// Anthropic's models: behind the gateway if there is one; `None` without a key, and then only OpenAI's are asked.
+    /// Anthropic's models, behind the gateway if there is one. `None` without a key: then only OpenAI's are used.
     pub anthropic: Option<Endpoint>,
-    /// Where OpenAI lists its models: at the provider itself, because a gateway need not pass a list on.
+    /// OpenAI's list of models, read from OpenAI itself because a gateway need not pass it on.
     pub openai_list: Endpoint,
-    /// The same for Anthropic, but behind the gateway if its own address is not set.
+    /// Anthropic's list of models: from Anthropic itself, or through the gateway if only the gateway's address is set.
     pub anthropic_list: Option<Endpoint>,
-    /// The AI Gateway, if there is one.
     pub gateway: Option<Gateway>,
 }
 
 impl ProviderSettings {
-    /// Reads them; `text` answers a setting's value, empty if it is not set. Answers the faults too.
+    /// The settings and their faults. `text` gives the value of a setting, empty if it is not set.
     #[must_use]
     pub fn read(text: impl Fn(&str) -> String, local: bool) -> (Self, Vec<String>) {
         let mut faults = faults(&text, local);
+        // All faults are reported at once, so reading goes on with the safe value: no cache.
         let cache_ttl_s = gateway_cache_ttl_s(&text("AI_GATEWAY_CACHE_TTL_S")).unwrap_or_else(|fault| {
             faults.push(fault);
             0
         });
         let gateway_url = text("AI_GATEWAY_URL").trim_end_matches('/').to_owned();
-        // A gateway has each provider below its own address; without one each is asked directly.
+        // The gateway serves each provider below its own address; without a gateway each provider is called directly.
         let address = |name: &str, provider: &str| match gateway_url.as_str() {
             "" => text(name),
             gateway => format!("{gateway}/{provider}"),
@@ -64,7 +62,7 @@ fn faults(text: impl Fn(&str) -> String, local: bool) -> Vec<String> {
     let required = ["APIFY_BASE_URL", "APIFY_TOKEN", "OPENAI_BASE_URL", "OPENAI_API_KEY"];
     // Checked only if they are set.
     let optional = ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "AI_GATEWAY_URL", "AI_GATEWAY_TOKEN"];
-    // A key without an address asks nobody; behind a gateway the address is the gateway's.
+    // A key needs an address; behind a gateway that is the gateway's.
     let anthropic_needs_address = !text("ANTHROPIC_API_KEY").is_empty() && text("AI_GATEWAY_URL").is_empty();
     let is_checked = |name: &&str| !text(name).is_empty() || (*name == "ANTHROPIC_BASE_URL" && anthropic_needs_address);
     let checked = required.into_iter().chain(optional.into_iter().filter(is_checked));

@@ -1,4 +1,4 @@
-//! Supabase Auth's published signing keys.
+//! Fetches the public signing keys (JWKS) of Supabase Auth.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use crate::send::HttpSend;
 
-/// Longest wait: a customer's request stands behind it.
+/// Short, because a customer's request waits for it.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A key set of a few keys has about 1 KiB.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// Fetches the key set of one issuer; it keeps nothing, the verifier does.
+/// The key set of one issuer. It caches nothing; the token verifier does.
 pub struct SupabaseKeys {
     send: Arc<dyn HttpSend>,
     issuer: String,
@@ -39,6 +39,7 @@ struct WireKeys {
 #[async_trait]
 impl KeySource for SupabaseKeys {
     async fn fetch(&self) -> Result<JwkSet, String> {
+        // The keys are public, so the request carries no key of ours.
         let request = Request::get(format!("{}/.well-known/jwks.json", self.issuer))
             .header(header::ACCEPT, "application/json")
             .body(Bytes::new())
@@ -50,7 +51,7 @@ impl KeySource for SupabaseKeys {
         }
         let wire: WireKeys =
             serde_json::from_slice(response.body()).map_err(|_| "key set: not a key set".to_owned())?;
-        // A key of a form still unknown must not take the known ones with it.
+        // One key of an unknown type must not make the others unreadable.
         let keys = wire.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok()).collect();
         Ok(JwkSet { keys })
     }

@@ -1,5 +1,5 @@
-//! Every question that the adapters send has the type that the providers' own clients send: the compiler of TypeScript
-//! checks the bodies against the types of the pinned npm packages, unknown fields included.
+//! Every request body that the adapters send has the type that the providers' official clients declare: the TypeScript
+//! compiler checks the bodies against the types of the pinned npm packages, and refuses unknown fields too.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stand outside test functions")]
 #![expect(clippy::disallowed_methods, reason = "the test runs natively, with the real clock")]
@@ -21,7 +21,7 @@ use oslira_app::{
 };
 use oslira_providers::{Anthropic, Endpoint, HttpSend, OpenAi, Secret, SendError};
 
-/// A model of each family.
+/// At least one model for each set of parameters.
 const OPENAI: [&str; 6] =
     ["openai/gpt-4o-mini", "openai/gpt-5", "openai/gpt-5.1", "openai/gpt-6-luna", "openai/gpt-6.2-sol", "openai/llama"];
 const ANTHROPIC: [&str; 5] = [
@@ -32,7 +32,7 @@ const ANTHROPIC: [&str; 5] = [
     "anthropic/claude-opus-5-5",
 ];
 
-/// Keeps what is sent and answers nothing.
+/// Records the request bodies; every call times out.
 #[derive(Default)]
 struct Letterbox(Mutex<Vec<String>>);
 
@@ -67,7 +67,7 @@ fn question(call: CallKind, model: &ModelName, effort: Effort) -> Question {
     }
 }
 
-/// What a model is sent, for every call and effort.
+/// The request bodies for every combination of model, call and effort.
 async fn bodies(model: &dyn Model, letters: &Letterbox, names: &[&'static str]) -> Vec<String> {
     for name in names {
         for call in CallKind::ALL {
@@ -79,7 +79,7 @@ async fn bodies(model: &dyn Model, letters: &Letterbox, names: &[&'static str]) 
     std::mem::take(&mut *letters.0.lock().unwrap())
 }
 
-/// A program that compiles only if every body has the type.
+/// A TypeScript program that compiles only if every body has the type.
 fn program(import: &str, kind: &str, bodies: &[String]) -> String {
     let constants = bodies.iter().enumerate().map(|(n, body)| format!("export const body{n}: {kind} = {body};\n"));
     format!("import type {{ {kind} }} from \"{import}\";\n{}", constants.collect::<String>())
@@ -92,7 +92,7 @@ fn compile(name: &str, text: &str) -> Result<(), String> {
         compiler.is_file(),
         "the npm package typescript is not installed: run `cargo xtask setup` (or `npm ci --ignore-scripts`)"
     );
-    // Below the checkout, so that its packages are found.
+    // Inside the checkout, so that the compiler finds `node_modules`.
     let dir = root.join("target/official-types");
     std::fs::create_dir_all(&dir).unwrap();
     let file = dir.join(name);

@@ -1,4 +1,4 @@
-//! The providers against the real sandbox, over a real socket.
+//! The adapters against the sandbox, over a real socket.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stand outside test functions")]
 #![expect(clippy::disallowed_methods, reason = "the test is the HTTP client and the clock behind the ports")]
@@ -83,6 +83,7 @@ impl Stand {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let state_dir = std::env::temp_dir().join(name);
+        // Simulated provider delays take a hundredth of their time, so that the tests are quick.
         let config =
             Config { state_dir: state_dir.clone(), public_url: base.clone(), time_scale: 0.01, jwt_secret: None };
         let sandbox = Sandbox::open(config).unwrap();
@@ -224,7 +225,7 @@ async fn models_answer_with_json_and_usage() {
     }
 }
 
-/// Every way to a model: each provider directly and through the gateway.
+/// Every route to a model: each provider, directly and through the gateway.
 fn ways(stand: &Stand) -> Vec<(&'static str, Box<dyn Model>)> {
     let base = &stand.base;
     let gateway = || Gateway::new(Some(Secret::new(GATEWAY_TOKEN)), 0);
@@ -285,6 +286,7 @@ async fn a_prefix_is_cached_by_either_provider() {
             let mut question = question(model);
             question.system = "How to judge a lead, in many words and with examples. ".repeat(400);
             question.system.push_str("<business>We sell grinders to coffee roasters.</business>");
+            // A prefix of its own, so that no way finds what another one cached.
             question.system = format!("{number} {}", question.system);
             question.user = user.to_owned();
             way.ask(&question).await.usage.unwrap()

@@ -1,8 +1,9 @@
-//! Checks the ledger, the runs and the leads of every account against each other. Each test that moves credits ends with it.
+//! Checks the ledger, the runs and the leads of every account against each other. Every test that moves credits ends
+//! with this audit.
 
 use tokio_postgres::Client;
 
-/// Each rule answers one line per violation.
+/// Each rule's query returns one line of text per violation.
 const RULES: [(&str, &str); 8] = [
     (
         "the sum of the transactions is the balance",
@@ -53,8 +54,7 @@ const RULES: [(&str, &str); 8] = [
     ),
 ];
 
-/// Answers each violation, in any account, as a sentence; none when all is right.
-/// `client` must see every row (the superuser, or the backend's role).
+/// All violations, in any account, as sentences. `client` must see every row: the superuser, or `service_role`.
 pub async fn audit(client: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
     let mut findings = Vec::new();
     for (rule, violations) in RULES {

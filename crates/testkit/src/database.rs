@@ -1,4 +1,4 @@
-//! A Postgres database per test, copied from a migrated template and dropped when the test ends, passed or not.
+//! A Postgres database per test: copied from a migrated template, and dropped when the test passes or fails.
 
 use std::path::{Path, PathBuf};
 
@@ -9,31 +9,30 @@ use uuid::Uuid;
 use crate::template::template;
 use crate::{Error, Session, audit};
 
-/// Names a running cluster by a superuser's URL; `cargo xtask test` sets it.
+/// The environment variable with a superuser's URL of the Postgres server for tests; `cargo xtask test` sets it.
 pub const CLUSTER_VARIABLE: &str = "OSLIRA_TEST_DATABASE_URL";
 
-/// Only one crowd at a time per cluster: its connections are counted, and a race is best run undisturbed.
+/// The advisory lock for tests that open many connections at once: one at a time, so that together they stay below the
+/// server's `max_connections` and do not slow each other's races down. The number has no meaning.
 const CROWD_KEY: i64 = 0x6F73_6C69_7263;
 
 /// A user with an account, some credits and a business profile.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
-    /// Who they are to `auth.uid()`.
+    /// What `auth.uid()` returns for them.
     pub user_id: Uuid,
-    /// The account their sign-up made.
+    /// The account that their sign-up created.
     pub account_id: Uuid,
-    /// A live business profile of that account.
     pub business_profile_id: Uuid,
 }
 
-/// A database of this test's own, with every migration applied and no customer in it.
+/// A test's own database, with every migration applied and no customers.
 pub struct TestDatabase {
     config: Config,
     name: String,
 }
 
 impl TestDatabase {
-    /// Makes one. Fails with a sentence that says how when there is no cluster to make it in.
     pub async fn create() -> Result<Self, Error> {
         let config = cluster_config()?;
         let cluster = connect(&config).await?;
@@ -41,8 +40,8 @@ impl TestDatabase {
         Self::copy(cluster, config, &template).await
     }
 
-    /// An empty database without schema, for tests of the migrations themselves. The cluster has its roles already:
-    /// they belong to all databases, and two that create them at once get in each other's way.
+    /// A database without our schema, for tests of the migrations themselves. The roles exist already, because the
+    /// template is made first: roles belong to the whole server, and creating them twice at once would fail.
     pub async fn empty() -> Result<Self, Error> {
         let config = cluster_config()?;
         let cluster = connect(&config).await?;
@@ -56,17 +55,16 @@ impl TestDatabase {
         Ok(Self { config, name })
     }
 
-    /// The name of the database.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A connection as the superuser, who passes through every check.
+    /// A connection as the superuser, to whom row-level security and grants do not apply.
     pub async fn superuser(&self) -> Result<Client, Error> {
         connect(self.config.clone().dbname(&self.name)).await
     }
 
-    /// A connection as any login role, in no role and without claims.
+    /// A connection as a login role, before any `set role` and without token claims.
     pub async fn login(&self, role: &str) -> Result<Client, Error> {
         connect(self.config.clone().dbname(&self.name).user(role)).await
     }
@@ -81,7 +79,8 @@ impl TestDatabase {
         Ok(Session::backend(self.login("oslira_admin").await?))
     }
 
-    /// Makes a member with exactly these credits, by the real sign-up trigger. The same name is the same member.
+    /// A member with exactly these credits, created through the real sign-up trigger. The same name returns the same
+    /// member.
     pub async fn member(&self, name: &str, credits: i32) -> Result<Member, Error> {
         let row = self.superuser().await?.query_one("select local.mint_user($1, $2)", &[&name, &credits]).await?;
         let minted: Value = row.try_get(0)?;
@@ -92,29 +91,32 @@ impl TestDatabase {
         })
     }
 
-    /// Takes this cluster's one turn at opening many connections at once; the turn ends when the answer is dropped.
+    /// Waits for the server's one permit to open many connections at once; dropping the value returns it.
     pub async fn crowd_turn(&self) -> Result<CrowdTurn, Error> {
         let client = connect(&self.config).await?;
         client.execute("select pg_advisory_lock($1)", &[&CROWD_KEY]).await?;
         Ok(CrowdTurn { _holds_the_lock: client })
     }
 
-    /// Fails unless every credit that ever moved is accounted for.
+    /// Fails if the [`audit()`] finds a violation.
     pub async fn assert_ledger_is_whole(&self) -> Result<(), Error> {
         let findings = audit(&self.superuser().await?).await?;
         if findings.is_empty() { Ok(()) } else { Err(Error::Unexpected(format!("the audit found: {findings:#?}"))) }
     }
 }
 
-/// The right to open many connections at once.
+/// The permit to open many connections at once.
 pub struct CrowdTurn {
+    // A session's advisory lock ends with its connection, so dropping the client is enough.
     _holds_the_lock: Client,
 }
 
 impl Drop for TestDatabase {
-    /// Also after a failed test, hence not asynchronous: the test's runtime may be on its way out.
+    /// Drops the database on a thread with a runtime of its own: after a failed test the test's runtime may be shutting
+    /// down.
     fn drop(&mut self) {
         let config = self.config.clone();
+        // `force` ends the connections that the test still has open.
         let statement = format!("drop database if exists {} with (force)", self.name);
         let dropping = std::thread::spawn(move || -> Result<(), Error> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -132,7 +134,7 @@ fn cluster_config() -> Result<Config, Error> {
     Ok(url.parse()?)
 }
 
-/// The repository's own `supabase/`.
+/// The repository's `supabase/` directory.
 pub fn supabase_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../supabase")
 }
@@ -140,7 +142,7 @@ pub fn supabase_dir() -> PathBuf {
 async fn connect(config: &Config) -> Result<Client, Error> {
     let (client, connection) = config.connect(NoTls).await?;
     tokio::spawn(async move {
-        // How a connection ends shows where its client is used next.
+        // An error of the connection appears at the next use of its client.
         let _ended = connection.await;
     });
     Ok(client)

@@ -1,8 +1,8 @@
-//! What tests need to be about behaviour: a real Postgres database of their own in a moment ([`TestDatabase`]), logged
-//! in as whoever the test is about ([`Session`]), and an audit of every credit that ever moved ([`audit()`]).
+//! For database tests: a Postgres database for each test ([`TestDatabase`]), connections that act as a customer or as
+//! the backend ([`Session`]), and an audit of all credits ([`audit()`]).
 //!
-//! [`migrate()`] is the one way a local database comes to its schema; the developer tool uses it too, which is why this
-//! crate keeps its dependencies few.
+//! [`migrate()`] is the only way in which a local database gets its schema. The developer tool uses it too, so this
+//! crate has few dependencies.
 
 pub mod audit;
 pub mod database;
@@ -17,27 +17,21 @@ pub use session::Session;
 
 use std::fmt;
 
-/// Why a database could not be had, or what it answered.
 #[derive(thiserror::Error)]
 pub enum Error {
-    /// The tests do not know of a Postgres to use.
     #[error("{variable} is not set: run the tests with `cargo xtask test`, which starts a Postgres for them")]
-    NoCluster {
-        /// The environment variable that would name it.
-        variable: &'static str,
-    },
-    /// A migration, the shim or the local additions failed.
+    NoCluster { variable: &'static str },
     #[error(transparent)]
     Migrate(#[from] migrate::MigrateError),
-    /// Postgres refused, or the connection broke.
+    /// Postgres refused a statement, or the connection broke.
     #[error(transparent)]
     Postgres(#[from] tokio_postgres::Error),
-    /// A function answered with something the helper did not expect.
+    /// A database function returned something that the helper does not expect.
     #[error("unexpected answer: {0}")]
     Unexpected(String),
 }
 
-/// A failed test shows its error by `Debug`, and whoever reads that wants a sentence.
+/// A test that returns an error prints it with `Debug`, so `Debug` gives a readable message here.
 impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -54,5 +48,4 @@ impl fmt::Debug for Error {
     }
 }
 
-/// What a database test returns.
 pub type TestResult = Result<(), Error>;

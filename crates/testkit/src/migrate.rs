@@ -1,11 +1,11 @@
 //! Brings a database to the schema of `supabase/`: the shim (on a plain Postgres only), every pending migration in its
 //! own transaction, the seed, and the local additions.
 //!
-//! Applied migrations are remembered in `supabase_migrations.schema_migrations`, the table that the Supabase CLI keeps,
-//! so that each is applied once, and their text by its hash in a table beside it. A database to which something else was
-//! applied than what is in the folder now is refused: until the first deployment migrations are rewritten in place, and a
-//! local database starts anew instead. Shim, seed and local additions are written to be applied again. Two processes may
-//! call this for one database at the same time: the second waits, and finds nothing to do.
+//! Each migration is applied once: applied versions are in `supabase_migrations.schema_migrations`, the table that the
+//! Supabase CLI uses, and the hashes of their texts in a table beside it. If the migrations in the folder differ from
+//! the applied ones, the database is refused: until the first deployment migrations are rewritten in place, and local
+//! databases are created anew. Shim, seed and local additions are applied every time and are safe to repeat. Two
+//! processes may call this for one database at the same time: the second waits, and finds nothing to do.
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,10 @@ use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 use tokio_postgres::error::ErrorPosition;
 
-/// Guards one database's migrations; the number means nothing.
+/// The advisory lock for one database's migrations. The number has no meaning.
 const LOCK_KEY: i64 = 0x6F73_6C69_7261;
 
+/// `yyyymmddHHMMSS`.
 const VERSION_DIGITS: usize = 14;
 
 const HISTORY: &str = "
@@ -27,24 +28,14 @@ const HISTORY: &str = "
       from public, anon, authenticated, service_role;
 ";
 
-/// Why the schema could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// A file or folder of `supabase/` could not be read.
     #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// A file in `migrations/` has a name the Supabase CLI would not take.
+    Read { path: PathBuf, source: std::io::Error },
+    /// A file in `migrations/` has a name that the Supabase CLI would skip.
     #[error("{path}: a migration is named <yyyymmddHHMMSS>_<name>.sql")]
-    Name {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The database has another schema than these migrations make, and they cannot bring it there.
+    Name { path: PathBuf },
+    /// The database's applied migrations are not the ones in the folder.
     #[error(
         "this database was made by other migrations than those in supabase/migrations ({version} is {difference}): start \
          anew with `cargo xtask stack up --fresh`, which deletes its data"
@@ -52,27 +43,26 @@ pub enum MigrateError {
     OtherHistory {
         /// The first applied migration that differs.
         version: String,
-        /// How it differs.
         difference: &'static str,
     },
-    /// Postgres refused a file; nothing of it was kept.
+    /// Postgres refused a file, whose transaction was rolled back.
     #[error("{path}, line {line}: {message}")]
     Sql {
-        /// The file.
         path: PathBuf,
-        /// The line Postgres pointed at, or 0.
+        /// The line that Postgres pointed at, or 0.
         line: usize,
-        /// What Postgres said.
         message: String,
     },
-    /// The connection broke, or the history of migrations could not be kept.
+    /// The connection broke, or the history of migrations could not be written.
     #[error("the database did not answer: {0}")]
     Postgres(#[from] tokio_postgres::Error),
 }
 
-/// Applies what is pending and answers the versions it applied. `client` must be allowed to create roles and to bypass
-/// row level security.
+/// Applies what is pending and returns the applied versions. `client` must be allowed to create roles and to bypass
+/// row-level security.
 pub async fn migrate(client: &Client, supabase_dir: &Path) -> Result<Vec<String>, MigrateError> {
+    // A session lock, because each migration commits a transaction of its own. It is released after an error too: the
+    // caller may keep the connection.
     client.execute("select pg_advisory_lock($1)", &[&LOCK_KEY]).await?;
     let outcome = migrate_locked(client, supabase_dir).await;
     client.execute("select pg_advisory_unlock($1)", &[&LOCK_KEY]).await?;
@@ -104,9 +94,9 @@ async fn migrate_locked(client: &Client, supabase_dir: &Path) -> Result<Vec<Stri
     Ok(applied)
 }
 
-/// The versions that the database has, all of them in the folder and unchanged.
+/// The applied versions; an error if one of them is not in the folder or was changed.
 async fn known_versions(client: &Client, migrations: &[Migration]) -> Result<Vec<String>, MigrateError> {
-    // What the Supabase CLI applied has no hash here and is taken for unchanged.
+    // A migration that the Supabase CLI applied has no hash here and counts as unchanged.
     let sql = "select version, t.sha256 from supabase_migrations.schema_migrations
         left join supabase_migrations.applied_texts t using (version) order by version";
     let mut known = Vec::new();
@@ -128,7 +118,7 @@ fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// On Supabase, hosted or from its CLI, the roles and the schema `auth` are already there and not ours to change.
+/// On Supabase, hosted or from its CLI, the roles and the schema `auth` exist already and must not be changed by us.
 async fn is_supabase(client: &Client) -> Result<bool, tokio_postgres::Error> {
     let row = client.query_one("select to_regrole('supabase_admin') is not null", &[]).await?;
     row.try_get(0)
@@ -140,7 +130,7 @@ struct Migration {
     path: PathBuf,
 }
 
-/// Every file the schema is made of, in the order of application.
+/// Every file that makes up the schema, in the order in which they are applied.
 pub fn sql_files(supabase_dir: &Path) -> Result<Vec<PathBuf>, MigrateError> {
     let mut files = vec![supabase_dir.join("local/shim.sql")];
     files.extend(migrations(supabase_dir)?.into_iter().map(|migration| migration.path));

@@ -1,5 +1,5 @@
-//! A connection that acts as somebody: the login, the role and the claims that a real request has, set anew in every
-//! transaction as the product does.
+//! A connection that acts as a customer or as the backend: with the login, role and claims of a real request, which
+//! every transaction sets again, as in the product.
 
 use serde_json::{Value, json};
 use tokio_postgres::types::ToSql;
@@ -8,10 +8,9 @@ use uuid::Uuid;
 
 use crate::Error;
 
-/// The values bound to a statement.
 pub type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// One connection acting as one customer, or as the backend itself.
+/// One connection that acts as one customer, or as the backend.
 pub struct Session {
     client: Client,
     role: &'static str,
@@ -28,17 +27,17 @@ impl Session {
         Self { client, role: "service_role", claims: json!({ "role": "service_role" }).to_string() }
     }
 
-    /// The bare connection: whatever is sent on it runs as the login itself, outside any role, unless [`Self::open`]
-    /// was called.
+    /// The bare connection. Statements run as the login itself, without a role, unless [`Self::open`] was called.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Opens a transaction as the session's role and leaves it open, for tests that hold locks. Go on with
-    /// [`Self::client`] and end it with `commit` or `rollback`.
+    /// Begins a transaction as the session's role and leaves it open, for tests that hold locks. Continue on
+    /// [`Self::client`] and end with `commit` or `rollback`.
     pub async fn open(&self) -> Result<(), Error> {
         self.client.batch_execute("begin").await?;
         self.client
+            // `true` limits both settings to this transaction, as behind a pooler in transaction mode.
             .query(
                 "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)",
                 &[&self.role, &self.claims],
@@ -47,7 +46,7 @@ impl Session {
         Ok(())
     }
 
-    /// Runs one statement in a transaction of its own and answers its rows.
+    /// Runs one statement in a transaction of its own and returns its rows.
     pub async fn rows(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
         self.open().await?;
         let outcome = self.client.query(sql, parameters).await;
@@ -55,7 +54,7 @@ impl Session {
         Ok(outcome?)
     }
 
-    /// Calls a function that answers one JSON document, in a transaction of its own.
+    /// Runs a statement that returns one JSON document, in a transaction of its own.
     pub async fn call(&self, sql: &str, parameters: Parameters<'_>) -> Result<Value, Error> {
         let rows = self.rows(sql, parameters).await?;
         match rows.as_slice() {
@@ -64,7 +63,7 @@ impl Session {
         }
     }
 
-    /// The SQLSTATE with which Postgres refuses a statement, or `None` when it allows it (and it is rolled back).
+    /// The SQLSTATE with which Postgres refuses a statement; `None` if it is allowed. Always rolls back.
     pub async fn refusal(&self, sql: &str) -> Result<Option<String>, Error> {
         self.open().await?;
         let outcome = self.client.batch_execute(sql).await;

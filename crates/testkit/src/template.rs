@@ -1,5 +1,5 @@
-//! One fully migrated database per version of the SQL, copied for every test: a copy takes a tenth of a second, the
-//! migrations much longer.
+//! One fully migrated template database per version of the SQL, copied for every test: a copy takes a tenth of a
+//! second, the migrations much longer.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::Error;
 use crate::migrate::{MigrateError, migrate, sql_files};
 
-/// Guards the making of templates in one cluster; the number means nothing.
+/// The advisory lock for making templates on one server. The number has no meaning.
 const LOCK_KEY: i64 = 0x6F73_6C69_7262;
 
 const HASH_BYTES: usize = 8;
 
-/// The name of the template for the SQL as it is now, made first if this is the first test to ask.
+/// The name of the template for the present SQL; the first test that asks creates it.
 pub(crate) async fn template(cluster: &Client, config: &Config, supabase_dir: &Path) -> Result<String, Error> {
     let name = format!("oslira_template_{}", fingerprint(supabase_dir)?);
     if is_ready(cluster, &name).await? {
@@ -27,6 +27,7 @@ pub(crate) async fn template(cluster: &Client, config: &Config, supabase_dir: &P
 }
 
 async fn build(cluster: &Client, config: &Config, supabase_dir: &Path, name: &str) -> Result<(), Error> {
+    // Asked again under the lock: another process may have made it meanwhile.
     if is_ready(cluster, name).await? {
         return Ok(());
     }
@@ -37,15 +38,17 @@ async fn build(cluster: &Client, config: &Config, supabase_dir: &Path, name: &st
         let connection = tokio::spawn(connection);
         migrate(&client, supabase_dir).await?;
         drop(client);
-        // A database that somebody is connected to cannot be copied.
+        // Postgres refuses to copy a database that has connections.
         let _closed = connection.await;
     }
+    // The mark comes last: it says that the template is complete (see `is_ready`).
     cluster.batch_execute(&format!("alter database {name} with is_template true allow_connections false")).await?;
     Ok(())
 }
 
-/// Clears away the templates of older SQL, the half-built one of a killed process, and the databases of tests that were
-/// killed a day ago or more. A test's database is named by a version 7 UUID, whose first twelve digits are milliseconds.
+/// Drops the templates of older SQL, the incomplete one of a killed process, and the databases of tests that were
+/// killed at least a day ago. The name of a test database ends with a version 7 UUID, whose first twelve digits are the
+/// time of its creation in milliseconds.
 async fn drop_leftovers(cluster: &Client) -> Result<(), Error> {
     let leftovers = "select datname::text, datistemplate from pg_database
         where datname like 'oslira\\_template\\_%'

@@ -1,4 +1,4 @@
-//! What a caller can get wrong: each its own code, and no credit moves.
+//! Bad requests: each mistake has its own error code, and no credits move.
 
 use oslira_e2e::{Answer, Stack, User, handle};
 use reqwest::{Method, RequestBuilder};
@@ -98,7 +98,7 @@ async fn a_field_that_makes_no_sense_is_refused() {
     assert_untouched(user, 3).await;
 }
 
-/// Nobody sets a price, an owner or a state by naming it.
+/// A caller cannot set price, owner or status by adding such fields to a request.
 #[tokio::test]
 async fn a_field_that_is_not_the_callers_to_set_sets_nothing() {
     let stack = Stack::load();
@@ -183,6 +183,7 @@ async fn the_hourly_limit_is_exact_and_says_when_to_come_back() {
         "insert into plans (id, name, hourly_analyses_max) values ('e2e_two', 'Two an hour', 2) on conflict do nothing";
     sql.execute(plan, &[]).await.unwrap();
     sql.execute("update accounts set plan_id = 'e2e_two' where id = $1", &[&user.account_id]).await.unwrap();
+    // One after the other and to the end, so that only the hourly limit can refuse the third.
     for _ in 0..2 {
         user.analysed(&handle("coffee")).await;
     }

@@ -1,4 +1,4 @@
-//! Business profiles: made, read, changed, deleted, and each mistake with its own answer.
+//! Business profiles: create, read, change, delete; each mistake has its own answer.
 
 use oslira_e2e::{Answer, Stack, User, handle};
 use reqwest::{Method, RequestBuilder};

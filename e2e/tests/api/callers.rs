@@ -1,5 +1,5 @@
-//! Who may call what: every described operation with every kind of caller. The outcome is checked in, so that an endpoint
-//! that opens, or closes, shows as a difference. `OSLIRA_UPDATE=1` writes it anew.
+//! Who may call what: every described operation with every kind of caller. The outcome is checked in, so that a change
+//! of access shows in a diff. `OSLIRA_UPDATE=1` rewrites the file.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ async fn callers(stack: &Stack, owner: &User) -> Vec<Caller> {
     ]
 }
 
-/// The operation as a request that names nothing of anybody's.
+/// Calls the operation with an id that belongs to nobody, so that only the caller decides the outcome.
 async fn outcome(stack: &Stack, method: &str, path: &str, operation: &Value, caller: &Caller) -> String {
     let method: Method = method.to_uppercase().parse().unwrap();
     let mut url = format!("{}{}", stack.api_url, path.replace("{id}", &Uuid::nil().to_string()));

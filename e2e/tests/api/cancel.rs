@@ -26,7 +26,7 @@ async fn before_the_ai_call_the_credits_come_back() {
     let progress = user.get(&format!("/runs/{run}/progress")).await;
     assert_eq!(progress.data(200)["status"], "cancelled");
 
-    // The profile is free again at once, and nothing of the cancelled run was stored.
+    // A new analysis of the profile may start at once, and the cancelled run stored nothing.
     let again = user.analysed(&username).await;
     assert_eq!(again["status"], "complete", "{again}");
     assert!(user.bills("ai_usage_logs", &run).await.is_empty(), "no AI call was made for the cancelled run");
@@ -48,7 +48,7 @@ async fn after_the_ai_call_began_the_credits_are_kept() {
     stack.release(held).await;
     assert_eq!(user.post(&cancel).await.data(200), &wanted);
 
-    // The answer that came too late is paid for, so it is billed; but it stores no lead.
+    // The provider charges for the late answer, so its cost is recorded; but no lead is stored.
     eventually("the bill of the late answer", async || {
         (user.bills("ai_usage_logs", &run).await.len() == 1).then_some(())
     })

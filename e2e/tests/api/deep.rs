@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use oslira_e2e::{Stack, User, eventually, handle};
 use serde_json::{Value, json};
 
-/// What stands at the top of every result.
+/// The fields of every result, whatever its type.
 const ALWAYS: [&str; 17] = [
     "cache_hit",
     "concerns",
@@ -26,7 +26,7 @@ const ALWAYS: [&str; 17] = [
     "summary",
 ];
 
-/// A type: its price, its questions, and each part of its result with its fields.
+/// An analysis type: its price, its AI calls, and each part of its result with the part's fields.
 struct Type {
     name: &'static str,
     price: i32,
@@ -81,7 +81,7 @@ fn assert_has_every_part(of: &Type, result: &Value) {
     assert!((sum("points") - score as f64).abs() <= 1.0, "the points sum to the score: {result}");
 }
 
-/// The cost in the result is what the bills say, to the microdollar, and the parts are the whole.
+/// The cost in the result equals the recorded bills to the microdollar, and the parts add up to the total.
 async fn assert_cost_is_what_was_billed(user: &User, of: &Type, run: &Value) {
     let (cost, id) = (&run["result"]["cost"], run["id"].as_str().unwrap());
     let number = |field: &str| cost[field].as_i64().unwrap_or_else(|| panic!("{field}: {cost}"));
@@ -95,7 +95,7 @@ async fn assert_cost_is_what_was_billed(user: &User, of: &Type, run: &Value) {
     assert!(calls.iter().all(|call| call["fell_back"] == false && call["gateway_hit"] == false), "{cost}");
 }
 
-/// How many posts each question about the run shows to the model.
+/// How many posts each of the run's questions shows to the model.
 async fn posts_shown(stack: &Stack, run: &str) -> Vec<usize> {
     let mut shown = Vec::new();
     for call in stack.received("openai.chat", run).await {
@@ -107,7 +107,8 @@ async fn posts_shown(stack: &Stack, run: &str) -> Vec<usize> {
     shown
 }
 
-/// The same person on every machine, with more posts than are judged.
+/// Analyses a profile cold and cached. `username` is fixed, so that the sandbox generates the same profile on every
+/// machine, with more posts than are judged.
 async fn does_its_job(of: &Type, username: &str) {
     let stack = Stack::load();
     let user = User::new(&stack, 3 * of.price).await;
@@ -144,7 +145,7 @@ async fn an_xray_does_its_job() {
     does_its_job(&XRAY, "fitness.for.the.xray").await;
 }
 
-/// Proven by holding them: none waits for another's answer.
+/// All calls are held at once, which shows that none waits for another's answer.
 #[tokio::test]
 async fn scrapes_and_questions_are_under_way_at_the_same_time() {
     let stack = Stack::load();
@@ -192,7 +193,7 @@ async fn a_newer_shallow_snapshot_does_not_hide_the_deep_one() {
     let stack = Stack::load();
     let user = User::new(&stack, 20).await;
     let username = handle("yoga");
-    // A quick analysis is on its way to a scrape of its own when the deep one begins, and comes back after it.
+    // A LIGHT analysis starts its scrape before the DEEP one begins and finishes after it.
     let held = stack.plant("apify.start", "hold", &username, json!({ "times": 1 })).await;
     let slow = user.start(&username).await;
     stack.until_received("apify.start", &username).await;

@@ -1,4 +1,4 @@
-//! A request that is sent twice is paid once.
+//! A request that is sent twice is charged once.
 
 use futures_util::future::join_all;
 use oslira_e2e::{Answer, Stack, User, handle};
@@ -54,7 +54,7 @@ async fn a_key_belongs_to_one_request_of_one_account() {
     let run = first.data(202)["run_id"].as_str().unwrap();
     user.analyze_once(&handle("art"), &key).await.refused(422, "idempotency_key_reused");
 
-    // The same meaning in other bytes is the same request.
+    // The same values in a differently formatted body are the same request.
     let id = user.business_profile_id;
     let text = format!(r#"{{ "business_profile_id":"{id}",  "analysis_type":"LIGHT", "username":"@{username}" }}"#);
     let request = user.request(reqwest::Method::POST, "/v1/analyze").header("content-type", "application/json");

@@ -20,7 +20,7 @@ fn ids(page: &Value) -> Vec<&str> {
     page["items"].as_array().unwrap().iter().map(|lead| lead["id"].as_str().unwrap()).collect()
 }
 
-/// Leads of a user straight into the database: `user_1` to `user_n`, scored by their number.
+/// Inserts leads of a user directly into the database: `user_1` to `user_n`, with scores by their number.
 async fn fill(stack: &Stack, user: &User, count: i32, biography: &str) {
     let leads = "insert into leads (account_id, business_profile_id, username, biography, score, scraped_at)
         select $1, $2, 'user_' || n, $4, n % 101, now() from generate_series(1, $3) n";
@@ -28,7 +28,7 @@ async fn fill(stack: &Stack, user: &User, count: i32, biography: &str) {
     sql.execute(leads, &[&user.account_id, &user.business_profile_id, &count, &biography]).await.unwrap();
 }
 
-/// Takes them away again: leads that no analysis found are a fault in the books, which later tests audit.
+/// Deletes them again: the audit of later tests reports leads that no analysis found.
 async fn clear(stack: &Stack, user: &User) {
     stack.sql().await.execute("delete from leads where account_id = $1", &[&user.account_id]).await.unwrap();
 }
@@ -179,6 +179,7 @@ async fn an_export_is_cut_at_ten_thousand_rows_and_says_so() {
     assert_eq!(truncated.as_deref(), Some("true"));
     assert_eq!(response.text().await.unwrap().lines().count(), 10_001, "the header and 10,000 rows");
     let (response, truncated) = export(&user, "?score_min=1").await;
+    // `fill` scores by `n % 101`, so every 101st lead has score 0.
     let expected = (1..=10_001).filter(|n| n % 101 >= 1).count() + 1;
     assert_eq!((response.text().await.unwrap().lines().count(), truncated), (expected, None));
     clear(&stack, &user).await;

@@ -1,4 +1,4 @@
-//! Lists in pages, newest first.
+//! Lists are paginated, newest first.
 
 use oslira_e2e::{Stack, User, handle};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The API as its customers see it, over HTTP and SQL against the running stack.
+//! The API as its customers use it, over HTTP and SQL against the running stack.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,4 @@
-//! The main job: a real score with its reasons and evidence, the cache, the progress, the bills.
+//! The main path: a score with its reasons and evidence, the cache, the progress, the recorded costs.
 
 use oslira_e2e::{Stack, User, eventually, handle};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What an analysis will cost, and the account's daily cap.
+//! Estimates, and the account's daily cap.
 
 use futures_util::future::join_all;
 use oslira_e2e::{Answer, Stack, User, handle};

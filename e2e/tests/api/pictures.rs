@@ -1,4 +1,4 @@
-//! Profile pictures: copied when a profile is scraped, served by us to whom the lead belongs.
+//! Profile pictures: copied when a profile is scraped, and served by us to the lead's account only.
 
 use oslira_e2e::{Answer, Stack, User, handle};
 use reqwest::Method;
@@ -28,7 +28,7 @@ async fn a_leads_picture_is_served_by_us_as_what_it_is() {
     let picture = response.bytes().await.unwrap();
     assert!(picture.starts_with(PNG) && picture.len() > 100, "{} bytes", picture.len());
 
-    // A second analysis, from the cache, copies nothing and leaves it where it is.
+    // A second analysis, from the cache, copies nothing and leaves the picture in place.
     user.analysed(run["username"].as_str().unwrap()).await;
     let again = user.request(Method::GET, path).send().await.unwrap().bytes().await.unwrap();
     assert_eq!(again, picture);
@@ -63,6 +63,6 @@ async fn a_lead_whose_picture_was_never_copied_has_none() {
         [&user.account_id, &user.business_profile_id, &handle("nobody")];
     let id: String = stack.sql().await.query_one(insert, &of).await.unwrap().get(0);
     user.get(&format!("/leads/{id}/picture")).await.refused(404, "picture_not_found");
-    // The books know no lead that no analysis found.
+    // The audit of later tests would report a lead that no analysis found.
     stack.sql().await.execute("delete from leads where account_id = $1", &[&user.account_id]).await.unwrap();
 }

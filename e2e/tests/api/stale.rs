@@ -1,9 +1,9 @@
-//! Older analyses of a profile that changed since are marked, for every account that has one.
+//! When a profile has changed, its older analyses are marked as stale, for every account that has one.
 
 use oslira_e2e::{Stack, User, handle};
 use serde_json::{Value, json};
 
-/// Whether the lead's newest analysis is stale, as every view tells it.
+/// Whether the lead's newest analysis is stale; asserts that every view says the same.
 async fn is_stale(user: &User, lead: &str) -> bool {
     let listed = |stale: bool| async move {
         let page = user.get(&format!("/leads?stale={stale}")).await;
@@ -30,7 +30,7 @@ async fn a_rewritten_profile_makes_older_analyses_of_every_account_stale_and_a_p
         let lead = before["lead_id"].as_str().unwrap();
         assert!(!is_stale(&first, lead).await, "nothing has changed yet");
 
-        // Another account's deeper analysis scrapes again, and so it is found out.
+        // Another account's DEEP analysis scrapes the profile again, which discovers the change.
         stack.rewrite(&username, json!({ "biography": rewritten })).await;
         let after = second.analysed_as(&username, "DEEP").await;
         assert_eq!(after["result"]["profile"]["biography"], rewritten, "{after}");

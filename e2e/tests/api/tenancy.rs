@@ -1,4 +1,4 @@
-//! Two accounts see and change nothing of each other.
+//! Accounts cannot see or change anything of each other.
 
 use oslira_e2e::{Answer, Stack, User, handle};
 use reqwest::Method;
@@ -66,6 +66,7 @@ async fn an_account_is_chosen_only_among_ones_own() {
         as_account(&user, &own, path).await.data(200);
         as_account(&user, &foreign, path).await.refused_for(path, 403, "account_forbidden");
         as_account(&user, &Uuid::new_v4().to_string(), path).await.refused_for(path, 403, "account_forbidden");
+        // An unreadable id must not fall back to the user's own account.
         for text in ["", "7", "null", "' or 1=1"] {
             as_account(&user, text, path).await.refused_for(&format!("{path} {text:?}"), 400, "invalid_account_id");
         }
@@ -91,7 +92,7 @@ async fn a_member_of_two_accounts_pays_from_the_one_they_choose() {
     let stack = Stack::load();
     let (user, host) = (User::new(&stack, 5).await, User::new(&stack, 9).await);
     let foreign = host.account_id.to_string();
-    // What the API remembers of the user's accounts from here must not hide the one they join next.
+    // The API caches the user's memberships from here on; that must not hide the account they join next.
     user.get("/credits/balance").await.data(200);
     let join = "insert into account_members (user_id, account_id, role) values ($1, $2, 'member')";
     stack.sql().await.execute(join, &[&user.user_id, &host.account_id]).await.unwrap();
@@ -125,7 +126,7 @@ async fn who_leaves_an_account_loses_sight_of_it() {
     let seen = as_account(&guest, &host.account_id.to_string(), &path).await;
     assert_eq!(seen.data(200)["id"], run["id"]);
     sql.execute("delete from account_members where user_id = $1 and account_id = $2", &member).await.unwrap();
-    // The API may remember for a minute which accounts to choose from; the database decides what is seen.
+    // The API may cache for a minute which accounts a user can choose; the database decides what they see.
     let refused = as_account(&guest, &host.account_id.to_string(), &path).await;
     assert!(matches!(refused.status, 403 | 404), "{refused:?}");
     let refused = as_account(&guest, &host.account_id.to_string(), "/credits/balance").await;

@@ -1,11 +1,11 @@
-//! Who may call: every kind of token, good and bad.
+//! Access tokens of every kind, valid and invalid.
 
 use oslira_e2e::{Answer, Stack, User};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// GET and POST with this Authorization header; both must be refused in the same way.
+/// Sends a GET and a POST with this Authorization header; both must be refused in the same way.
 async fn refuse(stack: &Stack, user: &User, case: &str, authorization: Option<&str>, status: u16, code: &str) {
     for (method, path) in [(Method::GET, "/credits/balance"), (Method::POST, "/v1/analyze")] {
         let mut request = stack.http().request(method, format!("{}{path}", stack.api_url));

@@ -1,4 +1,4 @@
-//! The circuit breaker: while a service is out, what needs it is not sold, and nobody is charged.
+//! The circuit breaker: while a service is out, analyses that need it are refused before anything is charged.
 
 use futures_util::future::join_all;
 use oslira_e2e::{Answer, Fault, Stack, User, handle};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{alone, assert_failed};
 
-/// Both providers of models in this state for these runs.
+/// Injects the fault into both model providers, for the calls about `username`.
 async fn models_out(stack: &Stack, kind: &str, username: &str) -> [Fault; 2] {
     let more = json!({ "status": if kind == "status" { Some(503) } else { None } });
     [
@@ -20,14 +20,14 @@ async fn mend<const N: usize>(stack: &Stack, faults: [Fault; N]) {
     join_all(faults.map(|fault| stack.release(fault))).await;
 }
 
-/// Refused for an outage with the time to come back.
+/// Asserts a refusal because of an outage, with a retry time of at most `longest_s`.
 fn assert_refused(case: &str, answer: &Answer, longest_s: u64) {
     let seconds = answer.refused_for(case, 503, "provider_unavailable")["retry_after_s"].as_u64().unwrap();
     assert!((1..=longest_s).contains(&seconds), "{case}: {seconds}");
     assert_eq!(answer.header("retry-after"), Some(seconds.to_string().as_str()), "{case}");
 }
 
-/// As if the time had passed.
+/// Lets the breaker's open time end now.
 async fn let_the_time_pass(stack: &Stack) {
     let pass =
         "update service_outages set open_until = clock_timestamp() - interval '1 second' where open_until is not null";
@@ -72,6 +72,7 @@ async fn without_money_at_both_providers_nothing_is_sold_until_the_time_has_pass
 async fn the_next_outage_after_the_time_has_passed_closes_for_longer() {
     let (_turn, stack) = alone().await;
     let user = User::new(&stack, 20).await;
+    // The open time of an exhausted provider doubles with each outage in a row.
     for longest_s in [60, 120, 240] {
         let username = handle("coffee");
         let faults = models_out(&stack, "insufficient_quota", &username).await;
@@ -97,7 +98,7 @@ async fn with_money_at_one_provider_everything_is_sold() {
     assert_eq!(user.analysed(&handle("coffee")).await["status"], "complete", "OpenAI is out");
     stack.close_breaker().await;
 
-    // Anthropic is asked only when OpenAI gives no answer, here for a reason that is no outage.
+    // Anthropic is asked only if OpenAI gives no answer. A 400 is such a case, but no outage of OpenAI.
     let openai = stack.plant("openai.chat", "status", &username, json!({ "status": 400 })).await;
     let anthropic = stack.plant("anthropic.messages", "insufficient_quota", &username, json!({})).await;
     assert_failed(&user, "both", &user.analysed(&username).await, "ai_quota_exhausted").await;
@@ -120,7 +121,7 @@ async fn a_scraper_that_refuses_us_stops_the_sale_at_once() {
     stack.close_breaker().await;
 }
 
-/// A run that all models fail, until its end.
+/// A run for which every model fails.
 async fn fail_at_the_models(stack: &Stack, user: &User, analysis_type: &str) -> Value {
     let username = handle("coffee");
     let faults = models_out(stack, "status", &username).await;
@@ -133,7 +134,7 @@ async fn fail_at_the_models(stack: &Stack, user: &User, analysis_type: &str) -> 
 async fn models_that_do_not_answer_several_runs_stop_the_sale_and_one_runs_trouble_does_not() {
     let (_turn, stack) = alone().await;
     let user = User::new(&stack, 20).await;
-    // Four questions of one run: more strikes than it takes, but it may be the run's own trouble.
+    // One run with four failed questions: enough failures, but the cause may be the run itself.
     let run = fail_at_the_models(&stack, &user, "XRAY").await;
     assert_failed(&user, "one run", &run, "ai_unavailable").await;
     assert_eq!(user.analysed(&handle("coffee")).await["status"], "complete", "still sold");

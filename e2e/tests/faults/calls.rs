@@ -1,5 +1,5 @@
-//! One of several questions failing: it alone is asked again or of another model, every other one is asked and billed
-//! once, and the run ends in exactly one of result and refund.
+//! One of several AI calls of a run fails: only this call is repeated or sent to the fallback model. Every other call
+//! is sent and billed once, and the run ends with either a result or a refund.
 
 use std::collections::BTreeMap;
 
@@ -14,22 +14,22 @@ const DEEP: (&str, &[&str]) = ("DEEP", &["core_strategy", "outreach", "personali
 const XRAY: (&str, &[&str]) = ("XRAY", &["psychographic", "commercial", "outreach", "personality"]);
 const OPENAI: &str = "openai.chat";
 const ANTHROPIC: &str = "anthropic.messages";
-/// So many runs at once.
+/// The number of runs at the same time.
 const SIDE_BY_SIDE: usize = 12;
 
-/// One question of one analysis under a fault.
+/// One analysis, with a fault in one of its calls or in all of them.
 #[derive(Debug, Clone)]
 struct Case {
     analysis_type: &'static str,
     calls: &'static [&'static str],
-    /// The one that fails; all of them without.
+    /// The call that fails; `None` for all.
     failing: Option<&'static str>,
     fault: Fault,
     /// Whether the other provider fails too.
     both: bool,
-    /// How often a model is asked that keeps failing so.
+    /// How often a model that keeps failing in this way is asked.
     attempts: usize,
-    /// Why the run fails, if it does.
+    /// The error code, if the run fails.
     code: Option<&'static str>,
 }
 
@@ -46,7 +46,8 @@ fn kinds() -> Vec<(Fault, usize, &'static str)> {
     ]
 }
 
-/// A profile that is in the cache, deep enough for both types, and short: what fails here does not depend on it.
+/// A cached profile that is deep enough for both types, so that these runs need no scrape. It has no posts, because
+/// what is tested here does not depend on them.
 async fn cached(stack: &Stack) -> String {
     let username = handle("zeroposts");
     let run = User::new(stack, 6).await.analysed_despite_outages(&username, "XRAY").await;
@@ -54,7 +55,7 @@ async fn cached(stack: &Stack) -> String {
     username
 }
 
-/// How often each question was asked of both providers together, how often it was answered, how often billed.
+/// For each call: how often OpenAI and Anthropic were asked, how often either answered, and how often it was billed.
 async fn count(stack: &Stack, user: &User, run: &str) -> BTreeMap<String, [usize; 4]> {
     let mut counts: BTreeMap<String, [usize; 4]> = BTreeMap::new();
     for (place, target) in [OPENAI, ANTHROPIC].into_iter().enumerate() {
@@ -73,7 +74,7 @@ async fn count(stack: &Stack, user: &User, run: &str) -> BTreeMap<String, [usize
 async fn run(stack: &Stack, username: &str, case: Case) {
     let name = format!("{case:?}");
     let user = User::new(stack, 6).await;
-    // The business is in every question, so its name tells this run's questions from those of others.
+    // Every question contains the business, so a unique name restricts the fault to this run's questions.
     let marker = Uuid::new_v4().simple().to_string();
     let business = user.add_business(&marker, "Running shoes.", "Runners who race.", &["running"]).await;
     let mut needles = vec![marker];
@@ -131,7 +132,7 @@ async fn run_all(cases: Vec<Case>) {
     stream::iter(runs).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<()>>().await;
 }
 
-/// Every question of both types under every kind of fault.
+/// Every call of the given types under every kind of fault.
 fn each_question(types: &[(&'static str, &'static [&'static str])], both: bool) -> Vec<Case> {
     let mut cases = Vec::new();
     for (analysis_type, calls) in types {
@@ -153,7 +154,7 @@ async fn a_question_that_the_first_model_fails_is_answered_by_the_second_unless_
 #[tokio::test]
 async fn a_question_that_nobody_answers_fails_the_run_and_the_others_are_asked_once() {
     let cases = each_question(&[DEEP, XRAY], true);
-    // Every question and every kind at least once.
+    // Every fifth case takes a fraction of the time and still contains every call and every kind of fault.
     run_all(cases.into_iter().step_by(5).collect()).await;
 }
 

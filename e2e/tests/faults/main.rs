@@ -1,8 +1,8 @@
-//! The outside services failing: a failed run has a code and a sentence, and gives its credits back once; what passes
-//! by itself is lived through.
+//! Failures of the outside services: a failed run has an error code and a message and is refunded once; a temporary
+//! failure does not fail the run.
 //!
-//! Outages open the circuit breaker of the whole stack, so these tests are a binary of their own: most run side by side
-//! and close the breaker whenever it is in their way; those about the breaker have the stack to themselves.
+//! Outages open the circuit breaker of the whole stack, so these tests are a binary of their own. Most run side by side
+//! and close the breaker whenever it blocks them; those about the breaker run alone.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -23,12 +23,12 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static OUTAGES: RwLock<()> = RwLock::const_new(());
 
-/// A turn beside others that make outages.
+/// For a test that may run beside other tests that cause outages.
 async fn beside_others() -> (RwLockReadGuard<'static, ()>, Stack) {
     (OUTAGES.read().await, Stack::load())
 }
 
-/// A turn alone, without any known outage.
+/// For a test that runs alone, with the breaker closed.
 async fn alone() -> (RwLockWriteGuard<'static, ()>, Stack) {
     let turn = OUTAGES.write().await;
     let stack = Stack::load();
@@ -36,7 +36,7 @@ async fn alone() -> (RwLockWriteGuard<'static, ()>, Stack) {
     (turn, stack)
 }
 
-/// What goes wrong: kind and more of a fault, as the sandbox takes it.
+/// The kind and the further fields of a fault, as the sandbox accepts them.
 type Fault = (&'static str, Value);
 
 async fn assert_failed(user: &User, case: &str, run: &Value, code: &str) {
@@ -51,7 +51,7 @@ async fn assert_failed(user: &User, case: &str, run: &Value, code: &str) {
     assert_eq!((&progress["status"], &progress["message"]), (&json!("failed"), &json!(sentence)), "{case}: {progress}");
 }
 
-/// With a result, charged once, and its cost is what its bills say.
+/// Asserts a result, one charge, no refund, and a cost that equals the recorded bills.
 async fn assert_complete(user: &User, case: &str, run: &Value) {
     assert_eq!((&run["status"], &run["charge_outcome"]), (&json!("complete"), &json!("result")), "{case}: {run}");
     let id = run["id"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! The models failing, for an analysis with a single question: the stand-in answers, or the credits come back.
+//! Failing models, for an analysis with a single AI call: the fallback model answers, or the credits are refunded.
 
 use futures_util::future::join_all;
 use oslira_e2e::{Stack, User, handle};
@@ -20,7 +20,7 @@ async fn asked(stack: &Stack, run: &Value) -> [(usize, usize); 2] {
     asked
 }
 
-/// One run under faults of these targets; answers how often each model was asked.
+/// One run with the fault in these targets; also returns how often each model was asked.
 async fn run_under(targets: &[&str], case: &str, (kind, more): &Fault) -> (User, Value, [usize; 2]) {
     let stack = Stack::load();
     let user = User::new(&stack, 5).await;
@@ -35,7 +35,7 @@ async fn run_under(targets: &[&str], case: &str, (kind, more): &Fault) -> (User,
     }
     let [first, second] = asked(&stack, &run).await;
     let billed = user.bills("ai_usage_logs", run["id"].as_str().unwrap()).await.len();
-    // An answer that breaks off carries no bill that could be read.
+    // An answer that breaks off has no usage that could be read, so it cannot be billed.
     let unread = usize::from(*kind == "truncate");
     assert_eq!(billed + unread, first.1 + second.1, "{case}: each answer is billed once");
     (user, run, [first.0, second.0])
@@ -59,6 +59,7 @@ fn lasting() -> Vec<Fault> {
         ("insufficient_quota", json!({})),
         ("status", json!({ "status": 401 })),
         ("status", json!({ "status": 400 })),
+        // Longer than `AI_PAUSE_MAX`: the next model is asked at once.
         ("rate_limit", json!({ "retry_after_s": 3600 })),
     ]
 }

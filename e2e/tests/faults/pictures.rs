@@ -1,11 +1,11 @@
-//! A picture that cannot be had costs nothing but the picture.
+//! A picture that cannot be copied does not fail the run.
 
 use oslira_e2e::{User, handle};
 use serde_json::json;
 
 use crate::{alone, assert_complete};
 
-/// Calls for pictures carry nothing of the run, so the fault strikes every picture there is.
+/// A request for a picture contains nothing of the run, so the fault affects all pictures, and the test runs alone.
 #[tokio::test]
 async fn a_picture_that_cannot_be_copied_fails_no_run() {
     let (_turn, stack) = alone().await;

@@ -1,4 +1,5 @@
-//! Models that end: a run falls over to the model that is left, nothing is sold when none is, and the operator knows before.
+//! Models that are shut down: a run uses the remaining model, analyses are refused if none remains, and operators are
+//! warned before.
 
 use jiff::{SignedDuration, Timestamp};
 use oslira_e2e::{Stack, User, handle};
@@ -10,20 +11,20 @@ const LUNA: &str = "openai/gpt-6-luna";
 const TERRA: &str = "openai/gpt-6.1-terra";
 const HAIKU: &str = "anthropic/claude-haiku-5-5";
 
-/// A day so many days from now, as the lists write it.
+/// The date `days` from today, in the form of the providers' lists.
 fn in_days(days: i64) -> String {
     let day = Timestamp::now() + SignedDuration::from_hours(24 * days);
     day.to_string().split('T').next().unwrap().to_owned()
 }
 
-/// Everything as before: the models live, and what was known of their end is forgotten.
+/// Restores all models and makes the stack forget what it knew of their shutdown.
 async fn revive(stack: &Stack) {
     stack.restore_models().await;
     stack.run_daily_job().await;
     stack.close_breaker().await;
 }
 
-/// How the breaker of a model stands: kind, and whether it is open for about a day.
+/// The breaker's state for a model: the kind of outage, and whether it is open for about a day. `None` if it is closed.
 async fn outage(stack: &Stack, model: &str) -> Option<(String, bool)> {
     let sql = "select kind, open_until between clock_timestamp() + interval '23 hours' and clock_timestamp() + interval '24 hours'
         from service_outages where service = $1 and open_until > clock_timestamp()";
@@ -53,7 +54,7 @@ async fn a_run_under_way_when_its_model_ends_is_answered_by_the_other_one_and_th
         assert_eq!((&call["fell_back"], &call["model"]), (&json!(true), &json!("claude-haiku-5-5")), "{call}");
     }
     assert_eq!(outage(&stack, LUNA).await, Some(("gone".to_owned(), true)));
-    // Still sold: every call has a model left, and OpenAI's other models are not out.
+    // Analyses are still accepted: every call has a model left, and OpenAI's other models are not affected.
     assert_eq!(user.analysed(&handle("coffee")).await["status"], "complete");
     let xray = user.analysed_as(&handle("coffee"), "XRAY").await;
     let by = |name: &str| {
@@ -82,7 +83,7 @@ async fn when_no_model_of_a_call_is_left_nothing_is_scraped_or_charged_until_one
         assert!(details["retry_after_s"].as_u64().unwrap() > 3_600, "{details}");
         assert_eq!(stack.received("apify.start", &username).await, Vec::<Value>::new(), "{analysis_type}");
     }
-    // A list without the models does not sell them, one that cannot be read changes nothing.
+    // A list without the models does not reopen the sale, and a list that cannot be read changes nothing.
     stack.run_daily_job().await;
     assert!(user.analyze(&handle("coffee")).await.refused_for("unlisted", 503, "provider_unavailable").is_object());
     stack.restore_models().await;

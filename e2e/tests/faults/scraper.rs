@@ -1,4 +1,4 @@
-//! The scraper failing, for one scrape or for two side by side.
+//! A failing scraper, with one scrape or with two side by side.
 
 use futures_util::future::join_all;
 use oslira_e2e::{Stack, User, handle};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{Fault, assert_complete, assert_failed, beside_others};
 
-/// One run under a lasting fault fails with `code` after so many calls of the target.
+/// One run under a permanent fault: fails with `code` after `attempts` calls of the target.
 async fn fail_under(target: &str, (kind, more): Fault, code: &str, attempts: u64) {
     let case = format!("{target} {kind} {more}");
     let stack = Stack::load();
@@ -23,12 +23,12 @@ async fn fail_under(target: &str, (kind, more): Fault, code: &str, attempts: u64
     user.settles_at(4).await;
 }
 
-/// The same for many faults, at once: most of the time is pauses.
+/// The same for many faults, all at once, because most of the time is spent in pauses.
 async fn fail_under_each(target: &str, faults: Vec<Fault>, code: &str, attempts: u64) {
     join_all(faults.into_iter().map(|fault| fail_under(target, fault, code, attempts))).await;
 }
 
-/// One run under a fault that strikes once; answers the username.
+/// One run under a fault that occurs once; returns the username.
 async fn survive((target, kind, mut more): (&str, &str, Value)) -> String {
     let case = format!("{target} {kind} {more}");
     let stack = Stack::load();
@@ -86,7 +86,7 @@ async fn a_scraper_that_keeps_failing_is_given_up_after_four_attempts() {
 async fn a_scrape_that_never_tells_its_result_is_asked_again_and_given_up() {
     let _turn = beside_others().await;
     let items = vec![("status", json!({ "status": 503 })), ("truncate", json!({})), ("malformed", json!({}))];
-    // Each of the four scrapes is asked six times.
+    // Four scrapes, each asked twelve times (`SCRAPE_UNANSWERED_MAX`).
     futures_util::future::join(
         fail_under("apify.poll", ("drop", json!({})), "scrape_failed", 48),
         fail_under_each("apify.items", items, "scrape_failed", 48),
@@ -128,7 +128,7 @@ async fn a_scrape_whose_result_is_late_or_lost_is_not_bought_twice() {
     }
 }
 
-/// What only the start of this one of the two scrapes carries.
+/// Texts that only one of the two scrapes' inputs contains: the details' and the posts'.
 const INPUTS: [&str; 2] = ["\"usernames\"", "\"directUrls\""];
 
 #[tokio::test]

@@ -1,9 +1,10 @@
-//! Analyses of every type, cold and from the cache: how long in all, how much of that is ours, and what the models cost.
+//! Analyses of every type, cold and from the cache: their total time, the share of it that is Oslira's own (overhead),
+//! and the cost of the models.
 //!
-//! The total is from the moment before the request is sent to `finished_at`, written in the transaction that stores the
-//! result. The providers' critical path is what the sandbox's own clock says: the slowest actor run plus the slowest AI
-//! call, since those of one kind run side by side. Overhead is the rest: HTTP, database, steps, objects, waiting. Database,
-//! sandbox and benchmark share this machine's clock.
+//! The total runs from just before the request is sent to `finished_at`, written in the transaction that stores the
+//! result. The providers' critical path, measured by the sandbox, is the slowest actor run plus the slowest AI call,
+//! since actor runs go side by side and so do AI calls. Overhead is the rest: HTTP, database, steps, objects, waiting.
+//! The times can be subtracted because database, sandbox and benchmark share this machine's clock.
 
 use std::time::{Duration, Instant};
 
@@ -16,56 +17,57 @@ use super::{Bench, overlaps};
 use crate::api::Api;
 use crate::http::Http;
 
-/// As a front end polls.
+/// As often as a front end polls. The results do not depend on it, because the database writes `finished_at`.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 const RUN_MAX: Duration = Duration::from_secs(120);
 
-/// The sandbox takes so many bytes for a token.
+/// The sandbox counts one token per four bytes.
 const BYTES_PER_TOKEN: f64 = 4.0;
 
-/// A type of analysis, and what its metrics are called by.
+/// A type of analysis, and how its metrics are named.
 pub struct Kind {
     metric: &'static str,
     /// As the API writes it.
     pub analysis_type: &'static str,
-    /// A letter of usernames.
+    /// A letter in the usernames, so that each type has profiles of its own.
     purpose: &'static str,
-    /// Customers who analyse at the same time, each one profile after the other.
+    /// Customers who work at the same time; each analyses one profile after the other.
     lanes: usize,
 }
 
 /// One AI call over twelve posts.
 pub const LIGHT: Kind = Kind { metric: "light", analysis_type: "LIGHT", purpose: "a", lanes: 1 };
 
-/// The deeper ones take half a minute each, nearly all of it waiting, so that a few go side by side.
+/// DEEP and XRAY take about half a minute each, nearly all of it waiting, so that four at once hardly disturb each
+/// other.
 const KINDS: [Kind; 3] = [
     LIGHT,
     Kind { metric: "deep", analysis_type: "DEEP", purpose: "b", lanes: 4 },
     Kind { metric: "xray", analysis_type: "XRAY", purpose: "c", lanes: 4 },
 ];
 
-/// What is known of one analysis.
 struct Measured {
     total_ms: f64,
     overhead_ms: f64,
     ai_usd: f64,
     /// Tokens of the answer schemas and system messages, which are the same in every analysis for a business.
     prefix_tokens: f64,
-    /// How many of those providers read from their caches.
+    /// How many of those tokens the providers read from their caches.
     cached_tokens: f64,
 }
 
-/// What a customer's analyses gave.
+/// The analyses of one customer.
 #[derive(Default)]
 struct Lane {
-    /// The customer's first: no provider has seen the business's prefix.
+    /// The customer's first: no provider has cached the prefix of this business yet.
     first: Vec<Measured>,
     cold: Vec<Measured>,
     cached: Vec<Measured>,
 }
 
-/// Measures the types that were asked for: `runs` analyses of new profiles, and each again from the cache.
+/// Measures the requested types: `runs` analyses of new profiles, and each of them again from the cache.
 pub fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
+    // The metrics about all types together need all types, whatever else was asked for.
     let about_all = ["ai.", "prompt."].into_iter().any(|name| !bench.only.is_empty() && overlaps(name, bench.only));
     let (mut cached_tokens, mut prefix_tokens) = (0.0, 0.0);
     for kind in &KINDS {
@@ -94,7 +96,7 @@ fn mean_usd(runs: &[Measured]) -> f64 {
     runs.iter().map(|run| run.ai_usd).sum::<f64>() / runs.len().max(1) as f64
 }
 
-/// Every lane has a customer of its own and its share of the runs.
+/// Runs the lanes of one type side by side, each with its own customer and its share of the runs.
 fn lanes(bench: &Bench<'_>, kind: &Kind) -> Result<Lane> {
     eprintln!("  {} {} analyses, cold and cached, {} at a time …", bench.runs, kind.analysis_type, kind.lanes);
     let runs = bench.runs as usize;
@@ -103,7 +105,7 @@ fn lanes(bench: &Bench<'_>, kind: &Kind) -> Result<Lane> {
         let working: Vec<_> =
             (0..kind.lanes).map(|number| scope.spawn(move || lane(bench, kind, number, runs))).collect();
         for thread in working {
-            let lane = thread.join().map_err(|_| anyhow!("a lane of the benchmark broke"))??;
+            let lane = thread.join().map_err(|_| anyhow!("a thread of the benchmark panicked"))??;
             all.first.extend(lane.first);
             all.cold.extend(lane.cold);
             all.cached.extend(lane.cached);
@@ -117,7 +119,7 @@ fn lane(bench: &Bench<'_>, kind: &Kind, number: usize, runs: usize) -> Result<La
     let api = bench.customers.mint()?;
     let username = |run: usize| bench.customers.username(kind.purpose, 1_000 * number + run);
     let mut lane = Lane::default();
-    // The first analysis of an isolate also compiles and connects: everybody's second is what is timed.
+    // A customer's first analysis is measured apart: an isolate's first also compiles the module and opens connections.
     lane.first.push(one(bench, &api, kind, &username(0)?, false)?);
     for run in (1..=runs).filter(|run| run % kind.lanes == number) {
         lane.cold.push(one(bench, &api, kind, &username(run)?, false)?);
@@ -150,7 +152,8 @@ fn one(bench: &Bench<'_>, api: &Api, kind: &Kind, username: &str, cached: bool) 
         .map(|question| {
             let prefix = prefix_tokens(question);
             let name = question.pointer("/body/response_format/json_schema/name").unwrap_or(&Value::Null);
-            // What is cached beyond the prefix is the beginning of a profile that was judged before.
+            // The sandbox may also have cached the beginning of a profile that was judged before; only the prefix
+            // counts.
             (prefix, cached_of(name).min(prefix))
         })
         .collect();
@@ -163,7 +166,7 @@ fn one(bench: &Bench<'_>, api: &Api, kind: &Kind, username: &str, cached: bool) 
     })
 }
 
-/// Waits until a run has ended, however it did.
+/// Waits until a run is complete, failed or cancelled.
 pub fn wait_for_end(api: &Api, run: &str) -> Result<()> {
     let started = Instant::now();
     while !api.progress(run)?.is_final() {
@@ -175,11 +178,11 @@ pub fn wait_for_end(api: &Api, run: &str) -> Result<()> {
     Ok(())
 }
 
-/// The calls of this target about this profile since a moment, by the sandbox's clock.
+/// The calls to a sandbox target about a profile that started at `after_ms` or later.
 fn calls(bench: &Bench<'_>, target: &str, username: &str, after_ms: i64) -> Result<Vec<Value>> {
     let url = format!("{}/control/received?target={target}&match={username}", bench.stack.sandbox_url);
     let mut answer = Http::new(Duration::from_secs(5)).get(&url, None)?;
-    let calls = answer.body.get_mut("calls").map(Value::take).context("the sandbox tells no calls")?;
+    let calls = answer.body.get_mut("calls").map(Value::take).context("the sandbox's answer has no calls")?;
     let mut calls: Vec<Value> = serde_json::from_value(calls)?;
     calls.retain(|call| call.get("started_at_ms").and_then(Value::as_i64).is_some_and(|at| at >= after_ms));
     Ok(calls)
@@ -191,7 +194,15 @@ fn slowest(calls: &[Value]) -> Result<f64> {
 }
 
 fn prefix_tokens(question: &Value) -> f64 {
-    let system = question.pointer("/body/messages/0/content").and_then(Value::as_str).unwrap_or_default();
+    let bytes = match question.pointer("/body/messages/0/content") {
+        Some(Value::String(text)) => text.len(),
+        // Models with explicit breakpoints take the message in parts.
+        Some(Value::Array(parts)) => {
+            let texts = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
+            texts.map(str::len).sum()
+        }
+        _ => 0,
+    };
     let schema = question.pointer("/body/response_format/json_schema/schema").map(Value::to_string);
-    (system.len() + schema.unwrap_or_default().len()) as f64 / BYTES_PER_TOKEN
+    (bytes + schema.unwrap_or_default().len()) as f64 / BYTES_PER_TOKEN
 }

@@ -1,4 +1,4 @@
-//! Accounts and usernames that no other run of the benchmark has used.
+//! Accounts and usernames that no other run of the benchmark has used, so that nothing is cached.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,10 +9,10 @@ use crate::api::Api;
 use crate::postgres::{PgUrl, database};
 use crate::stack::{Document, mint_token};
 
-/// Enough for anything that the benchmark buys with one account.
+/// More than the benchmark spends with one account.
 const CREDITS: i32 = 10_000;
 
-/// Mints accounts for one run of the benchmark.
+/// Creates accounts and usernames for one run of the benchmark.
 pub struct Customers<'a> {
     stack: &'a Document,
     database: PgUrl,
@@ -21,7 +21,6 @@ pub struct Customers<'a> {
 }
 
 impl<'a> Customers<'a> {
-    /// On this stack.
     pub fn of(stack: &'a Document) -> Result<Self> {
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
         Ok(Self {
@@ -40,9 +39,11 @@ impl<'a> Customers<'a> {
         Ok(Api::of(self.stack, &token, &user.business_profile_id))
     }
 
-    /// A username that nobody asked about yet; none is the beginning of another.
+    /// A username that was never analysed. None is the beginning of another, because the sandbox's calls are found by
+    /// searching for the name.
     pub fn username(&self, purpose: &str, number: usize) -> Result<String> {
         let name = format!("fitness.{purpose}{}{number:04}", self.tag);
+        // Instagram's limit, which the API enforces.
         if name.len() > 30 {
             bail!("{name} is too long for a username");
         }

@@ -1,37 +1,37 @@
-//! A closed loop of requests over so many kept-alive connections, each of them one customer's.
+//! A closed loop of requests over keep-alive connections: each connection belongs to one customer and sends its next
+//! request after the answer to the last.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use hdrhistogram::Histogram;
 
-/// Finer than what is reported, up to a minute.
+/// Latencies up to a minute are recorded to three significant digits, finer than they are reported.
 const LONGEST_US: u64 = 60_000_000;
 const DIGITS: u8 = 3;
 
-/// How much to send.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
-    /// Requests per connection that are not counted.
+    /// Requests per connection before the measured ones.
     pub warm_up: usize,
-    /// Requests per connection that are.
+    /// Measured requests per connection.
     pub requests: usize,
     /// The wait between an answer and the next request of the same connection.
     pub pause: Duration,
 }
 
-/// What was measured.
+/// The measured latencies, in microseconds.
 #[derive(Debug)]
 pub struct Latency(Histogram<u64>);
 
 impl Latency {
-    /// A quantile, in milliseconds.
+    /// A quantile (0 to 1), in milliseconds.
     pub fn ms(&self, quantile: f64) -> f64 {
         self.0.value_at_quantile(quantile) as f64 / 1_000.0
     }
 }
 
-/// Lets every connection send its requests, all at once; `request` gets the connection and the number of the request.
+/// Sends the requests of all connections at the same time; `request` gets the connection and the number of the request.
 pub fn drive<C: Send>(
     connections: Vec<C>,
     load: Load,
@@ -43,7 +43,7 @@ pub fn drive<C: Send>(
         let working: Vec<_> =
             connections.into_iter().map(|connection| scope.spawn(move || one(&connection, load, request))).collect();
         for thread in working {
-            all.add(thread.join().map_err(|_| anyhow!("a connection of the load generator broke"))??)?;
+            all.add(thread.join().map_err(|_| anyhow!("a thread of the load generator panicked"))??)?;
         }
         Ok::<_, anyhow::Error>(())
     })?;
@@ -56,6 +56,7 @@ fn one<C>(connection: &C, load: Load, request: &impl Fn(&C, usize) -> Result<()>
         let started = Instant::now();
         request(connection, number)?;
         if number >= load.warm_up {
+            // The histogram starts at 1 µs, and a value above its bound counts as the bound.
             seen.saturating_record(u64::try_from(started.elapsed().as_micros())?.max(1));
         }
         std::thread::sleep(load.pause);

@@ -1,10 +1,9 @@
-//! Figures with names that stay, and how they are summed up and shown.
+//! Metrics: their rounding, and how they are collected and shown.
 
 use serde::Serialize;
 
 use crate::table::table;
 
-/// One figure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Metric {
     name: String,
@@ -13,33 +12,32 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// Milliseconds, to a hundredth.
+    /// Milliseconds, rounded to two decimals.
     pub fn ms(name: impl Into<String>, value: f64) -> Self {
         Self { name: name.into(), value: (value * 100.0).round() / 100.0, unit: "ms" }
     }
 
-    /// Seconds, to a thousandth.
+    /// Seconds, rounded to three decimals.
     pub fn s(name: impl Into<String>, value: f64) -> Self {
         Self { name: name.into(), value: (value * 1_000.0).round() / 1_000.0, unit: "s" }
     }
 
-    /// Dollars, to a millionth.
+    /// Dollars, rounded to six decimals.
     pub fn usd(name: impl Into<String>, value: f64) -> Self {
         Self { name: name.into(), value: (value * 1e6).round() / 1e6, unit: "USD" }
     }
 
-    /// A part of a whole, 0 to 1.
+    /// A part of a whole, 0 to 1, rounded to four decimals.
     pub fn share(name: impl Into<String>, value: f64) -> Self {
         Self { name: name.into(), value: (value * 1e4).round() / 1e4, unit: "share" }
     }
 
-    /// Bytes.
     pub fn bytes(name: impl Into<String>, value: usize) -> Self {
         Self { name: name.into(), value: value as f64, unit: "bytes" }
     }
 }
 
-/// The figures that were asked for, in the order of their measuring.
+/// The requested metrics, in the order in which they were measured.
 #[derive(Debug)]
 pub struct Report {
     only: String,
@@ -47,12 +45,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Keeps only figures whose name begins with `only`.
+    /// A report that keeps only metrics whose name begins with `only`.
     pub fn new(only: &str) -> Self {
         Self { only: only.to_owned(), metrics: Vec::new() }
     }
 
-    /// Takes a figure and shows it while the rest is still being measured.
+    /// Adds a metric and prints it at once, while the rest is still being measured.
     pub fn add(&mut self, metric: Metric) {
         if metric.name.starts_with(&self.only) {
             eprintln!("  {} = {} {}", metric.name, metric.value, metric.unit);
@@ -60,19 +58,17 @@ impl Report {
         }
     }
 
-    /// All of them.
     pub fn metrics(&self) -> &[Metric] {
         &self.metrics
     }
 
-    /// For a person.
     pub fn table(&self) -> String {
         let row = |metric: &Metric| vec![metric.name.clone(), metric.value.to_string(), metric.unit.to_owned()];
         table(&["metric", "value", "unit"], self.metrics.iter().map(row).collect())
     }
 }
 
-/// The middle of some values; of an even number of them, the mean of the middle two. `None` of nothing.
+/// The median; for an even number of values the mean of the middle two, for none `None`.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

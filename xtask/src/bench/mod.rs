@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: how fast the whole is, measured from outside on a stack of its own at the speed of the real services.
+//! `cargo xtask bench`: measures the whole from outside, on a stack of its own at the speed of the real services.
 //!
-//! Promises: every run mints its own accounts, so that earlier runs change nothing; the names of metrics never change;
-//! nothing is measured while something else of the benchmark works; no figure is asserted.
+//! Promises: every run creates its own accounts, so that earlier runs change nothing; the names of metrics never
+//! change; nothing else of the benchmark runs during a measurement; no result is asserted, because machines differ.
 
 mod analyses;
 mod customer;
@@ -36,14 +36,14 @@ pub struct BenchArgs {
     runs: u32,
 }
 
-/// A part of the benchmark: the names it can give, and how.
+/// A part of the benchmark.
 struct Part {
-    /// What its metrics' names begin with.
+    /// How the names of its metrics begin.
     names: &'static [&'static str],
     measure: fn(&Bench<'_>, &mut Report) -> Result<()>,
 }
 
-/// In this order: what leaves work behind comes last.
+/// The routes come last: their analyses still run when the part ends, and would disturb another measurement.
 const PARTS: [Part; 4] = [
     Part { names: &["bundle."], measure: bundle },
     Part { names: &["workflow."], measure: |bench, report| six_steps::measure(bench.project, report) },
@@ -51,7 +51,6 @@ const PARTS: [Part; 4] = [
     Part { names: &["http."], measure: routes::measure },
 ];
 
-/// What the parts share.
 struct Bench<'a> {
     project: &'a Project,
     stack: &'a Document,
@@ -61,7 +60,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Whether somebody asked for a metric that begins so, or for all.
+    /// Whether a metric whose name begins with `name` was asked for. `only` is empty when all were.
     fn wants(&self, name: &str) -> bool {
         overlaps(name, self.only)
     }
@@ -71,11 +70,10 @@ fn overlaps(name: &str, only: &str) -> bool {
     name.starts_with(only) || only.starts_with(name)
 }
 
-/// Measures and prints.
 pub fn run(project: &Project, args: &BenchArgs) -> Result<()> {
     let only = args.only.as_deref().unwrap_or_default();
     let mut report = Report::new(only);
-    // Minutes long, and a part of nothing else: only when it is asked for by name.
+    // It takes minutes and needs no stack, so it is measured only when it is asked for by name.
     if !only.is_empty() && overlaps(setup_time::NAME, only) {
         setup_time::measure(project, &mut report)?;
     } else if PARTS.iter().flat_map(|part| part.names).any(|name| overlaps(name, only)) {
@@ -103,16 +101,16 @@ fn on_a_stack(project: &Project, args: &BenchArgs, only: &str, report: &mut Repo
             .try_for_each(|part| (part.measure)(&bench, report))
     });
     let stopped = down(&layout);
-    // What went wrong first is what matters.
+    // If both failed, the error of the measuring is the cause.
     measured.and(stopped)
 }
 
-/// The Worker as it would be deployed.
+/// The size of the Worker as it is deployed.
 fn bundle(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     let tools = setup::run(bench.project)?;
     build::worker(bench.project, &tools, true)?;
     let size = build::size(&bench.project.dist());
-    // What the next stack runs is built without the shrinking, as always.
+    // Restores the build that stacks run, which is not shrunk, before a failed `size` returns.
     build::worker(bench.project, &tools, false)?;
     report.add(Metric::bytes("bundle.gzip_bytes", size?.gzip_bytes));
     Ok(())

@@ -1,4 +1,4 @@
-//! Routes at one and at sixteen connections.
+//! Latency of routes with one connection and with sixteen.
 
 use std::time::Duration;
 
@@ -10,27 +10,26 @@ use super::load::{Load, drive};
 use super::metric::{Metric, Report};
 use crate::api::Api;
 
-/// One works alone, sixteen together.
+/// One client for the measurement alone, sixteen for the one together.
 const CLIENTS: usize = 17;
 const READS_C1: Load = Load { warm_up: 50, requests: 500, pause: Duration::ZERO };
 const READS_C16: Load = Load { warm_up: 10, requests: 150, pause: Duration::ZERO };
 
-// Every request starts an analysis, which goes on working. At one connection they come slowly enough that what is
-// measured is the route and not the analyses before; at sixteen it is both, as it would be.
+// Every request starts an analysis that goes on working after the answer. With one connection the requests come slowly,
+// so that earlier analyses hardly disturb the measured route; with sixteen they do, as under real load.
 const STARTS_C1: Load = Load { warm_up: 5, requests: 50, pause: Duration::from_millis(200) };
 const STARTS_C16: Load = Load { warm_up: 1, requests: 8, pause: Duration::ZERO };
 
-/// A customer with a run to look at.
+/// A customer with a finished run to read.
 struct Client {
     api: Api,
     number: usize,
     run: String,
 }
 
-/// A request that changes nothing.
+/// A request that only reads.
 type Read = fn(&Client) -> Result<()>;
 
-/// Measures balance, progress, run and analyze.
 pub fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     let clients: Vec<Client> = (0..CLIENTS).map(|number| client(bench, number)).collect::<Result<_>>()?;
     clients.iter().try_for_each(|client| wait_for_end(&client.api, &client.run))?;
@@ -55,7 +54,7 @@ pub fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// All of them analyse one profile, so that only the first is scraped.
+/// All clients analyse the same profile, so that it is scraped only once.
 fn client(bench: &Bench<'_>, number: usize) -> Result<Client> {
     let api = bench.customers.mint()?;
     let run = api.analyze(&bench.customers.username("r", 0)?, LIGHT.analysis_type)?.run_id;

@@ -1,4 +1,4 @@
-//! The way of a newcomer: an empty folder, an empty home, `cargo xtask demo`.
+//! What a newcomer waits for: `cargo xtask demo` in a fresh clone with an empty home directory.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,10 +11,9 @@ use crate::process::run_quiet;
 use crate::project::Project;
 use crate::step::step;
 
-/// The metric.
 pub const NAME: &str = "setup.first_demo_s";
 
-/// Clones the last commit and runs the demo there, with nothing cached: neither crates nor npm packages nor builds.
+/// Clones the last commit and runs the demo there without any cache: no crates, no npm packages, no builds.
 pub fn measure(project: &Project, report: &mut Report) -> Result<()> {
     let place = project.state_dir().join("first-demo");
     remove(&place)?;
@@ -33,7 +32,7 @@ pub fn measure(project: &Project, report: &mut Report) -> Result<()> {
 fn demo(clone: &Path, home: &Path) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(clone).args(["xtask", "demo"]);
-    // rustup's proxies look for their toolchains where they are installed, not in this home.
+    // The newcomer has Rust already. rustup finds its toolchains by HOME, which is changed here, so it is told where.
     let rustup = std::env::var_os("RUSTUP_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|old| Path::new(&old).join(".rustup")))

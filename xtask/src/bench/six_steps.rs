@@ -1,4 +1,4 @@
-//! Six trivial steps of the workflow engine through our Rust bindings, in the Worker of `bench/`.
+//! Measures six trivial workflow steps through our Rust bindings, in the Worker of `bench/`.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -18,7 +18,7 @@ const WARM_UP: usize = 5;
 const INSTANCES: usize = 50;
 const START_MAX: Duration = Duration::from_secs(30);
 
-/// Builds the Worker, runs it beside the stack, and measures one instance after the other.
+/// Builds that Worker, runs it beside the stack, and measures one workflow instance after the other.
 pub fn measure(project: &Project, report: &mut Report) -> Result<()> {
     let place = project.state_dir().join("bench-steps");
     let runner = start(project, &place)?;
@@ -36,7 +36,7 @@ pub fn measure(project: &Project, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The Worker's runner; ends with this value.
+/// The Node process that runs the Worker; dropping the value stops it.
 struct Runner {
     child: Child,
     url: String,
@@ -78,6 +78,6 @@ fn start(project: &Project, place: &Path) -> Result<Runner> {
         std::thread::sleep(Duration::from_millis(50));
     }
     let told: Value = serde_json::from_slice(&std::fs::read(&ready)?)?;
-    runner.url = told.get("url").and_then(Value::as_str).context("the runner told no address")?.to_owned();
+    runner.url = told.get("url").and_then(Value::as_str).context("the runner's ready file has no url")?.to_owned();
     Ok(runner)
 }

@@ -1,4 +1,4 @@
-//! Progress of several runs at once on standard error: lines redrawn in place on a terminal, changes one by one elsewhere.
+//! Shows the progress of several runs on standard error: redrawn in place on a terminal, one line per change elsewhere.
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,6 @@ use crate::api::Progress;
 
 const BAR_CELLS: usize = 20;
 
-/// The board of all runs.
 pub struct Live {
     lines: Mutex<Vec<Line>>,
     is_terminal: bool,
@@ -19,7 +18,7 @@ struct Line {
 }
 
 impl Live {
-    /// One line for each name.
+    /// Reserves one line for each name.
     pub fn new(names: &[&str]) -> Self {
         let lines = names.iter().map(|name| Line { name: (*name).to_owned(), text: String::new() }).collect();
         let live = Self { lines: Mutex::new(lines), is_terminal: std::io::stderr().is_terminal() };
@@ -29,7 +28,7 @@ impl Live {
         live
     }
 
-    /// Shows how far a run is.
+    /// Shows the progress of one run, unless it is already shown.
     pub fn show(&self, index: usize, progress: &Progress) {
         let message = progress.message.as_deref().unwrap_or_default();
         let text = format!("{} {:>3.0} %  {:<10} {message}", bar(progress.percent), progress.percent, progress.status);
@@ -45,13 +44,13 @@ impl Live {
         }
     }
 
-    /// A panic elsewhere does not make the lines wrong.
+    /// A panic of another thread cannot leave the lines inconsistent, so a poisoned lock is used all the same.
     fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Lines must not wrap, or going up by their number would not reach the first.
+/// Lines are cut at the terminal's width: if one wrapped, moving up by their number would not reach the first.
 fn redraw(lines: &[Line]) {
     let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col.max(20)));
     let mut frame = format!("\x1b[{}A", lines.len());
@@ -60,7 +59,7 @@ fn redraw(lines: &[Line]) {
         let text: String = text.chars().take(columns - 1).collect();
         frame.push_str(&format!("\r\x1b[2K{text}\n"));
     }
-    // Progress that can't be shown is no reason to stop.
+    // The demo goes on even if progress cannot be written.
     let _ = std::io::stderr().write_all(frame.as_bytes());
 }
 

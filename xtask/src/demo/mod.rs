@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: from a fresh clone to three scored profiles, at the speed of the real services.
 //!
-//! Promises: a stack of its own, new every time; progress on standard error and the result on standard output; an exit
-//! code that is 0 only if everything went as the demo promises; nothing left running, unless asked for.
+//! Promises: a new stack of its own every time; progress on standard error, the result on standard output; exit code 0
+//! only if everything went as expected; nothing keeps running, except with `--keep`.
 
 mod live;
 mod print;
@@ -27,7 +27,6 @@ pub struct DemoArgs {
     keep: bool,
 }
 
-/// Runs the demo.
 pub fn run(project: &Project, args: &DemoArgs) -> Result<()> {
     let started = Instant::now();
     let layout = Layout::new(&project.state_dir().join("demo"))?;
@@ -35,7 +34,7 @@ pub fn run(project: &Project, args: &DemoArgs) -> Result<()> {
     let options = UpOptions { fresh: true, speed: Some(Speed::Real), throw_away: true, ..UpOptions::default() };
     let played = up(project, &layout, &options).and_then(|stack| play(&stack, &layout, args, started));
     let stopped = if args.keep { Ok(()) } else { down(&layout) };
-    // What went wrong first is what matters.
+    // If both failed, the error of the demo is the cause.
     played.and(stopped)
 }
 
@@ -59,7 +58,7 @@ fn play(stack: &Document, layout: &Layout, args: &DemoArgs, started: Instant) ->
     let surprises = scenario::surprises(&report);
     if !surprises.is_empty() {
         bail!(
-            "the demo went otherwise than it should:\n  {}\nThe logs are in {}/logs",
+            "the demo did not go as expected:\n  {}\nThe logs are in {}/logs",
             surprises.join("\n  "),
             layout.dir().display()
         );
@@ -67,7 +66,7 @@ fn play(stack: &Document, layout: &Layout, args: &DemoArgs, started: Instant) ->
     Ok(())
 }
 
-/// A reader that has seen enough (`| head`) is no error, and no reason to leave the stack running.
+/// A reader that closes the pipe early (`| head`) is no error: the demo must still stop its stack.
 fn write(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write the report"),

@@ -1,4 +1,4 @@
-//! The demo's report for people.
+//! The demo's report as text.
 
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub fn report(report: &Report) -> String {
     out + &table(&["ledger", "amount", "balance", "profile", "description"], rows.collect())
 }
 
-/// How to go on by hand.
+/// Commands to try on the stack that keeps running.
 pub fn how_to_go_on(stack: &Document, dir: &std::path::Path, run_id: &str) -> String {
     let Document { api_url: api, token, business_profile_id, .. } = stack;
     format!(
@@ -90,7 +90,7 @@ fn items(list: &Value) -> &[Value] {
     list.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// A value as a person writes it.
+/// A value without JSON's quotes, with at most three decimals.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! What the demo does, apart from how it looks: four analyses at once, one again, and the books.
+//! What the demo does: four analyses at once, one of them again, then the balance and the ledger.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::api::{Api, Run, Transaction};
 use crate::demo::live::Live;
 use crate::stack::Document;
 
-/// Profiles with recorded data, and one that does not exist.
+/// Three profiles with recorded data in the sandbox, and one that does not exist.
 const USERNAMES: [&str; 4] = ["nasa", "frcsurat", "apifytech", "notfound_example"];
 const MISSING: &str = "notfound_example";
 const AGAIN: &str = "nasa";
@@ -21,51 +21,43 @@ const RUN_MAX: Duration = Duration::from_secs(180);
 /// One finished run.
 #[derive(Debug, Serialize)]
 pub struct RunReport {
-    /// Whose profile.
     pub username: String,
-    /// The run's id.
     pub run_id: String,
-    /// How it ended.
     pub status: String,
     /// 0 to 100, when complete.
     pub score: Option<i64>,
-    /// What the deterministic rules found.
+    /// The facts and rules behind the score.
     pub evidence: Value,
-    /// Why, in sentences.
+    /// The model's reasons, as sentences.
     pub reasons: Value,
     /// The judgement in a sentence or two.
     pub summary: Option<String>,
-    /// Who judged: `sandbox` here.
+    /// Whose model judged; `sandbox` here.
     pub provider: Option<String>,
-    /// Its price.
+    /// The run's price.
     pub credits: i64,
     /// What became of the charge.
     pub charge_outcome: Option<String>,
     /// Whether the profile came from the cache.
     pub cache_hit: bool,
-    /// Why it failed.
     pub error: Option<Value>,
-    /// In milliseconds: until accepted, and in all.
+    /// In milliseconds: `accepted_ms` and `total_ms`.
     pub timings: Value,
 }
 
-/// The balance at both ends.
+/// The balance before the first analysis and after the last.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Credits {
-    /// Before the first analysis.
     pub before: i64,
-    /// After the last.
     pub after: i64,
 }
 
-/// Everything that happened.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// The four runs in order, then the repeated one.
     pub runs: Vec<RunReport>,
-    /// The balance.
     pub credits: Credits,
-    /// Every movement of credits, oldest first.
+    /// All entries of the ledger, oldest first.
     pub ledger: Vec<Transaction>,
     /// In milliseconds.
     pub timings: Value,
@@ -93,7 +85,7 @@ pub fn play(stack: &Document, started: Instant) -> Result<Report> {
     Ok(Report { runs, credits, ledger, timings })
 }
 
-/// All at once; in the order of the names.
+/// Runs all analyses at once; the reports are in the order of the names.
 fn analyze_all(api: &Api, usernames: &[&str]) -> Result<Vec<RunReport>> {
     let live = &Live::new(usernames);
     std::thread::scope(|scope| {
@@ -102,7 +94,7 @@ fn analyze_all(api: &Api, usernames: &[&str]) -> Result<Vec<RunReport>> {
             .enumerate()
             .map(|(index, username)| scope.spawn(move || analyze(api, username, live, index)))
             .collect();
-        working.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a thread of the demo broke"))?).collect()
+        working.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a thread of the demo panicked"))?).collect()
     })
 }
 
@@ -151,7 +143,7 @@ fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What the demo promises and did not happen.
+/// Everything in the report that differs from the expected course, as sentences.
 pub fn surprises(report: &Report) -> Vec<String> {
     let mut found = Vec::new();
     for run in &report.runs {
@@ -171,6 +163,7 @@ pub fn surprises(report: &Report) -> Vec<String> {
     if report.ledger.iter().filter(is_refund).count() != 1 {
         found.push(format!("{MISSING} was not refunded exactly once"));
     }
+    // Only complete runs cost anything in the end; a failed one was refunded.
     let earned: i64 = report.runs.iter().filter(|run| run.status == "complete").map(|run| run.credits).sum();
     if report.credits.before - earned != report.credits.after {
         let Credits { before, after } = report.credits;

@@ -1,4 +1,4 @@
-//! Finding the server's programs: installed ones that are new enough, else the pinned npm package.
+//! Finds Postgres's programs: installed ones that are new enough, else those of the pinned npm package.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
@@ -15,8 +15,8 @@ use crate::project::Project;
 /// The oldest major version that the migrations are written for.
 const MAJOR_MIN: u32 = 15;
 
-/// A directory with `initdb` and `postgres` that `user` can run; of version `wanted`, where there is data of one.
-/// `OSLIRA_POSTGRES=npm` passes over installed ones.
+/// A directory with `initdb` and `postgres` that `user` can run. `wanted` is the major version of existing data, which
+/// no other version can read. `OSLIRA_POSTGRES=npm` ignores installed ones.
 pub fn find(project: &Project, user: Option<&OsUser>, shared: &Path, wanted: Option<u32>) -> Result<PathBuf> {
     let installed = match std::env::var("OSLIRA_POSTGRES").as_deref() {
         Ok("npm") => Vec::new(),
@@ -53,7 +53,7 @@ fn installed() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The major version, if that user can start it.
+/// The major version; `None` if the user cannot start the program.
 fn major(bin: &Path, user: Option<&OsUser>) -> Option<u32> {
     let output = run_quiet(as_user(bin.join("postgres"), user).arg("--version")).ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -61,7 +61,7 @@ fn major(bin: &Path, user: Option<&OsUser>) -> Option<u32> {
     number.parse().ok()
 }
 
-/// A command that runs as the server's user, from a directory which that user can be in.
+/// A command that runs as the server's user, in `/`, because that user may have no access to the current directory.
 pub fn as_user(program: PathBuf, user: Option<&OsUser>) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/");
@@ -77,7 +77,8 @@ struct Link {
     target: PathBuf,
 }
 
-/// Installs the package for this platform below `shared` and does what its install script would have done.
+/// Installs the package for this platform below `shared`, and does the work of its install script (symbolic links and
+/// permissions), which we do not let npm run.
 fn from_npm(project: &Project, shared: &Path) -> Result<PathBuf> {
     let dir = shared.join("postgres-npm");
     crate::npm::install_copy(&project.root().join("xtask/npm/postgres"), &dir, "Postgres")?;
@@ -86,7 +87,7 @@ fn from_npm(project: &Project, shared: &Path) -> Result<PathBuf> {
     for link in links(&package)? {
         let (source, target) = (package.join(link.source), package.join(link.target));
         if target.symlink_metadata().is_err() {
-            symlink(source.file_name().context("a link to nothing")?, target)?;
+            symlink(source.file_name().context("a link without a source")?, target)?;
         }
     }
     for program in ["initdb", "postgres"] {
@@ -99,7 +100,7 @@ fn from_npm(project: &Project, shared: &Path) -> Result<PathBuf> {
 
 fn links(package: &Path) -> Result<Vec<Link>> {
     match std::fs::read(package.join("native/pg-symlinks.json")) {
-        Ok(bytes) => serde_json::from_slice(&bytes).context("pg-symlinks.json is not what it was"),
+        Ok(bytes) => serde_json::from_slice(&bytes).context("pg-symlinks.json has an unexpected form"),
         Err(_) => Ok(Vec::new()),
     }
 }

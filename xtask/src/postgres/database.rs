@@ -1,4 +1,4 @@
-//! What the tool says to a database: is it there, make it, bring it to the schema, mint a user.
+//! What the tool does with a database: check it, create it, migrate it, add a user.
 
 use std::future::Future;
 use std::path::Path;
@@ -18,22 +18,19 @@ pub const LOGINS: [&str; 2] = ["oslira_tenant", "oslira_admin"];
 /// A user made by [`mint_user`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
-    /// The user's id: the `sub` of their token.
+    /// The `sub` of their token.
     pub user_id: String,
-    /// Their address.
     pub email: String,
-    /// Their account.
     pub account_id: String,
-    /// A business profile of that account.
     pub business_profile_id: String,
 }
 
-/// Whether a server answers queries there.
+/// Fails unless a server answers queries there.
 pub fn answers(url: &PgUrl) -> Result<()> {
     with_client(url, async |client| Ok(client.batch_execute("select 1").await?))
 }
 
-/// Makes the database if it is not there yet.
+/// Creates the database if it does not exist.
 pub fn create(server: &PgUrl, database: &str) -> Result<()> {
     with_client(server, async |client| {
         let known = client.query_opt("select from pg_database where datname = $1", &[&database]).await?;
@@ -45,7 +42,7 @@ pub fn create(server: &PgUrl, database: &str) -> Result<()> {
     .with_context(|| format!("cannot create the database {database}"))
 }
 
-/// Deletes the database, connections or not.
+/// Drops the database, even if it has connections.
 pub fn drop(server: &PgUrl, database: &str) -> Result<()> {
     with_client(server, async |client| {
         client.batch_execute(&format!("drop database if exists {} with (force)", quoted(database)?)).await?;
@@ -53,14 +50,15 @@ pub fn drop(server: &PgUrl, database: &str) -> Result<()> {
     })
 }
 
-/// Applies what is missing of `supabase/`. Where the server asks for passwords, the Worker's logins get the same one as
-/// the login that the developer gave us.
+/// Applies what is missing of `supabase/`. If the URL has a password, the Worker's logins get the same one, because the
+/// migrations create them without any.
 pub fn migrate(url: &PgUrl, supabase_dir: &Path) -> Result<()> {
     let password = plain_password(url)?;
     with_client(url, async |client| {
         oslira_testkit::migrate(client, supabase_dir).await?;
         if let Some(password) = &password {
             for login in LOGINS {
+                // `alter role` takes no parameters, so Postgres itself quotes them into the statement.
                 let statement = "select format('alter role %I password %L', $1::text, $2::text)";
                 let row = client.query_one(statement, &[&login, &password]).await?;
                 client.batch_execute(row.try_get(0)?).await?;
@@ -71,13 +69,13 @@ pub fn migrate(url: &PgUrl, supabase_dir: &Path) -> Result<()> {
     .context("the database could not be brought to the schema of supabase/")
 }
 
-/// The user of that name, made with an account, a business profile and credits if there is none yet.
+/// The user of that name; created with an account, a business profile and credits if there is none yet.
 pub fn mint_user(url: &PgUrl, name: &str, credits: i32) -> Result<User> {
     let text: String = with_client(url, async |client| {
         Ok(client.query_one("select local.mint_user($1, $2)::text", &[&name, &credits]).await?.try_get(0)?)
     })
     .context("cannot mint the user")?;
-    serde_json::from_str(&text).context("local.mint_user answered something else")
+    serde_json::from_str(&text).context("local.mint_user gave an unexpected answer")
 }
 
 fn with_client<T>(url: &PgUrl, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
@@ -88,6 +86,7 @@ fn with_client<T>(url: &PgUrl, work: impl AsyncFnOnce(&Client) -> Result<T>) -> 
         let (client, connection) = explained(connecting).await?;
         let connection = tokio::spawn(connection);
         let result = work(&client).await;
+        // The connection's task ends once the client is dropped; waiting lets it close cleanly.
         std::mem::drop(client);
         let _ = connection.await;
         result
@@ -104,13 +103,13 @@ async fn explained<T>(
     }
 }
 
-/// Free of the encoding that it has inside an address.
+/// The URL's password without its percent-encoding.
 fn plain_password(url: &PgUrl) -> Result<Option<String>> {
     let config: tokio_postgres::Config = url.to_string().parse()?;
     config.get_password().map(|bytes| Ok(String::from_utf8(bytes.to_vec())?)).transpose()
 }
 
-/// Names that we choose ourselves; anything else is a mistake.
+/// A quoted identifier. Our own names need nothing more; anything else is refused.
 fn quoted(name: &str) -> Result<String> {
     if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
         return Ok(format!("\"{name}\""));

@@ -1,4 +1,4 @@
-//! The database server of a stack: somebody else's (`DATABASE_URL`), an installed one, or the npm binaries.
+//! The database server of a stack: an external one (`DATABASE_URL`), or one of our own from installed or npm programs.
 
 mod binaries;
 pub mod database;
@@ -13,7 +13,7 @@ pub use url::PgUrl;
 
 use anyhow::{Context, Result};
 
-/// The server that the developer provides instead of a local one.
+/// The server that the developer provides in `DATABASE_URL` instead of a local one.
 pub fn external() -> Result<Option<PgUrl>> {
     match std::env::var("DATABASE_URL") {
         Ok(text) if !text.is_empty() => {

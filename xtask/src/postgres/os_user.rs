@@ -1,17 +1,14 @@
-//! Postgres refuses to run as root: the unprivileged user it runs as instead.
+//! The user that Postgres runs as, because it refuses to run as root.
 
 use anyhow::{Context, Result};
 
-/// An entry of the system's user table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OsUser {
-    /// User id.
     pub uid: u32,
-    /// Group id.
     pub gid: u32,
 }
 
-/// `None` for an ordinary user, who can run Postgres; for root, whom to become.
+/// `None` for an ordinary user, who can run Postgres; for root, the user to switch to.
 pub fn unprivileged() -> Result<Option<OsUser>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);

@@ -1,8 +1,8 @@
-//! pgbouncer between the Worker and Postgres, as Hyperdrive is in production: a transaction gets a connection that is
-//! already open, and another transaction may have had it before. Without it each transaction pays for a new backend.
+//! pgbouncer between the Worker and Postgres, in the place of Hyperdrive: a transaction gets an open connection, which
+//! other transactions have used before. Without a pooler each transaction waits for a new Postgres backend.
 //!
-//! An installed pgbouncer is used; else, on Debian and its like, the package is unpacked beside the npm Postgres, without
-//! installing it and without root. Elsewhere the Worker connects directly: slower, otherwise the same.
+//! An installed pgbouncer is used; else, on Debian and similar systems, the package is unpacked (not installed, and
+//! without root) beside the npm Postgres. Elsewhere the Worker connects directly: slower, otherwise the same.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ use crate::step::step;
 
 const PACKAGE: &str = "pgbouncer";
 
-/// Its settings' file: every running one was given it as an argument.
+/// The name of the settings file. It is an argument of every running pgbouncer, which is how one is found.
 pub const SETTINGS: &str = "pgbouncer.ini";
 
-/// Open connections per login; a transaction holds one for a few milliseconds.
+/// Connections to Postgres per login. A transaction holds one for a few milliseconds, so few are enough.
 const SERVER_CONNECTIONS: u32 = 20;
 const CLIENT_CONNECTIONS_MAX: u32 = 2_000;
 
-/// A program that starts, and where its libraries are.
+/// A pgbouncer that starts, and the directory of its unpacked libraries.
 #[derive(Debug, Clone)]
 pub struct Pooler {
     program: PathBuf,
@@ -31,11 +31,12 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// The program, unpacked into `shared` if need be; `None` where there is none to be had, or `OSLIRA_POOLER=none`.
+    /// The program, unpacked into `shared` if necessary; `None` if there is none, or if `OSLIRA_POOLER=none`.
     pub fn ensure(shared: &Path) -> Option<Self> {
         if std::env::var("OSLIRA_POOLER").is_ok_and(|wish| wish == "none") {
             return None;
         }
+        // Debian installs it in /usr/sbin, which is not on the PATH of ordinary users.
         let installed = which(PACKAGE).or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")));
         let installed = installed.map(|program| Self { program, libraries: None });
         installed.filter(Self::starts).or_else(|| Self::unpacked(shared))
@@ -77,7 +78,7 @@ impl Pooler {
         command
     }
 
-    /// The command that runs it on `port` before the Postgres on `postgres_port`, with its settings in `dir`.
+    /// The command that runs it on `port` in front of the Postgres on `postgres_port`, with its settings in `dir`.
     pub fn prepare(&self, dir: &Path, port: u16, postgres_port: u16, database: &str) -> Result<Command> {
         let users = LOGINS.iter().fold(String::new(), |text, login| text + &format!("\"{login}\" \"\"\n"));
         let userlist = dir.join("pgbouncer.users");
@@ -100,14 +101,14 @@ impl Pooler {
     }
 }
 
-/// Readable for the user that it runs as; there is no secret in it.
+/// Writes a file that the server's user can read; it contains no secret.
 fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))?;
     Ok(())
 }
 
-/// The package and the libraries that it names, into `dir`; renamed into place when complete.
+/// Unpacks the package and the libraries that it depends on into `dir`, which is renamed into place when complete.
 fn unpack(dir: &Path) -> Result<()> {
     let fresh = dir.with_extension("new");
     let _ = std::fs::remove_dir_all(&fresh);
@@ -119,6 +120,7 @@ fn unpack(dir: &Path) -> Result<()> {
     let libraries = depends
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Depends: "))
+        // libc6 must be the machine's own: another one would not match its dynamic loader.
         .filter(|name| name.starts_with("lib") && *name != "libc6");
     run_quiet(Command::new("apt-get").args(["-qq", "download", PACKAGE]).args(libraries).current_dir(&fresh))?;
     for entry in std::fs::read_dir(&fresh)?.flatten() {

@@ -1,8 +1,8 @@
-//! A Postgres server of our own: its data directory, how it is started, and the traces of a killed one.
+//! A Postgres server of our own: its data directory, how it is started, and cleaning up after a killed one.
 //!
-//! Reachable on 127.0.0.1 only, where it trusts every login: it holds development data. As root it runs as another
-//! user, and its data (and the npm binaries) then live under /var/tmp, because that user can't be expected to reach a
-//! checkout in root's home.
+//! It listens on 127.0.0.1 only and accepts every login without a password, because it holds development data. For root
+//! it runs as another user; its data and the npm binaries are then under /var/tmp, because that user may have no access
+//! to a checkout in root's home.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ use crate::stack::processes::concerned_with;
 use crate::stamp::short_hash;
 use crate::step::step;
 
-/// Tests open a database and a pool each.
+/// Well above the default of 100: each database test opens connections of its own.
 const CONNECTIONS_MAX: u32 = 300;
 
-/// The place of a server's files, whether or not it exists yet.
+/// Where a server's files are, whether or not they exist yet.
 #[derive(Debug)]
 pub struct Server {
     home: PathBuf,
@@ -47,12 +47,12 @@ impl Server {
         Ok(Self { home, shared, user })
     }
 
-    /// Where its settings and its data are: readable for the user it runs as.
+    /// The directory of its data and of the pooler's settings, readable for the user it runs as.
     pub fn home(&self) -> &Path {
         &self.home
     }
 
-    /// Where unpacked programs are kept for every stack of this checkout.
+    /// The directory of unpacked programs, shared by all stacks of this checkout.
     pub fn shared(&self) -> Result<&Path> {
         if self.user.is_some() {
             make_owned_by_us(&self.shared)?;
@@ -60,12 +60,12 @@ impl Server {
         Ok(&self.shared)
     }
 
-    /// Whose process it has to be.
+    /// The user and group that its process must run as; `None` for the present ones.
     pub fn process_user(&self) -> Option<(u32, u32)> {
         self.user.as_ref().map(|user| (user.uid, user.gid))
     }
 
-    /// The command that runs the server on `port`, after making its data directory if there is none.
+    /// The command that runs the server on `port`. Creates its data directory if there is none.
     pub fn prepare(&self, project: &Project, port: u16, throw_away: bool) -> Result<Command> {
         if self.user.is_some() {
             make_owned_by_us(&self.shared)?;
@@ -84,6 +84,7 @@ impl Server {
         for setting in [
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
+            // Nothing here uses a Unix socket, and its default directory may be missing or not writable.
             "unix_socket_directories=".to_owned(),
             format!("max_connections={CONNECTIONS_MAX}"),
             "timezone=UTC".to_owned(),
@@ -91,14 +92,15 @@ impl Server {
             command.args(["-c", &setting]);
         }
         if throw_away {
-            // Survives a killed server, not a power cut.
+            // Much faster. The data survives a killed server, but not a power cut.
             command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
         }
         Ok(command)
     }
 
-    /// Deletes all data; ends whatever still uses it.
+    /// Deletes all data, after stopping every process that uses it.
     pub fn delete(&self) -> Result<()> {
+        // Poolers first: their settings are in this directory, and they would keep connecting to the server.
         let poolers = concerned_with(&self.home.join(pooler::SETTINGS));
         poolers.iter().try_for_each(|pooler| pooler.stop(Signal::TERM, Duration::from_secs(5)))?;
         self.end_processes(Signal::QUIT)?;
@@ -114,7 +116,8 @@ impl Server {
         self.home.join("data")
     }
 
-    /// Renamed into place when complete: an interrupted initdb leaves nothing that looks like a cluster.
+    /// Creates the data directory. It is renamed into place when complete, so that an interrupted initdb leaves nothing
+    /// that looks like a cluster.
     fn create(&self, bin: &Path) -> Result<()> {
         let fresh = self.home.join("data.new");
         let _ = std::fs::remove_dir_all(&fresh);
@@ -123,6 +126,7 @@ impl Server {
         if let Some(user) = &self.user {
             chown(&fresh, Some(user.uid), Some(user.gid))?;
         }
+        // The same sort order on every machine, whatever its locale; macOS has no C.UTF-8.
         let locale = if cfg!(target_os = "linux") { "C.UTF-8" } else { "C" };
         let mut initdb = as_user(bin.join("initdb"), self.user.as_ref());
         initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync", "--no-instructions"]);
@@ -133,9 +137,10 @@ impl Server {
         std::fs::rename(&fresh, &data).with_context(|| format!("cannot put {} in place", data.display()))
     }
 
-    /// After a SIGKILL of the server its workers need a moment to notice. And its process id may stay occupied, in a
-    /// container by a zombie for ever, after a restart of the machine by anything: a new server takes either for a
-    /// running one. A lock file whose process is plainly gone stays: Postgres itself checks more before it removes it.
+    /// Cleans up after a killed server. Its worker processes need a moment to end. And the process id in its lock file
+    /// may be in use again (in a container by a zombie, after a restart of the machine by any program): a new server
+    /// would take that for a running one, so the lock file is removed. If no process has the id, the file stays,
+    /// because Postgres removes it itself after checks of its own.
     fn clear_traces(&self) -> Result<()> {
         let lock = self.data().join("postmaster.pid");
         if !cfg!(target_os = "linux") || !lock.exists() {
@@ -150,7 +155,8 @@ impl Server {
         Ok(())
     }
 
-    /// Returns when no process works in the data directory any more.
+    /// Waits until no process uses the data directory: the first 2 s without a signal, then with `signal`, after 6 s
+    /// with SIGKILL.
     fn end_processes(&self, signal: Signal) -> Result<()> {
         let data = self.data();
         let started = Instant::now();
@@ -173,7 +179,7 @@ impl Server {
     }
 }
 
-/// Root's directory under the world-writable /var/tmp: never one that somebody else made.
+/// Makes a directory of root's under /var/tmp. Everybody can write there, so one that another user made is refused.
 fn make_owned_by_us(dir: &Path) -> Result<()> {
     match std::fs::create_dir(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -183,7 +189,7 @@ fn make_owned_by_us(dir: &Path) -> Result<()> {
     }
     let meta = dir.symlink_metadata()?;
     if !meta.is_dir() || meta.uid() != 0 {
-        bail!("{} is in the way and is not ours: remove it", dir.display());
+        bail!("{} exists and is not a directory of root's: remove it", dir.display());
     }
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755))?;
     Ok(())

@@ -1,28 +1,24 @@
-//! Postgres addresses of the form `postgres://user:password@host:port/database?options`.
+//! Postgres URLs of the form `postgres://user:password@host:port/database?options`.
 
 use std::fmt;
 
 use anyhow::{Context, Result, bail};
 
-/// An address, with another database or login where needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PgUrl {
-    /// The login role (percent-encoded as given).
+    /// The login role, percent-encoded as given.
     pub user: String,
-    /// Its password (percent-encoded as given).
+    /// Percent-encoded as given.
     pub password: Option<String>,
-    /// Host name or address.
     pub host: String,
-    /// TCP port.
     pub port: u16,
-    /// Database name.
     pub database: String,
-    /// What follows the question mark.
+    /// The query string, without the question mark.
     pub options: Option<String>,
 }
 
 impl PgUrl {
-    /// A server on this machine that trusts it.
+    /// The superuser's URL of a server on this machine that asks for no password.
     pub fn local(port: u16, database: &str) -> Self {
         Self {
             user: "postgres".to_owned(),
@@ -34,7 +30,7 @@ impl PgUrl {
         }
     }
 
-    /// Reads an address. Only TCP: workerd connects to nothing else.
+    /// Parses a URL. Only TCP: workerd cannot connect to Unix sockets.
     pub fn parse(text: &str) -> Result<Self> {
         let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) else {
             bail!("not a postgres:// address");
@@ -71,7 +67,7 @@ impl PgUrl {
         Self { database: database.to_owned(), ..self.clone() }
     }
 
-    /// The same database for another login. Miniflare demands a password, also where the server asks for none.
+    /// The same database for another login. Miniflare requires a password even if the server asks for none.
     pub fn with_login(&self, user: &str) -> Self {
         let password = self.password.clone().unwrap_or_else(|| "trusted".to_owned());
         Self { user: user.to_owned(), password: Some(password), ..self.clone() }

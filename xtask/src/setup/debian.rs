@@ -1,5 +1,6 @@
-//! The compiler for machines where rustup reaches nothing: Debian's `rustc-web` with a WebAssembly standard library
-//! built once from `rust-web-src`, kept in the user's cache as a directory that looks like a rustup toolchain.
+//! The WebAssembly compiler for machines on which rustup cannot download the target: Debian's `rustc-web`, with a
+//! standard library built once from `rust-web-src`, kept in the user's cache as a directory that looks like a rustup
+//! toolchain.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web
 const RUSTC: &str = "/usr/bin/rustc";
 const LINKERS: [&str; 4] = ["lld-22", "lld-21", "lld-20", "lld-19"];
 
-/// The toolchain, if an earlier run made it and its compiler is unchanged.
+/// The toolchain, if an earlier run built it and the compiler is still the same.
 pub fn installed() -> Option<PathBuf> {
     let dir = directory()?;
     has_core(&dir.join("lib/rustlib").join(TARGET).join("lib")).then_some(dir)
@@ -36,7 +37,7 @@ pub fn ensure() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// One directory per version of the compiler, in the user's cache.
+/// A directory in the user's cache for this version of the compiler.
 fn directory() -> Option<PathBuf> {
     let version = answer(RUSTC, &["--version"])?;
     let cache = std::env::var_os("XDG_CACHE_HOME")
@@ -66,7 +67,7 @@ fn install_packages() -> Result<()> {
     step("installing Debian's Rust for the web", || {
         apt(&["update"])?;
         apt(&[&["install"], &PACKAGES[..]].concat())?;
-        // The linker's version follows the compiler's; the newest that the system has will do.
+        // The packages' names contain the version; take the newest that the system has.
         for linker in LINKERS {
             if apt(&["install", linker]).is_ok() {
                 return Ok(());
@@ -80,7 +81,8 @@ fn linker() -> Option<PathBuf> {
     LINKERS.iter().find_map(|name| which(name))
 }
 
-/// Builds the library in a scratch directory beside `dir`, then renames: a half-made toolchain is never found.
+/// Builds the library in a scratch directory and renames the result to `dir`, so that an incomplete toolchain is never
+/// found.
 fn assemble(dir: &Path) -> Result<()> {
     let scratch = dir.with_extension(format!("new-{}", std::process::id()));
     let crate_dir = scratch.join("build");
@@ -95,6 +97,7 @@ fn assemble(dir: &Path) -> Result<()> {
         Command::new("/usr/bin/cargo")
             .args(["build", "--release", "-Zbuild-std=std,panic_abort", "--target", TARGET])
             .current_dir(&crate_dir)
+            // Nothing of the developer's own Rust may leak in. RUSTC_BOOTSTRAP allows the unstable `-Zbuild-std`.
             .env_remove("RUSTUP_TOOLCHAIN")
             .env_remove("CARGO_TARGET_DIR")
             .env("RUSTC_BOOTSTRAP", "1")
@@ -110,7 +113,7 @@ fn assemble(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The directory layout rustc expects of a sysroot; `home` is where it will finally be.
+/// Creates the directory layout that rustc expects of a sysroot; `home` is its final path.
 fn lay_out(toolchain: &Path, libraries: &Path, home: &Path) -> Result<()> {
     let host = host_triple()?;
     let rustlib = toolchain.join("lib/rustlib");

@@ -1,5 +1,5 @@
-//! Everything a fresh clone needs, made sure of in order and skipped when it is there: prerequisites, the
-//! WebAssembly target, the pinned npm packages, a Node that can run them.
+//! Sets up what a fresh clone needs and skips what is there: prerequisites, the WebAssembly target, the pinned npm
+//! packages, a Node that can run them.
 
 mod debian;
 mod node;
@@ -15,16 +15,14 @@ use crate::process::which;
 use crate::project::Project;
 pub use crate::setup::toolchain::WasmToolchain;
 
-/// What the set-up found or made.
 #[derive(Debug)]
 pub struct Tools {
     /// A Node of version 22 or later.
     pub node: PathBuf,
-    /// How to compile for WebAssembly.
     pub wasm: WasmToolchain,
 }
 
-/// Brings the checkout up to date; cheap when it already is.
+/// Does what is missing of the set-up; takes little time if nothing is.
 pub fn run(project: &Project) -> Result<Tools> {
     check_prerequisites()?;
     let _one_at_a_time = lock(project)?;
@@ -34,7 +32,7 @@ pub fn run(project: &Project) -> Result<Tools> {
     Ok(Tools { node, wasm })
 }
 
-/// Held while shared files of the checkout (`node_modules`, `dist`) are being made.
+/// A lock on the files that all stacks of the checkout share (`node_modules`, `dist`), held until the value is dropped.
 pub fn lock(project: &Project) -> Result<File> {
     let dir = project.state_dir();
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;

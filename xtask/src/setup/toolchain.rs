@@ -1,5 +1,5 @@
-//! What a compiler for WebAssembly is: where it stands, and how cargo runs with it. Who makes one is another matter:
-//! [`crate::setup::wasm`] chooses, [`crate::setup::debian`] builds.
+//! A compiler for WebAssembly and how cargo runs with it. [`crate::setup::wasm`] chooses one; [`crate::setup::debian`]
+//! builds one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,9 +12,9 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// How to compile for [`TARGET`].
 #[derive(Debug, Clone)]
 pub enum WasmToolchain {
-    /// The toolchain that runs `cargo xtask` has the target.
+    /// The toolchain that runs `cargo xtask`: it has the target.
     Own,
-    /// A directory with `bin/rustc` of another compiler that has it.
+    /// Another toolchain that has the target: a directory with `bin/rustc` and `bin/cargo`.
     Other(PathBuf),
 }
 
@@ -42,7 +42,7 @@ impl WasmToolchain {
     }
 }
 
-/// Whether a library directory holds a compiled `core`: the directory alone proves nothing.
+/// Whether a library directory holds a compiled `core`. That the directory exists proves nothing.
 pub fn has_core(libdir: &Path) -> bool {
     std::fs::read_dir(libdir).is_ok_and(|entries| {
         entries.flatten().any(|entry| {

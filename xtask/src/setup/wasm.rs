@@ -1,4 +1,4 @@
-//! A compiler for WebAssembly: rustup's target where it can be had, else one assembled from Debian's packages.
+//! Chooses a compiler for WebAssembly: rustup's target if it can be installed, else one built from Debian's packages.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,11 +13,13 @@ use crate::step::step;
 
 /// Finds or installs a compiler for WebAssembly.
 pub fn ensure(project: &Project) -> Result<WasmToolchain> {
+    // OSLIRA_WASM_TOOLCHAIN=debian is for trying the fallback on a machine with rustup.
     let forced = std::env::var("OSLIRA_WASM_TOOLCHAIN").ok();
     if forced.as_deref() != Some("debian") {
         if has_target(project) {
             return Ok(WasmToolchain::Own);
         }
+        // Before rustup: where this exists, rustup has failed before, and a failure takes long without a network.
         if let Some(found) = debian::installed() {
             return Ok(WasmToolchain::Other(found));
         }

@@ -1,4 +1,5 @@
-//! `stack.json`: how to reach a running stack. Tests and tools read it; only the developer can.
+//! `stack.json`: how to reach a running stack. Tests and tools read it; it contains a token, so only its owner may read
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -13,25 +14,19 @@ use crate::stack::{Layout, Speed};
 pub struct Document {
     /// Always `local`: the value of OSLIRA_ENV.
     pub env: String,
-    /// How fast the outside services pretend to be.
     pub speed: Speed,
-    /// Where the Worker listens.
     pub api_url: String,
-    /// POST here with `?cron=…` to run the scheduled job at once.
+    /// POST here with `?cron=…` to run a scheduled job at once.
     pub scheduled_url: String,
-    /// The database, as superuser.
+    /// The database, as superuser and without the pooler.
     pub database_url: String,
-    /// Where the sandbox listens.
     pub sandbox_url: String,
-    /// The user that the token is for.
+    /// The user whose token this is.
     pub user_id: String,
-    /// Their account.
     pub account_id: String,
-    /// A business profile of that account.
     pub business_profile_id: String,
     /// A valid user token.
     pub token: String,
-    /// The processes, by part.
     pub pids: BTreeMap<Part, i32>,
 }
 
@@ -43,7 +38,6 @@ impl Document {
         serde_json::from_slice(&text).context("stack.json is damaged: run `cargo xtask stack up` again")
     }
 
-    /// Writes it for others.
     pub fn save(&self, layout: &Layout) -> Result<()> {
         write_private(&layout.document(), &serde_json::to_vec_pretty(self)?)
     }

@@ -1,4 +1,4 @@
-//! `stack down`: every part in the reverse order, cleanly; what does not listen is killed.
+//! `stack down`: stops the parts in reverse order, cleanly; a part that does not stop in time is killed.
 
 use anyhow::Result;
 use rustix::process::Signal;
@@ -18,9 +18,10 @@ pub fn down(layout: &Layout) -> Result<()> {
     stop_all(layout, &mut state)
 }
 
-/// The same, for those who hold the stack's lock.
+/// The same, for callers that hold the stack's lock already.
 pub fn stop_all(layout: &Layout, state: &mut State) -> Result<()> {
-    // The runner ends its workerd itself; that one comes after it in case it can't.
+    // The runner stops its workerd itself; workerd follows in case the runner could not. For Postgres, INT is a "fast"
+    // shutdown: TERM would wait until every client has disconnected.
     let order = [
         (Part::Worker, Signal::TERM),
         (Part::Workerd, Signal::KILL),
@@ -37,13 +38,13 @@ pub fn stop_all(layout: &Layout, state: &mut State) -> Result<()> {
         }
         Ok::<_, anyhow::Error>(())
     })?;
-    // Addresses that nobody answers and a token that nobody takes help nobody.
+    // Nobody should read addresses and a token that are not valid any more.
     let _ = std::fs::remove_file(layout.document());
     let _ = std::fs::remove_file(layout.worker_ready());
     state.save(&layout.state())
 }
 
-/// Stops what a stack left running whose memory was deleted: found by the files it was started with.
+/// Stops the processes of a stack whose `state.json` was deleted. They are found by the files in their arguments.
 pub fn stop_forgotten(layout: &Layout) -> Result<()> {
     let left = [layout.worker_config(), layout.sandbox_state()].into_iter().flat_map(|file| concerned_with(&file));
     left.into_iter().try_for_each(|process| process.stop(Signal::TERM, STOP_PATIENCE))

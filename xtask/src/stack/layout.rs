@@ -1,4 +1,4 @@
-//! Where one stack keeps its files.
+//! The files of one stack.
 
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
@@ -15,38 +15,38 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Makes the directory where needed.
+    /// Creates the directory if it does not exist.
     pub fn new(dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         Ok(Self { dir: dir.canonicalize()? })
     }
 
-    /// The directory itself; its path is the stack's identity.
+    /// The directory. Its path identifies the stack: ports and names of databases depend on it.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// What others read: addresses and a token.
+    /// Addresses and a token, for tests and tools.
     pub fn document(&self) -> PathBuf {
         self.dir.join("stack.json")
     }
 
-    /// What the tool itself remembers.
+    /// What the tool itself remembers between commands.
     pub fn state(&self) -> PathBuf {
         self.dir.join("state.json")
     }
 
-    /// The secret of legacy tokens, known to the Worker and the sandbox.
+    /// The secret of legacy (HS256) tokens, for the Worker and the sandbox.
     pub fn jwt_secret(&self) -> PathBuf {
         self.dir.join("jwt-secret")
     }
 
-    /// The sandbox's own state: its signing key, its actor runs.
+    /// The sandbox's state: its signing key and its actor runs.
     pub fn sandbox_state(&self) -> PathBuf {
         self.dir.join("sandbox")
     }
 
-    /// This stack's copies of the programs it runs.
+    /// Copies of the programs that the stack runs, so that a build does not change a running stack.
     pub fn programs(&self) -> PathBuf {
         self.dir.join("programs")
     }
@@ -66,12 +66,11 @@ impl Layout {
         self.dir.join("worker.ready.json")
     }
 
-    /// The log of a part.
     pub fn log(&self, part: Part) -> PathBuf {
         self.dir.join("logs").join(format!("{}.log", part.name()))
     }
 
-    /// Deletes what `down` keeps, except the database server's data.
+    /// Deletes all that `down` keeps, except the database server's data.
     pub fn delete_state(&self) -> Result<()> {
         let directories = [self.sandbox_state(), self.worker_state(), self.programs(), self.dir.join("logs")];
         let files = [self.document(), self.state(), self.jwt_secret(), self.worker_config(), self.worker_ready()];
@@ -87,7 +86,7 @@ impl Layout {
         Ok(())
     }
 
-    /// One command at a time per stack; a second one waits and says so.
+    /// Locks the stack until the value is dropped: one command at a time. A second command waits and says so.
     pub fn lock(&self) -> Result<File> {
         let path = self.dir.join("stack.lock");
         let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;

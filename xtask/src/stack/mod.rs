@@ -1,8 +1,10 @@
-//! The local stack: Postgres, the sandbox and the Worker under workerd, as processes that outlive the command.
+//! The local stack: Postgres, the sandbox and the Worker under workerd, as processes that go on after the command.
 //!
-//! Promises: `up` ends with every part healthy or says which one isn't, with the end of its log; called again it repairs
-//! what died and restarts what changed, and nothing else, on the same ports and the same state; `down` keeps the state;
-//! two stacks, in one checkout or in two, share nothing.
+//! Promises:
+//! - `up` ends with every part healthy, or says which one is not, with the end of its log.
+//! - `up` again restarts only what died or changed, on the same ports and with the same data.
+//! - `down` keeps the data.
+//! - Two stacks, in one checkout or in two, share no data and no ports.
 
 mod document;
 mod down;
@@ -44,7 +46,7 @@ pub enum Speed {
 }
 
 impl Speed {
-    /// The factor for every wait.
+    /// The factor for the sandbox's delays and the Worker's pauses before retries.
     pub fn time_scale(self) -> &'static str {
         match self {
             Self::Real => "1",
@@ -52,7 +54,6 @@ impl Speed {
         }
     }
 
-    /// Its name in files and messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Real => "real",
@@ -108,7 +109,6 @@ pub struct Place {
 }
 
 impl Place {
-    /// The stack's files.
     pub fn layout(&self, project: &Project) -> Result<Layout> {
         match &self.dir {
             Some(dir) => Layout::new(dir),
@@ -117,7 +117,7 @@ impl Place {
     }
 }
 
-/// Runs one of the subcommands; `false` when `status` found something missing.
+/// Runs one of the subcommands; `false` if `status` found a part that does not run.
 pub fn run(project: &Project, args: &StackArgs) -> Result<bool> {
     match &args.command {
         StackCommand::Up { fresh, speed, no_build, place } => {

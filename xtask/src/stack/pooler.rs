@@ -1,4 +1,4 @@
-//! The connection pooler as a part of the stack, where this machine has one.
+//! The connection pooler as a part of the stack, if this machine has one.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::stack::state::{Part, State};
 use crate::stack::supervise::{Plan, STOP_PATIENCE, ensure, port};
 use crate::step::step;
 
-/// Where the Worker finds the database: at the pooler, or at Postgres itself where there is none.
+/// Starts the pooler and returns the URL for the Worker: the pooler's, or Postgres's own if there is no pooler.
 pub fn start(
     project: &Project,
     layout: &Layout,
@@ -48,7 +48,7 @@ pub fn start(
     Ok(url)
 }
 
-/// Whether the database answers through it.
+/// Fails unless the database answers through the pooler.
 pub fn answers(port: u16, database: &str) -> Result<()> {
     let [tenant, _] = database::LOGINS;
     database::answers(&PgUrl::local(port, database).with_login(tenant))

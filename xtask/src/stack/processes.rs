@@ -1,7 +1,7 @@
-//! Processes that outlive the command that starts them, and finding them again without mistaking a stranger for one.
+//! Processes that go on after the command that starts them, and finding them again without mistaking another for one.
 //!
-//! A process is named by its id *and* its start time: ids are used again. A zombie counts as dead, because in a
-//! container nobody may ever collect it.
+//! A process is identified by its id *and* its start time, because the system reuses ids. A zombie counts as dead: in a
+//! container without an init process it may never be reaped.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt;
@@ -15,25 +15,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::{answer, own_binary};
 
-/// A log larger than this is started anew with the process.
+/// When a process starts, a log larger than this is deleted first.
 const LOG_BYTES_MAX: u64 = 16 << 20;
 
 /// One process of this machine, past or present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The process id.
     pub pid: i32,
     /// When it started, in the system's own notation.
     pub started: String,
 }
 
 impl Identity {
-    /// The identity of a process that is running now.
+    /// The identity of a running process; `None` if there is none.
     pub fn of(pid: i32) -> Option<Self> {
         start_time(pid).map(|started| Self { pid, started })
     }
 
-    /// Whether this very process still runs.
+    /// Whether this process, and not another one with its id, still runs.
     pub fn is_alive(&self) -> bool {
         start_time(self.pid).as_deref() == Some(&self.started)
     }
@@ -41,12 +40,12 @@ impl Identity {
     /// Sends a signal if it is alive.
     pub fn signal(&self, signal: Signal) {
         if let (true, Some(pid)) = (self.is_alive(), Pid::from_raw(self.pid)) {
-            // It may end between the look and the signal: that is what the signal is for.
+            // An error means that it ended in the meantime, which is what the signal is for.
             let _ = kill_process(pid, signal);
         }
     }
 
-    /// Asks it to stop with `polite`, insists with SIGKILL after `patience`, and returns when it is gone.
+    /// Stops the process with `polite`, after `patience` with SIGKILL, and returns when it is gone.
     pub fn stop(&self, polite: Signal, patience: Duration) -> Result<()> {
         self.signal(polite);
         if self.wait_until_dead(patience) {
@@ -75,7 +74,8 @@ impl Identity {
 fn start_time(pid: i32) -> Option<String> {
     if cfg!(target_os = "linux") {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name in parentheses may contain anything; the fields proper begin after the last one.
+        // The second field, the program's name in parentheses, may itself contain parentheses and spaces. After it come
+        // the state (field 3) and, 19 fields later, the start time (field 22).
         let (_, fields) = stat.rsplit_once(") ")?;
         let mut fields = fields.split(' ');
         let state = fields.next()?;
@@ -86,17 +86,18 @@ fn start_time(pid: i32) -> Option<String> {
     (!state.starts_with('Z')).then(|| started.trim().to_owned())
 }
 
-/// What to start, and as whom.
+/// What to start, and as which user.
 pub struct Launch {
-    /// The program with its arguments and environment.
     pub command: Command,
-    /// Where its output goes.
+    /// The file for its output.
     pub log: PathBuf,
-    /// The user and group to become, when not the present ones.
+    /// The user and group to switch to; `None` for the present ones.
     pub user: Option<(u32, u32)>,
 }
 
-/// Starts a process in a session of its own, so that it survives this command and its terminal.
+/// Starts a process in a session of its own, so that it goes on after this command and its terminal have ended. It
+/// starts through the hidden command `detach`, because `setsid` must run in the child and the standard library can only
+/// do that with unsafe code.
 pub fn launch(launch: Launch) -> Result<Identity> {
     let log = open_log(&launch.log)?;
     let mut command = Command::new(own_binary()?);
@@ -114,7 +115,7 @@ pub fn launch(launch: Launch) -> Result<Identity> {
     command.current_dir(launch.command.get_current_dir().unwrap_or(Path::new("/")));
     let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
     let pid = i32::try_from(child.id())?;
-    // Collected by a thread while this command runs, so that an early death is seen as one.
+    // A thread reaps the child while this command runs: otherwise a child that died early would stay a zombie.
     std::thread::spawn(move || {
         let mut child = child;
         let _ = child.wait();
@@ -135,12 +136,13 @@ pub struct DetachArgs {
     command: Vec<std::ffi::OsString>,
 }
 
-/// Leaves the session of the caller, gives up its rights where asked, and becomes the given program.
+/// Starts a new session, switches to another user if asked, and replaces this process with the given program.
 pub fn detach(args: &DetachArgs) -> Result<()> {
     rustix::process::setsid().context("cannot start a session")?;
     let (program, rest) = args.command.split_first().context("nothing to start")?;
     let mut command = Command::new(program);
     command.args(rest);
+    // exec keeps the process id, so that the caller's record of it stays right.
     if let Some(gid) = args.gid {
         command.gid(gid);
     }
@@ -161,9 +163,9 @@ fn open_log(path: &Path) -> Result<File> {
     OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Live processes that work in `dir` or were given it as an argument: how the processes of a Postgres cluster are
-/// recognised (all of them work in their data directory; where root may not see that, the first still names it).
-/// Empty on systems without /proc.
+/// Live processes whose working directory is `dir`, or that have it as an argument. Both are needed to find the
+/// processes of a Postgres server: all of them work in the data directory, but in some containers even root cannot read
+/// that; the first one also has it as an argument. Empty on systems without /proc.
 pub fn concerned_with(dir: &Path) -> Vec<Identity> {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
     let concerns = |process: &Path| {

@@ -1,4 +1,4 @@
-//! The sandbox as a part of the stack: built, copied (so that later builds don't disturb it), started.
+//! The sandbox as a part of the stack: built, copied (so that a later build does not change a running stack), started.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,7 @@ use crate::stack::supervise::{Plan, ensure, port};
 use crate::stamp::Hash;
 use crate::step::step;
 
-/// Compiles the sandbox and answers where it is.
+/// Compiles the sandbox and returns the path of its program.
 pub fn build(project: &Project) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(project.root()).args(["build", "--package", "oslira-sandbox", "--bin", "oslira-sandbox"]);
@@ -28,20 +28,20 @@ pub fn build(project: &Project) -> Result<PathBuf> {
         .context("cargo made no oslira-sandbox")
 }
 
-/// Gives the stack its own copy of the program, unless it has this one already.
+/// Gives the stack its own copy of the program, unless it has this version already.
 pub fn copy(built: &Path, layout: &Layout, state: &mut State) -> Result<()> {
     let version = version(built)?;
     let copy = program(layout);
     if state.programs.get(&Part::Sandbox) != Some(&version) || !copy.is_file() {
         std::fs::create_dir_all(layout.programs())?;
-        let _ = std::fs::remove_file(&copy); // a running program's file can't be written over
+        let _ = std::fs::remove_file(&copy); // the file of a running program cannot be overwritten, only replaced
         std::fs::copy(built, &copy).context("cannot copy the sandbox")?;
         state.programs.insert(Part::Sandbox, version);
     }
     Ok(())
 }
 
-/// Starts or keeps the sandbox and returns its address.
+/// Starts the sandbox, unless the right one runs already, and returns its URL.
 pub fn start(layout: &Layout, state: &mut State) -> Result<String> {
     let port = port(layout, state, Part::Sandbox)?;
     let url = format!("http://127.0.0.1:{port}");
@@ -80,7 +80,8 @@ fn program(layout: &Layout) -> PathBuf {
     layout.programs().join("oslira-sandbox")
 }
 
-/// Cargo only touches the file when it links anew.
+/// Size and time of the last change identify a build: cargo rewrites the file only when it links again, and hashing the
+/// whole program would take longer.
 fn version(file: &Path) -> Result<String> {
     let meta = file.metadata().with_context(|| format!("cannot read {}", file.display()))?;
     let changed = meta.modified()?.duration_since(UNIX_EPOCH)?.as_nanos();

@@ -1,4 +1,4 @@
-//! What a stack remembers between commands, in `state.json` of its directory.
+//! What a stack remembers between commands, in the file `state.json` of its directory.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,20 +15,17 @@ use crate::stack::processes::Identity;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
-    /// The database server.
     Postgres,
     /// pgbouncer, between the Worker and the database server.
     Pooler,
-    /// The stand-in for the outside services.
     Sandbox,
-    /// The Node process that runs the Worker.
+    /// The Node process that starts workerd and runs the cron jobs.
     Worker,
-    /// The Worker's runtime, a child of the former.
+    /// The Worker's runtime, a child of that process.
     Workerd,
 }
 
 impl Part {
-    /// Its name in files and messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
@@ -43,25 +40,21 @@ impl Part {
 /// A started part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Running {
-    /// The process.
     #[serde(flatten)]
     pub process: Identity,
-    /// What it was started with; a difference means that it has to be started again.
+    /// Program and settings it was started with; if they differ, it is restarted.
     pub fingerprint: String,
 }
 
-/// Everything a stack remembers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
-    /// How fast the outside services pretend to be.
     pub speed: Speed,
     /// Whether the data may be lost in a power cut.
     #[serde(default)]
     pub throw_away: bool,
-    /// The port of each part.
     #[serde(default)]
     pub ports: BTreeMap<Part, u16>,
-    /// The processes as last seen.
+    /// The processes that were started last; they may have ended since.
     #[serde(default)]
     pub processes: BTreeMap<Part, Running>,
     /// Which build of each part this stack has copied.
@@ -70,20 +63,20 @@ pub struct State {
 }
 
 impl State {
-    /// The remembered state; `None` for a stack that never was (or whose memory is unreadable).
+    /// The state of an earlier command; `None` if there is none or it is unreadable.
     pub fn load(path: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(path).ok()?).ok()
     }
 
-    /// Remembers; the file is replaced whole.
     pub fn save(&self, path: &Path) -> Result<()> {
         write_private(path, &serde_json::to_vec_pretty(self)?)
     }
 }
 
-/// Writes a file that only its owner can read, replacing an older one in a single step.
+/// Writes a file that only its owner can read. It replaces an older one atomically, so that no reader sees half of it.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let fresh = path.with_extension("new");
+    // `create_new` below must make the file, so that its mode is ours and not that of a leftover.
     let _ = std::fs::remove_file(&fresh);
     let mut file = std::fs::OpenOptions::new()
         .write(true)

@@ -15,11 +15,12 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
 const PARTS: [Part; 5] = [Part::Postgres, Part::Pooler, Part::Sandbox, Part::Worker, Part::Workerd];
 
-/// Prints the state of every part; `true` when all of them run.
+/// Prints the state of every part; `true` if all of them run.
 pub fn show(layout: &Layout, json: bool) -> Result<bool> {
     let state = State::load(&layout.state()).unwrap_or_default();
     let document = Document::load(layout).ok();
-    // A Postgres of the developer's own is not ours to watch, and not every machine has a pooler.
+    // An external Postgres is not shown, and not every machine has a pooler. Both are recognised by a stack that is up
+    // without such a process.
     let is_ours = |part: &Part| {
         !matches!(part, Part::Postgres | Part::Pooler) || document.is_none() || state.processes.contains_key(part)
     };
@@ -58,11 +59,12 @@ struct Line {
 }
 
 fn line(state: &State, part: Part) -> Line {
+    // workerd listens on the port that was chosen for the Worker.
     let port_of = if part == Part::Workerd { Part::Worker } else { part };
     let port = state.ports.get(&port_of).copied();
     let (status, pid) = match state.processes.get(&part) {
         Some(running) if running.process.is_alive() => {
-            let status = if answers(part, port.unwrap_or(0)) { "running" } else { "sick" };
+            let status = if answers(part, port.unwrap_or(0)) { "running" } else { "failing" };
             (status, Some(running.process.pid))
         }
         Some(_) => ("died", None),
@@ -71,7 +73,7 @@ fn line(state: &State, part: Part) -> Line {
     Line { part, status, pid, port }
 }
 
-/// Whether a part that runs also does its work.
+/// Whether a running part also works.
 fn answers(part: Part, port: u16) -> bool {
     let path = match part {
         Part::Postgres => return database::answers(&PgUrl::local(port, "postgres")).is_ok(),

@@ -1,4 +1,4 @@
-//! `cargo xtask token`: another user of a running stack, with an account of their own.
+//! `cargo xtask token`: a token for another user of a running stack, with an account of their own.
 
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -24,7 +24,6 @@ pub struct TokenArgs {
     place: Place,
 }
 
-/// Prints a token for the user.
 pub fn run(project: &Project, args: &TokenArgs) -> Result<()> {
     if args.credits < 0 {
         bail!("--credits must not be negative");

@@ -1,4 +1,4 @@
-//! `stack up`: set-up and builds, then each part in its order, then a user and a token.
+//! `stack up`: set-up and builds, then the parts in their order, then a user and a token.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -24,28 +24,28 @@ use crate::{build, setup};
 const FIRST_USER: &str = "demo";
 const FIRST_CREDITS: i32 = 100;
 
-/// The database of a server of our own.
+/// The database's name on a server of our own.
 pub const DATABASE: &str = "oslira";
 
-/// What `up` is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct UpOptions {
     /// Delete the data first.
     pub fresh: bool,
-    /// Another speed than last time.
+    /// `None` for the same speed as last time.
     pub speed: Option<Speed>,
-    /// Run what the stack already has.
+    /// Run the programs that the stack has already.
     pub no_build: bool,
-    /// The data need not survive a power cut: a test's database can be much faster.
+    /// The data need not survive a power cut, which makes the database of a test stack much faster.
     pub throw_away: bool,
 }
 
-/// Brings the stack up and describes it.
+/// Starts the stack, or repairs it, and describes it.
 pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Document> {
     let tools = setup::run(project)?;
     let no_build = options.no_build || std::env::var_os("OSLIRA_NO_BUILD").is_some_and(|value| value == "1");
     let sandbox_program = if no_build { None } else { Some(build_programs(project, &tools)?) };
     let pooler = pooler(project, layout)?;
+    // Locked only after the builds, so that another command for this stack does not wait for the compiler.
     let _alone = layout.lock()?;
     let mut state = state(project, layout, options)?;
     if let Some(built) = sandbox_program {
@@ -81,7 +81,7 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
     Ok(document)
 }
 
-/// Only before a server of our own: somebody else's may have its pooler, its passwords and its TLS.
+/// Only for a server of our own: an external one may have its own pooler, passwords and TLS.
 fn pooler(project: &Project, layout: &Layout) -> Result<Option<Pooler>> {
     if postgres::external()?.is_some() {
         return Ok(None);
@@ -89,8 +89,8 @@ fn pooler(project: &Project, layout: &Layout) -> Result<Option<Pooler>> {
     Ok(Pooler::ensure(Server::of_stack(project, layout.dir())?.shared()?))
 }
 
-/// Compiles the Worker and the sandbox side by side: they share no build directory, and the end of the Worker's build
-/// keeps one core busy only. Answers where the sandbox is.
+/// Compiles the Worker and the sandbox side by side and returns the path of the sandbox. They do not lock each other
+/// out, because they build into different directories, and the end of the Worker's build uses only one core.
 fn build_programs(project: &Project, tools: &setup::Tools) -> Result<PathBuf> {
     std::thread::scope(|scope| {
         let sandbox = scope.spawn(|| sandbox::build(project));
@@ -99,7 +99,7 @@ fn build_programs(project: &Project, tools: &setup::Tools) -> Result<PathBuf> {
     })
 }
 
-/// A token for a user, signed by the sandbox.
+/// A token for a user, signed with the sandbox's key.
 pub fn mint_token(sandbox_url: &str, user_id: &str, email: &str) -> Result<String> {
     let http = Http::new(Duration::from_secs(5));
     let body = json!({"sub": user_id, "email": email});
@@ -112,7 +112,7 @@ fn state(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Stat
     let known = State::load(&layout.state());
     let mut state = match known {
         Some(state) if !options.fresh => state,
-        // Data without a memory is what somebody else left behind in this place: it starts anew as well.
+        // Without a readable state.json the remaining data belongs to an unknown stack, so it is deleted too.
         other => {
             forget(project, layout, other)?;
             State { throw_away: options.throw_away, ..State::default() }
@@ -175,7 +175,7 @@ fn start_server(project: &Project, layout: &Layout, state: &mut State) -> Result
     Ok(url.with_database(DATABASE))
 }
 
-/// Random and this stack's own: it is worth nothing elsewhere.
+/// A random secret of this stack alone, which is of no use elsewhere.
 fn jwt_secret(layout: &Layout) -> Result<String> {
     let path = layout.jwt_secret();
     if let Ok(secret) = std::fs::read_to_string(&path) {

@@ -19,7 +19,7 @@ use crate::stack::supervise::{Plan, ensure, port};
 use crate::stamp::Hash;
 use crate::step::step;
 
-/// Gives the stack its own copy of `dist/`, if it has another one.
+/// Gives the stack its own copy of `dist/`, unless it has this version already.
 pub fn copy(project: &Project, layout: &Layout, state: &mut State) -> Result<()> {
     let source = project.dist();
     let files = files_below(&source).context("dist/ is not readable: run `cargo xtask build`")?;
@@ -42,7 +42,7 @@ pub fn copy(project: &Project, layout: &Layout, state: &mut State) -> Result<()>
     Ok(())
 }
 
-/// All of them, in a fixed order; wasm-bindgen puts the libraries' own JavaScript into subdirectories.
+/// All files below a directory in a fixed order. wasm-bindgen puts JavaScript of dependencies into subdirectories.
 fn files_below(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir)? {
@@ -57,19 +57,17 @@ fn files_below(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What the Worker has to know of the others.
+/// What the Worker needs to know of the other parts.
 pub struct Surroundings<'a> {
-    /// The Node to run it with.
     pub node: &'a Path,
-    /// The database.
+    /// Through the pooler, if there is one.
     pub database: &'a PgUrl,
-    /// The sandbox's address.
     pub sandbox_url: &'a str,
-    /// The secret of legacy tokens.
+    /// The secret of legacy (HS256) tokens.
     pub jwt_secret: &'a str,
 }
 
-/// Starts or keeps the Worker and returns its address.
+/// Starts the Worker, unless the right one runs already, and returns its URL.
 pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Surroundings<'_>) -> Result<String> {
     let dist = dist(layout);
     if !dist.is_dir() {
@@ -90,6 +88,7 @@ pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Sur
         .add(config.to_string().as_bytes())
         .add_file(&script)
         .add_file(&project.root().join("wrangler.jsonc"))
+        // Another version of workerd or Miniflare restarts the Worker too.
         .add_file(&project.root().join("package-lock.json"))
         .hex();
     let log = layout.log(Part::Worker);
@@ -100,6 +99,7 @@ pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Sur
         let mut command = Command::new(around.node);
         command.arg(&script).arg(layout.worker_config()).current_dir(project.root());
         command.env("WRANGLER_SEND_METRICS", "false").env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
+        // The developer's own environment must not change what the runner does or how it logs.
         command.env("NO_COLOR", "1").env_remove("FORCE_COLOR").env_remove("CLOUDFLARE_ENV").env_remove("NODE_OPTIONS");
         Ok(Launch { command, log: log.clone(), user: None })
     };
@@ -125,7 +125,7 @@ struct Ready {
 
 fn ready(layout: &Layout) -> Result<Ready> {
     let text = std::fs::read(layout.worker_ready()).context("its runner is not ready yet")?;
-    serde_json::from_slice(&text).context("its runner said something else than expected")
+    serde_json::from_slice(&text).context("its runner wrote an unexpected ready file")
 }
 
 fn healthy(layout: &Layout, http: &Http, url: &str) -> Result<()> {
@@ -144,12 +144,12 @@ fn remember_workerd(layout: &Layout, state: &mut State, fingerprint: String) -> 
     Ok(())
 }
 
-/// workerd goes on after its runner was killed, and would keep the port.
+/// Kills a workerd whose runner was killed: it would go on and keep the port.
 fn end_orphan(workerd: Option<&Identity>) -> Result<()> {
     workerd.map_or(Ok(()), |workerd| workerd.stop(Signal::KILL, Duration::from_secs(5)))
 }
 
-/// All that differs from `wrangler.jsonc` here.
+/// The runner's configuration: everything that differs from `wrangler.jsonc` in a local stack.
 fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundings<'_>, port: u16) -> Value {
     let sandbox = around.sandbox_url;
     json!({
@@ -174,6 +174,7 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "ANTHROPIC_API_KEY": "sandbox-anthropic-key",
             "AI_GATEWAY_URL": format!("{sandbox}/gateway/v1/oslira/local"),
             "AI_GATEWAY_TOKEN": "sandbox-gateway-token",
+            // 5173 is the default port of Vite's development server.
             "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
             "RETRY_TIME_SCALE": state.speed.time_scale(),
         },

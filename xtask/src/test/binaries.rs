@@ -1,4 +1,4 @@
-//! The test programs that cargo makes of the workspace.
+//! The test programs that cargo builds from the workspace.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,31 +9,28 @@ use serde_json::Value;
 use crate::process::cargo_messages;
 use crate::project::Project;
 
-/// Where tests are.
+/// Which part of a crate the tests belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// In the library of a crate.
+    /// Unit tests of a library.
     Library,
-    /// In a program of a crate.
+    /// Unit tests of a program.
     Program,
-    /// In `tests/`.
+    /// A file or directory in `tests/`.
     Integration,
 }
 
-/// One test program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestBinary {
-    /// The directory of its crate in the checkout: `crates/app`.
+    /// The directory of its crate in the checkout, such as `crates/app`.
     pub package: String,
     /// The target: the crate's own name for its unit tests, else the name of the file in `tests/`.
     pub target: String,
-    /// Where its tests are.
     pub kind: Kind,
-    /// The program.
     pub program: PathBuf,
 }
 
-/// Compiles with `command` (a `cargo test`) and answers the programs in the order of their names.
+/// Compiles with `command` (a `cargo test`) and returns the programs in the order of their names.
 pub fn compile(project: &Project, command: &mut Command) -> Result<Vec<TestBinary>> {
     let messages = cargo_messages(command.arg("--no-run"))?;
     let mut found: Vec<TestBinary> =

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: every test, against a stack of its own that is thrown away.
+//! `cargo xtask test`: runs the tests against a stack of their own, which is deleted afterwards.
 //!
-//! Without arguments the suites run side by side (see [`plan`]), each has one line, and the sum comes last. With arguments
-//! it is a `cargo test` like any other, which knows where the stack is.
+//! Without arguments all suites run side by side (see [`plan`]); each prints one line, and the totals come last. With
+//! arguments it is an ordinary `cargo test` whose environment says where the stack is.
 
 mod binaries;
 mod plan;
@@ -34,7 +34,7 @@ pub struct TestArgs {
     cargo_test: Vec<String>,
 }
 
-/// Runs the tests; `false` when one failed.
+/// Runs the tests; `false` if one failed.
 pub fn run(project: &Project, args: &TestArgs) -> Result<bool> {
     if args.cargo_test.is_empty() { everything(project, args.keep) } else { selected(project, args) }
 }
@@ -51,6 +51,7 @@ fn everything(project: &Project, keep: bool) -> Result<bool> {
 }
 
 fn selected(project: &Project, args: &TestArgs) -> Result<bool> {
+    // Compiled before the stack starts: a compiler error needs no stack.
     let mut compile = cargo_test(project, &args.cargo_test);
     if !step("compiling the tests", || run_loud(compile.args(["--quiet", "--no-run"]).args(&args.cargo_test)))?
         .success()
@@ -64,7 +65,7 @@ fn selected(project: &Project, args: &TestArgs) -> Result<bool> {
     Ok(status?.success())
 }
 
-/// Does `work` with a stack that is fresh, and thrown away afterwards.
+/// Does `work` with a fresh stack, and stops the stack afterwards.
 fn with_stack<T>(project: &Project, keep: bool, work: impl FnOnce(&Document, &Environment) -> Result<T>) -> Result<T> {
     let layout = Layout::new(&project.state_dir().join("test"))?;
     stop_stack_on_interrupt(&layout)?;
@@ -75,7 +76,7 @@ fn with_stack<T>(project: &Project, keep: bool, work: impl FnOnce(&Document, &En
             ("OSLIRA_STACK_DIR", layout.dir().into()),
             ("OSLIRA_TEST_DATABASE_URL", stack.database_url.clone().into()),
             ("OSLIRA_XTASK", own_binary()?.into()),
-            // A test that repairs the stack wants the programs under test, not newer ones.
+            // A test that restarts the stack must restart the programs under test, not build newer ones.
             ("OSLIRA_NO_BUILD", "1".into()),
         ];
         work(&stack, &environment)
@@ -86,12 +87,12 @@ fn with_stack<T>(project: &Project, keep: bool, work: impl FnOnce(&Document, &En
     } else {
         down(&layout)
     };
-    // What went wrong first is what matters.
+    // If both failed, the error of the work is the cause.
     let done = done?;
     stopped.map(|()| done)
 }
 
-/// A `cargo test` of everything native, unless the arguments name packages.
+/// A `cargo test` of all native crates, unless the arguments name packages.
 fn cargo_test(project: &Project, args: &[String]) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(project.root()).arg("test");

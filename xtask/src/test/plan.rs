@@ -1,9 +1,9 @@
 //! Which suites run beside which.
 //!
-//! Three lists run side by side: what needs a processor only, what needs the database server, and what needs the whole
-//! stack. A fourth one kills processes of the stack, the database server too: it comes when the second and third are done.
-//! Within a list one suite follows the other. A suite that stands in the first list by mistake fails at once, because only
-//! the others are told where the stack is.
+//! Three lists run side by side: suites that need only processors, those that need the database server, and those that
+//! need the whole stack. A fourth list kills processes of the stack, the database server too, so it starts when the
+//! second and third are done. The suites of one list run one after the other. A suite that is in the first list by
+//! mistake fails at once, because only the other lists are told where the stack is.
 
 use std::path::PathBuf;
 
@@ -11,34 +11,32 @@ use crate::lint::WASM_ONLY;
 use crate::project::Project;
 use crate::test::binaries::{Kind, TestBinary};
 
-/// One program with one choice of its tests.
+/// One test program, with all of its tests or a part of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suite {
-    /// What the summary calls it.
+    /// The name in the summary.
     pub name: String,
-    /// What runs it.
     pub program: PathBuf,
-    /// Its arguments.
     pub arguments: Vec<String>,
-    /// Where it runs, as cargo would have it: the directory of its crate.
+    /// The working directory: that of its crate, as under cargo.
     pub dir: PathBuf,
 }
 
-/// Every suite, in the list of what it needs.
+/// Every suite, in lists by what it needs.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Nothing but processors.
+    /// Only processors.
     pub processors: Vec<Suite>,
     /// The stack's database server, on which each test has a database of its own.
     pub database: Vec<Suite>,
-    /// The stack, and no more of it than any customer or provider can do to it.
+    /// The whole stack, which they use only as customers and providers could.
     pub stack: Vec<Suite>,
-    /// The stack, alone: its processes are killed. The last of them looks at all that was sent before.
+    /// The whole stack for themselves, because they kill its processes. The last one checks every request that the
+    /// suites before it made the Worker send.
     pub kills: Vec<Suite>,
 }
 
 impl Plan {
-    /// Puts each program in its list.
     pub fn of(project: &Project, binaries: &[TestBinary]) -> Self {
         let mut plan = Self::default();
         for binary in binaries {
@@ -48,12 +46,14 @@ impl Plan {
                 arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
                 dir: project.root().join(&binary.package),
             };
+            // Binaries come sorted by name: the `zz` of the suites that kill makes them last among e2e's, in their
+            // order.
             match (binary.package.as_str(), binary.target.as_str()) {
                 ("e2e", target) if target.starts_with("zz") => plan.kills.push(suite("", &[])),
                 ("e2e", _) => plan.stack.push(suite("", &[])),
                 ("crates/postgres", "database") => plan.database.push(suite("", &[])),
                 ("crates/simulation", "simulation") => {
-                    // The longest one goes first.
+                    // It takes longest, so it starts first.
                     plan.processors.insert(0, suite("", &["--skip", "database::"]));
                     plan.database.push(suite(", against the database", &["database::"]));
                 }
@@ -65,7 +65,7 @@ impl Plan {
     }
 }
 
-/// The examples in documentation have no program of their own: rustdoc runs them.
+/// The examples in documentation. They have no program of their own, so cargo runs them through rustdoc.
 fn examples(project: &Project) -> Suite {
     let excluded = WASM_ONLY.iter().flat_map(|package| ["--exclude", package]);
     Suite {

@@ -1,4 +1,4 @@
-//! The lists of a plan, side by side; a line for each suite as it ends, and the sum.
+//! Runs the lists of a plan side by side; prints a line for each suite as it ends, and the totals.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -10,13 +10,15 @@ use crate::project::Project;
 use crate::test::plan::{Plan, Suite};
 use crate::test::suite::{self, Environment, Outcome, Priority};
 
-/// Runs every suite, whatever became of others. A passing one is a line, a failing one is shown in full.
+/// Runs every suite, even after failures. A suite that passes prints one line; of one that fails the whole output is
+/// shown.
 pub fn run(project: &Project, plan: &Plan, stack: &Environment) -> Result<Vec<Outcome>> {
     let logs = project.state_dir().join("test-logs");
     std::fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
     let report = Report { logs, outcomes: Mutex::default() };
     std::thread::scope(|scope| {
-        // The simulation takes all processors it gets, for minutes. Whoever waits for an answer comes first.
+        // The simulation uses all processors for minutes. At low priority it does not slow down the suites whose tests
+        // wait for answers with a timeout.
         let processors = scope.spawn(|| report.run_all(&plan.processors, &[], Priority::Low));
         let database = scope.spawn(|| report.run_all(&plan.database, stack, Priority::Normal));
         let on_stack = report.run_all(&plan.stack, stack, Priority::Normal);
@@ -41,13 +43,13 @@ impl Report {
         suites.iter().try_for_each(|suite| self.add(suite::run(suite, environment, priority, &self.log(suite))?))
     }
 
-    /// Each suite's output stays until the next time, also of those that passed.
+    /// The output of every suite, passed or failed, is kept until the next run.
     fn log(&self, suite: &Suite) -> PathBuf {
         self.logs
             .join(Path::new(&suite.name.replace(|letter: char| !letter.is_alphanumeric(), "-")).with_extension("log"))
     }
 
-    /// Prints under the lock: what suites say is never mixed.
+    /// Prints while holding the lock, so that the outputs of two suites never mix.
     fn add(&self, outcome: Outcome) -> Result<()> {
         let mut outcomes = self.outcomes.lock().map_err(|_| anyhow!("a thread that ran tests died"))?;
         if outcome.failed > 0 {
@@ -59,7 +61,7 @@ impl Report {
     }
 }
 
-/// Prints the sum, and again which suites failed; answers whether none did.
+/// Prints the totals, after a list of the failed suites; `true` if none failed.
 pub fn summarize(outcomes: &[Outcome], took: Duration) -> bool {
     let sum = |of: fn(&Outcome) -> u32| outcomes.iter().map(of).sum::<u32>();
     let (passed, failed) = (sum(|outcome| outcome.passed), sum(|outcome| outcome.failed));

@@ -1,5 +1,6 @@
-//! The described API against the running one: schemathesis makes requests from `/openapi.json`, good and bad ones, and holds
-//! every answer to it. No 5xx, no status and no answer that is not described, and nobody without a token gets anything.
+//! Checks the running API against its description: schemathesis generates valid and invalid requests from
+//! `/openapi.json` and compares every answer with it. No 5xx, no status or body that is not described, and no access
+//! without a token.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,12 +18,13 @@ use crate::test::plan::Suite;
 /// Python code that fails where schemathesis cannot be installed.
 const CAN_INSTALL: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
 
-/// What every answer is held to. Whether a request was good or bad is not asked: what fits a schema may still be refused (a
-/// username that is none), and a number in a header is a text that may fit after all.
+/// The checks of every answer. Checks that expect valid requests to succeed or invalid ones to fail are left out: a
+/// request that fits the schema may still be refused (text that is no username), and a number that schemathesis puts
+/// into a header as invalid arrives as text, which may be valid.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
                       response_schema_conformance,unsupported_method,ignored_auth,use_after_free";
 
-/// The suite; `None`, with a word to the developer, where there is no Python for it. CI must have one.
+/// The suite; `None`, with a message, if there is no suitable Python. In CI that is an error.
 pub fn suite(project: &Project, stack: &Document) -> Result<Option<Suite>> {
     let python = which("python3").filter(|python| {
         Command::new(python).args(["-c", CAN_INSTALL]).output().is_ok_and(|output| output.status.success())
@@ -38,9 +40,11 @@ pub fn suite(project: &Project, stack: &Document) -> Result<Option<Suite>> {
     let dir = project.state_dir().join("schemathesis");
     install(project, &python, &dir)?;
     let url = &stack.api_url;
-    // A user of its own: it changes and deletes whatever it can reach.
+    // A user of its own, because it changes and deletes everything that it can reach.
     let user = database::mint_user(&PgUrl::parse(&stack.database_url)?, "schemathesis", 100)?;
     let token = format!("Authorization: Bearer {}", mint_token(&stack.sandbox_url, &user.user_id, &user.email)?);
+    // Deterministic generation: a failure comes again with the next run. `--max-time` is a limit, not expected to be
+    // met.
     let arguments = [
         "run",
         &format!("{url}/openapi.json"),
@@ -65,7 +69,7 @@ pub fn suite(project: &Project, stack: &Document) -> Result<Option<Suite>> {
         name: "the described API, by schemathesis".to_owned(),
         program: dir.join("bin/schemathesis"),
         arguments: arguments.map(str::to_owned).to_vec(),
-        // Its own files (reports, a cache) stay out of the checkout.
+        // It writes reports and a cache into its working directory; there they do not clutter the source tree.
         dir,
     }))
 }

@@ -1,4 +1,4 @@
-//! One suite: run with its output in a file, watched, and counted.
+//! Runs one suite with its output in a file and a time limit, and counts its tests.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -10,32 +10,28 @@ use anyhow::{Context, Result};
 
 use crate::test::plan::Suite;
 
-/// A suite that takes longer hangs. The longest one takes three minutes on two idle cores, and many times that on busy ones.
+/// A suite that takes longer is taken for hanging. The longest takes three minutes on two idle cores, and many times
+/// that on busy ones.
 const SUITE_MAX: Duration = Duration::from_secs(30 * 60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What tests are told of their stack.
+/// Environment variables that say where the stack is.
 pub type Environment = [(&'static str, OsString)];
 
-/// What became of a suite.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Its name.
     pub name: String,
-    /// Tests that passed.
     pub passed: u32,
-    /// Tests that failed; at least one unless the program ended well.
+    /// At least one unless the program exited with success, so that a crash without a summary counts.
     pub failed: u32,
-    /// Tests that are switched off.
     pub ignored: u32,
-    /// How long it took.
     pub took: Duration,
     /// Everything it printed.
     pub output: String,
 }
 
 impl Outcome {
-    /// Its line in the summary.
+    /// The line in the summary.
     pub fn line(&self) -> String {
         let verdict = if self.failed == 0 { "passed" } else { "FAILED" };
         let mut counts = format!("{:>4} passed", self.passed);
@@ -48,12 +44,10 @@ impl Outcome {
     }
 }
 
-/// Who waits for whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
-    /// As any program.
     Normal,
-    /// Only when nobody else wants the processor.
+    /// Gives way to the other suites when the processors are busy.
     Low,
 }
 
@@ -64,10 +58,12 @@ pub fn run(suite: &Suite, environment: &Environment, priority: Priority, log: &P
         Priority::Normal => Command::new(&suite.program),
         Priority::Low => {
             let mut command = Command::new("nice");
+            // A gentle value: the suite must still finish beside the others.
             command.args(["-n", "5"]).arg(&suite.program);
             command
         }
     };
+    // The environment that cargo gives to the tests that it starts.
     command.args(&suite.arguments).current_dir(&suite.dir).env("CARGO_MANIFEST_DIR", &suite.dir);
     command.envs(environment.iter().cloned()).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
     let started = Instant::now();
@@ -83,7 +79,7 @@ pub fn run(suite: &Suite, environment: &Environment, priority: Priority, log: &P
     Ok(Outcome { name: suite.name.clone(), passed, failed, ignored, took: started.elapsed(), output })
 }
 
-/// How a program ended; `None` when it took too long and was killed.
+/// How a program ended; `None` if it took too long and was killed.
 fn wait(mut child: Child, started: Instant) -> Result<Option<ExitStatus>> {
     while started.elapsed() < SUITE_MAX {
         if let Some(status) = child.try_wait()? {
@@ -96,7 +92,8 @@ fn wait(mut child: Child, started: Instant) -> Result<Option<ExitStatus>> {
     Ok(None)
 }
 
-/// Passed, failed and ignored tests by the sums that Rust's test programs print, or the cases that schemathesis made.
+/// Passed, failed and ignored tests, from the totals that Rust's test programs print, or the number of schemathesis's
+/// cases.
 fn counts(output: &str) -> [u32; 3] {
     let cases = output.lines().find_map(|line| line.trim().split_once(" generated,")?.0.parse().ok());
     if let Some(cases) = cases {

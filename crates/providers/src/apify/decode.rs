@@ -1,7 +1,7 @@
-//! Items of the Instagram profile actor, read with every quirk that was met.
+//! Reads the items of the Instagram actors, with every quirk that was seen in recordings.
 //!
-//! Its form changed with every version of the actor, so that nothing is taken for granted: what names the profile and
-//! its counts must be there, everything else may be missing or strange. Texts are a stranger's and are clipped.
+//! The form of the items changed with every version of the actors. So only the profile's name and its counts are
+//! required; everything else may be missing or malformed. Texts are untrusted and are clipped.
 
 use std::{cmp::Reverse, collections::HashSet};
 
@@ -13,6 +13,7 @@ mod surrogates;
 
 const NAME_CHARS_MAX: usize = 200;
 const BIOGRAPHY_CHARS_MAX: usize = 1_000;
+// Instagram allows 2,200 characters and 30 hashtags in a caption.
 const CAPTION_CHARS_MAX: usize = 2_200;
 const LABEL_CHARS_MAX: usize = 100;
 const URL_BYTES_MAX: usize = 2_048;
@@ -20,31 +21,29 @@ const HASHTAGS_MAX: usize = 30;
 const MENTIONS_MAX: usize = 20;
 const SHORT_CODE_BYTES_MAX: usize = 64;
 
-/// The largest whole number that survives a client which keeps numbers as floats.
+/// 2^53: up to here a JSON client that keeps numbers as floats is exact.
 const COUNT_MAX: u64 = 1 << 53;
 
-/// Why items could not be read; trying again may help. Never says what was in them.
+/// Why items could not be read; another scrape may help. The messages never repeat profile text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Not a JSON array.
     #[error("the items are not a JSON array")]
     NotItems,
-    /// Nothing at all, which passes.
+    /// An empty list. It may be temporary, so it is not taken for "not found".
     #[error("no items")]
     Empty,
-    /// An error item of another kind than those known to last.
+    /// An error item whose kind is not known to be final.
     #[error("an error item")]
     ErrorItem,
-    /// The items are about somebody else.
     #[error("the items are about another profile")]
     OtherProfile,
-    /// A field that must be there is not, or is no count.
+    /// A required field is missing or is no count.
     #[error("the profile has no usable {0}")]
     Missing(&'static str),
 }
 
-/// The dataset's items; each is read on its own. A text that was cut through an emoji ends in half a surrogate pair,
-/// which no strict parser takes: a second reading replaces such halves, so that they do not cost the profile.
+/// The dataset's items. A text that the actor cut inside an emoji ends in half a surrogate pair, which strict parsers
+/// refuse: a second attempt replaces such halves, so that one broken text does not lose the whole profile.
 pub fn items(body: &[u8]) -> Result<Vec<Value>, Unreadable> {
     serde_json::from_slice(body)
         .or_else(|_| serde_json::from_slice(&surrogates::mended(body)))
@@ -55,16 +54,17 @@ pub fn items(body: &[u8]) -> Result<Vec<Value>, Unreadable> {
 pub fn found(items: &[Value], asked: &InstagramHandle) -> Result<Found, Unreadable> {
     let item = match items {
         [] => return Err(Unreadable::Empty),
-        // The run was about one name: an error that names nobody is about it.
+        // The run was about one username only, so an error item without a name is about it.
         [only] if error_of(only).is_some() && names(only).next().is_none() => only,
         _ => items
             .iter()
             .find(|item| is(text(item, "username"), asked))
-            // After a rename only the address that was asked for is still the old one.
+            // After a rename only the requested address still has the old name.
             .or_else(|| items.iter().find(|item| names(item).any(|name| is(Some(name), asked))))
             .ok_or(Unreadable::OtherProfile)?,
     };
     match error_of(item) {
+        // Apify reports a missing profile as an error item of a run that succeeded and is billed.
         Some("not_found") => return Ok(Found::NotFound),
         Some("Restricted profile") => return Ok(Found::Restricted),
         _ if flag(item, "isRestrictedProfile") => return Ok(Found::Restricted),
@@ -77,11 +77,10 @@ pub fn found(items: &[Value], asked: &InstagramHandle) -> Result<Found, Unreadab
     profile(item, asked).map(|profile| Found::Profile(Box::new(profile)))
 }
 
-/// The posts that the items show of `asked`, newest first, at most `posts_max`. A profile without posts is an error item
-/// that says so.
+/// The posts of `asked`, newest first, at most `posts_max`. The actor reports a profile without posts as an error item.
 pub fn posts(items: &[Value], asked: &InstagramHandle, posts_max: usize) -> Result<Found, Unreadable> {
     let read = newest_first(items, posts_max);
-    // One strange item among good posts spoils nothing.
+    // An error item among readable posts is ignored: the posts still count.
     match items.iter().find_map(error_of).filter(|_| read.is_empty()) {
         Some("not_found") => return Ok(Found::NotFound),
         Some("Restricted profile") => return Ok(Found::Restricted),
@@ -90,7 +89,7 @@ pub fn posts(items: &[Value], asked: &InstagramHandle, posts_max: usize) -> Resu
         None if items.is_empty() => return Err(Unreadable::Empty),
         None => {}
     }
-    // A post that somebody else shares with the profile is shown there too, and is the profile's just the same.
+    // Not every post must name `asked`: a post shared with another account may name that account as its owner.
     let about = |item: &&Value| is(text(item, "ownerUsername"), asked) || names(item).any(|name| is(Some(name), asked));
     if !items.iter().any(|item| about(&item)) {
         return Err(Unreadable::OtherProfile);
@@ -102,7 +101,7 @@ fn error_of(item: &Value) -> Option<&str> {
     text(item, "error").filter(|error| !error.is_empty())
 }
 
-/// Every name that an item gives its profile.
+/// Every field that may name the profile: a username or an address.
 fn names(item: &Value) -> impl Iterator<Item = &str> {
     ["username", "inputUrl", "url"].into_iter().filter_map(|name| text(item, name))
 }
@@ -137,7 +136,7 @@ fn profile(item: &Value, asked: &InstagramHandle) -> Result<Profile, Unreadable>
     })
 }
 
-/// "None", "None,Restaurant" and the like are what is left of a list in the actor.
+/// The actor writes missing entries of its list of categories as "None": "None,Restaurant".
 fn category(item: &Value) -> Option<String> {
     let parts = label(item, "businessCategoryName")?;
     let parts: Vec<&str> = parts.split(',').map(str::trim).filter(|part| !part.is_empty() && *part != "None").collect();
@@ -150,13 +149,13 @@ fn external_url(item: &Value) -> Option<String> {
     web_address(text(item, "externalUrl")).or_else(|| listed.next())
 }
 
-/// Pinned posts lead the actor's list whatever their age, and a post may come twice. A post that can't be read is
-/// left out: the others still speak for the profile.
+/// The actor puts pinned posts first whatever their age, and may list a post twice. A post that cannot be read is left
+/// out, so that it does not lose the others.
 fn newest_first(posts: &[Value], posts_max: usize) -> Vec<Post> {
     let mut seen = HashSet::new();
     let mut posts: Vec<Post> =
         posts.iter().filter_map(post).filter(|post| seen.insert(post.short_code.clone())).collect();
-    // `None` is the smallest, so reversed it is last; the sort is stable.
+    // `None` sorts lowest, so with `Reverse` undated posts come last; the sort is stable.
     posts.sort_by_key(|post| Reverse(post.taken_at));
     posts.truncate(posts_max);
     posts
@@ -197,7 +196,7 @@ fn hashtag(text: &str) -> Option<String> {
     (!tag.is_empty()).then_some(tag)
 }
 
-/// The actor cuts mentions out of captions with what follows them: "NASAGoddard.", "NASAUniverse’s".
+/// The actor leaves trailing text on mentions: "NASAGoddard.", "NASAUniverse’s".
 fn mention(text: &str) -> Option<String> {
     let text = text.trim().trim_start_matches('@');
     let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_')).unwrap_or(text.len());
@@ -213,10 +212,10 @@ fn flag(item: &Value, name: &str) -> bool {
     item.get(name).and_then(Value::as_bool).unwrap_or(false)
 }
 
-/// A count; −1 (hidden), fractions and everything else that is no count are `None`.
+/// A count, which may come as a float. −1 (Instagram's "hidden"), fractions and anything else are `None`, never zero.
 fn count(item: &Value, name: &str) -> Option<u64> {
     let number = item.get(name)?;
-    // What is too large for the type becomes its largest value, which is above the limit.
+    // `as` turns a float that is too large into `u64::MAX`, which `COUNT_MAX` then refuses.
     let whole = |float: f64| (float >= 0.0 && float.fract() == 0.0).then_some(float as u64);
     number.as_u64().or_else(|| number.as_f64().and_then(whole)).filter(|count| *count <= COUNT_MAX)
 }
@@ -225,17 +224,18 @@ fn clipped(item: &Value, name: &str, chars_max: usize) -> String {
     clip(text(item, name).unwrap_or_default(), chars_max)
 }
 
-/// A short text, if there is one.
+/// A short text; `None` if it is missing or blank.
 fn label(item: &Value, name: &str) -> Option<String> {
     Some(clipped(item, name, LABEL_CHARS_MAX)).filter(|text| !text.trim().is_empty())
 }
 
-/// The first characters, without control characters: the database takes no NUL, and nobody else wants the rest.
+/// The first `chars_max` characters without control characters: Postgres refuses NUL, and the others are useless in a
+/// prompt or an export. Line breaks and tabs stay.
 fn clip(text: &str, chars_max: usize) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).take(chars_max).collect()
 }
 
-/// An address that is safe to show as a link.
+/// An address that is safe to show as a link: `javascript:` and the like are refused.
 fn web_address(text: Option<&str>) -> Option<String> {
     let text = text?.trim();
     let lower = text.chars().take("https://".len()).collect::<String>().to_ascii_lowercase();

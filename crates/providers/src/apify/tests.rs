@@ -24,7 +24,7 @@ fn ticket() -> ScrapeTicket {
     ScrapeTicket { provider_run_id: "run1".into(), dataset_id: "set1".into() }
 }
 
-/// The recorded run with another status.
+/// The recorded run object with another status.
 fn run(status: &str) -> Sent {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/fixtures/apify/apify_run_object.succeeded.2025.json");
     let mut run: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();

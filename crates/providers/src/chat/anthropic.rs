@@ -1,4 +1,4 @@
-//! Anthropic's Messages as they are on the wire: what is sent, what of the answer is read.
+//! The wire format of Anthropic's Messages API: what is sent, and which part of an answer is read.
 
 use oslira_app::features::judging::{AiFault, Question};
 use serde::{Deserialize, Serialize};
@@ -7,11 +7,10 @@ use serde_json::Value;
 use super::{Protocol, Reply};
 use crate::{families::Family, prices::Tokens, send::error_word};
 
-/// The version of the protocol that the official clients send since October 2026. It differs from 2023-06-01 only in what
-/// we do not send: sampling parameters, documents, citations.
+/// The API version that the official clients send since October 2026. It differs from 2023-06-01 only for parameters
+/// that we do not send: sampling, documents, citations.
 pub const VERSION: &str = "2026-10-21";
 
-/// The protocol of Anthropic's Messages.
 pub struct Messages;
 
 #[derive(Debug, Serialize)]
@@ -31,7 +30,7 @@ struct Thinking {
     kind: &'static str,
 }
 
-/// A text, and whether everything up to here is to be cached.
+/// A text with the mark that everything up to its end is to be cached.
 #[derive(Debug, Serialize)]
 struct Block<'a> {
     #[serde(rename = "type")]
@@ -83,7 +82,7 @@ struct Content {
     text: Option<String>,
 }
 
-/// `input_tokens` does not count what was read from or written to the cache.
+/// `input_tokens` excludes the tokens read from or written to the cache; OpenAI's includes them.
 #[derive(Debug, Deserialize)]
 struct Usage {
     input_tokens: u64,
@@ -113,6 +112,7 @@ impl Protocol for Messages {
         serde_json::to_vec(&Request {
             model,
             max_tokens: family.tokens(question.output_tokens_max),
+            // Always marked: for a prefix below the model's floor the mark has no effect and costs nothing.
             system: [Block { kind: "text", text: &question.system, cache_control: CacheControl { kind: "ephemeral" } }],
             messages: [Message { role: "user", content: &question.user }],
             thinking: family.thinking.word(question.effort).map(|kind| Thinking { kind }),
@@ -133,6 +133,7 @@ impl Protocol for Messages {
         });
         let details = response.usage.as_ref().and_then(|usage| usage.output_tokens_details.as_ref());
         Some(Reply {
+            // A Messages answer has no field for it: the sandbox is known by its key and address.
             is_sandbox: false,
             content: content(&response),
             used,
@@ -151,15 +152,17 @@ fn content(response: &Response) -> Result<String, AiFault> {
         Some("refusal") => return Err(AiFault::Refused),
         other => return Err(AiFault::Invalid(format!("stop_reason {}", error_word(other)))),
     }
+    // Models that think send their thinking as blocks before the text.
     let texts = response.content.iter().filter(|block| block.kind == "text");
     let text: String = texts.filter_map(|block| block.text.as_deref()).collect();
     if text.is_empty() { Err(AiFault::Invalid("no content".to_owned())) } else { Ok(text) }
 }
 
-/// What structured output here answers with a 400.
+/// JSON Schema keywords that Anthropic's structured output refuses with a 400.
 const BOUNDS: [&str; 6] = ["minimum", "maximum", "minItems", "maxItems", "minLength", "maxLength"];
 
-/// Without bounds: the descriptions tell them, and every answer is checked by us.
+/// The schema without its bounds. The model reads them in the descriptions, and we check every answer ourselves. A
+/// property that happens to have such a name stays: its value is a schema, not a number.
 fn without_bounds(schema: &Value) -> Value {
     match schema {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! What a refused call means. OpenAI, Anthropic and the gateway in front of them say it in nearly the same words.
+//! Classifies failed calls. OpenAI, Anthropic and the gateway in front of them use nearly the same error bodies.
 
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::send::{SendError, error_word};
 
-/// Refusals that no pause heals: the account there has no money.
+/// Error types and codes for an account without money. Some come with status 429, but no retry helps.
 const OUT_OF_MONEY: [&str; 8] = [
     "insufficient_quota",
     "credit_balance_exhausted",
@@ -22,16 +22,16 @@ const OUT_OF_MONEY: [&str; 8] = [
 /// OpenAI's code for a model that was shut down, never existed, or is not open to our project.
 const MODEL_GONE: &str = "model_not_found";
 
-/// How Anthropic's message about such a model begins; its `not_found_error` alone may also mean a wrong address.
+/// How Anthropic's message about such a model begins: its `not_found_error` alone may also mean a wrong URL.
 const NAMES_MODEL: &str = "model:";
 
-/// Anthropic's words for an empty account, which it has answered as an invalid request as well.
+/// How Anthropic's message about an empty account begins when it comes as an `invalid_request_error` with status 400.
 const EMPTY_BALANCE: &str = "Your credit balance is too low";
 
-/// The gateway's code for a provider that did not answer, sent with status 400.
+/// The gateway's code for a provider that did not answer. The gateway sends it with status 400, but it may pass.
 const GATEWAY_NO_ANSWER: i64 = 2005;
 
-/// There is no answer.
+/// The call got no answer.
 pub fn of_send(error: &SendError) -> AiFault {
     let cause = match error {
         SendError::Timeout => UnavailableCause::TimedOut,
@@ -41,14 +41,14 @@ pub fn of_send(error: &SendError) -> AiFault {
     AiFault::Unavailable { cause, reason: error.to_string(), retry_after_ms: None }
 }
 
-/// There is an answer with a good status, and it is not a completion.
+/// The answer has a 2xx status but is not a completion.
 pub fn unreadable() -> AiFault {
     let reason = "the answer is not a completion".to_owned();
     AiFault::Unavailable { cause: UnavailableCause::Unreadable, reason, retry_after_ms: None }
 }
 
-/// What a status and its error object mean. The error is an object, in the gateway's own refusals a list of them, and
-/// from a proxy in between a page; its message may repeat what was sent and is never shown.
+/// What an error status and its body mean. `error` is an object; in the gateway's own errors it is a list of objects; a
+/// proxy in between may send HTML. The message may repeat our prompt or key, so it is never logged or shown.
 pub fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) -> AiFault {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let error = body.get("error").map(|error| error.get(0).unwrap_or(error)).unwrap_or(&Value::Null);
@@ -66,6 +66,7 @@ pub fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Time
         return AiFault::ModelGone;
     }
     let reason = format!("{} {}", status.as_u16(), error_word(code.or(kind)));
+    // 409 is a lock timeout on the server; the official clients retry it too.
     let lasts = status.is_client_error()
         && error.get("code").and_then(Value::as_i64) != Some(GATEWAY_NO_ANSWER)
         && !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT);
@@ -76,7 +77,7 @@ pub fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Time
     AiFault::Unavailable { cause: cause(status), reason, retry_after_ms }
 }
 
-/// Anthropic's status for too much work; everybody else says 503.
+/// Anthropic's own status for overload; the others send 503.
 const OVERLOADED: u16 = 529;
 
 fn cause(status: StatusCode) -> UnavailableCause {
@@ -89,14 +90,15 @@ fn cause(status: StatusCode) -> UnavailableCause {
     }
 }
 
-/// The pause that the provider asks for. The reset of the request limit is in every answer and says something only
-/// when that limit may be what struck.
+/// The pause that the provider asks for. `x-ratelimit-reset-requests` comes with every answer, so it counts only with a
+/// 429, where the request limit may be the cause.
 fn retry_after_ms(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let at = |date: &str| {
         let then = rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
         Some(then.duration_since(now))
     };
+    // From the most to the least exact; `retry-after` is a number of seconds or an HTTP date.
     let pause = header("retry-after-ms")
         .and_then(|text| text.parse().ok().map(SignedDuration::from_millis))
         .or_else(|| header("retry-after").and_then(|text| seconds(text).or_else(|| at(text))))
@@ -104,6 +106,7 @@ fn retry_after_ms(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Op
             let reset = (status == StatusCode::TOO_MANY_REQUESTS).then(|| header("x-ratelimit-reset-requests"));
             reset.flatten().and_then(|text| text.parse::<SignedDuration>().ok())
         })?;
+    // A negative pause is a date in the past: retry at once.
     Some(u64::try_from(pause.as_millis()).unwrap_or(0))
 }
 

@@ -1,4 +1,5 @@
-//! Cloudflare's AI Gateway in front of a provider, by the provider's native path: body and key stay as they are.
+//! Cloudflare's AI Gateway in front of a provider. Calls use the provider's native path, so body and key stay the same;
+//! the gateway's own unified path would drop Anthropic's cache marks.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use oslira_app::features::judging::CallTags;
@@ -6,7 +7,7 @@ use serde_json::json;
 
 use crate::send::{Secret, SendError};
 
-/// What the gateway is told with every call.
+/// The gateway's settings, sent as headers with every call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gateway {
     token: Option<Secret>,
@@ -14,14 +15,15 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// `token` opens an authenticated gateway; `cache_ttl_s` is how long it may answer the very same question by itself,
-    /// 0 for never.
+    /// `token` is needed only for an authenticated gateway. For `cache_ttl_s` seconds the gateway may answer an
+    /// identical question from its cache; 0 turns this off.
     #[must_use]
     pub const fn new(token: Option<Secret>, cache_ttl_s: u32) -> Self {
         Self { token, cache_ttl_s }
     }
 
-    /// Adds run, type and call for the gateway's logs, and keeps prompts and answers out of them.
+    /// Adds the headers: run, type and call for the gateway's logs, but no prompts or answers, because they are about
+    /// persons.
     pub(super) fn mark(&self, headers: &mut HeaderMap, tags: CallTags) -> Result<(), SendError> {
         if let Some(token) = &self.token {
             headers.insert(HeaderName::from_static("cf-aig-authorization"), token.bearer()?);

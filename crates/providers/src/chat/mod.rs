@@ -1,8 +1,8 @@
 //! Judgements from language models, in strict structured output.
 //!
-//! One adapter for every provider: a [`Protocol`] says how a question looks on the wire and what an answer means.
-//! Everything else is the same: every answer is classified once, here: what may be tried again, what may not, and what is
-//! billed in either case.
+//! One adapter for every provider: a [`Protocol`] says how a question looks on the wire and what an answer means. The
+//! rest is shared: each answer is classified here, once, as usable, worth a retry or final, and its bill is read in
+//! every case.
 
 mod anthropic;
 mod fault;
@@ -30,57 +30,56 @@ use crate::{
     send::{Endpoint, HttpSend, SendError, error_word},
 };
 
-/// The longest answers in use have a few KiB.
+/// Real answers have a few KiB at most.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// OpenAI, or a server that speaks its Chat Completions; the address goes up to and with `/v1`.
+/// OpenAI, or a server that speaks its Chat Completions; its base URL ends with `/v1`.
 pub type OpenAi = Chat<ChatCompletions>;
 
-/// Anthropic; the address goes up to and without `/v1`.
+/// Anthropic; its base URL is without `/v1`.
 pub type Anthropic = Chat<Messages>;
 
-/// How a provider is talked to.
+/// The wire format of a provider.
 pub trait Protocol: Send + Sync {
-    /// The provider's name in bills.
+    /// The provider's name in usage records.
     const PROVIDER: &'static str;
-    /// Where questions are sent, below the endpoint's address.
+    /// Where questions are sent, below the base URL.
     const PATH: &'static str;
     /// Headers that every question needs besides the key.
     const HEADERS: &'static [(&'static str, &'static str)];
 
-    /// What a model of this provider takes and costs, by its own name.
+    /// What a model of this provider accepts and costs; `model` is the name without the provider.
     fn family(model: &str) -> Family;
 
-    /// The body of a question.
+    /// The body of the request.
     ///
     /// # Errors
-    /// When the question is no JSON.
+    /// When the question cannot be written as JSON.
     fn body(question: &Question) -> serde_json::Result<Vec<u8>>;
 
-    /// What an answer says; `None` when it is no answer of this provider.
+    /// What a response says; `None` if it does not have this provider's form.
     fn read(body: &[u8]) -> Option<Reply>;
 }
 
-/// An answer, read.
+/// A provider's response in the form that all providers share.
 #[derive(Debug)]
 pub struct Reply {
-    /// The provider's id of the answer; never empty.
+    /// The provider's id of the response: the key under which its cost is recorded once.
     pub id: String,
-    /// The model that answered.
+    /// The model that answered: the provider's exact name, often with the date of a snapshot.
     pub model: String,
-    /// Whether the answer calls itself a sandbox's.
+    /// Whether the response itself says that it comes from the sandbox.
     pub is_sandbox: bool,
-    /// The text, if the model ended by itself.
+    /// The text, or why the model did not finish it.
     pub content: Result<String, AiFault>,
-    /// What is billed, if the answer says so.
+    /// The billed tokens, if the response states them.
     pub used: Option<Tokens>,
     /// Reasoning tokens within the output.
     pub reasoning_tokens: u64,
-    /// Why the model stopped.
     pub finish_reason: Option<String>,
 }
 
-/// A language model behind a protocol.
+/// The models of one provider, behind its [`Protocol`].
 pub struct Chat<P> {
     send: Arc<dyn HttpSend>,
     endpoint: Endpoint,
@@ -90,13 +89,12 @@ pub struct Chat<P> {
 }
 
 impl<P: Protocol> Chat<P> {
-    /// Asks at an endpoint.
     #[must_use]
     pub fn new(send: Arc<dyn HttpSend>, endpoint: Endpoint, clock: Arc<dyn Clock>) -> Self {
         Self { send, endpoint, gateway: None, clock, protocol: std::marker::PhantomData }
     }
 
-    /// The endpoint's address is a gateway's.
+    /// Says that the endpoint is behind a gateway: its headers are sent and its cache hits recognised.
     #[must_use]
     pub fn through(mut self, gateway: Gateway) -> Self {
         self.gateway = Some(gateway);
@@ -123,7 +121,8 @@ impl<P: Protocol> Chat<P> {
         let is_hit = gateway_hit == Some(true);
         let is_sandbox = reply.is_sandbox || self.endpoint.is_sandbox();
         Some(AiUsage {
-            // The gateway repeats the first answer's id: a hit is another call, which cost nothing.
+            // A hit repeats the id of the first response. Usage is recorded once per id, and a hit is a call of its own
+            // (at no cost), so it gets its own id, which is the same again if the step is replayed.
             response_id: match is_hit {
                 true => format!("{}:hit:{}:{}", reply.id, question.tags.run, question.tags.call.as_str()),
                 false => reply.id.clone(),
@@ -135,6 +134,7 @@ impl<P: Protocol> Chat<P> {
             cache_write_tokens: tokens.cache_written,
             output_tokens: tokens.output,
             reasoning_tokens: reply.reasoning_tokens,
+            // By the model that answered: a configured alias may stand for a dated snapshot.
             cost_microusd: if is_hit { Some(0) } else { prices::cost_microusd(P::family(&reply.model), tokens) },
             gateway_hit,
             duration_ms,
@@ -152,13 +152,16 @@ impl<P: Protocol> Model for Chat<P> {
             Err(fault) => return Answer { content: Err(fault), usage: None },
         };
         let now = self.clock.now();
+        // An error answer states no usage, so there is nothing to record.
         if !response.status().is_success() {
             let fault = fault::of_answer(response.status(), response.headers(), response.body(), now);
             return Answer { content: Err(fault), usage: None };
         }
+        // Without an id the cost could not be recorded exactly once.
         let Some(reply) = P::read(response.body()).filter(|reply| !reply.id.is_empty()) else {
             return Answer { content: Err(fault::unreadable()), usage: None };
         };
+        // The wall clock may have been set back in between; then the duration counts as 0.
         let duration_ms = u64::try_from(now.duration_since(asked_at).as_millis()).unwrap_or(0);
         let usage = self.usage(question, &reply, response.headers(), duration_ms);
         if usage.is_none() {
@@ -168,7 +171,7 @@ impl<P: Protocol> Model for Chat<P> {
     }
 }
 
-/// A text that is JSON.
+/// Checks only that the text is JSON; whether it fits the schema is the caller's check.
 fn json(content: String) -> Result<String, AiFault> {
     match serde_json::from_str::<IgnoredAny>(&content) {
         Ok(_) => Ok(content),

@@ -1,4 +1,4 @@
-//! OpenAI's Chat Completions as they are on the wire: what is sent, what of the answer is read.
+//! The wire format of OpenAI's Chat Completions: what is sent, and which part of an answer is read.
 
 use oslira_app::features::judging::{AiFault, Question};
 use serde::{Deserialize, Serialize};
@@ -7,21 +7,20 @@ use serde_json::Value;
 use super::{Protocol, Reply};
 use crate::{families::Family, prices::Tokens, send::error_word};
 
-/// The protocol of OpenAI's Chat Completions.
 pub struct ChatCompletions;
 
-/// The body of a call.
 #[derive(Debug, Serialize)]
 struct Request<'a> {
     model: &'a str,
     messages: [Message<'a>; 2],
     response_format: ResponseFormat<'a>,
     max_completion_tokens: u32,
-    /// Customers' prospects are persons: nothing is kept at OpenAI.
+    /// Always false: the prompts are about persons, so OpenAI must not store them.
     store: bool,
     prompt_cache_key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt_cache_options: Option<ExplicitMode>,
+    // Models that reason refuse a temperature, and the others an effort: each is sent only to models that take it.
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +33,7 @@ struct Message<'a> {
     content: Content<'a>,
 }
 
-/// A text, or the same text with the end of the cached prefix marked behind it.
+/// A plain text, or a text whose end is marked as the end of the cached prefix.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Content<'a> {
@@ -50,7 +49,8 @@ struct Part<'a> {
     prompt_cache_breakpoint: ExplicitMode,
 }
 
-/// Only what is marked is cached: the profile behind it would be written, and paid, for nobody.
+/// Caches only up to the mark. Without it, models from gpt-5.6 on also write the profile behind it to the cache, which
+/// is paid and never read again.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct ExplicitMode {
     mode: &'static str,
@@ -90,8 +90,10 @@ impl<'a> From<&'a Question> for Request<'a> {
                 kind: "json_schema",
                 json_schema: JsonSchema { name: question.schema_name, strict: true, schema: &question.schema },
             },
+            // Includes reasoning tokens. The older `max_tokens` is refused by models that reason.
             max_completion_tokens: family.tokens(question.output_tokens_max),
             store: false,
+            // The kind of call and the business's id: it keeps the cache entries of customers apart.
             prompt_cache_key: &question.cache_key,
             prompt_cache_options: is_marked.then_some(EXPLICIT),
             temperature: family.has_temperature.then_some(0),
@@ -100,7 +102,6 @@ impl<'a> From<&'a Question> for Request<'a> {
     }
 }
 
-/// The part of an answer that is read.
 #[derive(Debug, Deserialize)]
 struct Response {
     id: String,
@@ -166,6 +167,7 @@ impl Protocol for ChatCompletions {
             output: usage.completion_tokens,
         });
         let completion = usage.and_then(|usage| usage.completion_tokens_details.as_ref());
+        // The sandbox marks its answers in this field.
         let fingerprint = response.system_fingerprint.as_deref().unwrap_or_default();
         let choice = response.choices.into_iter().next();
         Some(Reply {
@@ -181,6 +183,7 @@ impl Protocol for ChatCompletions {
 }
 
 fn content(choice: Choice) -> Result<String, AiFault> {
+    // Checked first: a refusal comes with finish_reason "stop" and without content.
     if choice.message.refusal.is_some_and(|refusal| !refusal.is_empty()) {
         return Err(AiFault::Refused);
     }

@@ -1,4 +1,4 @@
-//! What holds for every answer, however strange.
+//! Property tests: any answer is either a fault or read as exactly what it says.
 
 use http::{HeaderName, HeaderValue, Response};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::property::{config, damaged, no_count, strange};
 
-/// What the adapter makes of an answer.
+/// What the adapter reads from a response.
 fn answered(status: u16, header: Option<(&'static str, &str)>, body: impl Into<Bytes>) -> Answer {
     let mut response = Response::builder().status(status).body(body.into()).unwrap();
     if let Some((name, value)) = header {
@@ -28,7 +28,7 @@ fn good() -> impl Strategy<Value = Value> {
     ])
 }
 
-/// Fails unless the answer says what the body says.
+/// Asserts that content and usage say what the body says.
 fn assert_sound(answer: &Answer, body: &Value) {
     if let Ok(content) = &answer.content {
         let choice = &body["choices"][0];

@@ -14,7 +14,7 @@ use crate::{
     send::Secret,
 };
 
-/// Every look at it is 250 ms later.
+/// A clock that advances by 250 ms whenever it is read.
 struct Ticking(Mutex<Timestamp>);
 
 impl Clock for Ticking {
@@ -147,7 +147,7 @@ fn each_family_of_models_gets_its_own_parameters() {
     }
 }
 
-/// Without the mark, the newer models would cache what ends with the profile: paid each time and never read.
+/// Without the mark, newer models cache up to the end of the profile: paid with every call and never read.
 #[test]
 fn the_end_of_the_prefix_is_marked_for_models_that_need_it_and_for_nobody_else() {
     let question = question("openai/gpt-6-luna");
@@ -265,7 +265,7 @@ async fn an_account_without_money_is_told_from_a_rate_limit() {
 
 #[tokio::test]
 async fn the_pause_that_is_asked_for_is_read_in_every_form() {
-    // The clock shows half a second past the epoch when the answer is there.
+    // The clock is read twice, so that it shows half a second past the epoch when the response is classified.
     let cases = [
         (429, "retry-after", "2", Some(2_000)),
         (503, "retry-after", "1.5", Some(1_500)),

@@ -1,4 +1,4 @@
-//! Anthropic's models.
+//! The table of Anthropic's models.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use super::{CacheRule, Efforts, Family, Price, price};
 /// How a model is told whether to think before it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Thinking {
-    /// Not at all: the effort says it, or the model thinks only when asked to.
+    /// Nothing is sent: the effort says it, or the model thinks only when asked to.
     ByEffort,
-    /// It thinks unless this word forbids it; otherwise it is told to think as it sees fit.
+    /// It thinks adaptively unless this word is sent, which turns thinking off or down to the least it allows.
     Unless(&'static str),
-    /// It always thinks as it sees fit.
+    /// It always thinks adaptively.
     Always,
 }
 
 impl Thinking {
-    /// The `type` of the request's `thinking`.
+    /// The value of `thinking.type` in the request; `None` to leave `thinking` out.
     #[must_use]
     pub const fn word(self, effort: Effort) -> Option<&'static str> {
         match (self, effort) {
@@ -32,7 +32,7 @@ impl Thinking {
 
 const LOW: Option<Efforts> = Some(Efforts { least: "low" });
 
-/// Models before the tokenizer of Claude 5: about 15 % more tokens than `o200k`.
+/// Models with the tokenizer before Claude 5: about 15 % more tokens than `o200k`.
 const fn claude_4(name: &'static str, efforts: Option<Efforts>, floor_tokens: u32, price: Price) -> Family {
     Family {
         name,
@@ -46,12 +46,12 @@ const fn claude_4(name: &'static str, efforts: Option<Efforts>, floor_tokens: u3
     }
 }
 
-/// Their tokenizer counts about 30 % more for the same text than that of Claude 4.
+/// Models with the tokenizer of Claude 5: about 30 % more tokens for the same text than Claude 4.
 const fn claude_5(name: &'static str, thinking: Thinking, floor_tokens: u32, price: Price) -> Family {
     Family { thinking, tokens_percent: 150, ..claude_4(name, LOW, floor_tokens, price) }
 }
 
-/// Dollars for a million tokens, whatever the prompt's length.
+/// A price in dollars per million tokens that does not depend on the prompt's length.
 const fn flat(input: f64, cached: f64, cache_write: f64, output: f64) -> Price {
     Price { input_tokens_max: u64::MAX, ..price(input, cached, cache_write, output) }
 }
@@ -59,12 +59,12 @@ const fn flat(input: f64, cached: f64, cache_write: f64, output: f64) -> Price {
 /// Longer prompts cost five times as much.
 const HAIKU_5_5: Price = Price { input_tokens_max: 100_000, ..price(0.10, 0.01, 0.125, 0.50) };
 
-/// The models that are known. Cache writes are those that are kept for five minutes. Claude's dates are promises ("not
-/// before") until Anthropic's list says `retires_at`.
+/// The known models. Cache writes are priced for the five-minute cache. A `retires_on` is here only for models with an
+/// announced end: Anthropic's "not before" dates are a minimum, not an end.
 #[rustfmt::skip]
 pub(super) const MODELS: [Family; 10] = [
     claude_5("claude-haiku-5-5", Thinking::Unless("disabled"), 512, HAIKU_5_5),
-    // It cannot be forbidden to think; between tools, of which there are none, is the least.
+    // Its thinking cannot be turned off. `between_tools` is the least, and our requests have no tools.
     claude_5("claude-sonnet-5-5", Thinking::Unless("between_tools"), 512, flat(2.0, 0.10, 2.50, 10.0)),
     claude_5("claude-opus-5-5", Thinking::Always, 512, flat(4.0, 0.20, 5.0, 20.0)),
     claude_5("claude-opus-5", Thinking::Always, 512, flat(5.0, 0.50, 6.25, 25.0)),
@@ -82,5 +82,5 @@ pub(super) const MODELS: [Family; 10] = [
     Family { price: None, ..claude_4("claude-opus-4-8", LOW, 1_024, flat(5.0, 0.50, 6.25, 25.0)) },
 ];
 
-/// A newer model than those: its floor is taken for the highest that there is.
+/// Any other Claude model, probably a newer one. Its cache floor is assumed to be the highest known.
 pub(super) const UNKNOWN: Family = Family { price: None, ..claude_5("claude-", Thinking::Always, 4_096, HAIKU_5_5) };

@@ -1,4 +1,4 @@
-//! OpenAI's models.
+//! The table of OpenAI's models.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use jiff::civil::date;
 
 use super::{CacheRule, Efforts, Family, Price, Thinking, price};
 
-/// Prefixes are cached by themselves, in steps of 128 tokens, and kept for five to ten minutes; writing costs nothing.
+/// Prefixes are cached without a mark, in steps of 128 tokens, and kept for five to ten minutes; writes cost nothing.
 const AUTOMATIC: CacheRule = CacheRule { breakpoint: false, floor_tokens: 1_024, life: Duration::from_secs(300) };
-/// From gpt-5.6 on: up to the marked end, to the token; writing costs 1.25 times the input.
+/// From gpt-5.6 on: the prefix is cached exactly up to the mark; a write costs 1.25 times the input price.
 const MARKED: CacheRule = CacheRule { breakpoint: true, floor_tokens: 1_024, life: Duration::from_secs(1_800) };
 
 const NONE: Option<Efforts> = Some(Efforts { least: "none" });
@@ -33,12 +33,12 @@ const fn marked(name: &'static str, efforts: Option<Efforts>, price: Price) -> F
     Family { cache: Some(MARKED), ..automatic(name, efforts, price) }
 }
 
-/// A price without a rate for cache writes, which cost what other input does.
+/// A price without a rate for cache writes: they cost the same as other input.
 const fn unmarked(input: f64, cached: f64, output: f64) -> Price {
     price(input, cached, input, output)
 }
 
-/// The models that are known. Shutdown dates by OpenAI's deprecations page of 2026-11-25.
+/// The known models. Shutdown dates are from OpenAI's deprecations page, read on 2026-11-25.
 #[rustfmt::skip]
 pub(super) const MODELS: [Family; 15] = [
     marked("gpt-6-luna", NONE, price(0.10, 0.01, 0.125, 0.50)),
@@ -65,7 +65,7 @@ pub(super) const MODELS: [Family; 15] = [
 const fn unknown(name: &'static str, cache: CacheRule) -> Family {
     Family {
         name,
-        // The one effort that every generation since gpt-5 takes.
+        // Every generation since gpt-5 accepts `low`; some refuse `none`, others `minimal`.
         efforts: LOW,
         thinking: Thinking::ByEffort,
         has_temperature: false,
@@ -76,7 +76,8 @@ const fn unknown(name: &'static str, cache: CacheRule) -> Family {
     }
 }
 
-/// Names of OpenAI's that this table does not know, by how they begin.
+/// OpenAI's models that are not in the table, by how their names begin. The first match wins, so longer beginnings of
+/// `gpt-5` stand before it.
 pub(super) const UNKNOWN: [Family; 8] = [
     unknown("gpt-9", MARKED),
     unknown("gpt-8", MARKED),
@@ -88,7 +89,8 @@ pub(super) const UNKNOWN: [Family; 8] = [
     unknown("gpt-5", AUTOMATIC),
 ];
 
-/// A model that only shares the protocol: vLLM, llama.cpp and others refuse or misread what they do not know.
+/// A model on a server that only speaks the same protocol: vLLM, llama.cpp and others refuse or misread parameters that
+/// they do not know. Its tokenizer is not known, so `tokens_percent` is the highest in the tables.
 pub(super) const COMPATIBLE: Family = Family {
     name: "",
     efforts: None,

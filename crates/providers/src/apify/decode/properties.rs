@@ -1,4 +1,4 @@
-//! What holds for every input, however strange.
+//! Property tests: any input is either refused or read as exactly what it says.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::json;
@@ -28,7 +28,7 @@ fn damaged_recording() -> impl Strategy<Value = (InstagramHandle, Value)> {
     recorded().prop_flat_map(|(name, item)| (Just(name), damaged(item)))
 }
 
-/// A count as the item states it, by its decimal text: no number is made up.
+/// A count as the item states it, read a second way (through its decimal text) to check the decoder.
 fn stated(item: &Value, name: &str) -> Option<u64> {
     let number: f64 = item.get(name)?.as_number()?.to_string().parse().ok()?;
     (number >= 0.0 && number.trunc() == number && number <= 9_007_199_254_740_992.0).then_some(number as u64)
@@ -47,7 +47,7 @@ fn is_link(url: Option<&String>) -> bool {
     })
 }
 
-/// Fails unless the profile says what the item says, within all limits.
+/// Asserts that the profile says what the item says, within all limits.
 fn assert_sound(profile: &Profile, item: &Value, asked: &InstagramHandle) {
     assert_eq!(profile.username, *asked);
     let counts = [("followersCount", profile.followers), ("followsCount", profile.following)];
@@ -162,6 +162,7 @@ proptest! {
     fn nesting_is_limited_and_never_exhausts_the_stack(depth in 1_usize..5_000, open in select(vec!["[", "{\"a\":"])) {
         let close = if open == "[" { "]" } else { "}" };
         let body = format!("[{}0{}]", open.repeat(depth), close.repeat(depth));
+        // serde_json reads 127 levels of nesting, and the list of items is one of them.
         prop_assert_eq!(items(body.as_bytes()).is_ok(), depth < 127);
     }
 
@@ -175,7 +176,7 @@ proptest! {
     fn any_escaped_units_can_be_read_once_mended(units in vec(prop_oneof![any::<u16>(), 0xD7F0..0xE010_u16], 0..20)) {
         let text = units.iter().fold(String::new(), |text, unit| format!("{text}\\u{unit:04x}"));
         let read = items(format!("[\"{text}\"]").as_bytes());
-        // A lone half becomes one character, as in the text's own lossy reading.
+        // Each lone half becomes one U+FFFD, exactly as the standard library replaces it.
         prop_assert_eq!(read, Ok(vec![json!(String::from_utf16_lossy(&units))]));
     }
 }

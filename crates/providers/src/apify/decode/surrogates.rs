@@ -1,6 +1,6 @@
-//! Mends JSON in which a `\uD83D` stands without its other half.
+//! Repairs JSON in which one half of a surrogate pair, such as `\uD83D`, stands alone.
 
-/// The same bytes with every lone surrogate escape as `\uFFFD`; what is not such an escape is untouched.
+/// The same bytes with `\uFFFD` (the replacement character) for every lone surrogate escape; all else is unchanged.
 pub fn mended(json: &[u8]) -> Vec<u8> {
     let mut mended = Vec::with_capacity(json.len());
     let mut rest = json;
@@ -12,7 +12,7 @@ pub fn mended(json: &[u8]) -> Vec<u8> {
                 rest = rest.get(6..).unwrap_or_default();
                 continue;
             }
-            // Whatever is escaped goes with its backslash: the second of two begins no escape.
+            // A backslash takes the next byte with it, so that in `\\ud83d` the second one does not start an escape.
             (b'\\', _) if !tail.is_empty() => 2,
             _ => 1,
         };
@@ -23,7 +23,7 @@ pub fn mended(json: &[u8]) -> Vec<u8> {
     mended
 }
 
-/// The code unit of a `\uXXXX` at the beginning.
+/// The UTF-16 code unit if the bytes begin with `\uXXXX`.
 fn escape(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()

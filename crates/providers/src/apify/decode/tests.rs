@@ -29,7 +29,7 @@ fn profile_of(item: Value, asked: &str) -> Profile {
     }
 }
 
-/// The least that is a profile, with what `more` adds or replaces; a null takes away.
+/// The smallest readable profile, with the fields of `more` added or replaced; a null removes a field.
 fn small(more: Value) -> Value {
     let mut item = json!({
         "inputUrl": "https://www.instagram.com/ann", "username": "ann", "followersCount": 10, "followsCount": 20,
