@@ -161,13 +161,13 @@ mod tests {
             ("APIFY_BASE_URL", "http://api.apify.com", "must begin with https://"),
             ("OPENAI_BASE_URL", "https://localhost:4010/openai", "names this machine"),
             ("OPENAI_BASE_URL", "HTTPS://LOCALHOST/v1", "names this machine"),
-            ("APIFY_TOKEN", "sandbox-apify-token", "is the sandbox's"),
-            ("OPENAI_API_KEY", "sandbox-openai-key", "is the sandbox's"),
-            ("ANTHROPIC_API_KEY", "sandbox-anthropic-key", "is the sandbox's"),
+            ("APIFY_TOKEN", "sandbox-apify-token", "is a sandbox value"),
+            ("OPENAI_API_KEY", "sandbox-openai-key", "is a sandbox value"),
+            ("ANTHROPIC_API_KEY", "sandbox-anthropic-key", "is a sandbox value"),
             ("ANTHROPIC_BASE_URL", "http://api.anthropic.com", "must begin with https://"),
             ("AI_GATEWAY_URL", "http://gateway.ai.cloudflare.com/v1/a/g", "must begin with https://"),
             ("AI_GATEWAY_URL", "https://127.0.0.1/v1", "names this machine"),
-            ("AI_GATEWAY_TOKEN", "sandbox-gateway-token", "is the sandbox's"),
+            ("AI_GATEWAY_TOKEN", "sandbox-gateway-token", "is a sandbox value"),
         ] {
             let (_, faults) = read(&[(name, value)]);
             assert_eq!(faults, [format!("{name} {fault}")], "{value}");

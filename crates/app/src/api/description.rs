@@ -151,7 +151,7 @@ fn failure() -> Value {
         "properties": {
             "success": { "const": false },
             "error": { "type": "string", "description": "A sentence that says what to do next." },
-            "code": { "type": "string", "description": "Stable: decide by it." },
+            "code": { "type": "string", "description": "Stable: this is what programs should read." },
             "details": { "type": "object", "description": "Values to decide with, where the code has some." },
             "requestId": { "type": "string" },
             "timestamp": { "type": "string", "format": "date-time" },

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-/// A stable code: callers decide by it, so it never changes. The sentence beside it in an answer may.
+/// A stable code: programs read it, so it never changes. The sentence beside it in an answer may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErrorCode {
     pub status: StatusCode,
@@ -19,7 +19,7 @@ impl ErrorCode {
 }
 
 pub const INTERNAL_ERROR: ErrorCode =
-    ErrorCode::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "ours; send us the `requestId`");
+    ErrorCode::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "a fault of ours; tell us the `requestId`");
 pub const DATABASE_UNAVAILABLE: ErrorCode = ErrorCode::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "database_unavailable",

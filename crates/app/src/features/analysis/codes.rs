@@ -48,7 +48,7 @@ pub const RATE_LIMITED: ErrorCode = ErrorCode::new(
 pub const PROVIDER_UNAVAILABLE: ErrorCode = ErrorCode::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "provider_unavailable",
-    "a service we depend on is out and its stand-in too; nothing is charged; `details.retry_after_s`",
+    "a service that the analysis needs is down, and so is its replacement; nothing is charged; `details.retry_after_s`",
 );
 
 pub const START_FAILED: ErrorCode =
@@ -96,7 +96,7 @@ pub(super) fn refusal(outcome: &BeginOutcome) -> ApiError {
         .with_details(json!({ "run_id": run_id })),
         BeginOutcome::InsufficientCredits { balance, required } => ApiError::new(
             INSUFFICIENT_CREDITS,
-            "The account has not enough credits for this analysis. Buy credits and try again.",
+            "The account does not have enough credits for this analysis. Buy credits and try again.",
         )
         .with_details(json!({ "balance": balance, "required": required })),
         BeginOutcome::RateLimited { retry_after_s } => ApiError::new(

@@ -11,7 +11,7 @@ pub const TOKEN_MISSING: ErrorCode = ErrorCode::new(
 );
 
 pub const TOKEN_MALFORMED: ErrorCode =
-    ErrorCode::new(StatusCode::UNAUTHORIZED, "token_malformed", "the access token is no JSON Web Token");
+    ErrorCode::new(StatusCode::UNAUTHORIZED, "token_malformed", "the access token is not a JSON Web Token");
 
 pub const TOKEN_INVALID: ErrorCode =
     ErrorCode::new(StatusCode::UNAUTHORIZED, "token_invalid", "the access token was not issued for this service");
@@ -25,8 +25,11 @@ pub const TOKEN_ROLE_REFUSED: ErrorCode = ErrorCode::new(
     "an anon or service-role key instead of a user's token",
 );
 
-pub const ANONYMOUS_USER_REFUSED: ErrorCode =
-    ErrorCode::new(StatusCode::FORBIDDEN, "anonymous_user_refused", "an anonymous user");
+pub const ANONYMOUS_USER_REFUSED: ErrorCode = ErrorCode::new(
+    StatusCode::FORBIDDEN,
+    "anonymous_user_refused",
+    "anonymous users cannot use the API; sign up first",
+);
 
 pub const AUTH_UNAVAILABLE: ErrorCode = ErrorCode::new(
     StatusCode::SERVICE_UNAVAILABLE,

@@ -310,7 +310,7 @@ fn updated(outcome: UpdateOutcome) -> Result<Reply<BusinessProfile>, ApiError> {
 pub struct DeletedBusinessProfile {
     /// Its id.
     id: BusinessProfileId,
-    /// When.
+    /// When it was deleted; a repeat answers the same time.
     deleted_at: Timestamp,
 }
 

@@ -47,7 +47,7 @@ pub struct IdealCustomer {
 pub struct BusinessProfile {
     /// Its id.
     pub id: BusinessProfileId,
-    /// Whose it is.
+    /// The account that it belongs to.
     pub account_id: AccountId,
     /// The business's name.
     pub name: String,

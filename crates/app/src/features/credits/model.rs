@@ -36,7 +36,7 @@ pub enum TransactionKind {
 pub struct Transaction {
     /// Rises with time within an account.
     pub id: i64,
-    /// Why.
+    /// What moved the credits.
     pub kind: TransactionKind,
     /// Credits; negative for a charge.
     pub amount: i64,
@@ -46,6 +46,6 @@ pub struct Transaction {
     pub run_id: Option<RunId>,
     /// A sentence for people.
     pub description: String,
-    /// When.
+    /// When the credits moved.
     pub created_at: Timestamp,
 }

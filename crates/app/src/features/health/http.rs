@@ -34,7 +34,7 @@ pub struct GetHealth;
 impl Endpoint for GetHealth {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/health";
-    const SUMMARY: &'static str = "Alive: the service answers; says nothing of what stands behind it.";
+    const SUMMARY: &'static str = "Alive: the service answers. It says nothing about the services that it needs.";
 
     type Ports = HealthPorts;
     type Caller = Anyone;
@@ -56,7 +56,7 @@ pub struct GetReadiness;
 impl Endpoint for GetReadiness {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/health/ready";
-    const SUMMARY: &'static str = "Ready: the database answers, and every setting is one to work with.";
+    const SUMMARY: &'static str = "Ready: the database answers, and all settings are valid.";
     const ERRORS: &'static [ErrorCode] = &[NOT_READY];
 
     type Ports = HealthPorts;
@@ -72,7 +72,7 @@ impl Endpoint for GetReadiness {
 
     async fn handle(ports: HealthPorts, _: Anyone, _: NoParameters, _: NoBody) -> Result<Reply<Ready>, ApiError> {
         ready(&ports).await.map(Reply::new).map_err(|faults| {
-            ApiError::new(NOT_READY, "This deployment is not ready; details names what to mend.")
+            ApiError::new(NOT_READY, "This deployment is not ready. details.faults says what has to be fixed.")
                 .with_details(json!({ "faults": faults }))
                 .with_retry_after(5)
         })

@@ -121,7 +121,7 @@ pub fn setting_fault(name: &str, value: &str, local: bool) -> Option<String> {
     if ["://localhost", "://127.", "://[", "://0."].iter().any(|host| value.to_ascii_lowercase().contains(host)) {
         return Some(format!("{name} names this machine"));
     }
-    value.starts_with("sandbox-").then(|| format!("{name} is the sandbox's"))
+    value.starts_with("sandbox-").then(|| format!("{name} is a sandbox value"))
 }
 
 #[cfg(test)]

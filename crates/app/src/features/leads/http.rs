@@ -241,7 +241,7 @@ impl Endpoint for GetLead {
 pub struct DeletedLead {
     /// Its id.
     id: LeadId,
-    /// When.
+    /// When it was deleted; a repeat answers the same time.
     deleted_at: Timestamp,
 }
 

@@ -19,7 +19,7 @@ use crate::{
 pub struct Lead {
     /// Its id.
     pub id: LeadId,
-    /// Whose it is.
+    /// The account that it belongs to.
     pub account_id: AccountId,
     /// For which business.
     pub business_profile_id: BusinessProfileId,

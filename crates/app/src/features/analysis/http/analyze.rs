@@ -130,7 +130,7 @@ fn started(outcome: StartOutcome) -> Result<Reply<AcceptedRun>, ApiError> {
         StartOutcome::Refused(begun) => Err(refusal(&begun)),
         StartOutcome::NotReady(faults) => Err(ApiError::new(
             NOT_READY,
-            "This deployment is not configured yet. Nothing was charged; details names what to mend.",
+            "This deployment is not configured yet. Nothing was charged. details.faults says what has to be fixed.",
         )
         .with_details(json!({ "faults": faults }))),
         StartOutcome::Undone => Err(ApiError::new(

@@ -64,7 +64,7 @@ pub struct GetRun;
 impl Endpoint for GetRun {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/runs/{id}";
-    const SUMMARY: &'static str = "One run; when it is complete with score, reasons, evidence and outreach.";
+    const SUMMARY: &'static str = "One run. A complete one has its result: score, reasons, evidence and outreach.";
     const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND];
 
     type Ports = AnalysisPorts;
