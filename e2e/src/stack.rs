@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio_postgres::{Client as Sql, NoTls};
 
 use crate::eventually;
@@ -18,7 +18,7 @@ const CALL_MAX: Duration = Duration::from_secs(60);
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     Postgres,
-    /// Only if the machine has pgbouncer.
+    /// Not before a database server of the developer's own.
     Pooler,
     Sandbox,
     /// The Node process that starts workerd.
@@ -108,8 +108,7 @@ impl Stack {
     /// The Worker's log so far.
     #[must_use]
     pub fn worker_log(&self) -> String {
-        let dir = PathBuf::from(std::env::var_os("OSLIRA_STACK_DIR").expect("the tests run under `cargo xtask test`"));
-        std::fs::read_to_string(dir.join("logs/worker.log")).unwrap()
+        std::fs::read_to_string(stack_dir().join("logs/worker.log")).unwrap()
     }
 
     /// The output of `cargo xtask models --json`, and whether the command succeeded.
@@ -166,6 +165,40 @@ impl Stack {
         Self::load()
     }
 
+    /// Puts another mode of the strict pooler in the place of the one that runs, until the value is dropped; then
+    /// [`Stack::repair`] brings the first one back. `None` if the stack has another pooler or none.
+    pub async fn with_strict_pooler(&self, mode: &str) -> Option<Child> {
+        self.pids.get(&Part::Pooler)?;
+        let dir = stack_dir();
+        let state: Value = serde_json::from_slice(&std::fs::read(dir.join("state.json")).unwrap()).unwrap();
+        if !state["processes"]["pooler"]["fingerprint"].as_str().unwrap().contains("strict") {
+            return None;
+        }
+        self.kill(Part::Pooler).await;
+        let port = |part: &str| state["ports"][part].as_u64().unwrap();
+        let mut pooler = Command::new(dir.join("programs/pooler"));
+        pooler.args([
+            "--listen",
+            &port("pooler").to_string(),
+            "--server",
+            &format!("127.0.0.1:{}", port("postgres")),
+            mode,
+        ]);
+        let child = pooler.kill_on_drop(true).spawn().unwrap();
+        eventually("the other pooler", async || {
+            tokio::net::TcpStream::connect(("127.0.0.1", u16::try_from(port("pooler")).unwrap())).await.ok()
+        })
+        .await;
+        Some(child)
+    }
+
+    /// What the strict pooler refused so far, a line each.
+    #[must_use]
+    pub fn refused_by_pooler(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(stack_dir().join("logs/pooler.log")).unwrap_or_default();
+        log.lines().filter(|line| line.contains("refused:")).map(str::to_owned).collect()
+    }
+
     /// The output of `cargo xtask token --json`.
     pub async fn xtask_token(&self, name: &str, credits: i32) -> Value {
         let output = xtask(&["token", "--user", name, "--credits", &credits.to_string(), "--json"]).await;
@@ -192,6 +225,10 @@ fn is_alive(pid: &u32) -> bool {
 }
 
 /// Runs the developer tool on the stack under test and returns its standard output.
+fn stack_dir() -> PathBuf {
+    PathBuf::from(std::env::var_os("OSLIRA_STACK_DIR").expect("the tests run under `cargo xtask test`"))
+}
+
 async fn xtask(arguments: &[&str]) -> String {
     let output = xtask_output(arguments).await;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -44,4 +44,5 @@ async fn all_that_the_worker_sent_is_what_the_real_services_take() {
     ] {
         assert!(counts.get(target).is_some_and(|count| *count > 0), "no call of {target}: {counts:?}");
     }
+    assert_eq!(stack.refused_by_pooler(), [""; 0], "the database was asked in another way than a pooler must take");
 }

@@ -3,6 +3,7 @@
 --   api      functions for customers: SECURITY DEFINER, granted to `authenticated`, never exposed by PostgREST
 --   system   functions for the backend itself: SECURITY DEFINER, granted to `service_role` only
 --   private  helpers of policies and functions: no role may call them by name
+--   session  how the two logins run a statement as somebody
 --
 -- Every function says `set search_path = pg_catalog, pg_temp`. An empty path would look safer and is not: Postgres then
 -- still searches pg_temp, and FIRST for types, so a caller's temporary type named `timestamptz` would run as the owner
@@ -58,3 +59,37 @@ grant usage on schema system to service_role;
 alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;
 alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
 alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;
+
+-- How the backend runs a statement: ONE statement of the driver, and so one implicit transaction, which takes role and
+-- claims for itself and forgets them at its end. `begin`, the role, the statement and `commit` as statements of their own
+-- would need the connection to be theirs alone in between, which Hyperdrive and other transaction poolers do not promise,
+-- and would cost four round trips.
+create schema session;
+revoke all on schema session from public, anon, authenticated, service_role;
+grant usage on schema session to oslira_tenant, oslira_admin;
+
+-- Runs p_sql as p_role with p_claims and returns its rows as one text, a JSON array: each row's one column is jsonb.
+-- SECURITY INVOKER: `set role` allows what the login may become and nothing else. Parameters are texts; the statement
+-- casts them.
+create function session.run_as(p_role text, p_claims text, p_sql text, p text[]) returns text
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_row text;
+  v_rows text[] := '{}';
+begin
+  perform set_config('role', p_role, true), set_config('request.jwt.claims', p_claims, true);
+  -- A loop opens a cursor, and a cursor takes one statement only: anything behind a semicolon is refused (42P11).
+  for v_row in execute p_sql using p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10] loop
+    v_rows := v_rows || v_row;
+  end loop;
+  return '[' || array_to_string(v_rows, ',', 'null') || ']';
+end $$;
+revoke all on function session.run_as(text, text, text, text[]) from public, anon, authenticated, service_role;
+grant execute on function session.run_as(text, text, text, text[]) to oslira_tenant, oslira_admin;
+
+-- The server's clock behind a name that nothing between us and the database can know to be volatile: readiness asks
+-- twice, and equal answers mean that somebody remembers answers (a Hyperdrive whose cache was left on).
+create function session.clock() returns text
+language sql volatile set search_path = pg_catalog, pg_temp as $$ select clock_timestamp()::text $$;
+revoke all on function session.clock() from public, anon, authenticated, service_role;
+grant execute on function session.clock() to oslira_tenant, oslira_admin;

@@ -46,6 +46,7 @@ pub fn worker(project: &Project, tools: &Tools, optimize: bool) -> Result<()> {
     let _one_at_a_time = setup::lock(project)?;
     let wasm = step("compiling the Worker", || compile(project, tools, "oslira-worker"))?;
     let mut scripts = scripts(&project.root().join("crates/worker/js"))?;
+    scripts.push(bundle_database(project, tools)?);
     scripts.extend(DOCUMENTS.map(|path| project.root().join(path)));
     // Cargo itself skips an unchanged compilation; this hash also skips the binding and the optional shrinking.
     let mut hash = Hash::new().add(env!("CARGO_PKG_VERSION").as_bytes()).add(&[u8::from(optimize)]).add_file(&wasm);
@@ -105,6 +106,28 @@ fn scripts(dir: &Path) -> Result<Vec<PathBuf>> {
         bail!("{} has no entry.js", dir.display());
     }
     Ok(scripts)
+}
+
+/// Makes one module of node-postgres and our code before it, and answers where it is. What it requires of Node is the
+/// runtime's (`nodejs_compat`) or never used.
+fn bundle_database(project: &Project, tools: &Tools) -> Result<PathBuf> {
+    const RUNTIME: [(&str, &str); 4] =
+        [("events", "events"), ("util", "util"), ("util/types", "util-types"), ("crypto", "crypto")];
+    const UNUSED: [&str; 5] = ["fs", "net", "tls", "dns", "pgpass"];
+    let source = project.root().join("crates/worker/js/database");
+    let bundle = project.state_dir().join("database.js");
+    let mut esbuild = Command::new(&tools.node);
+    esbuild.arg(project.root().join("node_modules/esbuild/bin/esbuild")).arg(source.join("database.js"));
+    // `workerd`, not `import`: pg's own wrapper for `import` brings its pool with it.
+    esbuild.args(["--bundle", "--format=esm", "--conditions=workerd", "--minify", "--log-level=warning"]);
+    esbuild.args(["--external:node:*", "--external:cloudflare:*"]);
+    let files = RUNTIME.into_iter().chain(UNUSED.map(|name| (name, "unused")));
+    for (name, file) in files {
+        esbuild.arg(format!("--alias:{name}={}", source.join("node").join(file).with_extension("js").display()));
+    }
+    esbuild.arg(format!("--outfile={}", bundle.display()));
+    run_quiet(&mut esbuild).context("cannot bundle the database driver")?;
+    Ok(bundle)
 }
 
 fn shrink(project: &Project, tools: &Tools, wasm: &Path) -> Result<()> {

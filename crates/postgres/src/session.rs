@@ -1,150 +1,141 @@
-//! One statement in one transaction under one role.
+//! One statement as somebody: the port that the Worker's driver and the native one stand behind.
+//!
+//! A call is one statement and so one implicit transaction: `session.run_as` takes the role and the claims for that
+//! transaction and runs the statement in it (`supabase/migrations`, `roles_and_schemas`). Nothing of it outlives the
+//! call, whichever connection a pooler gave it.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::future::{Either, join4, select};
 use oslira_app::shared::store::StoreError;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
-use tokio_postgres::{
-    Client, Row,
-    types::{ToSql, Type},
-};
 
-/// The longest that any transaction may take, connecting included. The logins have the same `statement_timeout`, so a
-/// statement that was given up here does not hold its locks for longer.
+/// The longest that any call may take, connecting included.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Sets role and claims for this transaction only (`true`), so that a pooled connection forgets them.
-const BECOME: &str = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)";
+/// What every driver sends. Hyperdrive cannot know that `run_as` writes; the built-in that it knows to be volatile keeps
+/// it from remembering the answer, should its cache ever be on.
+pub const RUN_AS: &str = "select session.run_as($1, $2, $3, $4) where clock_timestamp() is not null";
 
-/// Opens connections for one login.
-#[async_trait]
-pub trait Connect: Send + Sync {
-    /// Opens a connection and drives it until the client is dropped.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the server cannot be reached.
-    async fn connect(&self) -> Result<Client, StoreError>;
+/// Sent twice by the readiness check: nothing between us and the database can see that its answer changes, so equal
+/// answers mean that somebody remembers them.
+pub const CLOCK: &str = "select session.clock()";
 
-    /// Resolves after `duration`.
-    async fn sleep(&self, duration: Duration);
+/// One statement and who runs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The role of its transaction.
+    pub role: &'a str,
+    /// The claims of its transaction, as JSON: what `auth.uid()` reads.
+    pub claims: &'a str,
+    /// One statement that answers one jsonb a row. It casts its parameters, which are texts: `$1::uuid`.
+    pub sql: &'a str,
+    /// At most [`PARAMS_MAX`].
+    pub params: &'a [Param],
 }
 
-/// A parameter with its type. With the types given, no statement is prepared by name, which a transaction pooler could
-/// not serve.
-pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+/// How many parameters `session.run_as` hands on.
+pub const PARAMS_MAX: usize = 10;
 
-/// The transactions of one login. Each has its own connection: a pooler (Hyperdrive, pgbouncer) makes that cheap,
-/// nothing is held while a step waits for a provider, and a broken connection cannot be used twice.
+/// A driver with the address of one login.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// Sends [`RUN_AS`] with the call's parts and answers its one text: a JSON array of the rows. MUST end within
+    /// [`STATEMENT_TIMEOUT`], and MUST NOT send a call twice.
+    ///
+    /// # Errors
+    /// [`store_error`] of what the database said; `Unavailable` when it said nothing, and then the outcome is unknown.
+    async fn run_as(&self, call: &Call<'_>) -> Result<String, StoreError>;
+
+    /// Sends [`CLOCK`] and answers its text.
+    ///
+    /// # Errors
+    /// As [`Driver::run_as`].
+    async fn clock(&self) -> Result<String, StoreError>;
+}
+
+/// A statement's parameter, as text; the statement says what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Param(Option<String>);
+
+impl Param {
+    /// A value.
+    pub fn of(value: impl Display) -> Self {
+        Self(Some(value.to_string()))
+    }
+
+    /// A value, or null.
+    pub fn maybe(value: Option<impl Display>) -> Self {
+        Self(value.map(|value| value.to_string()))
+    }
+
+    /// A document.
+    pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Result<Self, StoreError> {
+        let text = serde_json::to_string(value);
+        text.map(|text| Self(Some(text)))
+            .map_err(|error| StoreError::Defect(format!("no document: {:?}", error.classify())))
+    }
+
+    /// What is sent.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+/// The calls of one login in one role.
 pub(crate) struct Session {
-    connector: Arc<dyn Connect>,
+    driver: Arc<dyn Driver>,
+    role: &'static str,
 }
 
 impl Session {
-    pub(crate) fn new(connector: Arc<dyn Connect>) -> Self {
-        Self { connector }
+    pub(crate) fn new(driver: Arc<dyn Driver>, role: &'static str) -> Self {
+        Self { driver, role }
     }
 
-    /// Runs `sql` as `role` with `claims`.
-    pub(crate) async fn rows(
+    /// The one value that a statement answers.
+    pub(crate) async fn value<T: DeserializeOwned>(
         &self,
-        role: &str,
         claims: &str,
         sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<Vec<Row>, StoreError> {
-        let work = async {
-            let client = self.connector.connect().await?;
-            transaction(&client, role, claims, sql, params).await
-        };
-        match select(std::pin::pin!(work), self.connector.sleep(STATEMENT_TIMEOUT)).await {
-            Either::Left((rows, _)) => rows,
-            // The outcome is unknown: the connection is dropped, but a commit may already be on its way.
-            Either::Right(((), _)) => Err(StoreError::Unavailable("no answer in time".to_owned())),
+        params: &[Param],
+    ) -> Result<T, StoreError> {
+        let mut values = self.values(claims, sql, params).await?;
+        match (values.pop(), values.len()) {
+            (Some(value), 0) => Ok(value),
+            (_, more) => Err(StoreError::Defect(format!("{more} rows instead of one"))),
         }
     }
 
-    /// The one jsonb value that a statement returns.
-    pub(crate) async fn value<T: DeserializeOwned>(
-        &self,
-        role: &str,
-        claims: &str,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<T, StoreError> {
-        let rows = self.rows(role, claims, sql, params).await?;
-        let [row] = rows.as_slice() else {
-            return Err(StoreError::Defect(format!("{} rows instead of one", rows.len())));
-        };
-        decode(row)
-    }
-
-    /// The jsonb values of all rows.
+    /// The values of all rows.
     pub(crate) async fn values<T: DeserializeOwned>(
         &self,
-        role: &str,
         claims: &str,
         sql: &str,
-        params: &[Param<'_>],
+        params: &[Param],
     ) -> Result<Vec<T>, StoreError> {
-        self.rows(role, claims, sql, params).await?.iter().map(decode).collect()
+        debug_assert!(params.len() <= PARAMS_MAX, "session.run_as hands on {PARAMS_MAX} parameters");
+        let rows = self.driver.run_as(&Call { role: self.role, claims, sql, params }).await?;
+        // serde's message may quote the value: only the kind of fault is kept.
+        serde_json::from_str(&rows)
+            .map_err(|error| StoreError::Defect(format!("unexpected row: {:?}", error.classify())))
+    }
+
+    /// Whether the database itself answers, and not something that remembers its answers.
+    pub(crate) async fn is_uncached(&self) -> Result<bool, StoreError> {
+        let first = self.driver.clock().await?;
+        Ok(self.driver.clock().await? != first)
     }
 }
 
-/// A value as the database's functions take it.
-pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Result<Value, StoreError> {
-    serde_json::to_value(value).map_err(|error| StoreError::Defect(format!("no document: {:?}", error.classify())))
-}
-
-fn decode<T: DeserializeOwned>(row: &Row) -> Result<T, StoreError> {
-    let value: Value = row.try_get(0).map_err(|error| StoreError::Defect(format!("first column: {error}")))?;
-    // serde's message may quote the value: only the kind of error is kept.
-    serde_json::from_value(value).map_err(|error| StoreError::Defect(format!("unexpected row: {:?}", error.classify())))
-}
-
-/// Four statements in one round trip: polled together, they are sent without waiting for each other's answer. An error
-/// in the middle aborts the transaction, which makes the commit a rollback.
-async fn transaction(
-    client: &Client,
-    role: &str,
-    claims: &str,
-    sql: &str,
-    params: &[Param<'_>],
-) -> Result<Vec<Row>, StoreError> {
-    let who: [Param<'_>; 2] = [(&role, Type::TEXT), (&claims, Type::TEXT)];
-    let (begun, became, rows, committed) = join4(
-        client.batch_execute("begin"),
-        client.query_typed(BECOME, &who),
-        client.query_typed(sql, params),
-        client.batch_execute("commit"),
-    )
-    .await;
-    // The first error is the cause; those after it only say that the transaction was aborted.
-    begun.map_err(|error| connection_error(&error))?;
-    became.map_err(|error| connection_error(&error))?;
-    let rows = rows.map_err(|error| connection_error(&error))?;
-    committed.map_err(|error| connection_error(&error))?;
-    Ok(rows)
-}
-
-/// Errors that may pass are `Unavailable`: lost connections, shutdowns, overload, deadlocks and lock timeouts. Only the
-/// SQLSTATE and the names of schema objects are kept: a message could quote a value.
-pub fn connection_error(error: &tokio_postgres::Error) -> StoreError {
-    let Some(db) = error.as_db_error() else {
-        return StoreError::Unavailable(
-            if error.is_closed() { "connection closed" } else { "connection failed" }.to_owned(),
-        );
-    };
-    let code = db.code().code();
-    // Connection, insufficient resources, operator intervention (with timeouts), system, rollback (with deadlocks),
-    // lock not available.
-    let passing = ["08", "53", "57", "58", "40", "55"].iter().any(|class| code.starts_with(class));
-    if passing {
-        return StoreError::Unavailable(format!("SQLSTATE {code}"));
+/// What a database said, as an error: `Unavailable` when the same may pass later (lost connections, shutdowns, overload,
+/// locks), else a defect of ours. `names` are those of schema objects; a message is never kept, it could quote a value.
+#[must_use]
+pub fn store_error(sqlstate: &str, names: &str) -> StoreError {
+    let passes = ["08", "53", "57", "58", "40", "55"].iter().any(|class| sqlstate.starts_with(class));
+    if passes {
+        return StoreError::Unavailable(format!("SQLSTATE {sqlstate}"));
     }
-    let at =
-        [db.table(), db.column(), db.constraint(), db.routine()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    StoreError::Defect(format!("SQLSTATE {code} {at}"))
+    StoreError::Defect(format!("SQLSTATE {sqlstate} {names}"))
 }

@@ -21,7 +21,7 @@ use worker::Env;
 use crate::{
     adapters::{
         Accounts, Board, Fetch, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformReadiness, Snapshots,
-        WebCrypto, login,
+        WebCrypto, system_login, tenant_login,
     },
     config::Config,
 };
@@ -54,7 +54,7 @@ pub fn isolate(env: &Env) -> Rc<Isolate> {
 pub fn user_ports(env: &Env) -> UserPorts {
     let isolate = isolate(env);
     let config = &isolate.config;
-    let tenant = Arc::new(TenantDb::new(login(env, "DB")));
+    let tenant = Arc::new(TenantDb::new(tenant_login(env)));
     let (clock, ids) = (Arc::new(PlatformClock), Arc::new(PlatformIds));
     let readiness = Arc::new(PlatformReadiness::new(tenant.clone(), config));
     UserPorts {
@@ -85,7 +85,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
 
 /// The database as the system: for workflows, schedules and objects.
 pub fn admin(env: &Env) -> Arc<AdminDb> {
-    Arc::new(AdminDb::new(login(env, "DB_ADMIN")))
+    Arc::new(AdminDb::new(system_login(env)))
 }
 
 fn pictures(env: &Env, config: &Config) -> Arc<PictureCopies> {

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::interrupt::stop_stack_on_interrupt;
 use crate::project::Project;
-use crate::stack::{Document, Layout, Speed, UpOptions, down, up};
+use crate::stack::{Document, Layout, PoolerKind, Speed, UpOptions, down, up};
 use crate::{build, setup};
 
 use self::customer::Customers;
@@ -92,7 +92,8 @@ pub fn run(project: &Project, args: &BenchArgs) -> Result<()> {
 fn on_a_stack(project: &Project, args: &BenchArgs, only: &str, report: &mut Report) -> Result<()> {
     let layout = Layout::new(&project.state_dir().join("bench"))?;
     stop_stack_on_interrupt(&layout)?;
-    let options = UpOptions { fresh: true, speed: Some(Speed::Real), throw_away: true, ..UpOptions::default() };
+    let pooler = PoolerKind::PgBouncer;
+    let options = UpOptions { fresh: true, speed: Some(Speed::Real), throw_away: true, pooler, ..UpOptions::default() };
     let measured = up(project, &layout, &options).and_then(|stack| {
         let bench = Bench { project, stack: &stack, customers: Customers::of(&stack)?, only, runs: args.runs };
         PARTS

@@ -30,6 +30,12 @@ pub fn answers(url: &PgUrl) -> Result<()> {
     with_client(url, async |client| Ok(client.batch_execute("select 1").await?))
 }
 
+/// Whether a pooler lets a client in, which it does only when the server behind it answers. A strict one takes no query that
+/// this driver sends.
+pub fn admits(url: &PgUrl) -> Result<()> {
+    with_client(url, async |_| Ok(()))
+}
+
 /// Creates the database if it does not exist.
 pub fn create(server: &PgUrl, database: &str) -> Result<()> {
     with_client(server, async |client| {

@@ -3,11 +3,11 @@
 mod binaries;
 pub mod database;
 mod os_user;
-mod pooler;
+mod pgbouncer;
 mod server;
 mod url;
 
-pub use pooler::Pooler;
+pub use pgbouncer::PgBouncer;
 pub use server::Server;
 pub use url::PgUrl;
 

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use crate::postgres::binaries::{as_user, find};
 use crate::postgres::os_user::{OsUser, unprivileged};
-use crate::postgres::pooler;
+use crate::postgres::pgbouncer;
 use crate::process::run_quiet;
 use crate::project::Project;
 use crate::stack::processes::concerned_with;
@@ -101,7 +101,7 @@ impl Server {
     /// Deletes all data, after stopping every process that uses it.
     pub fn delete(&self) -> Result<()> {
         // Poolers first: their settings are in this directory, and they would keep connecting to the server.
-        let poolers = concerned_with(&self.home.join(pooler::SETTINGS));
+        let poolers = concerned_with(&self.home.join(pgbouncer::SETTINGS));
         poolers.iter().try_for_each(|pooler| pooler.stop(Signal::TERM, Duration::from_secs(5)))?;
         self.end_processes(Signal::QUIT)?;
         match std::fs::remove_dir_all(&self.home) {

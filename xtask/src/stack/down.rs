@@ -46,6 +46,8 @@ pub fn stop_all(layout: &Layout, state: &mut State) -> Result<()> {
 
 /// Stops the processes of a stack whose `state.json` was deleted. They are found by the files in their arguments.
 pub fn stop_forgotten(layout: &Layout) -> Result<()> {
-    let left = [layout.worker_config(), layout.sandbox_state()].into_iter().flat_map(|file| concerned_with(&file));
+    let left = [layout.worker_config(), layout.sandbox_state(), layout.programs().join(Part::Pooler.name())]
+        .into_iter()
+        .flat_map(|file| concerned_with(&file));
     left.into_iter().try_for_each(|process| process.stop(Signal::TERM, STOP_PATIENCE))
 }

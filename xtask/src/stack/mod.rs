@@ -12,6 +12,7 @@ mod layout;
 mod pooler;
 mod ports;
 pub mod processes;
+mod programs;
 mod sandbox;
 mod state;
 mod status;
@@ -30,6 +31,7 @@ use crate::project::Project;
 pub use document::Document;
 pub use down::down;
 pub use layout::Layout;
+pub use pooler::PoolerKind;
 pub use token::TokenArgs;
 pub use token::run as token;
 pub use up::{UpOptions, mint_token, up};
@@ -122,7 +124,7 @@ pub fn run(project: &Project, args: &StackArgs) -> Result<bool> {
     match &args.command {
         StackCommand::Up { fresh, speed, no_build, place } => {
             let layout = place.layout(project)?;
-            let options = UpOptions { fresh: *fresh, speed: *speed, no_build: *no_build, throw_away: false };
+            let options = UpOptions { fresh: *fresh, speed: *speed, no_build: *no_build, ..UpOptions::default() };
             let document = up(project, &layout, &options)?;
             println!(
                 "{} is up at {speed} speed; {}",

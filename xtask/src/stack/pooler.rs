@@ -1,19 +1,60 @@
-//! The connection pooler as a part of the stack, if this machine has one.
+//! The connection pooler as a part of the stack: between the Worker and Postgres, as Hyperdrive is in production.
 
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rustix::process::Signal;
 
-use crate::postgres::{PgUrl, Pooler, Server, database};
+use crate::postgres::{self, PgBouncer, PgUrl, Server, database};
 use crate::project::Project;
-use crate::stack::Layout;
 use crate::stack::processes::Launch;
 use crate::stack::state::{Part, State};
 use crate::stack::supervise::{Plan, STOP_PATIENCE, ensure, port};
+use crate::stack::{Layout, programs};
 use crate::step::step;
 
-/// Starts the pooler and returns the URL for the Worker: the pooler's, or Postgres's own if there is no pooler.
+/// Overrides the pooler of a stack: `strict`, `pgbouncer` or `none`.
+const VARIABLE: &str = "OSLIRA_POOLER";
+
+/// Which pooler a stack has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PoolerKind {
+    /// Our own (`crates/pooler`), which refuses what any transaction pooler may refuse: what works here works everywhere.
+    #[default]
+    Strict,
+    /// pgbouncer, which is fast and forgiving: for benchmarks.
+    PgBouncer,
+}
+
+/// A pooler that can be started.
+pub enum Pooler {
+    Strict,
+    PgBouncer(PgBouncer),
+}
+
+/// The pooler that was asked for. `None` when there is none to be had, and before a server of the developer's own, which
+/// may have its pooler, its passwords and its TLS.
+pub fn choose(project: &Project, layout: &Layout, kind: PoolerKind) -> Result<Option<Pooler>> {
+    if postgres::external()?.is_some() {
+        return Ok(None);
+    }
+    let kind = match std::env::var(VARIABLE).as_deref() {
+        Err(_) | Ok("") => kind,
+        Ok("strict") => PoolerKind::Strict,
+        Ok("pgbouncer") => PoolerKind::PgBouncer,
+        Ok("none") => return Ok(None),
+        Ok(_) => bail!("{VARIABLE} takes strict, pgbouncer or none"),
+    };
+    Ok(match kind {
+        PoolerKind::Strict => Some(Pooler::Strict),
+        PoolerKind::PgBouncer => {
+            PgBouncer::ensure(Server::of_stack(project, layout.dir())?.shared()?).map(Pooler::PgBouncer)
+        }
+    })
+}
+
+/// Where the Worker finds the database: at the pooler, or at Postgres itself where there is none.
 pub fn start(
     project: &Project,
     layout: &Layout,
@@ -29,27 +70,37 @@ pub fn start(
     };
     let port = port(layout, state, Part::Pooler)?;
     let server = Server::of_stack(project, layout.dir())?;
-    let url = PgUrl::local(port, &postgres.database);
     let log = layout.log(Part::Pooler);
+    let version = state.programs.get(&Part::Pooler).cloned().unwrap_or_default();
     let mut launch = || {
-        let command = pooler.prepare(server.home(), port, postgres.port, &postgres.database)?;
-        Ok(Launch { command, log: log.clone(), user: server.process_user() })
+        let (command, user) = match pooler {
+            Pooler::Strict => {
+                let mut command = Command::new(programs::of(layout, Part::Pooler)?);
+                command.args(["--listen", &port.to_string(), "--server", &format!("127.0.0.1:{}", postgres.port)]);
+                command.current_dir(layout.dir());
+                (command, None)
+            }
+            Pooler::PgBouncer(program) => {
+                let command = program.prepare(server.home(), port, postgres.port, &postgres.database)?;
+                (command, server.process_user())
+            }
+        };
+        Ok(Launch { command, log: log.clone(), user })
+    };
+    let fingerprint = match pooler {
+        Pooler::Strict => format!("{port} {} strict {version}", postgres.port),
+        Pooler::PgBouncer(program) => format!("{port} {} {program:?}", postgres.port),
     };
     let check = || answers(port, &postgres.database);
-    let plan = Plan {
-        part: Part::Pooler,
-        fingerprint: format!("{port} {} {pooler:?}", postgres.port),
-        stop: Signal::TERM,
-        launch: &mut launch,
-        check: &check,
-        patience: Duration::from_secs(15),
-    };
+    let patience = Duration::from_secs(15);
+    let plan =
+        Plan { part: Part::Pooler, fingerprint, stop: Signal::TERM, launch: &mut launch, check: &check, patience };
     step("starting the connection pooler", || ensure(layout, state, plan))?;
-    Ok(url)
+    Ok(PgUrl::local(port, &postgres.database))
 }
 
-/// Fails unless the database answers through the pooler.
+/// Whether it lets the Worker in.
 pub fn answers(port: u16, database: &str) -> Result<()> {
     let [tenant, _] = database::LOGINS;
-    database::answers(&PgUrl::local(port, database).with_login(tenant))
+    database::admits(&PgUrl::local(port, database).with_login(tenant))
 }

@@ -16,7 +16,7 @@ use crate::stack::processes::Identity;
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     Postgres,
-    /// pgbouncer, between the Worker and the database server.
+    /// Between the Worker and the database server.
     Pooler,
     Sandbox,
     /// The Node process that starts workerd and runs the cron jobs.

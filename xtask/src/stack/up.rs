@@ -1,7 +1,6 @@
 //! `stack up`: set-up and builds, then the parts in their order, then a user and a token.
 
 use std::io::Read;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -9,13 +8,15 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::http::Http;
-use crate::postgres::{self, PgUrl, Pooler, Server, database};
+use crate::postgres::{self, PgUrl, Server, database};
 use crate::project::Project;
+use crate::stack::pooler::PoolerKind;
 use crate::stack::processes::Launch;
+use crate::stack::programs::Built;
 use crate::stack::state::{Part, State, write_private};
 use crate::stack::supervise::{Plan, ensure, port};
 use crate::stack::worker::Surroundings;
-use crate::stack::{Document, Layout, Speed, down, pooler, sandbox, worker};
+use crate::stack::{Document, Layout, Speed, down, pooler, programs, sandbox, worker};
 use crate::stamp::short_hash;
 use crate::step::step;
 use crate::{build, setup};
@@ -37,19 +38,20 @@ pub struct UpOptions {
     pub no_build: bool,
     /// The data need not survive a power cut, which makes the database of a test stack much faster.
     pub throw_away: bool,
+    pub pooler: PoolerKind,
 }
 
 /// Starts the stack, or repairs it, and describes it.
 pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Document> {
     let tools = setup::run(project)?;
     let no_build = options.no_build || std::env::var_os("OSLIRA_NO_BUILD").is_some_and(|value| value == "1");
-    let sandbox_program = if no_build { None } else { Some(build_programs(project, &tools)?) };
-    let pooler = pooler(project, layout)?;
+    let built = if no_build { None } else { Some(build_programs(project, &tools)?) };
+    let pooler = pooler::choose(project, layout, options.pooler)?;
     // Locked only after the builds, so that another command for this stack does not wait for the compiler.
     let _alone = layout.lock()?;
     let mut state = state(project, layout, options)?;
-    if let Some(built) = sandbox_program {
-        sandbox::copy(&built, layout, &mut state)?;
+    if let Some(built) = built {
+        programs::copy(&built, layout, &mut state)?;
         worker::copy(project, layout, &mut state)?;
     }
     state.save(&layout.state())?;
@@ -81,21 +83,13 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
     Ok(document)
 }
 
-/// Only for a server of our own: an external one may have its own pooler, passwords and TLS.
-fn pooler(project: &Project, layout: &Layout) -> Result<Option<Pooler>> {
-    if postgres::external()?.is_some() {
-        return Ok(None);
-    }
-    Ok(Pooler::ensure(Server::of_stack(project, layout.dir())?.shared()?))
-}
-
-/// Compiles the Worker and the sandbox side by side and returns the path of the sandbox. They do not lock each other
-/// out, because they build into different directories, and the end of the Worker's build uses only one core.
-fn build_programs(project: &Project, tools: &setup::Tools) -> Result<PathBuf> {
+/// Compiles the Worker and the native programs side by side: they share no build directory, and the end of the Worker's
+/// build keeps one core busy only.
+fn build_programs(project: &Project, tools: &setup::Tools) -> Result<Built> {
     std::thread::scope(|scope| {
-        let sandbox = scope.spawn(|| sandbox::build(project));
+        let native = scope.spawn(|| programs::build(project));
         build::worker(project, tools, false)?;
-        sandbox.join().map_err(|_| anyhow!("the thread that compiled the sandbox died"))?
+        native.join().map_err(|_| anyhow!("the thread that compiled the native programs died"))?
     })
 }
 

@@ -26,7 +26,7 @@ use oslira_app::{
         auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships, Role},
         business::BusinessPorts,
         credits::{Balance, Budget, CapOutcome, CreditLedger, CreditPorts, DailyCap, Transaction},
-        health::{HealthPorts, Readiness},
+        health::{DatabaseState, HealthPorts, Readiness},
         judging::{CallKind, ModelChoice, ModelLifecycle, ModelName},
         leads::LeadPorts,
     },
@@ -399,8 +399,8 @@ impl Readiness for Double {
         vec![]
     }
 
-    async fn models_found(&self) -> Option<Vec<ModelLifecycle>> {
-        Some(vec![])
+    async fn database(&self) -> DatabaseState {
+        DatabaseState::Answers { models: vec![] }
     }
 
     fn models_announced(&self) -> Vec<ModelLifecycle> {

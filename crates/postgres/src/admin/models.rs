@@ -5,17 +5,15 @@ use oslira_app::{
     features::judging::{LifecycleStore, ModelLifecycle},
     shared::store::StoreError,
 };
-use tokio_postgres::types::Type;
 
 use super::db::AdminDb;
-use crate::session::json;
+use crate::session::Param;
 
 #[async_trait]
 impl LifecycleStore for AdminDb {
     async fn record(&self, models: &[ModelLifecycle]) -> Result<(), StoreError> {
         // The function returns nothing, but every statement must return jsonb.
-        const SQL: &str = "select to_jsonb(true) from system.record_model_lifecycles($1)";
-        let models = json(models)?;
-        self.value::<bool>(SQL, &[(&models, Type::JSONB)]).await.map(drop)
+        const SQL: &str = "select to_jsonb(true) from system.record_model_lifecycles($1::jsonb)";
+        self.value::<bool>(SQL, &[Param::json(models)?]).await.map(drop)
     }
 }

@@ -17,10 +17,9 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use tokio_postgres::types::Type;
 
 use super::{db::TenantDb, deletion::Deletion};
-use crate::session::{Param, json};
+use crate::session::Param;
 
 /// A profile as its customer sees it: its criteria are columns of its row.
 const PROFILE: &str = "to_jsonb(bp) || jsonb_build_object('ideal_customer', to_jsonb(bp))";
@@ -34,11 +33,9 @@ impl BusinessProfileRepository for TenantDb {
         key: Option<&IdempotencyKey>,
         body_hash: &str,
     ) -> Result<CreateOutcome, StoreError> {
-        const SQL: &str = "select api.create_business_profile($1, $2, $3, $4)";
-        let (account, fields) = (member.account().uuid(), json(profile)?);
+        const SQL: &str = "select api.create_business_profile($1::uuid, $2::jsonb, $3, $4)";
         let key = key.map(IdempotencyKey::as_str);
-        let params: [Param<'_>; 4] =
-            [(&account, Type::UUID), (&fields, Type::JSONB), (&key, Type::TEXT), (&body_hash, Type::TEXT)];
+        let params = [Param::of(member.account()), Param::json(profile)?, Param::maybe(key), Param::of(body_hash)];
         self.value(member.user(), SQL, &params).await
     }
 
@@ -49,15 +46,13 @@ impl BusinessProfileRepository for TenantDb {
     ) -> Result<Page<BusinessProfile>, StoreError> {
         let sql = format!(
             "select {PROFILE} from public.business_profiles bp \
-            where bp.account_id = $1 and bp.deleted_at is null \
-              and ($2::text is null or (bp.created_at, bp.id) < ($2::timestamptz, $3)) \
-            order by bp.created_at desc, bp.id desc limit $4"
+            where bp.account_id = $1::uuid and bp.deleted_at is null \
+              and ($2::text is null or (bp.created_at, bp.id) < ($2::timestamptz, $3::uuid)) \
+            order by bp.created_at desc, bp.id desc limit $4::bigint"
         );
-        let (account, limit) = (member.account().uuid(), i64::from(page.limit) + 1);
         let after = page.after.map(|cursor| cursor.0);
-        let (made, id) = (after.map(|after| after.created_at.to_string()), after.map(|after| after.id.uuid()));
-        let params: [Param<'_>; 4] =
-            [(&account, Type::UUID), (&made, Type::TEXT), (&id, Type::UUID), (&limit, Type::INT8)];
+        let (made, id) = (after.map(|after| after.created_at), after.map(|after| after.id));
+        let params = [Param::of(member.account()), Param::maybe(made), Param::maybe(id), Param::of(page.limit + 1)];
         let profiles: Vec<BusinessProfile> = self.values(member.user(), &sql, &params).await?;
         Ok(Page::cut(profiles, page.limit, |last| BusinessProfileCursor { created_at: last.created_at, id: last.id }))
     }
@@ -65,10 +60,9 @@ impl BusinessProfileRepository for TenantDb {
     async fn get(&self, member: Member, id: BusinessProfileId) -> Result<Option<BusinessProfile>, StoreError> {
         let sql = format!(
             "select {PROFILE} from public.business_profiles bp \
-            where bp.account_id = $1 and bp.id = $2 and bp.deleted_at is null"
+            where bp.account_id = $1::uuid and bp.id = $2::uuid and bp.deleted_at is null"
         );
-        let (account, id) = (member.account().uuid(), id.uuid());
-        let params: [Param<'_>; 2] = [(&account, Type::UUID), (&id, Type::UUID)];
+        let params = [Param::of(member.account()), Param::of(id)];
         Ok(self.values(member.user(), &sql, &params).await?.into_iter().next())
     }
 
@@ -79,17 +73,15 @@ impl BusinessProfileRepository for TenantDb {
         changes: &BusinessProfileChanges,
         expected_version: Option<i32>,
     ) -> Result<UpdateOutcome, StoreError> {
-        const SQL: &str = "select api.update_business_profile($1, $2, $3, $4)";
-        let (account, id, changes) = (member.account().uuid(), id.uuid(), json(changes)?);
-        let params: [Param<'_>; 4] =
-            [(&account, Type::UUID), (&id, Type::UUID), (&changes, Type::JSONB), (&expected_version, Type::INT4)];
+        const SQL: &str = "select api.update_business_profile($1::uuid, $2::uuid, $3::jsonb, $4::integer)";
+        let account = Param::of(member.account());
+        let params = [account, Param::of(id), Param::json(changes)?, Param::maybe(expected_version)];
         self.value(member.user(), SQL, &params).await
     }
 
     async fn delete(&self, member: Member, id: BusinessProfileId) -> Result<Option<Timestamp>, StoreError> {
-        const SQL: &str = "select api.delete_business_profile($1, $2)";
-        let (account, id) = (member.account().uuid(), id.uuid());
-        let params: [Param<'_>; 2] = [(&account, Type::UUID), (&id, Type::UUID)];
+        const SQL: &str = "select api.delete_business_profile($1::uuid, $2::uuid)";
+        let params = [Param::of(member.account()), Param::of(id)];
         let deletion: Deletion = self.value(member.user(), SQL, &params).await?;
         Ok(deletion.into())
     }

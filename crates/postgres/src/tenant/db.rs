@@ -6,7 +6,7 @@ use oslira_app::shared::{ids::UserId, store::StoreError};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::session::{Connect, Param, Session};
+use crate::session::{Driver, Param, Session};
 
 const ROLE: &str = "authenticated";
 
@@ -17,26 +17,35 @@ pub struct TenantDb {
 
 impl TenantDb {
     /// Uses a login that may only become `authenticated`.
-    pub fn new(connector: Arc<dyn Connect>) -> Self {
-        Self { session: Session::new(connector) }
+    pub fn new(driver: Arc<dyn Driver>) -> Self {
+        Self { session: Session::new(driver, ROLE) }
     }
 
     pub(super) async fn value<T: DeserializeOwned>(
         &self,
         user: UserId,
         sql: &str,
-        params: &[Param<'_>],
+        params: &[Param],
     ) -> Result<T, StoreError> {
-        self.session.value(ROLE, &claims(user), sql, params).await
+        self.session.value(&claims(user), sql, params).await
     }
 
     pub(super) async fn values<T: DeserializeOwned>(
         &self,
         user: UserId,
         sql: &str,
-        params: &[Param<'_>],
+        params: &[Param],
     ) -> Result<Vec<T>, StoreError> {
-        self.session.values(ROLE, &claims(user), sql, params).await
+        self.session.values(&claims(user), sql, params).await
+    }
+
+    /// Whether the database itself answers. `false` when something in between remembers answers: then a customer could
+    /// read an old balance, or get an old answer for a charge.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn is_uncached(&self) -> Result<bool, StoreError> {
+        self.session.is_uncached().await
     }
 }
 

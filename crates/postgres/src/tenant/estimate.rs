@@ -4,7 +4,6 @@ use oslira_app::{
     features::{analysis::Measured, auth::Member},
     shared::{analysis_type::AnalysisType, store::StoreError},
 };
-use tokio_postgres::types::Type;
 
 use super::db::TenantDb;
 use crate::session::Param;
@@ -14,9 +13,9 @@ use crate::session::Param;
 /// keep Postgres from reading all of the account's bills at once.
 const MEASURE: &str = "with recent as materialized ( \
       select extract(epoch from r.finished_at - r.created_at)::float8 as seconds, \
-        (select true from public.scrape_logs l where l.run_id = r.id and l.account_id = $1 limit 1) is not null as cold \
+        (select true from public.scrape_logs l where l.run_id = r.id and l.account_id = $1::uuid limit 1) is not null as cold \
       from public.runs r \
-      where r.account_id = $1 and r.analysis_type = $2 and r.status = 'complete' order by r.id desc limit 50 \
+      where r.account_id = $1::uuid and r.analysis_type = $2 and r.status = 'complete' order by r.id desc limit 50 \
     ), measured as ( \
       select percentile_cont(array[0.5, 0.9]) within group (order by seconds) as \"all\", count(*) as all_runs, \
         percentile_cont(array[0.5, 0.9]) within group (order by seconds) filter (where cold) as cold, \
@@ -34,16 +33,15 @@ const MEASURE: &str = "with recent as materialized ( \
       'cached', case when m.cached_runs > 0 then \
         jsonb_build_object('p50', m.cached[1], 'p90', m.cached[2], 'based_on_runs', m.cached_runs) end) \
     from public.analysis_prices p cross join public.credit_balances b cross join measured m \
-    cross join api.daily_budget($1) as d (budget) \
-    where p.analysis_type = $2 and b.account_id = $1 and d.budget is not null";
+    cross join api.daily_budget($1::uuid) as d (budget) \
+    where p.analysis_type = $2 and b.account_id = $1::uuid and d.budget is not null";
 
 pub(super) async fn measure(
     db: &TenantDb,
     member: Member,
     analysis_type: AnalysisType,
 ) -> Result<Option<Measured>, StoreError> {
-    let (account, kind) = (member.account().uuid(), analysis_type.as_str());
-    let params: [Param<'_>; 2] = [(&account, Type::UUID), (&kind, Type::TEXT)];
+    let params = [Param::of(member.account()), Param::of(analysis_type.as_str())];
     let rows: Vec<Measured> = db.values(member.user(), MEASURE, &params).await?;
     Ok(rows.into_iter().next())
 }

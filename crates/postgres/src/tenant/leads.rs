@@ -15,7 +15,6 @@ use oslira_app::{
     },
 };
 use serde::Deserialize;
-use tokio_postgres::types::Type;
 
 use super::{db::TenantDb, deletion::Deletion};
 use crate::session::Param;
@@ -33,16 +32,16 @@ const LEAD: &str = "jsonb_build_object('id', l.id, 'account_id', l.account_id, \
 
 const FROM: &str = "from public.leads l left join lateral (\
       select a.* from public.analyses a \
-      where a.lead_id = l.id and a.account_id = $1 and a.deleted_at is null \
+      where a.lead_id = l.id and a.account_id = $1::uuid and a.deleted_at is null \
       order by a.created_at desc, a.id desc limit 1\
-    ) n on true where l.account_id = $1 and l.deleted_at is null";
+    ) n on true where l.account_id = $1::uuid and l.deleted_at is null";
 
 /// The text is looked for as it is: `strpos` knows no wildcards. Line breaks keep a match within one field.
-const FILTER: &str = "($2::uuid is null or l.business_profile_id = $2) \
-    and ($3::integer is null or l.score >= $3) and ($4::integer is null or l.score <= $4) \
-    and ($5::text is null or exists (select from public.analyses t where t.lead_id = l.id and t.account_id = $1 \
+const FILTER: &str = "($2::uuid is null or l.business_profile_id = $2::uuid) \
+    and ($3::integer is null or l.score >= $3::integer) and ($4::integer is null or l.score <= $4::integer) \
+    and ($5::text is null or exists (select from public.analyses t where t.lead_id = l.id and t.account_id = $1::uuid \
       and t.analysis_type = $5 and t.deleted_at is null)) \
-    and ($6::boolean is null or coalesce(n.is_stale, false) = $6) \
+    and ($6::boolean is null or coalesce(n.is_stale, false) = $6::boolean) \
     and ($7::text is null or \
       strpos(lower(concat_ws(chr(10), l.username, l.display_name, l.biography)), lower($7)) > 0)";
 
@@ -55,8 +54,8 @@ pub fn leads_statement(sort: LeadSort) -> String {
         LeadSort::Updated => ("l.updated_at", "timestamptz"),
     };
     format!(
-        "select {LEAD} {FROM} and {FILTER} and ($8::text is null or ({key}, l.id) < ($8::{kind}, $9)) \
-         order by {key} desc, l.id desc limit $10"
+        "select {LEAD} {FROM} and {FILTER} and ($8::text is null or ({key}, l.id) < ($8::{kind}, $9::uuid)) \
+         order by {key} desc, l.id desc limit $10::bigint"
     )
 }
 
@@ -74,25 +73,18 @@ impl LeadRepository for TenantDb {
         query: &LeadQuery,
         page: PageQuery<LeadCursor>,
     ) -> Result<Page<Lead>, StoreError> {
-        let filter = &query.filter;
-        let (account, profile) = (member.account().uuid(), filter.business_profile_id.map(|id| id.uuid()));
-        let (score_min, score_max) = (filter.score_min.map(i32::from), filter.score_max.map(i32::from));
-        let (kind, text) =
-            (filter.analysis_type.map(AnalysisType::as_str), filter.text.as_ref().map(SearchText::as_str));
-        let after = page.after.map(|cursor| cursor.0);
-        let (key, id) = (after.map(|after| after.key.to_string()), after.map(|after| after.id.uuid()));
-        let limit = i64::from(page.limit) + 1;
-        let params: [Param<'_>; 10] = [
-            (&account, Type::UUID),
-            (&profile, Type::UUID),
-            (&score_min, Type::INT4),
-            (&score_max, Type::INT4),
-            (&kind, Type::TEXT),
-            (&filter.stale, Type::BOOL),
-            (&text, Type::TEXT),
-            (&key, Type::TEXT),
-            (&id, Type::UUID),
-            (&limit, Type::INT8),
+        let (filter, after) = (&query.filter, page.after.map(|cursor| cursor.0));
+        let params = [
+            Param::of(member.account()),
+            Param::maybe(filter.business_profile_id),
+            Param::maybe(filter.score_min),
+            Param::maybe(filter.score_max),
+            Param::maybe(filter.analysis_type.map(AnalysisType::as_str)),
+            Param::maybe(filter.stale),
+            Param::maybe(filter.text.as_ref().map(SearchText::as_str)),
+            Param::maybe(after.map(|after| after.key)),
+            Param::maybe(after.map(|after| after.id)),
+            Param::of(page.limit + 1),
         ];
         let leads = self.values(member.user(), &leads_statement(query.sort), &params).await?;
         Ok(Page::cut(leads, page.limit, |last| LeadCursor::of(query.sort, last)))
@@ -111,21 +103,19 @@ impl LeadRepository for TenantDb {
                    'analysis_type', a.analysis_type, 'score', a.score, 'model', a.model, 'provider', a.provider, \
                    'is_stale', a.is_stale, 'summary', a.result -> 'summary', 'scraped_at', a.scraped_at, \
                    'created_at', a.created_at, 'profile', a.result -> 'profile') as entry \
-                 from public.analyses a where a.lead_id = l.id and a.account_id = $1 and a.deleted_at is null \
-                 order by a.created_at desc, a.id desc limit $3\
-               ) h), '[]')) {FROM} and l.id = $2"
+                 from public.analyses a where a.lead_id = l.id and a.account_id = $1::uuid and a.deleted_at is null \
+                 order by a.created_at desc, a.id desc limit $3::bigint\
+               ) h), '[]')) {FROM} and l.id = $2::uuid"
         );
-        let (account, id) = (member.account().uuid(), id.uuid());
-        let limit = i64::try_from(analyses_max).unwrap_or(i64::MAX);
-        let params: [Param<'_>; 3] = [(&account, Type::UUID), (&id, Type::UUID), (&limit, Type::INT8)];
+        let params = [Param::of(member.account()), Param::of(id), Param::of(analyses_max)];
         let rows: Vec<HistoryRow> = self.values(member.user(), &sql, &params).await?;
         Ok(rows.into_iter().next().map(|row| (row.lead, row.analyses)))
     }
 
     async fn delete(&self, member: Member, id: LeadId) -> Result<Option<Timestamp>, StoreError> {
-        let (account, id) = (member.account().uuid(), id.uuid());
-        let params: [Param<'_>; 2] = [(&account, Type::UUID), (&id, Type::UUID)];
-        let deletion: Deletion = self.value(member.user(), "select api.delete_lead($1, $2)", &params).await?;
+        let params = [Param::of(member.account()), Param::of(id)];
+        let deletion: Deletion =
+            self.value(member.user(), "select api.delete_lead($1::uuid, $2::uuid)", &params).await?;
         Ok(deletion.into())
     }
 }

@@ -16,13 +16,9 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use tokio_postgres::types::Type;
 
 use super::{db::TenantDb, estimate};
-use crate::{
-    run_state::RUN_STATE,
-    session::{Param, json},
-};
+use crate::{run_state::RUN_STATE, session::Param};
 
 /// The columns of a run as its customer sees it. `%` is the place of the result, which lists leave out. Result and
 /// `cache_hit` are those of the analysis, so they are null once the lead is deleted.
@@ -34,7 +30,7 @@ const RUN: &str = "select jsonb_build_object('id', r.id, 'account_id', r.account
     'lead_id', r.lead_id, 'cache_hit', a.result -> 'cache_hit', 'created_at', r.created_at, \
     'started_at', r.started_at, 'finished_at', r.finished_at%) \
     from public.runs r left join public.analyses a on a.run_id = r.id and a.account_id = r.account_id and a.deleted_at is null \
-    where r.account_id = $1 and ";
+    where r.account_id = $1::uuid and ";
 
 #[async_trait]
 impl RunRepository for TenantDb {
@@ -47,20 +43,16 @@ impl RunRepository for TenantDb {
         key: Option<&IdempotencyKey>,
         body_hash: &str,
     ) -> Result<BeginOutcome, StoreError> {
-        const SQL: &str = "select api.begin_analysis($1, $2, $3, $4, $5, $6, $7, $8)";
-        let (account, run) = (member.account().uuid(), run.uuid());
-        let (username, profile) = (request.username.as_str(), request.business_profile_id.uuid());
-        let (kind, key) = (request.analysis_type.as_str(), key.map(IdempotencyKey::as_str));
-        let needs = json(needs)?;
-        let params: [Param<'_>; 8] = [
-            (&account, Type::UUID),
-            (&run, Type::UUID),
-            (&username, Type::TEXT),
-            (&profile, Type::UUID),
-            (&kind, Type::TEXT),
-            (&key, Type::TEXT),
-            (&body_hash, Type::TEXT),
-            (&needs, Type::JSONB),
+        const SQL: &str = "select api.begin_analysis($1::uuid, $2::uuid, $3, $4::uuid, $5, $6, $7, $8::jsonb)";
+        let params = [
+            Param::of(member.account()),
+            Param::of(run),
+            Param::of(&request.username),
+            Param::of(request.business_profile_id),
+            Param::of(request.analysis_type.as_str()),
+            Param::maybe(key.map(IdempotencyKey::as_str)),
+            Param::of(body_hash),
+            Param::json(needs)?,
         ];
         self.value(member.user(), SQL, &params).await
     }
@@ -70,30 +62,27 @@ impl RunRepository for TenantDb {
     }
 
     async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
-        let id = run.uuid();
-        self.value(user, "select api.cancel_run($1)", &[(&id, Type::UUID)]).await
+        self.value(user, "select api.cancel_run($1::uuid)", &[Param::of(run)]).await
     }
 
     async fn get(&self, member: Member, run: RunId) -> Result<Option<Run>, StoreError> {
-        let sql = RUN.replace('%', ", 'result', a.result") + "r.id = $2";
-        let (account, id) = (member.account().uuid(), run.uuid());
-        let rows = self.values(member.user(), &sql, &[(&account, Type::UUID), (&id, Type::UUID)]).await?;
+        let sql = RUN.replace('%', ", 'result', a.result") + "r.id = $2::uuid";
+        let params = [Param::of(member.account()), Param::of(run)];
+        let rows = self.values(member.user(), &sql, &params).await?;
         Ok(rows.into_iter().next())
     }
 
     async fn list(&self, member: Member, page: PageQuery<RunId>) -> Result<Page<Run>, StoreError> {
         // Run ids are UUID v7: their order is the order of creation.
-        let sql = RUN.replace('%', "") + "($2::uuid is null or r.id < $2) order by r.id desc limit $3";
-        let (account, limit) = (member.account().uuid(), i64::from(page.limit) + 1);
-        let after = page.after.map(|cursor| cursor.0.uuid());
-        let params: [Param<'_>; 3] = [(&account, Type::UUID), (&after, Type::UUID), (&limit, Type::INT8)];
+        let sql = RUN.replace('%', "") + "($2::uuid is null or r.id < $2::uuid) order by r.id desc limit $3::bigint";
+        let after = page.after.map(|cursor| cursor.0);
+        let params = [Param::of(member.account()), Param::maybe(after), Param::of(page.limit + 1)];
         let rows: Vec<Run> = self.values(member.user(), &sql, &params).await?;
         Ok(Page::cut(rows, page.limit, |run| run.id))
     }
 
     async fn visible_state(&self, user: UserId, run: RunId) -> Result<Option<RunState>, StoreError> {
-        let id = run.uuid();
-        let rows: Vec<RunState> = self.values(user, RUN_STATE, &[(&id, Type::UUID)]).await?;
+        let rows: Vec<RunState> = self.values(user, RUN_STATE, &[Param::of(run)]).await?;
         Ok(rows.into_iter().next())
     }
 }

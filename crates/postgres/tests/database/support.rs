@@ -1,6 +1,6 @@
 //! The cast of most tests (one customer, the backend, the superuser) and the product's SQL functions by name.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -11,7 +11,10 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use oslira_postgres::{AdminDb, Connect, TenantDb};
+use oslira_postgres::{
+    AdminDb, TenantDb,
+    native::{Connect, Native},
+};
 use oslira_testkit::session::Parameters;
 use oslira_testkit::{Error, Member, Session, TestDatabase};
 use serde_json::{Value, json};
@@ -49,12 +52,12 @@ impl Stage {
 
     /// The product's own way into this database, for customers.
     pub fn tenant(&self) -> TenantDb {
-        TenantDb::new(Arc::new(Login { database: self.database.clone(), role: "oslira_tenant" }))
+        TenantDb::new(Arc::new(Native(Login { database: self.database.clone(), role: "oslira_tenant" })))
     }
 
     /// The product's own way into this database, for workflows and schedules.
     pub fn admin(&self) -> AdminDb {
-        AdminDb::new(Arc::new(Login { database: self.database.clone(), role: "oslira_admin" }))
+        AdminDb::new(Arc::new(Native(Login { database: self.database.clone(), role: "oslira_admin" })))
     }
 
     /// Begins a LIGHT run that must be accepted.
@@ -119,14 +122,22 @@ struct Login {
     role: &'static str,
 }
 
+/// A connection for one call.
+struct Fresh(Client);
+
+impl AsRef<Client> for Fresh {
+    fn as_ref(&self) -> &Client {
+        &self.0
+    }
+}
+
 #[async_trait]
 impl Connect for Login {
-    async fn connect(&self) -> Result<Client, StoreError> {
-        self.database.login(self.role).await.map_err(|error| StoreError::Unavailable(format!("{error:?}")))
-    }
+    type Connection = Fresh;
 
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+    async fn connect(&self) -> Result<Fresh, StoreError> {
+        let opened = self.database.login(self.role).await;
+        opened.map(Fresh).map_err(|error| StoreError::Unavailable(format!("{error:?}")))
     }
 }
 

@@ -13,7 +13,7 @@ mod snapshots;
 pub use accounts::Accounts;
 pub use board::Board;
 pub use crypto::WebCrypto;
-pub use database::login;
+pub use database::{system_login, tenant_login};
 pub use fetch::Fetch;
 pub use launcher::Launcher;
 pub use pictures::PictureCopies;

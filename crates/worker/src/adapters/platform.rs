@@ -5,10 +5,14 @@ use std::{cell::RefCell, sync::Arc};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
-    features::{health::Readiness, judging::ModelLifecycle},
+    features::{
+        health::{DatabaseState, Readiness},
+        judging::ModelLifecycle,
+    },
     shared::{
         clock::Clock,
         ids::{Ids, RunId},
+        store::StoreError,
     },
 };
 use oslira_postgres::TenantDb;
@@ -20,7 +24,7 @@ use crate::config::Config;
 const ANSWER_KEPT_MS: i64 = 1_000;
 
 thread_local! {
-    static ANSWERED: RefCell<Option<(i64, Vec<ModelLifecycle>)>> = const { RefCell::new(None) };
+    static ANSWERED: RefCell<Option<(i64, DatabaseState)>> = const { RefCell::new(None) };
 }
 
 /// The runtime's clock. It stands still between I/O, as a defence against timing attacks.
@@ -68,6 +72,13 @@ impl PlatformReadiness {
             announced: config.models_announced(),
         }
     }
+
+    async fn ask(&self) -> Result<DatabaseState, StoreError> {
+        if !self.tenant.is_uncached().await? {
+            return Ok(DatabaseState::Cached);
+        }
+        Ok(DatabaseState::Answers { models: self.tenant.model_lifecycles().await? })
+    }
 }
 
 #[async_trait]
@@ -76,15 +87,21 @@ impl Readiness for PlatformReadiness {
         self.faults.clone()
     }
 
-    async fn models_found(&self) -> Option<Vec<ModelLifecycle>> {
+    async fn database(&self) -> DatabaseState {
         let now_ms = PlatformClock.now().as_millisecond();
         let kept = ANSWERED.with_borrow(|kept| kept.clone().filter(|(until_ms, _)| *until_ms > now_ms));
-        if let Some((_, found)) = kept {
-            return Some(found);
+        if let Some((_, state)) = kept {
+            return state;
         }
-        let found = self.tenant.model_lifecycles().await.ok()?;
-        ANSWERED.set(Some((now_ms + ANSWER_KEPT_MS, found.clone())));
-        Some(found)
+        let state = self.ask().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the database does not answer the readiness check");
+            DatabaseState::Silent
+        });
+        // A failure is not kept: whoever asks again wants to know whether it is over.
+        if state != DatabaseState::Silent {
+            ANSWERED.set(Some((now_ms + ANSWER_KEPT_MS, state.clone())));
+        }
+        state
     }
 
     fn models_announced(&self) -> Vec<ModelLifecycle> {

@@ -6,5 +6,5 @@ mod ready;
 mod settings;
 
 pub use http::{NOT_READY, endpoints};
-pub use ports::{HealthPorts, Readiness};
+pub use ports::{DatabaseState, HealthPorts, Readiness};
 pub use settings::{DeploymentSettings, Environment, setting_fault};

@@ -9,6 +9,21 @@ use crate::{
     shared::clock::Clock,
 };
 
+/// How the database answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DatabaseState {
+    /// It does not.
+    Silent,
+    /// Something between us and the database remembers its answers, so that a balance or the answer to a charge could be
+    /// an old one.
+    Cached,
+    /// As it should.
+    Answers {
+        /// What the daily job last found out about the models in use.
+        models: Vec<ModelLifecycle>,
+    },
+}
+
 /// Whether this deployment may charge for work; checked before every charge.
 #[async_trait]
 pub trait Readiness: Send + Sync {
@@ -16,8 +31,8 @@ pub trait Readiness: Send + Sync {
     /// `OSLIRA_ENV=local`. Names settings, never their values.
     fn config_faults(&self) -> Vec<String>;
 
-    /// What the daily job last found out about the models in use; `None` when the database does not answer.
-    async fn models_found(&self) -> Option<Vec<ModelLifecycle>>;
+    /// How the database answers.
+    async fn database(&self) -> DatabaseState;
 
     /// What was known about the models in use when this version was built.
     fn models_announced(&self) -> Vec<ModelLifecycle>;

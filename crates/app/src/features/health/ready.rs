@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::HealthPorts;
+use super::{DatabaseState, HealthPorts};
 use crate::features::judging::warnings;
 
 /// The deployment is ready.
@@ -24,10 +24,18 @@ pub struct Ready {
 /// The faults, one sentence each.
 pub async fn ready(ports: &HealthPorts) -> Result<Ready, Vec<String>> {
     let mut faults = ports.readiness.config_faults();
-    let found = ports.readiness.models_found().await;
-    if found.is_none() {
-        faults.push("the database does not answer".to_owned());
-    }
+    let found = match ports.readiness.database().await {
+        DatabaseState::Answers { models } => models,
+        DatabaseState::Silent => {
+            faults.push("the database does not answer".to_owned());
+            vec![]
+        }
+        DatabaseState::Cached => {
+            faults
+                .push("Hyperdrive caches answers: `wrangler hyperdrive update ID --caching-disabled true`".to_owned());
+            vec![]
+        }
+    };
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -36,6 +44,6 @@ pub async fn ready(ports: &HealthPorts) -> Result<Ready, Vec<String>> {
     Ok(Ready {
         status: "ready",
         environment: ports.readiness.environment().to_owned(),
-        warnings: warnings(&ports.models, &found.unwrap_or_default(), &announced, today),
+        warnings: warnings(&ports.models, &found, &announced, today),
     })
 }

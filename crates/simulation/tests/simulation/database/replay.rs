@@ -15,7 +15,7 @@ use oslira_app::{
         store::StoreError,
     },
 };
-use oslira_postgres::{AdminDb, TenantDb};
+use oslira_postgres::{AdminDb, TenantDb, native::Native};
 use oslira_simulation::{Answer, Customer, Op, Plan, Recorded, ReferenceDatabase, history};
 use oslira_testkit::TestDatabase;
 use serde_json::{Value, json};
@@ -50,8 +50,8 @@ impl Stage {
         let hourly_max = i32::try_from(Plan::hourly_max()).unwrap();
         superuser.execute("update plans set hourly_analyses_max = $1", &[&hourly_max]).await.unwrap();
         Self {
-            tenant: TenantDb::new(Arc::new(Pool::new(database.name(), "oslira_tenant"))),
-            admin: AdminDb::new(Arc::new(Pool::new(database.name(), "oslira_admin"))),
+            tenant: TenantDb::new(Arc::new(Native(Pool::new(database.name(), "oslira_tenant")))),
+            admin: AdminDb::new(Arc::new(Native(Pool::new(database.name(), "oslira_admin")))),
             facts: superuser.prepare(FACTS).await.unwrap(),
             ages: superuser.prepare(AGE).await.unwrap(),
             superuser,

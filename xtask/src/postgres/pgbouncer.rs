@@ -25,17 +25,14 @@ const CLIENT_CONNECTIONS_MAX: u32 = 2_000;
 
 /// A pgbouncer that starts, and the directory of its unpacked libraries.
 #[derive(Debug, Clone)]
-pub struct Pooler {
+pub struct PgBouncer {
     program: PathBuf,
     libraries: Option<PathBuf>,
 }
 
-impl Pooler {
-    /// The program, unpacked into `shared` if necessary; `None` if there is none, or if `OSLIRA_POOLER=none`.
+impl PgBouncer {
+    /// The program, unpacked into `shared` if necessary; `None` if there is none.
     pub fn ensure(shared: &Path) -> Option<Self> {
-        if std::env::var("OSLIRA_POOLER").is_ok_and(|wish| wish == "none") {
-            return None;
-        }
         // Debian installs it in /usr/sbin, which is not on the PATH of ordinary users.
         let installed = which(PACKAGE).or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")));
         let installed = installed.map(|program| Self { program, libraries: None });

@@ -1,0 +1,3 @@
+// pg requires `util`: the one of the runtime.
+export * from "node:util";
+export { default } from "node:util";
