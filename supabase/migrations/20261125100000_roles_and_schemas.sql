@@ -7,11 +7,13 @@
 --
 -- Every function says `set search_path = pg_catalog, pg_temp`. An empty path would look safer and is not: Postgres then
 -- still searches pg_temp, and FIRST for types, so a caller's temporary type named `timestamptz` would run as the owner
--- inside a SECURITY DEFINER function. Named last, pg_temp is searched last.
+-- inside a SECURITY DEFINER function. Named last, pg_temp is searched last. Nobody may create there either: see below.
 --
 -- Two logins, one per Hyperdrive binding, each able to become exactly one role and nothing by itself:
 --   oslira_tenant -> authenticated        oslira_admin -> service_role
 -- Neither has a password until somebody sets one (`alter role … password`), so neither can log in by accident.
+
+select set_config('lock_timeout', '5s', true);
 
 -- Row level security is forced on every table, so it binds the owner too. The SECURITY DEFINER functions run as the
 -- owner and must see every row.
@@ -19,6 +21,17 @@ do $$
 begin
   if not (select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current_user) then
     raise exception 'the migrations must run as a role that bypasses row level security (on Supabase: postgres)';
+  end if;
+end $$;
+
+-- Postgres lets everybody create temporary objects. None of our roles needs one, and without them a function that
+-- forgets its search_path cannot be given a caller's types either. Only the database's owner can take the right away
+-- (on Supabase: postgres); a REVOKE by anybody else is a warning and does nothing, hence the check.
+do $$
+begin
+  execute format('revoke temporary on database %I from public, anon, authenticated, service_role', current_database());
+  if has_database_privilege('authenticated', current_database(), 'TEMPORARY') then
+    raise exception 'the migrations must run as the owner of the database (on Supabase: postgres)';
   end if;
 end $$;
 

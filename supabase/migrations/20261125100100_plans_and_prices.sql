@@ -2,6 +2,8 @@
 --
 -- The rows are part of the migration, because `supabase db push` applies no seed file.
 
+select set_config('lock_timeout', '5s', true);
+
 create table public.plans (
   id text primary key check (id ~ '^[a-z][a-z0-9_]{0,39}$'),
   name text not null check (char_length(name) between 1 and 80),

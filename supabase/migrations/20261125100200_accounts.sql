@@ -1,5 +1,7 @@
 -- Accounts and their members. Everything a customer owns belongs to an account, never to a user.
 
+select set_config('lock_timeout', '5s', true);
+
 create table public.accounts (
   id uuid primary key default gen_random_uuid(),
   name text not null check (char_length(name) between 1 and 120),

@@ -1,6 +1,8 @@
 -- What a customer sells and to whom: the business half of every prompt, with the ideal-customer profile as typed
 -- columns. A deleted profile stays as a row, because leads and runs point at it.
 
+select set_config('lock_timeout', '5s', true);
+
 create table public.business_profiles (
   id uuid primary key default gen_random_uuid(),
   account_id uuid not null references public.accounts (id),

@@ -1,6 +1,8 @@
 -- A lead is what was found out about one Instagram profile for one business profile. It is always upserted by its
 -- identity (leads_identity), never plainly inserted; complete_run writes it.
 
+select set_config('lock_timeout', '5s', true);
+
 create table public.leads (
   id uuid primary key default gen_random_uuid(),
   account_id uuid not null references public.accounts (id),

@@ -2,6 +2,8 @@
 -- pending -> processing -> complete | failed | cancelled, and pending -> failed | cancelled.
 -- The fill factor leaves room to update the heartbeat in place.
 
+select set_config('lock_timeout', '5s', true);
+
 create table public.runs (
   id uuid primary key,
   account_id uuid not null references public.accounts (id),
@@ -25,6 +27,8 @@ create table public.runs (
   created_at timestamptz not null default clock_timestamp(),
   started_at timestamptz,
   finished_at timestamptz,
+  -- Lets other tables point at a run of the same account, and at no other.
+  unique (id, account_id),
   foreign key (business_profile_id, account_id) references public.business_profiles (id, account_id)
     on delete set null (business_profile_id),
   foreign key (lead_id, account_id) references public.leads (id, account_id) on delete set null (lead_id),

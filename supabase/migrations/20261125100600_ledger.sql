@@ -9,6 +9,8 @@
 -- statement after the lock sees what its last holder committed. They read the time after the lock
 -- (`clock_timestamp()`), because `now()` is the time before the wait.
 
+select set_config('lock_timeout', '5s', true);
+
 -- The row is also the account's lock. The fill factor leaves room to update it in place.
 create table public.credit_balances (
   account_id uuid primary key references public.accounts (id),
@@ -16,13 +18,29 @@ create table public.credit_balances (
   updated_at timestamptz not null default now()
 ) with (fillfactor = 50);
 
+-- Whether an entry may have this idempotency key. A refund, or the charge of a run, has exactly the key of its run.
+-- Nothing else has a key with that prefix; 'starting:' is for a user's starting credits (an adjustment), 'grant:' for
+-- grants.
+create function private.key_fits_kind(p_key text, p_kind text, p_run uuid) returns boolean
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select case
+    when starts_with(p_key, 'charge:') then p_kind = 'charge' and p_run is not null and p_key = 'charge:' || p_run
+    when starts_with(p_key, 'refund:') then p_kind = 'refund' and p_run is not null and p_key = 'refund:' || p_run
+    when starts_with(p_key, 'starting:') then p_kind = 'adjustment' and p_run is null
+    when starts_with(p_key, 'grant:') then p_kind in ('renewal', 'purchase', 'adjustment')
+    else p_kind <> 'refund' and (p_kind <> 'charge' or p_run is null)
+  end
+$$;
+revoke all on function private.key_fits_kind(text, text, uuid) from public, anon, authenticated, service_role;
+
 create table public.credit_transactions (
   id bigint generated always as identity primary key,
   account_id uuid not null references public.accounts (id),
   kind text not null,
   amount bigint not null,
   balance_after bigint not null check (balance_after >= 0),
-  run_id uuid references public.runs (id),
+  run_id uuid,
+  -- Says what was bought, never of whom: entries stay when people and profiles are erased.
   description text not null check (char_length(description) between 1 and 200),
   idempotency_key text not null unique check (char_length(idempotency_key) between 1 and 200),
   created_at timestamptz not null default clock_timestamp(),
@@ -36,9 +54,12 @@ create table public.credit_transactions (
       else false
     end
   ),
-  -- Together with the unique key: a run is charged at most once and refunded at most once, whoever writes the row.
-  constraint one_charge_per_run check (kind <> 'charge' or run_id is null or idempotency_key = 'charge:' || run_id),
-  constraint one_refund_per_run check (kind <> 'refund' or (run_id is not null and idempotency_key = 'refund:' || run_id))
+  -- An entry of a run is the run's own account's.
+  foreign key (run_id, account_id) references public.runs (id, account_id),
+  -- Together with the unique key: a run is charged at most once and refunded at most once, whoever writes the row, and
+  -- no other entry can take the key of a charge or a refund away from it.
+  constraint key_fits_kind check (private.key_fits_kind(idempotency_key, kind, run_id)),
+  constraint names_nobody check (position('@' in description) = 0)
 );
 create index credit_transactions_newest on public.credit_transactions (account_id, id desc);
 create index credit_transactions_run on public.credit_transactions (run_id) where run_id is not null;
@@ -90,7 +111,8 @@ revoke all on function private.post_entry(uuid, text, bigint, uuid, text, text)
   from public, anon, authenticated, service_role;
 
 -- What the two functions below share: lock the balance, answer a repeat, move the credits. They alone choose the sign
--- of p_amount; what they take themselves is always greater than 0.
+-- of p_amount; what they take themselves is always greater than 0. Their caller chooses the key, so a reserved one that
+-- is another entry's is refused: a grant with the key 'refund:<run>' would keep that run from ever being refunded.
 create function private.move_credits(
   p_account uuid, p_kind text, p_amount bigint, p_run uuid, p_key text, p_description text
 ) returns jsonb
@@ -99,6 +121,9 @@ declare
   v_balance bigint;
   v_prior record;
 begin
+  if not coalesce(private.key_fits_kind(p_key, p_kind, p_run) and not starts_with(p_key, 'starting:'), false) then
+    raise exception 'this idempotency key is reserved for another entry' using errcode = 'invalid_parameter_value';
+  end if;
   select b.balance into v_balance
     from public.credit_balances b
     join public.accounts a on a.id = b.account_id
@@ -106,6 +131,9 @@ begin
      for no key update of b;
   if not found then
     return jsonb_build_object('outcome', 'account_not_found');
+  end if;
+  if p_run is not null and not exists (select from public.runs r where r.id = p_run and r.account_id = p_account) then
+    return jsonb_build_object('outcome', 'run_not_found');
   end if;
 
   select t.account_id, t.kind, t.amount, t.balance_after into v_prior
@@ -126,8 +154,8 @@ end $$;
 revoke all on function private.move_credits(uuid, text, bigint, uuid, text, text)
   from public, anon, authenticated, service_role;
 
--- Takes p_amount (> 0) credits. A repeat with the same key answers `replay` and moves nothing. A charge for a run uses
--- the key 'charge:<run>'.
+-- Takes p_amount (> 0) credits. A repeat with the same key answers `replay` and moves nothing. A charge for a run has
+-- the key 'charge:<run>', any other charge a key without a reserved prefix.
 create function system.deduct_credits_atomic(
   p_account uuid, p_amount integer, p_run uuid, p_key text, p_description text
 ) returns jsonb

@@ -1,10 +1,12 @@
 -- What an analysis cost us: one row per provider call, written as soon as it is known and keyed by the provider's own
 -- id, so that failed and cancelled runs keep their true cost and a replayed step counts once.
 
+select set_config('lock_timeout', '5s', true);
+
 create table public.ai_usage_logs (
   id bigint generated always as identity primary key,
   account_id uuid not null references public.accounts (id),
-  run_id uuid not null references public.runs (id),
+  run_id uuid not null,
   -- The provider's id of its response. Where the AI gateway answered from its cache, it repeats an id that is already
   -- here, and the backend gives the answer a key of its own instead.
   provider_key text not null unique check (char_length(provider_key) between 1 and 255),
@@ -22,7 +24,8 @@ create table public.ai_usage_logs (
   finish_reason text,
   -- Whether the AI gateway answered from its own cache; null without a gateway.
   gateway_hit boolean,
-  created_at timestamptz not null default clock_timestamp()
+  created_at timestamptz not null default clock_timestamp(),
+  foreign key (run_id, account_id) references public.runs (id, account_id)
 );
 create index ai_usage_logs_newest on public.ai_usage_logs (account_id, created_at desc);
 create index ai_usage_logs_run on public.ai_usage_logs (run_id);
@@ -30,7 +33,7 @@ create index ai_usage_logs_run on public.ai_usage_logs (run_id);
 create table public.scrape_logs (
   id bigint generated always as identity primary key,
   account_id uuid not null references public.accounts (id),
-  run_id uuid not null references public.runs (id),
+  run_id uuid not null,
   provider_key text not null unique check (char_length(provider_key) between 1 and 255),
   actor text not null,
   username text not null,
@@ -38,7 +41,8 @@ create table public.scrape_logs (
   cost_microusd bigint not null default 0 check (cost_microusd >= 0),
   duration_ms bigint not null default 0 check (duration_ms >= 0),
   outcome text not null,
-  created_at timestamptz not null default clock_timestamp()
+  created_at timestamptz not null default clock_timestamp(),
+  foreign key (run_id, account_id) references public.runs (id, account_id)
 );
 create index scrape_logs_newest on public.scrape_logs (account_id, created_at desc);
 create index scrape_logs_run on public.scrape_logs (run_id);

@@ -1,8 +1,12 @@
 -- A new user gets an account, a membership and a balance row. The plan's starting credits come once, when the e-mail
--- address is confirmed and the user is not anonymous.
+-- address is confirmed and the user is not anonymous. A user who is deleted is no longer a member anywhere; an account
+-- whose last member has left is deleted too, in the way that accounts are: the row, its runs and its ledger stay. Runs
+-- that are under way end by themselves.
 --
--- Nothing here can block a sign-up: every error becomes a warning in the log. The trigger also fires on last_sign_in_at,
--- which every sign-in updates, so that the next sign-in does what failed before.
+-- Nothing here can block a sign-up or a deletion: every error becomes a warning in the log. The first trigger also
+-- fires on last_sign_in_at, which every sign-in updates, so that the next sign-in does what failed before.
+
+select set_config('lock_timeout', '5s', true);
 
 create function private.provision_user(p_user uuid, p_email text, p_earns_credits boolean) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -47,7 +51,11 @@ revoke all on function private.provision_user(uuid, text, boolean) from public, 
 create function private.on_auth_user() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 begin
-  perform private.provision_user(new.id, new.email, new.email_confirmed_at is not null and not coalesce(new.is_anonymous, false));
+  if new.deleted_at is null then
+    perform private.provision_user(
+      new.id, new.email, new.email_confirmed_at is not null and not coalesce(new.is_anonymous, false)
+    );
+  end if;
   return null;
 exception when others then
   raise warning 'user % was not provisioned: % (%)', new.id, sqlerrm, sqlstate;
@@ -58,3 +66,44 @@ revoke all on function private.on_auth_user() from public, anon, authenticated, 
 create trigger oslira_provision
   after insert or update of email_confirmed_at, is_anonymous, last_sign_in_at on auth.users
   for each row execute function private.on_auth_user();
+
+-- Supabase can also keep the row of a deleted user (a soft delete) and only set deleted_at.
+create function private.on_auth_user_left() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
+begin
+  delete from public.account_members m where m.user_id = new.id;
+  return null;
+exception when others then
+  raise warning 'user % is deleted and still a member: % (%)', new.id, sqlerrm, sqlstate;
+  return null;
+end $$;
+revoke all on function private.on_auth_user_left() from public, anon, authenticated, service_role;
+
+create trigger oslira_leave
+  after update of deleted_at on auth.users
+  for each row when (old.deleted_at is null and new.deleted_at is not null)
+  execute function private.on_auth_user_left();
+
+-- Memberships also end by the foreign key to auth.users, whose cascade fires this trigger. SECURITY DEFINER, because
+-- the role that deleted the user may not write our tables.
+create function private.close_left_accounts() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
+begin
+  -- Two last members may leave at once. The second one waits here, and then sees that the first has left.
+  perform from public.accounts a
+    where a.id in (select l.account_id from left_members l)
+    order by a.id
+      for no key update;
+  update public.accounts a set deleted_at = clock_timestamp()
+   where a.id in (select l.account_id from left_members l) and a.deleted_at is null
+     and not exists (select from public.account_members m where m.account_id = a.id);
+  return null;
+exception when others then
+  raise warning 'an account without members was not deleted: % (%)', sqlerrm, sqlstate;
+  return null;
+end $$;
+revoke all on function private.close_left_accounts() from public, anon, authenticated, service_role;
+
+create trigger close_left_accounts
+  after delete on public.account_members referencing old table as left_members
+  for each statement execute function private.close_left_accounts();

@@ -14,6 +14,8 @@
 -- through again and the next runs show whether the service is back. A quarter of an hour without a report, counted from
 -- the end of the last opening, makes the next opening count as the first one again.
 
+select set_config('lock_timeout', '5s', true);
+
 create table public.service_outages (
   service text primary key check (service ~ '^[a-z][a-z0-9_-]{0,39}(/[A-Za-z0-9._:/-]{1,120})?$'),
   -- The kind of the last opening.

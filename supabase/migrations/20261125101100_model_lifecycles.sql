@@ -1,6 +1,8 @@
 -- What the providers' own lists say of the models in use, above all when each will be shut down. A daily job writes it, the
 -- readiness check reads it.
 
+select set_config('lock_timeout', '5s', true);
+
 create table public.model_lifecycles (
   model text primary key check (model ~ '^[a-z][a-z0-9_-]{0,39}/[A-Za-z0-9._:/-]{1,120}$'),
   -- active, deprecated, retired: as the provider says. unlisted: not in the list that our key may read. unknown: the list

@@ -1,6 +1,8 @@
 -- The cap on what an account's runs may cost in a day (UTC): `accounts.daily_credit_cap`, set by the account's owners.
 -- begin_analysis checks it under the balance's lock, so it holds exactly, however many requests come at once.
 
+select set_config('lock_timeout', '5s', true);
+
 -- The UTC day of a moment. It adds 24 hours and not `1 day`, whose length depends on the session's time zone.
 create function private.day_of(p_at timestamptz, out starts_at timestamptz, out ends_at timestamptz)
 language sql immutable set search_path = pg_catalog, pg_temp as $$

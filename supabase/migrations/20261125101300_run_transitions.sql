@@ -1,5 +1,7 @@
--- The life of a run after it was bought: heartbeat, cancel, fail, sweep. Every transition that earns a refund pays it
--- in the same transaction. The rules for locks are in the ledger's migration.
+-- The life of a run after it was bought: heartbeat, cancel, undo, fail, sweep. Every transition that earns a refund
+-- pays it in the same transaction. The rules for locks are in the ledger's migration.
+
+select set_config('lock_timeout', '5s', true);
 
 -- Ends an active run as failed or cancelled and refunds it if p_outcome says so. The caller holds the locks of the
 -- balance and of the run, and has seen that the run is active. Returns the balance.
@@ -95,25 +97,34 @@ end $$;
 revoke all on function system.advance_run(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function system.advance_run(uuid, text) to service_role;
 
+-- Locks a run of the user who asks, its balance first, and returns it; null for a run of others.
+create function private.lock_my_run(p_run uuid) returns public.runs
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_run public.runs;
+begin
+  perform from public.credit_balances b
+    where b.account_id = (select r.account_id from public.runs r where r.id = p_run)
+      and b.account_id = any (array(select private.my_accounts()))
+      for no key update;
+  if found then
+    select r.* into strict v_run from public.runs r where r.id = p_run for no key update;
+  end if;
+  return v_run;
+end $$;
+revoke all on function private.lock_my_run(uuid) from public, anon, authenticated, service_role;
+
 -- The customer stops a run: full refund while no AI call has started, none after. A repeat gives the first answer.
 create function api.cancel_run(p_run uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_account uuid;
-  v_run record;
+  v_run public.runs;
   v_balance bigint;
 begin
-  select r.account_id into v_account
-    from public.runs r
-    join public.account_members m on m.account_id = r.account_id and m.user_id = auth.uid()
-    join public.accounts a on a.id = r.account_id and a.deleted_at is null
-   where r.id = p_run;
-  if not found then
+  v_run := private.lock_my_run(p_run);
+  if v_run.id is null then
     return jsonb_build_object('outcome', 'not_found');
   end if;
-  perform from public.credit_balances b where b.account_id = v_account for no key update;
-  select r.status, r.credits, r.charge_outcome, r.ai_started_at, r.finished_at into strict v_run
-    from public.runs r where r.id = p_run for no key update;
 
   if v_run.status in ('complete', 'failed') then
     return jsonb_build_object('outcome', 'finished', 'status', v_run.status);
@@ -121,7 +132,7 @@ begin
     -- The first answer named the balance after the refund, or, without one, after the newest entry of that time.
     select t.balance_after into v_balance
       from public.credit_transactions t
-     where t.account_id = v_account
+     where t.account_id = v_run.account_id
        and (t.idempotency_key = 'refund:' || p_run or (v_run.charge_outcome = 'kept' and t.created_at <= v_run.finished_at))
      order by t.id desc
      limit 1;
@@ -138,6 +149,28 @@ begin
 end $$;
 revoke all on function api.cancel_run(uuid) from public, anon, authenticated, service_role;
 grant execute on function api.cancel_run(uuid) to authenticated;
+
+-- Takes back a purchase whose workflow could not be started: cancelled and refunded, as if it had not been bought. But
+-- only while no workflow has taken the run up: one that has works for its customer, and cancelling it could keep the
+-- credits and give no result. A repeat gives the first answer.
+create function api.undo_run(p_run uuid) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_run public.runs;
+begin
+  v_run := private.lock_my_run(p_run);
+  if v_run.id is null then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
+  if v_run.status = 'pending' then
+    perform private.end_run(p_run, 'cancelled', 'refunded');
+  elsif v_run.status <> 'cancelled' or v_run.started_at is not null then
+    return jsonb_build_object('outcome', 'unchanged', 'status', v_run.status);
+  end if;
+  return jsonb_build_object('outcome', 'undone');
+end $$;
+revoke all on function api.undo_run(uuid) from public, anon, authenticated, service_role;
+grant execute on function api.undo_run(uuid) to authenticated;
 
 -- Ends a run that cannot give a result. Its credits come back, once.
 create function system.fail_run(p_run uuid, p_code text, p_message text) returns jsonb
@@ -169,11 +202,13 @@ revoke all on function system.fail_run(uuid, text, text) from public, anon, auth
 grant execute on function system.fail_run(uuid, text, text) to service_role;
 
 -- Fails up to p_limit runs whose last heartbeat is older than p_age, and returns those that it ended. One call is one
--- transaction, so callers loop with a limit of 1 and each refund is committed by itself. Balances are locked in the
--- order of their accounts, and a locked run is left to whoever holds it, so sweeps, cancels and completions never wait
--- for each other in a circle.
+-- transaction, so callers loop with a limit of 1 and each refund is committed by itself.
+--
+-- It waits for nobody: a run that is locked, or whose balance is, is left for the next turn, because one account that
+-- somebody holds must not keep all others from their refunds. The lock_timeout does the same for the rows that only
+-- foreign keys lock. It must end far below the logins' statement_timeout, whose error nothing here can catch.
 create function system.sweep_stale_runs(p_age interval, p_limit integer default 1) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '100ms' as $$
 declare
   v_run record;
   v_swept jsonb := '[]';
@@ -189,7 +224,8 @@ begin
   loop
     -- One run that cannot be ended must not keep all others from their refunds.
     begin
-      perform from public.credit_balances b where b.account_id = v_run.account_id for no key update;
+      perform from public.credit_balances b where b.account_id = v_run.account_id for no key update skip locked;
+      continue when not found;
       if private.fail_if_stale(v_run.id, p_age, true) is not null then
         v_swept := v_swept || jsonb_build_object('run_id', v_run.id, 'account_id', v_run.account_id, 'refunded', v_run.credits);
       end if;

@@ -1,6 +1,8 @@
 -- Buying an analysis: every check and the charge under one row lock, in one round trip. The rules for locks are in the
 -- ledger's migration.
 
+select set_config('lock_timeout', '5s', true);
+
 -- The answer to a repeat of a request that was accepted: the first answer, whatever happened since. Null when the
 -- request has no key or the key is free. A key older than a day becomes free here.
 create function private.answer_from_key(p_account uuid, p_key text, p_body_hash text, p_now timestamptz) returns jsonb
@@ -148,7 +150,7 @@ begin
     p_run, p_account, p_business_profile, v_user, p_username, p_type, v_price, p_idempotency_key, p_body_hash, v_now
   );
   v_balance := private.post_entry(
-    p_account, 'charge', -v_price::bigint, p_run, 'charge:' || p_run, p_type || ' analysis of @' || p_username
+    p_account, 'charge', -v_price::bigint, p_run, 'charge:' || p_run, p_type || ' analysis'
   );
   return jsonb_build_object('outcome', 'ok', 'run_id', p_run, 'credits', v_price, 'balance', v_balance);
 end $$;

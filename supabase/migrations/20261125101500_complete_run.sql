@@ -1,6 +1,8 @@
 -- A run ends with a result: lead, analysis and status in one transaction, or nothing of them. So there is no lead without
 -- an analysis, and nothing is saved for a run that was cancelled, failed or swept meanwhile.
 
+select set_config('lock_timeout', '5s', true);
+
 -- Inserts the lead or brings it up to date. Facts only move forward in scraped_at: a slow run must not overwrite what a
 -- faster one saw later. The provider's texts are cut to the table's limits, because a long one must not fail a paid run.
 create function private.upsert_lead(
@@ -75,6 +77,9 @@ begin
   if v_scraped_at > v_now then
     v_scraped_at := v_now;
   end if;
+  -- From here to the commit nobody can say that the profile has changed. What was said before, the analysis sees when it
+  -- is stored (private.stale_at_birth).
+  perform pg_advisory_xact_lock_shared(private.profile_lock(v_run.username));
   select l.lead_id, l.is_new into strict v_lead
     from private.upsert_lead(
       v_run.account_id, v_run.business_profile_id, v_run.username, p_lead, v_scraped_at, v_score

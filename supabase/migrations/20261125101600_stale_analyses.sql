@@ -2,6 +2,8 @@
 -- own, because a run may still be judging an older scrape when another run sees the change: the analysis that it stores
 -- afterwards is stale from the start.
 
+select set_config('lock_timeout', '5s', true);
+
 create table public.profile_changes (
   username text primary key check (username ~ '^[a-z0-9._]{1,30}$'),
   -- When the scrape that showed the change was made. Analyses of older scrapes are stale.
@@ -15,10 +17,10 @@ revoke all on public.profile_changes from public, anon, authenticated, service_r
 -- Marks every live analysis of this username, in every account, that judged an older scrape, and returns how many. A
 -- repeat marks nothing.
 --
--- The change is written first, then the leads are locked in the order of their ids. A completion and a deletion hold
--- the same lock until they commit. So an analysis that is just being stored for a known lead either commits first and
--- is marked here, or waits and is stale from the start. Only the very first analysis of a new lead can be missed, if
--- both transactions commit at the same moment. The index leads_identity finds the leads, analyses_lead their analyses.
+-- The profile's lock comes first, and a completion holds it too until it commits (private.profile_lock). So an analysis
+-- that is just being stored either commits before and is marked here, or waits and is stale from the start. Then the
+-- leads are locked in the order of their ids, as a deletion locks them before their analyses. The index leads_identity
+-- finds the leads, analyses_lead their analyses.
 create function system.mark_stale(p_username text, p_scraped_at timestamptz) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -30,6 +32,7 @@ begin
   if p_username is null or p_scraped_at is null then
     raise exception 'a username and the time of its scrape are needed' using errcode = 'invalid_parameter_value';
   end if;
+  perform pg_advisory_xact_lock(private.profile_lock(p_username));
   insert into public.profile_changes as c (username, changed_at) values (p_username, v_changed_at)
     on conflict (username) do update set changed_at = greatest(c.changed_at, excluded.changed_at);
   select array_agg(locked.id) into v_leads
@@ -48,7 +51,7 @@ end $$;
 revoke all on function system.mark_stale(text, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function system.mark_stale(text, timestamptz) to service_role;
 
--- Fires while the completion holds the lock of its lead.
+-- Fires while the completion holds the profile's lock.
 create function private.stale_at_birth() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,6 +1,8 @@
 -- How customers create, change and delete their business profiles. The application has checked lengths, characters and
 -- duplicates before; the table's CHECKs hold the limits once more.
 
+select set_config('lock_timeout', '5s', true);
+
 -- A profile as its customer sees it, with its criteria in a part of their own, without the columns that only we need.
 create function private.shown_business_profile(p_profile public.business_profiles) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$

@@ -2,6 +2,9 @@
 --
 -- A completion holds the same lock of the lead until it has committed. So its analysis is either there already and is
 -- deleted with the lead, or it comes afterwards and makes a new lead.
+
+select set_config('lock_timeout', '5s', true);
+
 create function api.delete_lead(p_account uuid, p_lead uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

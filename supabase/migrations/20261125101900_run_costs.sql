@@ -1,5 +1,7 @@
 -- What runs cost us, for the operator.
 
+select set_config('lock_timeout', '5s', true);
+
 -- The cost of each run that was bought in [p_since, p_until), in millionths of a dollar, from the calls that its steps
 -- recorded. Failed and cancelled runs are included. `unpriced_calls` are calls to a model without a known price, whose cost
 -- is missing from the sums. `cached_share` is the part of the input tokens that a provider read from its cache.

@@ -2,7 +2,7 @@
 //! decides.
 
 use oslira_app::{
-    features::analysis::{BeginOutcome, CancelOutcome, RunStatus},
+    features::analysis::{BeginOutcome, CancelOutcome, RunStatus, UndoOutcome},
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
 use uuid::Uuid;
@@ -88,6 +88,8 @@ struct Driver {
     instances: Vec<Instance>,
     recoveries: Vec<Recovery>,
     begun: Vec<Op>,
+    /// Runs that the engine took and whose request, which lost the engine's answer, is about to undo them.
+    undos: Vec<RunId>,
     runs: u64,
     seed: u64,
     crashes: u32,
@@ -110,6 +112,7 @@ pub fn history(plan: Plan) -> Report {
         instances: vec![],
         recoveries: vec![],
         begun: vec![],
+        undos: vec![],
         runs: 0,
         seed: plan.seed,
         crashes: 0,
@@ -144,6 +147,11 @@ fn retiring_model(random: &mut Random, now_ms: i64) -> Option<(&'static str, i64
 
 impl Driver {
     fn moment(&mut self) {
+        // Late enough, in some histories, for AI work to have begun.
+        if !self.undos.is_empty() && self.random.chance(100) {
+            let run = self.undos.swap_remove(0);
+            self.undo(run);
+        }
         match self.random.below(100) {
             0..=4 => self.request_analysis(),
             5..=6 => self.repeat_request(),
@@ -206,11 +214,28 @@ impl Driver {
             _ => None,
         };
         let Some(run) = launched.filter(|_| !is_lost) else { return };
-        if self.random.chance(30) {
-            // Neither the engine nor the queue accepted the run: it is cancelled and refunded.
-            self.world.lock().apply(&Op::Cancel(run));
-        } else {
-            self.launch(run);
+        match self.random.below(1_000) {
+            // Neither the engine nor the queue accepted the run.
+            0..=29 => self.undo(run),
+            // The engine did, but its answer was lost.
+            30..=59 => {
+                self.launch(run);
+                self.undos.push(run);
+            }
+            _ => self.launch(run),
+        }
+    }
+
+    fn undo(&mut self, run: RunId) {
+        let mut world = self.world.lock();
+        if world.store_is_down() {
+            return;
+        }
+        let answer = world.apply(&Op::Undo(run));
+        if answer == Answer::Undone(UndoOutcome::Undone)
+            && let Err(violation) = world.invariants.told(run, RunStatus::Cancelled)
+        {
+            world.report_violation(violation);
         }
     }
 

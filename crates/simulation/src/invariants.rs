@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oslira_app::{
     features::{
-        analysis::{AnalysisResult, BeginOutcome, CallAnswers, CancelOutcome, Completion, Phase, Receipt, RunStatus},
+        analysis::{
+            AnalysisResult, BeginOutcome, CallAnswers, CancelOutcome, Completion, Phase, Receipt, RunStatus,
+            UndoOutcome,
+        },
         judging::CallKind,
     },
     shared::{analysis_type::AnalysisType, ids::RunId},
@@ -257,6 +260,12 @@ impl InvariantChecker {
             (Op::Cancel(run), Answer::Cancelled(done @ CancelOutcome::Cancelled { .. })) => {
                 let first = self.cancels.entry(*run).or_insert_with(|| done.clone());
                 hold(first == done, || format!("a repeated cancel of {run} answered {done:?} after {first:?}"))
+            }
+            (Op::Undo(run), Answer::Undone(UndoOutcome::Undone)) => {
+                let is_unused = database.runs.get(run).is_some_and(|row| {
+                    (row.status, row.outcome, row.phase) == (RunStatus::Cancelled, Some("refunded"), None)
+                });
+                hold(is_unused, || format!("run {run} was undone although a workflow had taken it up"))
             }
             _ => Ok(()),
         }

@@ -26,6 +26,8 @@ pub enum Mutation {
     CancelKeepsBeforeAi,
     /// A repeated cancel refunds again.
     CancelTwice,
+    /// A start without an answer is undone although its workflow has taken the run up.
+    UndoIgnoresWorkflow,
     /// The start of AI work is not recorded.
     AiStartForgotten,
     /// The sweep looks at the run's age and not at its last heartbeat.
@@ -71,7 +73,7 @@ pub enum Mutation {
 }
 
 impl Mutation {
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::RefundTwice,
         Self::FailKeepsCharge,
         Self::CompleteAfterTheEnd,
@@ -83,6 +85,7 @@ impl Mutation {
         Self::CancelRefundsAfterAi,
         Self::CancelKeepsBeforeAi,
         Self::CancelTwice,
+        Self::UndoIgnoresWorkflow,
         Self::AiStartForgotten,
         Self::SweepIgnoresHeartbeat,
         Self::BalanceNotChecked,

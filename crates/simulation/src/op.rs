@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         analysis::{
-            AnalysisRecord, BeginOutcome, CancelOutcome, Completion, LeadFacts, Outage, Phase, RunState, UsageRecord,
+            AnalysisRecord, BeginOutcome, CancelOutcome, Completion, LeadFacts, Outage, Phase, RunState, UndoOutcome,
+            UsageRecord,
         },
         profiles::InstagramHandle,
     },
@@ -27,6 +28,8 @@ pub enum Op {
     },
     /// `api.cancel_run`.
     Cancel(RunId),
+    /// `api.undo_run`.
+    Undo(RunId),
     /// `system.advance_run` to `cache`, with the assignment.
     TakeUp(RunId),
     /// `system.advance_run`.
@@ -86,6 +89,8 @@ pub enum Answer {
     Begun(BeginOutcome),
     /// To a cancel.
     Cancelled(CancelOutcome),
+    /// To an undo.
+    Undone(UndoOutcome),
     /// To a take-up: the username when the run is active.
     TakenUp(Option<String>),
     /// To an advance: whether the run is active.

@@ -1,12 +1,12 @@
 //! The ledger and the runs as pure functions of (state, operation, time): what `begin_analysis`, `cancel_run`,
-//! `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs`, `record_usage` and `mark_stale` must do, for one
+//! `undo_run`, `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs`, `record_usage` and `mark_stale` must do, for one
 //! account. The same histories run against the real functions, so this model cannot drift from them.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{BeginOutcome, CancelOutcome, Completion, Phase, Receipt, RunState, RunStatus},
+    features::analysis::{BeginOutcome, CancelOutcome, Completion, Phase, Receipt, RunState, RunStatus, UndoOutcome},
     shared::{
         analysis_type::AnalysisType,
         ids::{AnalysisId, LeadId, RunId},
@@ -76,6 +76,7 @@ impl ReferenceDatabase {
                 Answer::Begun(self.begin((*run, username, *kind), key.as_deref(), body_hash, now_s))
             }
             Op::Cancel(run) => Answer::Cancelled(self.cancel(*run)),
+            Op::Undo(run) => Answer::Undone(self.undo(*run)),
             Op::TakeUp(run) => {
                 let active = self.advance(*run, Phase::Cache, now_s);
                 let username = self.runs.get(run).map(|row| row.username.clone());
@@ -239,6 +240,19 @@ impl ReferenceDatabase {
         };
         let refunded = if outcome == "refunded" { credits } else { 0 };
         CancelOutcome::Cancelled { refunded, kept: credits - refunded, balance }
+    }
+
+    fn undo(&mut self, run: RunId) -> UndoOutcome {
+        let Some(row) = self.runs.get(&run) else { return UndoOutcome::NotFound };
+        let (status, is_taken_up) = (row.status, row.phase.is_some());
+        let ignores = self.has(Mutation::UndoIgnoresWorkflow) && row.is_active();
+        let outcome = if row.ai_started { "kept" } else { "refunded" };
+        if status == RunStatus::Pending || ignores {
+            self.end(run, RunStatus::Cancelled, outcome, None);
+        } else if status != RunStatus::Cancelled || is_taken_up {
+            return UndoOutcome::Unchanged { status };
+        }
+        UndoOutcome::Undone
     }
 
     fn advance(&mut self, run: RunId, phase: Phase, now_s: i64) -> bool {

@@ -16,6 +16,11 @@ pub const CLUSTER_VARIABLE: &str = "OSLIRA_TEST_DATABASE_URL";
 /// server's `max_connections` and do not slow each other's races down. The number has no meaning.
 const CROWD_KEY: i64 = 0x6F73_6C69_7263;
 
+/// Gives the database `$1` the privileges of the database `$2`, which a migration revokes in part: a copy does not have
+/// them by itself.
+const SAME_PRIVILEGES: &str = "update pg_database copy set datacl = original.datacl
+    from pg_database original where copy.datname = $1 and original.datname = $2";
+
 /// A user with an account, some credits and a business profile.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
@@ -37,7 +42,9 @@ impl TestDatabase {
         let config = cluster_config()?;
         let cluster = connect(&config).await?;
         let template = template(&cluster, &config, &supabase_dir()).await?;
-        Self::copy(cluster, config, &template).await
+        let database = Self::copy(&cluster, config, &template).await?;
+        cluster.execute(SAME_PRIVILEGES, &[&database.name, &template]).await?;
+        Ok(database)
     }
 
     /// A database without our schema, for tests of the migrations themselves. The roles exist already, because the
@@ -46,10 +53,10 @@ impl TestDatabase {
         let config = cluster_config()?;
         let cluster = connect(&config).await?;
         template(&cluster, &config, &supabase_dir()).await?;
-        Self::copy(cluster, config, "template1").await
+        Self::copy(&cluster, config, "template1").await
     }
 
-    async fn copy(cluster: Client, config: Config, template: &str) -> Result<Self, Error> {
+    async fn copy(cluster: &Client, config: Config, template: &str) -> Result<Self, Error> {
         let name = format!("oslira_test_{}", Uuid::now_v7().simple());
         cluster.batch_execute(&format!("create database {name} template {template}")).await?;
         Ok(Self { config, name })

@@ -21,7 +21,8 @@ use oslira_app::{
     features::{
         analysis::{
             AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Measured, ProgressBoard, ProgressLookup,
-            ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository, RunState, Spread,
+            ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository, RunState,
+            RunStatus, Spread, UndoOutcome,
         },
         auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships, Role},
         business::BusinessPorts,
@@ -55,6 +56,8 @@ struct Double {
     change: CapOutcome,
     /// Neither the engine nor the queue takes a run.
     launches_nothing: bool,
+    /// What the database finds when a start is undone.
+    undone: UndoOutcome,
     asked: Mutex<Vec<Value>>,
 }
 
@@ -75,6 +78,7 @@ impl Double {
             budget: Some(budget),
             change: CapOutcome::Set(budget),
             launches_nothing: false,
+            undone: UndoOutcome::Undone,
             asked: Mutex::default(),
         }
     }
@@ -156,6 +160,16 @@ async fn a_reached_cap_is_told_with_its_numbers_and_the_time_until_it_resets() {
     assert_eq!((status.as_u16(), retry_after.as_deref()), (402, Some("3600")));
     let details = json!({ "cap": 50, "used": 48, "required": 5, "resets_in_s": 3600 });
     assert_eq!((&body["code"], &body["details"]), (&json!("budget_exceeded"), &details));
+}
+
+#[tokio::test]
+async fn a_run_that_its_workflow_has_taken_up_goes_on_though_its_start_was_not_answered() {
+    let undone = UndoOutcome::Unchanged { status: RunStatus::Processing };
+    let double = Arc::new(Double { launches_nothing: true, undone, ..Double::new() });
+    let (status, _, body) = analyze(&double).await;
+    assert_eq!((status.as_u16(), &body["data"]["status"]), (202, &json!("pending")), "{body}");
+    // A cancellation would keep the credits of a customer who then gets no result.
+    assert_eq!(double.asked()[1..], [json!("undone")]);
 }
 
 #[tokio::test]
@@ -302,11 +316,14 @@ impl RunRepository for Double {
     }
 
     async fn cancel(&self, _: UserId, _: RunId) -> Result<CancelOutcome, StoreError> {
-        Ok(if self.launches_nothing {
-            CancelOutcome::Cancelled { refunded: 5, kept: 0, balance: 10 }
-        } else {
-            CancelOutcome::NotFound
-        })
+        // As the database would while AI work is under way.
+        self.heard(json!("cancelled"));
+        Ok(CancelOutcome::Cancelled { refunded: 0, kept: 5, balance: 5 })
+    }
+
+    async fn undo(&self, _: UserId, _: RunId) -> Result<UndoOutcome, StoreError> {
+        self.heard(json!("undone"));
+        Ok(self.undone.clone())
     }
 
     async fn get(&self, _: Member, _: RunId) -> Result<Option<Run>, StoreError> {

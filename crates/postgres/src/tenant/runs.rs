@@ -5,6 +5,7 @@ use oslira_app::{
     features::{
         analysis::{
             AnalysisRequest, BeginOutcome, CancelOutcome, Measured, RequiredServices, Run, RunRepository, RunState,
+            UndoOutcome,
         },
         auth::Member,
     },
@@ -63,6 +64,10 @@ impl RunRepository for TenantDb {
 
     async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
         self.value(user, "select api.cancel_run($1::uuid)", &[Param::of(run)]).await
+    }
+
+    async fn undo(&self, user: UserId, run: RunId) -> Result<UndoOutcome, StoreError> {
+        self.value(user, "select api.undo_run($1::uuid)", &[Param::of(run)]).await
     }
 
     async fn get(&self, member: Member, run: RunId) -> Result<Option<Run>, StoreError> {

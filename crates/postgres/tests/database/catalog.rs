@@ -128,10 +128,33 @@ async fn every_table_has_a_primary_key() -> TestResult {
 async fn every_function_pins_its_search_path_and_those_that_write_are_volatile() -> TestResult {
     let database = TestDatabase::create().await?;
     let superuser = database.superuser().await?;
+    // In every schema that is not Postgres' own or Supabase's.
     let loose = "select p.oid::regprocedure::text from pg_proc p
-        where p.pronamespace::regnamespace::text in ('public', 'api', 'system', 'private', 'local')
+        where p.pronamespace::regnamespace::text !~ '^pg_|^information_schema$|^auth$'
           and (not coalesce(p.proconfig @> array['search_path=pg_catalog, pg_temp'], false)
                or (p.pronamespace::regnamespace::text in ('api', 'system') and not (p.provolatile = 'v' and p.prosecdef)))";
     assert_eq!(texts(&superuser, loose).await?, [""; 0]);
+    for schema in ["api", "system", "private", "session", "public", "elsewhere"] {
+        let forgetful = format!(
+            "create schema if not exists {schema}; create function {schema}.forgetful() returns int language sql as 'select 1'"
+        );
+        superuser.batch_execute(&forgetful).await?;
+    }
+    assert_eq!(texts(&superuser, loose).await?.len(), 6, "a new one that forgets it shows, whatever its schema");
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_foreign_key_can_keep_a_user_from_being_deleted() -> TestResult {
+    let database = TestDatabase::create().await?;
+    let superuser = database.superuser().await?;
+    // The tables that lose rows with a user; each key that points at one of them must let the row go.
+    let blocking = "with recursive losing as (
+          select 'auth.users'::regclass::oid as oid
+          union select f.conrelid from pg_constraint f join losing l on l.oid = f.confrelid where f.contype = 'f' and f.confdeltype = 'c'
+        )
+        select f.conrelid::regclass || ': ' || f.conname from pg_constraint f join losing l on l.oid = f.confrelid
+         where f.contype = 'f' and f.confdeltype not in ('c', 'n', 'd')";
+    assert_eq!(texts(&superuser, blocking).await?, [""; 0]);
     Ok(())
 }

@@ -4,7 +4,7 @@ use oslira_testkit::{Error, Session, TestResult};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Stage, sqlstate};
+use crate::support::{Request, Stage, begun, cancel, fail, sqlstate};
 
 async fn grant(session: &Session, account: Uuid, amount: i32, kind: &str, key: &str) -> Result<Value, Error> {
     session
@@ -126,6 +126,18 @@ async fn a_row_that_makes_no_sense_is_refused_whoever_writes_it() -> TestResult 
         ("purchase", 0, None, "k"),
         ("adjustment", 0, None, "k"),
         ("gift", 1, None, "k"),
+        // Keys that belong to another kind of entry, or to another run.
+        ("adjustment", 1, None, "charge:x"),
+        ("purchase", 1, Some(run), key.as_str()),
+        ("adjustment", 1, None, key.as_str()),
+        ("renewal", 1, None, "starting:x"),
+        ("charge", -1, None, "charge:x"),
+        ("charge", -1, Some(run), key.as_str()),
+        ("charge", -1, Some(run), "charge:00000000-0000-0000-0000-000000000000"),
+        ("charge", -1, None, "grant:x"),
+        ("charge", -1, None, "starting:x"),
+        ("refund", 1, Some(run), "charge:x"),
+        ("refund", 1, Some(run), "refund:00000000-0000-0000-0000-000000000000"),
     ] {
         let insert = "insert into credit_transactions (account_id, kind, amount, balance_after, run_id, description, idempotency_key)
                       values ($1, $2, $3, 4, $4, 'x', $5)";
@@ -142,4 +154,97 @@ async fn the_audit_finds_a_credit_from_nowhere() -> TestResult {
     stage.execute("update credit_balances set balance = balance + 1", &[]).await?;
     assert!(stage.assert_ledger_is_whole().await.is_err());
     Ok(())
+}
+
+/// Moves credits as the backend may, with a run and a key of the caller's choice.
+async fn moved(stage: &Stage, kind: &str, run: Option<Uuid>, key: &str) -> Result<Value, Error> {
+    let account = stage.member.account_id;
+    if kind == "charge" {
+        let sql = "select system.deduct_credits_atomic($1, 1, $2, $3, 'A charge')";
+        stage.backend.call(sql, &[&account, &run, &key]).await
+    } else {
+        let sql = "select system.grant_credits($1, 1, $2, $3, $4, 'A grant')";
+        stage.backend.call(sql, &[&account, &kind, &run, &key]).await
+    }
+}
+
+#[tokio::test]
+async fn nobody_takes_the_key_of_a_charge_a_refund_or_a_grant_away() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    let run = stage.begun("nasa").await?;
+    let (charge, refund, starting) =
+        (format!("charge:{run}"), format!("refund:{run}"), format!("starting:{}", Uuid::new_v4()));
+    for (kind, key) in [
+        ("adjustment", &charge),
+        ("purchase", &refund),
+        ("renewal", &refund),
+        ("adjustment", &starting),
+        ("charge", &refund),
+        ("charge", &starting),
+        ("charge", &"grant:1".to_owned()),
+        ("charge", &"charge:anything".to_owned()),
+    ] {
+        for run in [None, Some(run)].into_iter().filter(|run| (kind, key, run.is_some()) != ("charge", &charge, true)) {
+            assert_eq!(sqlstate(moved(&stage, kind, run, key).await), "22023", "{kind} {key} {run:?}");
+        }
+    }
+    // A run that was charged cannot be charged by any other key either, and the charge itself is a repeat.
+    assert_eq!(sqlstate(moved(&stage, "charge", Some(run), "use:1").await), "22023");
+    assert_eq!(moved(&stage, "charge", Some(run), &charge).await?["outcome"], "replay");
+    assert_eq!(moved(&stage, "purchase", None, "grant:1").await?["outcome"], "ok");
+
+    assert_eq!(fail(&stage.backend, run).await?["outcome"], "failed", "its refund has its key");
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn an_entry_belongs_to_a_run_of_its_own_account() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    let other = stage.database.member("bob", 5).await?;
+    let others_run = begun(&stage.database.customer(other.user_id).await?, &Request::new(&other, "nasa")).await?;
+    let not_found = json!({ "outcome": "run_not_found" });
+    for run in [others_run, Uuid::now_v7()] {
+        assert_eq!(moved(&stage, "adjustment", Some(run), "k").await?, not_found);
+        assert_eq!(moved(&stage, "charge", Some(run), &format!("charge:{run}")).await?, not_found);
+    }
+    for insert in [
+        "insert into credit_transactions (account_id, kind, amount, balance_after, run_id, description, idempotency_key)
+         values ($1, 'adjustment', 1, 6, $2, 'x', 'k')",
+        "insert into ai_usage_logs (account_id, run_id, provider_key, call, provider, model) values ($1, $2, 'k', 'x', 'x', 'x')",
+        "insert into scrape_logs (account_id, run_id, provider_key, actor, username, outcome) values ($1, $2, 'k', 'x', 'x', 'x')",
+    ] {
+        let outcome = stage.execute(insert, &[&stage.member.account_id, &others_run]).await;
+        assert_eq!(sqlstate(outcome), "23503", "{insert}");
+    }
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn the_ledger_names_nobody() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    let failed = stage.begun("nasa").await?;
+    fail(&stage.backend, failed).await?;
+    let deep = stage.request("nasa").of_type("DEEP");
+    begun(&stage.customer, &deep).await?;
+    cancel(&stage.customer, deep.run).await?;
+    let rows = stage.superuser.query("select distinct description from credit_transactions order by 1", &[]).await?;
+    let descriptions: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let expected = [
+        "DEEP analysis",
+        "LIGHT analysis",
+        "Local credits",
+        "Refund: analysis cancelled",
+        "Refund: analysis failed",
+        "Starting credits",
+    ];
+    assert_eq!(descriptions, expected);
+    let reasons = "runs where strpos(error_message, username) > 0 or strpos(error_code, username) > 0";
+    assert_eq!(stage.count(reasons).await?, 0);
+
+    let grant = "select system.grant_credits($1, 1, 'purchase', null, 'k', $2)";
+    for description in ["For @nasa", "For ann@example.test"] {
+        let outcome = stage.backend.call(grant, &[&stage.member.account_id, &description]).await;
+        assert_eq!(sqlstate(outcome), "23514", "{description}");
+    }
+    stage.assert_ledger_is_whole().await
 }

@@ -35,6 +35,20 @@ async fn a_migration_is_applied_once_by_whoever_comes_first() -> TestResult {
     Ok(())
 }
 
+#[tokio::test]
+async fn every_migration_gives_up_on_a_lock_and_leaves_the_connection_as_it_was() -> TestResult {
+    for file in migration_files() {
+        let sql = std::fs::read_to_string(supabase_dir().join("migrations").join(&file)).unwrap();
+        let first = sql.lines().find(|line| !line.is_empty() && !line.starts_with("--"));
+        assert_eq!(first, Some("select set_config('lock_timeout', '5s', true);"), "{file}");
+    }
+    let database = TestDatabase::empty().await?;
+    let superuser = database.superuser().await?;
+    migrate(&superuser, &supabase_dir()).await?;
+    assert_eq!(superuser.query_one("show lock_timeout", &[]).await?.get::<_, String>(0), "0");
+    Ok(())
+}
+
 /// A folder like `supabase/` with other migrations, deleted when dropped.
 struct Folder(PathBuf);
 
@@ -120,7 +134,7 @@ async fn supabases_own_administrator_who_is_no_superuser_can_apply_them() -> Tes
              exception when duplicate_object or unique_violation then null;
              end $$;
              grant anon, authenticated, service_role to oslira_test_migrator with admin option;
-             grant create on database {name} to oslira_test_migrator;
+             alter database {name} owner to oslira_test_migrator;
              grant all on schema public to oslira_test_migrator;
              grant usage on schema auth to oslira_test_migrator;
              grant all on auth.users to oslira_test_migrator with grant option;

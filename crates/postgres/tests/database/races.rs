@@ -4,7 +4,7 @@ use futures_util::future::{join, try_join_all};
 use oslira_testkit::TestResult;
 use serde_json::Value;
 
-use crate::support::{CROWD, Request, Stage, advance, begin, cancel, complete, counts, fail, outcomes, sweep};
+use crate::support::{CROWD, Request, Stage, advance, begin, cancel, complete, counts, fail, outcomes, sweep, undo};
 
 #[tokio::test]
 async fn of_32_identical_requests_one_wins() -> TestResult {
@@ -138,6 +138,26 @@ async fn a_run_that_is_completed_cancelled_failed_and_swept_at_once_ends_in_one_
         *endings.entry(outcome).or_insert(0) += 1;
     }
     assert_eq!(endings.values().sum::<i32>(), 30);
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn a_run_is_either_undone_or_worked_on() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    let _turn = stage.database.crowd_turn().await?;
+    let (customers, backends) = (stage.crowd().await?, stage.backend_crowd().await?);
+    for round in 0..10 {
+        let run = stage.begun(&format!("round_{round}")).await?;
+        let (undone, active) = join(
+            try_join_all(customers.iter().map(|customer| undo(customer, run))),
+            try_join_all(backends.iter().map(|backend| advance(backend, run, "analyzing"))),
+        )
+        .await;
+        let is_undone = stage.run_field(run, "status").await?.as_deref() == Some("cancelled");
+        let answer = if is_undone { "undone" } else { "unchanged" };
+        assert_eq!(outcomes(&undone?), counts([(answer, CROWD)]), "round {round}");
+        assert!(active?.iter().all(|answer| answer["active"] != is_undone), "round {round}");
+    }
     stage.assert_ledger_is_whole().await
 }
 

@@ -1,14 +1,17 @@
 //! The life of a run after it was bought: heartbeat, cancel, fail.
 
 use oslira_app::{
-    features::analysis::SystemRuns,
-    shared::{analysis_type::AnalysisType, ids::RunId},
+    features::analysis::{RunRepository, RunStatus, SystemRuns, UndoOutcome},
+    shared::{
+        analysis_type::AnalysisType,
+        ids::{RunId, UserId},
+    },
 };
 use oslira_testkit::TestResult;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Request, Stage, advance, begun, cancel, complete, fail, sqlstate};
+use crate::support::{Request, Stage, advance, begun, cancel, complete, fail, sqlstate, undo};
 
 #[tokio::test]
 async fn each_phase_beats_and_the_phase_never_goes_back() -> TestResult {
@@ -197,5 +200,64 @@ async fn a_poor_reason_does_not_stop_a_refund() -> TestResult {
         let answer = stage.backend.call("select system.fail_run($1, $2, $3)", &[&run, &code, &message]).await?;
         assert_eq!(answer, json!({ "outcome": "failed", "refunded": 1, "balance": 5 }));
     }
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn a_purchase_that_no_workflow_has_taken_up_is_undone_as_if_it_had_not_been_made() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    let request = stage.request("nasa").keyed("key");
+    begun(&stage.customer, &request).await?;
+    let undone = json!({ "outcome": "undone" });
+    for _ in 0..2 {
+        assert_eq!(undo(&stage.customer, request.run).await?, undone);
+        assert_eq!((stage.balance().await?, stage.count("credit_transactions where kind = 'refund'").await?), (5, 1));
+    }
+    assert_eq!(advance(&stage.backend, request.run, "cache").await?["active"], false);
+    begun(&stage.customer, &request.again()).await?;
+
+    let cancelled = stage.begun("cancelled").await?;
+    cancel(&stage.customer, cancelled).await?;
+    assert_eq!(undo(&stage.customer, cancelled).await?, undone);
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn a_run_that_a_workflow_has_taken_up_is_not_undone() -> TestResult {
+    let stage = Stage::with_credits(20).await?;
+    for phase in ["cache", "scraping", "analyzing", "saving"] {
+        let run = stage.begun_and(phase, phase).await?;
+        let balance = stage.balance().await?;
+        assert_eq!(undo(&stage.customer, run).await?, json!({ "outcome": "unchanged", "status": "processing" }));
+        assert_eq!(stage.run_field(run, "(status, phase)").await?, Some(format!("(processing,{phase})")));
+        assert_eq!(stage.balance().await?, balance);
+        assert_eq!(complete(&stage.backend, run).await?["outcome"], "completed", "its customer gets the result");
+        assert_eq!(undo(&stage.customer, run).await?, json!({ "outcome": "unchanged", "status": "complete" }));
+    }
+    let failed = stage.begun("failed").await?;
+    fail(&stage.backend, failed).await?;
+    assert_eq!(undo(&stage.customer, failed).await?, json!({ "outcome": "unchanged", "status": "failed" }));
+    let cancelled = stage.begun_and("cancelled", "cache").await?;
+    cancel(&stage.customer, cancelled).await?;
+    assert_eq!(undo(&stage.customer, cancelled).await?, json!({ "outcome": "unchanged", "status": "cancelled" }));
+
+    let stranger = stage.database.member("eve", 5).await?;
+    let run = stage.begun("pending").await?;
+    let not_found = json!({ "outcome": "not_found" });
+    assert_eq!(undo(&stage.database.customer(stranger.user_id).await?, run).await?, not_found);
+    assert_eq!(undo(&stage.customer, Uuid::now_v7()).await?, not_found);
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn the_product_undoes_through_its_own_port() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    let (tenant, user) = (stage.tenant(), UserId::new(stage.member.user_id));
+    let run = stage.begun("nasa").await?;
+    assert_eq!(tenant.undo(user, RunId::new(run)).await.unwrap(), UndoOutcome::Undone);
+    let run = stage.begun_and("nasa", "analyzing").await?;
+    let unchanged = UndoOutcome::Unchanged { status: RunStatus::Processing };
+    assert_eq!(tenant.undo(user, RunId::new(run)).await.unwrap(), unchanged);
+    assert_eq!(tenant.undo(user, RunId::new(Uuid::now_v7())).await.unwrap(), UndoOutcome::NotFound);
     stage.assert_ledger_is_whole().await
 }

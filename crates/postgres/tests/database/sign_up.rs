@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Connects as the auth server does on Supabase: a role that may write auth.users and nothing of ours.
-async fn auth_server(database: &TestDatabase) -> Result<Client, Error> {
+pub async fn auth_server(database: &TestDatabase) -> Result<Client, Error> {
     let superuser = database.superuser().await?;
     superuser
         .batch_execute(
@@ -146,17 +146,6 @@ async fn a_locked_table_does_not_hold_up_a_sign_up_for_long() -> TestResult {
     superuser.batch_execute("rollback").await?;
     assert_eq!(balances(&database, user).await?, [0_i64; 0]);
     Ok(())
-}
-
-#[tokio::test]
-async fn a_user_can_be_deleted_and_the_account_stays() -> TestResult {
-    let database = TestDatabase::create().await?;
-    let auth = auth_server(&database).await?;
-    let user = sign_up(&auth, true, false).await?;
-    auth.execute("delete from auth.users where id = $1", &[&user]).await?;
-    let row = database.superuser().await?.query_one("select count(*) from accounts", &[]).await?;
-    assert_eq!(row.get::<_, i64>(0), 1);
-    database.assert_ledger_is_whole().await
 }
 
 #[tokio::test]

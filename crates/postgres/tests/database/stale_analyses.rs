@@ -87,25 +87,71 @@ async fn an_analysis_that_is_just_being_completed_is_waited_for() -> TestResult 
     analysed(&stage, &stage.customer, &stage.request("nasa"), "2026-01-01T00:00:00Z").await?;
     let run = stage.begun_and("nasa", "saving").await?;
     stage.superuser.batch_execute("begin").await?;
-    let completing = "select system.complete_run($1, $2, $3)";
-    stage.superuser.query(completing, &[&run, &lead("2026-01-02T00:00:00Z", 1), &result(50)]).await?;
+    stage.superuser.query(COMPLETING, &[&run, &lead("2026-01-02T00:00:00Z", 1), &result(50)]).await?;
 
-    let committing = async {
-        let watcher = stage.database.superuser().await?;
-        let waiting =
-            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-        for _ in 0..100 {
-            if watcher.query_one(waiting, &[]).await?.get::<_, i64>(0) > 0 {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        stage.superuser.batch_execute("commit").await?;
-        Ok::<_, Error>(())
-    };
-    let (marked, committed) = join(mark(&stage.backend, "nasa", SCRAPED), committing).await;
+    let (marked, committed) = join(mark(&stage.backend, "nasa", SCRAPED), commit_when_waited_for(&stage)).await;
     committed?;
     assert_eq!(marked?, 2);
+    stage.assert_ledger_is_whole().await
+}
+
+/// Ends the superuser's transaction once another session waits for it.
+async fn commit_when_waited_for(stage: &Stage) -> Result<(), Error> {
+    let watcher = stage.database.superuser().await?;
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    for _ in 0..100 {
+        if watcher.query_one(waiting, &[]).await?.get::<_, i64>(0) > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    Ok(stage.superuser.batch_execute("commit").await?)
+}
+
+const COMPLETING: &str = "select system.complete_run($1, $2, $3)";
+
+#[tokio::test]
+async fn the_first_analysis_of_a_lead_that_is_just_being_stored_is_marked() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    let run = stage.begun_and("nasa", "saving").await?;
+    stage.superuser.batch_execute("begin").await?;
+    stage.superuser.query(COMPLETING, &[&run, &lead("2026-01-02T00:00:00Z", 1), &result(50)]).await?;
+    let (marked, committed) = join(mark(&stage.backend, "nasa", SCRAPED), commit_when_waited_for(&stage)).await;
+    committed?;
+    assert_eq!((marked?, stage.count("analyses where is_stale").await?), (1, 1));
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn the_first_analysis_of_a_lead_sees_a_change_that_is_just_being_written() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    let run = stage.begun_and("nasa", "saving").await?;
+    stage.superuser.batch_execute("begin").await?;
+    stage.superuser.query("select system.mark_stale('nasa', $1::text::timestamptz)", &[&SCRAPED]).await?;
+    let (old, result) = (lead("2026-01-02T00:00:00Z", 1), result(50));
+    let (completed, committed) =
+        join(complete_with(&stage.backend, run, &old, &result), commit_when_waited_for(&stage)).await;
+    committed?;
+    assert_eq!(completed?["outcome"], "completed");
+    assert_eq!(stage.count("analyses where is_stale").await?, 1);
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn two_first_analyses_of_one_profile_do_not_wait_for_each_other() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    let other = stage.database.member("bob", 50).await?;
+    let run = stage.begun_and("nasa", "saving").await?;
+    let others_run = begun(&stage.database.customer(other.user_id).await?, &Request::new(&other, "nasa")).await?;
+    advance(&stage.backend, others_run, "saving").await?;
+    stage.superuser.batch_execute("begin").await?;
+    stage.superuser.query(COMPLETING, &[&run, &lead(SCRAPED, 1), &result(50)]).await?;
+    assert_eq!(
+        complete_with(&stage.backend, others_run, &lead(SCRAPED, 1), &result(50)).await?["outcome"],
+        "completed"
+    );
+    stage.superuser.batch_execute("commit").await?;
     stage.assert_ledger_is_whole().await
 }
 

@@ -216,6 +216,10 @@ pub async fn cancel(session: &Session, run: Uuid) -> Result<Value, Error> {
     session.call("select api.cancel_run($1)", &[&run]).await
 }
 
+pub async fn undo(session: &Session, run: Uuid) -> Result<Value, Error> {
+    session.call("select api.undo_run($1)", &[&run]).await
+}
+
 pub async fn advance(session: &Session, run: Uuid, phase: &str) -> Result<Value, Error> {
     session.call("select system.advance_run($1, $2)", &[&run, &phase]).await
 }

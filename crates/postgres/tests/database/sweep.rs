@@ -1,9 +1,13 @@
 //! The sweep: runs without a heartbeat for five minutes are failed and refunded, one transaction each.
 
-use oslira_testkit::TestResult;
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use crate::support::{Stage, sqlstate, sweep};
+use oslira_testkit::{Error, TestResult};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::support::{Request, Stage, begun, sqlstate, sweep};
 
 fn nothing() -> Value {
     json!([])
@@ -53,7 +57,7 @@ async fn a_call_ends_as_many_as_it_was_asked_for() -> TestResult {
     for number in 0..4 {
         let username = format!("profile_{number}");
         stage.begun(&username).await?;
-        crate::support::begun(&others_session, &crate::support::Request::new(&other, &username)).await?;
+        begun(&others_session, &Request::new(&other, &username)).await?;
     }
     stage.execute("update runs set created_at = created_at - interval '6 minutes'", &[]).await?;
 
@@ -89,6 +93,37 @@ async fn a_senseless_age_or_limit_is_an_error() -> TestResult {
     for arguments in ["null, 1", "interval '-1 second', 1", "interval '5 minutes', 0", "interval '5 minutes', null"] {
         let sql = format!("select system.sweep_stale_runs({arguments})");
         assert_eq!(sqlstate(stage.backend.call(&sql, &[]).await), "22023", "{arguments}");
+    }
+    Ok(())
+}
+
+/// Two members with a stale run each, the one whose run the sweep comes to first in front.
+async fn two_stale(stage: &Stage) -> Result<[(Uuid, Uuid); 2], Error> {
+    let other = stage.database.member("bob", 10).await?;
+    let others_run = begun(&stage.database.customer(other.user_id).await?, &Request::new(&other, "nasa")).await?;
+    let run = stage.begun("nasa").await?;
+    stage.execute("update runs set created_at = created_at - interval '6 minutes'", &[]).await?;
+    let mut both = [(stage.member.account_id, run), (other.account_id, others_run)];
+    both.sort_unstable();
+    Ok(both)
+}
+
+#[tokio::test]
+async fn an_account_that_somebody_holds_keeps_no_other_from_its_refund() -> TestResult {
+    for held in ["credit_balances where account_id", "accounts where id"] {
+        let stage = Stage::with_credits(10).await?;
+        let [(first, first_run), (second, second_run)] = two_stale(&stage).await?;
+        stage.superuser.batch_execute("begin").await?;
+        stage.superuser.query(&format!("select from {held} = $1 for update"), &[&first]).await?;
+
+        let swept = timeout(Duration::from_secs(5), sweep(&stage.backend, 1)).await;
+        let swept = swept.map_err(|_| Error::Unexpected(format!("the sweep waits for {held}")))??;
+        assert_eq!(swept, json!([{ "run_id": second_run, "account_id": second, "refunded": 1 }]), "{held}");
+        assert_eq!(sweep(&stage.backend, 1).await?, nothing(), "{held}");
+
+        stage.superuser.batch_execute("rollback").await?;
+        assert_eq!(sweep(&stage.backend, 1).await?[0]["run_id"], json!(first_run), "{held}: it was left for later");
+        stage.assert_ledger_is_whole().await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
     match mutation {
         Mutation::RefundTwice => "has 2 refunds",
         Mutation::CancelTwice => "has 2 refunds|a repeated cancel of",
+        Mutation::UndoIgnoresWorkflow => "was undone although a workflow had taken it up",
         Mutation::FailKeepsCharge => "has 0 refunds",
         Mutation::CompleteAfterTheEnd | Mutation::HeartbeatRevives => "had ended and changed",
         Mutation::FailAfterTheEnd => "had ended and changed|has 2 refunds",

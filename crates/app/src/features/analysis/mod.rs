@@ -25,7 +25,7 @@ pub use failures::{FAILURES, FailureCode};
 pub use http::endpoints;
 pub use model::{
     AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, ChargeOutcome, Completion, InvalidRequest, Phase,
-    Receipt, Run, RunError, RunStatus,
+    Receipt, Run, RunError, RunStatus, UndoOutcome,
 };
 pub use ports::{
     AnalysisPorts, Outage, ProgressBoard, ProgressLookup, ProgressSink, RunLauncher, RunRepository, RunState,

@@ -120,6 +120,18 @@ pub enum CancelOutcome {
     NotFound,
 }
 
+/// What `undo_run` decided.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum UndoOutcome {
+    /// Cancelled and refunded; no workflow had taken the run up, and none will.
+    Undone,
+    /// Nothing was changed: a workflow has taken the run up, or it has ended.
+    Unchanged { status: RunStatus },
+    /// No such run for this user.
+    NotFound,
+}
+
 /// The state of a run; the last three are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

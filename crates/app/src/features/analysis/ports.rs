@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AnalysisRecord, AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, Completion, LeadFacts, Measured, Phase,
-    ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, UsageRecord,
+    ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, UndoOutcome, UsageRecord,
 };
 use crate::{
     features::{auth::Member, health::Readiness, judging::ModelChoice, profiles::InstagramHandle},
@@ -60,6 +60,9 @@ pub trait RunRepository: Send + Sync {
 
     /// Stops a run and settles its charge in one transaction.
     async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError>;
+
+    /// Takes back the purchase of a run, refunded in the same transaction, unless a workflow has taken it up.
+    async fn undo(&self, user: UserId, run: RunId) -> Result<UndoOutcome, StoreError>;
 
     /// One run with its result, if it belongs to the member's account.
     async fn get(&self, member: Member, run: RunId) -> Result<Option<Run>, StoreError>;

@@ -12,6 +12,9 @@ use crate::shared::store::StoreError;
 /// Limits of one job; the next one, five minutes later, takes the rest.
 const WAKES_MAX: u32 = 200;
 const SWEEPS_MAX: u32 = 500;
+/// How many sweeps may fail before the job ends. One that fails must not keep the others from their refunds, but a
+/// database that does not answer is not asked five hundred times, at up to 15 s each.
+const SWEEP_FAULTS_MAX: u32 = 3;
 
 /// What the job did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub struct RecoveryReport {
 /// and refunds every run without one for five minutes.
 ///
 /// # Errors
-/// [`StoreError`] when the database does not answer; the next run of the job goes on.
+/// [`StoreError`] when the database does not answer (in the sweep: several times); the next run of the job goes on.
 pub async fn recover_stale_runs(
     runs: &dyn SystemRuns,
     launcher: &dyn RunLauncher,
@@ -45,9 +48,21 @@ pub async fn recover_stale_runs(
     if report.woken > 0 && !runs.stale(config::STALE_FAIL, 1).await?.is_empty() {
         grace(config::WAKE_GRACE).await;
     }
-    // One transaction for each run, so that an error here leaves the refunds before it committed.
+    let mut faults = 0;
+    // One transaction for each run, so that an error here leaves the other refunds committed.
     while report.swept < SWEEPS_MAX {
-        let Some(run) = runs.sweep_one(config::STALE_FAIL).await? else { break };
+        let run = match runs.sweep_one(config::STALE_FAIL).await {
+            Ok(Some(run)) => run,
+            Ok(None) => break,
+            Err(error) => {
+                faults += 1;
+                if faults == SWEEP_FAULTS_MAX {
+                    return Err(error);
+                }
+                tracing::error!(%error, "a silent run could not be swept");
+                continue;
+            }
+        };
         report.swept += 1;
         tracing::warn!(run_id = %run, "silent run failed and refunded");
         let status = RunStatus::Failed;
@@ -56,3 +71,6 @@ pub async fn recover_stale_runs(
     }
     Ok(report)
 }
+
+#[cfg(test)]
+mod tests;

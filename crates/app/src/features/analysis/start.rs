@@ -2,7 +2,7 @@
 
 use super::{
     AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, ProgressUpdate, Receipt, RequiredServices, RunStatus,
-    progress,
+    UndoOutcome, progress,
 };
 use crate::{
     features::auth::Member,
@@ -31,7 +31,7 @@ pub enum StartOutcome {
 }
 
 /// Charges and launches. The charge is refused while the configuration is incomplete. If neither the workflow nor the
-/// queue takes the run, it is cancelled at once, which refunds it and frees its idempotency key.
+/// queue takes the run, the purchase is undone at once, which refunds it and frees its idempotency key.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -71,12 +71,14 @@ pub async fn start(
     if launched {
         return Ok(StartOutcome::Running { receipt, replayed });
     }
-    // The engine may have taken the run and only its answer was lost. What the cancellation finds decides the answer.
-    match cancel(ports, member.user(), receipt.run_id).await? {
-        CancelOutcome::Cancelled { kept: 0, .. } => Ok(StartOutcome::Undone),
-        CancelOutcome::Cancelled { .. } | CancelOutcome::Finished { .. } | CancelOutcome::NotFound => {
-            Ok(StartOutcome::Running { receipt, replayed })
+    // The engine may have taken the run and only its answer was lost. Then the run goes on: cancelling it could keep the
+    // credits for AI work that has begun, and the customer would have paid for nothing.
+    match ports.runs.undo(member.user(), receipt.run_id).await? {
+        UndoOutcome::Undone => {
+            tell_cancelled(ports, receipt.run_id).await;
+            Ok(StartOutcome::Undone)
         }
+        UndoOutcome::Unchanged { .. } | UndoOutcome::NotFound => Ok(StartOutcome::Running { receipt, replayed }),
     }
 }
 
@@ -112,9 +114,13 @@ async fn launch(ports: &AnalysisPorts, run: RunId) -> bool {
 pub async fn cancel(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
     let cancelled = ports.runs.cancel(user, run).await?;
     if let CancelOutcome::Cancelled { .. } = cancelled {
-        let status = RunStatus::Cancelled;
-        let message = progress::ending(status).to_owned();
-        ports.progress.tell(run, ProgressUpdate::Ended { status, message }).await;
+        tell_cancelled(ports, run).await;
     }
     Ok(cancelled)
+}
+
+async fn tell_cancelled(ports: &AnalysisPorts, run: RunId) {
+    let status = RunStatus::Cancelled;
+    let message = progress::ending(status).to_owned();
+    ports.progress.tell(run, ProgressUpdate::Ended { status, message }).await;
 }

@@ -136,6 +136,7 @@ impl Stage {
                 Answer::Begun(self.tenant.begin(member, *run, &request, &needs, key.as_ref(), body_hash).await?)
             }
             Op::Cancel(run) => Answer::Cancelled(self.tenant.cancel(customer.user, *run).await?),
+            Op::Undo(run) => Answer::Undone(self.tenant.undo(customer.user, *run).await?),
             Op::TakeUp(run) => {
                 let assignment = admin.take_up(*run).await?;
                 Answer::TakenUp(assignment.map(|assignment| assignment.username.into()))

@@ -1,0 +1,255 @@
+//! A caller's own objects in pg_temp, named like what a function of ours could mean. Postgres looks there for types
+//! before it looks anywhere else unless a function's search_path says otherwise, and a domain has code: its CHECK. So
+//! nobody may create such objects; and where somebody may after all, no SECURITY DEFINER function uses one.
+
+use oslira_testkit::{Error, TestDatabase, TestResult};
+use serde_json::json;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::support::{Request, Stage, ai_usage, begun, lead, result};
+
+/// One of each kind of object that can be temporary.
+const CREATIONS: [&str; 12] = [
+    "create temporary table credit_balances (account_id pg_catalog.uuid, balance pg_catalog.int8)",
+    "create temporary table copied as select 1 as one",
+    "select 1 as one into temporary copied",
+    "create temporary view runs as select 1 as one",
+    "create temporary sequence counter",
+    "create domain pg_temp.timestamptz as pg_catalog.timestamptz check (value is not null)",
+    "create type pg_temp.uuid as (value pg_catalog.text)",
+    "create type pg_temp.jsonb as enum ('charge')",
+    "create type pg_temp.text as range (subtype = pg_catalog.int8)",
+    "create type pg_temp.bigint",
+    "create function pg_temp.now() returns pg_catalog.int4 language sql as 'select 1'",
+    "create operator pg_temp.= (function = pg_catalog.uuid_ne, leftarg = pg_catalog.uuid, rightarg = pg_catalog.uuid)",
+];
+
+/// Domains named like the base types of Postgres and like the standard's names for them, views named like our tables,
+/// functions and operators named like those that our functions call. Each of them calls `spring`, which counts with a
+/// sequence: unlike a row, that survives the rollback of what it interrupts.
+const TRAPS: &str = r#"
+    create temporary sequence sprung;
+    create function pg_temp.spring() returns pg_catalog.bool language plpgsql as
+      $$ begin perform pg_catalog.nextval('pg_temp.sprung'::pg_catalog.regclass); return true; end $$;
+    do $$
+    declare
+      v pg_catalog.record;
+    begin
+      for v in
+        select t.typname, t.typname as base from pg_catalog.pg_type t
+         where t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+           and t.typtype in ('b', 'r') and t.typcategory not in ('A', 'Z')
+        union all
+        values ('bigint'::pg_catalog.name, 'int8'::pg_catalog.name), ('integer', 'int4'), ('boolean', 'bool')
+      loop
+        execute pg_catalog.format('create domain pg_temp.%I as pg_catalog.%I check (pg_temp.spring())', v.typname, v.base);
+      end loop;
+      for v in select tablename from pg_catalog.pg_tables where schemaname = 'public' loop
+        execute pg_catalog.format(
+          'create temporary view %I as select t.* from public.%1$I t where pg_temp.spring()', v.tablename
+        );
+      end loop;
+    end $$;
+    create function pg_temp.clock_timestamp() returns pg_catalog.timestamptz language sql as
+      $$ select pg_catalog.clock_timestamp() from pg_temp.spring() $$;
+    create function pg_temp.jsonb_build_object(pg_catalog.text, pg_catalog.text) returns pg_catalog.jsonb language sql as
+      $$ select '{}'::pg_catalog.jsonb from pg_temp.spring() $$;
+    create function pg_temp.same(pg_catalog.uuid, pg_catalog.uuid) returns pg_catalog.bool language sql as
+      $$ select true from pg_temp.spring() $$;
+    create operator pg_temp.= (function = pg_temp.same, leftarg = pg_catalog.uuid, rightarg = pg_catalog.uuid);
+"#;
+
+/// Session settings of a role, for as long as the connection lasts.
+async fn become_role(client: &Client, role: &str, user: Uuid) -> Result<(), Error> {
+    let claims = json!({ "sub": user, "role": role }).to_string();
+    let set = "select set_config('role', $1, false), set_config('request.jwt.claims', $2, false)";
+    client.query_one(set, &[&role, &claims]).await?;
+    Ok(())
+}
+
+async fn refusal(client: &Client, sql: &str) -> String {
+    match client.batch_execute(sql).await {
+        Ok(()) => "allowed".to_owned(),
+        Err(error) => error.code().map_or_else(|| error.to_string(), |code| code.code().to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn nobody_may_create_a_temporary_object() -> TestResult {
+    let database = TestDatabase::create().await?;
+    for (login, roles) in
+        [("oslira_tenant", ["oslira_tenant", "authenticated"]), ("oslira_admin", ["oslira_admin", "service_role"])]
+    {
+        for role in roles {
+            let client = database.login(login).await?;
+            become_role(&client, role, Uuid::nil()).await?;
+            for creation in CREATIONS {
+                assert_eq!(refusal(&client, creation).await, "42501", "{role}: {creation}");
+            }
+        }
+    }
+    let sql = "select r.rolname::text from pg_roles r
+               where (r.rolname in ('anon', 'authenticated', 'service_role') or r.rolname like 'oslira\\_%')
+                 and not r.rolsuper and has_database_privilege(r.rolname, current_database(), 'TEMPORARY, CREATE')";
+    let may: Vec<String> = database.superuser().await?.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect();
+    assert_eq!(may, [""; 0]);
+    Ok(())
+}
+
+/// A SECURITY DEFINER function and a call of it.
+struct Target {
+    name: String,
+    call: String,
+    is_trigger: bool,
+}
+
+/// Every SECURITY DEFINER function there is, so that a new one is attacked too. An argument that `value` does not know
+/// is null.
+async fn targets(client: &Client, value: impl Fn(&str, &str) -> Option<String>) -> Result<Vec<Target>, Error> {
+    let sql = "select n.nspname || '.' || p.proname, p.prorettype = 'trigger'::regtype,
+                      coalesce(p.proargnames[:p.pronargs], '{}'),
+                      array(select format('%I.%I', tn.nspname, t.typname)
+                              from unnest(p.proargtypes::oid[]) with ordinality a (type, place)
+                              join pg_type t on t.oid = a.type join pg_namespace tn on tn.oid = t.typnamespace
+                             order by a.place)
+                 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                where p.prosecdef and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+                order by 1";
+    let rows = client.query(sql, &[]).await?;
+    let targets = rows.iter().map(|row| {
+        let (name, is_trigger): (String, bool) = (row.get(0), row.get(1));
+        let (arguments, types): (Vec<String>, Vec<String>) = (row.get(2), row.get(3));
+        let values = arguments.iter().zip(&types).map(|(argument, kind)| {
+            let value = value(&name, argument).map_or_else(|| "null".to_owned(), |text| format!("$${text}$$"));
+            format!("{value}::{kind}")
+        });
+        let call = format!("select {name}({})", values.collect::<Vec<_>>().join(", "));
+        Target { name, call, is_trigger }
+    });
+    Ok(targets.collect())
+}
+
+/// What is there to work on: a run of each state that a function asks for, and a lead.
+struct Prey {
+    user: Uuid,
+    account: Uuid,
+    profile: Uuid,
+    pending: Uuid,
+    processing: Uuid,
+    lead: Uuid,
+}
+
+impl Prey {
+    async fn of(stage: &Stage) -> Result<Self, Error> {
+        let analysed = stage.begun_and("analysed", "saving").await?;
+        crate::support::complete(&stage.backend, analysed).await?;
+        let pending = begun(&stage.customer, &Request::new(&stage.member, "pending")).await?;
+        let processing = stage.begun_and("nasa", "saving").await?;
+        let row = stage.superuser.query_one("select id from leads", &[]).await?;
+        let member = stage.member;
+        let (user, account, profile) = (member.user_id, member.account_id, member.business_profile_id);
+        Ok(Self { user, account, profile, pending, processing, lead: row.get(0) })
+    }
+
+    /// Arguments with which every function does its work.
+    fn value(&self, function: &str, argument: &str) -> Option<String> {
+        Some(match (function, argument) {
+            ("api.begin_analysis", "p_run") => Uuid::now_v7().to_string(),
+            ("api.undo_run", "p_run") => self.pending.to_string(),
+            ("system.deduct_credits_atomic" | "system.grant_credits", "p_run") | (_, "p_expected_version") => return None,
+            ("api.delete_lead", "p_lead") => self.lead.to_string(),
+            ("system.record_usage", "p_kind") => "ai".to_owned(),
+            ("system.report_outage", "p_kind") => "down".to_owned(),
+            ("system.grant_credits", "p_kind") => "purchase".to_owned(),
+            (_, "p_account") => self.account.to_string(),
+            (_, "p_run") => self.processing.to_string(),
+            (_, "p_business_profile" | "p_profile") => self.profile.to_string(),
+            (_, "p_username") => "esa".to_owned(),
+            (_, "p_type") => "LIGHT".to_owned(),
+            (_, "p_phase") => "saving".to_owned(),
+            (_, "p_services") => json!([["apify"], ["openai/gpt-6-luna", "anthropic"]]).to_string(),
+            (_, "p_service") => "openai".to_owned(),
+            (_, "p_fields") => json!({
+                "name": "x", "offering": "x", "target_audience": "x", "follower_min": 1, "content_themes": ["x"], "geographies": []
+            })
+            .to_string(),
+            (_, "p_changes") => json!({ "name": "y", "follower_min": 2, "content_themes": ["y"] }).to_string(),
+            (_, "p_lead") => lead("2026-01-01T00:00:00Z", 1000).to_string(),
+            (_, "p_result") => result(70).to_string(),
+            (_, "p_usage") => ai_usage().to_string(),
+            (_, "p_models") => json!([{ "model": "openai/gpt-6-luna", "status": "active", "retires_on": "2027-01-01" }]).to_string(),
+            (_, "p_age") => "0 seconds".to_owned(),
+            (_, "p_since") => "2026-01-01".to_owned(),
+            (_, "p_until") => "infinity".to_owned(),
+            (_, "p_scraped_at") => "2026-02-01".to_owned(),
+            (_, "p_amount" | "p_cap" | "p_limit") => "5".to_owned(),
+            (_, "p_idempotency_key" | "p_key") => "attack".to_owned(),
+            (_, "p_body_hash" | "p_code" | "p_message" | "p_description") => "x".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+async fn sprung(client: &Client) -> Result<i64, Error> {
+    let sql = "select case when is_called then last_value else 0 end from pg_temp.sprung";
+    Ok(client.query_one(sql, &[]).await?.get(0))
+}
+
+/// Takes the first line of defence away: everybody may create temporary objects again, and write auth.users, whose
+/// triggers are SECURITY DEFINER too. And the functions of the schema auth are Supabase's, which say no search_path.
+const OPENED: &str = "
+    do $$ begin execute format('grant temporary on database %I to public', current_database()); end $$;
+    grant select, insert, update, delete on auth.users to authenticated, service_role;
+    alter function auth.uid() reset all;
+    alter function auth.jwt() reset all;";
+
+#[tokio::test]
+async fn no_definer_function_uses_a_callers_temporary_object() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    let prey = Prey::of(&stage).await?;
+    let targets = targets(&stage.superuser, |function, argument| prey.value(function, argument)).await?;
+    stage.superuser.batch_execute(OPENED).await?;
+
+    let mut worked: Vec<String> = Vec::new();
+    for (login, role) in [("oslira_tenant", "authenticated"), ("oslira_admin", "service_role")] {
+        let attacker = stage.database.login(login).await?;
+        become_role(&attacker, role, prey.user).await?;
+        attacker.batch_execute(TRAPS).await?;
+        attacker.batch_execute("select pg_catalog.now()::timestamptz, count(*) from plans").await?;
+        let before = sprung(&attacker).await?;
+        assert!(before >= 2, "the traps work");
+
+        for target in targets.iter().filter(|target| !target.is_trigger) {
+            attacker.batch_execute("begin").await?;
+            let outcome = refusal(&attacker, &target.call).await;
+            attacker.batch_execute("rollback").await?;
+            assert_eq!(sprung(&attacker).await?, before, "{role}: {} ran code of its caller", target.name);
+            assert!(
+                outcome == "allowed" || outcome == "42501",
+                "{role}: {} ended with {outcome} before it did its work: give its arguments values in this test",
+                target.call
+            );
+            if outcome == "allowed" {
+                worked.push(target.name.clone());
+            }
+        }
+        // The policies' helper, and the triggers of auth.users and of the memberships that end with a user.
+        for statement in [
+            "select * from public.leads",
+            "insert into auth.users (id, email, email_confirmed_at)
+             values (gen_random_uuid(), 'new@example.test', pg_catalog.now())",
+            "update auth.users set deleted_at = pg_catalog.now() where email = 'new@example.test'",
+            "delete from auth.users where email = 'new@example.test'",
+        ] {
+            assert_eq!(refusal(&attacker, statement).await, "allowed", "{role}: {statement}");
+            assert_eq!(sprung(&attacker).await?, before, "{role}: {statement} ran code of its caller");
+        }
+    }
+    let without_a_caller = ["private.my_accounts"];
+    for target in targets.iter().filter(|target| !target.is_trigger) {
+        let is_reached = worked.contains(&target.name) || without_a_caller.contains(&target.name.as_str());
+        assert!(is_reached, "nobody could call {}", target.name);
+    }
+    stage.assert_ledger_is_whole().await
+}
