@@ -18,21 +18,6 @@ create table public.credit_balances (
   updated_at timestamptz not null default now()
 ) with (fillfactor = 50);
 
--- Whether an entry may have this idempotency key. A refund, or the charge of a run, has exactly the key of its run.
--- Nothing else has a key with that prefix; 'starting:' is for a user's starting credits (an adjustment), 'grant:' for
--- grants.
-create function private.key_fits_kind(p_key text, p_kind text, p_run uuid) returns boolean
-language sql immutable set search_path = pg_catalog, pg_temp as $$
-  select case
-    when starts_with(p_key, 'charge:') then p_kind = 'charge' and p_run is not null and p_key = 'charge:' || p_run
-    when starts_with(p_key, 'refund:') then p_kind = 'refund' and p_run is not null and p_key = 'refund:' || p_run
-    when starts_with(p_key, 'starting:') then p_kind = 'adjustment' and p_run is null
-    when starts_with(p_key, 'grant:') then p_kind in ('renewal', 'purchase', 'adjustment')
-    else p_kind <> 'refund' and (p_kind <> 'charge' or p_run is null)
-  end
-$$;
-revoke all on function private.key_fits_kind(text, text, uuid) from public, anon, authenticated, service_role;
-
 create table public.credit_transactions (
   id bigint generated always as identity primary key,
   account_id uuid not null references public.accounts (id),
@@ -56,9 +41,21 @@ create table public.credit_transactions (
   ),
   -- An entry of a run is the run's own account's.
   foreign key (run_id, account_id) references public.runs (id, account_id),
-  -- Together with the unique key: a run is charged at most once and refunded at most once, whoever writes the row, and
-  -- no other entry can take the key of a charge or a refund away from it.
-  constraint key_fits_kind check (private.key_fits_kind(idempotency_key, kind, run_id)),
+  -- A refund, or the charge of a run, has exactly the key of its run, and nothing else has a key with that prefix;
+  -- 'starting:' is for a user's starting credits, 'grant:' for grants. Together with the unique key: a run is charged at
+  -- most once and refunded at most once, whoever writes the row, and no other entry can take that key away. Written out,
+  -- because a function would be planned again for each entry.
+  constraint key_fits_kind check (
+    case
+      when starts_with(idempotency_key, 'charge:') then
+        kind = 'charge' and run_id is not null and idempotency_key = 'charge:' || run_id
+      when starts_with(idempotency_key, 'refund:') then
+        kind = 'refund' and run_id is not null and idempotency_key = 'refund:' || run_id
+      when starts_with(idempotency_key, 'starting:') then kind = 'adjustment' and run_id is null
+      when starts_with(idempotency_key, 'grant:') then kind in ('renewal', 'purchase', 'adjustment')
+      else kind <> 'refund' and (kind <> 'charge' or run_id is null)
+    end
+  ),
   constraint names_nobody check (position('@' in description) = 0)
 );
 create index credit_transactions_newest on public.credit_transactions (account_id, id desc);
@@ -121,7 +118,13 @@ declare
   v_balance bigint;
   v_prior record;
 begin
-  if not coalesce(private.key_fits_kind(p_key, p_kind, p_run) and not starts_with(p_key, 'starting:'), false) then
+  if not coalesce(
+    case
+      when p_kind = 'charge' and p_run is not null then p_key = 'charge:' || p_run
+      when p_kind = 'charge' then p_key !~ '^(charge|refund|starting|grant):'
+      else p_key !~ '^(charge|refund|starting):'
+    end, false
+  ) then
     raise exception 'this idempotency key is reserved for another entry' using errcode = 'invalid_parameter_value';
   end if;
   select b.balance into v_balance
