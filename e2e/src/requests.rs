@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use jsonschema::Validator;
-use reqwest::Url;
+use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
 
 use crate::Stack;
@@ -20,8 +20,7 @@ impl Stack {
     /// Fails unless the real services would accept every call that the sandbox received since its start. Returns the
     /// number of calls for each target.
     pub async fn assert_requests_are_valid(&self) -> BTreeMap<String, usize> {
-        let url = format!("{}/control/received", self.sandbox_url);
-        let report: Value = self.http().get(url).send().await.unwrap().json().await.unwrap();
+        let report: Value = self.control(Method::GET, "received").send().await.unwrap().json().await.unwrap();
         assert_eq!(report["forgotten"], 0, "the sandbox received more calls than it keeps: check them earlier");
         let rules = Rules::load();
         let mut counts = BTreeMap::new();

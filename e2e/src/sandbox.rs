@@ -1,6 +1,6 @@
 //! Controls the sandbox: faults of the outside services, texts of generated profiles, models that are shut down.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -10,7 +10,6 @@ use crate::Stack;
 #[derive(Debug)]
 pub struct Fault {
     id: String,
-    url: String,
 }
 
 impl Stack {
@@ -27,12 +26,11 @@ impl Stack {
         for (name, value) in more.as_object().into_iter().flatten() {
             fault[name] = value.clone();
         }
-        let url = format!("{}/control/faults", self.sandbox_url);
-        let response = self.http().post(&url).json(&fault).send().await.unwrap();
+        let response = self.control(Method::POST, "faults").json(&fault).send().await.unwrap();
         let (status, answer) = (response.status(), response.text().await.unwrap());
         assert_eq!(status, StatusCode::CREATED, "{fault}: {answer}");
         let answer: Value = serde_json::from_str(&answer).unwrap();
-        Fault { id: answer["id"].as_str().unwrap().to_owned(), url }
+        Fault { id: answer["id"].as_str().unwrap().to_owned() }
     }
 
     /// Leaves every call of `target` that contains `matching` without an answer until the fault is released.
@@ -44,8 +42,7 @@ impl Stack {
     pub async fn rewrite(&self, username: &str, texts: Value) {
         let mut rewrite = texts;
         rewrite["username"] = username.into();
-        let url = format!("{}/control/profiles", self.sandbox_url);
-        let response = self.http().post(url).json(&rewrite).send().await.unwrap();
+        let response = self.control(Method::POST, "profiles").json(&rewrite).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{rewrite}: {:?}", response.text().await);
     }
 
@@ -54,23 +51,22 @@ impl Stack {
         let (provider, name) = model.split_once('/').unwrap();
         let mut change = change;
         (change["provider"], change["model"]) = (provider.into(), name.into());
-        let url = format!("{}/control/models", self.sandbox_url);
-        let response = self.http().post(url).json(&change).send().await.unwrap();
+        let response = self.control(Method::POST, "models").json(&change).send().await.unwrap();
         assert!(response.status().is_success(), "{change}: {:?}", response.text().await);
     }
 
     /// Undoes every [`Self::change_model`].
     pub async fn restore_models(&self) {
-        let response = self.http().delete(format!("{}/control/models", self.sandbox_url)).send().await.unwrap();
+        let response = self.control(Method::DELETE, "models").send().await.unwrap();
         assert!(response.status().is_success(), "{:?}", response.text().await);
     }
 
     /// Removes a fault and returns how many calls it affected; held calls continue.
     pub async fn release(&self, fault: Fault) -> u64 {
-        let planted: Value = self.http().get(&fault.url).send().await.unwrap().json().await.unwrap();
+        let planted: Value = self.control(Method::GET, "faults").send().await.unwrap().json().await.unwrap();
         let planted = planted["faults"].as_array().unwrap().iter().find(|planted| planted["id"] == fault.id);
         let struck = planted.and_then(|planted| planted["struck"].as_u64());
-        let response = self.http().delete(format!("{}/{}", fault.url, fault.id)).send().await.unwrap();
+        let response = self.control(Method::DELETE, &format!("faults/{}", fault.id)).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "fault {} was not there any more", fault.id);
         struck.unwrap_or_else(|| panic!("fault {} was not listed", fault.id))
     }

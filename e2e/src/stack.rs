@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use reqwest::Client;
+use reqwest::{Client, Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
@@ -36,6 +36,7 @@ pub struct Stack {
     /// The database, as superuser.
     pub database_url: String,
     pub sandbox_url: String,
+    sandbox_token: String,
     pub pids: BTreeMap<Part, u32>,
     #[serde(skip, default = "client")]
     http: Client,
@@ -119,17 +120,22 @@ impl Stack {
         (listed, output.status.success())
     }
 
+    /// A request of the sandbox's `/control`.
+    pub(crate) fn control(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}/control/{path}", self.sandbox_url);
+        self.http.request(method, url).bearer_auth(&self.sandbox_token)
+    }
+
     /// A token signed by the sandbox; `wanted` has the fields of its `/control/tokens` (`sub`, `variant`, `claims`, …).
     pub async fn token(&self, wanted: &Value) -> String {
-        let url = format!("{}/control/tokens", self.sandbox_url);
-        let minted: Value = self.http.post(url).json(wanted).send().await.unwrap().json().await.unwrap();
+        let minted: Value =
+            self.control(Method::POST, "tokens").json(wanted).send().await.unwrap().json().await.unwrap();
         minted["token"].as_str().unwrap_or_else(|| panic!("{wanted}: {minted}")).to_owned()
     }
 
     /// The calls that the sandbox received for a target and that contain `matching`.
     pub async fn received(&self, target: &str, matching: &str) -> Vec<Value> {
-        let request = self.http.get(format!("{}/control/received", self.sandbox_url));
-        let request = request.query(&[("target", target), ("match", matching)]);
+        let request = self.control(Method::GET, "received").query(&[("target", target), ("match", matching)]);
         let report: Value = request.send().await.unwrap().json().await.unwrap();
         report["calls"].as_array().unwrap_or_else(|| panic!("{report}")).clone()
     }
@@ -177,6 +183,7 @@ impl Stack {
         self.kill(Part::Pooler).await;
         let port = |part: &str| state["ports"][part].as_u64().unwrap();
         let mut pooler = Command::new(dir.join("programs/pooler"));
+        pooler.arg("--password-file").arg(dir.join("database-password"));
         pooler.args([
             "--listen",
             &port("pooler").to_string(),

@@ -18,6 +18,7 @@ mod lint;
 mod models;
 mod npm;
 mod postgres;
+mod private;
 mod process;
 mod project;
 mod setup;

@@ -3,6 +3,7 @@
 use std::{fmt::Display, time::Duration};
 
 use bytes::BytesMut;
+use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::message::{
     backend::{
         AUTHENTICATION_TAG, BACKEND_KEY_DATA_TAG, COPY_IN_RESPONSE_TAG, ERROR_RESPONSE_TAG, Message,
@@ -13,6 +14,7 @@ use postgres_protocol::message::{
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
+    Options,
     end::{CONNECTION_FAILURE, End, INVALID_AUTHORIZATION, Refusal},
     message::Query,
     startup::Startup,
@@ -47,7 +49,8 @@ pub(crate) struct Backend {
 
 impl Backend {
     /// Opens one. The error is what its client has to hear: the server's own, if it said something.
-    pub(crate) async fn connect(server: &str, startup: &Startup) -> Result<Self, End> {
+    pub(crate) async fn connect(options: &Options, startup: &Startup) -> Result<Self, End> {
+        let server = options.server.as_str();
         let opening = async {
             let stream = TcpStream::connect(server).await.map_err(|error| unreachable(server, error))?;
             let backend = Self {
@@ -58,20 +61,24 @@ impl Backend {
                 secret_key: 0,
                 running: false,
             };
-            backend.started(startup).await
+            backend.started(startup, options.password.as_deref()).await
         };
         let late = |_| Err(unreachable(server, format!("no answer within {} s", CONNECT_MAX.as_secs())));
         timeout(CONNECT_MAX, opening).await.unwrap_or_else(late)
     }
 
     /// Sends the startup message and reads the server's greeting, or its refusal.
-    async fn started(mut self, startup: &Startup) -> Result<Self, End> {
+    async fn started(mut self, startup: &Startup, password: Option<&str>) -> Result<Self, End> {
         let server = self.server.clone();
         let failed = |error: WireError| unreachable(&server, error);
         let message = startup.to_message().map_err(|error| failed(error.into()))?;
         self.wire.write(&message).await.map_err(failed)?;
         loop {
             let frame = self.wire.frame().await.map_err(failed)?;
+            if let Some(answer) = answer_to(&frame, startup, password) {
+                self.wire.write(&answer).await.map_err(failed)?;
+                continue;
+            }
             self.greeting.extend_from_slice(&frame.bytes);
             match frame.tag {
                 ERROR_RESPONSE_TAG => return Err(End::Passed(frame.bytes)),
@@ -91,10 +98,8 @@ impl Backend {
     }
 
     fn distrusted(&self) -> End {
-        let message = format!(
-            "the strict pooler needs a server that trusts its logins, but the server at {} asks for a password",
-            self.server
-        );
+        let message =
+            format!("the server at {} asks for a password, and the strict pooler has none that it takes", self.server);
         End::failed(INVALID_AUTHORIZATION, message)
     }
 
@@ -210,6 +215,26 @@ impl Backend {
         frontend::cancel_request(self.process_id, self.secret_key, &mut request);
         wire.write(&request).await
     }
+}
+
+/// The password, if that is what the server asks for and there is one.
+fn answer_to(frame: &Frame, startup: &Startup, password: Option<&str>) -> Option<BytesMut> {
+    if frame.tag != AUTHENTICATION_TAG {
+        return None;
+    }
+    let password = password?;
+    let mut answer = BytesMut::new();
+    match Message::parse(&mut frame.bytes.clone()) {
+        Ok(Some(Message::AuthenticationCleartextPassword)) => {
+            frontend::password_message(password.as_bytes(), &mut answer).ok()?;
+        }
+        Ok(Some(Message::AuthenticationMd5Password(body))) => {
+            let hash = md5_hash(startup.user().as_bytes(), password.as_bytes(), body.salt());
+            frontend::password_message(hash.as_bytes(), &mut answer).ok()?;
+        }
+        _ => return None,
+    }
+    Some(answer)
 }
 
 fn unreachable(server: &str, why: impl Display) -> End {

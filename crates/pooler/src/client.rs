@@ -6,13 +6,17 @@ use bytes::BytesMut;
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
-    end::{End, Refusal, TOO_MANY_CONNECTIONS},
+    end::{End, INVALID_PASSWORD, Refusal, TOO_MANY_CONNECTIONS},
     message::{FrontMessage, Query, name_of},
     pool::{Pool, Pools},
     shape::{Progress, Shape},
     startup::{Opening, Startup},
     wire::Wire,
 };
+
+/// AuthenticationCleartextPassword.
+const PASSWORD_REQUEST: &[u8] = b"R\0\0\0\x08\0\0\0\x03";
+const PASSWORD_MESSAGE_TAG: u8 = b'p';
 
 const STARTUP_MAX: Duration = Duration::from_secs(5);
 
@@ -45,7 +49,11 @@ impl Client {
         let Ok(startup) = timeout(STARTUP_MAX, self.startup()).await else {
             return Err(Refusal(format!("no startup message within {} s", STARTUP_MAX.as_secs())).into());
         };
-        let pool = pools.pool(startup?)?;
+        let startup = startup?;
+        if let Some(password) = pools.password() {
+            self.authenticate(password).await?;
+        }
+        let pool = pools.pool(startup)?;
         let greeting = pool.greeting().await?;
         self.wire.write(&greeting).await.map_err(End::of_client)?;
         loop {
@@ -64,6 +72,20 @@ impl Client {
                 Opening::Startup(startup) => return Ok(startup),
             }
         }
+    }
+
+    /// Asks for the password in clear text, which does not leave this machine.
+    async fn authenticate(&mut self, password: &str) -> Result<(), End> {
+        self.wire.write(PASSWORD_REQUEST).await.map_err(End::of_client)?;
+        let Ok(frame) = timeout(STARTUP_MAX, self.wire.frame()).await else {
+            return Err(Refusal(format!("no password within {} s", STARTUP_MAX.as_secs())).into());
+        };
+        let frame = frame.map_err(End::of_client)?;
+        let sent = frame.body().strip_suffix(b"\0");
+        if frame.tag != PASSWORD_MESSAGE_TAG || sent != Some(password.as_bytes()) {
+            return Err(End::failed(INVALID_PASSWORD, "the password is wrong".to_owned()));
+        }
+        Ok(())
     }
 
     /// Waits until the next query is complete.

@@ -17,6 +17,8 @@ pub(crate) const CONNECTION_FAILURE: &str = "08006";
 pub(crate) const TOO_MANY_CONNECTIONS: &str = "53300";
 /// SQLSTATE `invalid_authorization_specification`: a login that the server does not trust.
 pub(crate) const INVALID_AUTHORIZATION: &str = "28000";
+/// SQLSTATE `invalid_password`.
+pub(crate) const INVALID_PASSWORD: &str = "28P01";
 
 /// What came that a transaction pooler may refuse, and what was expected: one line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod cache;
 mod client;
 mod end;
 mod message;
+mod options;
 mod pool;
 mod shape;
 mod startup;
@@ -28,36 +29,14 @@ use tokio::{
     task::JoinSet,
 };
 
+pub use crate::options::{CONNECTIONS_DEFAULT, Options};
 use crate::{client::Client, pool::Pools};
-
-/// How many backends a pool opens at most, unless told otherwise.
-pub const CONNECTIONS_DEFAULT: u16 = 20;
 
 const CLIENTS_MAX: usize = 2_000;
 
 /// Failures to accept come in a row while the process has no file descriptor left, and pass when clients leave.
 const ACCEPT_FAILURES_MAX: u32 = 100;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// What [`serve`] stands in front of, and how.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// `HOST:PORT` of a Postgres that trusts its logins.
-    pub server: String,
-    /// Backends per pool, at least 1. A pool belongs to one set of startup parameters: user, database and the rest.
-    pub connections: u16,
-    /// A new backend for each query, instead of a reset one.
-    pub fresh: bool,
-    /// Answers are remembered and given again, as by a Hyperdrive whose cache was left on.
-    pub caching: bool,
-}
-
-impl Options {
-    /// Backends of that server, reset after each query and used again.
-    pub fn new(server: impl Into<String>) -> Self {
-        Self { server: server.into(), connections: CONNECTIONS_DEFAULT, fresh: false, caching: false }
-    }
-}
 
 /// Serves clients until the future is dropped, which ends their connections too.
 ///

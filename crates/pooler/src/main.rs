@@ -4,6 +4,7 @@
 
 use std::{
     io::{self, ErrorKind},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -21,9 +22,13 @@ struct Arguments {
     /// Port on 127.0.0.1.
     #[arg(long, value_name = "PORT")]
     listen: u16,
-    /// A Postgres that trusts its logins.
+    /// The Postgres behind it.
     #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     server: String,
+    /// A file with the password of every login: clients must send it, and the server is sent it. Without one the server
+    /// has to trust its logins.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
     /// Open a new backend for each query, instead of using one again after `discard all`.
     #[arg(long)]
     fresh: bool,
@@ -57,13 +62,15 @@ async fn main() -> ExitCode {
 /// Returns at SIGTERM or SIGINT: connections are cut, as by a pooler that is restarted.
 async fn run(arguments: Arguments) -> io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let Arguments { listen, server, fresh, caching, connections } = arguments;
+    let Arguments { listen, server, password_file, fresh, caching, connections } = arguments;
+    let password = password_file.map(std::fs::read_to_string).transpose()?.map(|text| text.trim_end().to_owned());
+    let password = password.filter(|password| !password.is_empty());
     let listener = TcpListener::bind(("127.0.0.1", listen)).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => io::Error::other(format!("port {listen} is taken")),
         _ => error,
     })?;
     tokio::select! {
-        ended = oslira_pooler::serve(listener, Options { server, connections, fresh, caching }) => ended,
+        ended = oslira_pooler::serve(listener, Options { server, password, connections, fresh, caching }) => ended,
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     }

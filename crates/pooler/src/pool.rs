@@ -9,10 +9,10 @@ use tokio::{
 };
 
 use crate::{
-    Options,
     backend::Backend,
     cache::Cache,
     end::{End, TOO_MANY_CONNECTIONS},
+    options::Options,
     startup::Startup,
 };
 
@@ -50,6 +50,11 @@ impl Pools {
         Self { options, pools: Mutex::default() }
     }
 
+    /// What a client must send.
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.options.password.as_deref()
+    }
+
     pub(crate) fn pool(&self, startup: Startup) -> Result<Arc<Pool>, End> {
         let mut pools = self.pools.lock();
         if let Some(pool) = pools.get(&startup) {
@@ -85,7 +90,7 @@ impl Pool {
         };
         let backend = match self.idle() {
             Some(backend) => backend,
-            None => Backend::connect(&self.options.server, &self.startup).await?,
+            None => Backend::connect(&self.options, &self.startup).await?,
         };
         Ok(Lease { backend, _slot: slot })
     }

@@ -61,6 +61,12 @@ impl Startup {
         body.is_empty().then_some(Self { parameters })
     }
 
+    /// The login.
+    pub(crate) fn user(&self) -> &str {
+        let user = self.parameters.iter().find(|(name, _)| name == "user");
+        user.map_or("", |(_, value)| value)
+    }
+
     /// The message that opens a backend like this.
     pub(crate) fn to_message(&self) -> std::io::Result<BytesMut> {
         let parameters = self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));

@@ -84,8 +84,13 @@ impl Stand {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let state_dir = std::env::temp_dir().join(name);
         // Simulated provider delays take a hundredth of their time, so that the tests are quick.
-        let config =
-            Config { state_dir: state_dir.clone(), public_url: base.clone(), time_scale: 0.01, jwt_secret: None };
+        let config = Config {
+            state_dir: state_dir.clone(),
+            public_url: base.clone(),
+            time_scale: 0.01,
+            jwt_secret: None,
+            control_token: None,
+        };
         let sandbox = Sandbox::open(config).unwrap();
         let server = tokio::spawn(async move { sandbox.serve(listener).await.unwrap() });
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();

@@ -6,8 +6,12 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, Query, State},
-    http::StatusCode,
+    extract::{Path, Query, Request, State},
+    http::{
+        HeaderMap, StatusCode,
+        header::{AUTHORIZATION, HOST},
+    },
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
@@ -37,8 +41,44 @@ pub(crate) struct Control {
     pub(crate) supabase: Arc<Supabase>,
 }
 
+/// Who may use `/control`.
+pub(crate) struct Guard {
+    /// A page of another site in a developer's browser can reach the port, under a host name of its own.
+    host: String,
+    token: Option<String>,
+}
+
+impl Guard {
+    pub(crate) fn new(public_url: &str, token: Option<String>) -> Self {
+        let host = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
+        Self { host: host.split('/').next().unwrap_or_default().to_owned(), token }
+    }
+
+    fn admits(&self, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        if header(HOST) != Some(self.host.as_str()) {
+            return Err((StatusCode::FORBIDDEN, "/control answers to the sandbox's own host name only"));
+        }
+        let sent = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+        if self.token.is_some() && sent != self.token.as_deref() {
+            return Err((
+                StatusCode::UNAUTHORIZED,
+                "/control needs the stack's `sandbox_token` (in stack.json) as a bearer token",
+            ));
+        }
+        Ok(())
+    }
+}
+
+async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    match guard.admits(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err((status, why)) => (status, Json(json!({"error": why}))).into_response(),
+    }
+}
+
 /// The routes below `/control`.
-pub(crate) fn routes(control: Control) -> Router {
+pub(crate) fn routes(control: Control, guard: Guard) -> Router {
     Router::new()
         .route("/faults", post(plant_fault).get(list_faults).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
@@ -47,6 +87,7 @@ pub(crate) fn routes(control: Control) -> Router {
         .route("/received", get(report_received).delete(clear_received))
         .route("/tokens", post(mint_token))
         .with_state(Arc::new(control))
+        .layer(from_fn_with_state(Arc::new(guard), admit))
 }
 
 async fn plant_fault(State(control): State<Arc<Control>>, body: Bytes) -> Response {
@@ -131,4 +172,28 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 
 fn refused(why: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({"error": why}))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn control_answers_to_its_own_name_and_token_only() {
+        let guard = Guard::new("http://127.0.0.1:4010", Some("secret".to_owned()));
+        let admitted = |host: &'static str, token: Option<&'static str>| {
+            let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
+            headers.extend(token.map(|token| (AUTHORIZATION, HeaderValue::from_static(token))));
+            guard.admits(&headers).map_err(|(status, _)| status.as_u16())
+        };
+        assert_eq!(admitted("127.0.0.1:4010", Some("Bearer secret")), Ok(()));
+        for host in ["evil.example", "127.0.0.1.evil.example:4010", "127.0.0.1"] {
+            assert_eq!(admitted(host, Some("Bearer secret")), Err(403), "{host}");
+        }
+        for token in [None, Some("secret"), Some("Bearer "), Some("Bearer secrets"), Some("bearer secret")] {
+            assert_eq!(admitted("127.0.0.1:4010", token), Err(401), "{token:?}");
+        }
+    }
 }

@@ -10,7 +10,8 @@
 //! - **Scriptable.** `/control` plants faults, ends models, mints tokens and reports what was received; no other path
 //!   differs from the real services.
 //!
-//! It is a developer's tool on 127.0.0.1 and has no other protection.
+//! It is a developer's tool on 127.0.0.1. Any user of the machine, and any page in a browser on it, can reach the port: so
+//! `/control`, which mints tokens, answers only to its own host name and a token.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -26,7 +27,7 @@ mod shared;
 pub use providers::{anthropic::ANTHROPIC_API_KEY, apify::APIFY_TOKEN, gateway::GATEWAY_TOKEN, openai::OPENAI_API_KEY};
 pub use shared::error::SandboxError;
 
-use control::Control;
+use control::{Control, Guard};
 use providers::{
     anthropic::{self, Anthropic},
     apify::{self, Apify, Runs},
@@ -56,6 +57,8 @@ pub struct Config {
     pub time_scale: f64,
     /// The legacy HS256 secret shared with the Worker; without it, tokens that are signed with it can't be minted.
     pub jwt_secret: Option<String>,
+    /// What `/control` demands as a bearer token; without one it demands none.
+    pub control_token: Option<String>,
 }
 
 /// A sandbox, ready to be served.
@@ -79,6 +82,8 @@ impl Sandbox {
         let runs = Arc::new(Runs::open(&config.state_dir, latency)?);
         let supabase = Arc::new(Supabase::new(Keys::open(&config.state_dir, config.jwt_secret)?, public_url));
 
+        let guard = Guard::new(public_url, config.control_token);
+
         let openai = OpenAi::new(latency, Arc::clone(&lexicon), Arc::clone(&lifecycles));
         let anthropic = Anthropic::new(latency, lexicon, Arc::clone(&lifecycles));
         let models = Router::new()
@@ -94,7 +99,7 @@ impl Sandbox {
             .nest("/gateway", gateway::routes(&Arc::new(gateway), &tap))
             .nest("/instagram", instagram::routes(&tap))
             .nest("/supabase", supabase::routes(&supabase, &tap))
-            .nest("/control", control::routes(Control { tap, lifecycles, catalogue, runs, supabase }))
+            .nest("/control", control::routes(Control { tap, lifecycles, catalogue, runs, supabase }, guard))
             // The tap limits the size of bodies itself, to answer with the provider's own error.
             .layer(DefaultBodyLimit::disable())
             // Apify's official client compresses its requests.

@@ -24,6 +24,9 @@ struct Arguments {
     /// File with the legacy HS256 secret, needed for the token variants it signs.
     #[arg(long)]
     jwt_secret_file: Option<PathBuf>,
+    /// File with the token that `/control` demands; without one it demands none.
+    #[arg(long)]
+    control_token_file: Option<PathBuf>,
     /// The address others know the sandbox by, when it is not http://127.0.0.1:PORT.
     #[arg(long)]
     public_url: Option<String>,
@@ -46,12 +49,15 @@ async fn run(arguments: Arguments) -> Result<(), SandboxError> {
         _ => SandboxError::Io(error),
     })?;
     let address = listener.local_addr()?;
-    let jwt_secret = arguments.jwt_secret_file.map(std::fs::read_to_string).transpose()?;
+    let secret = |file: Option<PathBuf>| -> std::io::Result<Option<String>> {
+        Ok(file.map(std::fs::read_to_string).transpose()?.map(|text| text.trim().to_owned()))
+    };
     let sandbox = Sandbox::open(Config {
         state_dir: arguments.state_dir,
         public_url: arguments.public_url.unwrap_or_else(|| format!("http://{address}")),
         time_scale: arguments.time_scale,
-        jwt_secret: jwt_secret.map(|text| text.trim().to_owned()),
+        jwt_secret: secret(arguments.jwt_secret_file)?,
+        control_token: secret(arguments.control_token_file)?,
     })?;
     if arguments.port == 0 {
         println!("listening on http://{address}");

@@ -181,7 +181,7 @@ pub fn wait_for_end(api: &Api, run: &str) -> Result<()> {
 /// The calls to a sandbox target about a profile that started at `after_ms` or later.
 fn calls(bench: &Bench<'_>, target: &str, username: &str, after_ms: i64) -> Result<Vec<Value>> {
     let url = format!("{}/control/received?target={target}&match={username}", bench.stack.sandbox_url);
-    let mut answer = Http::new(Duration::from_secs(5)).get(&url, None)?;
+    let mut answer = Http::new(Duration::from_secs(5)).get(&url, Some(&bench.stack.sandbox_token))?;
     let calls = answer.body.get_mut("calls").map(Value::take).context("the sandbox's answer has no calls")?;
     let mut calls: Vec<Value> = serde_json::from_value(calls)?;
     calls.retain(|call| call.get("started_at_ms").and_then(Value::as_i64).is_some_and(|at| at >= after_ms));

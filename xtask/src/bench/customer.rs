@@ -35,7 +35,7 @@ impl<'a> Customers<'a> {
     pub fn mint(&self) -> Result<Api> {
         let number = self.minted.fetch_add(1, Ordering::Relaxed);
         let user = database::mint_user(&self.database, &format!("bench {} {number}", self.tag), CREDITS)?;
-        let token = mint_token(&self.stack.sandbox_url, &user.user_id, &user.email)?;
+        let token = mint_token(&self.stack.sandbox_url, &self.stack.sandbox_token, &user)?;
         Ok(Api::of(self.stack, &token, &user.business_profile_id))
     }
 

@@ -131,7 +131,7 @@ mod tests {
     fn passwords_are_decoded() {
         let url = PgUrl::parse("postgres://me:s3c%25ret@localhost/app").unwrap();
         assert_eq!(plain_password(&url).unwrap().as_deref(), Some("s3c%ret"));
-        assert_eq!(plain_password(&PgUrl::local(1, "app")).unwrap(), None);
+        assert_eq!(plain_password(&PgUrl::parse("postgres://me@localhost/app").unwrap()).unwrap(), None);
     }
 
     #[test]

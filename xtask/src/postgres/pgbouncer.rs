@@ -4,20 +4,18 @@
 //! An installed pgbouncer is used; else, on Debian and similar systems, the package is unpacked (not installed, and
 //! without root) beside the npm Postgres. Elsewhere the Worker connects directly: slower, otherwise the same.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::postgres::PgUrl;
 use crate::postgres::database::LOGINS;
+use crate::postgres::server::{POOLER_SETTINGS, Server};
 use crate::process::{answer, run_quiet, which};
 use crate::step::step;
 
 const PACKAGE: &str = "pgbouncer";
-
-/// The name of the settings file. It is an argument of every running pgbouncer, which is how one is found.
-pub const SETTINGS: &str = "pgbouncer.ini";
 
 /// Connections to Postgres per login. A transaction holds one for a few milliseconds, so few are enough.
 const SERVER_CONNECTIONS: u32 = 20;
@@ -75,34 +73,30 @@ impl PgBouncer {
         command
     }
 
-    /// The command that runs it on `port` in front of the Postgres on `postgres_port`, with its settings in `dir`.
-    pub fn prepare(&self, dir: &Path, port: u16, postgres_port: u16, database: &str) -> Result<Command> {
-        let users = LOGINS.iter().fold(String::new(), |text, login| text + &format!("\"{login}\" \"\"\n"));
-        let userlist = dir.join("pgbouncer.users");
-        write(&userlist, &users)?;
-        let settings = dir.join(SETTINGS);
+    /// The command that runs it on `port` in front of a database of `server`, with its settings in the server's directory.
+    pub fn prepare(&self, server: &Server, port: u16, postgres: &PgUrl) -> Result<Command> {
+        let password = postgres.password.as_deref().unwrap_or_default();
+        let users = LOGINS.iter().fold(String::new(), |text, login| text + &format!("\"{login}\" \"{password}\"\n"));
+        let userlist = server.home().join("pgbouncer.users");
+        server.write_private(&userlist, &users)?;
+        let settings = server.home().join(POOLER_SETTINGS);
         let text = format!(
             "[databases]\n{database} = host=127.0.0.1 port={postgres_port} dbname={database}\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-             auth_type = trust\nauth_file = {users}\npool_mode = transaction\n\
+             auth_type = md5\nauth_file = {users}\npool_mode = transaction\n\
              default_pool_size = {SERVER_CONNECTIONS}\nmax_client_conn = {CLIENT_CONNECTIONS_MAX}\n\
              ; a database that is down is told soon and found again soon\n\
              server_connect_timeout = 3\nserver_login_retry = 0.2\nquery_wait_timeout = 5\n\
              log_connections = 0\nlog_disconnections = 0\nlog_stats = 0\n",
             users = userlist.display(),
+            postgres_port = postgres.port,
+            database = postgres.database,
         );
-        write(&settings, &text)?;
+        server.write_private(&settings, &text)?;
         let mut command = self.command();
         command.arg("--quiet").arg(settings);
         Ok(command)
     }
-}
-
-/// Writes a file that the server's user can read; it contains no secret.
-fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))?;
-    Ok(())
 }
 
 /// Unpacks the package and the libraries that it depends on into `dir`, which is renamed into place when complete.

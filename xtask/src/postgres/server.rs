@@ -1,6 +1,7 @@
 //! A Postgres server of our own: its data directory, how it is started, and cleaning up after a killed one.
 //!
-//! It listens on 127.0.0.1 only and accepts every login without a password, because it holds development data. For root
+//! It listens on 127.0.0.1 only, and every login needs the stack's password: any user of the machine can reach the port, and
+//! what the stack holds (signing keys, customers' data that a developer loaded) is not theirs. For root
 //! it runs as another user; its data and the npm binaries are then under /var/tmp, because that user may have no access
 //! to a checkout in root's home.
 
@@ -14,7 +15,7 @@ use rustix::process::Signal;
 
 use crate::postgres::binaries::{as_user, find};
 use crate::postgres::os_user::{OsUser, unprivileged};
-use crate::postgres::pgbouncer;
+use crate::private::write_private;
 use crate::process::run_quiet;
 use crate::project::Project;
 use crate::stack::processes::concerned_with;
@@ -23,6 +24,13 @@ use crate::step::step;
 
 /// Well above the default of 100: each database test opens connections of its own.
 const CONNECTIONS_MAX: u32 = 300;
+
+/// The name of pgbouncer's settings file. It is an argument of every running one, which is how one is found.
+pub const POOLER_SETTINGS: &str = "pgbouncer.ini";
+
+/// SCRAM costs 5 ms of hashing for each connection, which protects a password that somebody could guess. This one is random,
+/// and never leaves the machine.
+const PASSWORDS: &str = "password_encryption=md5";
 
 /// Where a server's files are, whether or not they exist yet.
 #[derive(Debug)]
@@ -66,7 +74,7 @@ impl Server {
     }
 
     /// The command that runs the server on `port`. Creates its data directory if there is none.
-    pub fn prepare(&self, project: &Project, port: u16, throw_away: bool) -> Result<Command> {
+    pub fn prepare(&self, project: &Project, port: u16, password: &str, throw_away: bool) -> Result<Command> {
         if self.user.is_some() {
             make_owned_by_us(&self.shared)?;
             make_owned_by_us(&self.home)?;
@@ -76,7 +84,7 @@ impl Server {
         let wanted = made_by.and_then(|version| version.trim().parse().ok());
         let bin = find(project, self.user.as_ref(), &self.shared, wanted)?;
         if wanted.is_none() {
-            step("creating the database cluster", || self.create(&bin))?;
+            step("creating the database cluster", || self.create(&bin, password))?;
         }
         self.clear_traces()?;
         let mut command = Command::new(bin.join("postgres"));
@@ -88,6 +96,7 @@ impl Server {
             "unix_socket_directories=".to_owned(),
             format!("max_connections={CONNECTIONS_MAX}"),
             "timezone=UTC".to_owned(),
+            PASSWORDS.to_owned(),
         ] {
             command.args(["-c", &setting]);
         }
@@ -98,10 +107,14 @@ impl Server {
         Ok(command)
     }
 
+    pub fn has_data(&self) -> bool {
+        self.data().exists()
+    }
+
     /// Deletes all data, after stopping every process that uses it.
     pub fn delete(&self) -> Result<()> {
         // Poolers first: their settings are in this directory, and they would keep connecting to the server.
-        let poolers = concerned_with(&self.home.join(pgbouncer::SETTINGS));
+        let poolers = concerned_with(&self.home.join(POOLER_SETTINGS));
         poolers.iter().try_for_each(|pooler| pooler.stop(Signal::TERM, Duration::from_secs(5)))?;
         self.end_processes(Signal::QUIT)?;
         match std::fs::remove_dir_all(&self.home) {
@@ -112,13 +125,19 @@ impl Server {
         }
     }
 
+    /// Writes a file that only the user can read as whom the server runs.
+    pub fn write_private(&self, path: &Path, text: &str) -> Result<()> {
+        write_private(path, text.as_bytes())?;
+        self.user.as_ref().map_or(Ok(()), |user| Ok(chown(path, Some(user.uid), Some(user.gid))?))
+    }
+
     fn data(&self) -> PathBuf {
         self.home.join("data")
     }
 
     /// Creates the data directory. It is renamed into place when complete, so that an interrupted initdb leaves nothing
     /// that looks like a cluster.
-    fn create(&self, bin: &Path) -> Result<()> {
+    fn create(&self, bin: &Path, password: &str) -> Result<()> {
         let fresh = self.home.join("data.new");
         let _ = std::fs::remove_dir_all(&fresh);
         std::fs::create_dir_all(&fresh).with_context(|| format!("cannot create {}", fresh.display()))?;
@@ -128,10 +147,15 @@ impl Server {
         }
         // The same sort order on every machine, whatever its locale; macOS has no C.UTF-8.
         let locale = if cfg!(target_os = "linux") { "C.UTF-8" } else { "C" };
+        let password_file = self.home.join("password");
+        self.write_private(&password_file, password)?;
         let mut initdb = as_user(bin.join("initdb"), self.user.as_ref());
-        initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync", "--no-instructions"]);
+        initdb.arg("--pwfile").arg(&password_file);
+        initdb.args(["--auth=md5", "--username=postgres", "--encoding=UTF8", "--no-sync", "--no-instructions"]);
         initdb.arg(format!("--locale={locale}")).arg("-D").arg(&fresh);
-        run_quiet(&mut initdb)?;
+        let made = run_quiet(&mut initdb);
+        std::fs::remove_file(&password_file)?;
+        made?;
         let data = self.data();
         let _ = std::fs::remove_dir_all(&data);
         std::fs::rename(&fresh, &data).with_context(|| format!("cannot put {} in place", data.display()))

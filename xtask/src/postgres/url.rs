@@ -18,11 +18,11 @@ pub struct PgUrl {
 }
 
 impl PgUrl {
-    /// The superuser's URL of a server on this machine that asks for no password.
-    pub fn local(port: u16, database: &str) -> Self {
+    /// The superuser's URL of a server of our own.
+    pub fn local(port: u16, password: &str, database: &str) -> Self {
         Self {
             user: "postgres".to_owned(),
-            password: None,
+            password: Some(password.to_owned()),
             host: "127.0.0.1".to_owned(),
             port,
             database: database.to_owned(),
@@ -67,7 +67,8 @@ impl PgUrl {
         Self { database: database.to_owned(), ..self.clone() }
     }
 
-    /// The same database for another login. Miniflare requires a password even if the server asks for none.
+    /// The same database for another login, which has the same password (see `database::migrate`). Miniflare requires one
+    /// even if the server asks for none.
     pub fn with_login(&self, user: &str) -> Self {
         let password = self.password.clone().unwrap_or_else(|| "trusted".to_owned());
         Self { user: user.to_owned(), password: Some(password), ..self.clone() }
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn another_login_always_has_a_password() {
-        let url = PgUrl::local(5000, "oslira").with_login("oslira_tenant");
-        assert_eq!(url.to_string(), "postgres://oslira_tenant:trusted@127.0.0.1:5000/oslira");
+        let url = PgUrl::parse("postgres://me@localhost/oslira").unwrap().with_login("oslira_tenant");
+        assert_eq!(url.to_string(), "postgres://oslira_tenant:trusted@localhost:5432/oslira");
     }
 }

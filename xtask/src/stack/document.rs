@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::stack::state::{Part, write_private};
+use crate::private::write_private;
+use crate::stack::part::Part;
 use crate::stack::{Layout, Speed};
 
 /// The addresses of a running stack and a user to call it as.
@@ -21,6 +22,8 @@ pub struct Document {
     /// The database, as superuser and without the pooler.
     pub database_url: String,
     pub sandbox_url: String,
+    /// What the sandbox's `/control` demands as a bearer token.
+    pub sandbox_token: String,
     /// The user whose token this is.
     pub user_id: String,
     pub account_id: String,

@@ -4,15 +4,16 @@ use anyhow::Result;
 use rustix::process::Signal;
 
 use crate::stack::Layout;
+use crate::stack::part::Part;
 use crate::stack::processes::concerned_with;
-use crate::stack::state::{Part, State};
+use crate::stack::state::State;
 use crate::stack::supervise::STOP_PATIENCE;
 use crate::step::step;
 
 /// Stops the stack; a second call finds nothing to do.
 pub fn down(layout: &Layout) -> Result<()> {
     let _alone = layout.lock()?;
-    let Some(mut state) = State::load(&layout.state()) else {
+    let Some(mut state) = State::load(layout)? else {
         return Ok(());
     };
     stop_all(layout, &mut state)
@@ -41,7 +42,7 @@ pub fn stop_all(layout: &Layout, state: &mut State) -> Result<()> {
     // Nobody should read addresses and a token that are not valid any more.
     let _ = std::fs::remove_file(layout.document());
     let _ = std::fs::remove_file(layout.worker_ready());
-    state.save(&layout.state())
+    state.save(layout)
 }
 
 /// Stops the processes of a stack whose `state.json` was deleted. They are found by the files in their arguments.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::stack::state::Part;
+use crate::stack::part::Part;
 
 /// The directory of one stack. It may hold other things too: `.oslira` also holds the stacks of the tests and the demo.
 #[derive(Debug, Clone)]
@@ -18,7 +18,14 @@ impl Layout {
     /// Creates the directory if it does not exist.
     pub fn new(dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        Ok(Self { dir: dir.canonicalize()? })
+        let layout = Self { dir: dir.canonicalize()? };
+        // Files of many programs are in these: keys, logs, customers' data. The directory keeps them private.
+        for private in [layout.logs(), layout.sandbox_state(), layout.programs(), layout.worker_state()] {
+            std::fs::create_dir_all(&private)
+                .and_then(|()| std::fs::set_permissions(&private, std::fs::Permissions::from_mode(0o700)))
+                .with_context(|| format!("cannot create {}", private.display()))?;
+        }
+        Ok(layout)
     }
 
     /// The directory. Its path identifies the stack: ports and names of databases depend on it.
@@ -41,6 +48,11 @@ impl Layout {
         self.dir.join("jwt-secret")
     }
 
+    /// What the sandbox's `/control` demands.
+    pub fn sandbox_token(&self) -> PathBuf {
+        self.dir.join("sandbox-token")
+    }
+
     /// The sandbox's state: its signing key and its actor runs.
     pub fn sandbox_state(&self) -> PathBuf {
         self.dir.join("sandbox")
@@ -61,19 +73,36 @@ impl Layout {
         self.dir.join("worker.json")
     }
 
+    /// The password of every login of the stack's own database server.
+    pub fn database_password(&self) -> PathBuf {
+        self.dir.join("database-password")
+    }
+
     /// Written by the runner when it serves requests.
     pub fn worker_ready(&self) -> PathBuf {
         self.dir.join("worker.ready.json")
     }
 
+    fn logs(&self) -> PathBuf {
+        self.dir.join("logs")
+    }
+
     pub fn log(&self, part: Part) -> PathBuf {
-        self.dir.join("logs").join(format!("{}.log", part.name()))
+        self.logs().join(format!("{}.log", part.name()))
     }
 
     /// Deletes all that `down` keeps, except the database server's data.
     pub fn delete_state(&self) -> Result<()> {
-        let directories = [self.sandbox_state(), self.worker_state(), self.programs(), self.dir.join("logs")];
-        let files = [self.document(), self.state(), self.jwt_secret(), self.worker_config(), self.worker_ready()];
+        let directories = [self.sandbox_state(), self.worker_state(), self.programs(), self.logs()];
+        let files = [
+            self.document(),
+            self.state(),
+            self.jwt_secret(),
+            self.sandbox_token(),
+            self.database_password(),
+            self.worker_config(),
+            self.worker_ready(),
+        ];
         let removed = directories.iter().map(|path| (path, std::fs::remove_dir_all(path)));
         for (path, result) in removed.chain(files.iter().map(|path| (path, std::fs::remove_file(path)))) {
             match result {

@@ -9,6 +9,7 @@
 mod document;
 mod down;
 mod layout;
+mod part;
 mod pooler;
 mod ports;
 pub mod processes;

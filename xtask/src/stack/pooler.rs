@@ -8,8 +8,9 @@ use rustix::process::Signal;
 
 use crate::postgres::{self, PgBouncer, PgUrl, Server, database};
 use crate::project::Project;
+use crate::stack::part::Part;
 use crate::stack::processes::Launch;
-use crate::stack::state::{Part, State};
+use crate::stack::state::State;
 use crate::stack::supervise::{Plan, STOP_PATIENCE, ensure, port};
 use crate::stack::{Layout, programs};
 use crate::step::step;
@@ -77,11 +78,12 @@ pub fn start(
             Pooler::Strict => {
                 let mut command = Command::new(programs::of(layout, Part::Pooler)?);
                 command.args(["--listen", &port.to_string(), "--server", &format!("127.0.0.1:{}", postgres.port)]);
+                command.arg("--password-file").arg(layout.database_password());
                 command.current_dir(layout.dir());
                 (command, None)
             }
             Pooler::PgBouncer(program) => {
-                let command = program.prepare(server.home(), port, postgres.port, &postgres.database)?;
+                let command = program.prepare(&server, port, postgres)?;
                 (command, server.process_user())
             }
         };
@@ -91,16 +93,17 @@ pub fn start(
         Pooler::Strict => format!("{port} {} strict {version}", postgres.port),
         Pooler::PgBouncer(program) => format!("{port} {} {program:?}", postgres.port),
     };
-    let check = || answers(port, &postgres.database);
+    let url = PgUrl { port, ..postgres.clone() };
+    let check = || admits(&url);
     let patience = Duration::from_secs(15);
     let plan =
         Plan { part: Part::Pooler, fingerprint, stop: Signal::TERM, launch: &mut launch, check: &check, patience };
     step("starting the connection pooler", || ensure(layout, state, plan))?;
-    Ok(PgUrl::local(port, &postgres.database))
+    Ok(url)
 }
 
 /// Whether it lets the Worker in.
-pub fn answers(port: u16, database: &str) -> Result<()> {
+pub fn admits(url: &PgUrl) -> Result<()> {
     let [tenant, _] = database::LOGINS;
-    database::admits(&PgUrl::local(port, database).with_login(tenant))
+    database::admits(&url.with_login(tenant))
 }

@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use crate::process::cargo_artifacts;
 use crate::project::Project;
 use crate::stack::Layout;
-use crate::stack::state::{Part, State};
+use crate::stack::part::Part;
+use crate::stack::state::State;
 use crate::stamp::Hash;
 use crate::step::step;
 

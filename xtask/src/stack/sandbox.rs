@@ -7,8 +7,9 @@ use anyhow::{Result, bail};
 use rustix::process::Signal;
 
 use crate::http::Http;
+use crate::stack::part::Part;
 use crate::stack::processes::Launch;
-use crate::stack::state::{Part, State};
+use crate::stack::state::State;
 use crate::stack::supervise::{Plan, ensure, port};
 use crate::stack::{Layout, programs};
 use crate::step::step;
@@ -25,6 +26,7 @@ pub fn start(layout: &Layout, state: &mut State) -> Result<String> {
         let mut command = Command::new(&program);
         command.args(["--port", &port.to_string(), "--time-scale", scale]);
         command.arg("--state-dir").arg(layout.sandbox_state()).arg("--jwt-secret-file").arg(layout.jwt_secret());
+        command.arg("--control-token-file").arg(layout.sandbox_token());
         command.current_dir(layout.dir());
         Ok(Launch { command, log: log.clone(), user: None })
     };

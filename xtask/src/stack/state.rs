@@ -1,41 +1,16 @@
 //! What a stack remembers between commands, in the file `state.json` of its directory.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::stack::Speed;
+use crate::private::write_private;
+use crate::stack::part::Part;
 use crate::stack::processes::Identity;
-
-/// The parts of a stack, in the order in which they are started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    Postgres,
-    /// Between the Worker and the database server.
-    Pooler,
-    Sandbox,
-    /// The Node process that starts workerd and runs the cron jobs.
-    Worker,
-    /// The Worker's runtime, a child of that process.
-    Workerd,
-}
-
-impl Part {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Pooler => "pooler",
-            Self::Sandbox => "sandbox",
-            Self::Worker => "worker",
-            Self::Workerd => "workerd",
-        }
-    }
-}
+use crate::stack::{Layout, Speed};
 
 /// A started part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,6 +23,8 @@ pub struct Running {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
+    /// The directory of the stack that this is the state of.
+    pub dir: PathBuf,
     pub speed: Speed,
     /// Whether the data may be lost in a power cut.
     #[serde(default)]
@@ -63,27 +40,81 @@ pub struct State {
 }
 
 impl State {
-    /// The state of an earlier command; `None` if there is none or it is unreadable.
-    pub fn load(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    /// The state of an earlier command in this directory, if there is one.
+    ///
+    /// # Errors
+    /// When the file is damaged, or was copied here with its directory: its processes and ports are another stack's then.
+    pub fn load(layout: &Layout) -> Result<Option<Self>> {
+        let path = layout.state();
+        let text = match std::fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let advice = "nothing was touched; `cargo xtask stack up --fresh` starts this stack anew";
+        let state: Self = serde_json::from_slice(&text)
+            .map_err(|error| anyhow!("{} is damaged ({error}): {advice}", path.display()))?;
+        if state.dir != layout.dir() {
+            bail!("{} is a copy of the stack in {}: {advice}", path.display(), state.dir.display());
+        }
+        Ok(Some(state))
     }
 
-    pub fn save(&self, path: &Path) -> Result<()> {
-        write_private(path, &serde_json::to_vec_pretty(self)?)
+    pub fn save(&mut self, layout: &Layout) -> Result<()> {
+        layout.dir().clone_into(&mut self.dir);
+        write_private(&layout.state(), &serde_json::to_vec_pretty(self)?)
     }
 }
 
-/// Writes a file that only its owner can read. It replaces an older one atomically, so that no reader sees half of it.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    let fresh = path.with_extension("new");
-    // `create_new` below must make the file, so that its mode is ours and not that of a leftover.
-    let _ = std::fs::remove_file(&fresh);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&fresh)
-        .with_context(|| format!("cannot write {}", fresh.display()))?;
-    file.write_all(bytes)?;
-    std::fs::rename(&fresh, path).with_context(|| format!("cannot write {}", path.display()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stack's directory with a state, deleted when dropped.
+    struct Stack(Layout);
+
+    impl Stack {
+        fn new(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("oslira-state-{name}-{}", std::process::id()));
+            let stack = Self(Layout::new(&dir).unwrap());
+            State::default().save(&stack.0).unwrap();
+            stack
+        }
+    }
+
+    impl Drop for Stack {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(self.0.dir()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_state_is_of_the_directory_that_it_was_saved_in() {
+        let (mine, copy) = (Stack::new("mine"), Stack::new("copy"));
+        assert!(State::load(&mine.0).unwrap().is_some());
+        std::fs::copy(mine.0.state(), copy.0.state()).unwrap();
+        let error = State::load(&copy.0).unwrap_err().to_string();
+        assert!(error.contains("is a copy of the stack in") && error.contains("nothing was touched"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_state_is_told_and_a_missing_one_is_none() {
+        let stack = Stack::new("damaged");
+        std::fs::write(stack.0.state(), "{\"speed\":").unwrap();
+        let error = State::load(&stack.0).unwrap_err().to_string();
+        assert!(error.contains("is damaged") && error.contains("--fresh"), "{error}");
+        std::fs::remove_file(stack.0.state()).unwrap();
+        assert!(State::load(&stack.0).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_a_stack_holds_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let stack = Stack::new("private");
+        let mode = |path: PathBuf| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(stack.0.state()), 0o600);
+        for directory in [stack.0.sandbox_state(), stack.0.worker_state(), stack.0.programs()] {
+            assert_eq!(mode(directory), 0o700);
+        }
+    }
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::http::Http;
 use crate::postgres::{PgUrl, database};
-use crate::stack::state::{Part, State};
+use crate::stack::part::Part;
+use crate::stack::state::State;
 use crate::stack::up::DATABASE;
 use crate::stack::{Document, Layout, pooler};
 
@@ -17,14 +18,14 @@ const PARTS: [Part; 5] = [Part::Postgres, Part::Pooler, Part::Sandbox, Part::Wor
 
 /// Prints the state of every part; `true` if all of them run.
 pub fn show(layout: &Layout, json: bool) -> Result<bool> {
-    let state = State::load(&layout.state()).unwrap_or_default();
+    let state = State::load(layout)?.unwrap_or_default();
     let document = Document::load(layout).ok();
     // An external Postgres is not shown, and not every machine has a pooler. Both are recognised by a stack that is up
     // without such a process.
     let is_ours = |part: &Part| {
         !matches!(part, Part::Postgres | Part::Pooler) || document.is_none() || state.processes.contains_key(part)
     };
-    let parts: Vec<Line> = PARTS.into_iter().filter(is_ours).map(|part| line(&state, part)).collect();
+    let parts: Vec<Line> = PARTS.into_iter().filter(is_ours).map(|part| line(layout, &state, part)).collect();
     let up = document.is_some() && parts.iter().all(|line| line.status == "running");
     if json {
         let parts: serde_json::Map<_, _> = parts
@@ -58,13 +59,13 @@ struct Line {
     port: Option<u16>,
 }
 
-fn line(state: &State, part: Part) -> Line {
+fn line(layout: &Layout, state: &State, part: Part) -> Line {
     // workerd listens on the port that was chosen for the Worker.
     let port_of = if part == Part::Workerd { Part::Worker } else { part };
     let port = state.ports.get(&port_of).copied();
     let (status, pid) = match state.processes.get(&part) {
         Some(running) if running.process.is_alive() => {
-            let status = if answers(part, port.unwrap_or(0)) { "running" } else { "failing" };
+            let status = if answers(layout, part, port.unwrap_or(0)) { "running" } else { "failing" };
             (status, Some(running.process.pid))
         }
         Some(_) => ("died", None),
@@ -74,10 +75,12 @@ fn line(state: &State, part: Part) -> Line {
 }
 
 /// Whether a running part also works.
-fn answers(part: Part, port: u16) -> bool {
+fn answers(layout: &Layout, part: Part, port: u16) -> bool {
+    let password = std::fs::read_to_string(layout.database_password()).unwrap_or_default();
+    let url = |database| PgUrl::local(port, &password, database);
     let path = match part {
-        Part::Postgres => return database::answers(&PgUrl::local(port, "postgres")).is_ok(),
-        Part::Pooler => return pooler::answers(port, DATABASE).is_ok(),
+        Part::Postgres => return database::answers(&url("postgres")).is_ok(),
+        Part::Pooler => return pooler::admits(&url(DATABASE)).is_ok(),
         Part::Sandbox => "/health",
         Part::Worker | Part::Workerd => "/health/ready",
     };

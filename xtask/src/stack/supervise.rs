@@ -7,8 +7,9 @@ use anyhow::{Result, bail};
 use rustix::process::Signal;
 
 use crate::process::tail;
+use crate::stack::part::Part;
 use crate::stack::processes::{Identity, Launch, launch};
-use crate::stack::state::{Part, Running, State};
+use crate::stack::state::{Running, State};
 use crate::stack::{Layout, ports};
 
 /// Lines from the end of a part's log that an error shows.
@@ -46,7 +47,7 @@ pub fn ensure(layout: &Layout, state: &mut State, plan: Plan<'_>) -> Result<bool
     let process = launch((plan.launch)()?)?;
     // Saved before the waiting, so that the next command finds the process even if this one is interrupted.
     state.processes.insert(plan.part, Running { process: process.clone(), fingerprint: plan.fingerprint });
-    state.save(&layout.state())?;
+    state.save(layout)?;
     wait(plan.part, &process, plan.check, plan.patience, &log, log_begins)?;
     Ok(true)
 }

@@ -30,7 +30,7 @@ pub fn run(project: &Project, args: &TokenArgs) -> Result<()> {
     }
     let stack = Document::load(&args.place.layout(project)?)?;
     let user = database::mint_user(&PgUrl::parse(&stack.database_url)?, &args.user, args.credits)?;
-    let token = mint_token(&stack.sandbox_url, &user.user_id, &user.email)?;
+    let token = mint_token(&stack.sandbox_url, &stack.sandbox_token, &user)?;
     if !args.json {
         println!("{token}");
         return Ok(());

@@ -1,6 +1,7 @@
 //! `stack up`: set-up and builds, then the parts in their order, then a user and a token.
 
 use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -8,12 +9,15 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::http::Http;
+use crate::postgres::database::User;
 use crate::postgres::{self, PgUrl, Server, database};
+use crate::private::write_private;
 use crate::project::Project;
+use crate::stack::part::Part;
 use crate::stack::pooler::PoolerKind;
 use crate::stack::processes::Launch;
 use crate::stack::programs::Built;
-use crate::stack::state::{Part, State, write_private};
+use crate::stack::state::State;
 use crate::stack::supervise::{Plan, ensure, port};
 use crate::stack::worker::Surroundings;
 use crate::stack::{Document, Layout, Speed, down, pooler, programs, sandbox, worker};
@@ -54,16 +58,17 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
         programs::copy(&built, layout, &mut state)?;
         worker::copy(project, layout, &mut state)?;
     }
-    state.save(&layout.state())?;
+    state.save(layout)?;
 
     let database = start_database(project, layout, &mut state)?;
     let pooled = pooler::start(project, layout, &mut state, pooler.as_ref(), &database)?;
-    let jwt_secret = jwt_secret(layout)?;
+    let jwt_secret = secret(&layout.jwt_secret())?;
+    let sandbox_token = secret(&layout.sandbox_token())?;
     let sandbox_url = sandbox::start(layout, &mut state)?;
     let around =
         Surroundings { node: &tools.node, database: &pooled, sandbox_url: &sandbox_url, jwt_secret: &jwt_secret };
     let api_url = worker::start(project, layout, &mut state, &around)?;
-    state.save(&layout.state())?;
+    state.save(layout)?;
 
     let user = database::mint_user(&database, FIRST_USER, FIRST_CREDITS)?;
     let document = Document {
@@ -72,8 +77,9 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
         scheduled_url: format!("{api_url}/cdn-cgi/local/scheduled"),
         api_url,
         database_url: database.to_string(),
-        token: mint_token(&sandbox_url, &user.user_id, &user.email)?,
+        token: mint_token(&sandbox_url, &sandbox_token, &user)?,
         sandbox_url,
+        sandbox_token,
         user_id: user.user_id,
         account_id: user.account_id,
         business_profile_id: user.business_profile_id,
@@ -94,23 +100,29 @@ fn build_programs(project: &Project, tools: &setup::Tools) -> Result<Built> {
 }
 
 /// A token for a user, signed with the sandbox's key.
-pub fn mint_token(sandbox_url: &str, user_id: &str, email: &str) -> Result<String> {
+pub fn mint_token(sandbox_url: &str, sandbox_token: &str, user: &User) -> Result<String> {
     let http = Http::new(Duration::from_secs(5));
-    let body = json!({"sub": user_id, "email": email});
-    let answer = http.post(&format!("{sandbox_url}/control/tokens"), None, &body)?;
+    let body = json!({"sub": user.user_id, "email": user.email});
+    let answer = http.post(&format!("{sandbox_url}/control/tokens"), Some(sandbox_token), &body)?;
     let token = answer.body.get("token").and_then(|token| token.as_str());
     token.map(str::to_owned).with_context(|| format!("the sandbox minted no token: {} {}", answer.status, answer.body))
 }
 
 fn state(project: &Project, layout: &Layout, options: &UpOptions) -> Result<State> {
-    let known = State::load(&layout.state());
-    let mut state = match known {
-        Some(state) if !options.fresh => state,
-        // Without a readable state.json the remaining data belongs to an unknown stack, so it is deleted too.
-        other => {
-            forget(project, layout, other)?;
-            State { throw_away: options.throw_away, ..State::default() }
-        }
+    let known = State::load(layout);
+    let mut state = if options.fresh {
+        // A state that is damaged or another stack's names nothing that may be stopped.
+        forget(project, layout, known.ok().flatten())?;
+        State { throw_away: options.throw_away, ..State::default() }
+    } else if let Some(state) = known? {
+        state
+    } else if postgres::external()?.is_none() && Server::of_stack(project, layout.dir())?.has_data() {
+        bail!(
+            "{} has a database, but state.json is missing: `cargo xtask stack up --fresh` deletes the database and starts anew",
+            layout.dir().display()
+        );
+    } else {
+        State { throw_away: options.throw_away, ..State::default() }
     };
     state.speed = options.speed.unwrap_or(state.speed);
     Ok(state)
@@ -149,10 +161,11 @@ fn start_database(project: &Project, layout: &Layout, state: &mut State) -> Resu
 fn start_server(project: &Project, layout: &Layout, state: &mut State) -> Result<PgUrl> {
     let port = port(layout, state, Part::Postgres)?;
     let server = Server::of_stack(project, layout.dir())?;
-    let url = PgUrl::local(port, "postgres");
+    let password = secret(&layout.database_password())?;
+    let url = PgUrl::local(port, &password, "postgres");
     let (throw_away, log) = (state.throw_away, layout.log(Part::Postgres));
     let mut launch = || {
-        let command = server.prepare(project, port, throw_away)?;
+        let command = server.prepare(project, port, &password, throw_away)?;
         Ok(Launch { command, log: log.clone(), user: server.process_user() })
     };
     let check = || database::answers(&url);
@@ -169,10 +182,9 @@ fn start_server(project: &Project, layout: &Layout, state: &mut State) -> Result
     Ok(url.with_database(DATABASE))
 }
 
-/// A random secret of this stack alone, which is of no use elsewhere.
-fn jwt_secret(layout: &Layout) -> Result<String> {
-    let path = layout.jwt_secret();
-    if let Ok(secret) = std::fs::read_to_string(&path) {
+/// A secret of this stack's own, made when it is first needed: random, and worth nothing elsewhere.
+fn secret(path: &Path) -> Result<String> {
+    if let Ok(secret) = std::fs::read_to_string(path) {
         return Ok(secret);
     }
     let mut bytes = [0_u8; 32];
@@ -183,6 +195,6 @@ fn jwt_secret(layout: &Layout) -> Result<String> {
     if secret.chars().all(|digit| digit == '0') {
         bail!("/dev/urandom gives nothing but zeros");
     }
-    write_private(&path, secret.as_bytes())?;
+    write_private(path, secret.as_bytes())?;
     Ok(secret)
 }

@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 
 use crate::http::Http;
 use crate::postgres::PgUrl;
+use crate::private::write_private;
 use crate::project::Project;
 use crate::stack::Layout;
+use crate::stack::part::Part;
 use crate::stack::processes::{Identity, Launch};
-use crate::stack::state::{Part, Running, State, write_private};
+use crate::stack::state::{Running, State};
 use crate::stack::supervise::{Plan, ensure, port};
 use crate::stamp::Hash;
 use crate::step::step;

@@ -42,7 +42,7 @@ pub fn suite(project: &Project, stack: &Document) -> Result<Option<Suite>> {
     let url = &stack.api_url;
     // A user of its own, because it changes and deletes everything that it can reach.
     let user = database::mint_user(&PgUrl::parse(&stack.database_url)?, "schemathesis", 100)?;
-    let token = format!("Authorization: Bearer {}", mint_token(&stack.sandbox_url, &user.user_id, &user.email)?);
+    let token = format!("Authorization: Bearer {}", mint_token(&stack.sandbox_url, &stack.sandbox_token, &user)?);
     // Deterministic generation: a failure comes again with the next run. `--max-time` is a limit, not expected to be
     // met.
     let arguments = [

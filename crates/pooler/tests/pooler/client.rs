@@ -8,7 +8,8 @@ use tokio::{
     time::timeout,
 };
 
-use crate::messages::{one_query, startup};
+use crate::messages::{one_query, password_message, startup};
+use crate::stage::cluster_password;
 
 /// Longer than anything a test waits for: a test that hangs says where.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,6 +43,8 @@ impl Client {
             match client.receive().await.unwrap() {
                 (b'Z', _) => break,
                 (b'E', body) => return Err(error(&body)),
+                // AuthenticationCleartextPassword.
+                (b'R', body) if body == [0, 0, 0, 3] => client.send(&password_message(&cluster_password())).await,
                 (tag, _) => greeting.push(tag),
             }
         }

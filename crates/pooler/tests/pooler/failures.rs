@@ -102,8 +102,9 @@ async fn the_server_s_refusal_at_the_start_is_passed_on_unchanged() {
     let stage = Stage::new().await;
     let [(_, user), (_, database)] = stage.parameters();
     let error = start_error(stage.address, &[("user", "nobody_known"), ("database", database)]).await;
-    assert_eq!((error.severity.as_str(), error.sqlstate.as_str()), ("FATAL", "28000"));
-    assert_eq!(error.message, "role \"nobody_known\" does not exist");
+    // A server that asks for passwords says only that this one is wrong.
+    assert!(error.severity == "FATAL" && ["28000", "28P01"].contains(&error.sqlstate.as_str()), "{error:?}");
+    assert!(error.message.contains("\"nobody_known\""), "{error:?}");
     let error = start_error(stage.address, &[("user", user), ("database", "nowhere")]).await;
     assert_eq!((error.sqlstate.as_str(), error.message.as_str()), ("3D000", "database \"nowhere\" does not exist"));
     let error = start_error(stage.address, &[("user", user), ("database", database), ("datestyle", "wrong")]).await;

@@ -16,6 +16,10 @@ pub fn packet(code: u32, body: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes()[..], &code.to_be_bytes(), body].concat()
 }
 
+pub fn password_message(password: &str) -> Vec<u8> {
+    message(b'p', format!("{password}\0").as_bytes())
+}
+
 pub fn query(sql: &str) -> Vec<u8> {
     message(b'Q', format!("{sql}\0").as_bytes())
 }

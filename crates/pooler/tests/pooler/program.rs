@@ -6,13 +6,17 @@ use tokio::{net::TcpStream, process::Command, time::timeout};
 
 use crate::client::Client;
 use crate::messages::{one_query, parse, query, sync};
-use crate::stage::{Stage, cluster};
+use crate::stage::{Stage, cluster, cluster_password};
 
 /// Starts it on a port that was free a moment ago.
 async fn start(arguments: &[&str]) -> (SocketAddr, tokio::process::Child) {
     let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let password_file = std::env::temp_dir().join(format!("oslira-pooler-{}", address.port()));
+    std::fs::write(&password_file, cluster_password()).unwrap();
     let program = Command::new(env!("CARGO_BIN_EXE_oslira-pooler"))
         .args(["--listen", &address.port().to_string(), "--server", &cluster().0])
+        .arg("--password-file")
+        .arg(&password_file)
         .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -21,6 +25,7 @@ async fn start(arguments: &[&str]) -> (SocketAddr, tokio::process::Child) {
         .unwrap();
     for _ in 0..500 {
         if TcpStream::connect(address).await.is_ok() {
+            std::fs::remove_file(password_file).unwrap();
             return (address, program);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

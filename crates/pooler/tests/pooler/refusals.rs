@@ -1,8 +1,10 @@
 //! Everything that a transaction pooler may refuse is refused, by name.
 
 use crate::client::{Client, ServerError};
-use crate::messages::{bind, describe, execute, flush, message, one_query, packet, parse, query, sync};
-use crate::stage::Stage;
+use crate::messages::{
+    bind, describe, execute, flush, message, one_query, packet, parse, password_message, query, sync,
+};
+use crate::stage::{Stage, cluster_password};
 
 const PREFIX: &str = "the strict pooler refuses: ";
 const BIND: &str = "Bind of the unnamed statement and portal with text parameters and text results";
@@ -120,7 +122,7 @@ async fn what_tokio_postgres_sends_is_refused() {
     let config = {
         let [(_, user), (_, database)] = stage.parameters();
         let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(stage.address.port()).user(user).dbname(database);
+        config.host("127.0.0.1").port(stage.address.port()).user(user).password(cluster_password()).dbname(database);
         config
     };
     for way in 0..3 {
@@ -149,7 +151,8 @@ async fn encryption_is_declined_and_the_client_goes_on_without() {
         assert_eq!(client.receive_byte().await, b'N');
     }
     client.send(&crate::messages::startup(&stage.parameters())).await;
-    assert_eq!(client.receive().await, Some((b'R', vec![0; 4])));
+    // Either the request for a password or the welcome.
+    assert!(matches!(client.receive().await, Some((b'R', _))));
 }
 
 #[tokio::test]
@@ -167,4 +170,18 @@ async fn a_cancel_request_reaches_nobody() {
     let mut client = Client::dial(stage.address).await;
     client.send(&packet(80_877_102, &[0; 8])).await;
     client.assert_closed().await;
+}
+
+#[tokio::test]
+async fn a_client_without_the_password_is_refused() {
+    let stage = Stage::with(|options| options.password = Some("right".to_owned())).await;
+    for sent in ["wrong", "", "right and more"] {
+        let mut client = Client::dial(stage.address).await;
+        client.send(&crate::messages::startup(&stage.parameters())).await;
+        assert_eq!(client.receive().await, Some((b'R', vec![0, 0, 0, 3])));
+        client.send(&password_message(sent)).await;
+        let error = client.answer().await.unwrap_err();
+        assert_eq!((error.severity.as_str(), error.sqlstate.as_str()), ("FATAL", "28P01"), "{sent}");
+        client.assert_closed().await;
+    }
 }

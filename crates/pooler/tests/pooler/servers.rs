@@ -70,13 +70,14 @@ impl Server {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_for_a_password_is_not_for_this_pooler() {
+async fn a_server_that_asks_for_a_password_is_not_for_a_pooler_without_one() {
     let server = Server::start(ASKS_FOR_PASSWORD, false).await;
     let (address, _pooler) = serve(Options::new(&server.address)).await;
     let error = start_error(address, &ANN).await;
     assert_eq!((error.severity.as_str(), error.sqlstate.as_str()), ("FATAL", "28000"));
-    let expected = "the strict pooler needs a server that trusts its logins, but the server at ";
-    assert_eq!(error.message, format!("{expected}{} asks for a password", server.address));
+    let expected =
+        format!("the server at {} asks for a password, and the strict pooler has none that it takes", server.address);
+    assert_eq!(error.message, expected);
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ impl Stage {
         let database = TestDatabase::empty().await.unwrap();
         let (server, user) = cluster();
         let mut options = Options::new(server);
+        options.password = Some(cluster_password()).filter(|password| !password.is_empty());
         change(&mut options);
         let (address, pooler) = serve(options).await;
         Self { address, superuser: database.superuser().await.unwrap(), user, _pooler: pooler, database }
@@ -99,6 +100,12 @@ pub fn cluster() -> (String, String) {
     };
     let port = config.get_ports().first().copied().unwrap_or(5432);
     (format!("{host}:{port}"), config.get_user().unwrap_or("postgres").to_owned())
+}
+
+/// Empty if the cluster trusts its logins.
+pub fn cluster_password() -> String {
+    let config: Config = url().parse().unwrap();
+    String::from_utf8(config.get_password().unwrap_or_default().to_vec()).unwrap()
 }
 
 /// A pooler that ends with the set it runs in.

@@ -49,6 +49,7 @@ impl Stand {
             public_url: base.clone(),
             time_scale,
             jwt_secret: Some("legacy-secret".into()),
+            control_token: None,
         };
         let sandbox = Sandbox::open(config).unwrap();
         let server = tokio::spawn(async move { sandbox.serve(listener).await.unwrap() });

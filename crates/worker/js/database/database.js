@@ -28,8 +28,15 @@ class CorkedSocket extends CloudflareSocket {
   }
 }
 
-// Every answer is one text, read by Rust.
-const AS_TEXT = { getTypeParser: () => (text) => text };
+// One unnamed statement; its answer is one text, read by Rust.
+const STATEMENT = { rowMode: "array", queryMode: "extended", types: { getTypeParser: () => (text) => text } };
+
+// A client takes one query at a time.
+function inTurn(client, statement) {
+  const turn = (client.turn ?? Promise.resolve()).catch(() => {}).then(() => client.query(statement));
+  client.turn = turn;
+  return turn;
+}
 
 // What Rust is told of an error. A message is left out: it could quote a value.
 function fault(error) {
@@ -42,10 +49,9 @@ export class Database {
   #address;
   #timeoutMs;
   #isKept;
-  #connection; // a promise of the client that calls share
-  #calls = 0;
+  #kept; // a promise of the client that calls share
 
-  // With isKept, calls that follow each other share a connection until `end`; without, it ends when no call is left on it.
+  // With isKept, calls share a connection until `end`; without, each call has its own.
   constructor(address, timeoutMs, isKept) {
     this.#address = address;
     this.#timeoutMs = timeoutMs;
@@ -54,44 +60,42 @@ export class Database {
 
   // The one text that the statement answers. Rejects with `fault`.
   async query(text, values) {
-    const connection = (this.#connection ??= this.#connect());
-    this.#calls++;
+    const connection = this.#isKept ? (this.#kept ??= this.#connect()) : this.#connect();
+    let isUsable = this.#isKept;
     let timer;
     const late = new Promise((_, reject) => {
       timer = setTimeout(() => reject(new Error("no answer in time")), this.#timeoutMs);
     });
     try {
-      const statement = { text, values, rowMode: "array", types: AS_TEXT, queryMode: "extended" };
-      const answer = connection.then((client) => client.query(statement));
+      const answer = connection.then((client) => inTurn(client, { ...STATEMENT, text, values }));
       answer.catch(() => {}); // it may lose the race and fail later
       const { rows } = await Promise.race([answer, late]);
       return rows[0][0];
     } catch (error) {
-      if (error?.severity !== "ERROR") this.#drop(connection); // FATAL, PANIC, or no word of the server's at all
+      isUsable &&= error?.severity === "ERROR"; // not after FATAL, PANIC, or silence
       throw fault(error);
     } finally {
       clearTimeout(timer);
-      if (--this.#calls === 0 && !this.#isKept) this.end();
+      if (!isUsable) this.#close(connection);
     }
   }
 
-  // Closes the connection, if there is one.
+  // Closes the connection that calls share, if there is one.
   end() {
-    this.#drop(this.#connection);
+    if (this.#kept) this.#close(this.#kept);
   }
 
   #connect() {
     const client = new Client({ connectionString: this.#address, stream: () => new CorkedSocket(false) });
     const connection = client.connect().then(() => client);
     // Without a listener, a lost socket would be an uncaught error.
-    client.on("error", () => this.#drop(connection));
-    client.on("end", () => this.#drop(connection));
+    client.on("error", () => this.#close(connection));
+    client.on("end", () => this.#close(connection));
     return connection;
   }
 
-  #drop(connection) {
-    if (connection === undefined || this.#connection !== connection) return;
-    this.#connection = undefined;
+  #close(connection) {
+    if (this.#kept === connection) this.#kept = undefined;
     connection.then((client) => client.end()).catch(() => {});
   }
 }
