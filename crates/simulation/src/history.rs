@@ -1,15 +1,13 @@
 //! Random histories: requests, crashes, lost replies, faults, sweeps and jumps of time, in an order that the seed
 //! decides.
 
-use oslira_app::{
-    features::analysis::{BeginOutcome, CancelOutcome, RunStatus, UndoOutcome},
-    shared::{analysis_type::AnalysisType, ids::RunId},
-};
-use uuid::Uuid;
+mod customers;
+
+use oslira_app::shared::{analysis_type::AnalysisType, ids::RunId};
 
 use crate::{
-    Answer, Customer, FaultRates, Fixtures, Instance, Mutation, Op, Random, Recorded, ReferenceDatabase, RunRow,
-    Schedule, Shared, World, recovery::Recovery,
+    Customer, FaultRates, Instance, Mutation, Op, Random, Recorded, ReferenceDatabase, RunRow, Shared, World,
+    recovery::Recovery,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -18,8 +16,6 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 const CREDITS_MAX: u64 = 24;
 /// The hourly limit in histories, low enough to be met. The plan in the real database is set to the same.
 const HOURLY_MAX: usize = 4;
-/// Few, so that different requests often use the same idempotency key.
-const KEYS: [&str; 3] = ["key-a", "key-b", "key-c"];
 /// After this many rounds of recovery no run may be active: the sweep ends what nothing else ended.
 const RECOVERY_ROUNDS_MAX: u32 = 30;
 const MOVES_MAX: u64 = 12;
@@ -168,109 +164,6 @@ impl Driver {
             }),
         }
         self.start_requested_wakes();
-    }
-
-    /// A customer asks for an analysis. The answer may be lost, and the launch of the workflow with it.
-    fn request_analysis(&mut self) {
-        let username = self.random.pick(&Fixtures::USERNAMES).copied().unwrap_or("runner");
-        let key = if self.random.chance(600) { self.random.pick(&KEYS).map(|key| (*key).to_owned()) } else { None };
-        self.runs += 1;
-        // With the seed in it, because the histories that are replayed in one real database must not share run ids.
-        let run = RunId::new(Uuid::from_u128((u128::from(self.seed) << 64) | u128::from(self.runs)));
-        let kind = self.random.pick(&Fixtures::KINDS).copied().unwrap_or(AnalysisType::Light);
-        let body_hash = format!("hash of {username} as {}", kind.as_str());
-        let op = Op::Begin { run, username: username.to_owned(), kind, key, body_hash };
-        self.begun.push(op.clone());
-        self.begin(&op);
-    }
-
-    /// The same request again, after a second click or a lost answer: with a new run id and the same key.
-    fn repeat_request(&mut self) {
-        let Some(Op::Begin { username, kind, key, body_hash, .. }) = self.random.pick(&self.begun).cloned() else {
-            return;
-        };
-        self.runs += 1;
-        let run = RunId::new(Uuid::from_u128((u128::from(self.seed) << 64) | u128::from(self.runs)));
-        self.begin(&Op::Begin { run, username, kind, key, body_hash });
-    }
-
-    // Follows `features/analysis/start.rs`, which is not simulated.
-    fn begin(&mut self, op: &Op) {
-        let answer = {
-            let mut world = self.world.lock();
-            if world.store_is_down() {
-                return;
-            }
-            world.apply(op)
-        };
-        let is_lost = self.random.chance(150);
-        let launched = match answer {
-            Answer::Begun(BeginOutcome::Started(receipt)) => Some(receipt.run_id),
-            // The process may have died between the charge and the start of the workflow.
-            Answer::Begun(BeginOutcome::Replay(receipt)) => {
-                let pending = self.status(receipt.run_id) == Some(RunStatus::Pending);
-                pending.then_some(receipt.run_id)
-            }
-            _ => None,
-        };
-        let Some(run) = launched.filter(|_| !is_lost) else { return };
-        match self.random.below(1_000) {
-            // Neither the engine nor the queue accepted the run.
-            0..=29 => self.undo(run),
-            // The engine did, but its answer was lost.
-            30..=59 => {
-                self.launch(run);
-                self.undos.push(run);
-            }
-            _ => self.launch(run),
-        }
-    }
-
-    fn undo(&mut self, run: RunId) {
-        let mut world = self.world.lock();
-        if world.store_is_down() {
-            return;
-        }
-        let answer = world.apply(&Op::Undo(run));
-        if answer == Answer::Undone(UndoOutcome::Undone)
-            && let Err(violation) = world.invariants.told(run, RunStatus::Cancelled)
-        {
-            world.report_violation(violation);
-        }
-    }
-
-    fn status(&self, run: RunId) -> Option<RunStatus> {
-        self.world.lock().database.runs.get(&run).map(|row| row.status)
-    }
-
-    /// Starts a run's instance. Its id is the run's, so a second start finds the same instance.
-    fn launch(&mut self, run: RunId) {
-        match self.instances.iter_mut().find(|instance| instance.run() == run) {
-            Some(instance) => instance.wake(),
-            None => self.instances.push(Instance::start(&self.world, run, Schedule::Any)),
-        }
-    }
-
-    fn relaunch_any(&mut self) {
-        let runs: Vec<RunId> = self.instances.iter().map(Instance::run).collect();
-        if let Some(run) = self.random.pick(&runs) {
-            self.launch(*run);
-        }
-    }
-
-    fn cancel(&mut self) {
-        let runs: Vec<RunId> = self.world.lock().database.runs.keys().copied().collect();
-        let Some(run) = self.random.pick(&runs).copied() else { return };
-        let mut world = self.world.lock();
-        if world.store_is_down() {
-            return;
-        }
-        let answer = world.apply(&Op::Cancel(run));
-        if let Answer::Cancelled(CancelOutcome::Cancelled { .. }) = answer
-            && let Err(violation) = world.invariants.told(run, RunStatus::Cancelled)
-        {
-            world.report_violation(violation);
-        }
     }
 
     fn crash(&mut self) {

@@ -5,41 +5,29 @@
 
 mod codes;
 mod contract;
+mod double;
 mod logs;
 mod unasked;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::{
     body::{Body, to_bytes},
     http::{Request, Response, StatusCode, header},
 };
-use jiff::Timestamp;
+use double::Double;
 use oslira_app::{
     api::{HttpConfig, UserPorts, router},
     features::{
-        analysis::{
-            AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Measured, ProgressBoard, ProgressLookup,
-            ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository, RunState,
-            RunStatus, Spread, UndoOutcome,
-        },
-        auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships, Role},
+        analysis::{AnalysisPorts, BeginOutcome, RunStatus, UndoOutcome},
+        auth::AuthPorts,
         business::BusinessPorts,
-        credits::{Balance, Budget, CapOutcome, CreditLedger, CreditPorts, DailyCap, Transaction},
-        health::{DatabaseState, HealthPorts, Readiness},
-        judging::{CallKind, ModelChoice, ModelLifecycle, ModelName},
+        credits::{CapOutcome, CreditPorts},
+        health::HealthPorts,
+        judging::{CallKind, ModelChoice, ModelName},
         leads::LeadPorts,
     },
     http::RequestPorts,
-    shared::{
-        analysis_type::AnalysisType,
-        clock::Clock,
-        idempotency::IdempotencyKey,
-        ids::{AccountId, Ids, RunId, UserId},
-        pagination::{Page, PageQuery},
-        store::StoreError,
-    },
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -47,54 +35,6 @@ use unasked::Unasked;
 use uuid::Uuid;
 
 const RESETS_AT: &str = "2026-11-24T00:00:00Z";
-
-/// The ports of one request.
-struct Double {
-    begun: BeginOutcome,
-    measured: Option<Measured>,
-    budget: Option<Budget>,
-    change: CapOutcome,
-    /// Neither the engine nor the queue takes a run.
-    launches_nothing: bool,
-    /// What the database finds when a start is undone.
-    undone: UndoOutcome,
-    asked: Mutex<Vec<Value>>,
-}
-
-impl Double {
-    fn new() -> Self {
-        let budget = Budget { daily_cap: Some(50), used_today: 7, resets_at: RESETS_AT.parse().unwrap() };
-        Self {
-            begun: BeginOutcome::Started(Receipt { run_id: RunId::new(Uuid::nil()), credits: 1, balance: 9 }),
-            measured: Some(Measured {
-                credits_each: 5,
-                balance: 100,
-                daily_cap: Some(50),
-                used_today: 7,
-                all: Some(Spread { p50: 20.04, p90: 31.0, based_on_runs: 12 }),
-                cold: None,
-                cached: Some(Spread { p50: 9.0, p90: 11.5, based_on_runs: 2 }),
-            }),
-            budget: Some(budget),
-            change: CapOutcome::Set(budget),
-            launches_nothing: false,
-            undone: UndoOutcome::Undone,
-            asked: Mutex::default(),
-        }
-    }
-
-    fn refusing(begun: BeginOutcome) -> Arc<Self> {
-        Arc::new(Self { begun, ..Self::new() })
-    }
-
-    fn heard(&self, what: Value) {
-        self.asked.lock().unwrap().push(what);
-    }
-
-    fn asked(&self) -> Vec<Value> {
-        self.asked.lock().unwrap().clone()
-    }
-}
 
 async fn send(double: &Arc<Double>, models: ModelChoice, request: Request<Body>) -> Response<Body> {
     let models = Arc::new(models);
@@ -292,155 +232,5 @@ async fn nobody_without_a_token_hears_of_money() {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let (status, _, body) = answer(send(&double, ModelChoice::default(), request).await).await;
         assert_eq!((status.as_u16(), &body["code"]), (401, &json!("token_missing")), "{method} {path}");
-    }
-}
-
-#[async_trait]
-impl RunRepository for Double {
-    async fn begin(
-        &self,
-        _: Member,
-        _: RunId,
-        _: &AnalysisRequest,
-        needs: &RequiredServices,
-        _: Option<&IdempotencyKey>,
-        _: &str,
-    ) -> Result<BeginOutcome, StoreError> {
-        self.heard(json!(needs));
-        Ok(self.begun.clone())
-    }
-
-    async fn measure(&self, _: Member, analysis_type: AnalysisType) -> Result<Option<Measured>, StoreError> {
-        self.heard(json!(analysis_type));
-        Ok(self.measured.clone())
-    }
-
-    async fn cancel(&self, _: UserId, _: RunId) -> Result<CancelOutcome, StoreError> {
-        // As the database would while AI work is under way.
-        self.heard(json!("cancelled"));
-        Ok(CancelOutcome::Cancelled { refunded: 0, kept: 5, balance: 5 })
-    }
-
-    async fn undo(&self, _: UserId, _: RunId) -> Result<UndoOutcome, StoreError> {
-        self.heard(json!("undone"));
-        Ok(self.undone.clone())
-    }
-
-    async fn get(&self, _: Member, _: RunId) -> Result<Option<Run>, StoreError> {
-        Ok(None)
-    }
-
-    async fn list(&self, _: Member, page: PageQuery<RunId>) -> Result<Page<Run>, StoreError> {
-        Ok(Page::cut(vec![], page.limit, |run: &Run| run.id))
-    }
-
-    async fn visible_state(&self, _: UserId, _: RunId) -> Result<Option<RunState>, StoreError> {
-        Ok(None)
-    }
-}
-
-#[async_trait]
-impl CreditLedger for Double {
-    async fn balance(&self, _: Member) -> Result<Option<Balance>, StoreError> {
-        Ok(None)
-    }
-
-    async fn transactions(&self, _: Member, page: PageQuery<i64>) -> Result<Page<Transaction>, StoreError> {
-        Ok(Page::cut(vec![], page.limit, |item: &Transaction| item.id))
-    }
-
-    async fn budget(&self, _: Member) -> Result<Option<Budget>, StoreError> {
-        Ok(self.budget)
-    }
-
-    async fn set_daily_cap(&self, _: Member, cap: Option<DailyCap>) -> Result<CapOutcome, StoreError> {
-        self.heard(json!(cap.map(DailyCap::credits)));
-        Ok(self.change)
-    }
-}
-
-#[async_trait]
-impl Authenticator for Double {
-    async fn authenticate(&self, token: &str) -> Result<UserId, AuthError> {
-        match token {
-            "unknowable" => Err(AuthError::KeysUnavailable("the key set does not answer".to_owned())),
-            _ => Ok(UserId::new(Uuid::nil())),
-        }
-    }
-}
-
-#[async_trait]
-impl Memberships for Double {
-    async fn accounts_of(&self, _: UserId) -> Result<Vec<Membership>, StoreError> {
-        let account_id = AccountId::new(Uuid::nil());
-        Ok(vec![Membership { account_id, account_name: "Ann".to_owned(), role: Role::Owner }])
-    }
-}
-
-#[async_trait]
-impl RunLauncher for Double {
-    async fn start(&self, _: RunId) -> Result<(), String> {
-        if self.launches_nothing { Err("the engine is gone".to_owned()) } else { Ok(()) }
-    }
-
-    async fn enqueue(&self, _: RunId) -> Result<(), String> {
-        if self.launches_nothing { Err("the queue is full".to_owned()) } else { Ok(()) }
-    }
-
-    async fn wake(&self, _: RunId) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl ProgressSink for Double {
-    async fn tell(&self, _: RunId, _: ProgressUpdate) {}
-}
-
-#[async_trait]
-impl ProgressBoard for Double {
-    async fn create(&self, _: RunId, _: AccountId) {}
-
-    async fn look(&self, _: RunId, _: UserId) -> Result<ProgressLookup, String> {
-        Ok(ProgressLookup::Unknown)
-    }
-
-    async fn look_with_proof(&self, _: RunId, _: UserId, _: &RunState) -> Result<ProgressLookup, String> {
-        Ok(ProgressLookup::Unknown)
-    }
-}
-
-#[async_trait]
-impl Readiness for Double {
-    fn config_faults(&self) -> Vec<String> {
-        vec![]
-    }
-
-    async fn database(&self) -> DatabaseState {
-        DatabaseState::Answers { models: vec![] }
-    }
-
-    fn models_announced(&self) -> Vec<ModelLifecycle> {
-        vec![]
-    }
-
-    fn environment(&self) -> &str {
-        "local"
-    }
-}
-
-impl Clock for Double {
-    fn now(&self) -> Timestamp {
-        "2026-11-23T12:00:00Z".parse().unwrap()
-    }
-}
-
-impl Ids for Double {
-    fn run_id(&self) -> RunId {
-        RunId::new(Uuid::nil())
-    }
-
-    fn request_id(&self) -> String {
-        "request".to_owned()
     }
 }

@@ -1,0 +1,228 @@
+//! One double for all ports: it answers as a test tells it to and remembers what it was asked.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use oslira_app::{
+    features::{
+        analysis::{
+            AnalysisRequest, BeginOutcome, CancelOutcome, Measured, ProgressBoard, ProgressLookup, ProgressSink,
+            ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository, RunState, Spread, UndoOutcome,
+        },
+        auth::{AuthError, Authenticator, Member, Membership, Memberships, Role},
+        credits::{Balance, Budget, CapOutcome, CreditLedger, DailyCap, Transaction},
+        health::{DatabaseState, Readiness},
+        judging::ModelLifecycle,
+    },
+    shared::{
+        analysis_type::AnalysisType,
+        clock::Clock,
+        idempotency::IdempotencyKey,
+        ids::{AccountId, Ids, RunId, UserId},
+        pagination::{Page, PageQuery},
+        store::StoreError,
+    },
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::RESETS_AT;
+
+/// The ports of one request.
+pub struct Double {
+    pub begun: BeginOutcome,
+    pub measured: Option<Measured>,
+    pub budget: Option<Budget>,
+    pub change: CapOutcome,
+    /// Neither the engine nor the queue takes a run.
+    pub launches_nothing: bool,
+    /// What the database finds when a start is undone.
+    pub undone: UndoOutcome,
+    pub asked: Mutex<Vec<Value>>,
+}
+
+impl Double {
+    pub fn new() -> Self {
+        let budget = Budget { daily_cap: Some(50), used_today: 7, resets_at: RESETS_AT.parse().unwrap() };
+        Self {
+            begun: BeginOutcome::Started(Receipt { run_id: RunId::new(Uuid::nil()), credits: 1, balance: 9 }),
+            measured: Some(Measured {
+                credits_each: 5,
+                balance: 100,
+                daily_cap: Some(50),
+                used_today: 7,
+                all: Some(Spread { p50: 20.04, p90: 31.0, based_on_runs: 12 }),
+                cold: None,
+                cached: Some(Spread { p50: 9.0, p90: 11.5, based_on_runs: 2 }),
+            }),
+            budget: Some(budget),
+            change: CapOutcome::Set(budget),
+            launches_nothing: false,
+            undone: UndoOutcome::Undone,
+            asked: Mutex::default(),
+        }
+    }
+
+    pub fn refusing(begun: BeginOutcome) -> Arc<Self> {
+        Arc::new(Self { begun, ..Self::new() })
+    }
+
+    fn heard(&self, what: Value) {
+        self.asked.lock().unwrap().push(what);
+    }
+
+    pub fn asked(&self) -> Vec<Value> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl RunRepository for Double {
+    async fn begin(
+        &self,
+        _: Member,
+        _: RunId,
+        _: &AnalysisRequest,
+        needs: &RequiredServices,
+        _: Option<&IdempotencyKey>,
+        _: &str,
+    ) -> Result<BeginOutcome, StoreError> {
+        self.heard(json!(needs));
+        Ok(self.begun.clone())
+    }
+
+    async fn measure(&self, _: Member, analysis_type: AnalysisType) -> Result<Option<Measured>, StoreError> {
+        self.heard(json!(analysis_type));
+        Ok(self.measured.clone())
+    }
+
+    async fn cancel(&self, _: UserId, _: RunId) -> Result<CancelOutcome, StoreError> {
+        // As the database would while AI work is under way.
+        self.heard(json!("cancelled"));
+        Ok(CancelOutcome::Cancelled { refunded: 0, kept: 5, balance: 5 })
+    }
+
+    async fn undo(&self, _: UserId, _: RunId) -> Result<UndoOutcome, StoreError> {
+        self.heard(json!("undone"));
+        Ok(self.undone.clone())
+    }
+
+    async fn get(&self, _: Member, _: RunId) -> Result<Option<Run>, StoreError> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: Member, page: PageQuery<RunId>) -> Result<Page<Run>, StoreError> {
+        Ok(Page::cut(vec![], page.limit, |run: &Run| run.id))
+    }
+
+    async fn visible_state(&self, _: UserId, _: RunId) -> Result<Option<RunState>, StoreError> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl CreditLedger for Double {
+    async fn balance(&self, _: Member) -> Result<Option<Balance>, StoreError> {
+        Ok(None)
+    }
+
+    async fn transactions(&self, _: Member, page: PageQuery<i64>) -> Result<Page<Transaction>, StoreError> {
+        Ok(Page::cut(vec![], page.limit, |item: &Transaction| item.id))
+    }
+
+    async fn budget(&self, _: Member) -> Result<Option<Budget>, StoreError> {
+        Ok(self.budget)
+    }
+
+    async fn set_daily_cap(&self, _: Member, cap: Option<DailyCap>) -> Result<CapOutcome, StoreError> {
+        self.heard(json!(cap.map(DailyCap::credits)));
+        Ok(self.change)
+    }
+}
+
+#[async_trait]
+impl Authenticator for Double {
+    async fn authenticate(&self, token: &str) -> Result<UserId, AuthError> {
+        match token {
+            "unknowable" => Err(AuthError::KeysUnavailable("the key set does not answer".to_owned())),
+            _ => Ok(UserId::new(Uuid::nil())),
+        }
+    }
+}
+
+#[async_trait]
+impl Memberships for Double {
+    async fn accounts_of(&self, _: UserId) -> Result<Vec<Membership>, StoreError> {
+        let account_id = AccountId::new(Uuid::nil());
+        Ok(vec![Membership { account_id, account_name: "Ann".to_owned(), role: Role::Owner }])
+    }
+}
+
+#[async_trait]
+impl RunLauncher for Double {
+    async fn start(&self, _: RunId) -> Result<(), String> {
+        if self.launches_nothing { Err("the engine is gone".to_owned()) } else { Ok(()) }
+    }
+
+    async fn enqueue(&self, _: RunId) -> Result<(), String> {
+        if self.launches_nothing { Err("the queue is full".to_owned()) } else { Ok(()) }
+    }
+
+    async fn wake(&self, _: RunId) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ProgressSink for Double {
+    async fn tell(&self, _: RunId, _: ProgressUpdate) {}
+}
+
+#[async_trait]
+impl ProgressBoard for Double {
+    async fn create(&self, _: RunId, _: AccountId) {}
+
+    async fn look(&self, _: RunId, _: UserId) -> Result<ProgressLookup, String> {
+        Ok(ProgressLookup::Unknown)
+    }
+
+    async fn look_with_proof(&self, _: RunId, _: UserId, _: &RunState) -> Result<ProgressLookup, String> {
+        Ok(ProgressLookup::Unknown)
+    }
+}
+
+#[async_trait]
+impl Readiness for Double {
+    fn config_faults(&self) -> Vec<String> {
+        vec![]
+    }
+
+    async fn database(&self) -> DatabaseState {
+        DatabaseState::Answers { models: vec![] }
+    }
+
+    fn models_announced(&self) -> Vec<ModelLifecycle> {
+        vec![]
+    }
+
+    fn environment(&self) -> &str {
+        "local"
+    }
+}
+
+impl Clock for Double {
+    fn now(&self) -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+}
+
+impl Ids for Double {
+    fn run_id(&self) -> RunId {
+        RunId::new(Uuid::nil())
+    }
+
+    fn request_id(&self) -> String {
+        "request".to_owned()
+    }
+}
