@@ -21,6 +21,21 @@ use crate::step::step;
 const DOCUMENTS: [&str; 3] =
     ["crates/app/contract/openapi.json", "crates/app/contract/reference.html", "crates/app/src/api/reference.css"];
 
+/// What the module may use: rustc's features of this target (the module's section `target_features`) and exception
+/// handling, with which wasm-bindgen catches what JavaScript throws. With `--all-features` wasm-opt would write a compact
+/// import section, which workerd reads and Node does not. A feature that is missing here fails the build.
+const WASM_FEATURES: [&str; 9] = [
+    "bulk-memory",
+    "bulk-memory-opt",
+    "call-indirect-overlong",
+    "exception-handling",
+    "multivalue",
+    "mutable-globals",
+    "nontrapping-float-to-int",
+    "reference-types",
+    "sign-ext",
+];
+
 /// Options of `cargo xtask build`.
 #[derive(clap::Args, Default)]
 pub struct Args {
@@ -134,9 +149,18 @@ fn shrink(project: &Project, tools: &Tools, wasm: &Path) -> Result<()> {
     let dir = project.state_dir().join("binaryen");
     crate::npm::install_copy(&project.root().join("xtask/npm/binaryen"), &dir, "wasm-opt")?;
     let mut command = Command::new(&tools.node);
-    command.arg(dir.join("node_modules/binaryen/bin/wasm-opt")).args(["-Oz", "--all-features"]).arg(wasm);
+    command.arg(dir.join("node_modules/binaryen/bin/wasm-opt")).arg("-Oz");
+    command.args(WASM_FEATURES.map(|feature| format!("--enable-{feature}"))).arg(wasm);
     step("shrinking the Worker", || run_quiet(command.arg("-o").arg(wasm)))?;
-    Ok(())
+    step("compiling it as the runtime will", || compiles(&tools.node, wasm))
+}
+
+/// Fails unless V8, the engine of Node and of workerd, takes the module.
+fn compiles(node: &Path, wasm: &Path) -> Result<()> {
+    const SCRIPT: &str = "WebAssembly.compile(require('node:fs').readFileSync(process.argv[1]))";
+    run_quiet(Command::new(node).args(["--eval", SCRIPT]).arg(wasm))
+        .map(drop)
+        .context("Node does not compile the shrunk module: see WASM_FEATURES in xtask/src/build.rs")
 }
 
 fn print_size(dist: &Path) -> Result<()> {
@@ -166,5 +190,24 @@ fn remove_dir(dir: &Path) -> Result<()> {
             Err(error).with_context(|| format!("cannot remove {}", dir.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_that_node_does_not_know_is_refused() {
+        let node = Project::find().and_then(|project| setup::node::choose(&project)).unwrap_or_else(|_| "node".into());
+        let module = std::env::temp_dir().join(format!("oslira-module-{}.wasm", std::process::id()));
+        let head = [0, b'a', b's', b'm', 1, 0, 0, 0];
+        std::fs::write(&module, head).unwrap();
+        compiles(&node, &module).unwrap();
+        // An import of kind 0x7f, as in the compact import section that `--all-features` makes.
+        std::fs::write(&module, [&head[..], &[2, 6, 1, 1, b'a', 1, b'b', 0x7f]].concat()).unwrap();
+        let refused = compiles(&node, &module).unwrap_err();
+        std::fs::remove_file(&module).unwrap();
+        assert!(format!("{refused:#}").contains("import kind"), "{refused:#}");
     }
 }

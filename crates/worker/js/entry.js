@@ -1,9 +1,10 @@
 // The Worker's entry: wires fetch, queue, cron, Durable Objects and Workflows to Rust.
 //
 // Promises: one crossing into WebAssembly and one out per request; when the module traps, every call in flight is
-// rejected at once and the next call gets a fresh module, so one bug never wedges the isolate.
+// rejected at once and the next call gets a fresh module, so one bug never wedges the isolate. Every answer and its headers
+// come from Rust, that to a trap too. What a request has begun to change is finished even if its client goes away.
 import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "cloudflare:workers";
-import { documentOf } from "./documents.js";
+import { documentAt } from "./documents.js";
 import * as rust from "./index.js";
 
 class Trap extends Error {}
@@ -56,14 +57,19 @@ function call(enter) {
 // Mirrors BODY_BYTES_MAX: one byte more is enough for Rust to see that the body is too large.
 const BODY_BYTES_MAX = 64 * 1024;
 
+// The body, undefined without one, null if the client's upload broke off.
 async function readBody(request) {
   if (!request.body) return undefined;
   const chunks = [];
   let size = 0;
-  for await (const chunk of request.body) {
-    chunks.push(chunk);
-    size += chunk.byteLength;
-    if (size > BODY_BYTES_MAX) break;
+  try {
+    for await (const chunk of request.body) {
+      chunks.push(chunk);
+      size += chunk.byteLength;
+      if (size > BODY_BYTES_MAX) break;
+    }
+  } catch {
+    return null;
   }
   if (chunks.length === 1) return chunks[0];
   const body = new Uint8Array(size);
@@ -75,11 +81,12 @@ async function readBody(request) {
   return body;
 }
 
-// Method, path with query, then one `name:value` a line: headers cannot hold line breaks. The path begins at the first
-// slash behind "https://", which is 8 characters long.
+// The path with its query. It begins at the first slash behind "https://", which is 8 characters long.
+const addressOf = ({ url }) => url.slice(url.indexOf("/", 8));
+
+// Method, path with query, then one `name:value` a line: headers cannot hold line breaks.
 function head(request) {
-  const { url } = request;
-  let text = `${request.method}\n${url.slice(url.indexOf("/", 8))}`;
+  let text = `${request.method}\n${addressOf(request)}`;
   for (const [name, value] of request.headers) text += `\n${name}:${value}`;
   return text;
 }
@@ -101,33 +108,44 @@ function stream(body) {
   });
 }
 
-const BROKEN = {
-  success: false,
-  code: "internal_error",
-  error: "Something went wrong on our side. Try again in a few seconds.",
-};
+function respond(request, [status, headers, answer]) {
+  if (!(answer instanceof Uint8Array)) return new Response(stream(answer), { status, headers });
+  const isRead = status === 200 && request.method === "GET";
+  const document = isRead ? documentAt(addressOf(request).split("?", 1)[0]) : undefined;
+  // A status such as 304 allows no body, not even an empty one.
+  return new Response(document ?? (answer.byteLength > 0 ? answer : null), { status, headers });
+}
 
-// The http crate refuses addresses beyond 64 KiB; nothing of ours needs more than this.
-const URL_CHARS_MAX = 8 * 1024;
-const TOO_LONG = { success: false, code: "address_too_long", error: "The address may have at most 8,192 characters." };
+// Never rejects.
+async function answer(request, env) {
+  try {
+    const body = await readBody(request);
+    return respond(request, await call(() => rust.handle(head(request), body ?? undefined, body === null, env)));
+  } catch (error) {
+    return answerToTrap(request, String(error?.message ?? error), env);
+  }
+}
+
+async function answerToTrap(request, cause, env) {
+  try {
+    return respond(request, await call(() => rust.trapped(head(request), cause, env)));
+  } catch (error) {
+    const again = String(error?.message ?? error);
+    console.error(JSON.stringify({ level: "ERROR", message: "request failed, and its answer too", cause, again }));
+    // Not even a fresh module works: nothing is left that knows our headers.
+    return new Response(null, { status: 500 });
+  }
+}
+
+// Methods that change nothing (RFC 9110 §9.2.1).
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 
 export default class extends WorkerEntrypoint {
-  async fetch(request) {
-    if (request.url.length > URL_CHARS_MAX) {
-      return Response.json({ ...TOO_LONG, timestamp: new Date().toISOString() }, { status: 414 });
-    }
-    const document = documentOf(request);
-    if (document) return document;
-    try {
-      const body = await readBody(request);
-      const [status, headers, answer] = await call(() => rust.handle(head(request), body, this.env));
-      if (!(answer instanceof Uint8Array)) return new Response(stream(answer), { status, headers });
-      // A status such as 304 allows no body, not even an empty one.
-      return new Response(answer.byteLength > 0 ? answer : null, { status, headers });
-    } catch (error) {
-      console.error(JSON.stringify({ level: "ERROR", message: "request failed", cause: String(error?.message ?? error) }));
-      return Response.json({ ...BROKEN, timestamp: new Date().toISOString() }, { status: 500 });
-    }
+  fetch(request) {
+    const work = answer(request, this.env);
+    // Otherwise the runtime drops the work when the client goes away, be it between a charge and the start of its run.
+    if (!SAFE.has(request.method)) this.ctx.waitUntil(work);
+    return work;
   }
 
   queue(batch) {

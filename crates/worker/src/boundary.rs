@@ -4,11 +4,19 @@
 
 use std::cell::RefCell;
 
-use axum::{Router, body::Body};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+};
+use futures_util::stream;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use js_sys::{Array, Uint8Array};
-use oslira_app::{api::router, shared::streaming::is_streamed};
+use oslira_app::{
+    api::router,
+    http::{ADDRESS_CHARS_MAX, Trapped},
+    shared::streaming::is_streamed,
+};
 use tower_service::Service as _;
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::Env;
@@ -19,11 +27,31 @@ thread_local! {
     static ROUTER: RefCell<Option<Router>> = const { RefCell::new(None) };
 }
 
-/// Answers one request. `head` is the method, the path with query, then `name:value`, a line each.
+/// Answers one request. `head` is the method, the path with query, then `name:value`, a line each. `is_broken` says that
+/// the body could not be read to its end.
 #[wasm_bindgen]
-pub async fn handle(head: String, body: Option<Vec<u8>>, env: JsValue) -> Result<Array, JsValue> {
+pub async fn handle(head: String, body: Option<Vec<u8>>, is_broken: bool, env: JsValue) -> Result<Array, JsValue> {
+    let body = match body {
+        _ if is_broken => {
+            let end = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+            Body::from_stream(stream::iter([Err::<Bytes, _>(end)]))
+        }
+        Some(body) => Body::from(body),
+        None => Body::empty(),
+    };
+    answer(parse(&head, body)?, env).await
+}
+
+/// Answers a request whose handling trapped, on the module that replaced the trapped one. It is not handled again.
+#[wasm_bindgen]
+pub async fn trapped(head: String, cause: String, env: JsValue) -> Result<Array, JsValue> {
+    let mut request = parse(&head, Body::empty())?;
+    request.extensions_mut().insert(Trapped(cause));
+    answer(request, env).await
+}
+
+async fn answer(mut request: Request<Body>, env: JsValue) -> Result<Array, JsValue> {
     let env: Env = env.unchecked_into();
-    let mut request = parse(&head, body.unwrap_or_default())?;
     compose::user_ports(&env).install(request.extensions_mut());
     let answer = ROUTER.with(|router| {
         // Borrowed to make the future only, not while it is awaited: requests run side by side.
@@ -34,9 +62,11 @@ pub async fn handle(head: String, body: Option<Vec<u8>>, env: JsValue) -> Result
     Ok(emit(response).await)
 }
 
-fn parse(head: &str, body: Vec<u8>) -> Result<Request<Body>, JsValue> {
+fn parse(head: &str, body: Body) -> Result<Request<Body>, JsValue> {
     let mut lines = head.split('\n');
     let (method, path) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    // Cut behind the limit, so that the router refuses it: `Uri` takes nothing above 64 KiB.
+    let path = path.get(..=ADDRESS_CHARS_MAX).unwrap_or(path);
     // An address that cannot be parsed names nothing: the router answers 404 in the usual envelope.
     let uri = Uri::try_from(path).unwrap_or_else(|_| Uri::from_static("/unreadable-address"));
     let mut request = Request::builder().method(method).uri(uri);
@@ -45,7 +75,7 @@ fn parse(head: &str, body: Vec<u8>) -> Result<Request<Body>, JsValue> {
             request = request.header(name, value);
         }
     }
-    request.body(Body::from(body)).map_err(|error| js_sys::Error::new(&error.to_string()).into())
+    request.body(body).map_err(|error| js_sys::Error::new(&error.to_string()).into())
 }
 
 /// Status, headers, and the body as `Uint8Array` or [`BodyStream`].

@@ -5,14 +5,15 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use oslira_app::{
     api::UserPorts,
     features::{
-        analysis::{AnalysisPorts, WorkflowPorts},
+        analysis::{AnalysisPorts, WatchedRuns, WorkflowPorts},
         auth::{AuthPorts, TokenCheck, TokenVerifier},
         business::BusinessPorts,
         credits::CreditPorts,
         health::HealthPorts,
-        leads::LeadPorts,
+        leads::{LeadPorts, exports_at_once},
     },
     http::RequestPorts,
+    shared::{ids::AccountId, in_flight::InFlight},
 };
 use oslira_postgres::{AdminDb, TenantDb};
 use oslira_providers::{Anthropic, Apify, Models, OpenAi, ProviderLists, SupabaseKeys};
@@ -20,16 +21,18 @@ use worker::Env;
 
 use crate::{
     adapters::{
-        Accounts, Board, Fetch, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformReadiness, Snapshots,
-        WebCrypto, system_login, tenant_login,
+        Accounts, Board, Fetch, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformPause, PlatformReadiness,
+        Snapshots, WebCrypto, system_login, tenant_login,
     },
     config::Config,
 };
 
-/// What an isolate keeps between requests: settings and the memory of verified tokens, never a socket.
+/// What an isolate keeps between requests: settings and what it remembers or counts, never a socket.
 pub struct Isolate {
     pub config: Config,
     verifier: Arc<TokenVerifier>,
+    watched: Arc<WatchedRuns>,
+    exports: Arc<InFlight<AccountId>>,
 }
 
 thread_local! {
@@ -44,7 +47,7 @@ pub fn isolate(env: &Env) -> Rc<Isolate> {
                 crate::log::start();
                 let config = Config::from_env(env);
                 let verifier = Arc::new(TokenVerifier::new(config.deployment.tokens.clone()));
-                Rc::new(Isolate { config, verifier })
+                Rc::new(Isolate { config, verifier, watched: Arc::default(), exports: Arc::new(exports_at_once()) })
             })
             .clone()
     })
@@ -65,12 +68,18 @@ pub fn user_ports(env: &Env) -> UserPorts {
                 keys: Arc::new(SupabaseKeys::new(Arc::new(Fetch), &config.deployment.tokens.issuer)),
                 signatures: Arc::new(WebCrypto),
                 clock: clock.clone(),
+                pause: Arc::new(PlatformPause),
             }),
             memberships: Arc::new(Accounts::new(tenant.clone())),
         },
         credits: CreditPorts { ledger: tenant.clone() },
         business: BusinessPorts { profiles: tenant.clone() },
-        leads: LeadPorts { leads: tenant.clone(), pictures: pictures(env, config), clock: clock.clone() },
+        leads: LeadPorts {
+            leads: tenant.clone(),
+            pictures: pictures(env, config),
+            clock: clock.clone(),
+            exports: isolate.exports.clone(),
+        },
         analysis: AnalysisPorts {
             runs: tenant,
             launcher: Arc::new(Launcher::new(env)),
@@ -78,6 +87,8 @@ pub fn user_ports(env: &Env) -> UserPorts {
             models: config.models.clone(),
             readiness: readiness.clone(),
             ids,
+            clock: clock.clone(),
+            watched: isolate.watched.clone(),
         },
         health: HealthPorts { readiness, models: config.models.clone(), clock },
     }

@@ -231,6 +231,15 @@ async fn ids_limits_cursors_and_addresses_are_checked() {
             user.get(&path).await.refused_for(&path, 400, "invalid_cursor");
         }
     }
+    // A time before the year 1, which the database does not read.
+    let ancient = [
+        "bmV3ZXN0fC0wMDAwNDQtMDMtMTVUMTI6MDA6MDBafDAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMA",
+        "LTAwMDA0NC0wMy0xNVQxMjowMDowMFp8MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAw",
+    ];
+    for (list, cursor) in ["/leads", "/business-profiles"].into_iter().zip(ancient) {
+        let path = format!("{list}?cursor={cursor}");
+        user.get(&path).await.refused_for(&path, 400, "invalid_cursor");
+    }
     for path in ["/", "/v1", "/v1/analyze/x", "/runs/", "/admin", "/.env"] {
         user.get(path).await.refused_for(path, 404, "route_not_found");
     }

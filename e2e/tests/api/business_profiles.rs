@@ -132,6 +132,10 @@ async fn a_change_for_another_version_is_refused() {
     let late = change_at("\"1\"", "Late").await;
     assert_eq!(late.refused(412, "business_profile_changed"), &json!({ "context_version": 2 }));
     assert_eq!(change_at("*", "Third").await.data(200)["context_version"], 3);
+    assert_eq!(change_at("W/\"3\"", "Fourth").await.data(200)["context_version"], 4, "Cloudflare weakens it");
+    assert_eq!(change_at("\"1\", W/\"4\"", "Fifth").await.data(200)["context_version"], 5, "one of several");
+    let late = change_at("\"1\", \"4\"", "Late").await;
+    assert_eq!(late.refused(412, "business_profile_changed"), &json!({ "context_version": 5 }));
     change_at("W/x", "Never").await.refused(400, "invalid_if_match");
 }
 

@@ -108,5 +108,5 @@ async fn the_reference_is_served_without_anything_from_elsewhere() {
     assert_eq!(get("/docs.css").await.headers()["content-type"], "text/css; charset=utf-8");
     assert_eq!(get("/openapi.json").await.headers()["access-control-allow-origin"], "*");
     let posted = stack.http().post(format!("{}/docs", stack.api_url)).send().await.unwrap();
-    assert_eq!(posted.status(), 404, "only reading is answered here");
+    assert_eq!(posted.status(), 405, "only reading is answered here");
 }

@@ -2,7 +2,7 @@
 
 use oslira_e2e::{Answer, Stack, User};
 use reqwest::{Method, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const OURS: &str = "http://localhost:5173";
 const EXPOSED: [&str; 7] = [
@@ -27,7 +27,7 @@ async fn preflight(stack: &Stack, origin: &str) -> Response {
         .header("access-control-request-method", "POST")
         .header(
             "access-control-request-headers",
-            "authorization,content-type,idempotency-key,if-match,x-account-id,x-request-id",
+            "authorization,baggage,content-type,idempotency-key,if-match,traceparent,x-account-id,x-request-id",
         )
         .send()
         .await
@@ -43,7 +43,16 @@ async fn our_own_site_may_call_from_a_browser() {
     let methods = header(&response, "access-control-allow-methods").unwrap();
     assert!(["get", "post", "put", "patch", "delete"].iter().all(|method| methods.contains(method)), "{methods}");
     let allowed = header(&response, "access-control-allow-headers").unwrap();
-    for name in ["authorization", "content-type", "idempotency-key", "if-match", "x-account-id", "x-request-id"] {
+    for name in [
+        "authorization",
+        "baggage",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "traceparent",
+        "x-account-id",
+        "x-request-id",
+    ] {
         assert!(allowed.contains(name), "{name} in {allowed}");
     }
     assert_eq!(header(&response, "access-control-allow-credentials"), None, "no cookies are used");
@@ -70,7 +79,8 @@ async fn other_sites_may_not() {
 async fn every_answer_carries_the_security_headers() {
     let stack = Stack::load();
     let user = User::new(&stack, 0).await;
-    for path in ["/health", "/credits/balance", "/runs/7", "/nowhere"] {
+    let long = format!("/leads?q={}", "x".repeat(8_192));
+    for path in ["/health", "/credits/balance", "/runs/7", "/nowhere", &long] {
         let answer = user.get(path).await;
         for (name, wanted) in [
             ("x-content-type-options", "nosniff"),
@@ -121,8 +131,21 @@ async fn health_says_that_it_lives_and_that_it_is_ready() {
 async fn an_address_that_is_too_long_is_refused_before_anything_looks_at_it() {
     let stack = Stack::load();
     let url = format!("{}/leads?q={}", stack.api_url, "x".repeat(8_192));
-    let response = stack.http().get(url).send().await.unwrap();
-    assert_eq!(response.status(), 414);
-    let body: Value = response.json().await.unwrap();
-    assert_eq!((&body["success"], &body["code"]), (&json!(false), &json!("address_too_long")));
+    Answer::read(stack.http().get(url).send().await.unwrap()).await.refused(414, "address_too_long");
+}
+
+#[tokio::test]
+async fn a_document_carries_the_headers_of_every_answer() {
+    let stack = Stack::load();
+    for path in ["/openapi.json", "/docs", "/docs.css"] {
+        let request = stack.http().get(format!("{}{path}", stack.api_url)).header("origin", OURS);
+        let response = request.header("x-request-id", "find-me").send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(header(&response, "x-request-id").as_deref(), Some("find-me"), "{path}");
+        assert_eq!(header(&response, "access-control-allow-origin").as_deref(), Some(OURS), "{path}");
+        assert_eq!(header(&response, "x-content-type-options").as_deref(), Some("nosniff"), "{path}");
+        assert_eq!(header(&response, "cache-control").as_deref(), Some("public, max-age=300"), "{path}");
+        assert!(header(&response, "strict-transport-security").is_some(), "{path}");
+        assert!(response.text().await.unwrap().len() > 500, "{path} has its text");
+    }
 }

@@ -65,11 +65,15 @@ async fn bad_tokens_of_every_kind_are_refused() {
 async fn a_claim_that_is_missing_or_wrong_is_refused() {
     let stack = Stack::load();
     let user = User::new(&stack, 3).await;
-    let cases: [(Value, u16, &str); 8] = [
+    let cases: [(Value, u16, &str); 12] = [
         (json!({ "iss": null }), 401, "token_invalid"),
         (json!({ "aud": null }), 401, "token_invalid"),
         (json!({ "aud": "anon" }), 401, "token_invalid"),
         (json!({ "exp": null }), 401, "token_invalid"),
+        (json!({ "exp": -1 }), 401, "token_invalid"),
+        (json!({ "exp": 253_402_300_800_i64 }), 401, "token_invalid"),
+        (json!({ "exp": 4_000_000_000_i64 }), 401, "token_invalid"),
+        (json!({ "exp": 1e300 }), 401, "token_invalid"),
         (json!({ "sub": "admin" }), 401, "token_invalid"),
         (json!({ "role": null }), 403, "token_role_refused"),
         (json!({ "role": "service_role" }), 403, "token_role_refused"),

@@ -2,7 +2,7 @@
 //! packages, a Node that can run them.
 
 mod debian;
-mod node;
+pub mod node;
 mod toolchain;
 mod wasm;
 

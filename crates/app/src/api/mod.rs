@@ -2,6 +2,7 @@
 
 mod contract;
 mod description;
+mod documents;
 mod ports;
 mod reference;
 mod router;

@@ -14,6 +14,7 @@ use crate::{
 /// to one request. They hold the tenant's database role only: no port of the system role is in here, so no handler of a
 /// user's request can name one. A request of another kind (a provider's webhook, an operator) gets bundles of its own,
 /// without these.
+#[derive(Clone)]
 pub struct UserPorts {
     pub request: RequestPorts,
     pub auth: AuthPorts,

@@ -7,15 +7,15 @@ use axum::{
     extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, Method, header},
     middleware,
-    routing::{MethodFilter, on},
+    routing::{MethodFilter, get, on},
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::contract::register;
+use super::{contract::register, documents::DOCUMENTS};
 use crate::http::{
     ApiError, BODY_BYTES_MAX, Endpoint, Registry,
     code::{METHOD_NOT_ALLOWED, ROUTE_NOT_FOUND},
-    keep_route, seal, serve,
+    keep_route, refuse, seal, serve,
 };
 
 /// Settings of the HTTP layer that are fixed for the life of an isolate.
@@ -40,15 +40,20 @@ impl Registry for Routes {
 pub fn router(config: &HttpConfig) -> Router {
     let mut routes = Routes(Router::new());
     register(&mut routes);
+    // These are no operations, so no endpoint declares them.
+    let routes = DOCUMENTS.into_iter().fold(routes.0, |routes, document| {
+        routes.route(document.path, get(move || std::future::ready(document.answer())))
+    });
     routes
-        .0
         .method_not_allowed_fallback(|| async {
             ApiError::new(METHOD_NOT_ALLOWED, "This address exists, but not with this method.")
         })
         .fallback(|| async { ApiError::new(ROUTE_NOT_FOUND, "There is nothing at this address.") })
-        // The layer added last is the outermost: `seal` also wraps what the fallbacks, the body limit and CORS answer.
+        // The layer added last is the outermost: `seal` also wraps what the fallbacks, the refusals and
+        // CORS answer.
         .route_layer(middleware::from_fn(keep_route))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(refuse))
         .layer(cors(config))
         .layer(middleware::from_fn(seal))
 }
@@ -68,6 +73,9 @@ fn cors(config: &HttpConfig) -> CorsLayer {
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::IF_MATCH,
+            // What tracing libraries add to a page's requests (W3C Trace Context, W3C Baggage).
+            HeaderName::from_static("baggage"),
+            HeaderName::from_static("traceparent"),
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("x-account-id"),
             HeaderName::from_static("x-request-id"),

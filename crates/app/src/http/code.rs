@@ -25,7 +25,7 @@ pub const DATABASE_UNAVAILABLE: ErrorCode = ErrorCode::new(
     "database_unavailable",
     "the outcome may be unknown: repeat with the same `Idempotency-Key`",
 );
-/// Answered by `crates/worker/js/entry.js`, before the request reaches the router.
+/// Answered before the request reaches a route.
 pub const ADDRESS_TOO_LONG: ErrorCode =
     ErrorCode::new(StatusCode::URI_TOO_LONG, "address_too_long", "more than 8,192 characters");
 pub const ROUTE_NOT_FOUND: ErrorCode =

@@ -172,17 +172,18 @@ fn fill(response: &mut Response, payload: &Payload, id: &str, timestamp: &str) {
 
 /// Headers against sniffing, framing, caching of tenant data and downgrade (OWASP REST Security Cheat Sheet).
 fn protect(headers: &mut HeaderMap, id: &str) {
-    const FIXED: [(HeaderName, &str); 5] = [
+    const FIXED: [(HeaderName, &str); 4] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
     ];
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // Unless the handler chose otherwise: a picture may be cached for an hour.
+    // Unless the handler chose otherwise: a page has a style sheet, a picture may be cached for an hour.
+    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, value);

@@ -9,6 +9,8 @@ mod idempotency;
 mod pagination;
 mod path;
 mod ports;
+mod refuse;
+mod whole_number;
 
 pub use body::{BODY_BYTES_MAX, JsonBody};
 pub use code::ErrorCode;
@@ -22,3 +24,6 @@ pub use error::ApiError;
 pub use idempotency::MaybeIdempotencyKey;
 pub use path::PathId;
 pub use ports::{Ports, RequestPorts};
+pub(crate) use refuse::refuse;
+pub use refuse::{ADDRESS_CHARS_MAX, Trapped};
+pub use whole_number::whole_number;

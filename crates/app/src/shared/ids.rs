@@ -2,9 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use uuid::{Uuid, Variant};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -65,6 +66,23 @@ id!(
     /// One stored judgement of a lead.
     AnalysisId
 );
+
+impl RunId {
+    /// Whether it can be one of ours: a UUID v7 that was made since there are such, and not in the future.
+    #[must_use]
+    pub fn is_plausible(self, now: Timestamp) -> bool {
+        /// 2024-05-07, the day of RFC 9562.
+        const FIRST_MS: u128 = 1_715_040_000_000;
+        /// Clocks of machines differ.
+        const SKEW_MS: i64 = 5 * 60 * 1_000;
+        // The first 48 bits of a UUID v7 are its time.
+        let made_ms = self.0.as_u128() >> 80;
+        let last_ms = u128::try_from(now.as_millisecond().saturating_add(SKEW_MS)).unwrap_or(0);
+        self.0.get_version_num() == 7
+            && self.0.get_variant() == Variant::RFC4122
+            && (FIRST_MS..=last_ms).contains(&made_ms)
+    }
+}
 
 /// Where new identifiers come from (randomness is a port: tests must be repeatable).
 pub trait Ids: Send + Sync {

@@ -1,11 +1,13 @@
 //! What every feature shares: ids, time, durable steps, store errors, pages, idempotency keys, the kinds of analysis,
-//! the bounded map with expiry, which answers are streamed.
+//! the bounded map with expiry, a limit on what goes on at once, which answers are streamed, which characters are seen.
 
 pub mod analysis_type;
+pub mod characters;
 pub mod clock;
 pub mod expiring;
 pub mod idempotency;
 pub mod ids;
+pub mod in_flight;
 pub mod pagination;
 pub mod steps;
 pub mod store;

@@ -1,6 +1,15 @@
-//! Whether an answer goes out whole or piece by piece.
+//! Whether an answer goes out whole or piece by piece, and what is kept until it is out.
 
-use axum::body::{Body, HttpBody as _};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::{
+    Error,
+    body::{Body, Bytes, HttpBody},
+};
+use http_body::{Frame, SizeHint};
 
 /// Whether this body must go out piece by piece: only one whose length is not known, such as `Body::from_stream` makes for
 /// a long file or for server-sent events. A body that is in memory already goes out as one buffer, because a stream costs
@@ -10,9 +19,36 @@ pub fn is_streamed(body: &Body) -> bool {
     body.size_hint().exact().is_none()
 }
 
+/// The same body, which keeps `kept` until it has been sent or is given up. It is streamed only if `body` is.
+pub fn keeping<T: Send + Unpin + 'static>(body: Body, kept: T) -> Body {
+    Body::new(Keeping { body, _kept: kept })
+}
+
+struct Keeping<T> {
+    body: Body,
+    _kept: T,
+}
+
+impl<T: Unpin> HttpBody for Keeping<T> {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
+    use std::{convert::Infallible, sync::Arc};
 
     use axum::{
         Json, Router,
@@ -38,6 +74,17 @@ mod tests {
         assert!(!is_streamed(&Body::from(vec![0_u8; 1_000_000])));
         assert!(!is_streamed(Json("whole").into_response().body()));
         assert!(is_streamed(&pieces()));
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_goes_with_the_body_and_changes_nothing_about_it() {
+        for (body, streamed) in [(Body::from("ab"), false), (pieces(), true)] {
+            let kept = Arc::new(());
+            let body = keeping(body, kept.clone());
+            assert_eq!((is_streamed(&body), Arc::strong_count(&kept)), (streamed, 2));
+            assert_eq!(axum::body::to_bytes(body, 2).await.unwrap(), "ab");
+            assert_eq!(Arc::strong_count(&kept), 1);
+        }
     }
 
     #[tokio::test]

@@ -5,45 +5,119 @@
 
 mod codes;
 mod contract;
-mod double;
+mod doubles;
+mod exports;
 mod logs;
+mod progress;
+mod protocol;
 mod unasked;
+mod versions;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use axum::{
     body::{Body, to_bytes},
     http::{Request, Response, StatusCode, header},
 };
-use double::Double;
+use jiff::Timestamp;
 use oslira_app::{
     api::{HttpConfig, UserPorts, router},
     features::{
-        analysis::{AnalysisPorts, BeginOutcome, RunStatus, UndoOutcome},
-        auth::AuthPorts,
+        analysis::{
+            AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Measured, Progress, ProgressBoard,
+            ProgressLookup, ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository,
+            RunState, RunStatus, Spread, UndoOutcome,
+        },
+        auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships, Role},
         business::BusinessPorts,
-        credits::{CapOutcome, CreditPorts},
-        health::HealthPorts,
-        judging::{CallKind, ModelChoice, ModelName},
-        leads::LeadPorts,
+        credits::{Balance, Budget, CapOutcome, CreditLedger, CreditPorts, DailyCap, Transaction},
+        health::{DatabaseState, HealthPorts, Readiness},
+        judging::{CallKind, ModelChoice, ModelLifecycle, ModelName},
+        leads::{LeadPorts, exports_at_once},
     },
     http::RequestPorts,
+    shared::{
+        analysis_type::AnalysisType,
+        clock::Clock,
+        idempotency::IdempotencyKey,
+        ids::{AccountId, Ids, RunId, UserId},
+        pagination::{Page, PageQuery},
+        store::StoreError,
+    },
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use unasked::Unasked;
 use uuid::Uuid;
 
+const OUR_SITE: &str = "https://app.oslira.com";
 const RESETS_AT: &str = "2026-11-24T00:00:00Z";
 
-async fn send(double: &Arc<Double>, models: ModelChoice, request: Request<Body>) -> Response<Body> {
+/// The ports of one request.
+struct Double {
+    begun: BeginOutcome,
+    measured: Option<Measured>,
+    budget: Option<Budget>,
+    change: CapOutcome,
+    /// Neither the engine nor the queue takes a run.
+    launches_nothing: bool,
+    /// The row of every run, as the database shows it to this user.
+    row: Option<RunState>,
+    /// What the database finds when a start is undone.
+    undone: UndoOutcome,
+    asked: Mutex<Vec<Value>>,
+}
+
+impl Double {
+    fn new() -> Self {
+        let budget = Budget { daily_cap: Some(50), used_today: 7, resets_at: RESETS_AT.parse().unwrap() };
+        Self {
+            begun: BeginOutcome::Started(Receipt { run_id: RunId::new(Uuid::nil()), credits: 1, balance: 9 }),
+            measured: Some(Measured {
+                credits_each: 5,
+                balance: 100,
+                daily_cap: Some(50),
+                used_today: 7,
+                all: Some(Spread { p50: 20.04, p90: 31.0, based_on_runs: 12 }),
+                cold: None,
+                cached: Some(Spread { p50: 9.0, p90: 11.5, based_on_runs: 2 }),
+            }),
+            budget: Some(budget),
+            change: CapOutcome::Set(budget),
+            launches_nothing: false,
+            row: None,
+            undone: UndoOutcome::Undone,
+            asked: Mutex::default(),
+        }
+    }
+
+    fn refusing(begun: BeginOutcome) -> Arc<Self> {
+        Arc::new(Self { begun, ..Self::new() })
+    }
+
+    fn heard(&self, what: Value) {
+        self.asked.lock().unwrap().push(what);
+    }
+
+    fn asked(&self) -> Vec<Value> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
     let models = Arc::new(models);
-    let ports = UserPorts {
+    UserPorts {
         request: RequestPorts { clock: double.clone(), ids: double.clone() },
         auth: AuthPorts { authenticator: double.clone(), memberships: double.clone() },
         credits: CreditPorts { ledger: double.clone() },
         business: BusinessPorts { profiles: Arc::new(Unasked) },
-        leads: LeadPorts { leads: Arc::new(Unasked), pictures: Arc::new(Unasked), clock: double.clone() },
+        leads: LeadPorts {
+            leads: Arc::new(Unasked),
+            pictures: Arc::new(Unasked),
+            clock: double.clone(),
+            exports: Arc::new(exports_at_once()),
+        },
         analysis: AnalysisPorts {
             runs: double.clone(),
             launcher: double.clone(),
@@ -51,12 +125,20 @@ async fn send(double: &Arc<Double>, models: ModelChoice, request: Request<Body>)
             models: models.clone(),
             readiness: double.clone(),
             ids: double.clone(),
+            clock: double.clone(),
+            watched: Arc::default(),
         },
         health: HealthPorts { readiness: double.clone(), models, clock: double.clone() },
-    };
-    let mut request = request;
+    }
+}
+
+async fn send_to(ports: UserPorts, mut request: Request<Body>) -> Response<Body> {
     ports.install(request.extensions_mut());
-    router(&HttpConfig::default()).oneshot(request).await.unwrap()
+    router(&HttpConfig { cors_origins: vec![OUR_SITE.to_owned()] }).oneshot(request).await.unwrap()
+}
+
+async fn send(double: &Arc<Double>, models: ModelChoice, request: Request<Body>) -> Response<Body> {
+    send_to(ports(double, models), request).await
 }
 
 /// Status, `Retry-After` and body.

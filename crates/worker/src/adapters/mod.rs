@@ -17,7 +17,7 @@ pub use database::{system_login, tenant_login};
 pub use fetch::Fetch;
 pub use launcher::Launcher;
 pub use pictures::PictureCopies;
-pub use platform::{PlatformClock, PlatformIds, PlatformReadiness};
+pub use platform::{PlatformClock, PlatformIds, PlatformPause, PlatformReadiness};
 pub use snapshots::Snapshots;
 
 /// The R2 bucket of snapshots and pictures, as in `wrangler.jsonc`.

@@ -1,11 +1,12 @@
 //! Time, identifiers and readiness.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
     features::{
+        auth::Pause,
         health::{DatabaseState, Readiness},
         judging::ModelLifecycle,
     },
@@ -17,6 +18,7 @@ use oslira_app::{
 };
 use oslira_postgres::TenantDb;
 use uuid::{NoContext, Uuid};
+use worker::{Delay, send::SendFuture};
 
 use crate::config::Config;
 
@@ -34,6 +36,16 @@ impl Clock for PlatformClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock of the port")]
     fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(js_sys::Date::now() as i64).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// A timer of the request that waits: the runtime lets no request go on when another's work ends.
+pub struct PlatformPause;
+
+#[async_trait]
+impl Pause for PlatformPause {
+    async fn pause(&self, time: Duration) {
+        SendFuture::new(Delay::from(time)).await;
     }
 }
 

@@ -42,4 +42,5 @@ pub use result::{
     OutreachAnswer, StrategyAnswer,
 };
 pub use usage::{AiBill, ScrapeBill, ScrapeOutcome, UsageRecord};
+pub use watch::WatchedRuns;
 pub use workflow::{WorkflowPorts, analyse};

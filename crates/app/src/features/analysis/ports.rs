@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AnalysisRecord, AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, Completion, LeadFacts, Measured, Phase,
-    ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, UndoOutcome, UsageRecord,
+    ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, UndoOutcome, UsageRecord, WatchedRuns,
 };
 use crate::{
     features::{auth::Member, health::Readiness, judging::ModelChoice, profiles::InstagramHandle},
     shared::{
         analysis_type::AnalysisType,
+        clock::Clock,
         idempotency::IdempotencyKey,
         ids::{AccountId, Ids, RunId, UserId},
         pagination::{Page, PageQuery},
@@ -33,6 +34,9 @@ pub struct AnalysisPorts {
     /// Whether this deployment is configured well enough to charge for work.
     pub readiness: Arc<dyn Readiness>,
     pub ids: Arc<dyn Ids>,
+    pub clock: Arc<dyn Clock>,
+    /// Which runs are known to be whose; one per isolate.
+    pub watched: Arc<WatchedRuns>,
 }
 
 /// Runs, as the calling user: every call is one transaction under the tenant's role, and fails with a [`StoreError`]

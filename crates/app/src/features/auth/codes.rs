@@ -10,8 +10,11 @@ pub const TOKEN_MISSING: ErrorCode = ErrorCode::new(
     "send `Authorization: Bearer` with a user's access token",
 );
 
-pub const TOKEN_MALFORMED: ErrorCode =
-    ErrorCode::new(StatusCode::UNAUTHORIZED, "token_malformed", "the access token is not a JSON Web Token");
+pub const TOKEN_MALFORMED: ErrorCode = ErrorCode::new(
+    StatusCode::UNAUTHORIZED,
+    "token_malformed",
+    "the access token is not a JSON Web Token, or has more than 8,192 characters",
+);
 
 pub const TOKEN_INVALID: ErrorCode =
     ErrorCode::new(StatusCode::UNAUTHORIZED, "token_invalid", "the access token was not issued for this service");

@@ -29,6 +29,11 @@ impl From<AuthError> for ApiError {
         match error {
             AuthError::Missing => Self::new(TOKEN_MISSING, "Send the header Authorization: Bearer <access token>."),
             AuthError::Malformed => Self::new(TOKEN_MALFORMED, "The access token is not a JSON Web Token."),
+            // What a user or an app stores in `user_metadata` and `app_metadata` is part of every token.
+            AuthError::TooLong => Self::new(
+                TOKEN_MALFORMED,
+                "The access token is longer than 8,192 characters, which is the most. Keep less in the user's metadata and sign in again.",
+            ),
             AuthError::Invalid => {
                 Self::new(TOKEN_INVALID, "The access token was not issued for this service. Sign in again.")
             }
@@ -57,7 +62,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
         return Err(AuthError::Missing);
     }
     if token.len() > TOKEN_CHARS_MAX {
-        return Err(AuthError::Malformed);
+        return Err(AuthError::TooLong);
     }
     Ok(token.trim())
 }

@@ -11,5 +11,5 @@ pub use codes::{OWNER_REQUIRED, forbidden};
 pub use http::endpoints;
 pub use identity::{CallingUser, Owner};
 pub use model::{AuthError, Claims, Jwk, JwkSet, Member, Membership, Role};
-pub use ports::{AuthPorts, Authenticator, KeySource, Memberships, SignatureCheck, VerifyingKey};
+pub use ports::{AuthPorts, Authenticator, KeySource, Memberships, Pause, SignatureCheck, VerifyingKey};
 pub use verify::{TokenCheck, TokenRules, TokenVerifier};

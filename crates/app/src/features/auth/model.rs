@@ -59,6 +59,8 @@ pub enum AuthError {
     Missing,
     #[error("not a token")]
     Malformed,
+    #[error("token too long")]
+    TooLong,
     /// Wrong signature, key, algorithm, issuer, audience or subject.
     #[error("token not acceptable")]
     Invalid,
@@ -83,7 +85,7 @@ pub struct Claims {
     pub iss: Option<String>,
     /// Audience: text or a list.
     pub aud: Option<Audience>,
-    /// Expiry, seconds since the epoch; RFC 7519 allows fractions.
+    /// Expiry, seconds since the epoch. RFC 7519 allows fractions; Supabase writes none, and the verifier takes none.
     pub exp: Option<f64>,
     /// Not valid before, seconds since the epoch.
     pub nbf: Option<f64>,

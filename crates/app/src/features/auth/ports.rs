@@ -1,6 +1,6 @@
 //! What authentication needs from outside.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -45,6 +45,13 @@ pub trait KeySource: Send + Sync {
     /// # Errors
     /// A sentence for the log, without secrets.
     async fn fetch(&self) -> Result<JwkSet, String>;
+}
+
+/// Waits.
+#[async_trait]
+pub trait Pause: Send + Sync {
+    /// Returns when this time has passed.
+    async fn pause(&self, time: Duration);
 }
 
 /// A key together with the one algorithm it may be used with: the token never chooses the algorithm (RFC 8725 §3.1).

@@ -1,25 +1,29 @@
 //! Verifies Supabase access tokens.
 //!
 //! Promises: the algorithm is fixed by the key and never by the token; issuer, audience, expiry, subject and role are
-//! required; a verified token is remembered by its hash until it expires, so that its signature is checked once per
-//! isolate. Keys are kept for ten minutes, and an unknown key id fetches them again at most once in thirty seconds.
+//! required. A verified token is remembered by its hash, so that its signature is checked once per isolate, but for ten
+//! minutes at most; keys are kept as long. So a revoked key is refused everywhere after twenty minutes. Keys are fetched
+//! at most once in thirty seconds, however many unknown key ids arrive.
+
+mod keys;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use sha2::{Digest, Sha256};
 
-use super::{AuthError, Authenticator, Claims, JwkSet, KeySource, SignatureCheck, VerifyingKey};
+use super::{AuthError, Authenticator, Claims, KeySource, Pause, SignatureCheck, VerifyingKey};
 use crate::shared::{clock::Clock, expiring::Expiring, ids::UserId};
+use keys::{KNOWN_ALGORITHMS, Keys, Lookup, WAIT, WAITS_MAX};
 
-/// Supabase's edge and its clients keep the key set for ten minutes as well.
-const KEYS_FRESH: SignedDuration = SignedDuration::from_mins(10);
-/// Tokens with invented key ids must not make every request fetch the key set.
-const KEYS_REFETCH_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const REMEMBERED_TOKENS_MAX: usize = 1_024;
+/// Longer, and a token signed by a key that was revoked meanwhile would pass until it expires.
+const REMEMBERED_MS: i64 = 10 * 60 * 1_000;
+/// Supabase lets a project choose lifetimes of up to a week; a day more allows for its clock and for ours. A token that
+/// says it lives longer was not issued by it.
+const LIFETIME_S_MAX: f64 = 8.0 * 86_400.0;
 /// Clocks differ; RFC 7519 §4.1.5 allows a small leeway.
 const LEEWAY_S: f64 = 5.0;
 const AUDIENCE: &str = "authenticated";
@@ -43,16 +47,7 @@ pub struct TokenVerifier {
 struct Memory {
     /// Keyed by the token's hash, so that a leak of this memory gives nobody a usable token.
     tokens: Expiring<[u8; 32], UserId>,
-    keys: Option<Keys>,
-}
-
-#[derive(Clone)]
-struct Keys {
-    set: JwkSet,
-    /// When the set was last fetched.
-    fetched: Timestamp,
-    /// When fetching was last tried, whether or not it worked.
-    tried: Timestamp,
+    keys: Keys,
 }
 
 /// What one request needs to check a token.
@@ -61,12 +56,20 @@ pub struct TokenCheck {
     pub keys: Arc<dyn KeySource>,
     pub signatures: Arc<dyn SignatureCheck>,
     pub clock: Arc<dyn Clock>,
+    pub pause: Arc<dyn Pause>,
 }
 
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     kid: Option<String>,
+    /// Whether it lists extensions that a verifier must understand, of which there are none here (RFC 7515 §4.1.11).
+    #[serde(default, deserialize_with = "is_present")]
+    crit: bool,
+}
+
+fn is_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|IgnoredAny| true)
 }
 
 struct Parsed<'a> {
@@ -79,7 +82,10 @@ struct Parsed<'a> {
 impl TokenVerifier {
     #[must_use]
     pub fn new(rules: TokenRules) -> Self {
-        Self { rules, memory: Mutex::new(Memory { tokens: Expiring::new(REMEMBERED_TOKENS_MAX), keys: None }) }
+        Self {
+            rules,
+            memory: Mutex::new(Memory { tokens: Expiring::new(REMEMBERED_TOKENS_MAX), keys: Keys::default() }),
+        }
     }
 
     #[must_use]
@@ -97,8 +103,8 @@ impl TokenVerifier {
     }
 
     fn remember(&self, hash: [u8; 32], user: UserId, expires_s: f64, now_ms: i64) {
-        // The conversion saturates: a token may say that it expires after the end of any calendar.
-        let until_ms = ((expires_s + LEEWAY_S) * 1_000.0) as i64;
+        let expires_ms = ((expires_s + LEEWAY_S) * 1_000.0) as i64;
+        let until_ms = expires_ms.min(now_ms.saturating_add(REMEMBERED_MS));
         self.memory().tokens.insert(hash, user, now_ms, until_ms);
     }
 
@@ -107,7 +113,8 @@ impl TokenVerifier {
         if claims.iss.as_deref() != Some(self.rules.issuer.as_str()) {
             return Err(self.foreign_issuer(claims));
         }
-        let expires_s = claims.exp.filter(|exp| exp.is_finite()).ok_or(AuthError::Invalid)?;
+        let is_time = |exp: &f64| *exp > 0.0 && exp.fract() == 0.0 && *exp <= now_s + LIFETIME_S_MAX;
+        let expires_s = claims.exp.filter(is_time).ok_or(AuthError::Invalid)?;
         if expires_s + LEEWAY_S <= now_s {
             return Err(AuthError::Expired);
         }
@@ -144,34 +151,33 @@ impl TokenCheck {
             let secret = self.verifier.rules.legacy_secret.clone();
             return secret.map(VerifyingKey::Hs256).ok_or(AuthError::Invalid);
         }
-        // Cloned, so that the lock is not held while the key set is fetched.
-        let known = self.verifier.memory().keys.clone();
-        let now = self.clock.now();
-        if let Some(keys) = &known {
-            let tried_lately = now.duration_since(keys.tried) < KEYS_REFETCH_PAUSE;
-            match find(&keys.set, header) {
-                Some(key) if tried_lately || now.duration_since(keys.fetched) < KEYS_FRESH => return Ok(key),
-                None if tried_lately && keys.set.keys.is_empty() => {
-                    return Err(AuthError::KeysUnavailable("no keys yet".to_owned()));
-                }
-                None if tried_lately => return Err(AuthError::Invalid),
-                Some(_) | None => {}
+        for _ in 0..WAITS_MAX {
+            // A statement of its own: the lock must not be held while anything is awaited.
+            let lookup = self.verifier.memory().keys.look_up(header, self.clock.now());
+            match lookup {
+                Lookup::Found(key) => return Ok(key),
+                Lookup::Unknown => return Err(AuthError::Invalid),
+                Lookup::NoKeys => return Err(AuthError::KeysUnavailable("no keys yet".to_owned())),
+                Lookup::Fetch => return self.fetch(header).await,
+                Lookup::Wait => self.pause.pause(WAIT).await,
             }
         }
-        match self.keys.fetch().await {
+        Err(AuthError::KeysUnavailable("another request's fetch of the keys does not end".to_owned()))
+    }
+
+    async fn fetch(&self, header: &Header) -> Result<VerifyingKey, AuthError> {
+        let fetched = self.keys.fetch().await;
+        let now = self.clock.now();
+        let keys = &mut self.verifier.memory().keys;
+        match fetched {
             Ok(set) => {
-                let key = find(&set, header);
-                self.verifier.memory().keys = Some(Keys { set, fetched: now, tried: now });
-                key.ok_or(AuthError::Invalid)
+                keys.landed(Some(set), now);
+                keys.find(header).ok_or(AuthError::Invalid)
             }
-            // A key that was valid ten minutes ago is better than refusing everybody while the issuer is down; `tried`
-            // keeps every request from asking an issuer that is down.
+            // A key that was valid ten minutes ago is better than refusing everybody while the issuer is down.
             Err(cause) => {
-                let mut keys = known.unwrap_or(Keys { set: JwkSet::default(), fetched: now, tried: now });
-                keys.tried = now;
-                let key = find(&keys.set, header);
-                self.verifier.memory().keys = Some(keys);
-                key.ok_or(AuthError::KeysUnavailable(cause))
+                keys.landed(None, now);
+                keys.find(header).ok_or(AuthError::KeysUnavailable(cause))
             }
         }
     }
@@ -186,6 +192,9 @@ impl Authenticator for TokenCheck {
             return Ok(user);
         }
         let parsed = parse(token)?;
+        if parsed.header.crit || !KNOWN_ALGORITHMS.contains(&parsed.header.alg.as_str()) {
+            return Err(AuthError::Invalid);
+        }
         let key = self.key_for(&parsed.header).await?;
         let genuine = self.signatures.verify(&key, parsed.signed.as_bytes(), &parsed.signature).await;
         if !genuine {
@@ -209,14 +218,5 @@ fn parse(token: &str) -> Result<Parsed<'_>, AuthError> {
     })
 }
 
-/// The key that the token names, if it may be used with the token's algorithm.
-fn find(set: &JwkSet, header: &Header) -> Option<VerifyingKey> {
-    // Without the second condition, a token without a key id would match a key without one.
-    let key = set.keys.iter().find(|key| key.kid == header.kid && key.kid.is_some())?;
-    let fits = key.alg.as_deref().is_none_or(|alg| alg == header.alg);
-    match (header.alg.as_str(), key.kty.as_str(), key.crv.as_deref()) {
-        ("ES256", "EC", Some("P-256")) if fits => Some(VerifyingKey::Es256(key.clone())),
-        ("RS256", "RSA", _) if fits => Some(VerifyingKey::Rs256(key.clone())),
-        _ => None,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::fields::{BusinessName, Description, Followers, Keywords, Percent, Takes};
+use crate::http::whole_number;
 
 /// What is wrong with a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -192,7 +193,10 @@ fn followers(field: &'static str, value: &Value) -> Result<Option<Followers>, In
     if value.is_null() {
         return Ok(None);
     }
-    let count = value.as_u64().ok_or(Followers::TAKES).and_then(Followers::parse);
+    let count = whole_number(value)
+        .and_then(|count| u64::try_from(count).ok())
+        .ok_or(Followers::TAKES)
+        .and_then(Followers::parse);
     count.map(Some).map_err(|takes| refuse(field, takes))
 }
 
@@ -243,6 +247,22 @@ mod tests {
                 "follower_max": 10, "engagement_rate_min_percent": null, "content_themes": ["running"], "geographies": []
             })
         );
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_of_nothing() {
+        for (written, kept) in
+            [("10", 10_u64), ("1000.0", 1_000), ("1e3", 1_000), ("0.0", 0), ("9007199254740992.0", 1 << 53)]
+        {
+            let value: Value = serde_json::from_str(written).unwrap();
+            let changes = BusinessProfileChanges::parse(object(json!({ "ideal_customer": { "follower_min": value } })));
+            assert_eq!(serde_json::to_value(changes.unwrap()).unwrap(), json!({ "follower_min": kept }), "{written}");
+        }
+        for written in ["1000.5", "-1.0", "1e300", "9007199254740994.0", "9223372036854775808"] {
+            let value: Value = serde_json::from_str(written).unwrap();
+            let changes = BusinessProfileChanges::parse(object(json!({ "ideal_customer": { "follower_min": value } })));
+            assert_eq!(changes.unwrap_err().field(), "ideal_customer.follower_min", "{written}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 
 use serde::{Serialize, Serializer};
 
+use crate::shared::characters::is_blank;
+
 /// What a field takes, as the end of the sentence "`field` takes …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Takes(pub &'static str);
@@ -15,7 +17,7 @@ pub struct BusinessName(String);
 
 impl BusinessName {
     pub const CHARS_MAX: usize = 120;
-    const TAKES: Takes = Takes("one line of text of 1 to 120 characters");
+    const TAKES: Takes = Takes("one line of visible text of 1 to 120 characters");
 
     /// Trims and checks.
     ///
@@ -34,7 +36,8 @@ pub struct Description(String);
 
 impl Description {
     pub const CHARS_MAX: usize = 4_000;
-    const TAKES: Takes = Takes("text of 1 to 4,000 characters, without control characters but line breaks and tabs");
+    const TAKES: Takes =
+        Takes("visible text of 1 to 4,000 characters, without control characters but line breaks and tabs");
 
     /// Trims, makes every line break a line feed, and checks.
     ///
@@ -48,7 +51,7 @@ impl Description {
 }
 
 fn fits(text: &str, chars_max: usize) -> bool {
-    !text.is_empty() && text.chars().count() <= chars_max
+    !is_blank(text) && text.chars().count() <= chars_max
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -114,7 +117,7 @@ impl Keywords {
         let mut kept = Vec::new();
         let mut chars = 0;
         for text in texts.into_iter().map(str::trim) {
-            if text.is_empty() || text.contains(char::is_control) {
+            if is_blank(text) || text.contains(char::is_control) {
                 return Err(Self::TAKES);
             }
             if seen.insert(text.to_lowercase()) {
@@ -139,6 +142,28 @@ mod tests {
             assert!(Description::parse(&letter.repeat(4_001)).is_err(), "{letter}");
         }
         assert!(BusinessName::parse(" \t\u{a0} ").is_err(), "blank");
+    }
+
+    #[test]
+    fn what_nobody_sees_is_no_name_and_no_text() {
+        for hidden in [
+            "\u{200b}",
+            "\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}",
+            "\u{202e}\u{2066}\u{2069}\u{200e}\u{200f}\u{61c}",
+            "\u{115f}\u{1160}\u{3164}\u{ffa0}",
+            "\u{2800} \u{3000}\u{2003}\u{2028}\u{a0}",
+            "\u{ad}\u{34f}\u{180e}\u{17b4}\u{fe0f}",
+            "\u{e0041}\u{e007f}\u{e0100}",
+        ] {
+            assert!(BusinessName::parse(hidden).is_err(), "{hidden:?}");
+            assert!(Description::parse(hidden).is_err(), "{hidden:?}");
+            assert!(Keywords::parse(["running", hidden]).is_err(), "{hidden:?}");
+        }
+        // Joiners and selectors belong to emoji and to some scripts, where something is seen.
+        for seen in ["👩\u{200d}🍳", "❤\u{fe0f}", "می\u{200c}خواهم", "\u{200b}x", "🏴\u{e0067}\u{e0062}\u{e007f}"]
+        {
+            assert_eq!(BusinessName::parse(seen), Ok(BusinessName(seen.to_owned())));
+        }
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! `POST /business-profiles`, `GET /business-profiles`, `GET`, `PATCH` and `DELETE /business-profiles/{id}`.
 
-use axum::{
-    extract::FromRequestParts,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
-};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,13 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::{
     BusinessPorts, BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, CreateOutcome,
-    InvalidBusinessProfile, NewBusinessProfile, UpdateOutcome,
+    InvalidBusinessProfile, NewBusinessProfile, UpdateOutcome, change::change, if_match::ExpectedVersions,
 };
 use crate::{
     features::auth::{Member, forbidden},
     http::{
-        ApiError, Both, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoBody, Parameter, Parameters,
-        PathId, Place, Registry, Reply, code::IDEMPOTENCY_KEY_REUSED,
+        ApiError, Both, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoBody, PathId, Registry, Reply,
+        code::IDEMPOTENCY_KEY_REUSED,
     },
     shared::{
         idempotency::body_hash,
@@ -55,9 +52,6 @@ const BUSINESS_PROFILE_CHANGED: ErrorCode = ErrorCode::new(
     "`If-Match` named another version; `details.context_version` is the present one",
 );
 
-const INVALID_IF_MATCH: ErrorCode =
-    ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_if_match", "send the profile's `ETag`");
-
 impl From<InvalidBusinessProfile> for ApiError {
     fn from(error: InvalidBusinessProfile) -> Self {
         Self::new(INVALID_BUSINESS_PROFILE, error.to_string()).with_details(json!({ "field": error.field() }))
@@ -66,40 +60,6 @@ impl From<InvalidBusinessProfile> for ApiError {
 
 fn not_found() -> ApiError {
     ApiError::new(BUSINESS_PROFILE_NOT_FOUND, "There is no such business profile in this account.")
-}
-
-/// The version that a change is meant for: `If-Match: "3"`, as in the `ETag` of every answer.
-pub struct ExpectedVersion(Option<i32>);
-
-impl FromRequestParts<()> for ExpectedVersion {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, (): &()) -> Result<Self, Self::Rejection> {
-        let text = match parts.headers.get(header::IF_MATCH).map(HeaderValue::to_str) {
-            // `*` matches any version (RFC 9110 §13.1.1), as if the header were absent.
-            None | Some(Ok("*")) => return Ok(Self(None)),
-            Some(text) => text.unwrap_or_default(),
-        };
-        let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-        bare.parse().map(|version| Self(Some(version))).map_err(|_| {
-            ApiError::new(
-                INVALID_IF_MATCH,
-                "If-Match takes the profile's context_version in double quotes, as its ETag says it.",
-            )
-        })
-    }
-}
-
-impl Parameters for ExpectedVersion {
-    fn errors() -> Vec<ErrorCode> {
-        vec![INVALID_IF_MATCH]
-    }
-
-    fn describe() -> Vec<Parameter> {
-        let schema = json!({ "type": "string", "pattern": "^(\\*|\"?-?[0-9]{1,9}\"?)$" });
-        let description = "The version that the change is meant for, as the `ETag` of the profile says it.";
-        vec![Parameter { name: "If-Match", place: Place::Header, is_required: false, description, schema }]
-    }
 }
 
 /// A profile with its version as `ETag`: everything that a customer can change raises it.
@@ -273,7 +233,7 @@ impl Endpoint for ChangeBusinessProfile {
 
     type Ports = BusinessPorts;
     type Caller = Member;
-    type Parameters = Both<PathId<BusinessProfileId>, ExpectedVersion>;
+    type Parameters = Both<PathId<BusinessProfileId>, ExpectedVersions>;
     type Body = JsonBody<ChangedFields>;
     type Answer = Reply<BusinessProfile>;
 
@@ -284,11 +244,11 @@ impl Endpoint for ChangeBusinessProfile {
     async fn handle(
         ports: BusinessPorts,
         member: Member,
-        Both(PathId(id), ExpectedVersion(expected)): Both<PathId<BusinessProfileId>, ExpectedVersion>,
+        Both(PathId(id), expected): Both<PathId<BusinessProfileId>, ExpectedVersions>,
         JsonBody(body): JsonBody<ChangedFields>,
     ) -> Result<Reply<BusinessProfile>, ApiError> {
         let changes = BusinessProfileChanges::parse(body.0)?;
-        updated(ports.profiles.update(member, id, &changes, expected).await?)
+        updated(change(ports.profiles.as_ref(), member, id, &changes, &expected).await?)
     }
 }
 

@@ -3,9 +3,11 @@
 //! `fields` and `draft` parse requests once, where they come in; the database's functions decide under the account's
 //! lock.
 
+mod change;
 mod draft;
 mod fields;
 mod http;
+mod if_match;
 mod model;
 mod ports;
 mod schema;

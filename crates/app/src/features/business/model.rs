@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::shared::ids::{AccountId, BusinessProfileId};
+use crate::shared::{
+    clock::read_time,
+    ids::{AccountId, BusinessProfileId},
+};
 
 /// A business and its ideal customer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,10 +137,7 @@ impl FromStr for BusinessProfileCursor {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (created_at, id) = text.split_once('|').ok_or(InvalidCursor)?;
-        Ok(Self {
-            created_at: created_at.parse().map_err(|_| InvalidCursor)?,
-            id: id.parse().map_err(|_| InvalidCursor)?,
-        })
+        Ok(Self { created_at: read_time(created_at).ok_or(InvalidCursor)?, id: id.parse().map_err(|_| InvalidCursor)? })
     }
 }
 

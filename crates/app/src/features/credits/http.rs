@@ -2,13 +2,13 @@
 
 use axum::http::{Method, StatusCode};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
-use serde_json::json;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::{Value, json};
 
 use super::{Balance, Budget, CapOutcome, CreditPorts, DAILY_CAP_MAX, DailyCap, InvalidDailyCap, Transaction};
 use crate::{
     features::auth::{Member, OWNER_REQUIRED, Owner, forbidden},
-    http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply},
+    http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply, whole_number},
     shared::pagination::{Page, PageQuery},
 };
 
@@ -115,13 +115,18 @@ pub struct BudgetBody {
     /// Credits that the account's runs may cost in a UTC day; null for no cap.
     // With `deserialize_with` serde demands the field, though it is an `Option`: leaving it out must not remove the
     // cap.
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "cap")]
     #[schemars(required, range(min = 0, max = 1_000_000))]
     daily_cap: Option<i64>,
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Option::deserialize(deserializer)
+fn cap<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let credits = whole_number(&value).and_then(|credits| i64::try_from(credits).ok());
+    credits.map(Some).ok_or_else(|| D::Error::custom("daily_cap is neither a whole number nor null"))
 }
 
 impl From<InvalidDailyCap> for ApiError {

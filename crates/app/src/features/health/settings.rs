@@ -7,6 +7,9 @@ use std::fmt;
 
 use crate::features::{auth::TokenRules, profiles::PictureSource};
 
+/// What RFC 7518 §3.2 demands of an HS256 key; Supabase's own have more.
+const JWT_SECRET_BYTES_MIN: usize = 32;
+
 /// Which kind of deployment this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
@@ -75,13 +78,17 @@ impl DeploymentSettings {
         let supabase_url = text("SUPABASE_URL");
         faults.extend(setting_fault("SUPABASE_URL", &supabase_url, local));
         let secret = text("SUPABASE_JWT_SECRET");
+        let is_secret = secret.len() >= JWT_SECRET_BYTES_MIN;
+        if !secret.is_empty() && !is_secret {
+            faults.push(format!("SUPABASE_JWT_SECRET must have at least {JWT_SECRET_BYTES_MIN} bytes"));
+        }
         let scale = text("RETRY_TIME_SCALE").parse().ok().filter(|scale: &f64| *scale > 0.0 && *scale <= 1.0);
         let settings = Self {
             environment,
             tokens: TokenRules {
                 issuer: format!("{}/auth/v1", supabase_url.trim_end_matches('/')),
-                // An empty secret must count as none: anybody can sign HS256 tokens with it.
-                legacy_secret: (!secret.is_empty()).then(|| secret.into_bytes()),
+                // An empty or short secret must count as none: anybody can sign HS256 tokens with what they guess.
+                legacy_secret: is_secret.then(|| secret.into_bytes()),
             },
             cors_origins: list(&text("CORS_ORIGINS")),
             pictures: match authority(&text("APIFY_BASE_URL")).filter(|_| local) {
@@ -210,6 +217,19 @@ mod tests {
         for senseless in ["0", "-1", "1.5", "NaN", "inf", "fast"] {
             let (settings, _) = read(&[&local[..], &[("RETRY_TIME_SCALE", senseless)]].concat());
             assert_eq!(settings.pause_scale, 1.0, "{senseless}");
+        }
+    }
+
+    #[test]
+    fn a_legacy_secret_that_could_be_guessed_is_a_fault_and_signs_nothing() {
+        for environment in ["production", "local"] {
+            for (bytes, is_fault) in [(0, false), (1, true), (31, true), (32, false)] {
+                let secret = "s".repeat(bytes);
+                let (settings, faults) = read(&[("OSLIRA_ENV", environment), ("SUPABASE_JWT_SECRET", &secret)]);
+                let fault = is_fault.then(|| "SUPABASE_JWT_SECRET must have at least 32 bytes".to_owned());
+                assert_eq!(faults, Vec::from_iter(fault), "{environment}, {bytes} bytes");
+                assert_eq!(settings.tokens.legacy_secret.is_some(), bytes >= 32, "{bytes} bytes");
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     Export, HISTORY_MAX, InvalidQuery, Lead, LeadCursor, LeadHistory, LeadPorts, LeadQuery, Picture, RawLeadQuery,
-    SearchText, changes::history, export::export,
+    SearchText, changes::history, export::export, exports_at_once::EXPORT_RETRY_AFTER_S,
 };
 use crate::{
     features::auth::Member,
@@ -23,8 +23,10 @@ use crate::{
     },
     shared::{
         analysis_type::AnalysisType,
-        ids::LeadId,
+        ids::{AccountId, LeadId},
+        in_flight::{Busy, Permit},
         pagination::{Page, PageQuery},
+        streaming::keeping,
     },
 };
 
@@ -43,6 +45,22 @@ const LEAD_NOT_FOUND: ErrorCode = ErrorCode::new(StatusCode::NOT_FOUND, "lead_no
 
 const PICTURE_NOT_FOUND: ErrorCode =
     ErrorCode::new(StatusCode::NOT_FOUND, "picture_not_found", "there is no copy of this profile's picture");
+
+const TOO_MANY_EXPORTS: ErrorCode = ErrorCode::new(
+    StatusCode::TOO_MANY_REQUESTS,
+    "too_many_exports",
+    "an export of the account is under way, or too many of others are; try again after `Retry-After`",
+);
+
+impl From<Busy> for ApiError {
+    fn from(busy: Busy) -> Self {
+        let message = match busy {
+            Busy::Key => "An export of this account is under way. Wait for its end, then try again.",
+            Busy::All => "Too many exports are under way just now. Try again after the time in Retry-After.",
+        };
+        Self::new(TOO_MANY_EXPORTS, message).with_retry_after(EXPORT_RETRY_AFTER_S)
+    }
+}
 
 impl From<InvalidQuery> for ApiError {
     fn from(error: InvalidQuery) -> Self {
@@ -154,6 +172,8 @@ impl Endpoint for ListLeads {
 pub struct CsvFile {
     export: Export,
     today: Date,
+    /// Kept until the file is out.
+    permit: Permit<AccountId>,
 }
 
 impl IntoResponse for CsvFile {
@@ -168,7 +188,7 @@ impl IntoResponse for CsvFile {
         if self.export.truncated {
             headers.insert(TRUNCATED, HeaderValue::from_static("true"));
         }
-        response
+        response.map(|body| keeping(body, self.permit))
     }
 }
 
@@ -189,6 +209,7 @@ impl Endpoint for ExportLeads {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/leads/export.csv";
     const SUMMARY: &'static str = "The leads of the same filters as a CSV file, up to 10,000 rows.";
+    const ERRORS: &'static [ErrorCode] = &[TOO_MANY_EXPORTS];
 
     type Ports = LeadPorts;
     type Caller = Member;
@@ -197,8 +218,10 @@ impl Endpoint for ExportLeads {
     type Answer = CsvFile;
 
     async fn handle(ports: LeadPorts, member: Member, query: LeadQuery, _: NoBody) -> Result<CsvFile, ApiError> {
-        let today = ports.clock.now().to_zoned(TimeZone::UTC).date();
-        Ok(CsvFile { export: export(ports.leads.as_ref(), member, &query).await?, today })
+        let now = ports.clock.now();
+        let permit = ports.exports.enter(member.account(), now)?;
+        let today = now.to_zoned(TimeZone::UTC).date();
+        Ok(CsvFile { export: export(ports.leads.as_ref(), member, &query).await?, today, permit })
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod changes;
 mod export;
+mod exports_at_once;
 mod http;
 mod model;
 mod ports;
@@ -10,6 +11,7 @@ mod query;
 
 pub use changes::{Change, Changes, HISTORY_MAX, ProfileChanges};
 pub use export::{EXPORT_ROWS_MAX, Export};
+pub use exports_at_once::exports_at_once;
 pub use http::endpoints;
 pub use model::{Analysis, HistoryEntry, LatestAnalysis, Lead, LeadHistory};
 pub use ports::LeadPorts;

@@ -10,7 +10,8 @@ use crate::{
     features::auth::Member,
     shared::{
         clock::Clock,
-        ids::LeadId,
+        ids::{AccountId, LeadId},
+        in_flight::InFlight,
         pagination::{Page, PageQuery},
         store::StoreError,
     },
@@ -76,4 +77,6 @@ pub struct LeadPorts {
     /// Copies of profile pictures.
     pub pictures: Arc<dyn Pictures>,
     pub clock: Arc<dyn Clock>,
+    /// The exports that are under way; one per isolate.
+    pub exports: Arc<InFlight<AccountId>>,
 }

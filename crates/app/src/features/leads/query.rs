@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::Lead;
 use crate::shared::{
     analysis_type::AnalysisType,
+    clock::read_time,
     ids::{BusinessProfileId, LeadId},
 };
 
@@ -156,9 +157,9 @@ impl FromStr for LeadCursor {
             return Err(InvalidCursor);
         };
         let key = match LeadSort::parse(sort).ok_or(InvalidCursor)? {
-            LeadSort::Newest => LeadKey::Newest(key.parse().map_err(|_| InvalidCursor)?),
+            LeadSort::Newest => LeadKey::Newest(read_time(key).ok_or(InvalidCursor)?),
             LeadSort::Score => LeadKey::Score(key.parse().map_err(|_| InvalidCursor)?),
-            LeadSort::Updated => LeadKey::Updated(key.parse().map_err(|_| InvalidCursor)?),
+            LeadSort::Updated => LeadKey::Updated(read_time(key).ok_or(InvalidCursor)?),
         };
         Ok(Self { key, id: id.parse().map_err(|_| InvalidCursor)? })
     }

@@ -22,6 +22,11 @@ use crate::{
     },
 };
 
+/// An id that we never made is refused before anybody is asked.
+fn check_id(ports: &AnalysisPorts, run: RunId) -> Result<(), ApiError> {
+    if run.is_plausible(ports.clock.now()) { Ok(()) } else { Err(run_not_found()) }
+}
+
 fn run_example() -> Value {
     json!({
         "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "business_profile_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "username": "livia.runs",
@@ -83,6 +88,7 @@ impl Endpoint for GetRun {
         PathId(run): PathId<RunId>,
         _: NoBody,
     ) -> Result<Reply<Run>, ApiError> {
+        check_id(&ports, run)?;
         ports.runs.get(member, run).await?.map(Reply::new).ok_or_else(run_not_found)
     }
 }
@@ -114,6 +120,7 @@ impl Endpoint for GetProgress {
         PathId(run): PathId<RunId>,
         _: NoBody,
     ) -> Result<Reply<ProgressView>, ApiError> {
+        check_id(&ports, run)?;
         progress_of(&ports, user, run).await?.map(Reply::new).ok_or_else(run_not_found)
     }
 }
@@ -157,6 +164,7 @@ impl Endpoint for CancelRun {
         PathId(run): PathId<RunId>,
         _: NoBody,
     ) -> Result<Reply<CancelledRun>, ApiError> {
+        check_id(&ports, run)?;
         cancelled(start::cancel(&ports, user, run).await?)
     }
 }

@@ -18,6 +18,8 @@
 
 use std::iter::Peekable;
 
+use crate::shared::characters::{Sort, sort};
+
 const LINE_BREAKS_MAX: usize = 2;
 /// The three flags that are written as a black flag and tag characters.
 const TAGGED_FLAGS: [&str; 3] = [
@@ -128,33 +130,4 @@ fn is_base(c: char) -> bool {
 
 fn is_joiner(c: char) -> bool {
     sort(c) == Sort::Joiner
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Visible,
-    Blank,
-    LineBreak,
-    /// Invisible, but of use between others.
-    Joiner,
-    Invisible,
-}
-
-fn sort(c: char) -> Sort {
-    match c {
-        '\n' | '\u{2028}' | '\u{2029}' => Sort::LineBreak,
-        // People indent their bios with the blank Braille pattern and the Hangul fillers.
-        '\t' | '\u{2800}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => Sort::Blank,
-        c if c.is_control() => Sort::Invisible,
-        c if c.is_whitespace() => Sort::Blank,
-        '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' => Sort::Joiner,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' => Sort::Invisible,
-        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => Sort::Invisible,
-        '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0d}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' => Sort::Invisible,
-        '\u{fff0}'..='\u{fffc}' | '\u{fffe}' | '\u{ffff}' | '\u{1d173}'..='\u{1d17a}' => Sort::Invisible,
-        '\u{1bca0}'..='\u{1bca3}' | '\u{e0000}'.. => Sort::Invisible,
-        // The last two code points of every plane are noncharacters.
-        c if (c as u32) & 0xfffe == 0xfffe => Sort::Invisible,
-        _ => Sort::Visible,
-    }
 }

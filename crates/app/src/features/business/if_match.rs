@@ -1,0 +1,74 @@
+//! `If-Match`: the versions that a change is meant for, as the `ETag` of a profile says them.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use serde_json::json;
+
+use crate::http::{ApiError, ErrorCode, Parameter, Parameters, Place};
+
+const INVALID_IF_MATCH: ErrorCode =
+    ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_if_match", "send the profile's `ETag`");
+
+/// Nobody has more versions of a profile in hand.
+const VERSIONS_MAX: usize = 16;
+
+/// The versions that a change is meant for; any, if there are none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExpectedVersions(pub Vec<i32>);
+
+impl ExpectedVersions {
+    fn read(headers: &HeaderMap) -> Option<Self> {
+        let mut tags = Vec::new();
+        for value in headers.get_all(header::IF_MATCH) {
+            // None of our tags holds a comma, and a list may have empty elements (RFC 9110 §5.6.1).
+            tags.extend(value.to_str().ok()?.split(',').map(str::trim).filter(|tag| !tag.is_empty()));
+        }
+        match tags[..] {
+            // `*` matches any version (RFC 9110 §13.1.1), as if the header were absent.
+            [] if !headers.contains_key(header::IF_MATCH) => Some(Self::default()),
+            ["*"] => Some(Self::default()),
+            [_, ..] if tags.len() <= VERSIONS_MAX => tags.into_iter().map(version).collect::<Option<_>>().map(Self),
+            _ => None,
+        }
+    }
+}
+
+/// The version of one tag. A weak one counts as strong: Cloudflare weakens the tag of every answer that it compresses,
+/// and the version of a profile says all that can change.
+fn version(tag: &str) -> Option<i32> {
+    let (is_weak, tag) = tag.strip_prefix("W/").map_or((false, tag), |tag| (true, tag));
+    match tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')) {
+        Some(version) => version.parse().ok(),
+        None if is_weak => None,
+        None => tag.parse().ok(),
+    }
+}
+
+impl FromRequestParts<()> for ExpectedVersions {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, (): &()) -> Result<Self, Self::Rejection> {
+        Self::read(&parts.headers).ok_or_else(|| {
+            ApiError::new(
+                INVALID_IF_MATCH,
+                "If-Match takes the profile's ETag as it was answered, several with commas between, or *.",
+            )
+        })
+    }
+}
+
+impl Parameters for ExpectedVersions {
+    fn errors() -> Vec<ErrorCode> {
+        vec![INVALID_IF_MATCH]
+    }
+
+    fn describe() -> Vec<Parameter> {
+        const TAG: &str = "(W/\"-?[0-9]{1,9}\"|\"?-?[0-9]{1,9}\"?)";
+        let pattern = format!("^(\\*|{TAG}( *, *{TAG}){{0,15}})$");
+        let schema = json!({ "type": "string", "pattern": pattern });
+        let description = "The version that the change is meant for, as the `ETag` of the profile says it; several with commas between.";
+        vec![Parameter { name: "If-Match", place: Place::Header, is_required: false, description, schema }]
+    }
+}

@@ -1,0 +1,167 @@
+//! Clients that go away in mid-request, and one that floods: neither may cost another customer, nor leave a charge
+//! without its run.
+//!
+//! Test binaries run in the order of their names; within this one, one test at a time uses the stack.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
+)]
+
+use std::{io, time::Duration};
+
+use futures_util::future::join_all;
+use oslira_e2e::{Part, Stack, User, eventually, eventually_within, handle};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpStream,
+    sync::{Mutex, MutexGuard},
+};
+use uuid::Uuid;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// Waits until no other test of this binary runs, and repairs whatever the one before left broken.
+async fn turn() -> (MutexGuard<'static, ()>, Stack) {
+    let turn = ONE_AT_A_TIME.lock().await;
+    let stack = Stack::load().repair().await;
+    stack.close_breaker().await;
+    (turn, stack)
+}
+
+/// Sends the beginning of a request and resets the connection (RST) after a pause.
+async fn send_and_reset(stack: &Stack, request: &str, pause: Duration) {
+    let address = stack.api_url.trim_start_matches("http://").trim_end_matches('/');
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut rest = request.as_bytes();
+    while !rest.is_empty() {
+        stream.writable().await.unwrap();
+        match stream.try_write(rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    tokio::time::sleep(pause).await;
+    // Without it, closing would say a polite farewell.
+    stream.set_zero_linger().unwrap();
+}
+
+/// `POST /v1/analyze` as it goes over the wire; `announced` is the length that its header says.
+fn analyze(stack: &Stack, user: &User, body: &str, announced: usize, id: &str) -> String {
+    let host = stack.api_url.trim_start_matches("http://");
+    format!(
+        "POST /v1/analyze HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         x-request-id: {id}\r\ncontent-length: {announced}\r\n\r\n{body}",
+        user.token
+    )
+}
+
+#[tokio::test]
+async fn what_was_charged_starts_although_its_client_went_away() {
+    const REQUESTS: usize = 60;
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 100).await;
+    join_all((0..REQUESTS).map(|number| {
+        let (stack, user) = (&stack, &user);
+        async move {
+            let body = user.analysis_of(&handle("coffee")).to_string();
+            let request = analyze(stack, user, &body, body.len(), &format!("reset-{number}"));
+            send_and_reset(stack, &request, Duration::from_millis((number % 30) as u64)).await;
+        }
+    }))
+    .await;
+
+    // Whatever was charged has been charged by then.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let sql = stack.sql().await;
+    let counts = "select count(*), count(*) filter (where started_at is null) from runs where account_id = $1";
+    eventually_within(Duration::from_secs(5), "every charged run to be started", async || {
+        let row = sql.query_one(counts, &[&user.account_id]).await.unwrap();
+        (row.get::<_, i64>(1) == 0).then_some(())
+    })
+    .await;
+    let slowest = "select count(*), coalesce(max(extract(epoch from started_at - created_at))::float8, 0) \
+        from runs where account_id = $1";
+    let row = sql.query_one(slowest, &[&user.account_id]).await.unwrap();
+    let (charged, slowest): (i64, f64) = (row.get(0), row.get(1));
+    assert!(charged > 0, "no request was charged: nothing is shown");
+    assert!(slowest < 2.0, "one of {charged} charged runs waited {slowest} s for its workflow");
+
+    let runs = sql.query("select id::text from runs where account_id = $1", &[&user.account_id]).await.unwrap();
+    for run in &runs {
+        user.end_of(run.get(0)).await;
+    }
+    stack.assert_books_are_whole().await;
+}
+
+/// The log's lines about a request.
+fn lines(stack: &Stack, request_id: &str) -> Vec<Value> {
+    let is_about = |line: &&str| line.contains(&format!("\"{request_id}\""));
+    stack.worker_log().lines().filter(is_about).filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_is_the_clients_fault_and_no_error_of_ours() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 3).await;
+    let id = Uuid::new_v4().to_string();
+    let body = user.analysis_of(&handle("coffee")).to_string();
+    let failures = stack.worker_log().matches("request failed").count();
+    let request = analyze(&stack, &user, &body[..20], body.len(), &id);
+    send_and_reset(&stack, &request, Duration::from_millis(100)).await;
+
+    let logged = eventually("the request in the log", async || {
+        let lines = lines(&stack, &id);
+        lines.iter().any(|line| line["status"].is_number()).then_some(lines)
+    })
+    .await;
+    let answered = logged.iter().find(|line| line["status"].is_number()).unwrap();
+    assert_eq!((&answered["status"], &answered["code"]), (&json!(400), &json!("unreadable_body")), "{logged:?}");
+    assert!(logged.iter().all(|line| line["level"] != "ERROR"), "{logged:?}");
+    assert_eq!(stack.worker_log().matches("request failed").count(), failures);
+    user.settles_at(3).await;
+}
+
+/// The files that a process has open.
+fn open_files(stack: &Stack, part: Part) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", stack.pids[&part])).unwrap().count()
+}
+
+#[tokio::test]
+async fn polling_runs_that_do_not_exist_opens_no_files() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 0).await;
+    let before = open_files(&stack, Part::Workerd);
+    for _ in 0..15 {
+        let polls = (0..20).map(|_| {
+            let path = format!("/runs/{}/progress", Uuid::now_v7());
+            let user = &user;
+            async move { user.get(&path).await.refused(404, "run_not_found").clone() }
+        });
+        join_all(polls).await;
+    }
+    let opened = open_files(&stack, Part::Workerd).saturating_sub(before);
+    // Connections of this test's own requests may still be closing.
+    assert!(opened < 100, "300 unknown runs opened {opened} files");
+}
+
+#[tokio::test]
+async fn many_tokens_of_unknown_keys_fetch_the_key_set_once_or_twice() {
+    let (_turn, stack) = turn().await;
+    let mut user = User::new(&stack, 0).await;
+    let wanted = json!({ "variant": "unknown_kid" });
+    let tokens = join_all((0..50).map(|_| stack.token(&wanted))).await;
+    let before = stack.received("jwks", "").await.len();
+    let asked = tokens.into_iter().map(|token| {
+        user.token = token;
+        let request = user.request(Method::GET, "/credits/balance");
+        async move { request.send().await.unwrap().status().as_u16() }
+    });
+    let asked: Vec<_> = asked.collect();
+    assert!(join_all(asked).await.into_iter().all(|status| status == 401));
+    let fetched = stack.received("jwks", "").await.len() - before;
+    assert!(fetched <= 2, "{fetched} fetches: one for each isolate and interval");
+}
