@@ -1,5 +1,14 @@
 -- A lead is what was found out about one Instagram profile for one business profile. It is always upserted by its
 -- identity (leads_identity), never plainly inserted; complete_run writes it.
+--
+-- Facts, score and staleness of a lead all come from one analysis: the one of the newest scrape, and of several of that
+-- scrape the newest. What the list orders and filters by is kept here, so that a page never reads the analyses of leads
+-- that it does not show; the trigger newest_analysis keeps it (in the file `analyses`).
+
+-- Trigrams for the search. Supabase keeps extensions in a schema of their own.
+create schema if not exists extensions;
+create extension if not exists pg_trgm with schema extensions;
+create extension if not exists btree_gin with schema extensions;
 
 select set_config('lock_timeout', '5s', true);
 
@@ -18,23 +27,43 @@ create table public.leads (
   profile_pic_url text check (char_length(profile_pic_url) <= 2000),
   is_verified boolean not null default false,
   is_business boolean not null default false,
-  -- That of the analysis which judged the newest facts.
-  score integer not null check (score between 0 and 100),
   scraped_at timestamptz not null,
+  -- The analysis of those facts, with its score and whether it is stale. No foreign key: `analyses` has one to this table.
+  latest_analysis_id uuid,
+  score integer not null check (score between 0 and 100),
+  is_stale boolean not null default false,
+  -- The types of all its analyses, in alphabetical order.
+  analysis_types text[] not null default '{}',
+  -- What a search looks through; a line break keeps a match within one field.
+  search_text text not null generated always as (
+    lower(username || e'\n' || coalesce(display_name, '') || e'\n' || coalesce(biography, ''))
+  ) stored,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
   unique (id, account_id),
   foreign key (business_profile_id, account_id) references public.business_profiles (id, account_id)
+) with (
+  -- The list's index-only scans need the visibility map, which vacuum writes. By default it waits for a fifth of the table.
+  autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02
 );
 create unique index leads_identity on public.leads (username, account_id, business_profile_id) where deleted_at is null;
--- One index for each order in which leads are listed; the id makes the order total. leads_newest covers deleted leads
--- too, because the row level security policy does and needs an index that serves it.
-create index leads_newest on public.leads (account_id, created_at desc, id desc);
-create index leads_best on public.leads (account_id, score desc, id desc) where deleted_at is null;
-create index leads_updated on public.leads (account_id, updated_at desc, id desc) where deleted_at is null;
--- For the foreign key.
-create index leads_business_profile on public.leads (business_profile_id);
+-- One index for each order in which leads are listed; the id makes the order total. Each also holds whatever the list
+-- filters by: then a page whose leads are far apart, or missing, costs a walk through the index and not through the rows.
+-- leads_newest covers deleted leads too, because the row level security policy does and needs an index that serves it.
+create index leads_newest on public.leads (account_id, created_at desc, id desc)
+  include (deleted_at, business_profile_id, score, is_stale, analysis_types);
+create index leads_best on public.leads (account_id, score desc, id desc)
+  include (business_profile_id, is_stale, analysis_types) where deleted_at is null;
+create index leads_updated on public.leads (account_id, updated_at desc, id desc)
+  include (business_profile_id, score, is_stale, analysis_types) where deleted_at is null;
+-- Serves the foreign key too.
+create index leads_business_profile on public.leads (business_profile_id, created_at desc, id desc)
+  include (account_id, deleted_at, score, is_stale, analysis_types);
+-- For api.search_leads. The account is part of it, so that a word of many accounts costs none of them anything. Without
+-- fastupdate, because each search would read the list of pending entries from its beginning to its end.
+create index leads_text on public.leads using gin (account_id, search_text extensions.gin_trgm_ops)
+  with (fastupdate = off) where deleted_at is null;
 
 alter table public.leads enable row level security;
 alter table public.leads force row level security;

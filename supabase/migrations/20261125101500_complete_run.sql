@@ -3,46 +3,55 @@
 
 select set_config('lock_timeout', '5s', true);
 
--- Inserts the lead or brings it up to date. Facts only move forward in scraped_at: a slow run must not overwrite what a
--- faster one saw later. The provider's texts are cut to the table's limits, because a long one must not fail a paid run.
-create function private.upsert_lead(
-  p_account uuid, p_business_profile uuid, p_username text, p_lead jsonb, p_scraped_at timestamptz, p_score integer,
-  out lead_id uuid, out is_new boolean
+-- Finds the lead, locked until the end of the transaction, or makes it from its first analysis. The provider's texts are
+-- cut to the table's limits, because a long one must not fail a paid run.
+create function private.lead_of_run(
+  p_account uuid, p_business_profile uuid, p_username text, p_lead jsonb, p_scraped_at timestamptz,
+  p_analysis uuid, p_type text, p_score integer, out lead_id uuid, out is_new boolean
 )
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
   insert into public.leads as l (
     account_id, business_profile_id, username, display_name, biography, followers, following, posts, category,
-    external_url, profile_pic_url, is_verified, is_business, score, scraped_at
+    external_url, profile_pic_url, is_verified, is_business, scraped_at, latest_analysis_id, score, analysis_types
   ) values (
     p_account, p_business_profile, p_username,
     left(p_lead ->> 'display_name', 200), left(p_lead ->> 'biography', 2000),
     (p_lead ->> 'followers')::bigint, (p_lead ->> 'following')::bigint, (p_lead ->> 'posts')::bigint,
     left(p_lead ->> 'category', 200), left(p_lead ->> 'external_url', 2000), left(p_lead ->> 'profile_pic_url', 2000),
     coalesce((p_lead ->> 'is_verified')::boolean, false), coalesce((p_lead ->> 'is_business')::boolean, false),
-    p_score, p_scraped_at
+    p_scraped_at, p_analysis, p_score, array[p_type]
   )
+  -- A conflict locks the row even though nothing is updated, so that it is still there in the next statement.
   on conflict (username, account_id, business_profile_id) where deleted_at is null
-  do update set
-    display_name = excluded.display_name, biography = excluded.biography, followers = excluded.followers,
-    following = excluded.following, posts = excluded.posts, category = excluded.category,
-    external_url = excluded.external_url, profile_pic_url = excluded.profile_pic_url,
-    is_verified = excluded.is_verified, is_business = excluded.is_business, score = excluded.score,
-    scraped_at = excluded.scraped_at, updated_at = clock_timestamp()
-  where excluded.scraped_at >= l.scraped_at
-  -- A row that was inserted has no xmax; one that was updated has this transaction's.
-  returning l.id, l.xmax = 0 into lead_id, is_new;
-
-  if not found then
-    -- The lead has newer facts already. The conflict has locked it, so it is still there.
-    select l.id, false into strict lead_id, is_new
+  do update set score = l.score where false
+  returning l.id into lead_id;
+  is_new := found;
+  if not is_new then
+    select l.id into strict lead_id
       from public.leads l
      where l.username = p_username and l.account_id = p_account
        and l.business_profile_id = p_business_profile and l.deleted_at is null;
   end if;
 end $$;
-revoke all on function private.upsert_lead(uuid, uuid, text, jsonb, timestamptz, integer)
+revoke all on function private.lead_of_run(uuid, uuid, text, jsonb, timestamptz, uuid, text, integer)
   from public, anon, authenticated, service_role;
+
+-- Brings a lead's facts up to date.
+create function private.update_facts(p_lead_id uuid, p_lead jsonb, p_scraped_at timestamptz) returns void
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  update public.leads l
+     set display_name = left(p_lead ->> 'display_name', 200), biography = left(p_lead ->> 'biography', 2000),
+         followers = (p_lead ->> 'followers')::bigint, following = (p_lead ->> 'following')::bigint,
+         posts = (p_lead ->> 'posts')::bigint, category = left(p_lead ->> 'category', 200),
+         external_url = left(p_lead ->> 'external_url', 2000),
+         profile_pic_url = left(p_lead ->> 'profile_pic_url', 2000),
+         is_verified = coalesce((p_lead ->> 'is_verified')::boolean, false),
+         is_business = coalesce((p_lead ->> 'is_business')::boolean, false),
+         scraped_at = p_scraped_at, updated_at = clock_timestamp()
+   where l.id = p_lead_id
+$$;
+revoke all on function private.update_facts(uuid, jsonb, timestamptz) from public, anon, authenticated, service_role;
 
 -- Does nothing, and says so, unless the run is processing. A repeat for the same run gives the first answer. The lead gets
 -- the username that was bought, whatever p_lead says. It moves no credits, so it needs no lock of the balance.
@@ -51,7 +60,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   v_run record;
   v_lead record;
-  v_analysis uuid;
+  v_analysis constant uuid := gen_random_uuid();
   v_now constant timestamptz := clock_timestamp();
   v_scraped_at timestamptz := (p_lead ->> 'scraped_at')::timestamptz;
   v_score constant integer := (p_result ->> 'score')::integer;
@@ -81,17 +90,25 @@ begin
   -- is stored (private.stale_at_birth).
   perform pg_advisory_xact_lock_shared(private.profile_lock(v_run.username));
   select l.lead_id, l.is_new into strict v_lead
-    from private.upsert_lead(
-      v_run.account_id, v_run.business_profile_id, v_run.username, p_lead, v_scraped_at, v_score
+    from private.lead_of_run(
+      v_run.account_id, v_run.business_profile_id, v_run.username, p_lead, v_scraped_at,
+      v_analysis, v_run.analysis_type, v_score
     ) l;
+  -- Under the lead's lock, so that a lead's analyses are ordered by their times as they were committed.
   insert into public.analyses (
-    account_id, lead_id, run_id, analysis_type, score, provider, model, snapshot_key, scraped_at, result, cost_microusd,
-    is_new_lead
+    id, account_id, lead_id, run_id, analysis_type, score, provider, model, snapshot_key, scraped_at, result,
+    cost_microusd, is_new_lead, created_at
   ) values (
-    v_run.account_id, v_lead.lead_id, p_run, v_run.analysis_type, v_score, p_result ->> 'provider', p_result ->> 'model',
-    p_result ->> 'snapshot_key', v_scraped_at, p_result -> 'result', coalesce((p_result ->> 'cost_microusd')::bigint, 0),
-    v_lead.is_new
-  ) returning id into v_analysis;
+    v_analysis, v_run.account_id, v_lead.lead_id, p_run, v_run.analysis_type, v_score, p_result ->> 'provider',
+    p_result ->> 'model', p_result ->> 'snapshot_key', v_scraped_at, p_result -> 'result',
+    coalesce((p_result ->> 'cost_microusd')::bigint, 0), v_lead.is_new, clock_timestamp()
+  );
+  -- A slow run must not overwrite what a faster one saw later: the facts are those of the latest analysis, which the
+  -- insert above has just chosen.
+  if not v_lead.is_new
+     and exists (select from public.leads l where l.id = v_lead.lead_id and l.latest_analysis_id = v_analysis) then
+    perform private.update_facts(v_lead.lead_id, p_lead, v_scraped_at);
+  end if;
   update public.runs r
      set status = 'complete', charge_outcome = 'result', lead_id = v_lead.lead_id,
          heartbeat_at = clock_timestamp(), finished_at = clock_timestamp()

@@ -1,11 +1,11 @@
-//! Files that only their owner can read.
+//! Files that only their owner can read, and the secrets in them.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// Writes a file that only its owner can read. It replaces an older one atomically, so that no reader sees half of it.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -20,4 +20,21 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
         .with_context(|| format!("cannot write {}", fresh.display()))?;
     file.write_all(bytes)?;
     std::fs::rename(&fresh, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The secret in a file, made when it is first needed: random, and worth nothing elsewhere.
+pub fn secret(path: &Path) -> Result<String> {
+    if let Ok(secret) = std::fs::read_to_string(path) {
+        return Ok(secret);
+    }
+    let mut bytes = [0_u8; 32];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut bytes))
+        .context("no randomness")?;
+    let secret = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    if secret.chars().all(|digit| digit == '0') {
+        bail!("/dev/urandom gives nothing but zeros");
+    }
+    write_private(path, secret.as_bytes())?;
+    Ok(secret)
 }

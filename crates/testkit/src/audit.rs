@@ -4,7 +4,7 @@
 use tokio_postgres::Client;
 
 /// Each rule's query returns one line of text per violation.
-const RULES: [(&str, &str); 8] = [
+const RULES: [(&str, &str); 10] = [
     (
         "the sum of the transactions is the balance",
         "select b.account_id || ': balance ' || b.balance || ', transactions ' || coalesce(sum(t.amount), 0)
@@ -48,9 +48,34 @@ const RULES: [(&str, &str); 8] = [
           group by account_id, business_profile_id, username, analysis_type having count(*) > 1",
     ),
     (
+        "what is kept of a day's spending is what its runs cost",
+        "select coalesce(s.account_id, r.account_id) || ' ' || coalesce(s.starts_at, r.starts_at) || ': ' || coalesce(s.credits, 0)
+                || ' instead of ' || coalesce(r.credits, 0)
+           from spending_days s full join (
+             select account_id, date_trunc('day', created_at, 'UTC') as starts_at, sum(credits) as credits from runs
+              where charge_outcome is distinct from 'refunded' group by 1, 2
+           ) r on r.account_id = s.account_id and r.starts_at = s.starts_at
+          where coalesce(s.credits, 0) <> coalesce(r.credits, 0)",
+    ),
+    (
         "every lead was found by an analysis of its account",
         "select l.id::text from leads l
           where not exists (select from analyses a where a.lead_id = l.id and a.account_id = l.account_id)",
+    ),
+    (
+        "a lead shows one analysis, its latest, and the types of all",
+        "select l.id::text from leads l
+           join (
+             select distinct on (a.lead_id) a.lead_id, a.id, a.score, a.is_stale, a.scraped_at from analyses a
+              where a.deleted_at is null order by a.lead_id, a.scraped_at desc, a.created_at desc, a.id desc
+           ) n on n.lead_id = l.id
+           join (
+             select a.lead_id, array_agg(distinct a.analysis_type order by a.analysis_type) as types from analyses a
+              where a.deleted_at is null group by a.lead_id
+           ) t on t.lead_id = l.id
+          where l.deleted_at is null
+            and (l.latest_analysis_id, l.score, l.is_stale, l.scraped_at, l.analysis_types)
+                is distinct from (n.id, n.score, n.is_stale, n.scraped_at, t.types)",
     ),
 ];
 

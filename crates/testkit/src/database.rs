@@ -66,6 +66,11 @@ impl TestDatabase {
         &self.name
     }
 
+    /// What every login of the cluster has as its password, those that a test creates too; empty if the cluster asks for none.
+    pub fn password(&self) -> String {
+        String::from_utf8_lossy(self.config.get_password().unwrap_or_default()).into_owned()
+    }
+
     /// A connection as the superuser, to whom row-level security and grants do not apply.
     pub async fn superuser(&self) -> Result<Client, Error> {
         connect(self.config.clone().dbname(&self.name)).await

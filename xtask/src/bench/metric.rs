@@ -58,6 +58,11 @@ impl Report {
         }
     }
 
+    /// Whether a metric whose name begins with `name` was asked for.
+    pub fn wants(&self, name: &str) -> bool {
+        name.starts_with(&self.only) || self.only.starts_with(name)
+    }
+
     pub fn metrics(&self) -> &[Metric] {
         &self.metrics
     }
@@ -77,6 +82,14 @@ pub fn median(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
+/// The value that the share `quantile` (0 to 1) of the values does not exceed; for none `None`.
+pub fn quantile(values: &[f64], quantile: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (quantile * values.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +99,13 @@ mod tests {
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn a_quantile_is_a_value_that_was_measured() {
+        let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!((quantile(&values, 0.99), quantile(&values, 0.5)), (Some(198.0), Some(100.0)));
+        assert_eq!((quantile(&[7.0], 0.99), quantile(&[], 0.99)), (Some(7.0), None));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod customer;
 mod load;
 mod metric;
 mod routes;
+mod scale;
 mod setup_time;
 mod six_steps;
 
@@ -51,6 +52,17 @@ const PARTS: [Part; 4] = [
     Part { names: &["http."], measure: routes::measure },
 ];
 
+/// What takes minutes and needs no stack is measured only when it is asked for by name.
+struct PartApart {
+    names: &'static str,
+    measure: fn(&Project, &mut Report) -> Result<()>,
+}
+
+const PARTS_APART: [PartApart; 2] = [
+    PartApart { names: setup_time::NAME, measure: setup_time::measure },
+    PartApart { names: "scale.", measure: scale::measure },
+];
+
 struct Bench<'a> {
     project: &'a Project,
     stack: &'a Document,
@@ -73,9 +85,9 @@ fn overlaps(name: &str, only: &str) -> bool {
 pub fn run(project: &Project, args: &BenchArgs) -> Result<()> {
     let only = args.only.as_deref().unwrap_or_default();
     let mut report = Report::new(only);
-    // It takes minutes and needs no stack, so it is measured only when it is asked for by name.
-    if !only.is_empty() && overlaps(setup_time::NAME, only) {
-        setup_time::measure(project, &mut report)?;
+    let apart = PARTS_APART.iter().find(|part| !only.is_empty() && overlaps(part.names, only));
+    if let Some(part) = apart {
+        (part.measure)(project, &mut report)?;
     } else if PARTS.iter().flat_map(|part| part.names).any(|name| overlaps(name, only)) {
         on_a_stack(project, args, only, &mut report)?;
     } else {

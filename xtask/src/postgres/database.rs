@@ -84,7 +84,8 @@ pub fn mint_user(url: &PgUrl, name: &str, credits: i32) -> Result<User> {
     serde_json::from_str(&text).context("local.mint_user gave an unexpected answer")
 }
 
-fn with_client<T>(url: &PgUrl, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
+/// Runs the work on a connection of its own.
+pub fn with_client<T>(url: &PgUrl, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let address = url.to_string();

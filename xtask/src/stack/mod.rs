@@ -11,7 +11,7 @@ mod down;
 mod layout;
 mod part;
 mod pooler;
-mod ports;
+pub mod ports;
 pub mod processes;
 mod programs;
 mod sandbox;

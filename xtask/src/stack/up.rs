@@ -1,7 +1,5 @@
 //! `stack up`: set-up and builds, then the parts in their order, then a user and a token.
 
-use std::io::Read;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -11,7 +9,7 @@ use serde_json::json;
 use crate::http::Http;
 use crate::postgres::database::User;
 use crate::postgres::{self, PgUrl, Server, database};
-use crate::private::write_private;
+use crate::private::secret;
 use crate::project::Project;
 use crate::stack::part::Part;
 use crate::stack::pooler::PoolerKind;
@@ -180,21 +178,4 @@ fn start_server(project: &Project, layout: &Layout, state: &mut State) -> Result
     step("starting Postgres", || ensure(layout, state, plan))?;
     database::create(&url, DATABASE)?;
     Ok(url.with_database(DATABASE))
-}
-
-/// A secret of this stack's own, made when it is first needed: random, and worth nothing elsewhere.
-fn secret(path: &Path) -> Result<String> {
-    if let Ok(secret) = std::fs::read_to_string(path) {
-        return Ok(secret);
-    }
-    let mut bytes = [0_u8; 32];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut bytes))
-        .context("no randomness")?;
-    let secret = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    if secret.chars().all(|digit| digit == '0') {
-        bail!("/dev/urandom gives nothing but zeros");
-    }
-    write_private(path, secret.as_bytes())?;
-    Ok(secret)
 }

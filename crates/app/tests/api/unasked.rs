@@ -67,6 +67,10 @@ impl LeadRepository for Unasked {
         refuse()
     }
 
+    async fn are_more_than(&self, _: Member, _: &LeadQuery, _: u32) -> Result<bool, StoreError> {
+        refuse()
+    }
+
     async fn get(&self, _: Member, _: LeadId, _: usize) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError> {
         refuse()
     }

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 2] = ["analysis_prices", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 3] = ["model_lifecycles", "profile_changes", "service_outages"];
+pub const HIDDEN_TABLES: [&str; 4] = ["model_lifecycles", "profile_changes", "service_outages", "spending_days"];
 
 /// The first column of every row.
 async fn texts(client: &Client, sql: &str) -> Result<Vec<String>, Error> {

@@ -29,14 +29,16 @@ async fn a_completed_run_leaves_a_lead_with_an_analysis() -> TestResult {
         "business_profile_id": stage.member.business_profile_id, "username": "nasa", "display_name": "NASA",
         "biography": "Exploring", "followers": 1000, "following": 80, "posts": 4000, "category": "Science",
         "external_url": "https://nasa.gov", "profile_pic_url": "https://cdn.test/n.jpg", "is_verified": true,
-        "is_business": false, "score": 81, "scraped_at": "2026-01-01T00:00:00+00:00", "deleted_at": null
+        "is_business": false, "score": 81, "scraped_at": "2026-01-01T00:00:00+00:00", "deleted_at": null,
+        "latest_analysis_id": answer["analysis_id"], "is_stale": false, "analysis_types": ["LIGHT"],
+        "search_text": "nasa\nnasa\nexploring"
     });
     let expected_analysis = json!({
         "id": answer["analysis_id"], "account_id": stage.member.account_id, "lead_id": answer["lead_id"], "run_id": run,
         "analysis_type": "LIGHT", "score": 81, "provider": "sandbox", "model": "openai/gpt-4o-mini",
         "snapshot_key": "instagram/nasa/1", "scraped_at": "2026-01-01T00:00:00+00:00", "cost_microusd": 412,
         "result": { "judgement": {}, "facts": {}, "evidence": [] }, "is_new_lead": true, "is_stale": false,
-        "deleted_at": null
+        "summary": null, "cache_hit": null, "deleted_at": null
     });
     assert_eq!((row.get::<_, Value>(0), row.get::<_, Value>(1)), (expected_lead, expected_analysis));
     assert_eq!(stage.balance().await?, 4);

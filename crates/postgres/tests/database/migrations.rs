@@ -130,7 +130,7 @@ async fn supabases_own_administrator_who_is_no_superuser_can_apply_them() -> Tes
     superuser
         .batch_execute(&format!(
             "do $$ begin
-               create role oslira_test_migrator login createrole bypassrls;
+               create role oslira_test_migrator login createrole bypassrls password '{password}';
              exception when duplicate_object or unique_violation then null;
              end $$;
              grant anon, authenticated, service_role to oslira_test_migrator with admin option;
@@ -141,7 +141,8 @@ async fn supabases_own_administrator_who_is_no_superuser_can_apply_them() -> Tes
              alter default privileges for role oslira_test_migrator in schema public grant all on tables to anon, authenticated, service_role;
              alter default privileges for role oslira_test_migrator in schema public grant all on sequences to anon, authenticated, service_role;
              alter default privileges for role oslira_test_migrator in schema public grant all on functions to anon, authenticated, service_role;",
-            name = database.name()
+            name = database.name(),
+            password = database.password(),
         ))
         .await?;
 

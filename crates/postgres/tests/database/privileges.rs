@@ -12,7 +12,7 @@ pub async fn granted(client: &Client) -> Result<Vec<String>, Error> {
         with roles as (select rolname, oid from pg_roles where rolname = any ($1)),
              ours as (
                select oid, nspname from pg_namespace
-               where nspname !~ '^pg_' and nspname not in ('information_schema', 'auth')
+               where nspname !~ '^pg_' and nspname not in ('information_schema', 'auth', 'extensions')
              )
         select r.rolname || ' executes ' || p.oid::regprocedure
           from roles r, pg_proc p join ours n on n.oid = p.pronamespace
@@ -50,6 +50,7 @@ pub fn designed() -> Vec<&'static str> {
         "authenticated executes api.delete_business_profile(uuid,uuid)",
         "authenticated executes api.delete_lead(uuid,uuid)",
         "authenticated executes api.model_lifecycles()",
+        "authenticated executes api.search_leads(text,uuid,uuid,integer,integer,text,boolean,text,text,uuid,bigint)",
         "authenticated executes api.set_daily_cap(uuid,integer)",
         "authenticated executes api.undo_run(uuid)",
         "authenticated executes api.update_business_profile(uuid,uuid,jsonb,integer)",

@@ -11,14 +11,15 @@ use uuid::Uuid;
 pub async fn auth_server(database: &TestDatabase) -> Result<Client, Error> {
     let superuser = database.superuser().await?;
     superuser
-        .batch_execute(
+        .batch_execute(&format!(
             "do $$ begin
-               create role oslira_test_auth login;
+               create role oslira_test_auth login password '{password}';
              exception when duplicate_object or unique_violation then null;
              end $$;
              grant usage on schema auth to oslira_test_auth;
              grant select, insert, update, delete on auth.users to oslira_test_auth;",
-        )
+            password = database.password(),
+        ))
         .await?;
     database.login("oslira_test_auth").await
 }

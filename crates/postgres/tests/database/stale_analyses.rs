@@ -40,7 +40,7 @@ async fn every_accounts_older_analyses_of_the_username_become_stale_once() -> Te
 
     assert_eq!(mark(&stage.backend, "nasa", SCRAPED).await?, 3);
     let fresh = format!(
-        "analyses a join leads l on l.id = a.lead_id where not is_stale and (l.username <> 'nasa' or a.scraped_at >= '{SCRAPED}')"
+        "analyses a join leads l on l.id = a.lead_id where not a.is_stale and (l.username <> 'nasa' or a.scraped_at >= '{SCRAPED}')"
     );
     assert_eq!((stage.count(&fresh).await?, stage.count("analyses where is_stale").await?), (3, 3));
     assert_eq!(mark(&stage.backend, "nasa", SCRAPED).await?, 0);

@@ -1,13 +1,16 @@
 //! Leads as a CSV file (RFC 4180) that a spreadsheet opens as it is and that cannot make one compute: profile texts are
 //! written by strangers, and a cell that begins like a formula would run as one (CWE-1236).
 //!
-//! Rows are read in pages, so only the file itself grows, and that to a limit.
+//! The file is written while it is sent, a page of rows at a time, so that its length costs no memory. What the answer's
+//! headers say must be known before: the first page is read and the rows are counted before the answer begins.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
+use bytes::Bytes;
 use csv::{Terminator, Writer, WriterBuilder};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 
-use super::{Lead, LeadQuery, LeadRepository};
+use super::{Lead, LeadCursor, LeadQuery, LeadRepository};
 use crate::{
     features::auth::Member,
     shared::{
@@ -18,8 +21,6 @@ use crate::{
 
 /// The most rows of one file, without the header.
 pub const EXPORT_ROWS_MAX: u32 = 10_000;
-/// A file ends after the page that reaches this: it is one buffer in an isolate of 128 MB, which several exports share.
-const EXPORT_BYTES_MAX: usize = 4 * 1024 * 1024;
 const PAGE_ROWS: u32 = 500;
 /// Without it Excel reads UTF-8 as the system's legacy code page.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -47,34 +48,74 @@ const HEADER: [&str; 20] = [
     "id",
 ];
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A file that is not written yet.
 pub struct Export {
-    pub csv: Vec<u8>,
-    /// Whether there are more leads than it holds.
+    /// Whether there were more leads than it will hold.
     pub truncated: bool,
+    /// Its bytes. After an error nothing follows.
+    pub pieces: BoxStream<'static, Result<Bytes, StoreError>>,
 }
 
-/// Writes the leads of a query, in its order.
+/// Begins a file with the leads of a query, in its order.
 ///
 /// # Errors
-/// [`StoreError`] when the database does not answer.
-pub async fn export(leads: &dyn LeadRepository, member: Member, query: &LeadQuery) -> Result<Export, StoreError> {
+/// [`StoreError`] when the database does not answer for the first page; later the pieces end with it.
+pub async fn export(leads: Arc<dyn LeadRepository>, member: Member, query: LeadQuery) -> Result<Export, StoreError> {
+    let mut rows = Rows { leads, member, query, left: EXPORT_ROWS_MAX, after: Place::Start };
+    let first = rows.next().await?;
+    // A short list says by itself that it is complete.
+    let truncated = match rows.after {
+        Place::End => false,
+        Place::Start | Place::After(_) => rows.leads.are_more_than(member, &rows.query, EXPORT_ROWS_MAX).await?,
+    };
     let mut sheet = Sheet::new()?;
-    let (mut rows, mut after) = (0, None);
-    loop {
-        let limit = PAGE_ROWS.min(EXPORT_ROWS_MAX - rows);
-        let page = leads.list(member, query, PageQuery { limit, after }).await?;
-        for lead in &page.items {
-            sheet.add(lead)?;
-            rows += 1;
-        }
-        let full = rows >= EXPORT_ROWS_MAX || sheet.bytes()? >= EXPORT_BYTES_MAX;
-        after = match page.next_cursor {
-            None => return Ok(Export { csv: sheet.finish()?, truncated: false }),
-            Some(_) if full => return Ok(Export { csv: sheet.finish()?, truncated: true }),
-            // Always `Some`: the page's own cursor. `None` would begin again.
-            Some(next) => Cursor::decode(&next),
+    for lead in first.iter().flatten() {
+        sheet.add(lead)?;
+    }
+    let later = stream::try_unfold(rows, |mut rows| async {
+        let Some(page) = rows.next().await? else { return Ok(None) };
+        let mut sheet = Sheet::continued();
+        page.iter().try_for_each(|lead| sheet.add(lead))?;
+        Ok(Some((sheet.finish()?, rows)))
+    });
+    let begun = sheet.finish()?;
+    let pieces = stream::once(async { Ok(begun) }).chain(later).map_ok(Bytes::from).boxed();
+    Ok(Export { truncated, pieces })
+}
+
+/// Where a list goes on.
+enum Place {
+    Start,
+    After(Cursor<LeadCursor>),
+    End,
+}
+
+/// The rows that are still to be written.
+struct Rows {
+    leads: Arc<dyn LeadRepository>,
+    member: Member,
+    query: LeadQuery,
+    left: u32,
+    after: Place,
+}
+
+impl Rows {
+    /// The next page; `None` after the last row.
+    async fn next(&mut self) -> Result<Option<Vec<Lead>>, StoreError> {
+        let after = match std::mem::replace(&mut self.after, Place::End) {
+            Place::Start => None,
+            Place::After(cursor) => Some(cursor),
+            Place::End => return Ok(None),
         };
+        let page = PageQuery { limit: PAGE_ROWS.min(self.left), after };
+        let page = self.leads.list(self.member, &self.query, page).await?;
+        self.left = self.left.saturating_sub(u32::try_from(page.items.len()).unwrap_or(u32::MAX));
+        if self.left > 0
+            && let Some(next) = page.next_cursor.as_deref().and_then(Cursor::decode)
+        {
+            self.after = Place::After(next);
+        }
+        Ok(Some(page.items))
     }
 }
 
@@ -87,15 +128,14 @@ impl Sheet {
         Ok(Self(writer))
     }
 
+    /// The rows after a piece that was sent.
+    fn continued() -> Self {
+        Self(WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new()))
+    }
+
     fn add(&mut self, lead: &Lead) -> Result<(), StoreError> {
         let cells = cells(lead);
         self.0.write_record(cells.iter().map(|cell| safe(cell).into_owned())).map_err(|error| defect(&error))
-    }
-
-    fn bytes(&mut self) -> Result<usize, StoreError> {
-        // The writer buffers: without the flush its length would lag behind.
-        self.0.flush().map_err(|error| defect(&error))?;
-        Ok(self.0.get_ref().len())
     }
 
     fn finish(self) -> Result<Vec<u8>, StoreError> {
@@ -166,7 +206,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        features::leads::{Analysis, LeadCursor},
+        features::leads::Analysis,
         shared::{
             ids::{AccountId, BusinessProfileId, LeadId, UserId},
             pagination::Page,
@@ -198,16 +238,17 @@ mod tests {
         }
     }
 
-    /// A repository of `leads` leads that remembers the page sizes it was asked for.
+    /// A repository of `leads` leads that remembers the page sizes it was asked for and fails after `pages_max` pages.
     struct Book {
         leads: u32,
         biography: String,
         limits: Mutex<Vec<u32>>,
+        pages_max: usize,
     }
 
     impl Book {
         fn of(leads: u32, biography: &str) -> Self {
-            Self { leads, biography: biography.to_owned(), limits: Mutex::new(vec![]) }
+            Self { leads, biography: biography.to_owned(), limits: Mutex::new(vec![]), pages_max: usize::MAX }
         }
     }
 
@@ -219,11 +260,19 @@ mod tests {
             query: &LeadQuery,
             page: PageQuery<LeadCursor>,
         ) -> Result<Page<Lead>, StoreError> {
-            self.limits.lock().unwrap().push(page.limit);
+            let mut limits = self.limits.lock().unwrap();
+            if limits.len() == self.pages_max {
+                return Err(StoreError::Unavailable("gone".to_owned()));
+            }
+            limits.push(page.limit);
             let first = page.after.map_or(0, |after| after.0.id.uuid().as_u128() + 1);
             let numbers = (first..u128::from(self.leads)).take(page.limit as usize + 1);
             let leads = numbers.map(|number| lead(number, &self.biography)).collect();
             Ok(Page::cut(leads, page.limit, |last| LeadCursor::of(query.sort, last)))
+        }
+
+        async fn are_more_than(&self, _: Member, _: &LeadQuery, rows: u32) -> Result<bool, StoreError> {
+            Ok(self.leads > rows)
         }
 
         async fn get(&self, _: Member, _: LeadId, _: usize) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError> {
@@ -235,20 +284,25 @@ mod tests {
         }
     }
 
-    async fn exported(book: &Book) -> Export {
-        let member = Member::new(UserId::new(Uuid::nil()), AccountId::new(Uuid::nil()));
-        export(book, member, &LeadQuery::default()).await.unwrap()
+    fn member() -> Member {
+        Member::new(UserId::new(Uuid::nil()), AccountId::new(Uuid::nil()))
     }
 
-    fn rows(export: &Export) -> usize {
-        let records = csv::ReaderBuilder::new().from_reader(export.csv.as_slice()).into_records();
-        records.map(Result::unwrap).count()
+    /// Whether the file is cut, and the whole of it.
+    async fn exported(book: &Arc<Book>) -> (bool, Vec<u8>) {
+        let export = export(book.clone(), member(), LeadQuery::default()).await.unwrap();
+        let pieces: Vec<Bytes> = export.pieces.try_collect().await.unwrap();
+        (export.truncated, pieces.concat())
+    }
+
+    fn rows(csv: &[u8]) -> usize {
+        csv::ReaderBuilder::new().from_reader(csv).into_records().map(Result::unwrap).count()
     }
 
     #[tokio::test]
     async fn a_file_is_what_a_spreadsheet_expects() {
-        let file = exported(&Book::of(1, "=1+1, \"said\" she\nand left")).await;
-        let text = String::from_utf8(file.csv).unwrap();
+        let (_, file) = exported(&Arc::new(Book::of(1, "=1+1, \"said\" she\nand left"))).await;
+        let text = String::from_utf8(file).unwrap();
         let (header, row) = text.strip_prefix('\u{feff}').unwrap().split_once("\r\n").unwrap();
         assert!(header.starts_with("username,profile_url,display_name,score,"), "{header}");
         assert_eq!(
@@ -257,28 +311,42 @@ mod tests {
              2026-11-20T12:00:00.123456Z,2026-11-20T12:00:00.123456Z,2026-11-20T12:00:00.123456Z,\
              00000000-0000-0000-0000-000000000000,00000000-0000-0000-0000-000000000000\r\n"
         );
-        let empty = exported(&Book::of(0, "")).await;
-        assert_eq!((rows(&empty), empty.truncated), (0, false));
-        assert!(empty.csv.ends_with(b"\r\n"), "a header without rows is a file too");
+        let (truncated, empty) = exported(&Arc::new(Book::of(0, ""))).await;
+        assert_eq!((rows(&empty), truncated), (0, false));
+        assert!(empty.ends_with(b"\r\n"), "a header without rows is a file too");
     }
 
     #[tokio::test]
     async fn every_lead_is_in_it_once_up_to_the_limit() {
-        for (leads, written, truncated) in
+        for (leads, written, cut) in
             [(499, 499, false), (1_001, 1_001, false), (10_000, 10_000, false), (10_001, 10_000, true)]
         {
-            let book = Book::of(leads, "x");
-            let file = exported(&book).await;
-            assert_eq!((rows(&file), file.truncated), (written, truncated), "{leads}");
+            let book = Arc::new(Book::of(leads, "x"));
+            let (truncated, file) = exported(&book).await;
+            assert_eq!((rows(&file), truncated), (written, cut), "{leads}");
             assert!(book.limits.lock().unwrap().iter().all(|limit| *limit <= PAGE_ROWS));
         }
     }
 
     #[tokio::test]
-    async fn a_file_of_long_texts_stays_small_enough_for_the_isolate() {
-        let file = exported(&Book::of(10_000, &"🦀".repeat(2_000))).await;
-        assert!(file.truncated);
-        assert!(file.csv.len() < EXPORT_BYTES_MAX + 8 * 1024 * 1024, "{}", file.csv.len());
+    async fn a_page_is_read_when_the_one_before_it_is_sent() {
+        let book = Arc::new(Book::of(10_000, &"🦀".repeat(2_000)));
+        let mut pieces = export(book.clone(), member(), LeadQuery::default()).await.unwrap().pieces;
+        for read in 1..=20 {
+            let piece = pieces.try_next().await.unwrap().unwrap();
+            assert_eq!(book.limits.lock().unwrap().len(), read);
+            assert!(piece.len() < 8_300 * PAGE_ROWS as usize, "one page at a time: {}", piece.len());
+        }
+        assert_eq!(pieces.try_next().await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_fails_is_an_answer_before_the_first_byte_and_an_end_after_it() {
+        let book = |pages_max| Arc::new(Book { pages_max, ..Book::of(1_500, "x") });
+        assert!(export(book(0), member(), LeadQuery::default()).await.is_err());
+        let begun = export(book(2), member(), LeadQuery::default()).await.unwrap();
+        let pieces: Vec<_> = begun.pieces.collect().await;
+        assert_eq!(pieces.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `GET /leads`, `GET /leads/export.csv`, `GET` and `DELETE /leads/{id}`, `GET /leads/{id}/picture`.
 
 use axum::{
+    body::Body,
     extract::{FromRequestParts, Query},
     http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     Export, HISTORY_MAX, InvalidQuery, Lead, LeadCursor, LeadHistory, LeadPorts, LeadQuery, Picture, RawLeadQuery,
-    SearchText, changes::history, export::export, exports_at_once::EXPORT_RETRY_AFTER_S,
+    SearchText, changes::history, export, exports_at_once::EXPORT_RETRY_AFTER_S,
 };
 use crate::{
     features::auth::Member,
@@ -102,7 +103,7 @@ impl Parameters for LeadQuery {
             query("score_min", "With at least this score.", score()),
             query("score_max", "With at most this score.", score()),
             query("analysis_type", "With an analysis of this type.", json!({ "type": "string", "enum": types })),
-            query("stale", "Whose newest analysis is stale, or is not.", json!({ "type": "boolean" })),
+            query("stale", "Whose latest analysis is stale, or is not.", json!({ "type": "boolean" })),
             query(
                 "q",
                 "With this text in username, display name or biography.",
@@ -169,6 +170,7 @@ impl Endpoint for ListLeads {
     }
 }
 
+/// A file that is written while it is sent. If the database fails meanwhile, the answer breaks off.
 pub struct CsvFile {
     export: Export,
     today: Date,
@@ -179,7 +181,7 @@ pub struct CsvFile {
 impl IntoResponse for CsvFile {
     fn into_response(self) -> Response {
         let name = format!("attachment; filename=\"oslira-leads-{}.csv\"", self.today);
-        let mut response = self.export.csv.into_response();
+        let mut response = Body::from_stream(self.export.pieces).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
         if let Ok(disposition) = HeaderValue::from_str(&name) {
@@ -195,7 +197,7 @@ impl IntoResponse for CsvFile {
 impl Answer for CsvFile {
     const HEADERS: &'static [(&'static str, &'static str)] = &[
         ("Content-Disposition", "The name of the file."),
-        ("X-Oslira-Truncated", "`true` if there are more leads than the file holds."),
+        ("X-Oslira-Truncated", "`true` if there were more leads than a file holds when the export began."),
     ];
 
     fn content(_: &mut SchemaGenerator) -> Content {
@@ -208,7 +210,7 @@ pub struct ExportLeads;
 impl Endpoint for ExportLeads {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/leads/export.csv";
-    const SUMMARY: &'static str = "The leads of the same filters as a CSV file, up to 10,000 rows.";
+    const SUMMARY: &'static str = "The leads of the same filters as a CSV file, up to 10,000 rows, streamed.";
     const ERRORS: &'static [ErrorCode] = &[TOO_MANY_EXPORTS];
 
     type Ports = LeadPorts;
@@ -221,7 +223,7 @@ impl Endpoint for ExportLeads {
         let now = ports.clock.now();
         let permit = ports.exports.enter(member.account(), now)?;
         let today = now.to_zoned(TimeZone::UTC).date();
-        Ok(CsvFile { export: export(ports.leads.as_ref(), member, &query).await?, today, permit })
+        Ok(CsvFile { export: export(ports.leads, member, query).await?, today, permit })
     }
 }
 

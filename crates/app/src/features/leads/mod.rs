@@ -10,7 +10,7 @@ mod ports;
 mod query;
 
 pub use changes::{Change, Changes, HISTORY_MAX, ProfileChanges};
-pub use export::{EXPORT_ROWS_MAX, Export};
+pub use export::{EXPORT_ROWS_MAX, Export, export};
 pub use exports_at_once::exports_at_once;
 pub use http::endpoints;
 pub use model::{Analysis, HistoryEntry, LatestAnalysis, Lead, LeadHistory};

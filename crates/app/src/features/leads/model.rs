@@ -46,9 +46,9 @@ pub struct Lead {
     pub is_verified: bool,
     /// Whether it is a business account.
     pub is_business: bool,
-    /// How well it fits, 0 to 100: by the newest analysis of the latest scrape.
+    /// How well it fits, 0 to 100, by the latest analysis.
     pub score: u8,
-    /// The newest analysis.
+    /// The analysis of the facts above: of the newest scrape, and of several of that scrape the newest.
     pub latest_analysis: Option<LatestAnalysis>,
     /// When the profile was scraped.
     pub scraped_at: Timestamp,
@@ -58,7 +58,7 @@ pub struct Lead {
     pub updated_at: Timestamp,
 }
 
-/// What a list says of a lead's newest analysis.
+/// What a list says of a lead's latest analysis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LatestAnalysis {
     /// Its id.

@@ -50,6 +50,12 @@ pub trait LeadRepository: Send + Sync {
         page: PageQuery<LeadCursor>,
     ) -> Result<Page<Lead>, StoreError>;
 
+    /// Whether the query finds more leads than that many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn are_more_than(&self, member: Member, query: &LeadQuery, rows: u32) -> Result<bool, StoreError>;
+
     /// One lead that was not deleted, with up to `analyses_max` of its analyses, newest first.
     ///
     /// # Errors

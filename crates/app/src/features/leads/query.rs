@@ -51,7 +51,7 @@ pub struct LeadFilter {
     pub score_max: Option<u8>,
     /// With an analysis of this type.
     pub analysis_type: Option<AnalysisType>,
-    /// Whose newest analysis is stale, or is not.
+    /// Whose latest analysis is stale, or is not.
     pub stale: Option<bool>,
     /// With this text in username, display name or biography.
     pub text: Option<SearchText>,

@@ -1,0 +1,78 @@
+-- Finds an account's leads by a text in username, display name or biography.
+--
+-- It is a function because row level security keeps the trigram index from being used: LIKE could tell a row to somebody
+-- who may not see it, so Postgres applies it after the policy only. Here the membership is checked first instead.
+
+select set_config('lock_timeout', '5s', true);
+
+-- The ids of up to p_limit leads in the order p_sort, after the lead with p_key and p_id if given. The text is looked
+-- for as it is, without wildcards.
+--
+-- A frequent text is soon found among the first leads that pass the other filters, a rare one by the trigram index. Which
+-- of the two a text is, the planner guesses badly; so the first leads are tried, and only if they do not suffice the index
+-- is asked. The index takes a part of the text, because each trigram costs time and a few tell enough. A text of one or
+-- two characters has no trigram: if it is rare as well, all texts of the account are read.
+create function api.search_leads(
+  p_sort text, p_account uuid, p_business_profile uuid, p_score_min integer, p_score_max integer, p_type text,
+  p_is_stale boolean, p_text text, p_key text, p_id uuid, p_limit bigint
+) returns setof uuid
+language plpgsql volatile security definer rows 100 set search_path = pg_catalog, pg_temp as $$
+declare
+  c_first constant bigint := greatest(2000, 40 * p_limit);
+  c_part constant integer := 16;
+  v_column constant text := case p_sort
+    when 'newest' then 'l.created_at' when 'score' then 'l.score' when 'updated' then 'l.updated_at' end;
+  v_kind constant text := case p_sort when 'score' then 'integer' else 'timestamptz' end;
+  v_text constant text := lower(p_text);
+  v_pattern constant text := '%' || regexp_replace(left(v_text, c_part), '([\\%_])', '\\\1', 'g') || '%';
+  v_leads text;
+  v_lead record;
+  v_found uuid[] := '{}';
+  v_tried bigint := 0;
+begin
+  if v_column is null then
+    raise exception 'unknown order %', p_sort using errcode = 'invalid_parameter_value';
+  end if;
+  if (p_account = any (array(select private.my_accounts()))) is not true then
+    return;
+  end if;
+
+  v_leads := format(
+    'select l.id, %1$s as key from public.leads l
+      where l.account_id = $1 and l.deleted_at is null
+        and ($2 is null or l.business_profile_id = $2)
+        and ($3 is null or l.score >= $3) and ($4 is null or l.score <= $4)
+        and ($5 is null or $5 = any (l.analysis_types)) and ($6 is null or l.is_stale = $6)
+        and ($9 is null or (%1$s, l.id) < ($9::%2$s, $10))',
+    v_column, v_kind
+  );
+  for v_lead in
+    execute format(
+      'select f.id, strpos(t.search_text, $7) > 0 as matches
+         from (%1$s order by %2$s desc, l.id desc limit %3$s) f
+        cross join lateral (select t.search_text from public.leads t where t.id = f.id limit 1) t
+        order by f.key desc, f.id desc',
+      v_leads, v_column, c_first
+    ) using p_account, p_business_profile, p_score_min, p_score_max, p_type, p_is_stale, v_text, v_pattern, p_key, p_id
+  loop
+    v_tried := v_tried + 1;
+    if v_lead.matches then
+      v_found := v_found || v_lead.id;
+      exit when cardinality(v_found) >= p_limit;
+    end if;
+  end loop;
+  -- Enough, or all there are.
+  if cardinality(v_found) >= p_limit or v_tried < c_first then
+    return query select unnest(v_found);
+    return;
+  end if;
+  return query execute format(
+    'with matching as materialized (%1$s and l.search_text like $8 and strpos(l.search_text, $7) > 0)
+     select m.id from matching m order by m.key desc, m.id desc limit $11',
+    v_leads
+  ) using p_account, p_business_profile, p_score_min, p_score_max, p_type, p_is_stale, v_text, v_pattern, p_key, p_id, p_limit;
+end $$;
+revoke all on function api.search_leads(text, uuid, uuid, integer, integer, text, boolean, text, text, uuid, bigint)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  api.search_leads(text, uuid, uuid, integer, integer, text, boolean, text, text, uuid, bigint) to authenticated;

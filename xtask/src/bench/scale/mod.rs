@@ -1,0 +1,225 @@
+//! The database at scale: the product's own statements, as a customer of the largest account and as one of a large one,
+//! in a database of a million leads.
+//!
+//! A sample is the time of one `session.run_as`, from sending it to having its answer, over a loopback connection that
+//! stays open. What the product does with the answer afterwards is left out, except for the export: that is the whole of
+//! it. The requests are random and the same in every run.
+
+mod database;
+mod requests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
+use jiff::SignedDuration;
+use oslira_app::features::analysis::{BeginOutcome, RequiredServices, RunRepository, SystemRuns};
+use oslira_app::features::judging::ModelChoice;
+use oslira_app::features::leads::{LeadQuery, LeadRepository, export};
+use oslira_app::shared::{analysis_type::AnalysisType, ids::RunId, store::StoreError};
+use oslira_postgres::native::{Connect, Native};
+use oslira_postgres::{AdminDb, Call, Driver, TenantDb};
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+
+use self::requests::{Account, Random};
+use super::metric::{Metric, Report, quantile};
+use crate::postgres::PgUrl;
+use crate::project::Project;
+
+const WARM_UP: usize = 200;
+const SAMPLES: usize = 2_000;
+/// An export takes half a second, so two thousand of them would take a quarter of an hour.
+const EXPORTS: usize = 100;
+const RUNS_A_DAY: i64 = 10_000;
+
+/// The time that calls took, handed from the driver to the measurement.
+#[derive(Default)]
+struct Spent(AtomicU64);
+
+impl Spent {
+    /// Milliseconds since it was asked last.
+    fn take_ms(&self) -> f64 {
+        self.0.swap(0, Ordering::Relaxed) as f64 / 1_000.0
+    }
+}
+
+/// A driver that measures.
+struct Timed {
+    inner: Native<Kept>,
+    spent: Arc<Spent>,
+}
+
+#[async_trait]
+impl Driver for Timed {
+    async fn run_as(&self, call: &Call<'_>) -> Result<String, StoreError> {
+        let started = Instant::now();
+        let answer = self.inner.run_as(call).await;
+        let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.spent.0.fetch_add(us, Ordering::Relaxed);
+        answer
+    }
+
+    async fn clock(&self) -> Result<String, StoreError> {
+        self.inner.clock().await
+    }
+}
+
+/// One connection for all calls.
+struct Kept(Arc<Client>);
+
+struct Shared(Arc<Client>);
+
+impl AsRef<Client> for Shared {
+    fn as_ref(&self) -> &Client {
+        &self.0
+    }
+}
+
+#[async_trait]
+impl Connect for Kept {
+    type Connection = Shared;
+
+    async fn connect(&self) -> Result<Shared, StoreError> {
+        Ok(Shared(self.0.clone()))
+    }
+}
+
+/// The database as its users see it.
+struct Users {
+    tenant: Arc<TenantDb>,
+    admin: AdminDb,
+    spent: Arc<Spent>,
+}
+
+pub fn measure(project: &Project, report: &mut Report) -> Result<()> {
+    let database = database::start(project)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(measure_all(&database.url, report))
+}
+
+async fn measure_all(url: &PgUrl, report: &mut Report) -> Result<()> {
+    let superuser = connect(url).await?;
+    let spent = Arc::new(Spent::default());
+    let timed = |client| Arc::new(Timed { inner: Native(Kept(Arc::new(client))), spent: spent.clone() });
+    let users = Users {
+        tenant: Arc::new(TenantDb::new(timed(connect(&url.with_login("oslira_tenant")).await?))),
+        admin: AdminDb::new(timed(connect(&url.with_login("oslira_admin")).await?)),
+        spent: spent.clone(),
+    };
+    for (number, names) in [(1, "scale."), (2, "scale.small.")] {
+        let account = Account::read(&superuser, number).await?;
+        lists(&users, &account, names, report).await?;
+    }
+    if report.wants("scale.begin_busy_day_ms.")
+        || report.wants("scale.sweep_ms.")
+        || report.wants("scale.mark_stale_ms.")
+    {
+        busy_day(&superuser, &users, report).await?;
+    }
+    Ok(())
+}
+
+/// The pages of `GET /leads`, and the export.
+async fn lists(users: &Users, account: &Account, names: &str, report: &mut Report) -> Result<()> {
+    for (kind, draw) in requests::KINDS {
+        let name = format!("{names}{kind}_ms.");
+        if !report.wants(&name) {
+            continue;
+        }
+        let mut random = Random::new(kind);
+        let mut taken = Vec::with_capacity(SAMPLES);
+        for number in 0..WARM_UP + SAMPLES {
+            let (query, page) = draw(account, &mut random);
+            LeadRepository::list(users.tenant.as_ref(), account.member, &query, page).await?;
+            let ms = users.spent.take_ms();
+            if number >= WARM_UP {
+                taken.push(ms);
+            }
+        }
+        add(report, &name, &taken);
+    }
+    let name = format!("{names}csv_10k_ms.");
+    if report.wants(&name) {
+        let mut random = Random::new("csv");
+        let mut taken = Vec::with_capacity(EXPORTS);
+        for _ in 0..EXPORTS {
+            let query = requests::export(account, &mut random);
+            let started = Instant::now();
+            exported(users, account, query).await?;
+            taken.push(started.elapsed().as_secs_f64() * 1_000.0);
+            users.spent.take_ms();
+        }
+        add(report, &name, &taken);
+    }
+    Ok(())
+}
+
+async fn exported(users: &Users, account: &Account, query: LeadQuery) -> Result<usize> {
+    let file = export(users.tenant.clone(), account.member, query).await?;
+    let bytes = file.pieces.try_fold(0, async |bytes, piece| Ok(bytes + piece.len())).await?;
+    Ok(bytes)
+}
+
+/// Beginning, sweeping and marking on a day with ten thousand runs of the largest account, whose daily cap is set.
+async fn busy_day(superuser: &Client, users: &Users, report: &mut Report) -> Result<()> {
+    let account = Account::read(superuser, 1).await?;
+    let owner = account.member.account().to_string();
+    superuser.execute("select local.busy_day($1::text::uuid, $2)", &[&owner, &RUNS_A_DAY]).await?;
+    let cap = "update accounts set daily_credit_cap = 1000000000 where id = $1::text::uuid";
+    superuser.execute(cap, &[&owner]).await?;
+    superuser.batch_execute("analyze runs").await?;
+    let needs = RequiredServices::of(AnalysisType::Light, &ModelChoice::default())
+        .map_err(|call| anyhow!("no model for {call:?}"))?;
+    let mut random = Random::new("begin");
+    let (mut begun, mut swept, mut marked) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..WARM_UP + SAMPLES {
+        let run = RunId::new(Uuid::now_v7());
+        let request = requests::analysis(&account, &mut random)?;
+        users.spent.take_ms();
+        let outcome = users.tenant.begin(account.member, run, &request, &needs, None, "body").await?;
+        let begin_ms = users.spent.take_ms();
+        if !matches!(outcome, BeginOutcome::Started(_)) {
+            return Err(anyhow!("a run was not begun: {outcome:?}"));
+        }
+        let found = users.admin.sweep_one(SignedDuration::from_mins(5)).await?;
+        let sweep_ms = users.spent.take_ms();
+        if let Some(found) = found {
+            return Err(anyhow!("the sweep ended run {found}, which is not stale"));
+        }
+        // Before every scrape there is, so that nothing is marked and every run finds the same database.
+        users.admin.mark_stale(&account.popular_username(&mut random)?, "2026-01-01T00:00:00Z".parse()?).await?;
+        let mark_ms = users.spent.take_ms();
+        // Refunded, so that no active run is left; and moved out of the hour, which would else hold two thousand runs more
+        // than a day of ten thousand has in it.
+        users.tenant.cancel(account.member.user(), run).await?;
+        superuser
+            .execute("update runs set created_at = created_at - interval '2 hours' where id = $1", &[&run.uuid()])
+            .await?;
+        if number >= WARM_UP {
+            begun.push(begin_ms);
+            swept.push(sweep_ms);
+            marked.push(mark_ms);
+        }
+    }
+    add(report, "scale.begin_busy_day_ms.", &begun);
+    add(report, "scale.sweep_ms.", &swept);
+    add(report, "scale.mark_stale_ms.", &marked);
+    Ok(())
+}
+
+fn add(report: &mut Report, name: &str, taken: &[f64]) {
+    for (share, percentile) in [(0.5, "p50"), (0.99, "p99")] {
+        report.add(Metric::ms(format!("{name}{percentile}"), quantile(taken, share).unwrap_or_default()));
+    }
+}
+
+async fn connect(url: &PgUrl) -> Result<Client> {
+    let (client, connection) = tokio_postgres::connect(&url.to_string(), NoTls).await.context("cannot connect")?;
+    // Its error, if any, appears at the next use of the client.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(client)
+}
