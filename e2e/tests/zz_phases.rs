@@ -89,11 +89,12 @@ impl Lock {
         Self(sql)
     }
 
-    /// Waits until a statement that contains this text waits for the row.
+    /// Waits until a statement whose name contains this text waits for the row. Each call names itself by its beginning.
     async fn until_met_by(&self, stack: &Stack, statement: &str) {
         let watch = stack.sql().await;
         let holder: i32 = self.0.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
-        let waiting = "select count(*) from pg_stat_activity where $1 = any(pg_blocking_pids(pid)) and query like $2";
+        let waiting =
+            "select count(*) from pg_stat_activity where $1 = any(pg_blocking_pids(pid)) and application_name like $2";
         let pattern = format!("%{statement}%");
         eventually(&format!("{statement} to wait for the row"), async || {
             let waiting: i64 = watch.query_one(waiting, &[&holder, &pattern]).await.unwrap().get(0);

@@ -5,12 +5,12 @@
 -- scrape the newest. What the list orders and filters by is kept here, so that a page never reads the analyses of leads
 -- that it does not show; the trigger newest_analysis keeps it (in the file `analyses`).
 
+select set_config('lock_timeout', '5s', true);
+
 -- Trigrams for the search. Supabase keeps extensions in a schema of their own.
 create schema if not exists extensions;
 create extension if not exists pg_trgm with schema extensions;
 create extension if not exists btree_gin with schema extensions;
-
-select set_config('lock_timeout', '5s', true);
 
 create table public.leads (
   id uuid primary key default gen_random_uuid(),

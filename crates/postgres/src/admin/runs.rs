@@ -39,7 +39,7 @@ impl SystemRuns for AdminDb {
     async fn take_up(&self, run: RunId) -> Result<Option<Assignment>, StoreError> {
         // The business is read even if it was deleted meanwhile: the run was bought for it. The criteria of its ideal
         // customer are columns of the same row, hence `to_jsonb(bp)` twice.
-        const SQL: &str = "select case when (a.answer ->> 'active')::boolean then jsonb_build_object(\
+        const SQL: &str = "/* system.advance_run */ select case when (a.answer ->> 'active')::boolean then jsonb_build_object(\
               'account_id', r.account_id, 'username', r.username, 'analysis_type', r.analysis_type, \
               'business', to_jsonb(bp) || jsonb_build_object('ideal_customer', to_jsonb(bp))) else 'null' end \
             from system.advance_run($1::uuid, 'cache') as a (answer) \

@@ -128,9 +128,9 @@ async fn every_table_has_a_primary_key() -> TestResult {
 async fn every_function_pins_its_search_path_and_those_that_write_are_volatile() -> TestResult {
     let database = TestDatabase::create().await?;
     let superuser = database.superuser().await?;
-    // In every schema that is not Postgres' own or Supabase's.
+    // In every schema that is not Postgres' own, Supabase's or of extensions.
     let loose = "select p.oid::regprocedure::text from pg_proc p
-        where p.pronamespace::regnamespace::text !~ '^pg_|^information_schema$|^auth$'
+        where p.pronamespace::regnamespace::text !~ '^pg_|^information_schema$|^auth$|^extensions$'
           and (not coalesce(p.proconfig @> array['search_path=pg_catalog, pg_temp'], false)
                or (p.pronamespace::regnamespace::text in ('api', 'system') and not (p.provolatile = 'v' and p.prosecdef)))";
     assert_eq!(texts(&superuser, loose).await?, [""; 0]);

@@ -167,6 +167,7 @@ impl Prey {
             (_, "p_business_profile" | "p_profile") => self.profile.to_string(),
             (_, "p_username") => "esa".to_owned(),
             (_, "p_type") => "LIGHT".to_owned(),
+            (_, "p_sort") => "newest".to_owned(),
             (_, "p_phase") => "saving".to_owned(),
             (_, "p_services") => json!([["apify"], ["openai/gpt-6-luna", "anthropic"]]).to_string(),
             (_, "p_service") => "openai".to_owned(),
@@ -185,7 +186,7 @@ impl Prey {
             (_, "p_scraped_at") => "2026-02-01".to_owned(),
             (_, "p_amount" | "p_cap" | "p_limit") => "5".to_owned(),
             (_, "p_idempotency_key" | "p_key") => "attack".to_owned(),
-            (_, "p_body_hash" | "p_code" | "p_message" | "p_description") => "x".to_owned(),
+            (_, "p_body_hash" | "p_code" | "p_message" | "p_description" | "p_text") => "x".to_owned(),
             _ => return None,
         })
     }
