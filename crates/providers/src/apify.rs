@@ -3,13 +3,13 @@
 //! A start returns a ticket at once, so that after a crash the workflow finds the run that is already paid. One
 //! username per run and `maxItems` bound what a run can cost.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use oslira_app::features::{
-    analysis::config::SCRAPE_TIMEOUT,
+    analysis::config::{SCRAPE_PATIENCE, SCRAPE_TIMEOUT},
     profiles::{Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::send::{Endpoint, HttpSend, SendError, error_word};
 
+mod charges;
 mod decode;
 
 /// The actor for profiles unless the environment names another.
@@ -26,17 +27,9 @@ pub const PROFILE_ACTOR: &str = "apify~instagram-profile-scraper";
 /// The actor for posts unless the environment names another.
 pub const POSTS_ACTOR: &str = "apify~instagram-scraper";
 
-/// The price of one result, as recorded in a run of 2025; the environment may set another. A run's `usageTotalUsd` is
-/// no substitute: it may be missing, or lack what the actor's owner charges.
-pub const PRICE_PER_RESULT_MICROUSD: u64 = 2_700;
-
 /// Characters that must be escaped in a path segment: all but the unreserved ones of RFC 3986, section 2.3.
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Timeout of calls that Apify answers at once.
-const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// Added to the poll's own wait, so that Apify answers "still running" before our timeout ends the call.
-const WAIT_MARGIN: Duration = Duration::from_secs(10);
 /// The most that Apify accepts as `waitForFinish`.
 const WAIT_SECS_MAX: u64 = 60;
 const RUN_BYTES_MAX: usize = 256 * 1024;
@@ -58,8 +51,9 @@ pub struct Apify {
     endpoint: Endpoint,
     profile_actor: String,
     posts_actor: String,
-    price_per_result_microusd: u64,
+    price_per_result_microusd: Option<u64>,
     timeout: Duration,
+    patience: Duration,
 }
 
 impl Apify {
@@ -71,8 +65,9 @@ impl Apify {
             endpoint,
             profile_actor: PROFILE_ACTOR.to_owned(),
             posts_actor: POSTS_ACTOR.to_owned(),
-            price_per_result_microusd: PRICE_PER_RESULT_MICROUSD,
+            price_per_result_microusd: None,
             timeout: SCRAPE_TIMEOUT,
+            patience: SCRAPE_PATIENCE,
         }
     }
 
@@ -92,7 +87,14 @@ impl Apify {
 
     #[must_use]
     pub fn with_price(mut self, per_result_microusd: u64) -> Self {
-        self.price_per_result_microusd = per_result_microusd;
+        self.price_per_result_microusd = Some(per_result_microusd);
+        self
+    }
+
+    /// Gives an unanswered call up so long after the wait that it asked for.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -118,15 +120,15 @@ impl Apify {
         }
     }
 
-    fn usage(&self, run: &Run, part: ScrapePart, results: usize) -> ScrapeUsage {
-        let results = u32::try_from(results).unwrap_or(u32::MAX);
+    fn usage(&self, run: &Run, part: ScrapePart, items: usize) -> ScrapeUsage {
+        let (results, cost_microusd) = charges::of(run, part, self.price_per_result_microusd, items);
         // Either mark is enough: results of a sandbox must never look like Apify's.
         let is_sandbox = run.meta.origin.as_deref() == Some("SANDBOX") || self.endpoint.is_sandbox();
         ScrapeUsage {
             source: if is_sandbox { "sandbox" } else { "apify" }.to_owned(),
             actor: self.actor(part).to_owned(),
-            results,
-            cost_microusd: self.price_per_result_microusd.saturating_mul(u64::from(results)),
+            results: u32::try_from(results).unwrap_or(u32::MAX),
+            cost_microusd,
             duration_ms: run.stats.duration_millis.filter(|ms| *ms >= 0.0).map(|ms| ms as u64),
         }
     }
@@ -144,7 +146,7 @@ impl ProfileSource for Apify {
         // `timeout` makes Apify end the run, and its bill, even if nobody polls it any more.
         let path = format!("/v2/acts/{actor}/runs?timeout={}&maxItems={items_max}", self.timeout.as_secs());
         let body = input.to_string().into();
-        let (method, timeout, body_bytes_max) = (Method::POST, CALL_TIMEOUT, RUN_BYTES_MAX);
+        let (method, timeout, body_bytes_max) = (Method::POST, self.patience, RUN_BYTES_MAX);
         let answer =
             self.call(Call { operation: Operation::Start, method, path: &path, body, timeout, body_bytes_max }).await?;
         let run = run_of(Operation::Start, &answer)?;
@@ -164,13 +166,14 @@ impl ProfileSource for Apify {
         let wait_s = wait.as_secs().min(WAIT_SECS_MAX);
         let id = checked_id(Operation::Poll, &ticket.provider_run_id)?;
         let path = format!("/v2/actor-runs/{id}?waitForFinish={wait_s}");
-        let timeout = Duration::from_secs(wait_s) + WAIT_MARGIN;
+        let timeout = Duration::from_secs(wait_s) + self.patience;
         let run =
             run_of(Operation::Poll, &self.call(Call::get(Operation::Poll, &path, timeout, RUN_BYTES_MAX)).await?)?;
         match run.status.as_str() {
             "READY" | "RUNNING" | "TIMING-OUT" | "ABORTING" => return Ok(Collected::Running),
             "SUCCEEDED" => {}
-            // FAILED, ABORTED, TIMED-OUT, and any status that is unknown here: another run may succeed.
+            ended @ "TIMED-OUT" => return Err(ScrapeFault::Overtime(format!("apify run: {ended}"))),
+            // FAILED, ABORTED, and any status that is unknown here: another run may succeed.
             ended => return Err(ScrapeFault::Retryable(format!("apify run: {}", error_word(Some(ended))))),
         }
         let id = checked_id(Operation::Items, &ticket.dataset_id)?;
@@ -180,7 +183,7 @@ impl ProfileSource for Apify {
         };
         // `clean=1` leaves out empty items and hidden fields.
         let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit={limit}");
-        let body = match self.call(Call::get(Operation::Items, &path, CALL_TIMEOUT, ITEMS_BYTES_MAX)).await {
+        let body = match self.call(Call::get(Operation::Items, &path, self.patience, ITEMS_BYTES_MAX)).await {
             Ok(body) => body,
             // The stored items stay too large however often they are fetched, and they are billed: assume the most.
             Err(error @ CallError { failure: CallFailure::NoAnswer(SendError::TooLarge), .. }) => {
@@ -191,12 +194,17 @@ impl ProfileSource for Apify {
         };
         // Not JSON: the body broke on the way. Fetching the same dataset again is free, another scrape is not.
         let items = decode::items(&body).map_err(|why| ScrapeFault::Unanswered(format!("apify items: {why}")))?;
+        let usage = self.usage(&run, part, items.len());
+        // The counts and the dataset are two stores of Apify's, of which one may be behind the other.
+        if items.is_empty() && usage.results > 0 {
+            return Ok(Collected::ItemsMissing { usage });
+        }
         let found = match part {
             ScrapePart::Details => decode::found(&items, username),
             ScrapePart::Posts(posts) => decode::posts(&items, username, posts as usize),
         };
         let found = found.unwrap_or_else(|why| Found::Unusable(format!("apify items: {why}")));
-        Ok(Collected::Finished { found, usage: self.usage(&run, part, items.len()) })
+        Ok(Collected::Finished { found, usage })
     }
 }
 
@@ -273,6 +281,7 @@ impl From<CallError> for ScrapeFault {
         match error.failure {
             // The request could not be built, so no run is waiting for an answer.
             CallFailure::NotSent(_) => Self::Retryable(message),
+            CallFailure::NoAnswer(SendError::Timeout) => Self::TimedOut(message),
             CallFailure::NoAnswer(_) => operation.passing(message),
             CallFailure::Refused { status, kind } => refused(operation, status, &kind, message),
         }
@@ -294,6 +303,11 @@ struct Run {
     meta: Meta,
     #[serde(default)]
     stats: Stats,
+    #[serde(default)]
+    options: charges::Options,
+    charged_event_counts: Option<BTreeMap<String, u64>>,
+    #[serde(default)]
+    pricing_info: charges::PricingInfo,
 }
 
 #[derive(Default, Deserialize)]

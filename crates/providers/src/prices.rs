@@ -17,17 +17,19 @@ pub struct Tokens {
     pub output: u64,
 }
 
-/// The cost in millionths of a dollar, rounded up. `None` if the model has no price, or if the prompt is longer than
-/// the prices apply to.
+/// The cost in millionths of a dollar, rounded up. `None` if the model has no price, if the prompt is longer than the
+/// prices apply to, or if the counts contradict each other.
 #[must_use]
 pub fn cost_microusd(family: Family, tokens: Tokens) -> Option<u64> {
     let price = family.price.filter(|price| tokens.input <= price.input_tokens_max)?;
-    // A provider's counts may contradict each other: no part may exceed the whole, or the subtraction would overflow.
-    let cached = tokens.cached.min(tokens.input);
-    let written = tokens.cache_written.min(tokens.input - cached);
-    let plain = tokens.input - cached - written;
-    let parts =
-        [(plain, price.input), (cached, price.cached), (written, price.cache_write), (tokens.output, price.output)];
+    // Parts that exceed the whole: any cost would be invented.
+    let plain = tokens.input.checked_sub(tokens.cached)?.checked_sub(tokens.cache_written)?;
+    let parts = [
+        (plain, price.input),
+        (tokens.cached, price.cached),
+        (tokens.cache_written, price.cache_write),
+        (tokens.output, price.output),
+    ];
     // Rounded once, at the end: rounding each part would overstate the cost of every call.
     let pico: u128 = parts.iter().map(|(count, price)| u128::from(*count) * u128::from(*price)).sum();
     u64::try_from(pico.div_ceil(PICO_PER_MICRO)).ok()

@@ -25,6 +25,7 @@ pub trait HttpSend: Send + Sync {
 /// Why there is no response. The messages are logged, so they MUST NOT contain headers or bodies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
+    /// No whole response within the given time: whether the server did what was asked is not known.
     #[error("timed out")]
     Timeout,
     #[error("unreachable: {0}")]

@@ -162,7 +162,7 @@ async fn a_profile_is_scraped_from_start_to_end() {
         };
         assert_eq!(profile.username.to_string(), name);
         assert!(profile.followers > 0 && !profile.posts.is_empty());
-        assert_eq!((usage.source.as_str(), usage.results, usage.cost_microusd), ("sandbox", 1, 2_700));
+        assert_eq!((usage.source.as_str(), usage.results, usage.cost_microusd), ("sandbox", 1, 2_650));
     }
 }
 
@@ -342,7 +342,7 @@ async fn faults_of_openai_are_classified() {
     let limited = ask(json!({"kind": "rate_limit", "retry_after_s": 7})).await;
     assert!(matches!(limited, Err(AiFault::Unavailable { retry_after_ms: Some(7_000), .. })), "{limited:?}");
     let refused = stand.openai("sandbox-wrong").ask(&question("openai/gpt-4o-mini")).await.content;
-    assert_eq!(refused, Err(AiFault::Rejected("401 invalid_api_key".into())));
+    assert_eq!(refused, Err(AiFault::KeyRefused("401 invalid_api_key".into())));
 }
 
 #[tokio::test]

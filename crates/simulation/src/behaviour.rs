@@ -18,6 +18,8 @@ pub enum ProviderBehaviour {
     ModelGone,
     /// It works and bills, and its answer is lost.
     ReplyLost,
+    /// It never answers. What was asked is given up when its time is over; a model bills it all the same.
+    Silent,
     /// Its answer cannot be parsed.
     Malformed,
     /// The model declines.
@@ -31,7 +33,7 @@ pub enum ProviderBehaviour {
 impl ProviderBehaviour {
     // Repeated entries are likelier. `ModelGone` is not drawn: a model that is gone never comes back, so it has a
     // date instead (`World::retiring_model`).
-    const TROUBLE: [Self; 12] = [
+    const TROUBLE: [Self; 14] = [
         Self::Unavailable,
         Self::Unavailable,
         Self::Unavailable,
@@ -39,6 +41,8 @@ impl ProviderBehaviour {
         Self::Rejected,
         Self::ReplyLost,
         Self::ReplyLost,
+        Self::Silent,
+        Self::Silent,
         Self::Malformed,
         Self::Refused,
         Self::Truncated,

@@ -23,6 +23,8 @@ pub(crate) enum Outcome {
     Unusable,
     /// No answer, and another attempt with this model would get none either.
     Exhausted,
+    /// No answer in time; asked once more, and not again if that gets none either.
+    Silent,
     /// No answer: the model was shut down.
     ModelGone,
     Refused,
@@ -112,6 +114,12 @@ impl Calls {
         COST_MICROUSD * billed as u64
     }
 
+    /// Whether every answer that a run got came with its bill.
+    pub(crate) fn is_cost_known(&self, run: RunId) -> bool {
+        let answered = |asked: &&Asked| matches!(asked.outcome, Outcome::Answered);
+        self.of(run).flat_map(|(_, asked)| asked).filter(answered).all(|asked| asked.is_billed)
+    }
+
     /// The provider that answered a call.
     pub(crate) fn answered_by(&self, run: RunId, call: CallKind) -> Option<&'static str> {
         let (_, asked) = self.of(run).find(|(of, _)| *of == call)?;
@@ -133,5 +141,7 @@ fn is_exhausted_for(asked: &[Asked], provider: &str) -> bool {
     let of = |asked: &&Asked| asked.provider == provider;
     let is_closed =
         asked.iter().filter(of).any(|asked| matches!(asked.outcome, Outcome::Exhausted | Outcome::ModelGone));
-    is_closed || asked.iter().filter(of).count() >= ATTEMPTS_MAX
+    let outcomes: Vec<Outcome> = asked.iter().filter(of).map(|asked| asked.outcome).collect();
+    let is_silent = outcomes.windows(2).any(|pair| *pair == [Outcome::Silent, Outcome::Silent]);
+    is_closed || is_silent || outcomes.len() >= ATTEMPTS_MAX
 }

@@ -80,6 +80,7 @@ impl Fixtures {
             // Apify's posts actor returns no posts for a private profile and does not say why.
             ("private.person", ScrapePart::Posts(_)) => Found::Posts(vec![]),
             ("restricted.page", _) => Found::Restricted,
+            ("mute.page", ScrapePart::Posts(_)) => Found::Posts(vec![]),
             (name, ScrapePart::Details) => {
                 let moves = if name == "dancer" || name == "cook" {
                     now_ms.div_euclid(CHANGES_EVERY_MS).rem_euclid(4)
@@ -115,6 +116,7 @@ fn post(short_code: &str) -> Post {
         video_views: None,
         taken_at: Some(Timestamp::UNIX_EPOCH),
         is_pinned: false,
+        is_anothers: false,
         location: None,
     }
 }
@@ -134,5 +136,6 @@ fn profile(username: InstagramHandle, followers: u64) -> Profile {
         is_verified: false,
         is_business: false,
         posts: vec![post("abc")],
+        renamed_to: None,
     }
 }

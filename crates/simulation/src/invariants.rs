@@ -15,7 +15,7 @@ use oslira_app::{
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
 
-use crate::{Answer, Entry, Op, ReferenceDatabase, RunRow, calls::Calls, staleness::Staleness};
+use crate::{Answer, Entry, Op, ReferenceDatabase, RunRow, calls::Calls, silence::Silences, staleness::Staleness};
 
 // The numbers are those of `docs/reliability.md`. They are not taken from the product or from the reference database,
 // so that a wrong number there is found.
@@ -62,6 +62,8 @@ struct Accepted {
 pub struct InvariantChecker {
     /// The questions to models.
     pub(crate) calls: Calls,
+    /// How long providers have not answered.
+    pub(crate) silences: Silences,
     /// The comparisons of snapshots.
     pub(crate) staleness: Staleness,
     /// The ledger as it was after the last operation.
@@ -285,7 +287,8 @@ impl InvariantChecker {
             hold(is_true, || format!("{name} of run {run} is said to be by {by:?}, not {truly:?}"))?;
         }
         let (told, truly) = (result.cost.ai_microusd, self.calls.cost_microusd(run));
-        hold(told == truly, || format!("run {run} says that its calls cost {told}, and they cost {truly}"))
+        let is_true = told.is_none_or(|told| told == truly) && told.is_some() == self.calls.is_cost_known(run);
+        hold(is_true, || format!("run {run} says that its calls cost {told:?}, and they cost {truly}"))
     }
 
     /// A run may fail because of the models only after all of them were asked.

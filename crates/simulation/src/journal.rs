@@ -73,7 +73,7 @@ pub struct Journal {
 /// The branch of a step. Steps of one branch run one after another, so their order must be the same in every life. Each
 /// call, each part of a scrape and the picture are branches of their own: `judge-light-0-pause` is in `judge-light`.
 /// All other steps are in the main branch, named "".
-fn branch(step: &str) -> &str {
+pub(crate) fn branch(step: &str) -> &str {
     if step == "picture" {
         return step;
     }
@@ -135,6 +135,7 @@ impl Journal {
         world.crashed(self.run);
         for step in lost.keys() {
             world.invariants.calls.lost(self.run, step);
+            world.invariants.silences.lost(self.run, step);
         }
         lost.len()
     }

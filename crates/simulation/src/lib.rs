@@ -24,6 +24,7 @@ mod reference_database;
 mod rows;
 mod scheduler;
 mod scraper;
+mod silence;
 mod staleness;
 mod world;
 

@@ -12,6 +12,7 @@ use crate::{
     Fixtures, Mutation, ProviderBehaviour,
     calls::{COST_MICROUSD, Outcome},
     ports::Ports,
+    silence::MODEL_PATIENCE,
 };
 
 /// In virtual time. Meanwhile other branches go on, and crashes happen.
@@ -35,8 +36,18 @@ impl Model for Ports {
         }
         // Billed before the sleep: a crash during it loses the answer, not the bill.
         let (behaviour, key) = self.provide("ai", question.model.as_str());
-        self.world.sleep(TAKES).await;
-        let is_received = behaviour.bills() && behaviour != ProviderBehaviour::ReplyLost;
+        if behaviour == ProviderBehaviour::Silent {
+            self.world.sleep(MODEL_PATIENCE).await;
+            self.unheard(MODEL_PATIENCE);
+            if question.timeout != MODEL_PATIENCE {
+                self.world.report_violation(format!("a model is given {:?}", question.timeout));
+            }
+        } else {
+            self.world.sleep(TAKES).await;
+            self.heard();
+        }
+        let is_received =
+            behaviour.bills() && !matches!(behaviour, ProviderBehaviour::ReplyLost | ProviderBehaviour::Silent);
         self.world.lock().invariants.calls.answered(run, &step, outcome(behaviour), is_received);
         if is_received && let Some((_, journal)) = &self.owner {
             journal.receive_bill(&key);
@@ -44,6 +55,9 @@ impl Model for Ports {
         let content = match behaviour {
             ProviderBehaviour::Refused if self.world.has(Mutation::RefusalFallsOver) => Err(AiFault::QuotaExhausted),
             ProviderBehaviour::ModelGone if self.world.has(Mutation::GoneIsFinal) => Err(AiFault::Refused),
+            ProviderBehaviour::Silent if self.world.has(Mutation::TimeoutIsAnError) => {
+                content(ProviderBehaviour::Unavailable, question)
+            }
             behaviour => content(behaviour, question),
         };
         Answer { content, usage: is_received.then(|| usage(key, question)) }
@@ -64,6 +78,7 @@ fn outcome(behaviour: ProviderBehaviour) -> Outcome {
         ProviderBehaviour::OutOfQuota | ProviderBehaviour::Rejected => Outcome::Exhausted,
         ProviderBehaviour::ModelGone => Outcome::ModelGone,
         ProviderBehaviour::Refused => Outcome::Refused,
+        ProviderBehaviour::Silent => Outcome::Silent,
     }
 }
 
@@ -79,9 +94,14 @@ fn content(behaviour: ProviderBehaviour, question: &Question) -> Result<String, 
         ProviderBehaviour::Refused => Err(AiFault::Refused),
         ProviderBehaviour::Truncated => Err(AiFault::Truncated),
         ProviderBehaviour::OutOfQuota => Err(AiFault::QuotaExhausted),
-        ProviderBehaviour::Rejected => Err(AiFault::Rejected("a wrong key".to_owned())),
+        ProviderBehaviour::Rejected => Err(AiFault::KeyRefused("a wrong key".to_owned())),
         ProviderBehaviour::ModelGone => Err(AiFault::ModelGone),
         ProviderBehaviour::Busy(ms) => Err(unavailable(Some(ms))),
+        ProviderBehaviour::Silent => Err(AiFault::Unavailable {
+            cause: UnavailableCause::TimedOut,
+            reason: "no answer".to_owned(),
+            retry_after_ms: None,
+        }),
         // The product cannot tell a lost answer from no answer.
         ProviderBehaviour::Unavailable | ProviderBehaviour::ReplyLost => Err(unavailable(None)),
     }

@@ -70,10 +70,12 @@ pub enum Mutation {
     FallbackNeverAsked,
     /// A result is stored although one of its calls has no answer in it.
     JudgementMissing,
+    /// A call without an answer counts as one that failed at once, and is repeated as often.
+    TimeoutIsAnError,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::RefundTwice,
         Self::FailKeepsCharge,
         Self::CompleteAfterTheEnd,
@@ -107,5 +109,6 @@ impl Mutation {
         Self::GoneIsFinal,
         Self::FallbackNeverAsked,
         Self::JudgementMissing,
+        Self::TimeoutIsAnError,
     ];
 }

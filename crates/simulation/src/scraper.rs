@@ -7,7 +7,7 @@ use oslira_app::features::profiles::{
     Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage,
 };
 
-use crate::{Fixtures, ProviderBehaviour, ports::Ports};
+use crate::{Fixtures, Mutation, ProviderBehaviour, ports::Ports, silence::given_up_after};
 
 const NAME: &str = "apify";
 /// So many of a thousand scrapes take ten minutes, longer than the workflow asks (`config::SCRAPE_POLLS_MAX`).
@@ -28,6 +28,13 @@ impl ProfileSource for Ports {
             world.scrapes.insert(key.clone(), ends_ms);
         }
         self.world.pause().await;
+        if behaviour == ProviderBehaviour::Silent {
+            return Err(self.unanswered(Duration::ZERO).await);
+        }
+        // A ticket is no result yet, so it does not end a silence.
+        if !matches!(behaviour, ProviderBehaviour::Works) {
+            self.heard();
+        }
         match behaviour {
             ProviderBehaviour::Works => Ok(ScrapeTicket { dataset_id: format!("dataset-{key}"), provider_run_id: key }),
             ProviderBehaviour::OutOfQuota => Err(ScrapeFault::Exhausted("no money".to_owned())),
@@ -53,10 +60,17 @@ impl ProfileSource for Ports {
             let behaviour = world.behaviour_towards(step.as_deref().unwrap_or_default(), NAME);
             (world.now_ms, ends_ms.unwrap_or(world.now_ms), behaviour)
         };
+        if behaviour == ProviderBehaviour::Silent {
+            return Err(self.unanswered(wait).await);
+        }
         let patience_ms = now_ms + i64::try_from(wait.as_millis()).unwrap_or(0);
         self.world.until(ends_ms.min(patience_ms)).await;
+        if !(ends_ms > patience_ms && matches!(behaviour, ProviderBehaviour::Works | ProviderBehaviour::Malformed)) {
+            self.heard();
+        }
         let found = match behaviour {
             ProviderBehaviour::Works | ProviderBehaviour::Malformed if ends_ms > patience_ms => {
+                self.unheard(wait);
                 return Ok(Collected::Running);
             }
             // The profile as it was when the scrape ended, however late it is collected.
@@ -69,7 +83,10 @@ impl ProfileSource for Ports {
             ProviderBehaviour::ReplyLost | ProviderBehaviour::Busy(_) => {
                 return Err(ScrapeFault::Unanswered(format!("{behaviour:?}")));
             }
-            ProviderBehaviour::Unavailable | ProviderBehaviour::Refused | ProviderBehaviour::Truncated => {
+            ProviderBehaviour::Unavailable
+            | ProviderBehaviour::Refused
+            | ProviderBehaviour::Truncated
+            | ProviderBehaviour::Silent => {
                 return Err(ScrapeFault::Retryable("a failed actor".to_owned()));
             }
         };
@@ -78,6 +95,19 @@ impl ProfileSource for Ports {
             journal.receive_bill(&ticket.provider_run_id);
         }
         Ok(Collected::Finished { found, usage: usage(part) })
+    }
+}
+
+impl Ports {
+    /// A call that gets no answer, until it is given up.
+    async fn unanswered(&self, wait: Duration) -> ScrapeFault {
+        let given_up = given_up_after(wait);
+        self.world.sleep(given_up).await;
+        self.unheard(given_up);
+        if self.world.has(Mutation::TimeoutIsAnError) {
+            return ScrapeFault::Unanswered("a lost connection".to_owned());
+        }
+        ScrapeFault::TimedOut("no answer".to_owned())
     }
 }
 

@@ -5,7 +5,10 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use oslira_app::{
     api::UserPorts,
     features::{
-        analysis::{AnalysisPorts, WatchedRuns, WorkflowPorts},
+        analysis::{
+            AnalysisPorts, WatchedRuns, WorkflowPorts,
+            config::{SCRAPE_PATIENCE, patience},
+        },
         auth::{AuthPorts, TokenCheck, TokenVerifier},
         business::BusinessPorts,
         credits::CreditPorts,
@@ -131,10 +134,11 @@ pub fn workflow(env: &Env) -> WorkflowPorts {
     let config = &isolate.config;
     let clock = Arc::new(PlatformClock);
     let send = Arc::new(Fetch);
+    let patience = patience(SCRAPE_PATIENCE, config.deployment.pause_scale);
     WorkflowPorts {
         runs: admin(env),
         snapshots: Arc::new(Snapshots::new(env)),
-        profiles: Arc::new(Apify::new(send.clone(), config.providers.apify.clone())),
+        profiles: Arc::new(Apify::new(send.clone(), config.providers.apify.clone()).with_patience(patience)),
         model: Arc::new(models(config, &clock)),
         progress: Arc::new(Board::new(env)),
         clock,

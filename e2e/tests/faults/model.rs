@@ -138,7 +138,9 @@ async fn a_gateway_that_keeps_failing_takes_both_models_away() {
         let username = handle("coffee");
         let fault = stack.plant("gateway", kind, &username, more).await;
         let run = user.analysed_despite_outages(&username, "LIGHT").await;
-        assert_failed(&user, kind, &run, "ai_unavailable").await;
+        // What is no completion is an unusable answer, and no outage.
+        let code = if kind == "malformed" { "ai_invalid_answer" } else { "ai_unavailable" };
+        assert_failed(&user, kind, &run, code).await;
         assert_eq!(stack.release(fault).await, 6, "{kind}: three attempts with each model");
         user.settles_at(5).await;
     }))
@@ -162,4 +164,24 @@ async fn one_fault_of_the_first_model_is_lived_through_without_the_second() {
         user.settles_at(4).await;
     }))
     .await;
+}
+
+/// At fast speed a call is given up after 8 s.
+#[tokio::test]
+async fn a_model_that_never_answers_is_asked_twice_and_then_the_other_one() {
+    let _turn = beside_others().await;
+    let silent = ("hold", json!({}));
+    let first = async {
+        let (user, run, asked) = run_under(&[FIRST], "first", &silent).await;
+        assert_complete(&user, "first", &run).await;
+        assert_eq!((asked, &run["result"]["cost"]["calls"][0]["fell_back"]), ([2, 1], &json!(true)), "{run}");
+        user.settles_at(4).await;
+    };
+    let both = async {
+        let (user, run, asked) = run_under(&[FIRST, SECOND], "both", &silent).await;
+        assert_failed(&user, "both", &run, "ai_unavailable").await;
+        assert_eq!(asked, [2, 2]);
+        user.settles_at(5).await;
+    };
+    futures_util::future::join(first, both).await;
 }

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use oslira_e2e::{Stack, User, handle};
 use serde_json::{Value, json};
 
-use crate::{Fault, assert_complete, assert_failed, beside_others};
+use crate::{Fault, alone, assert_complete, assert_failed, beside_others};
 
 /// One run under a permanent fault: fails with `code` after `attempts` calls of the target.
 async fn fail_under(target: &str, (kind, more): Fault, code: &str, attempts: u64) {
@@ -171,4 +171,55 @@ async fn one_of_two_scrapes_that_keeps_failing_fails_the_run() {
         }
     }))
     .await;
+}
+
+/// A call that never answers is repeated once. At fast speed each is given up after 8 s, or 9 s for a poll, which also
+/// waits for the scrape.
+#[tokio::test]
+async fn a_scraper_that_never_answers_is_asked_twice_and_given_up() {
+    let _turn = beside_others().await;
+    let targets = ["apify.start", "apify.poll", "apify.items"];
+    join_all(targets.map(|target| fail_under(target, ("hold", json!({})), "scrape_failed", 2))).await;
+}
+
+#[tokio::test]
+async fn a_scraper_that_once_does_not_answer_is_lived_through() {
+    let _turn = beside_others().await;
+    let faults = ["apify.start", "apify.poll", "apify.items"].map(|target| (target, "hold", json!({})));
+    join_all(faults.map(survive)).await;
+}
+
+#[tokio::test]
+async fn a_deep_analysis_whose_posts_stay_empty_fails_and_leaves_the_details_for_a_light_one() {
+    let (_turn, stack) = beside_others().await;
+    for (analysis_type, price, credits) in [("DEEP", 5, 6), ("XRAY", 6, 7)] {
+        let user = User::new(&stack, credits).await;
+        let username = handle("noposts");
+        let run = user.analysed_despite_outages(&username, analysis_type).await;
+        assert_failed(&user, analysis_type, &run, "posts_unreadable").await;
+        assert!(run["error"]["message"].as_str().unwrap().contains("LIGHT"), "{run}");
+        let id = run["id"].as_str().unwrap();
+        assert!(stack.received("gateway", id).await.is_empty(), "{analysis_type}: nothing is judged");
+        // One run for the details and four for the posts; each is billed.
+        assert_eq!(user.bills("scrape_logs", id).await.len(), 5, "{analysis_type}");
+        user.settles_at(price + 1).await;
+
+        let light = user.analysed_despite_outages(&username, "LIGHT").await;
+        assert_eq!((&light["status"], &light["cache_hit"]), (&json!("complete"), &json!(true)), "{light}");
+        user.settles_at(price).await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_while_asking_stops_the_sale() {
+    let (_turn, stack) = alone().await;
+    let user = User::new(&stack, 5).await;
+    let username = handle("coffee");
+    let fault = stack.plant("apify.poll", "status", &username, json!({ "status": 401 })).await;
+    let run = user.analysed(&username).await;
+    assert_failed(&user, "401", &run, "scraper_unavailable").await;
+    stack.release(fault).await;
+    user.analyze(&handle("coffee")).await.refused(503, "provider_unavailable");
+    stack.close_breaker().await;
+    user.settles_at(5).await;
 }

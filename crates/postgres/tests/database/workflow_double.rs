@@ -102,7 +102,25 @@ fn profile() -> Profile {
         country: None,
         is_verified: false,
         is_business: false,
-        posts: vec![],
+        posts: vec![post()],
+        renamed_to: None,
+    }
+}
+
+fn post() -> Post {
+    Post {
+        short_code: "a".to_owned(),
+        kind: PostKind::Image,
+        caption: String::new(),
+        hashtags: vec![],
+        mentions: vec![],
+        likes: None,
+        comments: None,
+        video_views: None,
+        taken_at: None,
+        is_pinned: false,
+        is_anothers: false,
+        location: None,
     }
 }
 
@@ -126,22 +144,9 @@ impl ProfileSource for Double {
         part: ScrapePart,
         _: Duration,
     ) -> Result<Collected, ScrapeFault> {
-        let post = Post {
-            short_code: "a".to_owned(),
-            kind: PostKind::Image,
-            caption: String::new(),
-            hashtags: vec![],
-            mentions: vec![],
-            likes: None,
-            comments: None,
-            video_views: None,
-            taken_at: None,
-            is_pinned: false,
-            location: None,
-        };
         let (found, results) = match part {
             ScrapePart::Details => (Found::Profile(Box::new(Profile { username: username.clone(), ..profile() })), 1),
-            ScrapePart::Posts(_) => (Found::Posts(vec![post]), 50),
+            ScrapePart::Posts(_) => (Found::Posts(vec![post()]), 50),
         };
         let usage = ScrapeUsage {
             source: "double".to_owned(),

@@ -3,11 +3,13 @@
 //! The form of the items changed with every version of the actors. So only the profile's name and its counts are
 //! required; everything else may be missing or malformed. Texts are untrusted and are clipped.
 
-use std::{cmp::Reverse, collections::HashSet};
+use std::{cmp::Reverse, collections::HashSet, fmt};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil, tz::TimeZone};
 use oslira_app::features::profiles::{DETAILS_POSTS, Found, InstagramHandle, Post, PostKind, Profile};
 use serde_json::Value;
+
+use crate::send::error_word;
 
 mod surrogates;
 
@@ -21,11 +23,21 @@ const HASHTAGS_MAX: usize = 30;
 const MENTIONS_MAX: usize = 20;
 const SHORT_CODE_BYTES_MAX: usize = 64;
 
+/// 2010-10-06, when Instagram opened. An earlier date is a missing one that somebody made a number of.
+const FIRST_POST_S: i64 = 1_286_323_200;
+/// Above this an epoch number counts milliseconds: as seconds it would be the year 5138.
+const EPOCH_SECS_MAX: i64 = 99_999_999_999;
+
+/// Where likes are hidden, some versions of the actor give what Instagram shows instead: at most three names.
+const HIDDEN_LIKES_MAX: u64 = 3;
+/// So many comments a like say that the likes are hidden and not few.
+const COMMENTS_PER_LIKE_TELLING: u64 = 10;
+
 /// 2^53: up to here a JSON client that keeps numbers as floats is exact.
 const COUNT_MAX: u64 = 1 << 53;
 
 /// Why items could not be read; another scrape may help. The messages never repeat profile text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     #[error("the items are not a JSON array")]
     NotItems,
@@ -33,13 +45,35 @@ pub enum Unreadable {
     #[error("no items")]
     Empty,
     /// An error item whose kind is not known to be final.
-    #[error("an error item")]
-    ErrorItem,
+    #[error("an error item: {0}")]
+    ErrorItem(String),
+    /// The profile has posts, and the scrape shows none that can be read.
+    #[error("no readable post: {0}")]
+    NoReadablePost(Dropped),
     #[error("the items are about another profile")]
     OtherProfile,
     /// A required field is missing or is no count.
     #[error("the profile has no usable {0}")]
     Missing(&'static str),
+}
+
+/// The posts that could not be read, by what they lack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped {
+    without_code: usize,
+    of_unknown_kind: usize,
+}
+
+impl Dropped {
+    const fn any(self) -> bool {
+        self.without_code + self.of_unknown_kind > 0
+    }
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} without a code, {} of an unknown kind", self.without_code, self.of_unknown_kind)
+    }
 }
 
 /// The dataset's items. A text that the actor cut inside an emoji ends in half a surrogate pair, which strict parsers
@@ -56,49 +90,102 @@ pub fn found(items: &[Value], asked: &InstagramHandle) -> Result<Found, Unreadab
         [] => return Err(Unreadable::Empty),
         // The run was about one username only, so an error item without a name is about it.
         [only] if error_of(only).is_some() && names(only).next().is_none() => only,
-        _ => items
-            .iter()
-            .find(|item| is(text(item, "username"), asked))
-            // After a rename only the requested address still has the old name.
-            .or_else(|| items.iter().find(|item| names(item).any(|name| is(Some(name), asked))))
-            .ok_or(Unreadable::OtherProfile)?,
+        _ => about(items, asked).ok_or(Unreadable::OtherProfile)?,
     };
-    match error_of(item) {
-        // Apify reports a missing profile as an error item of a run that succeeded and is billed.
-        Some("not_found") => return Ok(Found::NotFound),
-        Some("Restricted profile") => return Ok(Found::Restricted),
-        _ if flag(item, "isRestrictedProfile") => return Ok(Found::Restricted),
-        Some(_) => return Err(Unreadable::ErrorItem),
-        None => {}
+    if let Some(error) = error_of(item) {
+        return refused(item, error);
     }
-    if flag(item, "private") {
+    if flag(item, "isRestrictedProfile") {
+        return Ok(Found::Restricted);
+    }
+    if is_private(item) {
         return Ok(Found::Private);
     }
     profile(item, asked).map(|profile| Found::Profile(Box::new(profile)))
 }
 
-/// The posts of `asked`, newest first, at most `posts_max`. The actor reports a profile without posts as an error item.
+/// The item about `asked`: a profile rather than an error, and one with this name rather than this address, because
+/// after a rename only the requested address still has the old name.
+fn about<'a>(items: &'a [Value], asked: &InstagramHandle) -> Option<&'a Value> {
+    let named = |item: &&Value| is(text(item, "username"), asked);
+    let addressed = |item: &&Value| names(item).any(|name| is(Some(name), asked));
+    let good = || items.iter().filter(|item| error_of(item).is_none());
+    let found = good().find(named).or_else(|| good().find(addressed));
+    found.or_else(|| items.iter().find(named)).or_else(|| items.iter().find(addressed))
+}
+
+/// The posts of `asked`, newest first, at most `posts_max`. The actor reports a profile without posts as an error item,
+/// or not at all.
 pub fn posts(items: &[Value], asked: &InstagramHandle, posts_max: usize) -> Result<Found, Unreadable> {
-    let read = newest_first(items, posts_max);
+    let (read, dropped) = newest_first(items, posts_max, &[asked]);
     // An error item among readable posts is ignored: the posts still count.
-    match items.iter().find_map(error_of).filter(|_| read.is_empty()) {
-        Some("not_found") => return Ok(Found::NotFound),
-        Some("Restricted profile") => return Ok(Found::Restricted),
-        Some("no_items") => return Ok(Found::Posts(vec![])),
-        Some(_) => return Err(Unreadable::ErrorItem),
-        None if items.is_empty() => return Err(Unreadable::Empty),
+    let errors = || items.iter().filter(|item| error_of(item).is_some());
+    match errors().next().filter(|_| read.is_empty()) {
+        Some(item) => match error_of(item) {
+            Some("no_items") if !is_private(item) => return Ok(Found::Posts(vec![])),
+            error => return refused(item, error.unwrap_or_default()),
+        },
+        None if items.is_empty() => return Ok(Found::Posts(vec![])),
+        None if read.is_empty() => return Err(Unreadable::NoReadablePost(dropped)),
         None => {}
     }
-    // Not every post must name `asked`: a post shared with another account may name that account as its owner.
-    let about = |item: &&Value| is(text(item, "ownerUsername"), asked) || names(item).any(|name| is(Some(name), asked));
-    if !items.iter().any(|item| about(&item)) {
+    // Not every post must name `asked`: one shared with another account may name that account as its owner. The run
+    // was about one address only, so posts that name nobody are about it.
+    let mut posts = items.iter().filter(|item| error_of(item).is_none());
+    if posts.clone().any(|post| owners(post).next().is_some()) && !posts.any(|post| is_of(post, asked)) {
         return Err(Unreadable::OtherProfile);
     }
     Ok(Found::Posts(read))
 }
 
+/// Everything that names the profile which a post is of, or which it was asked for.
+fn owners(post: &Value) -> impl Iterator<Item = &str> {
+    ["ownerUsername", "username", "inputUrl"].into_iter().filter_map(|name| text(post, name))
+}
+
+fn is_of(post: &Value, asked: &InstagramHandle) -> bool {
+    let coauthors = post.get("coauthorProducers").and_then(Value::as_array).into_iter().flatten();
+    let mut coauthors = coauthors.filter_map(|coauthor| text(coauthor, "username"));
+    owners(post).any(|name| is(Some(name), asked)) || coauthors.any(|name| is(Some(name), asked))
+}
+
+/// What an error item says. The words are those of several versions of the actors.
+fn refused(item: &Value, error: &str) -> Result<Found, Unreadable> {
+    const NOT_FOUND: [&str; 6] =
+        ["not_found", "user_not_found", "page_not_found", "profile_not_found", "account_suspended", "user_suspended"];
+    const PRIVATE: [&str; 4] = ["private", "private_profile", "profile_private", "private_account"];
+    const RESTRICTED: [&str; 4] = ["restricted", "restricted_profile", "age_restricted", "profile_restricted"];
+    let word = word_of(error);
+    match word.as_str() {
+        // Apify reports a missing profile as an error item of a run that succeeded and is billed.
+        known if NOT_FOUND.contains(&known) => Ok(Found::NotFound),
+        known if RESTRICTED.contains(&known) => Ok(Found::Restricted),
+        _ if flag(item, "isRestrictedProfile") => Ok(Found::Restricted),
+        known if PRIVATE.contains(&known) || is_private(item) => Ok(Found::Private),
+        // It may be temporary, so it is not taken for "not found".
+        _ => Err(Unreadable::ErrorItem(word)),
+    }
+}
+
+/// An error's words in lower case, joined by underscores. A whole sentence is `unknown`: it may quote the profile, and
+/// the word is logged.
+fn word_of(error: &str) -> String {
+    const WORDS_MAX: usize = 4;
+    let words: Vec<String> = error
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    error_word(Some(words.join("_").as_str()).filter(|_| words.len() <= WORDS_MAX)).to_owned()
+}
+
 fn error_of(item: &Value) -> Option<&str> {
     text(item, "error").filter(|error| !error.is_empty())
+}
+
+/// The actors' two names of the field.
+fn is_private(item: &Value) -> bool {
+    flag(item, "private") || flag(item, "isPrivate")
 }
 
 /// Every field that may name the profile: a username or an address.
@@ -118,6 +205,13 @@ fn profile(item: &Value, asked: &InstagramHandle) -> Result<Profile, Unreadable>
         None if posts_count == 0 => &[],
         None => return Err(Unreadable::Missing("latestPosts")),
     };
+    let renamed_to = text(item, "username").and_then(|name| name.parse().ok()).filter(|name| name != asked);
+    let own: Vec<&InstagramHandle> = std::iter::once(asked).chain(&renamed_to).collect();
+    let (posts, dropped) = newest_first(posts, DETAILS_POSTS as usize, &own);
+    // Judged without its posts, a profile would look like one that never posted.
+    if posts_count > 0 && posts.is_empty() {
+        return Err(Unreadable::NoReadablePost(dropped));
+    }
     Ok(Profile {
         username: asked.clone(),
         display_name: clipped(item, "fullName", NAME_CHARS_MAX),
@@ -130,9 +224,10 @@ fn profile(item: &Value, asked: &InstagramHandle) -> Result<Profile, Unreadable>
         profile_pic_url: web_address(text(item, "profilePicUrlHD"))
             .or_else(|| web_address(text(item, "profilePicUrl"))),
         country: item.get("about").and_then(|about| label(about, "country")),
-        is_verified: flag(item, "verified"),
+        is_verified: flag(item, "verified") || flag(item, "isVerified"),
         is_business: flag(item, "isBusinessAccount"),
-        posts: newest_first(posts, DETAILS_POSTS as usize),
+        posts,
+        renamed_to,
     })
 }
 
@@ -150,40 +245,76 @@ fn external_url(item: &Value) -> Option<String> {
 }
 
 /// The actor puts pinned posts first whatever their age, and may list a post twice. A post that cannot be read is left
-/// out, so that it does not lose the others.
-fn newest_first(posts: &[Value], posts_max: usize) -> Vec<Post> {
-    let mut seen = HashSet::new();
-    let mut posts: Vec<Post> =
-        posts.iter().filter_map(post).filter(|post| seen.insert(post.short_code.clone())).collect();
+/// out, so that it does not lose the others. Whoever is not among `own` is another account.
+fn newest_first(posts: &[Value], posts_max: usize, own: &[&InstagramHandle]) -> (Vec<Post>, Dropped) {
+    let (mut seen, mut dropped) = (HashSet::new(), Dropped::default());
+    let mut read: Vec<Post> = posts
+        .iter()
+        .filter(|item| error_of(item).is_none())
+        .filter_map(|item| post(item, own, &mut dropped))
+        .filter(|post| seen.insert(post.short_code.clone()))
+        .collect();
+    if dropped.any() {
+        tracing::warn!(posts = posts.len(), %dropped, "posts of a scrape cannot be read");
+    }
     // `None` sorts lowest, so with `Reverse` undated posts come last; the sort is stable.
-    posts.sort_by_key(|post| Reverse(post.taken_at));
-    posts.truncate(posts_max);
-    posts
+    read.sort_by_key(|post| Reverse(post.taken_at));
+    read.truncate(posts_max);
+    (read, dropped)
 }
 
-fn post(item: &Value) -> Option<Post> {
+fn post(item: &Value, own: &[&InstagramHandle], dropped: &mut Dropped) -> Option<Post> {
     let code_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let short_code = text(item, "shortCode")
-        .filter(|code| (1..=SHORT_CODE_BYTES_MAX).contains(&code.len()) && code.chars().all(code_char))?;
-    let kind = match text(item, "type")? {
-        "Image" => PostKind::Image,
-        "Video" => PostKind::Video,
-        "Sidecar" => PostKind::Sidecar,
-        _ => return None,
+    let code = text(item, "shortCode")
+        .filter(|code| (1..=SHORT_CODE_BYTES_MAX).contains(&code.len()) && code.chars().all(code_char));
+    let kind = match text(item, "type") {
+        Some("Image") => Some(PostKind::Image),
+        Some("Video") => Some(PostKind::Video),
+        Some("Sidecar") => Some(PostKind::Sidecar),
+        _ => None,
     };
+    let (Some(short_code), Some(kind)) = (code, kind) else {
+        dropped.without_code += usize::from(code.is_none());
+        dropped.of_unknown_kind += usize::from(code.is_some());
+        return None;
+    };
+    // Switched off, comments are not "none yet".
+    let comments = count(item, "commentsCount").filter(|_| !flag(item, "isCommentsDisabled"));
+    let likes = count(item, "likesCount").filter(|likes| {
+        let is_hidden = *likes <= HIDDEN_LIKES_MAX
+            && comments.is_some_and(|comments| comments > COMMENTS_PER_LIKE_TELLING * (*likes).max(1));
+        !is_hidden
+    });
+    // Reels have a count of views and one of plays, of which one is often 0. Nobody likes what nobody saw.
+    let views = count(item, "videoViewCount").max(count(item, "videoPlayCount"));
+    let owner = text(item, "ownerUsername").and_then(|name| name.parse::<InstagramHandle>().ok());
     Some(Post {
         short_code: short_code.to_owned(),
         kind,
         caption: clipped(item, "caption", CAPTION_CHARS_MAX),
         hashtags: listed(item, "hashtags", HASHTAGS_MAX, hashtag),
         mentions: listed(item, "mentions", MENTIONS_MAX, mention),
-        likes: count(item, "likesCount"),
-        comments: count(item, "commentsCount"),
-        video_views: count(item, "videoViewCount"),
-        taken_at: text(item, "timestamp").and_then(|time| time.parse::<Timestamp>().ok()),
+        likes,
+        comments,
+        video_views: views.filter(|views| *views > 0 || likes.unwrap_or(0) == 0),
+        taken_at: item.get("timestamp").and_then(time),
         is_pinned: flag(item, "isPinned"),
+        is_anothers: owner.is_some_and(|owner| !own.contains(&&owner)),
         location: label(item, "locationName"),
     })
+}
+
+/// An ISO date, with or without its zone (then UTC), or a number of seconds or milliseconds since 1970.
+fn time(value: &Value) -> Option<Timestamp> {
+    let at = match (value.as_i64(), value.as_str()) {
+        (Some(number), _) if number.abs() > EPOCH_SECS_MAX => Timestamp::from_millisecond(number).ok()?,
+        (Some(number), _) => Timestamp::from_second(number).ok()?,
+        (None, Some(text)) => text.parse().ok().or_else(|| {
+            text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+        })?,
+        (None, None) => return None,
+    };
+    (at.as_second() >= FIRST_POST_S).then_some(at)
 }
 
 fn listed(item: &Value, name: &str, max: usize, read: fn(&str) -> Option<String>) -> Vec<String> {
@@ -209,7 +340,7 @@ fn text<'a>(item: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 fn flag(item: &Value, name: &str) -> bool {
-    item.get(name).and_then(Value::as_bool).unwrap_or(false)
+    item.get(name).is_some_and(|value| value.as_bool() == Some(true) || value.as_str() == Some("true"))
 }
 
 /// A count, which may come as a float. −1 (Instagram's "hidden"), fractions and anything else are `None`, never zero.
@@ -245,6 +376,8 @@ fn web_address(text: Option<&str>) -> Option<String> {
     (plain && !host.is_empty() && text.len() <= URL_BYTES_MAX).then(|| text.to_owned())
 }
 
+#[cfg(test)]
+mod field;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

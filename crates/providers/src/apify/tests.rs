@@ -104,10 +104,12 @@ async fn a_run_under_way_is_not_an_error() {
 
 #[tokio::test]
 async fn a_run_that_failed_may_be_tried_again() {
-    for status in ["FAILED", "ABORTED", "TIMED-OUT", "SOMETHING-NEW"] {
+    for status in ["FAILED", "ABORTED", "SOMETHING-NEW"] {
         let expected = Err(ScrapeFault::Retryable(format!("apify run: {status}")));
         assert_eq!(collect([run(status)]).await, expected);
     }
+    let expected = Err(ScrapeFault::Overtime("apify run: TIMED-OUT".to_owned()));
+    assert_eq!(collect([run("TIMED-OUT")]).await, expected);
 }
 
 #[tokio::test]
@@ -188,7 +190,7 @@ async fn an_actor_that_does_not_exist_lasts_but_a_run_may_only_be_late() {
 
 #[tokio::test]
 async fn lost_connections_and_unreadable_answers_pass() {
-    for error in [SendError::Timeout, SendError::Unreachable("refused".into()), SendError::TooLarge] {
+    for error in [SendError::Unreachable("refused".into()), SendError::TooLarge] {
         assert_eq!(start(Err(error.clone())).await, Err(ScrapeFault::Retryable(format!("apify start: {error}"))));
     }
     for body in ["", "<html>", "{\"data\":{\"id\":\"a\"", "{\"data\":{}}"] {
@@ -197,6 +199,66 @@ async fn lost_connections_and_unreadable_answers_pass() {
         assert!(matches!(asked, Err(ScrapeFault::Unanswered(_))), "{body}");
     }
     assert!(matches!(start(text(302, "")).await, Err(ScrapeFault::Retryable(_))));
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_is_told_from_one_that_failed() {
+    let timeout = || Err(SendError::Timeout);
+    let timed_out = |what: &str| ScrapeFault::TimedOut(format!("apify {what}: timed out"));
+    assert_eq!(start(timeout()).await, Err(timed_out("start")));
+    assert_eq!(collect([timeout()]).await, Err(timed_out("poll")));
+    assert_eq!(collect([run("SUCCEEDED"), timeout()]).await, Err(timed_out("items")));
+}
+
+#[tokio::test]
+async fn an_unanswered_call_is_given_up_ten_seconds_after_the_wait_that_it_asked_for() {
+    let script = Arc::new(Script::of([run("READY"), run("SUCCEEDED"), items()]));
+    let apify = real(&script);
+    apify.start(&nasa(), ScrapePart::Details).await.unwrap();
+    apify.collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await.unwrap();
+    let waits: Vec<u64> = script.sent.lock().unwrap().iter().map(|sent| sent.timeout.as_secs()).collect();
+    assert_eq!(waits, [10, 40, 10]);
+}
+
+/// A run of an actor that charges by event, with these charges; `None` while Apify has not counted them.
+fn charged(counts: Option<Value>, memory_mb: u64) -> Sent {
+    let mut run = json!({
+        "id": "r", "status": "SUCCEEDED", "defaultDatasetId": "d", "options": {"memoryMbytes": memory_mb},
+        "pricingInfo": {"pricingModel": "PAY_PER_EVENT"}, "usageTotalUsd": null,
+    });
+    if let Some(counts) = counts {
+        run["chargedEventCounts"] = counts;
+    }
+    answer(200, &json!({"data": run}))
+}
+
+#[tokio::test]
+async fn a_run_costs_what_its_events_cost() {
+    let counted = json!({"apify-actor-start": 2, "apify-default-dataset-item": 3});
+    for (counts, memory_mb, results, cost) in [
+        (Some(counted), 2_048, 3, 3 * 2_600 + 2 * 50),
+        (None, 512, 1, 2_600 + 50),
+        (None, 4_096, 1, 2_600 + 4 * 50),
+        (Some(json!({"apify-actor-start": 1})), 1_024, 1, 2_600 + 50),
+    ] {
+        let collected = collect([charged(counts, memory_mb), items()]).await;
+        let Ok(Collected::Finished { usage, .. }) = collected else { panic!("{collected:?}") };
+        assert_eq!((usage.results, usage.cost_microusd), (results, cost), "{memory_mb} MB");
+    }
+    let script = Arc::new(Script::of([charged(None, 1_024), items()]));
+    let posts = real(&script).collect(&ticket(), &nasa(), ScrapePart::Posts(50), WAIT).await;
+    let Ok(Collected::Finished { usage, .. }) = posts else { panic!("{posts:?}") };
+    assert_eq!(usage.cost_microusd, 2_700 + 50);
+}
+
+#[tokio::test]
+async fn a_dataset_that_lacks_the_items_of_the_bill_is_read_again_before_it_is_believed() {
+    let counts = |items: u64| Some(json!({"apify-actor-start": 1, "apify-default-dataset-item": items}));
+    let missing = collect([charged(counts(1), 1_024), text(200, "[]")]).await;
+    let Ok(Collected::ItemsMissing { usage }) = missing else { panic!("{missing:?}") };
+    assert_eq!((usage.results, usage.cost_microusd), (1, 2_650), "it is billed");
+    let none = collect([charged(counts(0), 1_024), text(200, "[]")]).await;
+    assert!(matches!(none, Ok(Collected::Finished { found: Found::Unusable(_), .. })), "{none:?}");
 }
 
 #[tokio::test]

@@ -22,6 +22,9 @@ const OUT_OF_MONEY: [&str; 8] = [
 /// OpenAI's code for a model that was shut down, never existed, or is not open to our project.
 const MODEL_GONE: &str = "model_not_found";
 
+/// OpenAI's code for a call from a place that it does not serve. It depends on where the Worker runs, not on the key.
+const WRONG_REGION: &str = "unsupported_country_region_territory";
+
 /// How Anthropic's message about such a model begins: its `not_found_error` alone may also mean a wrong URL.
 const NAMES_MODEL: &str = "model:";
 
@@ -36,15 +39,14 @@ pub fn of_send(error: &SendError) -> AiFault {
     let cause = match error {
         SendError::Timeout => UnavailableCause::TimedOut,
         SendError::Unreachable(_) | SendError::Broken(_) => UnavailableCause::Unreachable,
-        SendError::TooLarge => UnavailableCause::Unreadable,
+        SendError::TooLarge => return AiFault::Invalid(error.to_string()),
     };
     AiFault::Unavailable { cause, reason: error.to_string(), retry_after_ms: None }
 }
 
-/// The answer has a 2xx status but is not a completion.
+/// The answer has a 2xx status but is not a completion: useless to us, but the provider is up, and may bill it.
 pub fn unreadable() -> AiFault {
-    let reason = "the answer is not a completion".to_owned();
-    AiFault::Unavailable { cause: UnavailableCause::Unreadable, reason, retry_after_ms: None }
+    AiFault::Invalid("the answer is not a completion".to_owned())
 }
 
 /// What an error status and its body mean. `error` is an object; in the gateway's own errors it is a list of objects; a
@@ -66,6 +68,12 @@ pub fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Time
         return AiFault::ModelGone;
     }
     let reason = format!("{} {}", status.as_u16(), error_word(code.or(kind)));
+    if status == StatusCode::PAYMENT_REQUIRED {
+        return AiFault::QuotaExhausted;
+    }
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) && code != Some(WRONG_REGION) {
+        return AiFault::KeyRefused(reason);
+    }
     // 409 is a lock timeout on the server; the official clients retry it too.
     let lasts = status.is_client_error()
         && error.get("code").and_then(Value::as_i64) != Some(GATEWAY_NO_ANSWER)
@@ -84,7 +92,6 @@ fn cause(status: StatusCode) -> UnavailableCause {
     match status {
         StatusCode::TOO_MANY_REQUESTS => UnavailableCause::RateLimited,
         StatusCode::SERVICE_UNAVAILABLE => UnavailableCause::Overloaded,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => UnavailableCause::TimedOut,
         other if other.as_u16() == OVERLOADED => UnavailableCause::Overloaded,
         _ => UnavailableCause::ServerError,
     }

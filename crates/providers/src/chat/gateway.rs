@@ -32,6 +32,8 @@ impl Gateway {
         let metadata = HeaderValue::try_from(metadata.to_string()).map_err(|why| SendError::Broken(why.to_string()))?;
         headers.insert(HeaderName::from_static("cf-aig-metadata"), metadata);
         headers.insert(HeaderName::from_static("cf-aig-collect-log-payload"), HeaderValue::from_static("false"));
+        // The workflow counts the attempts: a retry by the gateway would be paid and neither counted nor billed to a run.
+        headers.insert(HeaderName::from_static("cf-aig-max-attempts"), HeaderValue::from_static("1"));
         match self.cache_ttl_s {
             0 => headers.insert(HeaderName::from_static("cf-aig-skip-cache"), HeaderValue::from_static("true")),
             ttl_s => headers.insert(HeaderName::from_static("cf-aig-cache-ttl"), HeaderValue::from(ttl_s)),

@@ -41,6 +41,8 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         Mutation::GoneIsFinal => "fails as ai_refused and not every model was asked",
         Mutation::FallbackNeverAsked => "not every model was asked",
         Mutation::JudgementMissing => "is complete without personality",
+        // Of a model the third attempt shows it, of the scraper the time.
+        Mutation::TimeoutIsAnError => "still asks after|is asked of",
     }
 }
 

@@ -99,6 +99,7 @@ pub fn scenarios() -> Vec<Scenario> {
         }
         all.extend(scrapes_fail(&base, "details"));
         if kind != Light {
+            all.push(Scenario { username: "mute.page", ..base.clone() }.named("mute.page").failing("posts_unreadable"));
             all.extend(scrapes_fail(&base, "posts"));
         }
     }
@@ -113,14 +114,14 @@ pub fn scenarios() -> Vec<Scenario> {
 /// Each way in which one call can fail while the others beside it work.
 fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
     use ProviderBehaviour::{
-        Busy, Malformed, ModelGone, OutOfQuota, Refused, Rejected, ReplyLost, Truncated, Unavailable,
+        Busy, Malformed, ModelGone, OutOfQuota, Refused, Rejected, ReplyLost, Silent, Truncated, Unavailable,
     };
     let step = |attempt: u32| format!("judge-{}-{attempt}", call.as_str());
     let failing = |behaviour: ProviderBehaviour, what: &str| {
         let name = format!("{} {what} {behaviour:?}", call.as_str());
         base.clone().named(&name)
     };
-    let mut all: Vec<Scenario> = [Unavailable, ReplyLost, Malformed, Truncated, Busy(7_000)]
+    let mut all: Vec<Scenario> = [Unavailable, ReplyLost, Silent, Malformed, Truncated, Busy(7_000)]
         .into_iter()
         .map(|behaviour| failing(behaviour, "once").with(step(0), behaviour))
         .collect();
@@ -134,6 +135,10 @@ fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
             (0..3).fold(failing(behaviour, "falls over after three times"), |it, at| it.with(step(at), behaviour)),
         );
     }
+    // A call that gets no answer is repeated once.
+    let silent = |scenario: Scenario, attempts: u32| (0..attempts).fold(scenario, |it, at| it.with(step(at), Silent));
+    all.push(silent(failing(Silent, "falls over after two times"), 2));
+    all.push(silent(failing(Silent, "fails with both models"), 4).failing("ai_unavailable"));
     all.push(failing(Refused, "fails by").with(step(0), Refused).failing("ai_refused"));
     let both = failing(Refused, "falls over to").with(step(0), OutOfQuota).with(step(1), Refused);
     all.push(both.failing("ai_refused"));
@@ -206,14 +211,26 @@ fn scrapes_fail(base: &Scenario, part: &str) -> Vec<Scenario> {
     let of = |what: &str| base.clone().named(&format!("{part} {what}"));
     let down = (0..4).fold(of("down"), |it, at| it.with(start(at), ProviderBehaviour::Unavailable));
     let useless = (0..4).fold(of("unusable"), unusable);
+    let nothing = if part == "posts" { "posts_unreadable" } else { "scrape_failed" };
+    let silent = |scenario: Scenario, waits: u32| {
+        (0..waits)
+            .fold(scenario, |it, wait| it.with(format!("scrape-{part}-0-collect-{wait}"), ProviderBehaviour::Silent))
+    };
     vec![
         of("refused").with(start(0), ProviderBehaviour::OutOfQuota).failing("scraper_unavailable"),
         of("refused when asked about").with(collect(0), ProviderBehaviour::Rejected).failing("scraper_unavailable"),
         of("reply lost").with(start(0), ProviderBehaviour::ReplyLost),
         of("unanswered").with(collect(0), ProviderBehaviour::ReplyLost),
+        of("silent once").with(start(0), ProviderBehaviour::Silent),
+        of("silent")
+            .with(start(0), ProviderBehaviour::Silent)
+            .with(start(1), ProviderBehaviour::Silent)
+            .failing("scrape_failed"),
+        silent(of("silent once when asked about"), 1),
+        silent(of("silent when asked about"), 2).failing("scrape_failed"),
         of("failed actor").with(collect(0), ProviderBehaviour::Unavailable),
         unusable(of("unusable once"), 0),
         down.failing("scrape_failed"),
-        useless.failing("scrape_failed"),
+        useless.failing(nothing),
     ]
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{BeginOutcome, InvalidRequest};
 use crate::{
-    features::{auth::forbidden, business::BUSINESS_PROFILE_NOT_FOUND},
+    features::{auth::forbidden, business::BUSINESS_PROFILE_NOT_FOUND, profiles::InvalidHandle},
     http::{ApiError, ErrorCode, code::IDEMPOTENCY_KEY_REUSED},
 };
 
@@ -62,16 +62,33 @@ pub const RUN_FINISHED: ErrorCode =
 impl From<InvalidRequest> for ApiError {
     fn from(error: InvalidRequest) -> Self {
         match error {
-            InvalidRequest::Username => Self::new(
-                INVALID_USERNAME,
-                "username takes an Instagram username (1 to 30 letters, digits, dots, underscores), @username or a profile URL.",
-            ),
+            InvalidRequest::Username(why) => Self::new(INVALID_USERNAME, invalid_username(why)),
             InvalidRequest::AnalysisType => {
                 Self::new(UNKNOWN_ANALYSIS_TYPE, "analysis_type takes LIGHT, DEEP or XRAY.")
             }
             InvalidRequest::BusinessProfileId => {
                 Self::new(INVALID_BUSINESS_PROFILE_ID, "business_profile_id takes the UUID of a business profile.")
             }
+        }
+    }
+}
+
+const fn invalid_username(why: InvalidHandle) -> &'static str {
+    match why {
+        InvalidHandle::Name => {
+            "username takes an Instagram username (1 to 30 letters, digits, dots, underscores), @username or a profile URL."
+        }
+        InvalidHandle::Letters => {
+            "An Instagram username has the letters a to z only; this one has others, which may look the same. Type it anew."
+        }
+        InvalidHandle::Post => {
+            "This link is of a post and does not say whose. Open the post, then copy the username or the profile's link."
+        }
+        InvalidHandle::Page => {
+            "This link is of a page of Instagram, not of a profile. Open the profile, then copy its username or its link."
+        }
+        InvalidHandle::Site => {
+            "This link is not of Instagram. Send an Instagram username or the link of a profile there."
         }
     }
 }

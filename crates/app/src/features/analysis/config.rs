@@ -86,6 +86,34 @@ pub const SCRAPE_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long one poll waits for the actor run to end. The heartbeat comes before each poll, so at least once a minute.
 pub const SCRAPE_POLL_WAIT: Duration = Duration::from_secs(30);
 
+/// A call to the scraper is given up so long after the wait that it asked for; most calls ask for none.
+pub const SCRAPE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a call that got no answer in time is repeated. Then a scrape fails, and a question goes to the next model.
+pub const UNANSWERED_REPEATS: u32 = 1;
+
+/// A branch that has waited so long for a result, whatever it was told meanwhile, ends the run.
+pub const SILENCE_MAX: Duration = Duration::from_mins(4);
+
+/// The least that a local stack which runs faster than real time waits for an answer: its machine is not faster.
+const PATIENCE_MIN: Duration = Duration::from_secs(8);
+const POLL_WAIT_MIN: Duration = Duration::from_secs(1);
+
+/// How long to wait for an answer where pauses are scaled by `scale`.
+#[must_use]
+pub fn patience(full: Duration, scale: f64) -> Duration {
+    full.mul_f64(scale).max(PATIENCE_MIN.min(full))
+}
+
+/// How long one poll waits where pauses are scaled by `scale`, and how many polls wait [`SCRAPE_POLLS_MAX`] times the
+/// full wait: the actor is not faster either.
+#[must_use]
+pub fn polls(scale: f64) -> (Duration, u32) {
+    let wait = SCRAPE_POLL_WAIT.mul_f64(scale).max(POLL_WAIT_MIN);
+    let full = SCRAPE_POLL_WAIT.as_secs_f64() / wait.as_secs_f64();
+    (wait, (f64::from(SCRAPE_POLLS_MAX) * full).round() as u32)
+}
+
 /// Pause before the next poll when the provider did not answer one.
 pub const SCRAPE_UNANSWERED_PAUSE: Duration = Duration::from_secs(5);
 
@@ -96,13 +124,16 @@ pub const SCRAPE_UNANSWERED_MAX: u32 = 12;
 /// the actor's own timeout.
 pub const SCRAPE_POLLS_MAX: u32 = 6;
 
+/// How often a dataset that lacks the items of its bill is read again before another scrape is started and paid.
+pub const SCRAPE_REREADS_MAX: u32 = 3;
+
 /// Pauses before the second and third attempt of an AI call; each model of a call gets three attempts.
 pub const AI_PAUSES: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(3)];
 
 /// Longest pause that a provider's `Retry-After` may ask for; if it asks for more, the next model is asked at once.
 pub const AI_PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// A run without a heartbeat for this long is woken. A healthy run is silent for at most 85 s: an AI call of up to 55 s
+/// A run without a heartbeat for this long is woken. A healthy run is silent for at most 70 s: an AI call of up to 40 s
 /// and the longest pause after it.
 pub const STALE_WAKE: SignedDuration = SignedDuration::from_secs(90);
 
@@ -124,6 +155,17 @@ mod tests {
             assert!((weights.fit + weights.receptiveness + facts - 1.0).abs() < 1e-9, "{kind:?}");
             assert!(facts >= 0.4, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_local_stack_waits_less_but_never_less_than_its_machine_takes() {
+        assert_eq!(patience(SCRAPE_PATIENCE, 1.0), SCRAPE_PATIENCE);
+        assert_eq!(patience(Duration::from_secs(40), 0.5), Duration::from_secs(20));
+        assert_eq!(patience(Duration::from_secs(40), 0.05), PATIENCE_MIN);
+        assert_eq!(patience(Duration::from_secs(2), 0.05), Duration::from_secs(2));
+        assert_eq!(polls(1.0), (SCRAPE_POLL_WAIT, SCRAPE_POLLS_MAX));
+        assert_eq!(polls(0.1), (Duration::from_secs(3), 60));
+        assert_eq!(polls(0.0), (Duration::from_secs(1), 180));
     }
 
     #[test]

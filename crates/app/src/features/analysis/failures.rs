@@ -17,7 +17,12 @@ pub const FAILURES: &[FailureCode] = &[
     failure("profile_not_found", "no such username", "with another spelling"),
     failure("profile_private", "cannot be read by us", "no"),
     failure("profile_restricted", "shown to some viewers only, so it cannot be read by us", "no"),
-    failure("scrape_failed", "four attempts failed", "in a few minutes"),
+    failure(
+        "posts_unreadable",
+        "DEEP and XRAY: the profile has posts, but a list of them stayed empty in four attempts",
+        "as LIGHT, which reads the profile's newest posts only",
+    ),
+    failure("scrape_failed", "four attempts failed, or the scraper did not answer", "in a few minutes"),
     failure("scraper_unavailable", "Apify refuses us: key, plan, quota", "when we have fixed it"),
     failure("ai_unavailable", "no model answered: three attempts with each", "in a few minutes"),
     failure("ai_quota_exhausted", "our AI account is empty", "when we have fixed it"),

@@ -20,8 +20,8 @@ use crate::{
 /// What is wrong with a request, found before the database is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequest {
-    #[error("not an Instagram username")]
-    Username,
+    #[error("{0}")]
+    Username(InvalidHandle),
     #[error("not a known analysis type")]
     AnalysisType,
     #[error("business_profile_id is not a UUID")]
@@ -29,8 +29,8 @@ pub enum InvalidRequest {
 }
 
 impl From<InvalidHandle> for InvalidRequest {
-    fn from(InvalidHandle: InvalidHandle) -> Self {
-        Self::Username
+    fn from(why: InvalidHandle) -> Self {
+        Self::Username(why)
     }
 }
 

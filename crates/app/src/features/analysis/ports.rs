@@ -130,7 +130,7 @@ pub trait SystemRuns: Send + Sync {
 /// How a provider or a model is out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outage {
-    /// Our account there has no money or no plan: new analyses are refused at once.
+    /// Our account there has no money or no plan, or our key is refused: new analyses are refused at once.
     Exhausted,
     /// It did not answer one call, even after retries. The third such report within a minute, if they come from at
     /// least two runs, stops new analyses.

@@ -91,7 +91,7 @@ pub struct AnalysisRecord {
     /// The snapshot that was judged.
     #[schemars(with = "String")]
     pub snapshot_key: SnapshotKey,
-    /// The scrape and all calls, in millionths of a dollar.
+    /// The scrape and all calls, in millionths of a dollar, as far as it is known.
     pub cost_microusd: u64,
     /// What the customer reads.
     pub result: AnalysisResult,
@@ -256,12 +256,12 @@ impl From<Commercial> for CommercialAnswer {
 /// What an analysis cost us, in millionths of a dollar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
-    /// All of it.
-    pub total_microusd: u64,
+    /// All of it; null when the cost of a call is not known.
+    pub total_microusd: Option<u64>,
     /// Reading the profile; 0 when it came from the cache.
     pub scrape_microusd: u64,
-    /// All calls.
-    pub ai_microusd: u64,
+    /// All calls; null when the cost of one is not known.
+    pub ai_microusd: Option<u64>,
     /// Each call.
     pub calls: Vec<CallCost>,
 }
@@ -277,8 +277,8 @@ pub struct CallCost {
     pub model: String,
     /// Whether another model than the first one answered.
     pub fell_back: bool,
-    /// All attempts of this call.
-    pub cost_microusd: u64,
+    /// All attempts of this call; null when a model answered without a bill, or has no known price.
+    pub cost_microusd: Option<u64>,
     /// Input tokens of the attempt that was answered, cached ones included; null when the answer came without a bill.
     pub input_tokens: Option<u64>,
     /// Input tokens read from the provider's cache.

@@ -125,9 +125,12 @@ pub enum AiFault {
     Truncated,
     #[error("answer does not fit the schema: {0}")]
     Invalid(String),
-    /// The provider rejected the request: a defect of ours or a wrong key.
+    /// The provider rejected the request: a defect of ours.
     #[error("rejected: {0}")]
     Rejected(String),
+    /// The provider refuses our key: it would refuse every question.
+    #[error("the key is refused: {0}")]
+    KeyRefused(String),
 }
 
 /// Why a provider gave no answer this time.
@@ -142,8 +145,6 @@ pub enum UnavailableCause {
     ServerError,
     /// No connection, or it broke.
     Unreachable,
-    /// No whole answer in time.
+    /// No whole answer within the time that we gave it. A provider that says that it ran out of time has answered.
     TimedOut,
-    /// The answer is not one that we can read.
-    Unreadable,
 }

@@ -82,9 +82,10 @@ fn user_message(profile: &Profile, posts_max: u32, tokens_max: usize) -> String 
     format!("{open}{}{close}", profile::described(profile, posts_max, room))
 }
 
-/// JSON in which no `<` can close the fence: it is escaped, which JSON readers undo.
+/// JSON in which no `<` can close the fence. It becomes a character that looks like it, and no escape: models that read
+/// `\u003c` write escapes themselves, and get them wrong (`caf\u0000e9`).
 fn fenced(json: &str) -> String {
-    json.replace('<', "\\u003c")
+    json.replace('<', "‹")
 }
 
 fn describe_business(business: &BusinessContext) -> Value {

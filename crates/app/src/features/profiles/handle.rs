@@ -4,10 +4,21 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// The text names no Instagram profile.
+/// Why a text names no Instagram profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an Instagram username")]
-pub struct InvalidHandle;
+pub enum InvalidHandle {
+    #[error("not an Instagram username")]
+    Name,
+    /// Letters beyond a to z. Many look like them and would be another name, or nobody's.
+    #[error("an Instagram username has no such letters")]
+    Letters,
+    #[error("a link to a post, which does not say whose")]
+    Post,
+    #[error("a link to a page of Instagram that is no profile")]
+    Page,
+    #[error("a link to another site")]
+    Site,
+}
 
 /// An Instagram username by Instagram's rules: 1 to 30 letters, digits, dots and underscores, no dot at either end and
 /// no two in a row; kept in lower case.
@@ -17,45 +28,113 @@ pub struct InstagramHandle(String);
 
 impl InstagramHandle {
     const CHARS_MAX: usize = 30;
-    /// First path segments of instagram.com that name a page, not a profile. By themselves, without an address, they
-    /// are accepted as usernames.
-    const PAGES: [&'static str; 8] = ["p", "reel", "reels", "explore", "stories", "tv", "accounts", "direct"];
+    /// First path segments of links to posts.
+    const POSTS: [&'static str; 4] = ["p", "reel", "reels", "tv"];
+    /// First path segments that name a page, not a profile. By themselves, without an address, they are accepted as
+    /// usernames.
+    const PAGES: [&'static str; 20] = [
+        "explore",
+        "stories",
+        "accounts",
+        "direct",
+        "share",
+        "about",
+        "developer",
+        "web",
+        "s",
+        "_u",
+        "_n",
+        "channel",
+        "legal",
+        "directory",
+        "challenge",
+        "oauth",
+        "graphql",
+        "api",
+        "emails",
+        "nametag",
+    ];
+    /// Second path segments of links to a part of a profile.
+    const TABS: [&'static str; 8] = ["p", "reel", "reels", "tv", "tagged", "channel", "guides", "feed"];
 
     /// The username in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name in an address without its scheme.
+    fn in_address(address: &str) -> Result<&str, InvalidHandle> {
+        let (host, path) = address.split_once(['/', '?', '#']).unwrap_or((address, ""));
+        let host = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(host);
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        match (site(host).ok_or(InvalidHandle::Site)?, segments.as_slice()) {
+            (Site::Messages, ["m", name]) | (Site::Instagram, ["_u" | "_n", name]) => Ok(*name),
+            (Site::Instagram, ["stories", name, ..]) if *name != "highlights" => Ok(*name),
+            (Site::Instagram, [first, _, ..]) if Self::POSTS.contains(first) => Err(InvalidHandle::Post),
+            (Site::Instagram, [first, ..]) if Self::POSTS.contains(first) || Self::PAGES.contains(first) => {
+                Err(InvalidHandle::Page)
+            }
+            (Site::Instagram, [name]) => Ok(name.strip_prefix('@').unwrap_or(*name)),
+            (Site::Instagram, [name, tab, ..]) if Self::TABS.contains(tab) => Ok(*name),
+            (Site::Instagram | Site::Messages, _) => Err(InvalidHandle::Page),
+        }
+    }
+}
+
+enum Site {
+    Instagram,
+    /// `ig.me/m/name`, which opens a chat.
+    Messages,
+}
+
+fn site(host: &str) -> Option<Site> {
+    if host == "ig.me" {
+        return Some(Site::Messages);
+    }
+    let front = host.strip_suffix("instagram.com").or_else(|| host.strip_suffix("instagr.am"))?;
+    // Languages have hosts of their own: "es-la.". Others, such as "l.", lead elsewhere.
+    let is_language = |front: &str| {
+        let mut parts = front.split('-');
+        let is_code = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_lowercase());
+        parts.clone().count() <= 2 && parts.all(is_code)
+    };
+    let is_profile_host = matches!(front, "" | "www." | "m.") || front.strip_suffix('.').is_some_and(is_language);
+    is_profile_host.then_some(Site::Instagram)
+}
+
+/// What copying adds at the ends of a text and nobody sees: blanks, zero-width characters, marks of direction.
+fn is_unseen(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 impl FromStr for InstagramHandle {
     type Err = InvalidHandle;
 
-    /// Accepts `name`, `@name` and profile addresses such as `https://www.instagram.com/name/`.
+    /// Accepts `name`, `@name` and addresses that name a profile, such as `https://www.instagram.com/name/reels/`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
+        let text = text.trim_matches(is_unseen);
         // ASCII only: Unicode's lower case turns the Kelvin sign into a k, and so makes up another username.
         let lower = text.to_ascii_lowercase();
-        let bare = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(&lower);
-        let bare = bare.strip_prefix("www.").or_else(|| bare.strip_prefix("m.")).unwrap_or(bare);
-        let name = match bare.strip_prefix("instagram.com/") {
-            Some(path) => {
-                let path = path.split(['?', '#']).next().unwrap_or_default();
-                let name = path.strip_suffix('/').unwrap_or(path);
-                if Self::PAGES.contains(&name) {
-                    return Err(InvalidHandle);
-                }
-                name
-            }
-            None => lower.strip_prefix('@').unwrap_or(&lower),
+        let with_scheme = ["https://", "http://", "//"].into_iter().find_map(|scheme| lower.strip_prefix(scheme));
+        let host = lower.split(['/', '?', '#', ':']).next().unwrap_or_default();
+        let name = match with_scheme {
+            Some(address) => Self::in_address(address)?,
+            None if site(host).is_some() => Self::in_address(&lower)?,
+            None => lower.strip_prefix('@').unwrap_or(&lower).trim_start_matches(is_unseen),
         };
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_';
+        if name.chars().any(|c| !c.is_ascii() && c.is_alphanumeric()) {
+            return Err(InvalidHandle::Letters);
+        }
         let valid = (1..=Self::CHARS_MAX).contains(&name.len())
             && name.chars().all(allowed)
             && !name.starts_with('.')
             && !name.ends_with('.')
             && !name.contains("..");
-        if valid { Ok(Self(name.to_owned())) } else { Err(InvalidHandle) }
+        if valid { Ok(Self(name.to_owned())) } else { Err(InvalidHandle::Name) }
     }
 }
 
@@ -129,12 +208,14 @@ mod tests {
             tail in "/?(\\?[a-z=&]{0,9})?(#[a-z]{0,5})?",
         ) {
             let handle = Ok(InstagramHandle(name.clone()));
+            // These are hosts of links by themselves, and no usernames.
+            prop_assume!(site(&name).is_none());
             for text in [name.clone(), format!("@{name}"), format!(" {name}\n"), name.to_ascii_uppercase()] {
                 prop_assert_eq!(text.parse(), handle.clone(), "{}", text);
             }
             let address = format!("{scheme}{host}{name}{tail}");
-            let is_page = InstagramHandle::PAGES.contains(&name.as_str());
-            let expected = if is_page { Err(InvalidHandle) } else { handle };
+            let is_page = [&InstagramHandle::PAGES[..], &InstagramHandle::POSTS].concat().contains(&name.as_str());
+            let expected = if is_page { Err(InvalidHandle::Page) } else { handle };
             prop_assert_eq!(address.parse(), expected.clone(), "{}", address);
             prop_assert_eq!(address.to_ascii_uppercase().parse(), expected, "{} in capitals", address);
         }
@@ -153,6 +234,80 @@ mod tests {
         ] {
             assert_eq!(text.parse::<InstagramHandle>().map(String::from), Ok("nasa".to_owned()), "{text}");
         }
+    }
+
+    /// What people were seen to paste, and what each is: a name, or why it names nobody.
+    #[test]
+    fn what_people_paste_is_a_name_or_refused_for_its_reason() {
+        use InvalidHandle::{Letters, Name, Page, Post, Site};
+        let pasted: Vec<String> = serde_json::from_str(include_str!("../../../fixtures/field/handles.json")).unwrap();
+        let refused = [
+            (Post, vec!["https://www.instagram.com/reel/DAbc123/", "https://www.instagram.com/p/DAbc123/"]),
+            (
+                Page,
+                vec![
+                    "https://www.instagram.com/",
+                    "www.instagram.com",
+                    "instagram.com",
+                    "https://www.instagram.com/explore",
+                    "https://www.instagram.com/share",
+                    "https://www.instagram.com/_u",
+                    "https://www.instagram.com/_n",
+                    "https://www.instagram.com/web",
+                    "https://www.instagram.com/about",
+                    "https://www.instagram.com/developer",
+                    "https://www.instagram.com/s",
+                    "https://www.instagram.com/accounts/login/?next=/cafe.field/",
+                    "https://www.instagram.com/channel/AbC",
+                    "https://www.instagram.com/direct/t/17",
+                ],
+            ),
+            (
+                Site,
+                vec![
+                    // Whoever has this name on Threads has it on Instagram, but need not be there any more.
+                    "https://www.threads.net/@cafe.field",
+                    "https://www.threads.com/@cafe.field",
+                    "https://l.instagram.com/?u=https%3A%2F%2Fx",
+                    "https://instagram.com.evil.example/cafe.field",
+                ],
+            ),
+            (Letters, vec!["c\u{430}fe.field", "ｃafe.field"]),
+            (
+                Name,
+                vec![
+                    "＠cafe.field",
+                    "\"cafe.field\"",
+                    "'cafe.field",
+                    "cafe.field;",
+                    "cafe.field,",
+                    "cafe.field😀",
+                    "",
+                    "   ",
+                    "instagram handle",
+                    "=cafe.field",
+                    "@@cafe.field",
+                    "cafe.field?igsh=x",
+                    "cafe.field/",
+                    "https://www.instagram.com/caf%C3%A9",
+                    "https://www.instagram.com/cafe.field%20",
+                    "instagram: @cafe.field",
+                    "IG: cafe.field",
+                    "._",
+                    "a.",
+                ],
+            ),
+        ];
+        let mut names = 0;
+        for text in &pasted {
+            let why = refused.iter().find(|(_, texts)| texts.contains(&text.as_str())).map(|(why, _)| *why);
+            let plain = ["username", "12345", "1.5", "_"].into_iter().find(|name| name == text);
+            let expected = why.map_or_else(|| Ok(plain.unwrap_or("cafe.field").to_owned()), Err);
+            assert_eq!(text.parse::<InstagramHandle>().map(String::from), expected, "{text:?}");
+            names += usize::from(expected.is_ok());
+        }
+        let refused = refused.iter().map(|(_, texts)| texts.len()).sum::<usize>();
+        assert_eq!(names + refused, pasted.len(), "every refusal is in the list");
     }
 
     #[test]

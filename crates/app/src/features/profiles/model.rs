@@ -28,6 +28,9 @@ pub struct Profile {
     pub is_business: bool,
     /// The newest posts, newest first; those without a time come last.
     pub posts: Vec<Post>,
+    /// The present name, if the profile was renamed since it had the one that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_to: Option<InstagramHandle>,
 }
 
 impl Profile {
@@ -37,7 +40,11 @@ impl Profile {
         let shown = std::mem::replace(&mut self.posts, posts);
         for old in shown {
             match self.posts.iter_mut().find(|post| post.short_code == old.short_code) {
-                Some(post) => post.is_pinned |= old.is_pinned,
+                Some(post) => {
+                    post.is_pinned |= old.is_pinned;
+                    // The posts alone do not say that an owner is this profile under its new name.
+                    post.is_anothers &= old.is_anothers;
+                }
                 None => self.posts.push(old),
             }
         }
@@ -64,6 +71,9 @@ pub struct Post {
     pub taken_at: Option<Timestamp>,
     /// Pinned posts come first on a profile and are its best, so that averages leave them out.
     pub is_pinned: bool,
+    /// Whether another account posted it, with this profile as co-author: its likes are those of the other's followers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_anothers: bool,
     /// The place it names.
     pub location: Option<String>,
 }

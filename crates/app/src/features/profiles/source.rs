@@ -47,6 +47,9 @@ pub struct ScrapeTicket {
 pub enum Collected {
     /// Not finished yet.
     Running,
+    /// Finished and billed, but the provider does not show the items of the bill yet. Asking again is free, another
+    /// scrape is not.
+    ItemsMissing { usage: ScrapeUsage },
     /// Finished; `usage` is billed whatever was found.
     Finished { found: Found, usage: ScrapeUsage },
 }
@@ -83,10 +86,17 @@ pub struct ScrapeUsage {
 /// Why a scrape gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ScrapeFault {
-    /// The provider did not answer the question, so the scrape it was about may still succeed: ask again, do not start
-    /// (and pay) another one.
+    /// No answer within the time that the question was given. The scrape it was about, or which it was to start, may be
+    /// under way.
+    #[error("{0}")]
+    TimedOut(String),
+    /// The provider did not answer the question but failed at once (a lost connection, a 5xx), so the scrape it was
+    /// about may still succeed: ask again, do not start (and pay) another one.
     #[error("{0}")]
     Unanswered(String),
+    /// The scrape took longer than it was allowed to and was stopped; another one may be faster.
+    #[error("{0}")]
+    Overtime(String),
     /// Trying again may help: overload, a failed actor run, a lost connection, an unreadable answer.
     #[error("{0}")]
     Retryable(String),

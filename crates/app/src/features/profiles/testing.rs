@@ -16,6 +16,7 @@ pub fn post(taken_at: &str, likes: Option<u64>, comments: Option<u64>) -> Post {
         video_views: None,
         taken_at: Some(taken_at.parse().unwrap()),
         is_pinned: false,
+        is_anothers: false,
         location: None,
     }
 }
@@ -37,6 +38,7 @@ pub fn snapshot(followers: u64, posts: Vec<Post>) -> Snapshot {
             is_verified: false,
             is_business: false,
             posts,
+            renamed_to: None,
         },
         scraped_at: "2026-11-20T12:00:00Z".parse::<Timestamp>().unwrap(),
         depth: 12,

@@ -16,8 +16,8 @@ const SECONDS_PER_WEEK: f64 = 7.0 * SECONDS_PER_DAY;
 /// Deterministic facts of a profile. `None` means unknown, never "no".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Facts {
-    /// Mean of likes + comments per post over followers, in percent, over posts that are not pinned and show both
-    /// counts. Unknown without such a post or without followers.
+    /// Median of likes + comments per post over followers, in percent, over posts of its own that are not pinned and
+    /// show both counts. Unknown without such a post or without followers.
     pub engagement_rate_percent: Option<f64>,
     /// How many posts the rate was computed from.
     pub engagement_posts: u32,
@@ -122,9 +122,9 @@ impl Facts {
     }
 }
 
-/// Likes and comments of the posts that count: those that show both and are not pinned.
+/// Likes and comments of the posts that count: those that show both, are not pinned and not another account's.
 fn counted(profile: &Profile) -> impl Iterator<Item = (f64, f64)> {
-    let counted = profile.posts.iter().filter(|post| !post.is_pinned);
+    let counted = profile.posts.iter().filter(|post| !post.is_pinned && !post.is_anothers);
     counted.filter_map(|post| Some((post.likes? as f64, post.comments? as f64)))
 }
 
@@ -134,10 +134,11 @@ fn interactions(profile: &Profile) -> Vec<f64> {
 
 fn engagement(profile: &Profile) -> (Option<f64>, u32) {
     let interactions = interactions(profile);
-    let Some(mean) = mean(&interactions).filter(|_| profile.followers > 0) else {
+    // The median: one post that everybody saw says little about the next one.
+    let Some(median) = median(&interactions).filter(|_| profile.followers > 0) else {
         return (None, 0);
     };
-    (Some(round(100.0 * mean / profile.followers as f64, 1_000.0)), interactions.len() as u32)
+    (Some(round(100.0 * median / profile.followers as f64, 1_000.0)), interactions.len() as u32)
 }
 
 fn comments_per_hundred_likes(profile: &Profile) -> Option<f64> {
@@ -151,6 +152,14 @@ fn spread(values: &[f64]) -> Option<f64> {
     let mean_value = mean(values).filter(|mean| *mean > 0.0 && values.len() >= POSTS_TELLING)?;
     let squares: Vec<f64> = values.iter().map(|value| (value - mean_value).powi(2)).collect();
     Some(round(mean(&squares)?.sqrt() / mean_value, 1_000.0))
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = *sorted.get(sorted.len().checked_sub(1)? / 2)?;
+    Some(f64::midpoint(lower, upper))
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
@@ -207,6 +216,18 @@ mod tests {
         let facts = Facts::of(&snapshot(1_000, vec![pinned, hidden, plain]));
         assert_eq!(facts.engagement_rate_percent, Some(5.0));
         assert_eq!(facts.engagement_posts, 1);
+    }
+
+    #[test]
+    fn neither_an_outlier_nor_anothers_post_moves_the_engagement_rate() {
+        let plain = |likes| post("2026-11-03T00:00:00Z", Some(likes), Some(10));
+        let mut anothers = plain(500_000);
+        anothers.is_anothers = true;
+        let facts =
+            Facts::of(&snapshot(1_000, vec![plain(40), anothers, plain(90_000), plain(50), plain(60), plain(70)]));
+        assert_eq!((facts.engagement_rate_percent, facts.engagement_posts), (Some(7.0), 5));
+        let even = Facts::of(&snapshot(1_000, vec![plain(40), plain(60)]));
+        assert_eq!(even.engagement_rate_percent, Some(6.0), "between the two in the middle");
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! How well a profile matches the ideal customer: each criterion graded 0-100 with its reason. A criterion that cannot
 //! be known from the profile is left out; unknown is not "no match".
 
-use super::{Facts, Rule};
+use super::{
+    Facts, Rule,
+    folding::{folded, plain_letters},
+    places::{flags, is_shouted},
+};
 use crate::features::{business::IdealCustomer, profiles::Profile};
 
 /// One graded criterion.
@@ -84,14 +88,20 @@ fn geography(ideal: &IdealCustomer, profile: &Profile) -> Option<Criterion> {
     if ideal.geographies.is_empty() {
         return None;
     }
-    let mut places = vec![profile.biography.as_str()];
-    places.extend(profile.country.as_deref());
-    places.extend(profile.posts.iter().filter_map(|post| post.location.as_deref()));
-    let hit = ideal.geographies.iter().find(|wanted| places.iter().any(|place| names_place(place, wanted.trim())));
+    let mut places = vec![plain_letters(&profile.biography)];
+    places.extend(profile.country.as_deref().map(plain_letters));
+    places.extend(profile.posts.iter().filter_map(|post| post.location.as_deref()).map(plain_letters));
+    // The bio is always among the places but need not name one. A country, a location or a flag does.
+    let flags = flags(&profile.biography);
+    let names_one = places.len() > 1 || !flags.is_empty();
+    places.extend(flags);
+    let hit = ideal.geographies.iter().find(|wanted| {
+        let wanted = plain_letters(wanted.trim());
+        places.iter().any(|place| names_place(place, &wanted))
+    });
     match hit {
         Some(place) => Some(criterion(Rule::IcpGeography, 100.0, format!("the profile names {place}"))),
-        // The bio is always among the places but need not name one. A country or a location does.
-        None if places.len() > 1 => {
+        None if names_one => {
             Some(criterion(Rule::IcpGeography, 0.0, "the places it names are not the wanted ones".to_owned()))
         }
         None => None,
@@ -108,32 +118,36 @@ fn searchable(profile: &Profile) -> String {
             text.push_str(tag);
         }
     }
-    text.to_lowercase()
+    folded(&text)
 }
 
-/// Whether `text` (lower case) has `words` at the beginning of a word: "run" finds "running", not "brunch". Hashtags
+/// Whether `text` (folded) has `words` at the beginning of a word: "run" finds "running", not "brunch". Hashtags
 /// run words together, so a theme's spaces are also tried without.
 fn mentions(text: &str, words: &str) -> bool {
-    let wanted = words.trim().to_lowercase();
+    let wanted = folded(words.trim());
     let joined = wanted.replace(' ', "");
     !wanted.is_empty() && (starts_a_word(text, &wanted) || starts_a_word(text, &joined))
 }
 
 /// Whether a text names a place, as whole words: "India" is not in "Indiana". A code of two or three capitals is only
-/// found as such: "US" is not in "follow us".
+/// found as such: "US" is neither in "follow us" nor in "FOLLOW US FOR MORE".
 fn names_place(text: &str, wanted: &str) -> bool {
     let is_code = wanted.len() <= 3 && wanted.chars().all(|c| c.is_ascii_uppercase());
-    if is_code { is_whole_word(text, wanted) } else { is_whole_word(&text.to_lowercase(), &wanted.to_lowercase()) }
+    if is_code {
+        return is_whole_word(text, wanted, |before, after| !is_shouted(before, after));
+    }
+    is_whole_word(&text.to_lowercase(), &wanted.to_lowercase(), |_, _| true)
 }
 
-fn is_whole_word(text: &str, wanted: &str) -> bool {
+/// Whether a text has the wanted word between texts that `fit`.
+fn is_whole_word(text: &str, wanted: &str, fit: fn(&str, &str) -> bool) -> bool {
     // Scripts that write no spaces between words have no word ends to look for.
     let ends_words = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
     !wanted.is_empty()
         && text.match_indices(wanted).any(|(at, found)| {
-            let before = text.get(..at).and_then(|head| head.chars().next_back());
-            let after = text.get(at + found.len()..).and_then(|tail| tail.chars().next());
-            ends_words(before) && ends_words(after)
+            let before = text.get(..at).unwrap_or_default();
+            let after = text.get(at + found.len()..).unwrap_or_default();
+            ends_words(before.chars().next_back()) && ends_words(after.chars().next()) && fit(before, after)
         })
 }
 
@@ -197,12 +211,25 @@ mod tests {
             ("India", "from india 🇮🇳"),
             ("New York", "NEW YORK"),
             ("東京", "私は東京に住んでいます"),
+            ("US", "NEW YORK, US"),
+            ("Lisbon", "𝗖𝗼𝗳𝗳𝗲𝗲 • 𝕃𝕚𝕤𝕓𝕠𝕟"),
+            ("Lisbon", "ᴄᴏғғᴇᴇ | ＬＩＳＢＯＮ"),
+            ("São Paulo", "Sa\u{303}o Paulo"),
+            ("Portugal", "specialty beans 🇵🇹"),
+            ("PT", "specialty beans 🇵🇹"),
+            ("United Kingdom", "🇬🇧"),
         ] {
             assert!(found(wanted, bio), "{wanted} in {bio}");
         }
-        for (wanted, bio) in
-            [("US", "Follow us for recipes"), ("India", "Indiana"), ("UK", "Ukraine"), ("Oman", "a woman")]
-        {
+        for (wanted, bio) in [
+            ("US", "Follow us for recipes"),
+            ("US", "FOLLOW US FOR DAILY TIPS. LINK BELOW"),
+            ("IN", "BELIEVE IN YOURSELF"),
+            ("India", "Indiana"),
+            ("UK", "Ukraine"),
+            ("Oman", "a woman"),
+            ("Spain", "🇵🇹"),
+        ] {
             assert!(!found(wanted, bio), "{wanted} in {bio}");
         }
     }
@@ -213,5 +240,15 @@ mod tests {
             IdealCustomer { content_themes: vec!["run".to_owned(), "meal prep".to_owned()], ..Default::default() };
         assert_eq!(points(&ideal, 10, "brunch lover"), [(Rule::IcpThemes, 0.0)]);
         assert_eq!(points(&ideal, 10, "Running + #mealprep"), [(Rule::IcpThemes, 100.0)]);
+    }
+
+    #[test]
+    fn a_theme_is_found_in_fancy_letters_and_however_its_accents_are_written() {
+        let ideal =
+            IdealCustomer { content_themes: vec!["coffee".to_owned(), "café".to_owned()], ..Default::default() };
+        for bio in ["𝗖𝗼𝗳𝗳𝗲𝗲, cafe\u{301}", "ᴄᴏғғᴇᴇ ＣＡＦÉ", "Ⓒⓞⓕⓕⓔⓔ café"]
+        {
+            assert_eq!(points(&ideal, 10, bio), [(Rule::IcpThemes, 100.0)], "{bio}");
+        }
     }
 }

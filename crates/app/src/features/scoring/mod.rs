@@ -1,7 +1,9 @@
 //! From a judgement and the facts of a profile to one score with its reasons. Everything here is pure.
 
 mod facts;
+mod folding;
 mod ideal_customer;
+mod places;
 #[cfg(test)]
 mod properties;
 mod rule;

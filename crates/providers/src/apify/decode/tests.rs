@@ -33,7 +33,7 @@ fn profile_of(item: Value, asked: &str) -> Profile {
 fn small(more: Value) -> Value {
     let mut item = json!({
         "inputUrl": "https://www.instagram.com/ann", "username": "ann", "followersCount": 10, "followsCount": 20,
-        "postsCount": 30, "latestPosts": [],
+        "postsCount": 30, "latestPosts": [{"type": "Image", "shortCode": "first"}],
     });
     let fields = item.as_object_mut().unwrap();
     for (name, value) in more.as_object().unwrap() {
@@ -106,7 +106,7 @@ fn old_and_sparse_posts_are_read_too() {
 
 #[test]
 fn a_single_recorded_post_is_read() {
-    let post = post(&fixture!("post_teslamotors.apify")).unwrap();
+    let post = post(&fixture!("post_teslamotors.apify"), &[], &mut Dropped::default()).unwrap();
     assert_eq!((post.likes, post.comments), (Some(153_786), Some(711)));
     assert_eq!(post.mentions, ["elonmusk"]);
 }
@@ -117,9 +117,12 @@ fn profiles_that_are_not_shown_are_told_apart() {
     let ask = |kind: &str, name: &str| found(errors[kind].as_array().unwrap(), &handle(name));
     assert_eq!(ask("not_found", "no_such_account_example"), Ok(Found::NotFound));
     assert_eq!(ask("age_restricted", "some_brand_example"), Ok(Found::Restricted));
-    assert_eq!(ask("no_items", "anyone"), Err(Unreadable::ErrorItem));
+    assert_eq!(ask("no_items", "anyone"), Err(Unreadable::ErrorItem("no_items".to_owned())));
     assert_eq!(found_one(fixture!("private_profile"), "synthetic_private"), Ok(Found::Private));
-    assert_eq!(found_one(small(json!({"error": "blocked_by_moon"})), "ann"), Err(Unreadable::ErrorItem));
+    assert_eq!(
+        found_one(small(json!({"error": "blocked_by_moon"})), "ann"),
+        Err(Unreadable::ErrorItem("blocked_by_moon".to_owned()))
+    );
     assert_eq!(found_one(json!({"error": "not_found"}), "ann"), Ok(Found::NotFound));
     assert_eq!(found(&[], &handle("ann")), Err(Unreadable::Empty));
 }

@@ -47,7 +47,7 @@ pub(super) async fn start_run(
     let id = start(&apify, &actor, &parameters, &headers, &body)?;
     let run = wait(&apify, &id, wait_s).await?;
     let location = format!("{}/apify/v2/actor-runs/{id}", apify.public_url);
-    let answer = Json(json!({"data": run.to_json(now_ms())}));
+    let answer = Json(json!({"data": run.to_json(&apify.catalogue, now_ms())}));
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], answer).into_response())
 }
 
@@ -134,12 +134,12 @@ pub(super) async fn read_run(
     found(&apify, &id, "Actor run", |run| run.id == id)?;
     let wait_s = parameters.number("waitForFinish")?.unwrap_or(0).min(WAIT_S_MAX);
     let run = wait(&apify, &id, wait_s).await?;
-    Ok(Json(json!({"data": run.to_json(now_ms())})).into_response())
+    Ok(Json(json!({"data": run.to_json(&apify.catalogue, now_ms())})).into_response())
 }
 
 pub(super) async fn abort_run(_: Parameters, State(apify): State<Arc<Apify>>, Path(id): Path<String>) -> Answer {
     let run = apify.runs.abort(&id).ok_or_else(|| ApifyError::not_found("Actor run"))?;
-    Ok(Json(json!({"data": run.to_json(now_ms())})).into_response())
+    Ok(Json(json!({"data": run.to_json(&apify.catalogue, now_ms())})).into_response())
 }
 
 pub(super) async fn list_runs_of_actor(

@@ -46,6 +46,14 @@ impl Actor {
         }
     }
 
+    /// What it charges for an item on the smallest plan, as the actors' public pages say in 2026.
+    pub(super) fn item_usd(self) -> f64 {
+        match self {
+            Self::Profiles => 0.0026,
+            Self::Posts => 0.0027,
+        }
+    }
+
     /// The field whose entries the run reads, wave by wave.
     fn list_field(self) -> &'static str {
         match self {

@@ -10,8 +10,10 @@ use crate::shared::{clock::iso, latency::ACTOR_WAVE_SIZE, profiles::Catalogue, r
 const DAY_MS: u64 = 86_400_000;
 /// The owner of all runs.
 pub(super) const USER_ID: &str = "sandboxUser000000";
-/// As in the run object that was recorded in 2025 (`fixtures/apify`).
-const PRICE_PER_ITEM_USD: f64 = 0.0027;
+/// What Apify charges for a start, for each gigabyte of memory.
+const START_USD: f64 = 0.00005;
+/// How long a run that has reached its timeout takes to stop.
+const TIMING_OUT_MS: u64 = 500;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Status {
@@ -23,6 +25,8 @@ pub(super) enum Status {
     Succeeded,
     #[serde(rename = "FAILED")]
     Failed,
+    #[serde(rename = "TIMING-OUT")]
+    TimingOut,
     #[serde(rename = "TIMED-OUT")]
     TimedOut,
     #[serde(rename = "ABORTING")]
@@ -33,7 +37,7 @@ pub(super) enum Status {
 
 impl Status {
     pub(super) fn is_terminal(self) -> bool {
-        !matches!(self, Self::Ready | Self::Running | Self::Aborting)
+        !matches!(self, Self::Ready | Self::Running | Self::TimingOut | Self::Aborting)
     }
 
     /// Reads Apify's own word, for example `TIMED-OUT`.
@@ -131,7 +135,9 @@ impl Run {
         let end_ms = self.planned_end_ms();
         match self.timeout_ms() {
             // Apify stops a run at its timeout, also one that a test holds.
-            Some(timeout_ms) if now_ms >= timeout_ms && (self.held || timeout_ms < end_ms) => Status::TimedOut,
+            Some(timeout_ms) if now_ms >= timeout_ms && (self.held || timeout_ms < end_ms) => {
+                if now_ms < timeout_ms + TIMING_OUT_MS { Status::TimingOut } else { Status::TimedOut }
+            }
             _ if now_ms < self.running_ms() => Status::Ready,
             _ if self.held || now_ms < end_ms => Status::Running,
             _ => self.verdict,
@@ -142,7 +148,8 @@ impl Run {
     pub(super) fn next_change_ms(&self, now_ms: u64) -> Option<u64> {
         let abort = self.aborting_ms.map(|(_, done_ms)| done_ms);
         let end = (!self.held).then(|| self.planned_end_ms());
-        [abort, self.timeout_ms(), end].into_iter().flatten().filter(|change| *change > now_ms).min()
+        let stopped = self.timeout_ms().map(|timeout_ms| timeout_ms + TIMING_OUT_MS);
+        [abort, self.timeout_ms(), stopped, end].into_iter().flatten().filter(|change| *change > now_ms).min()
     }
 
     /// When it ended, if it has.
@@ -151,7 +158,9 @@ impl Run {
             status if !status.is_terminal() => None,
             Status::Aborted if self.aborting_ms.is_some() => self.aborting_ms.map(|(_, done_ms)| done_ms),
             Status::TimedOut => {
-                self.timeout_ms().filter(|ms| *ms < self.planned_end_ms()).or(Some(self.planned_end_ms()))
+                let is_early = |ms: &u64| self.held || *ms < self.planned_end_ms();
+                let stopped = self.timeout_ms().filter(is_early).map(|timeout_ms| timeout_ms + TIMING_OUT_MS);
+                stopped.or(Some(self.planned_end_ms()))
             }
             _ => Some(self.planned_end_ms()),
         }
@@ -210,7 +219,7 @@ impl Run {
     }
 
     /// The whole run object.
-    pub(super) fn to_json(&self, now_ms: u64) -> Value {
+    pub(super) fn to_json(&self, catalogue: &Catalogue, now_ms: u64) -> Value {
         let status = self.status(now_ms);
         let finished_ms = self.finished_ms(now_ms);
         let mut options = json!({
@@ -241,22 +250,37 @@ impl Run {
             "defaultKeyValueStoreId": self.store_id,
             "defaultDatasetId": self.dataset_id,
             "defaultRequestQueueId": self.queue_id,
-            "pricingInfo": {
-                "pricingModel": "PRICE_PER_DATASET_ITEM",
-                "reasonForChange": "Introducing Apify Store discounts.",
-                "unitName": "result",
-                "createdAt": "2025-06-06T08:10:00.000Z",
-                "startedAt": "2025-06-06T08:10:00.000Z",
-                "notifiedAboutChangeAt": "2025-06-06T08:10:00.000Z",
-                "apifyMarginPercentage": 0.2,
-                "minimalMaxTotalChargeUsd": 0.5,
-                "pricePerUnitUsd": PRICE_PER_ITEM_USD,
+            "pricingInfo": self.pricing(),
+            "chargedEventCounts": {
+                "apify-actor-start": self.options.memory_mb.div_ceil(1_024).max(1),
+                "apify-default-dataset-item": self.items(catalogue, now_ms).len(),
             },
             "platformUsageBillingModel": "DEVELOPER",
             "generalAccess": "FOLLOW_USER_SETTING",
             "buildNumber": "0.0.427",
             "containerUrl": format!("https://{}.runs.apify.net", self.store_id.to_lowercase()),
             "consoleUrl": format!("https://console.apify.com/view/runs/{}", self.id),
+        })
+    }
+
+    /// These actors charge by event; what an item costs depends on the plan.
+    fn pricing(&self) -> Value {
+        let tiers = json!({
+            "FREE": {"tieredEventPriceUsd": self.actor.item_usd()},
+            "GOLD": {"tieredEventPriceUsd": self.actor.item_usd() * 0.6},
+        });
+        json!({
+            "pricingModel": "PAY_PER_EVENT",
+            "reasonForChange": "Introducing Apify Store discounts.",
+            "createdAt": "2026-06-06T08:10:00.000Z",
+            "startedAt": "2026-06-06T08:10:00.000Z",
+            "notifiedAboutChangeAt": "2026-06-06T08:10:00.000Z",
+            "apifyMarginPercentage": 0.2,
+            "minimalMaxTotalChargeUsd": 0.5,
+            "pricingPerEvent": {"actorChargeEvents": {
+                "apify-actor-start": {"eventTitle": "Actor start", "eventPriceUsd": START_USD},
+                "apify-default-dataset-item": {"eventTitle": "Result", "eventTieredPricingUsd": tiers},
+            }},
         })
     }
 
@@ -298,6 +322,7 @@ fn status_message(status: Status) -> Option<&'static str> {
         Status::Running => Some("Starting the crawler."),
         Status::Succeeded => Some("Scraper finished"),
         Status::Failed => Some("The Actor process exited with an error."),
+        Status::TimingOut => Some("Actor run is being stopped."),
         Status::TimedOut => Some("Actor run timed out."),
         Status::Aborting => Some("Actor is being aborted."),
         Status::Aborted => Some("Actor was aborted."),

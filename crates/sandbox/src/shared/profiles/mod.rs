@@ -3,7 +3,7 @@
 //! Recorded profiles have their own names. Every other valid handle has a generated person who is the same all day on
 //! every machine: a niche, a size, an engagement, a cadence, and posts that fit. Handles with a reserved prefix give
 //! the special cases of the real scraper (`notfound_`, `private_`, `restricted_`, `zeroposts_`, `noitems_`,
-//! `emptyset_`).
+//! `emptyset_`, `noposts_`).
 
 mod generate;
 mod handle;
@@ -88,7 +88,7 @@ impl Catalogue {
             Case::EmptySet => vec![],
             Case::Private => vec![self.person(&handle, day).private().to_json(&url)],
             Case::ZeroPosts => vec![self.person(&handle, day).without_posts().to_json(&url)],
-            Case::Somebody => vec![self.person(&handle, day).to_json(&url)],
+            Case::Somebody | Case::NoPosts => vec![self.person(&handle, day).to_json(&url)],
         }
     }
 
@@ -136,6 +136,8 @@ enum Case {
     EmptySet,
     Private,
     ZeroPosts,
+    /// Somebody with posts, of which the posts scraper finds none.
+    NoPosts,
 }
 
 impl Case {
@@ -151,6 +153,7 @@ impl Case {
             "emptyset" => Self::EmptySet,
             "private" => Self::Private,
             "zeroposts" => Self::ZeroPosts,
+            "noposts" => Self::NoPosts,
             _ if handle == "some_brand_example" => Self::Restricted,
             _ => Self::Somebody,
         }

@@ -90,6 +90,8 @@ fn reserved_handles_are_their_cases() {
     let zero = one(&catalogue, "zeroposts_x");
     assert_eq!((&zero["postsCount"], &zero["latestPosts"]), (&json!(0), &json!([])));
     assert_eq!(catalogue.posts("private_x", 50, DAY)[0]["error"], "no_items");
+    assert!(!one(&catalogue, "noposts_x")["latestPosts"].as_array().unwrap().is_empty());
+    assert_eq!(catalogue.posts("noposts_x", 50, DAY)[0]["error"], "no_items");
 }
 
 #[test]

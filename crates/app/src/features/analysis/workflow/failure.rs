@@ -2,7 +2,7 @@
 
 use crate::features::judging::AiFault;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) code: &'static str,
     pub(super) message: &'static str,
@@ -34,7 +34,7 @@ pub(super) const fn ai_failure(fault: &AiFault) -> Failure {
             "ai_invalid_answer",
             "The AI's answer was unusable each time. Your credits were returned; try again later.",
         ),
-        AiFault::Rejected(_) => (
+        AiFault::Rejected(_) | AiFault::KeyRefused(_) => (
             "ai_unavailable",
             "The AI service did not accept our request. Your credits were returned; we have been told.",
         ),
@@ -61,6 +61,10 @@ pub(super) const PRIVATE: Failure = Failure {
 pub(super) const RESTRICTED: Failure = Failure {
     code: "profile_restricted",
     message: "Instagram shows this profile to some viewers only, so it cannot be read. Your credits were returned.",
+};
+pub(super) const POSTS_UNREADABLE: Failure = Failure {
+    code: "posts_unreadable",
+    message: "Instagram does not show us this profile's older posts. Your credits were returned; a LIGHT analysis, which reads the newest twelve, works.",
 };
 pub(super) const SCRAPE_FAILED: Failure = Failure {
     code: "scrape_failed",

@@ -43,7 +43,7 @@ pub(super) fn findings(
         provider: main.provider.clone(),
         model: main.model.clone(),
         snapshot_key: stored.key.clone(),
-        cost_microusd: cost.total_microusd,
+        cost_microusd: stored.cost_microusd + judged.iter().map(|judged| judged.cost_microusd).sum::<u64>(),
         result: AnalysisResult {
             score: score.value,
             provider: main.provider.clone(),
@@ -64,13 +64,18 @@ pub(super) fn findings(
 }
 
 fn cost(stored: &StoredSnapshot, judged: &[JudgedCall]) -> Cost {
-    let ai_microusd: u64 = judged.iter().map(|judged| judged.cost_microusd).sum();
+    let ai_microusd: Option<u64> = judged.iter().map(known_cost).sum();
     Cost {
-        total_microusd: ai_microusd + stored.cost_microusd,
+        total_microusd: ai_microusd.map(|ai| ai + stored.cost_microusd),
         scrape_microusd: stored.cost_microusd,
         ai_microusd,
         calls: judged.iter().map(call_cost).collect(),
     }
+}
+
+/// Nothing is said of a cost that is known in part only: it would be taken for the whole.
+fn known_cost(judged: &JudgedCall) -> Option<u64> {
+    judged.is_cost_known.then_some(judged.cost_microusd)
 }
 
 fn call_cost(judged: &JudgedCall) -> CallCost {
@@ -80,7 +85,7 @@ fn call_cost(judged: &JudgedCall) -> CallCost {
         provider: judged.provider.clone(),
         model: judged.model.clone(),
         fell_back: judged.fell_back,
-        cost_microusd: judged.cost_microusd,
+        cost_microusd: known_cost(judged),
         input_tokens: usage.map(|usage| usage.input_tokens),
         cached_tokens: usage.map(|usage| usage.cached_tokens),
         output_tokens: usage.map(|usage| usage.output_tokens),

@@ -4,17 +4,19 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Body, EarlyEnd, IfActive, WorkflowPorts, advance,
     failure::{AI_UNCONFIGURED, ai_failure},
+    silence::Silence,
 };
 use crate::{
     features::{
         analysis::{AiBill, Assignment, Outage, Phase, UsageRecord, config},
         judging::{AiFault, AiUsage, CallKind, CallTags, Judgement, ModelName, Question, UnavailableCause, question},
-        profiles::SnapshotKey,
+        profiles::{InstagramHandle, SnapshotKey},
     },
     shared::steps::Steps,
 };
@@ -28,8 +30,10 @@ pub(super) struct JudgedCall {
     pub(super) model: String,
     /// Whether another model than the first one answered.
     pub(super) fell_back: bool,
-    /// All of this call's attempts.
+    /// All of this call's attempts whose bill is known.
     pub(super) cost_microusd: u64,
+    /// Whether that is all of them.
+    pub(super) is_cost_known: bool,
     pub(super) usage: Option<AiUsage>,
 }
 
@@ -46,8 +50,17 @@ pub(super) struct CallPlan {
 struct CallAttempt {
     answer: Result<Judgement, AiFault>,
     usage: Option<AiUsage>,
+    asked_at: Timestamp,
+    ended_at: Timestamp,
     /// The bill, if the database did not take it.
     unrecorded: Option<AiBill>,
+}
+
+/// Whether this attempt is the last one with its model if it fails.
+#[derive(Debug, Clone, Copy)]
+struct LastIf {
+    any_fault: bool,
+    timed_out: bool,
 }
 
 /// What to do about a fault.
@@ -86,18 +99,22 @@ impl<S: Steps> Body<'_, S> {
         let mut failure = AI_UNCONFIGURED;
         // Counted over all models: each attempt is a step, and a step's name is unique.
         let mut attempt = 0;
-        let mut spent_microusd = 0;
+        let (mut spent_microusd, mut is_cost_known) = (0, true);
         for (index, model) in models.iter().enumerate() {
             let mut pauses = config::AI_PAUSES.into_iter();
+            let mut silence = Silence::default();
             loop {
                 let name = format!("judge-{}-{attempt}", call.as_str());
                 // No pause left: the last attempt with this model.
                 let pause = pauses.next();
-                let CallAttempt { answer, usage, .. } =
-                    self.attempt_call(&name, call, model, assignment, key, pause.is_none()).await?;
+                let last =
+                    LastIf { any_fault: pause.is_none(), timed_out: silence.timeouts() == config::UNANSWERED_REPEATS };
+                let CallAttempt { answer, usage, asked_at, ended_at, .. } =
+                    self.attempt_call(&name, call, model, assignment, key, last).await?;
                 attempt += 1;
-                // A model without a known price counts as 0; `system.run_costs` lists such calls.
-                spent_microusd += usage.as_ref().and_then(|usage| usage.cost_microusd).unwrap_or(0);
+                let cost_microusd = cost_of(&answer, usage.as_ref());
+                spent_microusd += cost_microusd.unwrap_or(0);
+                is_cost_known &= cost_microusd.is_some();
                 let fault = match answer {
                     Ok(judgement) => {
                         // An answer that came without a bill was still given by the model that was asked.
@@ -106,12 +123,29 @@ impl<S: Steps> Body<'_, S> {
                             |usage| (usage.provider.clone(), usage.model.clone()),
                         );
                         let (fell_back, cost_microusd) = (index > 0, spent_microusd);
-                        return Ok(JudgedCall { call, judgement, provider, model, fell_back, cost_microusd, usage });
+                        return Ok(JudgedCall {
+                            call,
+                            judgement,
+                            provider,
+                            model,
+                            fell_back,
+                            cost_microusd,
+                            is_cost_known,
+                            usage,
+                        });
                     }
                     Err(fault) => fault,
                 };
                 tracing::warn!(run_id = %self.run, name, model = %model, %fault, "AI call failed");
                 failure = ai_failure(&fault);
+                match is_timeout(&fault) {
+                    true => silence.timed_out(asked_at, ended_at),
+                    false => silence.broken(),
+                }
+                // The next model is another provider's, and may answer.
+                if silence.is_repeated() {
+                    break;
+                }
                 match (retry_decision(&fault), pause) {
                     (RetryDecision::GiveUp, _) => return Err(EarlyEnd::Failed(failure)),
                     (RetryDecision::NextModel, _) | (RetryDecision::SameModel(_), None) => break,
@@ -131,7 +165,7 @@ impl<S: Steps> Body<'_, S> {
         model: &ModelName,
         assignment: &Assignment,
         key: &SnapshotKey,
-        is_last: bool,
+        last: LastIf,
     ) -> Result<CallAttempt, EarlyEnd> {
         let (ports, run) = (self.ports.clone(), self.run);
         let (model, wanted, key) = (model.clone(), assignment.clone(), key.clone());
@@ -147,8 +181,9 @@ impl<S: Steps> Body<'_, S> {
                     }
                     let budget = wanted.analysis_type.config().profile_budget();
                     let tags = CallTags { run, analysis_type: wanted.analysis_type, call };
-                    let question = question(tags, &model, &wanted.business, &snapshot.profile, budget);
-                    Ok(IfActive::Active(ask_model(&ports, &question, is_last).await))
+                    let mut question = question(tags, &model, &wanted.business, &snapshot.profile, budget);
+                    question.timeout = config::patience(question.timeout, ports.pause_scale);
+                    Ok(IfActive::Active(ask_model(&ports, &question, &wanted.username, last).await))
                 }
             })
             .await?;
@@ -173,19 +208,51 @@ impl<S: Steps> Body<'_, S> {
 }
 
 /// One call. Once the model was asked it must not fail as an attempt: the engine would repeat the step and pay again.
-async fn ask_model(ports: &WorkflowPorts, question: &Question, is_last: bool) -> CallAttempt {
+async fn ask_model(
+    ports: &WorkflowPorts,
+    question: &Question,
+    recipient: &InstagramHandle,
+    last: LastIf,
+) -> CallAttempt {
     let run = question.tags.run;
+    let asked_at = ports.clock.now();
     let answer = ports.model.ask(question).await;
     let unrecorded = match &answer.usage {
         Some(usage) => record(ports, question, usage).await,
         None => None,
     };
-    let judgement = answer.content.and_then(|content| question.tags.call.parse(&content));
-    if let Some((service, outage)) = judgement.as_ref().err().and_then(|fault| outage(&question.model, fault, is_last))
-    {
-        ports.report(run, service, outage).await;
+    let judgement = answer.content.and_then(|content| question.tags.call.parse_for(&content, Some(recipient)));
+    let ended_at = ports.clock.now();
+    if let Some(fault) = judgement.as_ref().err() {
+        let is_last = last.any_fault || (last.timed_out && is_timeout(fault));
+        if let Some((service, outage)) = outage(&question.model, fault, is_last) {
+            ports.report(run, service, outage).await;
+        }
     }
-    CallAttempt { answer: judgement, usage: answer.usage, unrecorded }
+    CallAttempt { answer: judgement, usage: answer.usage, asked_at, ended_at, unrecorded }
+}
+
+const fn is_timeout(fault: &AiFault) -> bool {
+    matches!(fault, AiFault::Unavailable { cause: UnavailableCause::TimedOut, .. })
+}
+
+/// What an attempt cost; `None` if the model answered and its bill is not known. A provider that failed or refused bills
+/// nothing.
+fn cost_of(answer: &Result<Judgement, AiFault>, usage: Option<&AiUsage>) -> Option<u64> {
+    match (usage, answer) {
+        (Some(usage), _) => usage.cost_microusd,
+        (None, Ok(_) | Err(AiFault::Refused | AiFault::Truncated | AiFault::Invalid(_))) => None,
+        (
+            None,
+            Err(
+                AiFault::Unavailable { .. }
+                | AiFault::QuotaExhausted
+                | AiFault::ModelGone
+                | AiFault::Rejected(_)
+                | AiFault::KeyRefused(_),
+            ),
+        ) => Some(0),
+    }
 }
 
 /// Records the bill. Returns it if the database did not take it.
@@ -203,7 +270,8 @@ fn outage<'a>(model: &'a ModelName, fault: &AiFault, is_last: bool) -> Option<(&
     match fault {
         // Of this model alone: the provider's other models still answer.
         AiFault::ModelGone => Some((model.as_str(), Outage::Gone)),
-        AiFault::QuotaExhausted => Some((model.provider(), Outage::Exhausted)),
+        // Whether the account is empty or the key refused: nobody's question is answered until the operator acts.
+        AiFault::QuotaExhausted | AiFault::KeyRefused(_) => Some((model.provider(), Outage::Exhausted)),
         // A rate limit is no outage: a single busy customer could otherwise stop everybody's analyses.
         AiFault::Unavailable { cause: UnavailableCause::RateLimited, .. } => None,
         // The last attempt, or a `Retry-After` too long to wait for: this model is not asked again.
@@ -231,7 +299,9 @@ fn retry_decision(fault: &AiFault) -> RetryDecision {
         }
         AiFault::Truncated | AiFault::Invalid(_) => RetryDecision::SameModel(Duration::ZERO),
         // The same model would answer the same again; another provider's may answer.
-        AiFault::QuotaExhausted | AiFault::ModelGone | AiFault::Rejected(_) => RetryDecision::NextModel,
+        AiFault::QuotaExhausted | AiFault::ModelGone | AiFault::Rejected(_) | AiFault::KeyRefused(_) => {
+            RetryDecision::NextModel
+        }
         AiFault::Refused => RetryDecision::GiveUp,
     }
 }
@@ -260,10 +330,24 @@ mod tests {
             (AiFault::Refused, true, None),
             (AiFault::Truncated, true, None),
             (AiFault::Invalid("not JSON".to_owned()), true, None),
-            (AiFault::Rejected("401".to_owned()), true, None),
+            (AiFault::Rejected("400".to_owned()), true, None),
+            (AiFault::KeyRefused("401".to_owned()), false, Some(("openai", Outage::Exhausted))),
         ];
         for (fault, is_last, expected) in cases {
             assert_eq!(outage(&LUNA, &fault, is_last), expected, "{fault:?}, the last attempt: {is_last}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_known_bill_costs_an_unknown_amount() {
+        let cases = [
+            (AiFault::Invalid("not a completion".to_owned()), None),
+            (AiFault::Refused, None),
+            (unavailable(UnavailableCause::TimedOut, None), Some(0)),
+            (AiFault::QuotaExhausted, Some(0)),
+        ];
+        for (fault, expected) in cases {
+            assert_eq!(cost_of(&Err(fault.clone()), None), expected, "{fault:?}");
         }
     }
 

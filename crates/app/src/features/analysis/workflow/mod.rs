@@ -6,17 +6,20 @@
 //! remember. Attempts are counted here and not by the engine, so that a pause is a durable sleep and a provider's
 //! `Retry-After` can lengthen it.
 
+mod actor_run;
 mod failure;
 mod findings;
 mod judge;
 mod scrape;
+mod silence;
+mod store;
 
 use std::{sync::Arc, time::Duration};
 
 use self::{
     failure::{Failure, INTERNAL},
     judge::{CallPlan, JudgedCall},
-    scrape::StoredSnapshot,
+    store::StoredSnapshot,
 };
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};

@@ -2,6 +2,7 @@
 //! answer is checked again here: a provider's promise is not a validation.
 
 mod answers;
+mod contacts;
 mod grade;
 mod schema;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{AiFault, prompt::cleaned};
+use crate::features::profiles::InstagramHandle;
 
 const LIST_ITEMS_MAX: usize = 10;
 const TEXT_CHARS_MAX: usize = 1_200;
@@ -81,6 +83,14 @@ impl CallKind {
     /// # Errors
     /// [`AiFault::Invalid`] with what is wrong, without the answer's text.
     pub fn parse(self, content: &str) -> Result<Judgement, AiFault> {
+        self.parse_for(content, None)
+    }
+
+    /// The same; what is to be sent may name the person that it is for.
+    ///
+    /// # Errors
+    /// As [`CallKind::parse`].
+    pub fn parse_for(self, content: &str, recipient: Option<&InstagramHandle>) -> Result<Judgement, AiFault> {
         let mut judgement = match self {
             Self::Light => Judgement::Light(read(content)?),
             Self::CoreStrategy => Judgement::CoreStrategy(read(content)?),
@@ -90,7 +100,7 @@ impl CallKind {
             Self::Commercial => Judgement::Commercial(read(content)?),
         };
         for message in judgement.messages() {
-            *message = defused(message);
+            *message = contacts::defused(message, recipient);
         }
         if judgement.is_complete() {
             return Ok(judgement);
@@ -160,52 +170,36 @@ impl Judgement {
 fn read<T: DeserializeOwned>(content: &str) -> Result<T, AiFault> {
     let invalid = |error: serde_json::Error| AiFault::Invalid(format!("{:?} error", error.classify()));
     let mut answer: Value = serde_json::from_str(content).map_err(invalid)?;
+    // A model that writes `caf\u0000e9` for "café" has lost a letter: without the NUL a customer would read "cafe9".
+    if has_nul(&answer) {
+        return Err(AiFault::Invalid("a text has a NUL".to_owned()));
+    }
     tidy(&mut answer);
     serde_json::from_value(answer).map_err(invalid)
 }
 
-/// Cuts texts and lists to size and drops what nobody sees: what Postgres refuses (NUL), a terminal would obey, or a
-/// profile smuggled through the model.
+fn has_nul(answer: &Value) -> bool {
+    match answer {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.values().any(has_nul),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Cuts texts and lists to size and drops what nobody sees: what a terminal would obey, or a profile smuggled through
+/// the model. A blank entry of a list is none.
 fn tidy(answer: &mut Value) {
     match answer {
         Value::String(text) => *text = cleaned(text, TEXT_CHARS_MAX),
         Value::Array(items) => {
-            items.truncate(LIST_ITEMS_MAX);
             items.iter_mut().for_each(tidy);
+            items.retain(|item| item.as_str().is_none_or(|text| !text.trim().is_empty()));
+            items.truncate(LIST_ITEMS_MAX);
         }
         Value::Object(fields) => fields.values_mut().for_each(tidy),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// A message that is to be sent in the business's name carries no address and no markup: whichever it had would be the
-/// profile's own. Markup goes first: it could hold an address apart until it is taken out.
-fn defused(message: &str) -> String {
-    let plain = message.replace(['<', '>'], "");
-    let lines =
-        plain.lines().map(|line| line.split(' ').filter(|word| !leads_away(word)).collect::<Vec<_>>().join(" "));
-    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
-}
-
-/// What mail and chat programs make a link of.
-fn leads_away(word: &str) -> bool {
-    /// Endings that addresses without a scheme are known by.
-    const ENDINGS: [&str; 36] = [
-        "com", "net", "org", "info", "biz", "io", "co", "me", "ly", "app", "dev", "shop", "store", "link", "gg", "tv",
-        "ai", "xyz", "site", "online", "club", "top", "page", "live", "to", "de", "uk", "ru", "cn", "br", "fr", "es",
-        "it", "eu", "us", "in",
-    ];
-    let word = word.to_lowercase();
-    if ["://", "www.", "](", "javascript:", "mailto:", "data:"].iter().any(|mark| word.contains(mark)) {
-        return true;
-    }
-    let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
-    // "@name" is whom the message is for.
-    let Some(bare) = word.split(['/', '?', '#', ':']).next().filter(|_| !word.starts_with('@')) else { return false };
-    let mut labels = bare.rsplit('.');
-    let ending = labels.next().unwrap_or_default();
-    let is_name = labels.next().is_some_and(|label| !label.is_empty());
-    is_name && (word.contains('@') || bare.len() < word.len() || ENDINGS.contains(&ending))
 }
 
 #[cfg(any(test, feature = "examples"))]

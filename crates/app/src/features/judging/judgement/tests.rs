@@ -47,11 +47,11 @@ fn what_a_customer_pays_for_is_never_empty() {
 #[test]
 fn long_and_unprintable_texts_are_tamed() {
     let mut wild = examples::text(CallKind::Light);
-    wild["verdict"]["summary"] = format!("\u{0}\u{1b}[31m{}", "x".repeat(5_000)).into();
+    wild["verdict"]["summary"] = format!("\u{7}\u{1b}[31m{}", "x".repeat(5_000)).into();
     wild["verdict"]["concerns"] = vec![Value::from("c"); 50].into();
     let Judgement::Light(light) = CallKind::Light.parse(&wild.to_string()).unwrap() else { panic!("another call") };
     assert!(light.verdict.summary.chars().count() <= TEXT_CHARS_MAX + 1);
-    assert!(!light.verdict.summary.contains(['\u{0}', '\u{1b}']));
+    assert!(!light.verdict.summary.contains(['\u{7}', '\u{1b}']));
     assert_eq!(light.verdict.concerns.len(), LIST_ITEMS_MAX);
 }
 
@@ -72,28 +72,20 @@ fn a_message_leads_nowhere() {
 }
 
 #[test]
-fn every_kind_of_address_goes_and_ordinary_words_stay() {
-    for address in [
-        "https:<//evil.example/x",
-        "ww<w.evil.example",
-        "bit.ly/abc",
-        "t.me/x",
-        "wa.me/1555",
-        "evil.example/pay",
-        "evil.com",
-        "(EVIL.COM)",
-        "mailto:a@b",
-        "a@b.com",
-        "javascript<:alert(1)",
-        "]<(x",
-        "evil.io?x=1",
-        "data:text/html,x",
-    ] {
-        assert_eq!(defused(&format!("Hi {address} there")), "Hi there", "{address}");
+fn a_text_that_lost_a_letter_to_a_nul_is_unusable() {
+    for field in ["/verdict/summary", "/verdict/reasons/0", "/outreach_opener"] {
+        let mut broken = examples::text(CallKind::Light);
+        *broken.pointer_mut(field).unwrap() = "O vosso caf\u{0}e9 parece \u{0}f3timo.".into();
+        assert!(CallKind::Light.parse(&broken.to_string()).is_err(), "{field}");
     }
-    for plain in
-        ["@coffee.ann", "coffee.ann", "e.g.", "5.5", "10:30", "and/or", "U.S.", "wow...", "Hello.", "3/4", "a:b"]
-    {
-        assert_eq!(defused(&format!("Hi {plain} there")), format!("Hi {plain} there"));
-    }
+}
+
+#[test]
+fn blank_entries_are_none() {
+    let mut answer = examples::text(CallKind::Light);
+    answer["verdict"]["reasons"] = json!(["", "Sells beans", " "]);
+    let Judgement::Light(light) = CallKind::Light.parse(&answer.to_string()).unwrap() else { panic!("another call") };
+    assert_eq!(light.verdict.reasons, ["Sells beans"]);
+    answer["verdict"]["reasons"] = json!(["", " ", "\u{200b}"]);
+    assert!(CallKind::Light.parse(&answer.to_string()).is_err(), "no reason is left");
 }

@@ -66,6 +66,7 @@ fn judged(analysis_type: AnalysisType) -> Vec<JudgedCall> {
             model: "gpt-6-luna".to_owned(),
             fell_back: number == 2,
             cost_microusd: 1_000 + number,
+            is_cost_known: true,
             usage: (number != 1).then(|| AiUsage {
                 response_id: format!("response-{number}"),
                 provider: "openai".to_owned(),

@@ -21,6 +21,7 @@ fn full(script: &str, posts: usize, caption_chars: usize) -> Profile {
         video_views: Some(u64::MAX - 2),
         taken_at: Some(jiff::Timestamp::MIN),
         is_pinned: true,
+        is_anothers: false,
         location: Some(of(100)),
     });
     let mut profile = snapshot(u64::MAX, posts.collect()).profile;

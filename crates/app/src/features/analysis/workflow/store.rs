@@ -1,0 +1,93 @@
+//! What was read becomes a snapshot in the profile cache.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Body, EarlyEnd, WorkflowPorts,
+    scrape::{PartContent, ScrapedPart},
+};
+use crate::{
+    features::{
+        analysis::{Assignment, Phase, ProgressUpdate},
+        profiles::{DETAILS_POSTS, Snapshot, SnapshotKey, changed_significantly},
+    },
+    shared::{
+        ids::RunId,
+        steps::{AttemptFailed, Steps},
+    },
+};
+
+/// A stored snapshot and what it cost.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct StoredSnapshot {
+    pub(super) key: SnapshotKey,
+    pub(super) cost_microusd: u64,
+}
+
+impl<S: Steps> Body<'_, S> {
+    /// Saves the snapshot, and marks analyses of an older and very different one as stale.
+    pub(super) async fn store(
+        &self,
+        assignment: &Assignment,
+        details: ScrapedPart,
+        posts: Option<ScrapedPart>,
+    ) -> Result<StoredSnapshot, EarlyEnd> {
+        let (ports, run, wanted) = (self.ports.clone(), self.run, assignment.clone());
+        let stored = self
+            .steps
+            .run("store", move || {
+                let (ports, wanted, details, posts) = (ports.clone(), wanted.clone(), details.clone(), posts.clone());
+                async move {
+                    ports.progress.tell(run, ProgressUpdate::Reached(Phase::Storing)).await;
+                    // The same for every attempt, so that a repeated save writes the same object.
+                    let hint = details.provider_run_id.clone();
+                    let cost_microusd = details.cost_microusd + posts.as_ref().map_or(0, |posts| posts.cost_microusd);
+                    let snapshot = merge(&wanted, details, posts)?;
+                    mark_stale(&ports, run, &snapshot).await?;
+                    let key = ports.snapshots.save(&snapshot, &hint).await?;
+                    Ok(StoredSnapshot { key, cost_microusd })
+                }
+            })
+            .await?;
+        Ok(stored)
+    }
+}
+
+/// Makes one snapshot of what was read.
+fn merge(wanted: &Assignment, details: ScrapedPart, posts: Option<ScrapedPart>) -> Result<Snapshot, AttemptFailed> {
+    let mixed_up = || AttemptFailed::Terminal("a scrape read something else than it was asked for".to_owned());
+    let content = |part: &ScrapedPart| serde_json::from_str(&part.content).map_err(|_| mixed_up());
+    let PartContent::Details(mut profile) = content(&details)? else { return Err(mixed_up()) };
+    let mut depth = if posts.is_some() { wanted.analysis_type.config().posts } else { DETAILS_POSTS };
+    match posts.as_ref().map(content).transpose()? {
+        None => {}
+        Some(PartContent::Posts(posts)) => {
+            profile.take_posts(posts);
+            // If the scraper showed no more than the profile itself does, the snapshot must not serve deep analyses
+            // from the cache.
+            let shown = u32::try_from(profile.posts.len()).unwrap_or(u32::MAX);
+            if shown <= DETAILS_POSTS && profile.posts_count > u64::from(DETAILS_POSTS) {
+                depth = DETAILS_POSTS;
+            }
+        }
+        Some(PartContent::Details(_)) => return Err(mixed_up()),
+    }
+    Ok(Snapshot { profile: *profile, scraped_at: details.read_at, depth, source: details.source })
+}
+
+/// Compares with the previous snapshot. It is done before the new one is saved: a repeat of the step would otherwise
+/// compare the new one with itself.
+async fn mark_stale(ports: &WorkflowPorts, run: RunId, new: &Snapshot) -> Result<(), AttemptFailed> {
+    let username = &new.profile.username;
+    // The newest one of any age and depth.
+    let Some(key) = ports.snapshots.find(username, Timestamp::MIN, 0).await? else {
+        return Ok(());
+    };
+    let old = ports.snapshots.load(&key).await?;
+    if changed_significantly(&old.profile, &new.profile) {
+        let marked = ports.runs.mark_stale(username, new.scraped_at).await?;
+        tracing::info!(run_id = %run, marked, "the profile changed; older analyses of it are stale");
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! A message that is to be sent in the business's name carries no address, no number and no markup: whichever it had
+//! would be the profile's own, or a stranger's.
+
+use crate::features::profiles::InstagramHandle;
+
+/// Endings that addresses without a scheme or a path are known by.
+const ENDINGS: [&str; 49] = [
+    "com", "net", "org", "info", "biz", "io", "co", "me", "ly", "app", "dev", "shop", "store", "link", "gg", "tv",
+    "ai", "xyz", "site", "online", "club", "top", "page", "live", "bio", "pro", "cc", "to", "de", "uk", "ru", "cn",
+    "br", "fr", "es", "it", "eu", "us", "in", "au", "ca", "nz", "jp", "nl", "ch", "pl", "pt", "ee", "example",
+];
+/// Endings that are words too. Written "It", one begins a sentence whose blank was forgotten: "the post.It shows".
+const WORDS: [&str; 10] = ["It", "In", "Me", "To", "Us", "Es", "Top", "Live", "Page", "Link"];
+/// Under these, countries register names of their own: "evil.com.au".
+const SECOND_LEVEL: [&str; 6] = ["com", "co", "net", "org", "gov", "edu"];
+/// Shorter numbers with a plus are amounts ("+20 %").
+const INTERNATIONAL_DIGITS_MIN: usize = 7;
+const NATIONAL_DIGITS_MIN: usize = 9;
+
+/// The message without them; the recipient's own name stays. Markup goes first: it could hold an address apart until it
+/// is taken out.
+pub(super) fn defused(message: &str, recipient: Option<&InstagramHandle>) -> String {
+    let plain = message.replace(['<', '>'], "");
+    let lines = plain.lines().map(|line| {
+        let words: Vec<&str> = without_numbers(line.split(' ').collect());
+        words.into_iter().filter(|word| !leads_away(word, recipient)).collect::<Vec<_>>().join(" ")
+    });
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// Takes out telephone numbers, which blanks may divide.
+fn without_numbers(words: Vec<&str>) -> Vec<&str> {
+    let is_part = |word: &&&str| {
+        word.contains(|c: char| c.is_ascii_digit())
+            && word
+                .trim_end_matches([',', '.', ';', '!', '?'])
+                .chars()
+                .all(|c| c.is_ascii_digit() || "+-()/.".contains(c))
+    };
+    let mut kept = Vec::with_capacity(words.len());
+    let mut rest = words.as_slice();
+    while let Some((word, tail)) = rest.split_first() {
+        let parts = rest.iter().take_while(is_part).count();
+        let digits =
+            |parts: usize| rest.iter().take(parts).flat_map(|part| part.chars()).filter(char::is_ascii_digit).count();
+        let is_international = word.trim_start_matches('(').starts_with('+');
+        let digits_min = if is_international { INTERNATIONAL_DIGITS_MIN } else { NATIONAL_DIGITS_MIN };
+        if parts > 0 && digits(parts) >= digits_min {
+            rest = rest.get(parts..).unwrap_or_default();
+        } else {
+            kept.push(*word);
+            rest = tail;
+        }
+    }
+    kept
+}
+
+/// What mail and chat programs make a link of, and who else is named.
+fn leads_away(word: &str, recipient: Option<&InstagramHandle>) -> bool {
+    // The full stops of other scripts, which browsers read as dots.
+    let word = word.replace(['。', '．', '｡'], ".");
+    let lower = word.to_lowercase();
+    if ["://", "www.", "](", "javascript:", "mailto:", "data:"].iter().any(|mark| lower.contains(mark)) {
+        return true;
+    }
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
+    if let Some(name) = word.strip_prefix('@') {
+        let named = name.trim_end_matches("'s").trim_end_matches("’s").parse::<InstagramHandle>();
+        return !named.is_ok_and(|named| Some(&named) == recipient);
+    }
+    let Some(bare) = word.split(['/', '?', '#', ':']).next() else { return false };
+    let labels: Vec<&str> = bare.split('.').collect();
+    let [.., name, ending] = labels.as_slice() else { return false };
+    if name.is_empty() || labels.iter().all(|label| label.chars().all(|c| c.is_ascii_digit())) {
+        // Four numbers are a machine's address; two or three are an amount, a rating or a time.
+        return labels.len() == 4 && labels.iter().all(|label| label.parse::<u8>().is_ok());
+    }
+    let is_ending = ending.chars().count() > 1 && ending.chars().all(char::is_alphabetic);
+    if !is_ending || WORDS.contains(ending) {
+        return bare.contains('@') && is_ending;
+    }
+    let (name, ending) = (name.to_lowercase(), ending.to_lowercase());
+    let is_national = labels.len() > 2 && SECOND_LEVEL.contains(&name.as_str()) && ending.len() == 2;
+    bare.contains('@') || bare.len() < word.len() || is_national || ENDINGS.contains(&ending.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ann() -> InstagramHandle {
+        "coffee.ann".parse().unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_address_goes() {
+        for address in [
+            "https:<//evil.example/x",
+            "ww<w.evil.example",
+            "bit.ly/abc",
+            "t.me/x",
+            "wa.me/1555",
+            "evil.example/pay",
+            "evil.com",
+            "(EVIL.COM)",
+            "mailto:a@b",
+            "a@b.com",
+            "javascript<:alert(1)",
+            "]<(x",
+            "evil.io?x=1",
+            "data:text/html,x",
+            "evil.com.au",
+            "evil。com",
+            "linktr.ee/x",
+            "linktr.ee",
+            "Evil.Com",
+            "@pay.desk",
+            "@pay.desk,",
+            "10.0.0.1/pay",
+            "+44 20 7946 0958",
+            "+442079460958.",
+            "(+351) 900 000 000",
+            "020 7946 0958",
+        ] {
+            assert_eq!(defused(&format!("Hi {address} there"), Some(&ann())), "Hi there", "{address}");
+        }
+    }
+
+    #[test]
+    fn ordinary_words_stay() {
+        for plain in [
+            "@coffee.ann",
+            "@Coffee.Ann's",
+            "coffee.ann",
+            "e.g.",
+            "5.5",
+            "10:30",
+            "and/or",
+            "U.S.",
+            "wow...",
+            "Hello.",
+            "3/4",
+            "a:b",
+            "4.9/5",
+            "9.30/17.00",
+            "Q3.2/Q4",
+            "post.It",
+            "+20 %",
+            "2025 and 10 000",
+            "in 2024 2025",
+        ] {
+            assert_eq!(defused(&format!("Hi {plain} there"), Some(&ann())), format!("Hi {plain} there"));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Which countries a text names by their flags, and whether a word in capitals is shouted.
+
+/// ISO 3166-1 codes with the country's English names, those before the first `/` first.
+const COUNTRIES: &str = include_str!("countries.txt");
+
+/// Code and names of every country whose flag is in the text.
+pub(super) fn flags(text: &str) -> Vec<String> {
+    let mut named = Vec::new();
+    let mut letters = text.chars().map(indicated).peekable();
+    while let Some(first) = letters.next() {
+        // Flags follow each other without a gap, so their letters are read in pairs.
+        let Some(first) = first else { continue };
+        let Some(second) = letters.next_if(Option::is_some).flatten() else { continue };
+        let code: String = [first, second].into_iter().collect();
+        let known = COUNTRIES.lines().find_map(|line| line.strip_prefix(code.as_str())?.strip_prefix(' '));
+        named.extend(known.into_iter().flat_map(|names| names.split('/')).map(str::to_owned));
+        named.push(code);
+    }
+    named
+}
+
+/// The letter that a regional indicator stands for.
+fn indicated(c: char) -> Option<char> {
+    let offset = u32::from(c).checked_sub(0x1f1e6).filter(|offset| *offset < 26)?;
+    char::from_u32(u32::from('A') + offset)
+}
+
+/// Whether the words right beside a word in capitals are in capitals too: then its own say nothing.
+pub(super) fn is_shouted(before: &str, after: &str) -> bool {
+    let shouts = |word: Option<&str>| {
+        word.is_some_and(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 1 && word == word.to_uppercase())
+    };
+    let is_blank = |c: char| c == ' ' || c == '\t';
+    let word_before =
+        before.strip_suffix(is_blank).and_then(|head| head.trim_end_matches(is_blank).rsplit(is_blank).next());
+    let word_after =
+        after.strip_prefix(is_blank).and_then(|tail| tail.trim_start_matches(is_blank).split(is_blank).next());
+    // Punctuation between them ends the sentence or separates an address: "NEW YORK, US".
+    let joined_before = word_before.filter(|word| word.ends_with(char::is_alphanumeric));
+    let joined_after = word_after.filter(|word| word.starts_with(char::is_alphanumeric));
+    shouts(joined_before) || shouts(joined_after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_read_in_pairs_and_named() {
+        assert_eq!(flags("beans 🇵🇹"), ["Portugal", "PT"]);
+        assert_eq!(flags("🇵🇹🇪🇸"), ["Portugal", "PT", "Spain", "ES"]);
+        assert_eq!(flags("🇬🇧"), ["United Kingdom", "UK", "Great Britain", "England", "GB"]);
+        assert_eq!(flags("PT 🏴 no flag"), [""; 0]);
+    }
+
+    #[test]
+    fn every_country_has_a_code_of_its_own() {
+        let codes: std::collections::BTreeSet<&str> = COUNTRIES.lines().filter_map(|line| line.get(..2)).collect();
+        assert_eq!(codes.len(), COUNTRIES.lines().count());
+        assert!(COUNTRIES.lines().all(|line| line.get(2..3) == Some(" ") && line.len() > 5));
+    }
+
+    #[test]
+    fn capitals_among_capitals_are_shouted() {
+        assert!(is_shouted("FOLLOW ", " FOR DAILY TIPS"));
+        assert!(is_shouted("BASED IN ", ""));
+        for (before, after) in
+            [("Based in the ", "."), ("NEW YORK, ", ""), ("I am ", " citizen"), ("", " | UK"), ("A ", "")]
+        {
+            assert!(!is_shouted(before, after), "{before}US{after}");
+        }
+    }
+}
