@@ -45,10 +45,11 @@ begin
     having sum(c.credits) <> 0
      order by c.starts_at
   loop
+    -- A sum that is wrong or missing must not keep a run from its refund: it stays at least 0, and the audit finds it.
     update public.spending_days s
-       set credits = s.credits + v_change.credits
+       set credits = greatest(0, s.credits + v_change.credits)
      where s.account_id = new.account_id and s.starts_at = v_change.starts_at;
-    if not found then
+    if not found and v_change.credits > 0 then
       insert into public.spending_days as s (account_id, starts_at, credits)
         values (new.account_id, v_change.starts_at, v_change.credits)
         on conflict (account_id, starts_at) do update set credits = s.credits + excluded.credits;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use oslira_app::shared::store::StoreError;
 use tokio_postgres::{
     Client,
+    error::Severity,
     types::{ToSql, Type},
 };
 
@@ -65,6 +66,7 @@ pub fn native_error(error: &tokio_postgres::Error) -> StoreError {
         let lost = if error.is_closed() { "connection closed" } else { "connection failed" };
         return StoreError::Unavailable(lost.to_owned());
     };
+    let is_fatal = matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
     let names = [db.table(), db.column(), db.constraint(), db.routine()];
-    store_error(db.code().code(), &names.into_iter().flatten().collect::<Vec<_>>().join(" "))
+    store_error(db.code().code(), is_fatal, &names.into_iter().flatten().collect::<Vec<_>>().join(" "))
 }

@@ -130,11 +130,13 @@ impl Session {
 }
 
 /// What a database said, as an error: `Unavailable` when the same may pass later (lost connections, shutdowns, overload,
-/// locks), else a defect of ours. `names` are those of schema objects; a message is never kept, it could quote a value.
+/// locks, and whatever was fatal to the connection alone), else a defect of ours. `names` are those of schema objects; a
+/// message is never kept, it could quote a value.
 #[must_use]
-pub fn store_error(sqlstate: &str, names: &str) -> StoreError {
+pub fn store_error(sqlstate: &str, is_fatal: bool, names: &str) -> StoreError {
     let passes = ["08", "53", "57", "58", "40", "55"].iter().any(|class| sqlstate.starts_with(class));
-    if passes {
+    // 25006: a database that is out of space, or a standby, takes no writes for a while.
+    if passes || is_fatal || sqlstate == "25006" {
         return StoreError::Unavailable(format!("SQLSTATE {sqlstate}"));
     }
     StoreError::Defect(format!("SQLSTATE {sqlstate} {names}"))

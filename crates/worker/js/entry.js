@@ -91,20 +91,31 @@ function head(request) {
   return text;
 }
 
-// A Rust body of unknown length, piece by piece; it is freed when the client has all of it or goes away.
+// A Rust body of unknown length, piece by piece; it is freed when the client has all of it or goes away, or when it fails.
 function stream(body) {
+  const born = generation;
   let pulled = Promise.resolve();
-  const free = () => pulled.catch(() => {}).then(() => body.free());
+  // In a fresh module, the pointer of a body of the one before would free somebody else's memory.
+  const free = () => {
+    if (!dead && born === generation) body.free();
+  };
   return new ReadableStream({
     pull(controller) {
-      pulled = call(() => body.next()).then((piece) => {
-        if (piece) return controller.enqueue(piece);
-        controller.close();
-        body.free();
-      });
+      pulled = call(() => body.next()).then(
+        (piece) => {
+          if (piece) return controller.enqueue(piece);
+          controller.close();
+          free();
+        },
+        (error) => {
+          free(); // `cancel` is not called for a stream that has failed
+          throw error;
+        },
+      );
       return pulled;
     },
-    cancel: free, // waits for a piece that is still being made
+    // Waits for a piece that is still being made; if that fails, it has freed the body.
+    cancel: () => pulled.then(free, () => {}),
   });
 }
 
@@ -137,14 +148,12 @@ async function answerToTrap(request, cause, env) {
   }
 }
 
-// Methods that change nothing (RFC 9110 §9.2.1).
-const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
-
 export default class extends WorkerEntrypoint {
   fetch(request) {
     const work = answer(request, this.env);
-    // Otherwise the runtime drops the work when the client goes away, be it between a charge and the start of its run.
-    if (!SAFE.has(request.method)) this.ctx.waitUntil(work);
+    // Otherwise the runtime drops the work when the client goes away, be it between a charge and the start of its run; and
+    // what the dropped work of a read holds in the module would stay there for ever.
+    this.ctx.waitUntil(work);
     return work;
   }
 

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::support::{
-    CROWD, Request, Stage, acting, advance, begin, begun, cancel, complete, counts, fail, outcomes, sqlstate,
+    CROWD, Request, Stage, acting, advance, begin, begun, cancel, complete, counts, fail, outcome, outcomes, sqlstate,
     unexpected,
 };
 
@@ -332,5 +332,17 @@ async fn a_request_of_the_wrong_kind_is_not_asked_for_its_cap() -> TestResult {
     capped(&stage, Some(0)).await?;
     let nowhere = Request { business_profile: Uuid::now_v7(), ..stage.request("nasa") };
     assert_eq!(begin(&stage.customer, &nowhere).await?["outcome"], "business_profile_not_found");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_days_sum_that_is_wrong_keeps_no_run_from_its_refund() -> TestResult {
+    for damage in ["delete from spending_days", "update spending_days set credits = 0"] {
+        let stage = Stage::with_credits(9).await?;
+        let run = stage.begun("nasa").await?;
+        stage.superuser.batch_execute(damage).await?;
+        assert_eq!(outcome(&cancel(&stage.customer, run).await?), "cancelled", "{damage}");
+        assert_eq!(stage.balance().await?, 9, "{damage}");
+    }
     Ok(())
 }

@@ -27,6 +27,7 @@ mod model_lifecycles;
 mod prices;
 mod privileges;
 mod races;
+mod run_as;
 mod run_costs;
 mod run_transitions;
 mod sign_up;

@@ -31,25 +31,31 @@ class CorkedSocket extends CloudflareSocket {
 // One unnamed statement; its answer is one text, read by Rust.
 const STATEMENT = { rowMode: "array", queryMode: "extended", types: { getTypeParser: () => (text) => text } };
 
-// A client takes one query at a time.
-function inTurn(client, statement) {
-  const turn = (client.turn ?? Promise.resolve()).catch(() => {}).then(() => client.query(statement));
-  client.turn = turn;
-  return turn;
+// Sends the statement once the client has answered those before: it takes one at a time. Nothing is sent for a call that was
+// given up meanwhile: its caller has been told that it failed.
+function inTurn(client, statement, isGivenUp) {
+  const before = client.turn ?? Promise.resolve();
+  client.turn = before
+    .catch(() => {})
+    .then(() => {
+      if (isGivenUp()) throw new Error("given up before it was sent");
+      return client.query(statement);
+    });
+  return client.turn;
 }
 
 // What Rust is told of an error. A message is left out: it could quote a value.
 function fault(error) {
-  if (!error?.severity) return { sqlstate: "", names: "" }; // not the database's word: the connection failed
+  if (!error?.severity) return { sqlstate: "", names: "", isFatal: true }; // not the database's word: the connection failed
   const names = [error.table, error.column, error.constraint, error.routine];
-  return { sqlstate: error.code ?? "", names: names.filter(Boolean).join(" ") };
+  return { sqlstate: error.code ?? "", names: names.filter(Boolean).join(" "), isFatal: error.severity !== "ERROR" };
 }
 
 export class Database {
   #address;
   #timeoutMs;
   #isKept;
-  #kept; // a promise of the client that calls share
+  #kept; // the client that calls share, and a promise of its connection
 
   // With isKept, calls share a connection until `end`; without, each call has its own.
   constructor(address, timeoutMs, isKept) {
@@ -62,16 +68,19 @@ export class Database {
   async query(text, values) {
     const connection = this.#isKept ? (this.#kept ??= this.#connect()) : this.#connect();
     let isUsable = this.#isKept;
+    let isGivenUp = false;
     let timer;
     const late = new Promise((_, reject) => {
       timer = setTimeout(() => reject(new Error("no answer in time")), this.#timeoutMs);
     });
     try {
-      const answer = connection.then((client) => inTurn(client, { ...STATEMENT, text, values }));
+      const statement = { ...STATEMENT, text, values };
+      const answer = connection.ready.then(() => inTurn(connection.client, statement, () => isGivenUp));
       answer.catch(() => {}); // it may lose the race and fail later
       const { rows } = await Promise.race([answer, late]);
       return rows[0][0];
     } catch (error) {
+      isGivenUp = true;
       isUsable &&= error?.severity === "ERROR"; // not after FATAL, PANIC, or silence
       throw fault(error);
     } finally {
@@ -87,7 +96,8 @@ export class Database {
 
   #connect() {
     const client = new Client({ connectionString: this.#address, stream: () => new CorkedSocket(false) });
-    const connection = client.connect().then(() => client);
+    const connection = { client, ready: client.connect() };
+    connection.ready.catch(() => {}); // whoever waits for it hears of it
     // Without a listener, a lost socket would be an uncaught error.
     client.on("error", () => this.#close(connection));
     client.on("end", () => this.#close(connection));
@@ -96,6 +106,6 @@ export class Database {
 
   #close(connection) {
     if (this.#kept === connection) this.#kept = undefined;
-    connection.then((client) => client.end()).catch(() => {});
+    connection.client.end().catch(() => {}); // also while it is still connecting, which may never end
   }
 }

@@ -72,8 +72,9 @@ impl Drop for Login {
 
 fn fault(error: &JsValue) -> StoreError {
     let field = |name| Reflect::get(error, &JsValue::from_str(name)).ok().and_then(|value| value.as_string());
+    let is_fatal = Reflect::get(error, &JsValue::from_str("isFatal")).is_ok_and(|value| value.is_truthy());
     match field("sqlstate") {
-        Some(code) if !code.is_empty() => store_error(&code, &field("names").unwrap_or_default()),
+        Some(code) if !code.is_empty() => store_error(&code, is_fatal, &field("names").unwrap_or_default()),
         _ => StoreError::Unavailable("the connection failed, or there was no answer in time".to_owned()),
     }
 }
