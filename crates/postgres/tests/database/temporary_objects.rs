@@ -157,7 +157,9 @@ impl Prey {
         Some(match (function, argument) {
             ("api.begin_analysis", "p_run") => Uuid::now_v7().to_string(),
             ("api.undo_run", "p_run") => self.pending.to_string(),
-            ("system.deduct_credits_atomic" | "system.grant_credits", "p_run") | (_, "p_expected_version") => return None,
+            ("system.deduct_credits_atomic" | "system.grant_credits", "p_run")
+            | ("api.search_leads", "p_key")
+            | (_, "p_expected_version") => return None,
             ("api.delete_lead", "p_lead") => self.lead.to_string(),
             ("system.record_usage", "p_kind") => "ai".to_owned(),
             ("system.report_outage", "p_kind") => "down".to_owned(),
