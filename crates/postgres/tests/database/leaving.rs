@@ -94,7 +94,8 @@ async fn of_two_last_members_who_leave_at_once_one_is_the_last() -> TestResult {
         Ok::<_, Error>(first.batch_execute("commit").await?)
     };
     let (committed, left) = join(committing, deleted(&second, bob)).await;
-    (committed?, left?);
+    committed?;
+    left?;
     assert_eq!(stage.count("accounts where deleted_at is null").await?, 0);
     stage.assert_ledger_is_whole().await
 }
