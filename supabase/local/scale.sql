@@ -209,7 +209,7 @@ insert into public.credit_transactions (account_id, kind, amount, balance_after,
              timestamptz '2026-07-28' + t * interval '9 hours'
         from generate_series(1, 1000) k, generate_series(1, 300) t
       union all
-      select b.account_id, 'charge', -p.credits, b.id, b.analysis_type || ' analysis of @' || b.username, 'charge:' || b.id, b.at - interval '9 seconds'
+      select b.account_id, 'charge', -p.credits, b.id, b.analysis_type || ' analysis', 'charge:' || b.id, b.at - interval '9 seconds'
         from bought b join public.analysis_prices p using (analysis_type)
       union all
       select b.account_id, 'refund', p.credits, b.id, 'Refund: analysis failed', 'refund:' || b.id, b.at
