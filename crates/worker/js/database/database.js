@@ -31,6 +31,10 @@ class CorkedSocket extends CloudflareSocket {
 // One unnamed statement; its answer is one text, read by Rust.
 const STATEMENT = { rowMode: "array", queryMode: "extended", types: { getTypeParser: () => (text) => text } };
 
+// How long a connection waits for the next call. A workflow waits most of its minutes for providers, and the pooler's connections
+// are few; the calls that follow each other share one.
+const IDLE_MS = 1_000;
+
 // Sends the statement once the client has answered those before: it takes one at a time. Nothing is sent for a call that was
 // given up meanwhile: its caller has been told that it failed.
 function inTurn(client, statement, isGivenUp) {
@@ -52,22 +56,22 @@ function fault(error) {
 }
 
 export class Database {
-  #address;
+  #hyperdrive;
   #timeoutMs;
-  #isKept;
   #kept; // the client that calls share, and a promise of its connection
+  #calls = 0; // that wait for their answer
+  #idle; // the timer that ends a connection without calls
 
-  // With isKept, calls share a connection until `end`; without, each call has its own.
-  constructor(address, timeoutMs, isKept) {
-    this.#address = address;
+  constructor(hyperdrive, timeoutMs) {
+    this.#hyperdrive = hyperdrive;
     this.#timeoutMs = timeoutMs;
-    this.#isKept = isKept;
   }
 
   // The one text that the statement answers. Rejects with `fault`.
   async query(text, values) {
-    const connection = this.#isKept ? (this.#kept ??= this.#connect()) : this.#connect();
-    let isUsable = this.#isKept;
+    clearTimeout(this.#idle);
+    this.#calls += 1;
+    const connection = (this.#kept ??= this.#connect());
     let isGivenUp = false;
     let timer;
     const late = new Promise((_, reject) => {
@@ -81,21 +85,24 @@ export class Database {
       return rows[0][0];
     } catch (error) {
       isGivenUp = true;
-      isUsable &&= error?.severity === "ERROR"; // not after FATAL, PANIC, or silence
+      if (error?.severity !== "ERROR") this.#close(connection); // after FATAL, PANIC, or silence it is unusable
       throw fault(error);
     } finally {
       clearTimeout(timer);
-      if (!isUsable) this.#close(connection);
+      this.#calls -= 1;
+      if (this.#calls === 0) this.#idle = setTimeout(() => this.end(), IDLE_MS);
     }
   }
 
   // Closes the connection that calls share, if there is one.
   end() {
+    clearTimeout(this.#idle);
     if (this.#kept) this.#close(this.#kept);
   }
 
   #connect() {
-    const client = new Client({ connectionString: this.#address, stream: () => new CorkedSocket(false) });
+    const { host, port, user, password, database } = this.#hyperdrive;
+    const client = new Client({ host, port, user, password, database, stream: () => new CorkedSocket(false) });
     const connection = { client, ready: client.connect() };
     connection.ready.catch(() => {}); // whoever waits for it hears of it
     // Without a listener, a lost socket would be an uncaught error.

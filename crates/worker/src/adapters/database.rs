@@ -1,6 +1,6 @@
 //! Postgres through a Hyperdrive binding, by node-postgres (`js/database/database.js`).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use js_sys::{Array, Reflect};
@@ -17,7 +17,7 @@ extern "C" {
     type Database;
 
     #[wasm_bindgen(constructor)]
-    fn new(address: &str, timeout_ms: u32, is_kept: bool) -> Database;
+    fn new(hyperdrive: &JsValue, timeout_ms: u32) -> Database;
 
     #[wasm_bindgen(method, catch)]
     async fn query(this: &Database, text: &str, values: Array) -> Result<JsValue, JsValue>;
@@ -26,35 +26,41 @@ extern "C" {
     fn end(this: &Database);
 }
 
-/// The calls of one login. A connection is never shared between invocations: the platform forbids it.
+/// The calls of one login in one invocation: they share a connection, which ends with the invocation or after a second without
+/// a call. Between invocations none is shared: the platform forbids it.
 struct Login {
+    env: Env,
     binding: &'static str,
-    database: Option<SendWrapper<Database>>,
+    /// Made at the first call, because many requests make none; `None` without a binding.
+    database: OnceLock<Option<SendWrapper<Database>>>,
 }
 
-/// The login that may only become `authenticated`, for one request: its calls share a connection, which ends with it.
+/// The login that may only become `authenticated`, for one request.
 pub fn tenant_login(env: &Env) -> Arc<dyn Driver> {
-    Arc::new(Login::new(env, "DB", true))
+    Arc::new(Login::new(env, "DB"))
 }
 
-/// The login that may only become `service_role`. A workflow lives for minutes and waits most of them for providers, so
-/// its connections end with each call.
+/// The login that may only become `service_role`, for one request, workflow, message or job.
 pub fn system_login(env: &Env) -> Arc<dyn Driver> {
-    Arc::new(Login::new(env, "DB_ADMIN", false))
+    Arc::new(Login::new(env, "DB_ADMIN"))
 }
 
 impl Login {
-    fn new(env: &Env, binding: &'static str, is_kept: bool) -> Self {
-        let timeout_ms = u32::try_from(STATEMENT_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
-        let database = env
-            .hyperdrive(binding)
-            .ok()
-            .map(|hyperdrive| SendWrapper::new(Database::new(&hyperdrive.connection_string(), timeout_ms, is_kept)));
-        Self { binding, database }
+    fn new(env: &Env, binding: &'static str) -> Self {
+        Self { env: env.clone(), binding, database: OnceLock::new() }
+    }
+
+    fn database(&self) -> Option<&SendWrapper<Database>> {
+        let made = self.database.get_or_init(|| {
+            let timeout_ms = u32::try_from(STATEMENT_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+            let hyperdrive = self.env.hyperdrive(self.binding).ok()?;
+            Some(SendWrapper::new(Database::new(hyperdrive.as_ref(), timeout_ms)))
+        });
+        made.as_ref()
     }
 
     async fn text(&self, sql: &str, values: Array) -> Result<String, StoreError> {
-        let Some(database) = &self.database else {
+        let Some(database) = self.database() else {
             return Err(StoreError::Unavailable(format!("no binding {}", self.binding)));
         };
         let answer = database.query(sql, values).await.map_err(|error| fault(&error))?;
@@ -64,7 +70,7 @@ impl Login {
 
 impl Drop for Login {
     fn drop(&mut self) {
-        if let Some(database) = &self.database {
+        if let Some(Some(database)) = self.database.get() {
             database.end();
         }
     }
