@@ -9,26 +9,33 @@ select set_config('lock_timeout', '5s', true);
 -- for as it is, without wildcards.
 --
 -- A frequent text is soon found among the first leads that pass the other filters, a rare one by the trigram index. Which
--- of the two a text is, the planner guesses badly; so the first leads are tried, and only if they do not suffice the index
--- is asked. The index takes a part of the text, because each trigram costs time and a few tell enough. A text of one or
--- two characters has no trigram: if it is rare as well, all texts of the account are read.
+-- of the two a text is, the planner guesses badly. So the first leads are tried for as long as c_first of them would give
+-- enough, judged by those tried so far; then the index is asked. The index takes a part of the text, because each trigram
+-- costs time and a few tell enough. A text without three letters or digits in a row may have no trigram, and is tried on
+-- c_first leads in any case: if it is rare as well, all texts of the account are read.
 create function api.search_leads(
   p_sort text, p_account uuid, p_business_profile uuid, p_score_min integer, p_score_max integer, p_type text,
   p_is_stale boolean, p_text text, p_key text, p_id uuid, p_limit bigint
 ) returns setof uuid
 language plpgsql volatile security definer rows 100 set search_path = pg_catalog, pg_temp as $$
 declare
-  c_first constant bigint := greatest(2000, 40 * p_limit);
+  -- A lead that is tried costs 4 microseconds and a question to the index up to 40 milliseconds (docs/performance.md).
+  c_first constant bigint := 8000;
+  -- Fewer would not tell whether a text is frequent.
+  c_least constant bigint := 500;
   c_part constant integer := 16;
   v_column constant text := case p_sort
     when 'newest' then 'l.created_at' when 'score' then 'l.score' when 'updated' then 'l.updated_at' end;
   v_kind constant text := case p_sort when 'score' then 'integer' else 'timestamptz' end;
   v_text constant text := lower(p_text);
+  v_has_trigram constant boolean := lower(p_text) ~ '[[:alnum:]]{3}';
   v_pattern constant text := '%' || regexp_replace(left(v_text, c_part), '([\\%_])', '\\\1', 'g') || '%';
   v_leads text;
   v_lead record;
   v_found uuid[] := '{}';
   v_tried bigint := 0;
+  v_is_enough boolean := false;
+  v_is_rare boolean := false;
 begin
   if v_column is null then
     raise exception 'unknown order %', p_sort using errcode = 'invalid_parameter_value';
@@ -58,11 +65,14 @@ begin
     v_tried := v_tried + 1;
     if v_lead.matches then
       v_found := v_found || v_lead.id;
-      exit when cardinality(v_found) >= p_limit;
+      v_is_enough := cardinality(v_found) >= p_limit;
+      exit when v_is_enough;
     end if;
+    v_is_rare := v_has_trigram and v_tried % c_least = 0 and cardinality(v_found) * c_first < p_limit * v_tried;
+    exit when v_is_rare;
   end loop;
   -- Enough, or all there are.
-  if cardinality(v_found) >= p_limit or v_tried < c_first then
+  if v_is_enough or (v_tried < c_first and not v_is_rare) then
     return query select unnest(v_found);
     return;
   end if;
