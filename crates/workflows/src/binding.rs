@@ -88,8 +88,8 @@ impl Workflow {
         }
     }
 
-    /// Creates an instance. A used id is an error for which [`WorkflowError::already_exists`] holds, or, with older
-    /// runtimes, simply the existing instance.
+    /// Creates an instance. A used id is an error or, with older runtimes, simply the existing instance. The error has no
+    /// code: whoever needs to know asks [`Workflow::get`] for the instance and then for its [`Instance::status`].
     ///
     /// # Errors
     /// What the engine threw.
@@ -106,7 +106,7 @@ impl Workflow {
     /// Finds an instance.
     ///
     /// # Errors
-    /// What the engine threw; [`WorkflowError::not_found`] tells whether there is none.
+    /// What the engine threw; it need not look for the instance before it is asked something.
     pub async fn get(&self, id: &str) -> Result<Instance, WorkflowError> {
         Ok(Instance(JsFuture::from(self.0.get(id)?).await?.unchecked_into()))
     }

@@ -41,19 +41,6 @@ pub struct WorkflowError {
 }
 
 impl WorkflowError {
-    /// Whether `create` was given a used id. With deterministic ids that is a success: the instance exists.
-    #[must_use]
-    pub fn already_exists(&self) -> bool {
-        // The engine's errors have no codes, and versions of it spell the message differently.
-        self.message.contains("already_exists") || self.message.contains("already exists")
-    }
-
-    /// Whether there is no such instance.
-    #[must_use]
-    pub fn not_found(&self) -> bool {
-        self.message.contains("not_found") || self.message.contains("not found")
-    }
-
     pub(crate) fn encoding(error: &serde_wasm_bindgen::Error) -> Self {
         Self { name: "EncodingError".to_owned(), message: error.to_string() }
     }

@@ -28,20 +28,22 @@ impl Launcher {
     }
 
     async fn create(&self, run: RunId) -> Result<(), WorkflowError> {
-        let created = self.workflow()?.create(&run.to_string(), &Params { run_id: run }).await;
-        match created {
-            Ok(_) => Ok(()),
-            // The instance's id is the run's: a repeated start finds the instance of the first one.
-            Err(error) if error.already_exists() => Ok(()),
-            Err(error) => Err(error),
+        let (workflow, id) = (self.workflow()?, run.to_string());
+        let Err(error) = workflow.create(&id, &Params { run_id: run }).await else {
+            return Ok(());
+        };
+        // The instance's id is the run's: what refuses a repeated start is the instance of the first one. It is asked, because
+        // the engine's errors have no codes and their words change.
+        match workflow.get(&id).await {
+            Ok(instance) => instance.status().await.map(drop).map_err(|_| error),
+            Err(_) => Err(error),
         }
     }
 
     async fn revive(&self, run: RunId) -> Result<(), WorkflowError> {
-        let instance = match self.workflow()?.get(&run.to_string()).await {
-            Ok(instance) => instance,
-            Err(error) if error.not_found() => return self.create(run).await,
-            Err(error) => return Err(error),
+        // Whatever the reason why none was found: a start does no harm to an instance that exists.
+        let Ok(instance) = self.workflow()?.get(&run.to_string()).await else {
+            return self.create(run).await;
         };
         // An instance that ended while its run did not could only start over and pay everything again: the sweep
         // refunds the run instead.
