@@ -12,11 +12,25 @@ create schema if not exists extensions;
 create extension if not exists pg_trgm with schema extensions;
 create extension if not exists btree_gin with schema extensions;
 
+-- A text as a search compares it: lower-case letters without accents and without the forms that people choose for their looks
+-- (mathematical, full-width, circled; small capitals are letters of their own). Hangul and kana stay whole: what belongs
+-- together is put together again.
+create function private.folded(p_text text) returns text
+language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+  select lower(normalize(regexp_replace(
+    translate(normalize(p_text, nfkd), 'ᴀʙᴄᴅᴇꜰғɢʜɪᴊᴋʟᴍɴᴏᴘǫꞯʀꜱᴛᴜᴠᴡʏᴢ', 'abcdeffghijklmnopqqrstuvwyz'),
+    '[\u0300-\u036f]', '', 'g'
+  ), nfc))
+$$;
+revoke all on function private.folded(text) from public, anon, authenticated, service_role;
+
 create table public.leads (
   id uuid primary key default gen_random_uuid(),
   account_id uuid not null references public.accounts (id),
   business_profile_id uuid not null,
+  -- The name under which it was analysed, and the present one if Instagram answered with another.
   username text not null check (username ~ '^[a-z0-9._]{1,30}$'),
+  renamed_to text check (renamed_to ~ '^[a-z0-9._]{1,30}$'),
   display_name text check (char_length(display_name) <= 200),
   biography text check (char_length(biography) <= 2000),
   followers bigint check (followers >= 0),
@@ -36,7 +50,9 @@ create table public.leads (
   analysis_types text[] not null default '{}',
   -- What a search looks through; a line break keeps a match within one field.
   search_text text not null generated always as (
-    lower(username || e'\n' || coalesce(display_name, '') || e'\n' || coalesce(biography, ''))
+    private.folded(
+      username || e'\n' || coalesce(renamed_to, '') || e'\n' || coalesce(display_name, '') || e'\n' || coalesce(biography, '')
+    )
   ) stored,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),

@@ -12,10 +12,10 @@ create function private.lead_of_run(
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
   insert into public.leads as l (
-    account_id, business_profile_id, username, display_name, biography, followers, following, posts, category,
+    account_id, business_profile_id, username, renamed_to, display_name, biography, followers, following, posts, category,
     external_url, profile_pic_url, is_verified, is_business, scraped_at, latest_analysis_id, score, analysis_types
   ) values (
-    p_account, p_business_profile, p_username,
+    p_account, p_business_profile, p_username, p_lead ->> 'renamed_to',
     left(p_lead ->> 'display_name', 200), left(p_lead ->> 'biography', 2000),
     (p_lead ->> 'followers')::bigint, (p_lead ->> 'following')::bigint, (p_lead ->> 'posts')::bigint,
     left(p_lead ->> 'category', 200), left(p_lead ->> 'external_url', 2000), left(p_lead ->> 'profile_pic_url', 2000),
@@ -41,7 +41,8 @@ revoke all on function private.lead_of_run(uuid, uuid, text, jsonb, timestamptz,
 create function private.update_facts(p_lead_id uuid, p_lead jsonb, p_scraped_at timestamptz) returns void
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   update public.leads l
-     set display_name = left(p_lead ->> 'display_name', 200), biography = left(p_lead ->> 'biography', 2000),
+     set renamed_to = p_lead ->> 'renamed_to',
+         display_name = left(p_lead ->> 'display_name', 200), biography = left(p_lead ->> 'biography', 2000),
          followers = (p_lead ->> 'followers')::bigint, following = (p_lead ->> 'following')::bigint,
          posts = (p_lead ->> 'posts')::bigint, category = left(p_lead ->> 'category', 200),
          external_url = left(p_lead ->> 'external_url', 2000),

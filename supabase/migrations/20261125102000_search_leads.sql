@@ -1,4 +1,4 @@
--- Finds an account's leads by a text in username, display name or biography.
+-- Finds an account's leads by a text in username, present name, display name or biography.
 --
 -- It is a function because row level security keeps the trigram index from being used: LIKE could tell a row to somebody
 -- who may not see it, so Postgres applies it after the policy only. Here the membership is checked first instead.
@@ -27,8 +27,8 @@ declare
   v_column constant text := case p_sort
     when 'newest' then 'l.created_at' when 'score' then 'l.score' when 'updated' then 'l.updated_at' end;
   v_kind constant text := case p_sort when 'score' then 'integer' else 'timestamptz' end;
-  v_text constant text := lower(p_text);
-  v_has_trigram constant boolean := lower(p_text) ~ '[[:alnum:]]{3}';
+  v_text constant text := private.folded(p_text);
+  v_has_trigram constant boolean := private.folded(p_text) ~ '[[:alnum:]]{3}';
   v_pattern constant text := '%' || regexp_replace(left(v_text, c_part), '([\\%_])', '\\\1', 'g') || '%';
   v_leads text;
   v_lead record;
@@ -40,7 +40,8 @@ begin
   if v_column is null then
     raise exception 'unknown order %', p_sort using errcode = 'invalid_parameter_value';
   end if;
-  if (p_account = any (array(select private.my_accounts()))) is not true then
+  -- Nothing is left of a lone accent: no lead has it.
+  if v_text = '' or (p_account = any (array(select private.my_accounts()))) is not true then
     return;
   end if;
 

@@ -21,7 +21,8 @@ use crate::session::Param;
 
 /// A lead as its customer sees it, with its latest analysis `n`.
 const LEAD: &str = "jsonb_build_object('id', l.id, 'account_id', l.account_id, \
-    'business_profile_id', l.business_profile_id, 'username', l.username, 'display_name', l.display_name, \
+    'business_profile_id', l.business_profile_id, 'username', l.username, 'renamed_to', l.renamed_to, \
+    'profile_url', 'https://www.instagram.com/' || coalesce(l.renamed_to, l.username) || '/', 'display_name', l.display_name, \
     'biography', l.biography, 'followers', l.followers, 'following', l.following, 'posts', l.posts, \
     'category', l.category, 'external_url', l.external_url, \
     'profile_picture', case when l.profile_pic_url is not null then '/leads/' || l.id || '/picture' end, 'is_verified', l.is_verified, \

@@ -373,7 +373,7 @@ async fn fill_with_analyses(stage: &Stage, member: &Member, count: i32) -> Resul
 async fn every_combination_of_filters_finds_what_a_search_through_all_leads_finds() -> TestResult {
     let stage = Stage::with_credits(0).await?;
     let other = stage.database.member("bob", 0).await?;
-    // More than the first leads that a search tries, so that both of its ways are taken.
+    // More than the leads after which a text counts as rare, so that both ways of a search are taken.
     fill_with_analyses(&stage, &stage.member, 2_300).await?;
     fill_with_analyses(&stage, &other, 50).await?;
     stage.superuser.batch_execute("analyze").await?;
@@ -451,6 +451,56 @@ async fn pages(stage: &Stage, query: &LeadQuery, pages: usize) -> Vec<String> {
         }
     }
     names
+}
+
+#[tokio::test]
+async fn a_text_is_found_whatever_its_capitals_accents_and_letter_forms() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let writings = [
+        "𝗖𝗼𝗳𝗳𝗲𝗲 roasters",
+        "ᴄᴏғғᴇᴇ roasters",
+        "ＣＯＦＦＥＥ roasters",
+        "Ⓒⓞⓕⓕⓔⓔ roasters",
+        "Cöffée Roasters",
+        "co\u{308}ffe\u{301}e roasters",
+    ];
+    for (number, writing) in writings.iter().enumerate() {
+        let insert = "insert into leads (account_id, business_profile_id, username, display_name, score, scraped_at)
+            values ($1, $2, $3, $4, 1, now())";
+        let (member, username) = (&stage.member, format!("user_{number}"));
+        stage.execute(insert, &[&member.account_id, &member.business_profile_id, &username, writing]).await?;
+    }
+    for text in writings.into_iter().chain(["coffee", "fee", "준", "ガ"]) {
+        let found = usernames(&stage, LeadFilter { text: SearchText::parse(text), ..LeadFilter::default() }).await;
+        assert_eq!(found.len(), if ["준", "ガ"].contains(&text) { 0 } else { writings.len() }, "{text}");
+    }
+    // What belongs together stays together: a syllable is not found in another that begins like it.
+    stage.execute("update leads set display_name = '준 カフェ' where username = 'user_0'", &[]).await?;
+    for (text, count) in [("준", 1), ("주", 0), ("カ", 1), ("ガ", 0), ("ｶﾌｪ", 1), ("\u{301}", 0)] {
+        let found = usernames(&stage, LeadFilter { text: SearchText::parse(text), ..LeadFilter::default() }).await;
+        assert_eq!(found.len(), count, "{text}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renamed_profile_is_linked_by_its_present_name_and_found_by_both() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    let mut renamed = lead("2026-01-01T00:00:00Z", 1000);
+    renamed["renamed_to"] = json!("esa.space");
+    let id = analysed(&stage, "nasa", &renamed, &result(70)).await?;
+    let shown = async || stage.tenant().get(acting(&stage.member), id, 0).await.unwrap().unwrap().0;
+    let names = |lead: Lead| (lead.username, lead.renamed_to, lead.profile_url);
+    let (username, link) = ("nasa".to_owned(), |name: &str| format!("https://www.instagram.com/{name}/"));
+    assert_eq!(names(shown().await), (username.clone(), Some("esa.space".to_owned()), link("esa.space")));
+    for text in ["nasa", "esa.space"] {
+        let found = usernames(&stage, LeadFilter { text: SearchText::parse(text), ..LeadFilter::default() }).await;
+        assert_eq!(found, ["nasa"], "{text}");
+    }
+    // Its owner took the old name back.
+    let again = analysed(&stage, "nasa", &lead("2026-01-02T00:00:00Z", 1000), &result(70)).await?;
+    assert_eq!((again, names(shown().await)), (id, (username, None, link("nasa"))));
+    Ok(())
 }
 
 #[tokio::test]

@@ -20,6 +20,10 @@ pub struct LeadFacts {
     /// The profile.
     #[serde(flatten)]
     pub profile: JudgedProfile,
+    /// The present username, if it is not the one that was asked for.
+    #[schemars(with = "Option<String>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_to: Option<InstagramHandle>,
     /// Instagram's address of its picture, which expires within hours.
     pub profile_pic_url: Option<String>,
     /// When the profile was read.
@@ -30,6 +34,7 @@ impl From<&Snapshot> for LeadFacts {
     fn from(snapshot: &Snapshot) -> Self {
         Self {
             profile: JudgedProfile::from(&snapshot.profile),
+            renamed_to: snapshot.profile.renamed_to.clone(),
             profile_pic_url: snapshot.profile.profile_pic_url.clone(),
             scraped_at: snapshot.scraped_at,
         }

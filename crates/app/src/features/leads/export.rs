@@ -154,7 +154,7 @@ fn cells(lead: &Lead) -> [String; HEADER.len()] {
     let latest = lead.latest_analysis.as_ref();
     [
         lead.username.clone(),
-        format!("https://www.instagram.com/{}/", lead.username),
+        lead.profile_url.clone(),
         text(&lead.display_name),
         lead.score.to_string(),
         latest.and_then(|analysis| analysis.summary.clone()).unwrap_or_default(),
@@ -220,6 +220,8 @@ mod tests {
             account_id: AccountId::new(Uuid::nil()),
             business_profile_id: BusinessProfileId::new(Uuid::nil()),
             username: "nasa".to_owned(),
+            renamed_to: None,
+            profile_url: "https://www.instagram.com/nasa/".to_owned(),
             display_name: Some("NASA".to_owned()),
             biography: Some(biography.to_owned()),
             followers: Some(7),

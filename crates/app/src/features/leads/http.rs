@@ -106,7 +106,7 @@ impl Parameters for LeadQuery {
             query("stale", "Whose latest analysis is stale, or is not.", json!({ "type": "boolean" })),
             query(
                 "q",
-                "With this text in username, display name or biography.",
+                "With this text in username, display name or biography, whatever its capitals, accents and letter forms.",
                 json!({ "type": "string", "maxLength": SearchText::CHARS_MAX }),
             ),
             query(
@@ -125,6 +125,7 @@ fn not_found() -> ApiError {
 fn lead_example() -> Value {
     json!({
         "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "business_profile_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "username": "livia.runs",
+        "renamed_to": null, "profile_url": "https://www.instagram.com/livia.runs/",
         "display_name": "Livia | Marathon", "biography": "Marathon coach, 2:58", "followers": 8400, "following": 310,
         "posts": 412, "category": "Coach", "external_url": "https://livia.example/plans",
         "profile_picture": "/leads/0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10/picture", "is_verified": false, "is_business": true, "score": 78,

@@ -23,8 +23,13 @@ pub struct Lead {
     pub account_id: AccountId,
     /// For which business.
     pub business_profile_id: BusinessProfileId,
-    /// The Instagram username.
+    /// The Instagram username that was analysed.
     pub username: String,
+    /// The present username, if the profile has been renamed; else null.
+    #[serde(default)]
+    pub renamed_to: Option<String>,
+    /// The profile on Instagram, by its present username.
+    pub profile_url: String,
     /// The name shown on the profile.
     pub display_name: Option<String>,
     /// The profile's own words.

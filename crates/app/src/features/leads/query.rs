@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::Lead;
 use crate::shared::{
     analysis_type::AnalysisType,
+    characters::is_blank,
     clock::read_time,
     ids::{BusinessProfileId, LeadId},
 };
@@ -28,11 +29,11 @@ pub struct SearchText(String);
 impl SearchText {
     pub const CHARS_MAX: usize = 100;
 
-    /// Trims and checks.
+    /// Trims and checks. What nobody can see is no text: it would be found everywhere or nowhere.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let valid = (1..=Self::CHARS_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
+        let valid = text.chars().count() <= Self::CHARS_MAX && !text.contains(char::is_control) && !is_blank(text);
         valid.then(|| Self(text.to_owned()))
     }
 
@@ -202,7 +203,7 @@ impl TryFrom<RawLeadQuery> for LeadQuery {
                 text.parse().ok()
             })?,
             stale: read("stale", raw.stale, "true or false", |text| text.parse().ok())?,
-            text: read("q", raw.q, "one line of text of at most 100 characters", SearchText::parse)?,
+            text: read("q", raw.q, "one line of visible text of at most 100 characters", SearchText::parse)?,
         };
         if filter.score_min.zip(filter.score_max).is_some_and(|(min, max)| min > max) {
             return Err(InvalidQuery { parameter: "score_max", takes: "a number that is not below score_min" });
