@@ -90,6 +90,11 @@ impl Stack {
         self.run_job("0 5 * * *").await;
     }
 
+    /// Runs the daily job that ends the lives of personal data.
+    pub async fn forget_profiles(&self) {
+        self.run_job("0 2 * * *").await;
+    }
+
     async fn run_job(&self, cron: &str) {
         let request = self.http.post(&self.scheduled_url).query(&[("cron", cron)]);
         let response = request.send().await.unwrap();
@@ -121,7 +126,7 @@ impl Stack {
     }
 
     /// A request of the sandbox's `/control`.
-    pub(crate) fn control(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn control(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}/control/{path}", self.sandbox_url);
         self.http.request(method, url).bearer_auth(&self.sandbox_token)
     }
@@ -197,6 +202,14 @@ impl Stack {
         })
         .await;
         Some(child)
+    }
+
+    /// Where the pooler listens, if the stack has one.
+    #[must_use]
+    pub fn pooler_port(&self) -> Option<u16> {
+        self.pids.get(&Part::Pooler)?;
+        let state: Value = serde_json::from_slice(&std::fs::read(stack_dir().join("state.json")).unwrap()).unwrap();
+        u16::try_from(state["ports"]["pooler"].as_u64()?).ok()
     }
 
     /// What the strict pooler refused so far, a line each.

@@ -13,13 +13,15 @@ pub enum Job {
     /// When a local stack starts: the same, but every engine has just died, so no run is given time to show a
     /// heartbeat.
     RecoverAllRuns,
+    /// Daily: ends the lives of personal data that nobody needs any more.
+    ForgetProfiles,
     /// Daily: checks which models will be retired soon.
     WatchModels,
 }
 
 impl Job {
     /// The jobs that the platform starts.
-    pub const SCHEDULED: [Self; 2] = [Self::RecoverRuns, Self::WatchModels];
+    pub const SCHEDULED: [Self; 3] = [Self::RecoverRuns, Self::ForgetProfiles, Self::WatchModels];
 
     /// Its cron expression, as the platform reports it. The job of a starting local stack has a word that no schedule
     /// produces.
@@ -28,6 +30,7 @@ impl Job {
         match self {
             Self::RecoverRuns => "*/5 * * * *",
             Self::RecoverAllRuns => "@start",
+            Self::ForgetProfiles => "0 2 * * *",
             Self::WatchModels => "0 5 * * *",
         }
     }
@@ -88,18 +91,19 @@ impl WorkflowClass {
     }
 }
 
+/// `wrangler.jsonc` without its comments, which all have a line of their own.
+#[cfg(test)]
+pub fn wrangler() -> serde_json::Value {
+    let text = include_str!("../../../wrangler.jsonc");
+    let json: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    serde_json::from_str(&json.join("\n")).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
     use super::*;
-
-    /// `wrangler.jsonc` without its comments, which all have a line of their own.
-    fn wrangler() -> Value {
-        let text = include_str!("../../../wrangler.jsonc");
-        let json: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        serde_json::from_str(&json.join("\n")).unwrap()
-    }
 
     fn names(list: &Value, key: &str) -> Vec<String> {
         list.as_array().unwrap().iter().map(|item| item[key].as_str().unwrap().to_owned()).collect()

@@ -189,6 +189,10 @@ impl PictureStore for Ports {
     async fn copy(&self, _: &InstagramHandle, _: &str) -> Result<(), String> {
         self.reach_store().await.map_err(|error| error.to_string())
     }
+
+    async fn delete(&self, _: &[InstagramHandle]) -> Result<(), StoreError> {
+        self.reach_store().await
+    }
 }
 
 #[async_trait]

@@ -102,7 +102,8 @@ pub fn admin(env: &Env) -> Arc<AdminDb> {
     Arc::new(AdminDb::new(system_login(env)))
 }
 
-fn pictures(env: &Env, config: &Config) -> Arc<PictureCopies> {
+/// The copies of profile pictures.
+pub fn pictures(env: &Env, config: &Config) -> Arc<PictureCopies> {
     Arc::new(PictureCopies::new(env, Arc::new(Fetch), config.deployment.pictures.clone()))
 }
 

@@ -5,6 +5,7 @@ use oslira_app::{
     features::{
         analysis::{config::STALE_WAKE, recover_stale_runs},
         judging::watch_models,
+        profiles::forget_profiles,
     },
     shared::{clock::Clock as _, store::StoreError},
     triggers::Job,
@@ -29,6 +30,7 @@ pub async fn scheduled(cron: String, env: JsValue) -> Result<(), JsValue> {
     let done = match job {
         Job::RecoverRuns => recover_runs(&env, STALE_WAKE).await,
         Job::RecoverAllRuns => recover_runs(&env, SignedDuration::ZERO).await,
+        Job::ForgetProfiles => forget(&env).await,
         Job::WatchModels => watch(&env).await,
     };
     done.map_err(|error| {
@@ -43,6 +45,13 @@ async fn recover_runs(env: &Env, wake_age: SignedDuration) -> Result<(), StoreEr
     let grace = async |duration| Delay::from(duration).await;
     let report = recover_stale_runs(runs.as_ref(), &launcher, &board, wake_age, grace).await?;
     tracing::info!(woken = report.woken, swept = report.swept, "stale runs recovered");
+    Ok(())
+}
+
+async fn forget(env: &Env) -> Result<(), StoreError> {
+    let (records, pictures) = (compose::admin(env), compose::pictures(env, &compose::isolate(env).config));
+    let report = forget_profiles(records.as_ref(), pictures.as_ref(), PlatformClock.now()).await?;
+    tracing::info!(pictures = report.pictures, changes = report.changes, "personal data forgotten");
     Ok(())
 }
 

@@ -66,3 +66,40 @@ async fn a_lead_whose_picture_was_never_copied_has_none() {
     // The audit of later tests would report a lead that no analysis found.
     stack.sql().await.execute("delete from leads where account_id = $1", &[&user.account_id]).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_picture_ends_when_nobody_has_its_lead_any_more() {
+    let stack = Stack::load();
+    let (one, other) = (User::new(&stack, 5).await, User::new(&stack, 5).await);
+    let username = handle("art");
+    let mut leads = Vec::new();
+    for user in [&one, &other] {
+        let run = user.analysed(&username).await;
+        leads.push(format!("/leads/{}", run["lead_id"].as_str().unwrap()));
+    }
+    let sql = stack.sql().await;
+    let yesterday =
+        "update leads set deleted_at = now() - interval '26 hours' where username = $1 and deleted_at is not null";
+    let has_picture = async |user: &User, lead: &str| {
+        let picture = user.request(Method::GET, &format!("{lead}/picture")).send().await.unwrap();
+        picture.status() == 200
+    };
+    let delete = async |user: &User, lead: &str| {
+        Answer::read(user.request(Method::DELETE, lead).send().await.unwrap()).await.data(200);
+    };
+
+    delete(&one, &leads[0]).await;
+    sql.execute(yesterday, &[&username]).await.unwrap();
+    stack.forget_profiles().await;
+    assert!(has_picture(&other, &leads[1]).await, "the other account has the lead still");
+
+    delete(&other, &leads[1]).await;
+    sql.execute(yesterday, &[&username]).await.unwrap();
+    stack.forget_profiles().await;
+    // To see it, a lead is needed again.
+    let restore = "update leads set deleted_at = null where username = $1 and account_id = $2";
+    sql.execute(restore, &[&username, &other.account_id]).await.unwrap();
+    let restore = "update analyses set deleted_at = null where account_id = $1";
+    sql.execute(restore, &[&other.account_id]).await.unwrap();
+    other.get(&format!("{}/picture", leads[1])).await.refused(404, "picture_not_found");
+}

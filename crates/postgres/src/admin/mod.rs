@@ -2,6 +2,7 @@
 
 mod db;
 mod models;
+mod profiles;
 mod runs;
 
 pub use db::AdminDb;

@@ -24,6 +24,7 @@ mod ledger;
 mod logins;
 mod migrations;
 mod model_lifecycles;
+mod personal_data;
 mod prices;
 mod privileges;
 mod races;

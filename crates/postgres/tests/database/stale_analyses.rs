@@ -5,7 +5,10 @@ use oslira_app::features::analysis::SystemRuns;
 use oslira_testkit::{Error, Session, TestResult};
 use serde_json::json;
 
-use crate::support::{Request, Stage, advance, begun, complete_with, lead, result, sqlstate};
+use crate::{
+    support::{Request, Stage, advance, begun, complete_with, lead, result, sqlstate},
+    workflow_double::{Scenario, work},
+};
 
 const SCRAPED: &str = "2026-05-05T12:00:00Z";
 
@@ -226,5 +229,22 @@ async fn without_a_username_or_a_time_it_is_an_error() -> TestResult {
         assert_eq!(sqlstate(stage.backend.call(&sql, &[]).await), "22023", "{arguments}");
     }
     assert_eq!(json!(mark(&stage.backend, "nasa", SCRAPED).await?), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_older_than_every_snapshot_is_stale_because_nothing_is_left_to_compare_with() -> TestResult {
+    for (kept_for_days, stale) in [(Some(29), 0), (Some(31), 1), (None, 1)] {
+        let stage = Stage::with_credits(50).await?;
+        // The workflow's clock says 20 November: fifty days ago, and nineteen.
+        for scraped_at in ["2026-10-01T12:00:00Z", "2026-11-01T12:00:00Z"] {
+            analysed(&stage, &stage.customer, &stage.request("nasa"), scraped_at).await?;
+        }
+        let run = begun(&stage.customer, &stage.request("nasa")).await?;
+        work(&stage, run, Scenario { kept_for_days, ..Scenario::default() }).await;
+        let marked = stage.count("analyses where is_stale and scraped_at < '2026-10-02'").await?;
+        assert_eq!((marked, stage.count("analyses where is_stale").await?), (stale, stale), "{kept_for_days:?}");
+        assert_eq!(stage.count("analyses").await?, 3);
+    }
     Ok(())
 }

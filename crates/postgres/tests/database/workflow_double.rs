@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::{
         analysis::{ProgressSink, ProgressUpdate, WorkflowPorts, analyse},
@@ -34,6 +34,8 @@ use crate::support::Stage;
 pub struct Scenario {
     /// The profile is known already.
     pub is_cached: bool,
+    /// The profile as it still is, from so many days ago, is in the store; too old to be judged.
+    pub kept_for_days: Option<i64>,
     /// The first answer to each call is billed and cut off.
     pub truncated_first: bool,
     /// The model has no known price.
@@ -49,6 +51,11 @@ pub async fn work(stage: &Stage, run: Uuid, scenario: Scenario) {
         let snapshot =
             Snapshot { profile: profile(), scraped_at: double.now(), depth: 50, source: "double".to_owned() };
         double.kept.lock().unwrap().push((SnapshotKey("known".to_owned()), snapshot));
+    }
+    if let Some(days) = scenario.kept_for_days {
+        let scraped_at = double.now() - SignedDuration::from_hours(24 * days);
+        let snapshot = Snapshot { profile: profile(), scraped_at, depth: 50, source: "double".to_owned() };
+        double.kept.lock().unwrap().push((SnapshotKey("kept".to_owned()), snapshot));
     }
     let ports = WorkflowPorts {
         runs: Arc::new(stage.admin()),
@@ -129,6 +136,10 @@ impl PictureStore for Double {
     async fn copy(&self, _: &InstagramHandle, _: &str) -> Result<(), String> {
         Ok(())
     }
+
+    async fn delete(&self, _: &[InstagramHandle]) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -195,8 +206,14 @@ impl Model for Double {
 
 #[async_trait]
 impl SnapshotStore for Double {
-    async fn find(&self, _: &InstagramHandle, _: Timestamp, _: u32) -> Result<Option<SnapshotKey>, StoreError> {
-        Ok(self.kept.lock().unwrap().first().map(|(key, _)| key.clone()))
+    async fn find(
+        &self,
+        _: &InstagramHandle,
+        not_before: Timestamp,
+        _: u32,
+    ) -> Result<Option<SnapshotKey>, StoreError> {
+        let kept = self.kept.lock().unwrap();
+        Ok(kept.iter().find(|(_, snapshot)| snapshot.scraped_at >= not_before).map(|(key, _)| key.clone()))
     }
 
     async fn save(&self, snapshot: &Snapshot, key_hint: &str) -> Result<SnapshotKey, StoreError> {

@@ -35,6 +35,11 @@ impl PictureCopies {
         self.env.bucket(PROFILES_BUCKET)
     }
 
+    async fn delete_all(&self, usernames: &[InstagramHandle]) -> worker::Result<()> {
+        let keys = usernames.iter().map(|username| picture_key(username.as_str())).collect();
+        self.bucket()?.delete_multiple(keys).await
+    }
+
     async fn put(&self, username: &str, bytes: Vec<u8>) -> worker::Result<()> {
         self.bucket()?.put(picture_key(username), bytes).execute().await.map(drop)
     }
@@ -67,6 +72,15 @@ impl PictureStore for PictureCopies {
             return Err("the file at this address is not a picture".to_owned());
         }
         SendFuture::new(self.put(username.as_str(), bytes.to_vec())).await.map_err(|error| format!("R2: {error}"))
+    }
+
+    async fn delete(&self, usernames: &[InstagramHandle]) -> Result<(), StoreError> {
+        if usernames.is_empty() {
+            return Ok(());
+        }
+        SendFuture::new(self.delete_all(usernames))
+            .await
+            .map_err(|error| StoreError::Unavailable(format!("R2: {error}")))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod change;
 mod handle;
+mod lifetimes;
 mod model;
 mod object_keys;
 mod pictures;
@@ -13,9 +14,10 @@ pub mod testing;
 
 pub use change::changed_significantly;
 pub use handle::{InstagramHandle, InvalidHandle};
+pub use lifetimes::{ForgetReport, SNAPSHOT_LIFETIME, forget_profiles};
 pub use model::{Post, PostKind, Profile, Snapshot, SnapshotKey};
 pub use object_keys::{picture_key, pointer_key, snapshot_key};
 pub use pictures::{PICTURE_BYTES_MAX, PICTURE_TIMEOUT, PictureSource, picture_type};
-pub use ports::{PictureStore, SnapshotStore};
+pub use ports::{PictureStore, ProfileRecords, SnapshotStore};
 pub use snapshot_pointer::{KnownSnapshot, SnapshotPointer};
 pub use source::{Collected, DETAILS_POSTS, Found, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage};

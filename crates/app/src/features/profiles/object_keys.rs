@@ -1,28 +1,30 @@
-//! Where the objects of a profile are in the bucket. All of them are below one folder named after the username, so that
-//! a profile that must be deleted is found whole.
+//! Where the objects of a profile are in the bucket: in a folder for each kind, because the bucket's rules end the lives of
+//! objects by the beginning of their keys; in it by username, so that all of a profile that must be deleted is found.
 
 use super::{InstagramHandle, SnapshotKey};
 
-/// The folder; its slash keeps `nasa` apart from `nasa.earth`.
-fn folder(username: &str) -> String {
-    format!("instagram/{username}/")
-}
+/// The folder of snapshots.
+pub const SNAPSHOTS: &str = "snapshots/";
+/// The folder of the pointers to snapshots.
+pub const POINTERS: &str = "pointers/";
+/// The folder of copies of pictures.
+const PICTURES: &str = "pictures/";
 
 /// The pointer to the snapshots worth knowing.
 #[must_use]
 pub fn pointer_key(username: &InstagramHandle) -> String {
-    format!("{}v1.json", folder(username.as_str()))
+    format!("{POINTERS}{username}.json")
 }
 
-/// A snapshot; `hint` tells it apart from the others of the same username.
+/// A snapshot; `hint` tells it apart from the others of the same username. The slash keeps `nasa` apart from `nasa.earth`.
 #[must_use]
 pub fn snapshot_key(username: &InstagramHandle, hint: &str) -> SnapshotKey {
-    SnapshotKey(format!("{}snapshots/{hint}.json", folder(username.as_str())))
+    SnapshotKey(format!("{SNAPSHOTS}{username}/{hint}.json"))
 }
 
 #[must_use]
 pub fn picture_key(username: &str) -> String {
-    format!("{}picture", folder(username))
+    format!("{PICTURES}{username}")
 }
 
 #[cfg(test)]
@@ -30,13 +32,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_objects_of_a_profile_are_apart_and_below_one_folder() {
+    fn the_objects_of_a_profile_are_in_the_folders_of_their_kinds() {
         let username: InstagramHandle = "na.sa_1".parse().unwrap();
         let keys = [pointer_key(&username), snapshot_key(&username, "run-1").0, picture_key(username.as_str())];
-        assert_eq!(
-            keys,
-            ["instagram/na.sa_1/v1.json", "instagram/na.sa_1/snapshots/run-1.json", "instagram/na.sa_1/picture"]
-        );
-        assert!(!folder("nasa.earth").starts_with(&folder("nasa")), "one profile's folder lies in another's");
+        assert_eq!(keys, ["pointers/na.sa_1.json", "snapshots/na.sa_1/run-1.json", "pictures/na.sa_1"]);
     }
 }

@@ -44,4 +44,33 @@ pub trait PictureStore: Send + Sync {
     /// # Errors
     /// A sentence for the log; nobody's analysis fails for a picture.
     async fn copy(&self, username: &InstagramHandle, url: &str) -> Result<(), String>;
+
+    /// Deletes the pictures of up to a thousand usernames; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn delete(&self, usernames: &[InstagramHandle]) -> Result<(), StoreError>;
+}
+
+/// What the database knows of profiles, whoever analysed them; used by schedules only.
+#[async_trait]
+pub trait ProfileRecords: Send + Sync {
+    /// Usernames, in their order and after `after`, of which nobody needs the picture any more: between the two times a lead
+    /// of it was deleted, or a run ended without one; no account has it as a lead, and no run works on it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn abandoned(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        after: Option<&InstagramHandle>,
+        limit: usize,
+    ) -> Result<Vec<InstagramHandle>, StoreError>;
+
+    /// Forgets the changes of profiles before this time; answers how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn forget_changes(&self, until: Timestamp) -> Result<u64, StoreError>;
 }

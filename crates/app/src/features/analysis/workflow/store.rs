@@ -1,6 +1,5 @@
 //! What was read becomes a snapshot in the profile cache.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
 use crate::{
     features::{
         analysis::{Assignment, Phase, ProgressUpdate},
-        profiles::{DETAILS_POSTS, Snapshot, SnapshotKey, changed_significantly},
+        profiles::{DETAILS_POSTS, SNAPSHOT_LIFETIME, Snapshot, SnapshotKey, changed_significantly},
     },
     shared::{
         ids::RunId,
@@ -80,14 +79,19 @@ fn merge(wanted: &Assignment, details: ScrapedPart, posts: Option<ScrapedPart>) 
 /// compare the new one with itself.
 async fn mark_stale(ports: &WorkflowPorts, run: RunId, new: &Snapshot) -> Result<(), AttemptFailed> {
     let username = &new.profile.username;
-    // The newest one of any age and depth.
-    let Some(key) = ports.snapshots.find(username, Timestamp::MIN, 0).await? else {
-        return Ok(());
+    let oldest = new.scraped_at - SNAPSHOT_LIFETIME;
+    let changed_at = match ports.snapshots.find(username, oldest, 0).await? {
+        Some(key) => {
+            let old = ports.snapshots.load(&key).await?;
+            if !changed_significantly(&old.profile, &new.profile) {
+                return Ok(());
+            }
+            new.scraped_at
+        }
+        // Nothing is left to compare with: nobody can say that an analysis from before still holds.
+        None => oldest,
     };
-    let old = ports.snapshots.load(&key).await?;
-    if changed_significantly(&old.profile, &new.profile) {
-        let marked = ports.runs.mark_stale(username, new.scraped_at).await?;
-        tracing::info!(run_id = %run, marked, "the profile changed; older analyses of it are stale");
-    }
+    let marked = ports.runs.mark_stale(username, changed_at).await?;
+    tracing::info!(run_id = %run, marked, "older analyses of the profile are stale");
     Ok(())
 }

@@ -1,0 +1,86 @@
+//! What the daily job asks: whose pictures nobody needs, and which changes no run can meet.
+
+use jiff::{SignedDuration, Timestamp};
+use oslira_app::features::profiles::{InstagramHandle, ProfileRecords};
+use oslira_testkit::{Error, TestResult};
+use uuid::Uuid;
+
+use crate::support::{Request, Stage, advance, begun, complete, fail};
+
+/// The abandoned usernames of the last week, up to yesterday.
+async fn abandoned(stage: &Stage, after: Option<&str>, limit: usize) -> Vec<String> {
+    let after: Option<InstagramHandle> = after.map(|after| after.parse().unwrap());
+    let now = Timestamp::now();
+    let (since, until) = (now - SignedDuration::from_hours(7 * 24), now - SignedDuration::from_hours(24));
+    let names = stage.admin().abandoned(since, until, after.as_ref(), limit).await.unwrap();
+    names.into_iter().map(|name| name.to_string()).collect()
+}
+
+/// A lead that was deleted two days ago.
+async fn deleted(stage: &Stage, username: &str) -> TestResult {
+    let run = stage.begun_and(username, "saving").await?;
+    complete(&stage.backend, run).await?;
+    let delete = "update leads set deleted_at = now() - interval '2 days' where username = $1";
+    stage.execute(delete, &[&username]).await?;
+    let analyses = "update analyses set deleted_at = now() - interval '2 days' where run_id = $1";
+    stage.execute(analyses, &[&run]).await?;
+    Ok(())
+}
+
+async fn ended(stage: &Stage, username: &str) -> Result<Uuid, Error> {
+    let run = stage.begun_and(username, "scraping").await?;
+    fail(&stage.backend, run).await?;
+    stage.execute("update runs set created_at = now() - interval '2 days' where id = $1", &[&run]).await?;
+    Ok(run)
+}
+
+#[tokio::test]
+async fn a_picture_is_abandoned_when_no_account_has_a_lead_or_a_run_of_it() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    let other = stage.database.member("bob", 50).await?;
+    let others_session = stage.database.customer(other.user_id).await?;
+    for username in ["gone", "kept.by.another", "sought.again"] {
+        deleted(&stage, username).await?;
+    }
+    for username in ["failed", "failed.then.found"] {
+        ended(&stage, username).await?;
+    }
+    let run = begun(&others_session, &Request::new(&other, "kept.by.another")).await?;
+    advance(&stage.backend, run, "saving").await?;
+    complete(&stage.backend, run).await?;
+    let found = stage.begun_and("failed.then.found", "saving").await?;
+    complete(&stage.backend, found).await?;
+    begun(&others_session, &Request::new(&other, "sought.again")).await?;
+
+    assert_eq!(abandoned(&stage, None, 10).await, ["failed", "gone"]);
+    assert_eq!(abandoned(&stage, None, 1).await, ["failed"]);
+    assert_eq!(abandoned(&stage, Some("failed"), 10).await, ["gone"]);
+    assert_eq!(abandoned(&stage, Some("gone"), 10).await, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_deleted_just_now_waits() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    deleted(&stage, "gone").await?;
+    stage.execute("update leads set deleted_at = now() - interval '23 hours'", &[]).await?;
+    assert_eq!(abandoned(&stage, None, 10).await, [""; 0]);
+    stage.execute("update leads set deleted_at = now() - interval '8 days'", &[]).await?;
+    assert_eq!(abandoned(&stage, None, 10).await, [""; 0], "an earlier job deleted it");
+    Ok(())
+}
+
+#[tokio::test]
+async fn changes_are_forgotten_by_their_age() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    for (username, days) in [("old", 8), ("older", 30), ("new", 6)] {
+        let insert =
+            "insert into profile_changes (username, changed_at) values ($1, now() - make_interval(days => $2))";
+        stage.execute(insert, &[&username, &days]).await?;
+    }
+    let until = Timestamp::now() - SignedDuration::from_hours(7 * 24);
+    assert_eq!(stage.admin().forget_changes(until).await.unwrap(), 2);
+    assert_eq!(stage.admin().forget_changes(until).await.unwrap(), 0);
+    assert_eq!(stage.count("profile_changes where username = 'new'").await?, 1);
+    Ok(())
+}

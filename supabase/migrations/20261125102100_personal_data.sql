@@ -1,0 +1,46 @@
+-- What the daily job asks when it ends the life of personal data outside the database, and of its traces within.
+
+select set_config('lock_timeout', '5s', true);
+
+create index leads_deleted on public.leads (deleted_at) where deleted_at is not null;
+
+-- Usernames whose picture nobody needs any more, after p_after in their order: a lead was deleted, or a run ended without one,
+-- in the given time; no account has a lead of it, and no run works on it. A repeat names them again: deleting what is gone
+-- does no harm.
+create function system.abandoned_pictures(
+  p_since timestamptz, p_until timestamptz, p_after text, p_limit bigint
+) returns setof text
+language sql volatile security definer rows 100 set search_path = pg_catalog, pg_temp as $$
+  select c.username
+    from (
+      select l.username from public.leads l where l.deleted_at >= p_since and l.deleted_at < p_until
+      union
+      select r.username
+        from public.runs r
+       where r.created_at >= p_since and r.created_at < p_until and r.status in ('failed', 'cancelled')
+    ) c
+   where (p_after is null or c.username > p_after)
+     and not exists (select from public.leads l where l.username = c.username and l.deleted_at is null)
+     and not exists (
+       select from public.runs r where r.username = c.username and r.status in ('pending', 'processing')
+     )
+   order by c.username
+   limit p_limit
+$$;
+revoke all on function system.abandoned_pictures(timestamptz, timestamptz, text, bigint)
+  from public, anon, authenticated, service_role;
+grant execute on function system.abandoned_pictures(timestamptz, timestamptz, text, bigint) to service_role;
+
+-- Forgets changes of profiles before p_until, and returns how many. A change is of use while a run may still judge a scrape
+-- that is older than it, which is a day at most.
+create function system.forget_profile_changes(p_until timestamptz) returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_forgotten bigint;
+begin
+  delete from public.profile_changes c where c.changed_at < p_until;
+  get diagnostics v_forgotten = row_count;
+  return v_forgotten;
+end $$;
+revoke all on function system.forget_profile_changes(timestamptz) from public, anon, authenticated, service_role;
+grant execute on function system.forget_profile_changes(timestamptz) to service_role;
