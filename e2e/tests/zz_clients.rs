@@ -167,3 +167,53 @@ async fn many_tokens_of_unknown_keys_fetch_the_key_set_once_or_twice() {
     let fetched = stack.received("jwks", "").await.len() - before;
     assert!(fetched <= 2, "{fetched} fetches: one for each isolate and interval");
 }
+
+/// The memory of a process, in megabytes.
+fn memory_mb(stack: &Stack, part: Part) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", stack.pids[&part])).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    resident.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1024
+}
+
+/// Sixty exports of 10,000 rows once took the runtime from 133 to 923 MB.
+#[tokio::test]
+async fn a_flood_of_exports_is_refused_and_costs_little_memory() {
+    let (_turn, stack) = turn().await;
+    let sql = stack.sql().await;
+    let mut users = Vec::new();
+    for _ in 0..6 {
+        let user = User::new(&stack, 0).await;
+        let fill = "insert into leads (account_id, business_profile_id, username, biography, score, scraped_at)
+            select $1, $2, 'user_' || n, repeat('exported ', 50), n % 101, now() from generate_series(1, 10000) n";
+        sql.execute(fill, &[&user.account_id, &user.business_profile_id]).await.unwrap();
+        users.push(user);
+    }
+    let before = memory_mb(&stack, Part::Workerd);
+    let exports = join_all((0..60).map(|number| {
+        let request = users[number % users.len()].request(Method::GET, "/leads/export.csv");
+        async move {
+            let answer = request.send().await.unwrap();
+            let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap());
+            (status, body.lines().count())
+        }
+    }));
+    let (mut largest, mut exports) = (before, Box::pin(exports));
+    let answers = loop {
+        tokio::select! {
+            answers = &mut exports => break answers,
+            () = tokio::time::sleep(Duration::from_millis(20)) => {
+                largest = largest.max(memory_mb(&stack, Part::Workerd));
+            }
+        }
+    };
+    let whole = answers.iter().filter(|answer| **answer == (200, 10_001)).count();
+    let refused = answers.iter().filter(|(status, _)| *status == 429).count();
+    assert_eq!(whole + refused, 60, "{answers:?}");
+    assert!(whole >= 1 && refused > 0, "{whole} whole, {refused} refused");
+    assert!(largest - before < 250, "from {before} to {largest} MB");
+    let again = users[0].request(Method::GET, "/leads/export.csv").send().await.unwrap();
+    assert_eq!((again.status().as_u16(), again.text().await.unwrap().lines().count()), (200, 10_001));
+    for user in &users {
+        sql.execute("delete from leads where account_id = $1", &[&user.account_id]).await.unwrap();
+    }
+}

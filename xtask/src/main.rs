@@ -8,6 +8,7 @@
 //!   compiler packages, where rustup cannot provide the target, changes the system.)
 
 mod api;
+mod attack;
 mod bench;
 mod build;
 mod contract;
@@ -59,6 +60,8 @@ enum Command {
     ///
     /// Suites run side by side, each ends with one line, and what each printed stays in .oslira/test-logs.
     Test(test::TestArgs),
+    /// Attack a throw-away stack in .oslira/attack as docs/security.md tells, and print what was held
+    Attack(attack::AttackArgs),
     /// Check the format and run clippy with warnings denied, for both targets
     Lint,
     /// Score three Instagram profiles end to end and show what happens
@@ -95,6 +98,7 @@ fn run(command: Command) -> Result<std::process::ExitCode> {
         Command::Token(args) => stack::token(&project, &args).map(|()| true)?,
         Command::Models(args) => models::run(&project, &args)?,
         Command::Test(args) => test::run(&project, &args)?,
+        Command::Attack(args) => attack::run(&project, &args)?,
         Command::Lint => lint::run(&project).map(|()| true)?,
         Command::Demo(args) => demo::run(&project, &args).map(|()| true)?,
         Command::Bench(args) => bench::run(&project, &args).map(|()| true)?,

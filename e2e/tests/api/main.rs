@@ -15,6 +15,7 @@ mod hostile;
 mod idempotency;
 mod leads;
 mod lists;
+mod machine;
 mod main_job;
 mod money;
 mod pictures;

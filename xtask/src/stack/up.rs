@@ -38,6 +38,8 @@ pub struct UpOptions {
     pub speed: Option<Speed>,
     /// Run the programs that the stack has already.
     pub no_build: bool,
+    /// Build the Worker as it is deployed, which takes most of a minute longer.
+    pub optimize: bool,
     /// The data need not survive a power cut, which makes the database of a test stack much faster.
     pub throw_away: bool,
     pub pooler: PoolerKind,
@@ -47,7 +49,7 @@ pub struct UpOptions {
 pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Document> {
     let tools = setup::run(project)?;
     let no_build = options.no_build || std::env::var_os("OSLIRA_NO_BUILD").is_some_and(|value| value == "1");
-    let built = if no_build { None } else { Some(build_programs(project, &tools)?) };
+    let built = if no_build { None } else { Some(build_programs(project, &tools, options.optimize)?) };
     let pooler = pooler::choose(project, layout, options.pooler)?;
     // Locked only after the builds, so that another command for this stack does not wait for the compiler.
     let _alone = layout.lock()?;
@@ -89,10 +91,10 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
 
 /// Compiles the Worker and the native programs side by side: they share no build directory, and the end of the Worker's
 /// build keeps one core busy only.
-fn build_programs(project: &Project, tools: &setup::Tools) -> Result<Built> {
+fn build_programs(project: &Project, tools: &setup::Tools, optimize: bool) -> Result<Built> {
     std::thread::scope(|scope| {
         let native = scope.spawn(|| programs::build(project));
-        build::worker(project, tools, false)?;
+        build::worker(project, tools, optimize)?;
         native.join().map_err(|_| anyhow!("the thread that compiled the native programs died"))?
     })
 }

@@ -1,13 +1,14 @@
 //! `cargo xtask test`: runs the tests against a stack of their own, which is deleted afterwards.
 //!
-//! Without arguments all suites run side by side (see [`plan`]); each prints one line, and the totals come last. With
-//! arguments it is an ordinary `cargo test` whose environment says where the stack is.
+//! Without arguments all suites run side by side (see [`plan`]) on the Worker as it is deployed; each prints one line, and the
+//! totals come last. With arguments it is an ordinary `cargo test` whose environment says where the stack is, on a Worker that
+//! was not shrunk: that takes most of a minute.
 
 mod binaries;
-mod plan;
+pub mod plan;
 mod runner;
-mod schemathesis;
-mod suite;
+pub mod schemathesis;
+pub mod suite;
 
 use std::process::Command;
 use std::time::Instant;
@@ -20,8 +21,11 @@ use crate::process::{own_binary, run_loud};
 use crate::project::Project;
 use crate::stack::{Document, Layout, Speed, UpOptions, down, up};
 use crate::step::step;
+pub use crate::test::binaries::TestBinary;
 use crate::test::plan::Plan;
 use crate::test::suite::Environment;
+
+const STACK: &str = "test";
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -41,9 +45,10 @@ pub fn run(project: &Project, args: &TestArgs) -> Result<bool> {
 
 fn everything(project: &Project, keep: bool) -> Result<bool> {
     let started = Instant::now();
-    let binaries = step("compiling the tests", || binaries::compile(project, &mut cargo_test(project, &[])))?;
+    let binaries = step("compiling the tests", || compile(project))?;
     let mut plan = Plan::of(project, &binaries);
-    let outcomes = with_stack(project, keep, |stack, environment| {
+    let options = UpOptions { optimize: true, ..of_tests() };
+    let outcomes = with_stack(project, STACK, keep, &options, |stack, environment| {
         plan.stack.extend(schemathesis::suite(project, stack)?);
         runner::run(project, &plan, environment)
     })?;
@@ -59,18 +64,33 @@ fn selected(project: &Project, args: &TestArgs) -> Result<bool> {
         return Ok(false);
     }
     let mut tests = cargo_test(project, &args.cargo_test);
-    let status = with_stack(project, args.keep, |_, environment| {
+    let status = with_stack(project, STACK, args.keep, &of_tests(), |_, environment| {
         run_loud(tests.arg("--quiet").args(&args.cargo_test).envs(environment.iter().cloned()))
     });
     Ok(status?.success())
 }
 
-/// Does `work` with a fresh stack, and stops the stack afterwards.
-fn with_stack<T>(project: &Project, keep: bool, work: impl FnOnce(&Document, &Environment) -> Result<T>) -> Result<T> {
-    let layout = Layout::new(&project.state_dir().join("test"))?;
+/// Compiles the tests of all native crates.
+pub fn compile(project: &Project) -> Result<Vec<TestBinary>> {
+    binaries::compile(project, &mut cargo_test(project, &[]))
+}
+
+/// A fresh stack whose pauses are short.
+pub fn of_tests() -> UpOptions {
+    UpOptions { fresh: true, speed: Some(Speed::Fast), throw_away: true, ..UpOptions::default() }
+}
+
+/// Does `work` with the stack of that name below `.oslira`, and stops the stack afterwards.
+pub fn with_stack<T>(
+    project: &Project,
+    name: &str,
+    keep: bool,
+    options: &UpOptions,
+    work: impl FnOnce(&Document, &Environment) -> Result<T>,
+) -> Result<T> {
+    let layout = Layout::new(&project.state_dir().join(name))?;
     stop_stack_on_interrupt(&layout)?;
-    let options = UpOptions { fresh: true, speed: Some(Speed::Fast), throw_away: true, ..UpOptions::default() };
-    let done = up(project, &layout, &options).and_then(|stack| {
+    let done = up(project, &layout, options).and_then(|stack| {
         let environment = [
             ("OSLIRA_STACK", layout.document().into()),
             ("OSLIRA_STACK_DIR", layout.dir().into()),
