@@ -147,8 +147,8 @@ impl SnapshotStore for Ports {
             snapshot.profile.username == *username && snapshot.scraped_at >= not_before && snapshot.depth >= depth
         };
         let newest = world.snapshots.iter().filter(|(_, snapshot)| fits(snapshot)).max_by_key(|(_, s)| s.scraped_at);
-        // Only the comparison with the snapshot before accepts one of any age; a look-up for the cache has a limit.
-        if not_before == Timestamp::MIN
+        // Only the comparison with the snapshot before accepts one of any depth.
+        if depth == 0
             && let Some((run, _)) = self.caller()
         {
             world.invariants.staleness.compares(run, newest.map(|(_, snapshot)| snapshot));

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use oslira_app::{features::profiles::Snapshot, shared::ids::RunId};
+use oslira_app::{
+    features::profiles::{SNAPSHOT_LIFETIME, Snapshot},
+    shared::ids::RunId,
+};
 
 use crate::ReferenceDatabase;
 
@@ -35,12 +38,18 @@ impl Staleness {
             return Err(format!("run {run} saves a snapshot of @{name} without having compared it"));
         };
         let followers = new.profile.followers;
-        let has_changed = before.is_some_and(|before| 100 * before.abs_diff(followers) > MOVED_MAX_PERCENT * before);
-        let is_marked = self.marked.get(name).is_some_and(|newest| *newest >= new.scraped_at);
-        if has_changed && !is_marked {
-            return Err(format!("@{name} has changed, and the analyses before run {run} are not stale"));
+        let is_marked = |since: Timestamp| self.marked.get(name).is_some_and(|newest| *newest >= since);
+        match before {
+            Some(before)
+                if 100 * before.abs_diff(followers) > MOVED_MAX_PERCENT * before && !is_marked(new.scraped_at) =>
+            {
+                Err(format!("@{name} has changed, and the analyses before run {run} are not stale"))
+            }
+            None if !is_marked(new.scraped_at - SNAPSHOT_LIFETIME) => {
+                Err(format!("run {run} could not compare @{name}, and the analyses before all snapshots are not stale"))
+            }
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// Analyses of scrapes before this one were marked as stale.
