@@ -204,6 +204,12 @@ impl Stack {
         Some(child)
     }
 
+    /// The directory with all that the stack keeps.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        stack_dir()
+    }
+
     /// Where the pooler listens, if the stack has one.
     #[must_use]
     pub fn pooler_port(&self) -> Option<u16> {

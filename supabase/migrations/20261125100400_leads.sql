@@ -17,8 +17,10 @@ create extension if not exists btree_gin with schema extensions;
 -- together is put together again.
 create function private.folded(p_text text) returns text
 language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+  -- The small capitals come first, because one of them has a capital and another an accent; the capitals last, because some
+  -- are hidden in letter forms.
   select lower(normalize(regexp_replace(
-    translate(normalize(p_text, nfkd), 'ᴀʙᴄᴅᴇꜰғɢʜɪᴊᴋʟᴍɴᴏᴘǫꞯʀꜱᴛᴜᴠᴡʏᴢ', 'abcdeffghijklmnopqqrstuvwyz'),
+    normalize(translate(lower(p_text), 'ᴀʙᴄᴅᴇꜰғɢʜɪᴊᴋʟᴍɴᴏᴘǫꞯʀꜱᴛᴜᴠᴡʏᴢ', 'abcdeffghijklmnopqqrstuvwyz'), nfkd),
     '[\u0300-\u036f]', '', 'g'
   ), nfc))
 $$;

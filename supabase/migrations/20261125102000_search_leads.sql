@@ -28,7 +28,7 @@ declare
     when 'newest' then 'l.created_at' when 'score' then 'l.score' when 'updated' then 'l.updated_at' end;
   v_kind constant text := case p_sort when 'score' then 'integer' else 'timestamptz' end;
   v_text constant text := private.folded(p_text);
-  v_has_trigram constant boolean := private.folded(p_text) ~ '[[:alnum:]]{3}';
+  v_has_trigram constant boolean := left(v_text, c_part) ~ '[[:alnum:]]{3}';
   v_pattern constant text := '%' || regexp_replace(left(v_text, c_part), '([\\%_])', '\\\1', 'g') || '%';
   v_leads text;
   v_lead record;
@@ -41,7 +41,7 @@ begin
     raise exception 'unknown order %', p_sort using errcode = 'invalid_parameter_value';
   end if;
   -- Nothing is left of a lone accent: no lead has it.
-  if v_text = '' or (p_account = any (array(select private.my_accounts()))) is not true then
+  if btrim(v_text) = '' or (p_account = any (array(select private.my_accounts()))) is not true then
     return;
   end if;
 

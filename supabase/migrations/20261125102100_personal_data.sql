@@ -4,25 +4,41 @@ select set_config('lock_timeout', '5s', true);
 
 create index leads_deleted on public.leads (deleted_at) where deleted_at is not null;
 
--- Usernames whose picture nobody needs any more, after p_after in their order: a lead was deleted, or a run ended without one,
--- in the given time; no account has a lead of it, and no run works on it. A repeat names them again: deleting what is gone
--- does no harm.
+-- Usernames whose picture nobody needs any more, after p_after in their order: between the two times a lead was deleted, or a
+-- run ended without one, or 30 days had passed since the account of a lead was closed (until then it can be opened again); no
+-- other account has a lead of it; and since then nobody deleted, or tried to find, it once more: a run that finds the profile
+-- in the cache copies no picture. A repeat names them again: deleting what is gone does no harm.
 create function system.abandoned_pictures(
   p_since timestamptz, p_until timestamptz, p_after text, p_limit bigint
 ) returns setof text
 language sql volatile security definer rows 100 set search_path = pg_catalog, pg_temp as $$
+  with abandoned as (
+    select l.username from public.leads l where l.deleted_at >= p_since and l.deleted_at < p_until
+    union
+    select r.username
+      from public.runs r
+     where r.created_at >= p_since and r.created_at < p_until and r.status in ('failed', 'cancelled')
+    union
+    select l.username
+      from public.accounts a
+      join public.leads l on l.account_id = a.id
+     where a.deleted_at >= p_since - interval '30 days' and a.deleted_at < p_until - interval '30 days'
+  ), since_then as (
+    select l.username from public.leads l where l.deleted_at >= p_until
+    union
+    select r.username from public.runs r where r.created_at >= p_until
+    union
+    select r.username from public.runs r where r.status in ('pending', 'processing')
+  )
   select c.username
-    from (
-      select l.username from public.leads l where l.deleted_at >= p_since and l.deleted_at < p_until
-      union
-      select r.username
-        from public.runs r
-       where r.created_at >= p_since and r.created_at < p_until and r.status in ('failed', 'cancelled')
-    ) c
+    from abandoned c
    where (p_after is null or c.username > p_after)
-     and not exists (select from public.leads l where l.username = c.username and l.deleted_at is null)
+     and c.username not in (select s.username from since_then s)
      and not exists (
-       select from public.runs r where r.username = c.username and r.status in ('pending', 'processing')
+       select from public.leads l
+         join public.accounts a on a.id = l.account_id
+        where l.username = c.username and l.deleted_at is null
+          and (a.deleted_at is null or a.deleted_at >= p_until - interval '30 days')
      )
    order by c.username
    limit p_limit

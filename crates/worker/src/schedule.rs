@@ -51,6 +51,9 @@ async fn recover_runs(env: &Env, wake_age: SignedDuration) -> Result<(), StoreEr
 async fn forget(env: &Env) -> Result<(), StoreError> {
     let (records, pictures) = (compose::admin(env), compose::pictures(env, &compose::isolate(env).config));
     let report = forget_profiles(records.as_ref(), pictures.as_ref(), PlatformClock.now()).await?;
+    if report.is_cut_short {
+        tracing::error!("more pictures are abandoned than one job can delete; the rest is left");
+    }
     tracing::info!(pictures = report.pictures, changes = report.changes, "personal data forgotten");
     Ok(())
 }

@@ -78,8 +78,10 @@ async fn a_picture_ends_when_nobody_has_its_lead_any_more() {
         leads.push(format!("/leads/{}", run["lead_id"].as_str().unwrap()));
     }
     let sql = stack.sql().await;
-    let yesterday =
-        "update leads set deleted_at = now() - interval '26 hours' where username = $1 and deleted_at is not null";
+    let yesterday = "with deleted as (
+          update leads set deleted_at = now() - interval '26 hours' where username = $1 and deleted_at is not null
+        )
+        update runs set created_at = now() - interval '27 hours' where username = $1";
     let has_picture = async |user: &User, lead: &str| {
         let picture = user.request(Method::GET, &format!("{lead}/picture")).send().await.unwrap();
         picture.status() == 200

@@ -302,10 +302,10 @@ pub const ATTACKS: &[Attack] = &[
             "machine::a_page_in_a_browser_of_this_machine_reaches_nothing",
         ],
     ),
-    tool(
+    api(
         MACHINE,
         "another user of this machine reads the stack's secrets, logs and data: they are private",
-        &["stack::state::tests::what_a_stack_holds_is_private"],
+        &["machine::a_stranger_on_this_machine_reads_no_file_of_the_stack"],
     ),
     tool(
         MACHINE,

@@ -474,9 +474,14 @@ async fn a_text_is_found_whatever_its_capitals_accents_and_letter_forms() -> Tes
         let found = usernames(&stage, LeadFilter { text: SearchText::parse(text), ..LeadFilter::default() }).await;
         assert_eq!(found.len(), if ["준", "ガ"].contains(&text) { 0 } else { writings.len() }, "{text}");
     }
+    stage.execute("update leads set display_name = 'ǫᴜᴇᴇɴ Ғалым' where username = 'user_1'", &[]).await?;
+    for text in ["queen", "ғалым", "ҒАЛЫМ"] {
+        let found = usernames(&stage, LeadFilter { text: SearchText::parse(text), ..LeadFilter::default() }).await;
+        assert_eq!(found, ["user_1"], "{text}");
+    }
     // What belongs together stays together: a syllable is not found in another that begins like it.
     stage.execute("update leads set display_name = '준 カフェ' where username = 'user_0'", &[]).await?;
-    for (text, count) in [("준", 1), ("주", 0), ("カ", 1), ("ガ", 0), ("ｶﾌｪ", 1), ("\u{301}", 0)] {
+    for (text, count) in [("준", 1), ("주", 0), ("カ", 1), ("ガ", 0), ("ｶﾌｪ", 1), ("\u{301}", 0), ("´", 0)] {
         let found = usernames(&stage, LeadFilter { text: SearchText::parse(text), ..LeadFilter::default() }).await;
         assert_eq!(found.len(), count, "{text}");
     }

@@ -24,6 +24,7 @@ async fn deleted(stage: &Stage, username: &str) -> TestResult {
     stage.execute(delete, &[&username]).await?;
     let analyses = "update analyses set deleted_at = now() - interval '2 days' where run_id = $1";
     stage.execute(analyses, &[&run]).await?;
+    stage.execute("update runs set created_at = now() - interval '3 days' where id = $1", &[&run]).await?;
     Ok(())
 }
 
@@ -56,6 +57,40 @@ async fn a_picture_is_abandoned_when_no_account_has_a_lead_or_a_run_of_it() -> T
     assert_eq!(abandoned(&stage, None, 1).await, ["failed"]);
     assert_eq!(abandoned(&stage, Some("failed"), 10).await, ["gone"]);
     assert_eq!(abandoned(&stage, Some("gone"), 10).await, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_somebody_did_with_the_profile_since_then_makes_it_wait_again() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    for username in ["failed.again", "deleted.again"] {
+        ended(&stage, username).await?;
+    }
+    let again = stage.begun_and("failed.again", "scraping").await?;
+    fail(&stage.backend, again).await?;
+    deleted(&stage, "deleted.again").await?;
+    // Both happened after the time up to which the job looks: their pictures are as new.
+    stage.execute("update leads set deleted_at = now() - interval '1 hour'", &[]).await?;
+    stage.execute("update runs set created_at = now() - interval '3 days' where lead_id is not null", &[]).await?;
+    assert_eq!(abandoned(&stage, None, 10).await, [""; 0]);
+    stage.execute("update leads set deleted_at = now() - interval '2 days'", &[]).await?;
+    stage.execute("update runs set created_at = now() - interval '2 days'", &[]).await?;
+    assert_eq!(abandoned(&stage, None, 10).await, ["deleted.again", "failed.again"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_closed_account_needs_its_pictures_for_thirty_days() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    let run = stage.begun_and("nasa", "saving").await?;
+    complete(&stage.backend, run).await?;
+    stage.execute("update runs set created_at = now() - interval '60 days'", &[]).await?;
+    for (days, expected) in [(1, vec![]), (29, vec![]), (33, vec!["nasa"])] {
+        stage.execute("update accounts set deleted_at = now() - make_interval(days => $1)", &[&days]).await?;
+        assert_eq!(abandoned(&stage, None, 10).await, expected, "closed {days} days ago");
+    }
+    stage.execute("update accounts set deleted_at = null", &[]).await?;
+    assert_eq!(abandoned(&stage, None, 10).await, [""; 0]);
     Ok(())
 }
 

@@ -35,19 +35,6 @@ const STATEMENT = { rowMode: "array", queryMode: "extended", types: { getTypePar
 // are few; the calls that follow each other share one.
 const IDLE_MS = 1_000;
 
-// Sends the statement once the client has answered those before: it takes one at a time. Nothing is sent for a call that was
-// given up meanwhile: its caller has been told that it failed.
-function inTurn(client, statement, isGivenUp) {
-  const before = client.turn ?? Promise.resolve();
-  client.turn = before
-    .catch(() => {})
-    .then(() => {
-      if (isGivenUp()) throw new Error("given up before it was sent");
-      return client.query(statement);
-    });
-  return client.turn;
-}
-
 // What Rust is told of an error. A message is left out: it could quote a value.
 function fault(error) {
   if (!error?.severity) return { sqlstate: "", names: "", isFatal: true }; // not the database's word: the connection failed
@@ -58,52 +45,81 @@ function fault(error) {
 export class Database {
   #hyperdrive;
   #timeoutMs;
-  #kept; // the client that calls share, and a promise of its connection
-  #calls = 0; // that wait for their answer
-  #idle; // the timer that ends a connection without calls
+  #free; // a connection that no call uses
+  #idle; // the timer that ends it
+  #hasEnded = false;
 
   constructor(hyperdrive, timeoutMs) {
     this.#hyperdrive = hyperdrive;
     this.#timeoutMs = timeoutMs;
   }
 
-  // The one text that the statement answers. Rejects with `fault`.
+  // The one text that the statement answers. Rejects with `fault`. Calls that follow each other share a connection; one that
+  // begins while another waits for its answer has its own, so that none waits or fails with another.
   async query(text, values) {
-    clearTimeout(this.#idle);
-    this.#calls += 1;
-    const connection = (this.#kept ??= this.#connect());
+    let connection;
+    let isUsable = false;
     let isGivenUp = false;
     let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error("no answer in time")), this.#timeoutMs);
-    });
     try {
-      const statement = { ...STATEMENT, text, values };
-      const answer = connection.ready.then(() => inTurn(connection.client, statement, () => isGivenUp));
+      connection = this.#take();
+      const late = new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error("no answer in time")), this.#timeoutMs);
+      });
+      const answer = connection.ready.then(() => {
+        // Its caller has been told that it failed.
+        if (isGivenUp) throw new Error("given up before it was sent");
+        return connection.client.query({ ...STATEMENT, text, values });
+      });
       answer.catch(() => {}); // it may lose the race and fail later
       const { rows } = await Promise.race([answer, late]);
+      isUsable = true;
       return rows[0][0];
     } catch (error) {
       isGivenUp = true;
-      if (error?.severity !== "ERROR") this.#close(connection); // after FATAL, PANIC, or silence it is unusable
+      isUsable = error?.severity === "ERROR"; // not after FATAL, PANIC, or silence
       throw fault(error);
     } finally {
       clearTimeout(timer);
-      this.#calls -= 1;
-      if (this.#calls === 0) this.#idle = setTimeout(() => this.end(), IDLE_MS);
+      if (connection) this.#giveBack(connection, isUsable);
     }
   }
 
-  // Closes the connection that calls share, if there is one.
+  // Closes the connection that no call uses; later ones are closed after their call. It may be called when no request is
+  // current, where a runtime may refuse everything.
   end() {
+    this.#hasEnded = true;
+    try {
+      this.#endIdle();
+    } catch {
+      // The runtime closes what its invocation leaves behind.
+    }
+  }
+
+  #take() {
+    const free = this.#free;
+    if (!free) return this.#connect();
+    this.#free = undefined;
     clearTimeout(this.#idle);
-    if (this.#kept) this.#close(this.#kept);
+    return free;
+  }
+
+  #giveBack(connection, isUsable) {
+    if (!isUsable || connection.isLost || this.#free || this.#hasEnded) return this.#close(connection);
+    this.#free = connection;
+    this.#idle = setTimeout(() => this.#endIdle(), IDLE_MS);
+  }
+
+  #endIdle() {
+    if (!this.#free) return;
+    clearTimeout(this.#idle);
+    this.#close(this.#free);
   }
 
   #connect() {
     const { host, port, user, password, database } = this.#hyperdrive;
     const client = new Client({ host, port, user, password, database, stream: () => new CorkedSocket(false) });
-    const connection = { client, ready: client.connect() };
+    const connection = { client, ready: client.connect(), isLost: false };
     connection.ready.catch(() => {}); // whoever waits for it hears of it
     // Without a listener, a lost socket would be an uncaught error.
     client.on("error", () => this.#close(connection));
@@ -112,7 +128,9 @@ export class Database {
   }
 
   #close(connection) {
-    if (this.#kept === connection) this.#kept = undefined;
+    if (connection.isLost) return;
+    connection.isLost = true;
+    if (this.#free === connection) this.#free = undefined;
     connection.client.end().catch(() => {}); // also while it is still connecting, which may never end
   }
 }

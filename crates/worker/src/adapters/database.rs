@@ -26,8 +26,8 @@ extern "C" {
     fn end(this: &Database);
 }
 
-/// The calls of one login in one invocation: they share a connection, which ends with the invocation or after a second without
-/// a call. Between invocations none is shared: the platform forbids it.
+/// The calls of one login in one invocation: those that follow each other share a connection, which ends with the invocation
+/// or after a second without a call. Between invocations none is shared: the platform forbids it.
 struct Login {
     env: Env,
     binding: &'static str,

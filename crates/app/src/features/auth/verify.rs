@@ -2,7 +2,8 @@
 //!
 //! Promises: the algorithm is fixed by the key and never by the token; issuer, audience, expiry, subject and role are
 //! required. A verified token is remembered by its hash, so that its signature is checked once per isolate, but for ten
-//! minutes at most; keys are kept as long. So a revoked key is refused everywhere after twenty minutes. Keys are fetched
+//! minutes at most; keys are kept as long. So a revoked key is refused everywhere after twenty minutes, or as soon as the issuer
+//! answers again. Keys are fetched
 //! at most once in thirty seconds, however many unknown key ids arrive.
 
 mod keys;

@@ -23,14 +23,16 @@ const CHANGE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// R2 deletes up to a thousand objects in one call.
 const PAGE: usize = 1_000;
-/// Bounds a job's calls to the store; the next day's goes on.
-const PAGES_MAX: usize = 100;
+/// Each page is two calls, and the platform gives a job a thousand.
+const PAGES_MAX: usize = 450;
 
 /// What a job ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ForgetReport {
     /// Pictures of usernames that nobody has as a lead. Those deleted on earlier days are counted again.
     pub pictures: usize,
+    /// Whether some are left, because one job cannot make so many calls.
+    pub is_cut_short: bool,
     /// Remembered changes of profiles.
     pub changes: u64,
 }
@@ -44,18 +46,19 @@ pub async fn forget_profiles(
     pictures: &dyn PictureStore,
     now: Timestamp,
 ) -> Result<ForgetReport, StoreError> {
-    let mut report = ForgetReport::default();
+    let changes = records.forget_changes(now - CHANGE_LIFETIME).await?;
+    let mut report = ForgetReport { changes, is_cut_short: true, ..ForgetReport::default() };
     let mut after: Option<InstagramHandle> = None;
     for _ in 0..PAGES_MAX {
         let abandoned = records.abandoned(now - LOOK_BACK, now - PICTURE_GRACE, after.as_ref(), PAGE).await?;
         pictures.delete(&abandoned).await?;
         report.pictures += abandoned.len();
         if abandoned.len() < PAGE {
+            report.is_cut_short = false;
             break;
         }
         after = abandoned.last().cloned();
     }
-    report.changes = records.forget_changes(now - CHANGE_LIFETIME).await?;
     Ok(report)
 }
 

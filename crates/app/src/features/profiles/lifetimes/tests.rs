@@ -89,7 +89,7 @@ impl PictureStore for Double {
 }
 
 fn usernames(count: usize) -> Vec<InstagramHandle> {
-    (0..count).map(|number| format!("user.{number:05}").parse().unwrap()).collect()
+    (0..count).map(|number| format!("user.{number:07}").parse().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -98,11 +98,18 @@ async fn every_abandoned_picture_is_deleted_whatever_their_number() {
     for count in [0, 1, PAGE, PAGE + 1, 2 * PAGE + 5] {
         let double = Double { abandoned: usernames(count), ..Double::default() };
         let report = forget_profiles(&double, &double, now).await.unwrap();
-        assert_eq!(report, ForgetReport { pictures: count, changes: 3 });
+        assert_eq!(report, ForgetReport { pictures: count, changes: 3, is_cut_short: false });
         assert_eq!(*double.deleted.lock().unwrap(), double.abandoned);
         let window = ("2026-11-17T02:00:00Z".parse().unwrap(), "2026-11-25T01:00:00Z".parse().unwrap());
         assert!(double.asked.lock().unwrap().iter().all(|asked| *asked == window));
     }
+}
+
+#[tokio::test]
+async fn a_job_that_leaves_some_says_so() {
+    let double = Double { abandoned: usernames(PAGES_MAX * PAGE + 1), ..Double::default() };
+    let report = forget_profiles(&double, &double, Timestamp::UNIX_EPOCH).await.unwrap();
+    assert_eq!(report, ForgetReport { pictures: PAGES_MAX * PAGE, changes: 3, is_cut_short: true });
 }
 
 #[tokio::test]
