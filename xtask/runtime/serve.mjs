@@ -114,6 +114,6 @@ for (const cron of crons) {
 
 // Renamed into place, so that a reader never sees half of the file.
 const ready = { pid: process.pid, workerd_pid: workerd?.pid ?? null, url: url.href };
-fs.writeFileSync(`${config.ready_file}.new`, JSON.stringify(ready));
+fs.writeFileSync(`${config.ready_file}.new`, JSON.stringify(ready), { mode: 0o600 });
 fs.renameSync(`${config.ready_file}.new`, config.ready_file);
 log(`ready at ${url.href}`);

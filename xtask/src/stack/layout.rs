@@ -19,13 +19,21 @@ impl Layout {
     pub fn new(dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let layout = Self { dir: dir.canonicalize()? };
-        // Files of many programs are in these: keys, logs, customers' data. The directory keeps them private.
-        for private in [layout.logs(), layout.sandbox_state(), layout.programs(), layout.worker_state()] {
-            std::fs::create_dir_all(&private)
-                .and_then(|()| std::fs::set_permissions(&private, std::fs::Permissions::from_mode(0o700)))
-                .with_context(|| format!("cannot create {}", private.display()))?;
-        }
+        layout.make_directories()?;
         Ok(layout)
+    }
+
+    /// Files of many programs are in these directories, which keep them private: keys, logs, customers' data.
+    fn directories(&self) -> [PathBuf; 4] {
+        [self.logs(), self.sandbox_state(), self.programs(), self.worker_state()]
+    }
+
+    fn make_directories(&self) -> Result<()> {
+        self.directories().iter().try_for_each(|private| {
+            std::fs::create_dir_all(private)
+                .and_then(|()| std::fs::set_permissions(private, std::fs::Permissions::from_mode(0o700)))
+                .with_context(|| format!("cannot create {}", private.display()))
+        })
     }
 
     /// The directory. Its path identifies the stack: ports and names of databases depend on it.
@@ -93,7 +101,6 @@ impl Layout {
 
     /// Deletes all that `down` keeps, except the database server's data.
     pub fn delete_state(&self) -> Result<()> {
-        let directories = [self.sandbox_state(), self.worker_state(), self.programs(), self.logs()];
         let files = [
             self.document(),
             self.state(),
@@ -103,6 +110,7 @@ impl Layout {
             self.worker_config(),
             self.worker_ready(),
         ];
+        let directories = self.directories();
         let removed = directories.iter().map(|path| (path, std::fs::remove_dir_all(path)));
         for (path, result) in removed.chain(files.iter().map(|path| (path, std::fs::remove_file(path)))) {
             match result {
@@ -112,7 +120,8 @@ impl Layout {
                 _ => {}
             }
         }
-        Ok(())
+        // Whoever needs one next would make it as readable as any other directory.
+        self.make_directories()
     }
 
     /// Locks the stack until the value is dropped: one command at a time. A second command waits and says so.
