@@ -4,7 +4,7 @@
 use super::{
     Facts, Rule,
     folding::{folded, plain_letters},
-    places::{flags, is_shouted},
+    places::{flags, is_shouted, names_of},
 };
 use crate::features::{business::IdealCustomer, profiles::Profile};
 
@@ -96,8 +96,9 @@ fn geography(ideal: &IdealCustomer, profile: &Profile) -> Option<Criterion> {
     let names_one = places.len() > 1 || !flags.is_empty();
     places.extend(flags);
     let hit = ideal.geographies.iter().find(|wanted| {
-        let wanted = plain_letters(wanted.trim());
-        places.iter().any(|place| names_place(place, &wanted))
+        // As the customer wrote it, and by the country's other names.
+        let names: Vec<String> = std::iter::once(wanted.trim()).chain(names_of(wanted)).map(plain_letters).collect();
+        places.iter().any(|place| names.iter().any(|name| names_place(place, name)))
     });
     match hit {
         Some(place) => Some(criterion(Rule::IcpGeography, 100.0, format!("the profile names {place}"))),
@@ -218,6 +219,12 @@ mod tests {
             ("Portugal", "specialty beans 🇵🇹"),
             ("PT", "specialty beans 🇵🇹"),
             ("United Kingdom", "🇬🇧"),
+            ("Czechia", "Prague, Czech Republic"),
+            ("Czech Republic", "Roaster in Brno, Česko"),
+            ("Germany", "Kaffee aus Köln, Deutschland"),
+            ("DE", "Kaffee aus Köln, Deutschland"),
+            ("United States", "Runner in the USA"),
+            ("Japan", "日本のカフェ"),
         ] {
             assert!(found(wanted, bio), "{wanted} in {bio}");
         }
@@ -229,6 +236,8 @@ mod tests {
             ("UK", "Ukraine"),
             ("Oman", "a woman"),
             ("Spain", "🇵🇹"),
+            ("United States", "Follow us, us only"),
+            ("Italy", "IT support from home"),
         ] {
             assert!(!found(wanted, bio), "{wanted} in {bio}");
         }

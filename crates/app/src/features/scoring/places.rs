@@ -1,6 +1,8 @@
 //! Which countries a text names by their flags, and whether a word in capitals is shouted.
 
-/// ISO 3166-1 codes with the country's English names, those before the first `/` first.
+use super::folding::folded;
+
+/// ISO 3166-1 codes, each with the country's names: English first, then those in the languages that profiles often use.
 const COUNTRIES: &str = include_str!("countries.txt");
 
 /// Code and names of every country whose flag is in the text.
@@ -17,6 +19,17 @@ pub(super) fn flags(text: &str) -> Vec<String> {
         named.push(code);
     }
     named
+}
+
+/// All names of the country that this name or code is one of; empty for anything else, such as a city.
+pub(super) fn names_of(place: &str) -> Vec<&'static str> {
+    let wanted = folded(place.trim());
+    let is_meant = |line: &&str| {
+        line.get(..2).is_some_and(|code| code == place.trim())
+            || line.get(3..).is_some_and(|names| names.split('/').any(|name| folded(name) == wanted))
+    };
+    let named = COUNTRIES.lines().find(is_meant).and_then(|line| line.get(3..));
+    named.into_iter().flat_map(|names| names.split('/')).collect()
 }
 
 /// The letter that a regional indicator stands for.
@@ -48,9 +61,19 @@ mod tests {
     #[test]
     fn flags_are_read_in_pairs_and_named() {
         assert_eq!(flags("beans 🇵🇹"), ["Portugal", "PT"]);
-        assert_eq!(flags("🇵🇹🇪🇸"), ["Portugal", "PT", "Spain", "ES"]);
-        assert_eq!(flags("🇬🇧"), ["United Kingdom", "UK", "Great Britain", "England", "GB"]);
+        assert_eq!(flags("🇵🇹🇸🇬"), ["Portugal", "PT", "Singapore", "SG"]);
+        assert_eq!(flags("🇬🇧").get(..4).unwrap(), ["United Kingdom", "UK", "Great Britain", "England"]);
         assert_eq!(flags("PT 🏴 no flag"), [""; 0]);
+    }
+
+    #[test]
+    fn a_country_is_known_by_each_of_its_names() {
+        for name in ["Czechia", "czech republic", "Česká republika", "Ceska republika", "CZ"] {
+            assert!(names_of(name).contains(&"Czech Republic"), "{name}");
+        }
+        for name in ["Prague", "", "cz", "Europe"] {
+            assert_eq!(names_of(name), [""; 0], "{name}");
+        }
     }
 
     #[test]
