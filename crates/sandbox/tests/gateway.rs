@@ -80,7 +80,7 @@ async fn a_hit_is_the_very_same_body_and_asks_no_provider() {
         async |request: RequestBuilder| header(&request.send().await.unwrap(), "cf-aig-cache-status").to_owned();
     assert_eq!(status(cached(&body).header("cf-aig-skip-cache", "true")).await, "MISS");
     assert_eq!(status(chat(&stand, &body)).await, "MISS", "without a time to live nothing is read");
-    let reordered = body.to_string().replacen("{\"messages\"", "{ \"messages\"", 1);
+    let reordered = body.to_string().replacen("{", "{ ", 1);
     assert_eq!(status(cached(&body).body(reordered)).await, "MISS", "another byte is another request");
     assert_eq!(status(cached(&lead_request("gpt-5-mini", "other"))).await, "MISS");
     let elsewhere = bare(&stand, "open_other", &body).header("cf-aig-cache-ttl", "3600");

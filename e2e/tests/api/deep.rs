@@ -6,7 +6,7 @@ use oslira_e2e::{Stack, User, eventually, handle};
 use serde_json::{Value, json};
 
 /// The fields of every result, whatever its type.
-const ALWAYS: [&str; 17] = [
+const ALWAYS: [&str; 19] = [
     "cache_hit",
     "concerns",
     "confidence",
@@ -20,9 +20,11 @@ const ALWAYS: [&str; 17] = [
     "profile",
     "provider",
     "reasons",
+    "role",
     "score",
     "scraped_at",
     "scraped_by",
+    "seems_minor",
     "summary",
 ];
 

@@ -89,9 +89,11 @@ fn assert_unharmed(attack: &Attack, run: &Value) {
         "profile",
         "provider",
         "reasons",
+        "role",
         "score",
         "scraped_at",
         "scraped_by",
+        "seems_minor",
         "summary",
     ]
     .into();

@@ -183,3 +183,28 @@ async fn every_paid_call_is_billed_once_and_attributed() {
     assert_eq!(bills[0]["outcome"], "not_found");
     user.settles_at(4).await;
 }
+
+#[tokio::test]
+async fn who_must_not_be_a_lead_scores_low_and_gets_no_message() {
+    let stack = Stack::load();
+    for (biography, cap, rule) in [
+        ("Specialty coffee. Your competitor for beans and brewing", 20, "competitor_cap"),
+        ("Specialty coffee, beans and brewing. 15 y/o", 14, "minor_cap"),
+    ] {
+        let user = User::new(&stack, 20).await;
+        let username = handle("coffee");
+        stack.rewrite(&username, json!({ "biography": biography })).await;
+        let coffee =
+            user.add_business("Beans", "Specialty coffee beans", "Coffee lovers", &["coffee", "brewing"]).await;
+        for analysis_type in ["LIGHT", "DEEP"] {
+            let mut order = user.analysis_as(&username, analysis_type);
+            order["business_profile_id"] = json!(coffee);
+            let run = user.start_order(&order).await;
+            let result = user.end_of(&run).await["result"].clone();
+            assert!(result["score"].as_i64().unwrap() <= cap, "{result}");
+            let limits = result["evidence"].as_array().unwrap().iter().filter(|part| part["rule"] == rule);
+            assert_eq!(limits.count(), 1, "{result}");
+            assert!(result["outreach"].is_null(), "{result}");
+        }
+    }
+}

@@ -95,6 +95,24 @@ fn sent_body<P: Protocol>(question: &Question) -> Value {
     serde_json::from_slice(&P::body(question).unwrap()).unwrap()
 }
 
+/// A model writes the properties in the order in which it read them, so the bytes are what counts.
+#[test]
+fn both_providers_are_sent_a_schema_in_the_order_of_thought() {
+    let asked = |call: CallKind, model| Question { schema: call.schema(), ..question(model) };
+    let light = ["summary", "niche", "reasons", "concerns", "confidence", "fit_score", "outreach_opener"];
+    let outreach = ["hooks", "channel", "language", "opener", "message", "follow_up"];
+    for (call, order) in [(CallKind::Light, &light[..]), (CallKind::Outreach, &outreach[..])] {
+        for body in [
+            ChatCompletions::body(&asked(call, "openai/gpt-6-luna")),
+            Messages::body(&asked(call, "anthropic/claude-haiku-5-5")),
+        ] {
+            let body = String::from_utf8(body.unwrap().to_vec()).unwrap();
+            let places: Vec<_> = order.iter().map(|name| body.find(&format!("\"{name}\":{{")).unwrap()).collect();
+            assert!(places.is_sorted(), "{call:?}: {places:?} in {body}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_request_is_valid_by_openais_own_schema() {
     let mut schema: Value = serde_json::from_str(include_str!("../../fixtures/openai-chat.schema.json")).unwrap();

@@ -141,7 +141,7 @@ pub struct CallAnswers {
     /// How to win this person: DEEP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<StrategyAnswer>,
-    /// Messages ready to be sent; LIGHT has the opener alone.
+    /// Messages ready to be sent; LIGHT has the opener alone. None to competitors, nor to who seems to be under eighteen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outreach: Option<OutreachAnswer>,
     /// How to talk to this person: DEEP and XRAY.

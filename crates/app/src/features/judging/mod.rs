@@ -14,7 +14,7 @@ pub use config::CallConfig;
 pub use judgement::examples;
 pub use judgement::{
     Authority, BuyingStage, CallKind, Channel, Commercial, CoreStrategy, Grade, Insight, Judgement, LightJudgement,
-    Outreach, Personality, Psychographic, Strength, Trait, Verdict, strict_schema,
+    Outreach, Personality, Psychographic, Role, Strength, Trait, Verdict, strict_schema,
 };
 pub use language_model::{AiFault, AiUsage, Answer, CallTags, Effort, Model, Question, UnavailableCause};
 pub use lifecycle::{

@@ -21,6 +21,9 @@ pub struct Facts {
     pub engagement_rate_percent: Option<f64>,
     /// How many posts the rate was computed from.
     pub engagement_posts: u32,
+    /// Median of the views of its own videos that are not pinned and show them.
+    #[serde(default)]
+    pub video_views: Option<f64>,
     /// Posts per week between the oldest and the newest dated, unpinned post; unknown below two of them.
     pub posts_per_week: Option<f64>,
     /// Whole days from the newest dated post to the scrape.
@@ -41,7 +44,8 @@ pub struct Facts {
     /// How much interactions differ from post to post: their standard deviation over their mean. People's posts differ,
     /// bought interactions hardly do. Unknown below [`POSTS_TELLING`] posts.
     pub engagement_spread: Option<f64>,
-    /// How much speaks for a real audience, 0 to 100: the mean grade of the three signals above that are known.
+    /// How much speaks for a real audience, 0 to 100: the mean grade of the three signals above that are known, and no
+    /// more than the engagement allows: an audience that hardly reacts may not be there.
     pub authenticity: Option<f64>,
 }
 
@@ -56,6 +60,8 @@ const FOLLOWING_FINE: f64 = 1.0;
 const FOLLOWING_ODD: f64 = 10.0;
 const COMMENTS_FINE: f64 = 0.5;
 const SPREAD_FINE: f64 = 0.2;
+/// An audience that reacts at least so much of what is usual for its size gets full marks.
+const ENGAGEMENT_FINE_SHARE: f64 = 0.25;
 
 /// Usual bands of influencer marketing, by followers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +89,18 @@ impl AudienceBand {
             _ => Self::Mega,
         }
     }
+
+    /// An engagement rate that is nothing special for this size, in percent: a rule of thumb of ours. That it falls as audiences
+    /// grow is common to all published benchmarks of influencer marketing; their figures differ by a factor of three.
+    const fn usual_engagement_percent(self) -> f64 {
+        match self {
+            Self::Starter => 4.0,
+            Self::Nano => 2.5,
+            Self::Micro => 1.5,
+            Self::Macro => 1.0,
+            Self::Mega => 0.8,
+        }
+    }
 }
 
 impl Facts {
@@ -93,6 +111,7 @@ impl Facts {
         let (engagement_rate_percent, engagement_posts) = engagement(profile);
         let following_per_follower =
             (profile.followers > 0).then(|| round(profile.following as f64 / profile.followers as f64, 1_000.0));
+        let audience = AudienceBand::of(profile.followers);
         let comments_per_hundred_likes = comments_per_hundred_likes(profile);
         let engagement_spread = spread(&interactions(profile));
         let grades = [
@@ -102,7 +121,15 @@ impl Facts {
             engagement_spread.map(|spread| 100.0 * spread / SPREAD_FINE),
         ];
         let grades: Vec<f64> = grades.into_iter().flatten().map(|grade| grade.clamp(0.0, 100.0)).collect();
-        let authenticity = mean(&grades).map(|grade| round(grade, 10.0));
+        // As a limit: much engagement proves nothing, because it can be bought too.
+        let reaction = engagement_rate_percent.filter(|_| engagement_posts as usize >= POSTS_TELLING).map(|rate| {
+            (100.0 * rate / (ENGAGEMENT_FINE_SHARE * audience.usual_engagement_percent())).clamp(0.0, 100.0)
+        });
+        let authenticity = match (mean(&grades), reaction) {
+            (Some(signs), Some(reaction)) => Some(signs.min(reaction)),
+            (signs, reaction) => signs.or(reaction),
+        };
+        let authenticity = authenticity.map(|grade| round(grade, 10.0));
         Self {
             following_per_follower,
             comments_per_hundred_likes,
@@ -110,6 +137,7 @@ impl Facts {
             authenticity,
             engagement_rate_percent,
             engagement_posts,
+            video_views: video_views(profile),
             posts_per_week: cadence(&profile.posts),
             days_since_last_post: recency(&profile.posts, snapshot.scraped_at),
             content_mix: profile.posts.iter().fold(BTreeMap::new(), |mut mix, post| {
@@ -117,7 +145,7 @@ impl Facts {
                 mix
             }),
             top_hashtags: top_hashtags(&profile.posts),
-            audience: AudienceBand::of(profile.followers),
+            audience,
         }
     }
 }
@@ -145,6 +173,12 @@ fn comments_per_hundred_likes(profile: &Profile) -> Option<f64> {
     let (likes, comments): (Vec<f64>, Vec<f64>) = counted(profile).unzip();
     let likes = mean(&likes).filter(|likes| *likes >= LIKES_TELLING)?;
     Some(round(100.0 * mean(&comments)? / likes, 1_000.0))
+}
+
+fn video_views(profile: &Profile) -> Option<f64> {
+    let own = profile.posts.iter().filter(|post| !post.is_pinned && !post.is_anothers);
+    let views: Vec<f64> = own.filter_map(|post| post.video_views.map(|views| views as f64)).collect();
+    median(&views)
 }
 
 fn spread(values: &[f64]) -> Option<f64> {
@@ -255,6 +289,33 @@ mod tests {
         swapper.profile.following = 7_500;
         let swapper = Facts::of(&swapper);
         assert!(swapper.authenticity.is_some_and(|grade| grade < 20.0), "{swapper:?}");
+    }
+
+    #[test]
+    fn a_large_audience_that_hardly_reacts_shows() {
+        let likes = [(38, 2), (44, 1), (31, 3), (52, 0), (40, 2)];
+        let silent = Facts::of(&snapshot(500_000, liked(&likes)));
+        assert!(silent.authenticity.is_some_and(|grade| grade < 5.0), "{silent:?}");
+        let lively = Facts::of(&snapshot(1_500, liked(&likes)));
+        assert!(lively.authenticity.is_some_and(|grade| grade > 80.0), "{lively:?}");
+        // One post says nothing.
+        let new = Facts::of(&snapshot(500_000, liked(&likes[..1])));
+        assert_eq!(new.authenticity, Some(100.0), "{new:?}");
+    }
+
+    #[test]
+    fn views_are_those_of_its_own_videos() {
+        let reel = |views, is_pinned, is_anothers| Post {
+            video_views: views,
+            is_pinned,
+            is_anothers,
+            ..post("2026-11-03T00:00:00Z", Some(1), Some(1))
+        };
+        let of = |posts| Facts::of(&snapshot(1_000, posts)).video_views;
+        let own = vec![reel(Some(100), false, false), reel(Some(300), false, false), reel(Some(9_000), false, false)];
+        let shown = [reel(Some(1_000_000), true, false), reel(Some(2_000_000), false, true), reel(None, false, false)];
+        assert_eq!(of(own.clone().into_iter().chain(shown.clone()).collect()), Some(300.0));
+        assert_eq!(of(shown.to_vec()), None);
     }
 
     #[test]

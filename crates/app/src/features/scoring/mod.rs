@@ -3,6 +3,7 @@
 mod facts;
 mod folding;
 mod ideal_customer;
+mod limits;
 mod places;
 #[cfg(test)]
 mod properties;

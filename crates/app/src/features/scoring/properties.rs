@@ -79,7 +79,7 @@ proptest! {
         let facts = Facts::of(&snapshot);
         let at_least_zero = [
             facts.engagement_rate_percent, facts.posts_per_week, facts.following_per_follower,
-            facts.comments_per_hundred_likes, facts.engagement_spread,
+            facts.comments_per_hundred_likes, facts.engagement_spread, facts.video_views,
         ];
         prop_assert!(at_least_zero.into_iter().flatten().all(|fact| fact.is_finite() && fact >= 0.0), "{facts:?}");
         prop_assert!(facts.authenticity.is_none_or(|grade| (0.0..=100.0).contains(&grade)), "{facts:?}");
@@ -140,6 +140,7 @@ proptest! {
         let facts = Facts::of(&snapshot);
         let criteria = match_ideal_customer(&ideal, &snapshot.profile, &facts);
         let base = score(kind, fit, &criteria, &facts).value;
+        prop_assert!(base <= fit + 20, "a score far above its fit");
         prop_assert!(score(kind, fit + 1, &criteria, &facts).value >= base);
         for raised in 0..criteria.len() {
             let mut better = criteria.clone();

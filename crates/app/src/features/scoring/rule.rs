@@ -27,6 +27,16 @@ pub enum Rule {
     Authenticity,
     /// Stands in for facts that the profile does not show.
     UnknownFacts,
+    /// A limit: the judgement knows little.
+    LowConfidence,
+    /// A limit: the judged fit is far below the score.
+    MisfitCap,
+    /// A limit: openness to the offer is missing.
+    ReceptivenessCap,
+    /// A limit: a competitor.
+    CompetitorCap,
+    /// A limit: somebody who seems to be under eighteen.
+    MinorCap,
 }
 
 impl Rule {
@@ -40,6 +50,10 @@ impl Rule {
             Self::Activity => "days since the last post",
             Self::Authenticity => "signs of a real audience",
             Self::UnknownFacts => "what the profile does not show",
+            Self::LowConfidence => "how much the profile lets anybody know",
+            Self::MisfitCap => "fit with the business, as a limit",
+            Self::ReceptivenessCap => "openness to the offer, as a limit",
+            Self::CompetitorCap | Self::MinorCap => "who must not be a lead",
         }
     }
 }

@@ -1,13 +1,17 @@
 //! The final score: a weighted blend of the models' judgement and of facts that we computed, with its evidence.
 //!
-//! Promises: 0-100; weights sum to 1; facts weigh at least 40 %; raising any input never lowers the score; every part
-//! says which rule gave how much. A part that cannot be known is left out and its weight shared by the others, up to
+//! Promises: 0-100; weights sum to 1; facts weigh at least 40 %; raising any input never lowers the score; it never exceeds
+//! what its judgement allows (`limits`); every part and limit says which rule gave or took how much. A part that cannot be known is left out and its weight shared by the others, up to
 //! the point where facts would weigh less than 40 %.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Criterion, Facts, Rule, weights::Weights};
+use super::{
+    Criterion, Facts, Rule,
+    limits::{Limit, limits},
+    weights::Weights,
+};
 use crate::features::judging::Judgement;
 
 /// Facts never weigh less, so that a bio alone cannot talk the model into a high score: what is missing counts as
@@ -29,11 +33,11 @@ pub struct Evidence {
     pub rule: Rule,
     /// What it looks at.
     pub fact: String,
-    /// The rule's grade, 0-100.
+    /// The rule's grade, 0-100; of a limit, the score that it left.
     pub value: f64,
-    /// Its share of the score, 0-1; all shares sum to 1.
+    /// Its share of the score, 0-1; all shares sum to 1. A limit has none.
     pub weight: f64,
-    /// What it gave: value times weight.
+    /// What it gave: value times weight; of a limit, what it took away or, drawing a low score to the middle, gave.
     pub points: f64,
     /// Why.
     pub explanation: String,
@@ -44,7 +48,7 @@ pub struct Evidence {
 pub struct Score {
     /// 0-100.
     pub value: u8,
-    /// Its parts, heaviest first.
+    /// Its parts, heaviest first, then the limits that applied, in their order.
     pub evidence: Vec<Evidence>,
 }
 
@@ -96,7 +100,32 @@ pub fn blend(weights: Weights, judgements: &[&Judgement], criteria: &[Criterion]
             explanation: "too little is known to check the judgement against facts".to_owned(),
         });
     }
-    weigh(parts)
+    let mut evidence = weigh(parts);
+    let blended = sum(&evidence);
+    let verdict = judgements.iter().find_map(|judgement| judgement.verdict());
+    let receptiveness = judgements.iter().find_map(|judgement| match judgement {
+        Judgement::Psychographic(person) => Some(f64::from(person.receptiveness.value())),
+        _ => None,
+    });
+    let applied = verdict.map(|verdict| limits(blended, verdict, receptiveness)).unwrap_or_default();
+    let mut before = blended;
+    evidence.extend(applied.into_iter().map(|Limit { rule, score, explanation }| {
+        let points = score - std::mem::replace(&mut before, score);
+        Evidence {
+            rule,
+            fact: rule.fact().to_owned(),
+            value: tidy(score, 10.0),
+            weight: 0.0,
+            points: tidy(points, 100.0),
+            explanation,
+        }
+    }));
+    // Of the rounded points, so that the evidence that a customer sees adds up to the score.
+    Score { value: sum(&evidence).round().clamp(0.0, 100.0) as u8, evidence }
+}
+
+fn sum(evidence: &[Evidence]) -> f64 {
+    evidence.iter().map(|part| part.points).sum()
 }
 
 /// The part of a judgement that has a grade in it.
@@ -122,11 +151,12 @@ fn signs(facts: &Facts) -> String {
         facts.following_per_follower.map(|n| format!("follows {n:.2} accounts for each follower")),
         facts.comments_per_hundred_likes.map(|n| format!("{n:.1} comments for a hundred likes")),
         facts.engagement_spread.map(|n| format!("interactions vary by {:.0} %", 100.0 * n)),
+        facts.engagement_rate_percent.map(|n| format!("{n:.2} % engagement")),
     ];
     known.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-fn weigh(parts: Vec<Part>) -> Score {
+fn weigh(parts: Vec<Part>) -> Vec<Evidence> {
     // Below 1 when parts are unknown: dividing by it shares their weight among the others.
     let total: f64 = parts.iter().map(|part| part.weight).sum();
     let mut evidence: Vec<Evidence> = parts
@@ -143,10 +173,8 @@ fn weigh(parts: Vec<Part>) -> Score {
             }
         })
         .collect();
-    // Of the rounded points, so that the evidence that a customer sees adds up to the score.
-    let sum: f64 = evidence.iter().map(|part| part.points).sum();
     evidence.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    Score { value: sum.round().clamp(0.0, 100.0) as u8, evidence }
+    evidence
 }
 
 /// To the nearest multiple of 1 / `steps`.
@@ -203,6 +231,21 @@ mod tests {
         assert_eq!(score.value, 80);
         assert_eq!(score.evidence.iter().map(|part| part.weight).sum::<f64>(), 1.0);
         assert!(score.evidence[0].weight <= 0.6);
+    }
+
+    /// Both were absurd once: 55 above 54.
+    #[test]
+    fn a_bio_full_of_keywords_stays_below_a_real_fit() {
+        let all = |points| vec![Criterion { rule: Rule::IcpThemes, points, explanation: String::new() }];
+        let lively = Facts::of(&snapshot(1_000, vec![post("2026-11-19T00:00:00Z", Some(60), Some(9))]));
+        let quiet = Facts::of(&snapshot(1_000, vec![post("2026-11-10T00:00:00Z", Some(6), Some(1))]));
+        for kind in AnalysisType::ALL {
+            let stuffed = score(kind, 10, &all(100.0), &lively);
+            let club = score(kind, 60, &all(40.0), &quiet);
+            assert_eq!(stuffed.value, 30, "{stuffed:?}");
+            assert!(club.value > stuffed.value, "{club:?}");
+        }
+        assert_eq!(score(AnalysisType::Light, 2, &all(100.0), &lively).value, 22);
     }
 
     #[test]

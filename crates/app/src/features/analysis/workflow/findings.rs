@@ -37,6 +37,9 @@ pub(super) fn findings(
     for judgement in judgements {
         answers.add(judgement);
     }
+    if verdict.forbids_outreach() {
+        answers.outreach = None;
+    }
     let cost = cost(stored, judged);
     let record = AnalysisRecord {
         score: score.value,

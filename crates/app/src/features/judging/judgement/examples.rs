@@ -8,15 +8,15 @@ use super::Judgement;
 
 fn verdict() -> Value {
     json!({
-        "fit_score": 70, "confidence": 80, "summary": "A runner who cooks.", "niche": "running",
-        "reasons": ["posts about meal prep"], "concerns": [],
+        "summary": "A runner who cooks.", "niche": "running", "role": "buyer", "seems_minor": false,
+        "reasons": ["posts about meal prep"], "concerns": [], "confidence": 80, "fit_score": 70,
     })
 }
 
 /// As a provider would send it.
 #[must_use]
 pub fn text(call: CallKind) -> Value {
-    let insight = json!([{ "insight": "Wants to eat well on the road.", "evidence": "three posts about race travel" }]);
+    let insight = json!([{ "evidence": "three posts about race travel", "insight": "Wants to eat well on the road." }]);
     match call {
         CallKind::Light => json!({ "verdict": verdict(), "outreach_opener": "Loved your long-run breakfast." }),
         CallKind::CoreStrategy => json!({
@@ -24,21 +24,21 @@ pub fn text(call: CallKind) -> Value {
             "avoid": ["diet talk"],
         }),
         CallKind::Outreach => json!({
-            "channel": "instagram_message", "language": "en", "opener": "Loved your long-run breakfast.",
+            "hooks": insight, "channel": "instagram_message", "language": "en", "opener": "Loved your long-run breakfast.",
             "message": "Loved your long-run breakfast. What do you eat in race week?", "follow_up": "One more idea.",
-            "hooks": insight,
         }),
         CallKind::Personality => json!({
-            "confidence": 60, "traits": [{ "name": "dry humour", "strength": "strong", "evidence": "captions" }],
+            "traits": [{ "evidence": "captions", "name": "dry humour", "strength": "strong" }],
             "communication_style": "Short.", "decision_style": "By trying.", "say": ["ask"], "do_not_say": ["hype"],
+            "confidence": 60,
         }),
         CallKind::Psychographic => json!({
-            "receptiveness": 65, "confidence": 55, "self_image": "An honest amateur.", "values": insight,
-            "motivations": insight, "objections": [], "triggers": insight,
+            "self_image": "An honest amateur.", "values": insight, "motivations": insight, "objections": [], "triggers": insight,
+            "confidence": 55, "receptiveness": 65,
         }),
         CallKind::Commercial => json!({
-            "verdict": verdict(), "buying_stage": "looking_for_solutions", "authority": "decides_alone",
-            "opportunity": "Reach among runners.", "formats": ["affiliate code"], "monetisation": [], "risks": [],
+            "verdict": verdict(), "monetisation": [], "risks": [], "buying_stage": "looking_for_solutions",
+            "authority": "decides_alone", "opportunity": "Reach among runners.", "formats": ["affiliate code"],
         }),
     }
 }

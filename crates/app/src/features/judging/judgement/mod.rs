@@ -8,7 +8,7 @@ mod schema;
 
 pub use answers::{
     Authority, BuyingStage, Channel, Commercial, CoreStrategy, Insight, LightJudgement, Outreach, Personality,
-    Psychographic, Strength, Trait, Verdict,
+    Psychographic, Role, Strength, Trait, Verdict,
 };
 pub use grade::Grade;
 pub use schema::strict_schema;

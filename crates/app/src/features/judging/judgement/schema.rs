@@ -1,4 +1,7 @@
 //! Answer types as JSON schemas that providers enforce.
+//!
+//! Promises: properties stand in the order of the type's fields, in the schema and in `required`. Models write their answers in
+//! that order, so what an answer rests on is written before what follows from it.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
@@ -20,9 +23,11 @@ fn make_strict(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
             // Integer formats such as `uint8` are schemars' own; `title` only costs tokens.
-            object.remove("format");
+            object.shift_remove("format");
+            // Of fields that an answer from before may lack: models are asked for all of them.
+            object.shift_remove("default");
             if object.get("title").is_some_and(Value::is_string) {
-                object.remove("title");
+                object.shift_remove("title");
             }
             let properties = object.get("properties").and_then(Value::as_object);
             if let Some(names) = properties.map(|p| p.keys().cloned().map(Value::String).collect::<Vec<_>>()) {
@@ -65,10 +70,80 @@ mod tests {
         }
     }
 
+    /// The names of all properties, each before those within it.
+    fn written(schema: &Value, names: &mut Vec<String>) {
+        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            names.push(name.clone());
+            written(property, names);
+        }
+        if let Some(items) = schema.get("items") {
+            written(items, names);
+        }
+    }
+
+    #[test]
+    fn what_an_answer_rests_on_is_written_before_the_grade() {
+        let verdict =
+            ["verdict", "summary", "niche", "role", "seems_minor", "reasons", "concerns", "confidence", "fit_score"];
+        let insight = |name| [name, "evidence", "insight"];
+        let expected: [(CallKind, Vec<&str>); 6] = [
+            (CallKind::Light, [&verdict[..], &["outreach_opener"]].concat()),
+            (
+                CallKind::CoreStrategy,
+                [&verdict[..], &insight("needs"), &insight("buying_signals"), &["angle", "offer", "avoid"]].concat(),
+            ),
+            (
+                CallKind::Outreach,
+                [&insight("hooks")[..], &["channel", "language", "opener", "message", "follow_up"]].concat(),
+            ),
+            (
+                CallKind::Personality,
+                vec![
+                    "traits",
+                    "evidence",
+                    "name",
+                    "strength",
+                    "communication_style",
+                    "decision_style",
+                    "say",
+                    "do_not_say",
+                    "confidence",
+                ],
+            ),
+            (
+                CallKind::Psychographic,
+                [
+                    &["self_image"][..],
+                    &insight("values"),
+                    &insight("motivations"),
+                    &insight("objections"),
+                    &insight("triggers"),
+                    &["confidence", "receptiveness"],
+                ]
+                .concat(),
+            ),
+            (
+                CallKind::Commercial,
+                [
+                    &verdict[..],
+                    &insight("monetisation"),
+                    &insight("risks"),
+                    &["buying_stage", "authority", "opportunity", "formats"],
+                ]
+                .concat(),
+            ),
+        ];
+        for (call, order) in expected {
+            let mut names = Vec::new();
+            written(&call.schema(), &mut names);
+            assert_eq!(names, order, "{call:?}");
+        }
+    }
+
     fn assert_strict(schema: &Value, at: &str) {
         if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
             assert_eq!(schema["additionalProperties"], false, "{at}");
-            assert_eq!(schema["required"].as_array().unwrap().len(), properties.len(), "{at}");
+            assert!(schema["required"].as_array().unwrap().iter().eq(properties.keys()), "{at}");
             for (name, property) in properties {
                 assert!(property.get("description").is_some(), "{at}.{name} tells the model nothing");
                 assert_strict(property, &format!("{at}.{name}"));

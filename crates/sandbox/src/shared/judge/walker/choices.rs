@@ -33,7 +33,7 @@ const GRADES: [&[&str]; 3] = [
 ];
 /// Words of the options that are chosen where nothing else decides: a first contact on Instagram is a friendly direct
 /// message.
-const USUAL: &str = "dm direct instagram friendly warm casual conversational en evening weekday story";
+const USUAL: &str = "dm direct instagram friendly warm casual conversational en evening weekday story buyer";
 
 impl Subject<'_> {
     /// The option that fits best; in a list each place gets another one as long as there are others.
@@ -89,7 +89,8 @@ impl Subject<'_> {
         let spoken = words.iter().filter(|word| word.len() >= 4);
         let spoken = spoken.filter(|word| texts().any(|text| text.to_lowercase().contains(word.as_str()))).count();
         let usual = words.iter().any(|word| USUAL.split_whitespace().any(|usual| usual == word));
-        let unknown = words.iter().any(|word| matches!(word.as_str(), "unknown" | "other" | "none" | "unclear"));
+        let unknown =
+            words.iter().any(|word| matches!(word.as_str(), "unknown" | "other" | "none" | "unclear" | "nobody"));
         drawn + if niche { 8.0 } else { 0.0 } + spoken as f64 * 2.0 + if usual { 1.0 } else { 0.0 }
             - if unknown { 3.0 } else { 0.0 }
     }

@@ -164,6 +164,9 @@ impl Subject<'_> {
             let is_emoji = |character: char| !character.is_ascii() && character.is_emoji_char();
             return texts.any(|text| text.chars().any(is_emoji));
         }
+        if name.contains("minor") {
+            return profile.about.iter().any(|text| states_an_age_below_18(text));
+        }
         if name.contains("verified") {
             return profile.is_verified.unwrap_or(false);
         }
@@ -194,4 +197,16 @@ pub(super) fn is_trait(slot: &Slot) -> bool {
 pub(super) fn is_adverse(name: &str) -> bool {
     let words = ["risk", "spam", "disqualif", "reject", "mismatch", "red_flag", "objection", "concern"];
     words.iter().any(|word| name.contains(word))
+}
+/// "15 y/o", "16 years old", "age 14".
+fn states_an_age_below_18(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_alphanumeric() && c != '/').filter(|word| !word.is_empty()).collect();
+    words.windows(2).any(|pair| {
+        let [one, other] = pair else { return false };
+        let is_age = |word: &str| word.parse::<u8>().is_ok_and(|age| (8..18).contains(&age));
+        (is_age(one) && ["y/o", "yo", "years", "yrs"].contains(other))
+            || (["age", "aged"].contains(one) && is_age(other))
+    })
 }
