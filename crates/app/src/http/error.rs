@@ -18,7 +18,8 @@ use crate::shared::store::StoreError;
 pub struct ApiError {
     code: ErrorCode,
     message: String,
-    details: Option<Value>,
+    /// Boxed: few errors have them, and every handler's result would have room for them.
+    details: Option<Box<Value>>,
     retry_after_s: Option<u32>,
 }
 
@@ -37,7 +38,7 @@ impl ApiError {
 
     #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
     }
 
@@ -83,7 +84,7 @@ impl IntoResponse for ApiError {
         response.extensions_mut().insert(Payload::Failure {
             code: self.code.code,
             error: self.message,
-            details: self.details,
+            details: self.details.map(|details| *details),
         });
         response
     }
