@@ -190,6 +190,13 @@ impl User {
         (sum(&self.bills("ai_usage_logs", run).await), sum(&self.bills("scrape_logs", run).await))
     }
 
+    /// What operators are told that a complete run cost; customers are not.
+    pub async fn cost_of(&self, run: &Value) -> Value {
+        let run: Uuid = run["id"].as_str().and_then(|id| id.parse().ok()).unwrap();
+        let cost = "select cost from analyses where run_id = $1";
+        self.stack.sql().await.query_one(cost, &[&run]).await.unwrap().get(0)
+    }
+
     /// Gives the account another business profile and returns its id.
     pub async fn add_business(&self, name: &str, offering: &str, audience: &str, themes: &[&str]) -> Uuid {
         let insert = "insert into business_profiles (account_id, name, offering, target_audience, content_themes)

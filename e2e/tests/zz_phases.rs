@@ -250,7 +250,7 @@ async fn kill_while_one_question_is_open(analysis_type: &str, calls: &[&str], op
     assert_eq!(user.bills("ai_usage_logs", &run).await.len(), calls.len() + 1, "{case}: bills");
     assert_eq!(stack.received("apify.run", &username).await.len(), 2, "{case}: scrapes that were bought");
     let (ai, scrape) = user.billed_microusd(&run).await;
-    assert_eq!(ended["result"]["cost"]["total_microusd"].as_i64(), Some(ai + scrape), "{case}");
+    assert_eq!(user.cost_of(&ended).await["total_microusd"].as_i64(), Some(ai + scrape), "{case}");
     assert_eq!(user.movements(&run, "charge").await, 1, "{case}");
     user.settles_at(10 - ended["credits"].as_i64().unwrap()).await;
     stack.assert_books_are_whole().await;
@@ -285,7 +285,7 @@ async fn workerd_killed_while_one_of_two_scrapes_is_open() {
     assert_eq!(stack.received("apify.run", &username).await.len(), 2, "scrapes that were bought");
     assert_eq!(user.bills("scrape_logs", &run).await.len(), 2, "scrapes that were billed");
     let (ai, scrape) = user.billed_microusd(&run).await;
-    assert_eq!(ended["result"]["cost"]["total_microusd"].as_i64(), Some(ai + scrape));
+    assert_eq!(user.cost_of(&ended).await["total_microusd"].as_i64(), Some(ai + scrape));
     user.settles_at(5).await;
     stack.assert_books_are_whole().await;
 }

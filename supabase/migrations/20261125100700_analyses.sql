@@ -19,6 +19,8 @@ create table public.analyses (
   summary text generated always as (result ->> 'summary') stored,
   cache_hit boolean generated always as (result -> 'cache_hit' = 'true') stored,
   cost_microusd bigint not null default 0 check (cost_microusd >= 0),
+  -- What the scrape and each call cost us, and who answered. Operators read it; customers see credits.
+  cost jsonb check (jsonb_typeof(cost) = 'object' and octet_length(cost::text) <= 16384),
   -- Whether this run found the lead, so that a replayed completion gives the same answer.
   is_new_lead boolean not null,
   -- Whether a newer scrape showed that the profile has changed since.
@@ -42,7 +44,12 @@ revoke all on function private.profile_lock(text) from public, anon, authenticat
 alter table public.analyses enable row level security;
 alter table public.analyses force row level security;
 revoke all on public.analyses from public, anon, authenticated, service_role;
-grant select on public.analyses to authenticated, service_role;
+grant select on public.analyses to service_role;
+-- All but what it cost, and the place of its snapshot.
+grant select (
+  id, account_id, lead_id, run_id, analysis_type, score, provider, model, scraped_at, result, summary, cache_hit, is_new_lead,
+  is_stale, created_at, deleted_at
+) on public.analyses to authenticated;
 create policy members_read on public.analyses for select to authenticated
   using (account_id = any (array(select private.my_accounts())));
 

@@ -51,7 +51,9 @@ alter table public.ai_usage_logs enable row level security;
 alter table public.ai_usage_logs force row level security;
 revoke all on public.ai_usage_logs from public, anon, authenticated, service_role;
 revoke all on sequence public.ai_usage_logs_id_seq from public, anon, authenticated, service_role;
-grant select on public.ai_usage_logs to authenticated, service_role;
+grant select on public.ai_usage_logs to service_role;
+-- Customers see that there was a call, not what we pay, and to whom.
+grant select (account_id, run_id, created_at) on public.ai_usage_logs to authenticated;
 create policy members_read on public.ai_usage_logs for select to authenticated
   using (account_id = any (array(select private.my_accounts())));
 
@@ -59,7 +61,9 @@ alter table public.scrape_logs enable row level security;
 alter table public.scrape_logs force row level security;
 revoke all on public.scrape_logs from public, anon, authenticated, service_role;
 revoke all on sequence public.scrape_logs_id_seq from public, anon, authenticated, service_role;
-grant select on public.scrape_logs to authenticated, service_role;
+grant select on public.scrape_logs to service_role;
+-- The same: an estimate asks which runs scraped.
+grant select (account_id, run_id, created_at) on public.scrape_logs to authenticated;
 create policy members_read on public.scrape_logs for select to authenticated
   using (account_id = any (array(select private.my_accounts())));
 

@@ -98,11 +98,11 @@ begin
   -- Under the lead's lock, so that a lead's analyses are ordered by their times as they were committed.
   insert into public.analyses (
     id, account_id, lead_id, run_id, analysis_type, score, provider, model, snapshot_key, scraped_at, result,
-    cost_microusd, is_new_lead, created_at
+    cost_microusd, cost, is_new_lead, created_at
   ) values (
     v_analysis, v_run.account_id, v_lead.lead_id, p_run, v_run.analysis_type, v_score, p_result ->> 'provider',
     p_result ->> 'model', p_result ->> 'snapshot_key', v_scraped_at, p_result -> 'result',
-    coalesce((p_result ->> 'cost_microusd')::bigint, 0), v_lead.is_new, clock_timestamp()
+    coalesce((p_result ->> 'cost_microusd')::bigint, 0), p_result -> 'cost', v_lead.is_new, clock_timestamp()
   );
   -- A slow run must not overwrite what a faster one saw later: the facts are those of the latest analysis, which the
   -- insert above has just chosen.

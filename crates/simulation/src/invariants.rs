@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use oslira_app::{
     features::{
         analysis::{
-            AnalysisResult, BeginOutcome, CallAnswers, CancelOutcome, Completion, Phase, Receipt, RunStatus,
+            AnalysisRecord, BeginOutcome, CallAnswers, CancelOutcome, Completion, Phase, Receipt, RunStatus,
             UndoOutcome,
         },
         judging::CallKind,
@@ -251,7 +251,7 @@ impl InvariantChecker {
             }
             (Op::Complete { run, analysis, .. }, Answer::Completed(completion @ Completion::Completed { .. })) => {
                 if let Some(row) = database.runs.get(run) {
-                    self.completed(*run, row.kind, &analysis.result)?;
+                    self.completed(*run, row.kind, analysis)?;
                 }
                 self.staleness.holds(database)?;
                 let first = self.completions.entry(*run).or_insert_with(|| completion.clone());
@@ -274,19 +274,21 @@ impl InvariantChecker {
     }
 
     /// The result has every answer that was bought, with the provider that really gave it and the real cost.
-    fn completed(&self, run: RunId, kind: AnalysisType, result: &AnalysisResult) -> Verdict {
+    fn completed(&self, run: RunId, kind: AnalysisType, record: &AnalysisRecord) -> Verdict {
         let calls = bought(kind).1;
-        let told = &result.cost.calls;
+        let told = &record.cost.calls;
         hold(told.len() == calls.len(), || format!("run {run}, {kind:?}, is complete with {} calls", told.len()))?;
         for call in calls {
             let name = call.as_str();
-            hold(is_answered(*call, &result.answers), || format!("run {run}, {kind:?}, is complete without {name}"))?;
+            hold(is_answered(*call, &record.result.answers), || {
+                format!("run {run}, {kind:?}, is complete without {name}")
+            })?;
             let by = told.iter().find(|told| told.call == *call).map(|told| told.provider.as_str());
             let truly = self.calls.answered_by(run, *call);
             let is_true = by.is_some() && by == truly;
             hold(is_true, || format!("{name} of run {run} is said to be by {by:?}, not {truly:?}"))?;
         }
-        let (told, truly) = (result.cost.ai_microusd, self.calls.cost_microusd(run));
+        let (told, truly) = (record.cost.ai_microusd, self.calls.cost_microusd(run));
         let is_true = told.is_none_or(|told| told == truly) && told.is_some() == self.calls.is_cost_known(run);
         hold(is_true, || format!("run {run} says that its calls cost {told:?}, and they cost {truly}"))
     }

@@ -79,7 +79,6 @@ fn assert_unharmed(attack: &Attack, run: &Value) {
         "concerns",
         "confidence",
         "context_version",
-        "cost",
         "evidence",
         "facts",
         "fit_score",

@@ -99,7 +99,8 @@ async fn run(stack: &Stack, username: &str, case: Case) {
         }
         None => {
             assert_complete(&user, &name, &ended).await;
-            let told = ended["result"]["cost"]["calls"].as_array().unwrap();
+            let cost = user.cost_of(&ended).await;
+            let told = cost["calls"].as_array().unwrap();
             let fell_back: BTreeMap<&str, &Value> =
                 told.iter().map(|call| (call["call"].as_str().unwrap(), &call["fell_back"])).collect();
             for call in case.calls {

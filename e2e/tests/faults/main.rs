@@ -56,7 +56,7 @@ async fn assert_complete(user: &User, case: &str, run: &Value) {
     assert_eq!((&run["status"], &run["charge_outcome"]), (&json!("complete"), &json!("result")), "{case}: {run}");
     let id = run["id"].as_str().unwrap();
     assert_eq!((user.movements(id, "charge").await, user.movements(id, "refund").await), (1, 0), "{case}");
-    let cost = &run["result"]["cost"];
+    let cost = &user.cost_of(run).await;
     let told = (cost["ai_microusd"].as_i64().unwrap(), cost["scrape_microusd"].as_i64().unwrap());
     assert_eq!(told, user.billed_microusd(id).await, "{case}: {cost}");
     assert_eq!(cost["total_microusd"].as_i64(), Some(told.0 + told.1), "{case}: {cost}");

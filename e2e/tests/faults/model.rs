@@ -73,7 +73,7 @@ async fn a_first_model_that_keeps_failing_is_replaced_after_three_attempts_or_at
         let (user, run, asked) = run_under(&[FIRST], &case, &fault).await;
         assert_complete(&user, &case, &run).await;
         assert_eq!(asked, [attempts, 1], "{case}");
-        assert_eq!(run["result"]["cost"]["calls"][0]["fell_back"], true, "{case}: {run}");
+        assert_eq!(user.cost_of(&run).await["calls"][0]["fell_back"], true, "{case}: {run}");
         assert!(run["result"]["model"].as_str().unwrap().starts_with("claude-"), "{case}: {run}");
         user.settles_at(4).await;
     }))
@@ -160,7 +160,7 @@ async fn one_fault_of_the_first_model_is_lived_through_without_the_second() {
         let (user, run, asked) = run_under(&[FIRST], &case, &fault).await;
         assert_complete(&user, &case, &run).await;
         assert_eq!(asked, [if kind == "delay" { 1 } else { 2 }, 0], "{case}");
-        assert_eq!(run["result"]["cost"]["calls"][0]["fell_back"], false, "{case}: {run}");
+        assert_eq!(user.cost_of(&run).await["calls"][0]["fell_back"], false, "{case}: {run}");
         user.settles_at(4).await;
     }))
     .await;
@@ -174,7 +174,7 @@ async fn a_model_that_never_answers_is_asked_twice_and_then_the_other_one() {
     let first = async {
         let (user, run, asked) = run_under(&[FIRST], "first", &silent).await;
         assert_complete(&user, "first", &run).await;
-        assert_eq!((asked, &run["result"]["cost"]["calls"][0]["fell_back"]), ([2, 1], &json!(true)), "{run}");
+        assert_eq!((asked, &user.cost_of(&run).await["calls"][0]["fell_back"]), ([2, 1], &json!(true)), "{run}");
         user.settles_at(4).await;
     };
     let both = async {

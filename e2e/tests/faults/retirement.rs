@@ -50,15 +50,16 @@ async fn a_run_under_way_when_its_model_ends_is_answered_by_the_other_one_and_th
 
     let run = user.end_of(&run).await;
     assert_complete(&user, "in mid-run", &run).await;
-    for call in run["result"]["cost"]["calls"].as_array().unwrap() {
+    for call in user.cost_of(&run).await["calls"].as_array().unwrap() {
         assert_eq!((&call["fell_back"], &call["model"]), (&json!(true), &json!("claude-haiku-5-5")), "{call}");
     }
     assert_eq!(outage(&stack, LUNA).await, Some(("gone".to_owned(), true)));
     // Analyses are still accepted: every call has a model left, and OpenAI's other models are not affected.
     assert_eq!(user.analysed(&handle("coffee")).await["status"], "complete");
     let xray = user.analysed_as(&handle("coffee"), "XRAY").await;
+    let cost = user.cost_of(&xray).await;
     let by = |name: &str| {
-        let calls = xray["result"]["cost"]["calls"].as_array().unwrap();
+        let calls = cost["calls"].as_array().unwrap();
         calls.iter().find(|call| call["call"] == name).map(|call| call["model"].clone()).unwrap()
     };
     assert_eq!((by("psychographic"), by("commercial")), (json!("gpt-6.1-terra"), json!("claude-haiku-5-5")));

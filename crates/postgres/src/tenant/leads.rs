@@ -34,7 +34,7 @@ const LEAD: &str = "jsonb_build_object('id', l.id, 'account_id', l.account_id, \
 /// `limit 1` makes Postgres look each one up by its id. Without, it takes the account for small, because the policy repeats
 /// the condition, and reads all of it.
 const LATEST: &str = "left join lateral (\
-      select a.* from public.analyses a \
+      select a.id, a.run_id, a.analysis_type, a.summary, a.created_at from public.analyses a \
       where a.id = l.latest_analysis_id and a.account_id = $1::uuid and a.deleted_at is null limit 1\
     ) n on true";
 

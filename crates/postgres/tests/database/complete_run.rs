@@ -36,7 +36,7 @@ async fn a_completed_run_leaves_a_lead_with_an_analysis() -> TestResult {
     let expected_analysis = json!({
         "id": answer["analysis_id"], "account_id": stage.member.account_id, "lead_id": answer["lead_id"], "run_id": run,
         "analysis_type": "LIGHT", "score": 81, "provider": "sandbox", "model": "openai/gpt-4o-mini",
-        "snapshot_key": "instagram/nasa/1", "scraped_at": "2026-01-01T00:00:00+00:00", "cost_microusd": 412,
+        "snapshot_key": "instagram/nasa/1", "scraped_at": "2026-01-01T00:00:00+00:00", "cost_microusd": 412, "cost": null,
         "result": { "judgement": {}, "facts": {}, "evidence": [] }, "is_new_lead": true, "is_stale": false,
         "summary": null, "cache_hit": null, "deleted_at": null
     });

@@ -114,14 +114,11 @@ async fn an_analysis_says_what_its_runs_bills_say_to_the_last_microdollar() -> T
 
         let row = stage
             .superuser
-            .query_one(
-                "select cost_microusd, result #>> '{cost,total_microusd}' from analyses where run_id = $1",
-                &[&run],
-            )
+            .query_one("select cost_microusd, cost ->> 'total_microusd' from analyses where run_id = $1", &[&run])
             .await?;
         let (stored, told): (i64, Option<String>) = (row.get(0), row.get(1));
         let costs = costs(&stage, run).await?;
-        // Of a call without a known price the result says no cost, and so none of the whole.
+        // Of a call without a known price it says no cost, and so none of the whole.
         let all = (!scenario.unpriced).then(|| stored.to_string());
         assert_eq!((json!(stored), told), (costs["total_microusd"].clone(), all), "{username} {costs}");
         let calls = analysis_type.config().calls.len();

@@ -101,6 +101,22 @@ async fn what_only_functions_see_is_refused_to_everybody() -> TestResult {
 }
 
 #[tokio::test]
+async fn what_we_pay_and_to_whom_is_refused_to_customers() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    for (table, columns) in [
+        ("analyses", &["cost", "cost_microusd", "snapshot_key"][..]),
+        ("ai_usage_logs", &["provider", "model", "cost_microusd", "input_tokens", "provider_key"]),
+        ("scrape_logs", &["actor", "cost_microusd", "provider_key"]),
+    ] {
+        for column in columns {
+            let refused = stage.customer.refusal(&format!("select {column} from public.{table}")).await?;
+            assert_eq!(refused.as_deref(), Some("42501"), "{table}.{column}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn nobody_writes_a_table_directly_not_even_their_own_rows() -> TestResult {
     let stage = Stage::with_credits(9).await?;
     furnish(&stage, &stage.member, &stage.customer).await?;

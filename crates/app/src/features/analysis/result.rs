@@ -98,6 +98,8 @@ pub struct AnalysisRecord {
     pub snapshot_key: SnapshotKey,
     /// The scrape and all calls, in millionths of a dollar, as far as it is known.
     pub cost_microusd: u64,
+    /// What it cost us, for operators: customers see credits.
+    pub cost: Cost,
     /// What the customer reads.
     pub result: AnalysisResult,
 }
@@ -131,8 +133,6 @@ pub struct AnalysisResult {
     pub cache_hit: bool,
     /// Which version of the business profile it was judged against.
     pub context_version: i32,
-    /// What the analysis cost us.
-    pub cost: Cost,
 }
 
 /// A section for each call of the analysis type.

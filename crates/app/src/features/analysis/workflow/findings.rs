@@ -40,13 +40,13 @@ pub(super) fn findings(
     if verdict.forbids_outreach() {
         answers.outreach = None;
     }
-    let cost = cost(stored, judged);
     let record = AnalysisRecord {
         score: score.value,
         provider: main.provider.clone(),
         model: main.model.clone(),
         snapshot_key: stored.key.clone(),
         cost_microusd: stored.cost_microusd + judged.iter().map(|judged| judged.cost_microusd).sum::<u64>(),
+        cost: cost(stored, judged),
         result: AnalysisResult {
             score: score.value,
             provider: main.provider.clone(),
@@ -60,7 +60,6 @@ pub(super) fn findings(
             scraped_at: snapshot.scraped_at,
             cache_hit,
             context_version: assignment.business.context_version,
-            cost,
         },
     };
     Ok((LeadFacts::from(&snapshot), record))

@@ -139,12 +139,21 @@ impl Judgement {
         }
     }
 
-    /// What is to be sent to the person.
+    /// What is to be sent to the person, or copied into what is sent.
     fn messages(&mut self) -> Vec<&mut String> {
         match self {
             Self::Light(light) => vec![&mut light.outreach_opener],
-            Self::Outreach(outreach) => vec![&mut outreach.opener, &mut outreach.message, &mut outreach.follow_up],
-            Self::CoreStrategy(_) | Self::Personality(_) | Self::Psychographic(_) | Self::Commercial(_) => vec![],
+            Self::Outreach(outreach) => {
+                let hooks = outreach.hooks.iter_mut().map(|hook| &mut hook.insight);
+                [&mut outreach.opener, &mut outreach.message, &mut outreach.follow_up]
+                    .into_iter()
+                    .chain(hooks)
+                    .collect()
+            }
+            Self::CoreStrategy(strategy) => vec![&mut strategy.angle, &mut strategy.offer],
+            Self::Commercial(commercial) => commercial.formats.iter_mut().collect(),
+            Self::Personality(personality) => personality.say.iter_mut().collect(),
+            Self::Psychographic(_) => vec![],
         }
     }
 

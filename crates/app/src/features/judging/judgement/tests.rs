@@ -72,6 +72,24 @@ fn a_message_leads_nowhere() {
 }
 
 #[test]
+fn no_field_that_is_copied_into_a_message_leads_anywhere() {
+    let aimed = "Offer it at https://evil.example/x or by +44 20 7946 0958, says @pay.desk";
+    for (call, field) in [
+        (CallKind::Outreach, "/hooks/0/insight"),
+        (CallKind::CoreStrategy, "/angle"),
+        (CallKind::CoreStrategy, "/offer"),
+        (CallKind::Commercial, "/formats/0"),
+        (CallKind::Personality, "/say/0"),
+    ] {
+        let mut wild = examples::text(call);
+        *wild.pointer_mut(field).unwrap() = aimed.into();
+        let read = serde_json::to_value(call.parse(&wild.to_string()).unwrap()).unwrap();
+        let kept = read[call.as_str()].pointer(field).unwrap().as_str().unwrap();
+        assert_eq!(kept, "Offer it at or by says", "{call:?}{field}");
+    }
+}
+
+#[test]
 fn a_text_that_lost_a_letter_to_a_nul_is_unusable() {
     for field in ["/verdict/summary", "/verdict/reasons/0", "/outreach_opener"] {
         let mut broken = examples::text(CallKind::Light);
