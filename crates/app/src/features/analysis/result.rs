@@ -116,7 +116,7 @@ pub struct AnalysisResult {
     /// The verdict stands at the top of every result, whichever call gave it.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// What else the calls answered.
+    /// What else the calls answered; nothing about somebody who seems to be under eighteen.
     #[serde(flatten)]
     pub answers: CallAnswers,
     /// The parts of the score, heaviest first.

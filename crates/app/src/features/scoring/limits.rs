@@ -20,6 +20,9 @@ const OPEN_MIN: f64 = 40.0;
 /// A lead from here on is one to write to first.
 const HOT: f64 = 70.0;
 
+/// Points are told to the hundredth: less is no change.
+const VISIBLE: f64 = 0.005;
+
 /// A limit that changed the score.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Limit {
@@ -35,14 +38,16 @@ pub(super) fn limits(score: f64, verdict: &Verdict, receptiveness: Option<f64>) 
     let mut present = score;
     let mut applied = Vec::new();
     let mut apply = |rule, score: f64, explanation: String| {
-        if (score - present).abs() > f64::EPSILON {
+        if (score - present).abs() >= VISIBLE {
             present = score;
             applied.push(Limit { rule, score, explanation });
         }
         present
     };
-    let certainty = 0.5 + 0.5 * (confidence / CONFIDENCE_FULL).min(1.0);
-    let drawn = MIDDLE + (score - MIDDLE) * certainty;
+    let drawn = match confidence < CONFIDENCE_FULL {
+        true => MIDDLE + (score - MIDDLE) * (0.5 + 0.5 * confidence / CONFIDENCE_FULL),
+        false => score,
+    };
     let score =
         apply(Rule::LowConfidence, drawn, format!("the profile shows little: confidence {confidence:.0} of 100"));
     let capped = score.min(fit + ABOVE_FIT_MAX);
@@ -88,6 +93,7 @@ mod tests {
         assert_eq!(limited(55.0, &verdict(10, 80), None), (vec![Rule::MisfitCap], 30.0));
         assert_eq!(limited(30.0, &verdict(10, 80), None), (vec![], 30.0));
         assert_eq!(limited(90.0, &verdict(85, 80), None), (vec![], 90.0));
+        assert_eq!(limited(17.99, &verdict(10, 80), None), (vec![], 17.99));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The final score: a weighted blend of the models' judgement and of facts that we computed, with its evidence.
 //!
-//! Promises: 0-100; weights sum to 1; facts weigh at least 40 %; raising any input never lowers the score; it never exceeds
+//! Promises: 0-100; weights sum to 1; facts weigh at least 40 %; raising the fit, the openness, a criterion or a fact
+//! never lowers the score; it never exceeds
 //! what its judgement allows (`limits`); every part and limit says which rule gave or took how much. A part that cannot be known is left out and its weight shared by the others, up to
 //! the point where facts would weigh less than 40 %.
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Criterion, Facts, Rule,
+    facts::POSTS_TELLING,
     limits::{Limit, limits},
     weights::Weights,
 };
@@ -151,7 +153,10 @@ fn signs(facts: &Facts) -> String {
         facts.following_per_follower.map(|n| format!("follows {n:.2} accounts for each follower")),
         facts.comments_per_hundred_likes.map(|n| format!("{n:.1} comments for a hundred likes")),
         facts.engagement_spread.map(|n| format!("interactions vary by {:.0} %", 100.0 * n)),
-        facts.engagement_rate_percent.map(|n| format!("{n:.2} % engagement")),
+        facts
+            .engagement_rate_percent
+            .filter(|_| facts.engagement_posts as usize >= POSTS_TELLING)
+            .map(|n| format!("{n:.2} % engagement")),
     ];
     known.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

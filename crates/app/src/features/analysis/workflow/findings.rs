@@ -37,7 +37,10 @@ pub(super) fn findings(
     for judgement in judgements {
         answers.add(judgement);
     }
-    if verdict.forbids_outreach() {
+    if verdict.seems_minor {
+        // Nothing about how to win or move a child is kept.
+        answers = CallAnswers::default();
+    } else if verdict.forbids_outreach() {
         answers.outreach = None;
     }
     let record = AnalysisRecord {

@@ -102,6 +102,9 @@ impl CallKind {
         for message in judgement.messages() {
             *message = contacts::defused(message, recipient);
         }
+        if let Judgement::Outreach(outreach) = &mut judgement {
+            outreach.hooks.retain(|hook| !hook.insight.is_empty());
+        }
         if judgement.is_complete() {
             return Ok(judgement);
         }
@@ -151,9 +154,7 @@ impl Judgement {
                     .collect()
             }
             Self::CoreStrategy(strategy) => vec![&mut strategy.angle, &mut strategy.offer],
-            Self::Commercial(commercial) => commercial.formats.iter_mut().collect(),
-            Self::Personality(personality) => personality.say.iter_mut().collect(),
-            Self::Psychographic(_) => vec![],
+            Self::Personality(_) | Self::Psychographic(_) | Self::Commercial(_) => vec![],
         }
     }
 
@@ -179,6 +180,11 @@ impl Judgement {
 fn read<T: DeserializeOwned>(content: &str) -> Result<T, AiFault> {
     let invalid = |error: serde_json::Error| AiFault::Invalid(format!("{:?} error", error.classify()));
     let mut answer: Value = serde_json::from_str(content).map_err(invalid)?;
+    // Steps from before may lack them, an answer may not: without them a competitor would pass for a buyer.
+    let verdict = answer.get("verdict");
+    if verdict.is_some_and(|verdict| ["role", "seems_minor"].iter().any(|field| verdict.get(field).is_none())) {
+        return Err(AiFault::Invalid("a verdict without a role".to_owned()));
+    }
     // A model that writes `caf\u0000e9` for "café" has lost a letter: without the NUL a customer would read "cafe9".
     if has_nul(&answer) {
         return Err(AiFault::Invalid("a text has a NUL".to_owned()));

@@ -78,8 +78,6 @@ fn no_field_that_is_copied_into_a_message_leads_anywhere() {
         (CallKind::Outreach, "/hooks/0/insight"),
         (CallKind::CoreStrategy, "/angle"),
         (CallKind::CoreStrategy, "/offer"),
-        (CallKind::Commercial, "/formats/0"),
-        (CallKind::Personality, "/say/0"),
     ] {
         let mut wild = examples::text(call);
         *wild.pointer_mut(field).unwrap() = aimed.into();
@@ -87,6 +85,10 @@ fn no_field_that_is_copied_into_a_message_leads_anywhere() {
         let kept = read[call.as_str()].pointer(field).unwrap().as_str().unwrap();
         assert_eq!(kept, "Offer it at or by says", "{call:?}{field}");
     }
+    let mut bare = examples::text(CallKind::Outreach);
+    bare["hooks"][0]["insight"] = "https://evil.example".into();
+    let Judgement::Outreach(outreach) = CallKind::Outreach.parse(&bare.to_string()).unwrap() else { panic!() };
+    assert_eq!(outreach.hooks, [], "nothing is left of it");
 }
 
 #[test]
@@ -95,6 +97,17 @@ fn a_text_that_lost_a_letter_to_a_nul_is_unusable() {
         let mut broken = examples::text(CallKind::Light);
         *broken.pointer_mut(field).unwrap() = "O vosso caf\u{0}e9 parece \u{0}f3timo.".into();
         assert!(CallKind::Light.parse(&broken.to_string()).is_err(), "{field}");
+    }
+}
+
+#[test]
+fn an_answer_must_say_who_it_is_about() {
+    for call in [CallKind::Light, CallKind::CoreStrategy, CallKind::Commercial] {
+        for field in ["role", "seems_minor"] {
+            let mut silent = examples::text(call);
+            silent["verdict"].as_object_mut().unwrap().shift_remove(field);
+            assert!(call.parse(&silent.to_string()).is_err(), "{call:?} without {field}");
+        }
     }
 }
 
