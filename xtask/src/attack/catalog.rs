@@ -13,40 +13,27 @@ pub struct Attack {
 /// The tests of an attack.
 #[derive(Debug)]
 pub enum Tests {
-    /// By their names, in the test program of this crate and target.
-    Named(&'static str, &'static str, &'static [&'static str]),
+    /// By their names, in this program.
+    Named(Program, &'static [&'static str]),
     /// Requests that schemathesis generates from the API's description.
     Generated,
 }
 
 use Tests::{Generated, Named};
 
-const fn api(area: &'static str, what: &'static str, tests: &'static [&'static str]) -> Attack {
-    Attack { area, what, tests: Named("e2e", "api", tests) }
-}
+/// A test program: its crate and its target.
+type Program = (&'static str, &'static str);
 
-const fn clients(area: &'static str, what: &'static str, tests: &'static [&'static str]) -> Attack {
-    Attack { area, what, tests: Named("e2e", "zz_clients", tests) }
-}
+const API: Program = ("e2e", "api");
+const CLIENTS: Program = ("e2e", "zz_clients");
+const FAULTS: Program = ("e2e", "faults");
+const ON_DATABASE: Program = ("crates/postgres", "database");
+const POOLER: Program = ("crates/pooler", "pooler");
+const PRODUCT: Program = ("crates/app", "oslira_app");
+const TOOL: Program = ("xtask", "xtask");
 
-const fn faults(area: &'static str, what: &'static str, tests: &'static [&'static str]) -> Attack {
-    Attack { area, what, tests: Named("e2e", "faults", tests) }
-}
-
-const fn database(area: &'static str, what: &'static str, tests: &'static [&'static str]) -> Attack {
-    Attack { area, what, tests: Named("crates/postgres", "database", tests) }
-}
-
-const fn pooler(area: &'static str, what: &'static str, tests: &'static [&'static str]) -> Attack {
-    Attack { area, what, tests: Named("crates/pooler", "pooler", tests) }
-}
-
-const fn product(area: &'static str, what: &'static str, tests: &'static [&'static str]) -> Attack {
-    Attack { area, what, tests: Named("crates/app", "oslira_app", tests) }
-}
-
-const fn tool(area: &'static str, what: &'static str, tests: &'static [&'static str]) -> Attack {
-    Attack { area, what, tests: Named("xtask", "xtask", tests) }
+const fn by(program: Program, area: &'static str, what: &'static str, tests: &'static [&'static str]) -> Attack {
+    Attack { area, what, tests: Named(program, tests) }
 }
 
 const TENANCY: &str = "tenancy";
@@ -60,7 +47,8 @@ const MACHINE: &str = "machine";
 
 /// In the order of docs/security.md.
 pub const ATTACKS: &[Attack] = &[
-    api(
+    by(
+        API,
         TENANCY,
         "ask for another account's runs and leads: they do not exist",
         &[
@@ -69,12 +57,14 @@ pub const ATTACKS: &[Attack] = &[
             "pictures::a_picture_belongs_to_its_lead",
         ],
     ),
-    api(
+    by(
+        API,
         TENANCY,
         "name another's account in X-Account-Id: refused",
         &["tenancy::an_account_is_chosen_only_among_ones_own", "tenancy::who_leaves_an_account_loses_sight_of_it"],
     ),
-    api(
+    by(
+        API,
         TENANCY,
         "send fields and ids that are not the caller's to set: they set nothing",
         &[
@@ -82,12 +72,14 @@ pub const ATTACKS: &[Attack] = &[
             "bad_input::a_business_profile_that_is_not_ones_own_is_unknown",
         ],
     ),
-    api(
+    by(
+        API,
         TENANCY,
         "every kind of caller at every operation: each answers as it is written down",
         &["callers::every_operation_answers_every_kind_of_caller_as_it_did"],
     ),
-    database(
+    by(
+        ON_DATABASE,
         TENANCY,
         "use the tenant's login directly, in every table and function: row-level security holds",
         &[
@@ -99,7 +91,8 @@ pub const ATTACKS: &[Attack] = &[
             "leads::a_search_finds_nothing_of_another_account_whoever_is_asked_for",
         ],
     ),
-    database(
+    by(
+        ON_DATABASE,
         TENANCY,
         "make the tenant's login the system's, or keep another's identity: neither works",
         &[
@@ -110,7 +103,8 @@ pub const ATTACKS: &[Attack] = &[
             "privileges::a_customer_can_call_nothing_of_the_backends",
         ],
     ),
-    api(
+    by(
+        API,
         MONEY,
         "sixteen clicks at once: one charge",
         &[
@@ -119,7 +113,8 @@ pub const ATTACKS: &[Attack] = &[
             "idempotency::a_key_belongs_to_one_request_of_one_account",
         ],
     ),
-    api(
+    by(
+        API,
         MONEY,
         "sixteen purchases from a balance of three, and past a cap and a limit: exactly what is there",
         &[
@@ -128,7 +123,8 @@ pub const ATTACKS: &[Attack] = &[
             "bad_input::the_hourly_limit_is_exact_and_says_when_to_come_back",
         ],
     ),
-    api(
+    by(
+        API,
         MONEY,
         "cancel many times, and while the run ends: one refund or none",
         &[
@@ -137,12 +133,14 @@ pub const ATTACKS: &[Attack] = &[
             "cancel::after_the_ai_call_began_the_credits_are_kept",
         ],
     ),
-    clients(
+    by(
+        CLIENTS,
         MONEY,
         "go away right after the charge, sixty times: every charged run starts",
         &["what_was_charged_starts_although_its_client_went_away"],
     ),
-    database(
+    by(
+        ON_DATABASE,
         MONEY,
         "32 of everything at once over the same balances: no credit made or lost, no deadlock",
         &[
@@ -152,7 +150,8 @@ pub const ATTACKS: &[Attack] = &[
             "races::a_storm_of_everything_over_three_accounts_never_deadlocks",
         ],
     ),
-    database(
+    by(
+        ON_DATABASE,
         MONEY,
         "take the idempotency key of a charge or refund, name another's run, rewrite the ledger: refused",
         &[
@@ -161,12 +160,14 @@ pub const ATTACKS: &[Attack] = &[
             "ledger::the_ledger_is_append_only_even_for_its_owner",
         ],
     ),
-    database(
+    by(
+        ON_DATABASE,
         MONEY,
         "hold one account's balance locked: the refunds of the others go on",
         &["sweep::an_account_that_somebody_holds_keeps_no_other_from_its_refund"],
     ),
-    api(
+    by(
+        API,
         TOKENS,
         "tokens that are forged, expired, of other issuers, roles and algorithms: refused",
         &[
@@ -176,7 +177,8 @@ pub const ATTACKS: &[Attack] = &[
             "tokens::every_route_but_health_needs_a_token",
         ],
     ),
-    clients(
+    by(
+        CLIENTS,
         TOKENS,
         "fifty unknown keys at once: the issuer is asked once or twice",
         &["many_tokens_of_unknown_keys_fetch_the_key_set_once_or_twice"],
@@ -186,7 +188,8 @@ pub const ATTACKS: &[Attack] = &[
         what: "thousands of generated requests, valid and not: no 5xx, nothing undescribed",
         tests: Generated,
     },
-    api(
+    by(
+        API,
         REQUESTS,
         "bodies, ids, cursors and addresses that make no sense: 400 with a reason",
         &[
@@ -196,7 +199,8 @@ pub const ATTACKS: &[Attack] = &[
             "protocol::an_address_that_is_too_long_is_refused_before_anything_looks_at_it",
         ],
     ),
-    api(
+    by(
+        API,
         REQUESTS,
         "call from another site's page, put lines into the log: refused, not echoed",
         &[
@@ -205,22 +209,26 @@ pub const ATTACKS: &[Attack] = &[
             "protocol::a_request_id_is_echoed_if_it_is_harmless",
         ],
     ),
-    clients(
+    by(
+        CLIENTS,
         REQUESTS,
         "break an upload off: 400 and no error of ours",
         &["an_upload_that_breaks_off_is_the_clients_fault_and_no_error_of_ours"],
     ),
-    clients(
+    by(
+        CLIENTS,
         REQUESTS,
         "poll three hundred runs that do not exist: no object wakes",
         &["polling_runs_that_do_not_exist_opens_no_files"],
     ),
-    clients(
+    by(
+        CLIENTS,
         REQUESTS,
         "sixty exports at once: a few are served, the memory stays bounded",
         &["a_flood_of_exports_is_refused_and_costs_little_memory"],
     ),
-    api(
+    by(
+        API,
         PROFILES,
         "instructions in a bio: no result breaks, no score leaves its range, nothing of others is told",
         &[
@@ -228,12 +236,14 @@ pub const ATTACKS: &[Attack] = &[
             "hostile::what_is_quoted_is_told_from_what_is_said",
         ],
     ),
-    api(
+    by(
+        API,
         PROFILES,
         "formulas in a bio: a spreadsheet computes nothing",
         &["leads::an_export_opens_in_a_spreadsheet_and_computes_nothing"],
     ),
-    product(
+    by(
+        PRODUCT,
         PROFILES,
         "a picture's address that leads elsewhere: only Instagram's servers are fetched from",
         &[
@@ -242,7 +252,8 @@ pub const ATTACKS: &[Attack] = &[
             "features::profiles::pictures::tests::what_a_picture_is_is_told_from_its_bytes",
         ],
     ),
-    faults(
+    by(
+        FAULTS,
         PROVIDERS,
         "a scraper or a model that never answers: given up in time, refunded",
         &[
@@ -250,7 +261,8 @@ pub const ATTACKS: &[Attack] = &[
             "model::a_model_that_never_answers_is_asked_twice_and_then_the_other_one",
         ],
     ),
-    faults(
+    by(
+        FAULTS,
         PROVIDERS,
         "a scraper that shows a profile without its posts: nothing is judged or charged",
         &[
@@ -258,7 +270,8 @@ pub const ATTACKS: &[Attack] = &[
             "scraper::profiles_that_cannot_be_judged_fail_with_their_reason",
         ],
     ),
-    database(
+    by(
+        ON_DATABASE,
         DATABASE,
         "stand in for a type through pg_temp, in every function of the owner: it runs nothing",
         &[
@@ -266,7 +279,8 @@ pub const ATTACKS: &[Attack] = &[
             "temporary_objects::no_definer_function_uses_a_callers_temporary_object",
         ],
     ),
-    database(
+    by(
+        ON_DATABASE,
         DATABASE,
         "forget a revoke or a search_path in a new function: it shows",
         &[
@@ -275,7 +289,8 @@ pub const ATTACKS: &[Attack] = &[
             "catalog::every_function_pins_its_search_path_and_those_that_write_are_volatile",
         ],
     ),
-    database(
+    by(
+        ON_DATABASE,
         DATABASE,
         "keep a user from being deleted by locks and broken rows: they leave",
         &[
@@ -283,7 +298,8 @@ pub const ATTACKS: &[Attack] = &[
             "leaving::of_two_last_members_who_leave_at_once_one_is_the_last",
         ],
     ),
-    pooler(
+    by(
+        POOLER,
         DATABASE,
         "send what a transaction pooler may refuse, vanish in mid query, ask without the password: refused, nothing leaks",
         &[
@@ -294,7 +310,8 @@ pub const ATTACKS: &[Attack] = &[
             "failures::a_client_that_goes_in_mid_query_frees_its_backend",
         ],
     ),
-    api(
+    by(
+        API,
         MACHINE,
         "another user of this machine asks database, pooler and sandbox without their secrets: refused",
         &[
@@ -302,12 +319,14 @@ pub const ATTACKS: &[Attack] = &[
             "machine::a_page_in_a_browser_of_this_machine_reaches_nothing",
         ],
     ),
-    api(
+    by(
+        API,
         MACHINE,
         "another user of this machine reads the stack's secrets, logs and data: they are private",
         &["machine::a_stranger_on_this_machine_reads_no_file_of_the_stack"],
     ),
-    tool(
+    by(
+        TOOL,
         MACHINE,
         "a copied or damaged stack: nothing of another is stopped",
         &[

@@ -61,13 +61,19 @@ pub fn run(project: &Project, args: &AttackArgs) -> Result<bool> {
 /// Nothing of another machine may be attacked, whatever a setting says.
 fn only_this_machine(stack: &Document) -> Result<()> {
     for url in [&stack.api_url, &stack.sandbox_url, &stack.database_url] {
-        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-        if !host.starts_with("127.0.0.1:") {
+        if !is_loopback(url) {
             bail!("only a stack of this machine is attacked; see `cargo xtask stack up --help`");
         }
     }
     Ok(())
+}
+
+fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    // Whatever stands before the last `@` is a name and a password.
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    host.starts_with("127.0.0.1:")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +144,7 @@ impl Scene<'_> {
     }
 
     fn suite(&self, attack: &Attack) -> Result<Option<Suite>> {
-        let Tests::Named(package, target, tests) = attack.tests else {
+        let Tests::Named((package, target), tests) = attack.tests else {
             return schemathesis::suite(self.project, self.stack);
         };
         let is_meant = |binary: &&TestBinary| binary.package == package && binary.target == target;
@@ -156,7 +162,7 @@ const GENERATED_MIN: usize = 1_000;
 /// A test that is missing holds nothing.
 fn verdict(attack: &Attack, outcome: &Outcome) -> Verdict {
     let wanted = match attack.tests {
-        Tests::Named(_, _, tests) => tests.len(),
+        Tests::Named(_, tests) => tests.len(),
         Tests::Generated => GENERATED_MIN,
     };
     let passed = usize::try_from(outcome.passed).unwrap_or(usize::MAX);
@@ -183,6 +189,22 @@ mod tests {
         assert_eq!(verdict(attack, &outcome(3, 0)), Verdict::Held);
         assert_eq!(verdict(attack, &outcome(2, 0)), Verdict::Broken);
         assert_eq!(verdict(attack, &outcome(3, 1)), Verdict::Broken);
+    }
+
+    #[test]
+    fn only_addresses_of_this_machine_are_attacked() {
+        for url in ["http://127.0.0.1:8787", "postgres://postgres:secret@127.0.0.1:5432/oslira"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "https://api.oslira.example",
+            "http://127.0.0.1:80@evil.example/",
+            "http://evil.example/@127.0.0.1:80",
+            "postgres://127.0.0.1:secret@db.example:5432/oslira",
+            "",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
     }
 
     #[test]
