@@ -1,7 +1,18 @@
--- What a customer sells and to whom: the business half of every prompt, with the ideal-customer profile as typed
--- columns. A deleted profile stays as a row, because leads and runs point at it.
+-- What a customer sells, to whom, and how they write about it: the business half of every prompt, with the
+-- ideal-customer profile as typed columns. A deleted profile stays as a row, because leads and runs point at it.
 
 select set_config('lock_timeout', '5s', true);
+
+-- Whether a list has at most so many texts, and each of them 1 to so many characters; null is no text. A function,
+-- because a CHECK by itself cannot look at each element.
+create function private.are_few_texts(p_texts text[], p_count_max integer, p_chars_max integer) returns boolean
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select cardinality(p_texts) <= p_count_max and not exists (
+    select from unnest(p_texts) as t (text)
+     where (char_length(t.text) between 1 and p_chars_max) is not true
+  )
+$$;
+revoke all on function private.are_few_texts(text[], integer, integer) from public, anon, authenticated, service_role;
 
 create table public.business_profiles (
   id uuid primary key default gen_random_uuid(),
@@ -9,6 +20,10 @@ create table public.business_profiles (
   name text not null check (char_length(name) between 1 and 120),
   offering text not null check (char_length(offering) between 1 and 4000),
   target_audience text not null check (char_length(target_audience) between 1 and 4000),
+  voice text check (char_length(voice) between 1 and 1000),
+  do_not_say text[] not null default '{}' check (private.are_few_texts(do_not_say, 30, 80)),
+  competitors text[] not null default '{}' check (private.are_few_texts(competitors, 30, 80)),
+  proof_points text[] not null default '{}' check (private.are_few_texts(proof_points, 10, 200)),
   follower_min bigint check (follower_min >= 0),
   follower_max bigint check (follower_max >= 0),
   engagement_rate_min_percent numeric(5, 2) check (engagement_rate_min_percent between 0 and 100),
@@ -43,11 +58,11 @@ create function private.version_context() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   new.context_version := old.context_version;
-  if (new.name, new.offering, new.target_audience, new.follower_min, new.follower_max,
-      new.engagement_rate_min_percent, new.content_themes, new.geographies)
+  if (new.name, new.offering, new.target_audience, new.voice, new.do_not_say, new.competitors, new.proof_points,
+      new.follower_min, new.follower_max, new.engagement_rate_min_percent, new.content_themes, new.geographies)
      is distinct from
-     (old.name, old.offering, old.target_audience, old.follower_min, old.follower_max,
-      old.engagement_rate_min_percent, old.content_themes, old.geographies)
+     (old.name, old.offering, old.target_audience, old.voice, old.do_not_say, old.competitors, old.proof_points,
+      old.follower_min, old.follower_max, old.engagement_rate_min_percent, old.content_themes, old.geographies)
   then
     new.context_version := old.context_version + 1;
   end if;

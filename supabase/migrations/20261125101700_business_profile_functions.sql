@@ -55,10 +55,13 @@ begin
     return jsonb_build_object('outcome', 'limit', 'live_max', c_live_max);
   end if;
   insert into public.business_profiles (
-    account_id, name, offering, target_audience, follower_min, follower_max, engagement_rate_min_percent,
-    content_themes, geographies, idempotency_key, body_hash, created_at, updated_at
+    account_id, name, offering, target_audience, voice, do_not_say, competitors, proof_points,
+    follower_min, follower_max, engagement_rate_min_percent, content_themes, geographies,
+    idempotency_key, body_hash, created_at, updated_at
   ) values (
-    p_account, p_fields ->> 'name', p_fields ->> 'offering', p_fields ->> 'target_audience',
+    p_account, p_fields ->> 'name', p_fields ->> 'offering', p_fields ->> 'target_audience', p_fields ->> 'voice',
+    private.texts(p_fields -> 'do_not_say'), private.texts(p_fields -> 'competitors'),
+    private.texts(p_fields -> 'proof_points'),
     (p_fields ->> 'follower_min')::bigint, (p_fields ->> 'follower_max')::bigint,
     (p_fields ->> 'engagement_rate_min_percent')::numeric,
     private.texts(p_fields -> 'content_themes'), private.texts(p_fields -> 'geographies'),
@@ -95,6 +98,10 @@ begin
   if p_changes ? 'name' then v_new.name := p_changes ->> 'name'; end if;
   if p_changes ? 'offering' then v_new.offering := p_changes ->> 'offering'; end if;
   if p_changes ? 'target_audience' then v_new.target_audience := p_changes ->> 'target_audience'; end if;
+  if p_changes ? 'voice' then v_new.voice := p_changes ->> 'voice'; end if;
+  if p_changes ? 'do_not_say' then v_new.do_not_say := private.texts(p_changes -> 'do_not_say'); end if;
+  if p_changes ? 'competitors' then v_new.competitors := private.texts(p_changes -> 'competitors'); end if;
+  if p_changes ? 'proof_points' then v_new.proof_points := private.texts(p_changes -> 'proof_points'); end if;
   if p_changes ? 'follower_min' then v_new.follower_min := (p_changes ->> 'follower_min')::bigint; end if;
   if p_changes ? 'follower_max' then v_new.follower_max := (p_changes ->> 'follower_max')::bigint; end if;
   if p_changes ? 'engagement_rate_min_percent' then
@@ -110,6 +117,8 @@ begin
   if v_new is distinct from v_old then
     update public.business_profiles bp
        set name = v_new.name, offering = v_new.offering, target_audience = v_new.target_audience,
+           voice = v_new.voice, do_not_say = v_new.do_not_say, competitors = v_new.competitors,
+           proof_points = v_new.proof_points,
            follower_min = v_new.follower_min, follower_max = v_new.follower_max,
            engagement_rate_min_percent = v_new.engagement_rate_min_percent,
            content_themes = v_new.content_themes, geographies = v_new.geographies

@@ -174,10 +174,11 @@ impl Prey {
             (_, "p_services") => json!([["apify"], ["openai/gpt-6-luna", "anthropic"]]).to_string(),
             (_, "p_service") => "openai".to_owned(),
             (_, "p_fields") => json!({
-                "name": "x", "offering": "x", "target_audience": "x", "follower_min": 1, "content_themes": ["x"], "geographies": []
+                "name": "x", "offering": "x", "target_audience": "x", "voice": "x", "do_not_say": ["x"],
+                "competitors": ["x"], "proof_points": ["x"], "follower_min": 1, "content_themes": ["x"], "geographies": []
             })
             .to_string(),
-            (_, "p_changes") => json!({ "name": "y", "follower_min": 2, "content_themes": ["y"] }).to_string(),
+            (_, "p_changes") => json!({ "name": "y", "proof_points": ["y"], "follower_min": 2, "content_themes": ["y"] }).to_string(),
             (_, "p_lead") => lead("2026-01-01T00:00:00Z", 1000).to_string(),
             (_, "p_result") => result(70).to_string(),
             (_, "p_usage") => ai_usage().to_string(),
