@@ -22,7 +22,9 @@ const CREATE: &str = "select api.create_business_profile($1, $2, $3, $4)";
 
 fn fields(name: &str) -> Value {
     json!({
-        "name": name, "offering": "Meals.", "target_audience": "Runners.", "ideal_customer": {
+        "name": name, "offering": "Meals.", "target_audience": "Runners.", "voice": "Short.",
+        "do_not_say": ["synergy", "game-changer"], "competitors": ["Fast Food Club"],
+        "proof_points": ["Delivers in 48 hours."], "ideal_customer": {
             "follower_min": 1000, "follower_max": 5000, "engagement_rate_min_percent": 1.25,
             "content_themes": ["running", "food"], "geographies": ["Norway"]
         }
@@ -70,7 +72,10 @@ async fn a_profile_is_kept_as_it_was_sent_and_listed_newest_first() -> TestResul
     let profile = made(&tenant, &stage.member, "A").await;
     let kept = tenant.get(acting(&stage.member), profile.id).await.unwrap().unwrap();
     assert_eq!(kept, profile);
-    assert_eq!(serde_json::to_value(&kept.ideal_customer).unwrap(), fields("A")["ideal_customer"]);
+    let shown = serde_json::to_value(&kept).unwrap();
+    for (field, sent) in fields("A").as_object().unwrap() {
+        assert_eq!(&shown[field], sent, "{field}");
+    }
     assert_eq!((kept.context_version, kept.account_id.uuid()), (1, stage.member.account_id));
 
     for name in ["B", "C", "D"] {
@@ -103,6 +108,14 @@ async fn the_limits_of_the_types_are_those_of_the_table() -> TestResult {
         ("name", letters(120), letters(121)),
         ("offering", letters(4_000), letters(4_001)),
         ("target_audience", letters(4_000), letters(4_001)),
+        ("voice", letters(1_000), letters(1_001)),
+        ("do_not_say", words(30), words(31)),
+        ("do_not_say", json!(["é".repeat(80)]), json!(["é".repeat(81)])),
+        ("competitors", words(30), words(31)),
+        ("competitors", json!(["é".repeat(80)]), json!(["x", "é".repeat(81)])),
+        ("proof_points", words(10), words(11)),
+        ("proof_points", json!(["é".repeat(200)]), json!(["é".repeat(201)])),
+        ("proof_points", json!([]), json!([""])),
         ("follower_min", json!(0), json!(-1)),
         ("engagement_rate_min_percent", json!(100), json!(100.01)),
         ("engagement_rate_min_percent", json!(0), json!(-0.01)),
@@ -163,6 +176,49 @@ async fn a_patch_changes_what_it_names_and_the_version_tells() -> TestResult {
     }
     assert_eq!(change(json!({ "name": "C" }), Some(3)).await, UpdateOutcome::OtherVersion { context_version: 4 });
     assert_eq!(tenant.get(who, profile.id).await.unwrap(), Some(*emptied));
+    Ok(())
+}
+
+#[tokio::test]
+async fn voice_and_lists_change_clear_and_stay_like_the_other_fields() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let (tenant, who) = (stage.tenant(), acting(&stage.member));
+    let profile = made(&tenant, &stage.member, "A").await;
+    let mut expected = serde_json::to_value(&profile).unwrap();
+    // For each field: another value, and the empty one that null stands for.
+    let cases = [
+        ("voice", json!("Long."), json!(null)),
+        ("do_not_say", json!(["game-changer", "synergy"]), json!([])),
+        ("competitors", json!(["Fast Food Club", "Slow Food Club"]), json!([])),
+        ("proof_points", json!(["Delivers in 24 hours."]), json!([])),
+    ];
+    for (field, other, empty) in cases {
+        for (sent, kept) in [(other.clone(), other), (json!(null), empty)] {
+            let changes = patch(&json!({ field: sent }));
+            let changed = tenant.update(who, profile.id, &changes, None).await.unwrap();
+            let UpdateOutcome::Updated { profile: now } = &changed else { panic!("not changed") };
+            let now = serde_json::to_value(now).unwrap();
+            expected[field] = kept;
+            expected["context_version"] = json!(expected["context_version"].as_i64().unwrap() + 1);
+            expected["updated_at"] = now["updated_at"].clone();
+            assert_eq!(now, expected, "{field}: all else stays");
+            let again = tenant.update(who, profile.id, &changes, None).await.unwrap();
+            assert_eq!(again, changed, "{field}: a repeat leaves no trace");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_profile_without_voice_and_lists_has_none() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let tenant = stage.tenant();
+    let bare = parsed(&json!({ "name": "A", "offering": "Meals.", "target_audience": "Runners." })).unwrap();
+    let Ok(CreateOutcome::Created { profile }) = tenant.create(acting(&stage.member), &bare, None, "hash").await else {
+        panic!("not made")
+    };
+    assert_eq!(profile.voice, None);
+    assert_eq!((profile.do_not_say, profile.competitors, profile.proof_points), Default::default());
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::fields::{BusinessName, Description, Followers, Keywords, Percent, Takes};
+use super::fields::{BusinessName, Description, Followers, Keywords, Percent, Phrases, ProofPoints, Takes, Voice};
 use crate::http::whole_number;
 
 /// What is wrong with a body.
@@ -41,6 +41,14 @@ pub struct BusinessProfileChanges {
     #[serde(skip_serializing_if = "Option::is_none")]
     target_audience: Option<Description>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    voice: Change<Voice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    do_not_say: Option<Phrases>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    competitors: Option<Phrases>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof_points: Option<ProofPoints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     follower_min: Change<Followers>,
     #[serde(skip_serializing_if = "Option::is_none")]
     follower_max: Change<Followers>,
@@ -58,6 +66,10 @@ pub struct NewBusinessProfile {
     name: BusinessName,
     offering: Description,
     target_audience: Description,
+    voice: Option<Voice>,
+    do_not_say: Phrases,
+    competitors: Phrases,
+    proof_points: ProofPoints,
     follower_min: Option<Followers>,
     follower_max: Option<Followers>,
     engagement_rate_min_percent: Option<Percent>,
@@ -68,8 +80,12 @@ pub struct NewBusinessProfile {
 const NAME: &str = "name";
 const OFFERING: &str = "offering";
 const TARGET_AUDIENCE: &str = "target_audience";
+const VOICE: &str = "voice";
+const DO_NOT_SAY: &str = "do_not_say";
+const COMPETITORS: &str = "competitors";
+const PROOF_POINTS: &str = "proof_points";
 const IDEAL_CUSTOMER: &str = "ideal_customer";
-const KNOWN: &str = "name, offering, target_audience, ideal_customer";
+const KNOWN: &str = "name, offering, target_audience, voice, do_not_say, competitors, proof_points, ideal_customer";
 const KNOWN_OF_CUSTOMER: &str = "follower_min, follower_max, engagement_rate_min_percent, content_themes, geographies";
 
 impl BusinessProfileChanges {
@@ -84,6 +100,12 @@ impl BusinessProfileChanges {
                 NAME => changes.name = Some(text(NAME, &value, BusinessName::parse)?),
                 OFFERING => changes.offering = Some(text(OFFERING, &value, Description::parse)?),
                 TARGET_AUDIENCE => changes.target_audience = Some(text(TARGET_AUDIENCE, &value, Description::parse)?),
+                VOICE => changes.voice = Some(voice(&value)?),
+                DO_NOT_SAY => changes.do_not_say = Some(phrases(DO_NOT_SAY, &value)?),
+                COMPETITORS => changes.competitors = Some(phrases(COMPETITORS, &value)?),
+                PROOF_POINTS => {
+                    changes.proof_points = Some(list(PROOF_POINTS, &value, ProofPoints::TAKES, ProofPoints::parse)?);
+                }
                 IDEAL_CUSTOMER => changes.customer(value)?,
                 _ => return Err(InvalidBusinessProfile::Unknown { field, known: KNOWN }),
             }
@@ -135,7 +157,7 @@ impl BusinessProfileChanges {
 }
 
 impl NewBusinessProfile {
-    /// Reads a whole profile; criteria of the ideal customer that it leaves out do not apply.
+    /// Reads a whole profile; what may be left out is empty then, and criteria of the ideal customer do not apply.
     ///
     /// # Errors
     /// [`InvalidBusinessProfile`] for the first field that is wrong or missing.
@@ -148,6 +170,10 @@ impl NewBusinessProfile {
             target_audience: fields
                 .target_audience
                 .map_or_else(|| text(TARGET_AUDIENCE, &Value::Null, Description::parse), Ok)?,
+            voice: fields.voice.flatten(),
+            do_not_say: fields.do_not_say.unwrap_or_default(),
+            competitors: fields.competitors.unwrap_or_default(),
+            proof_points: fields.proof_points.unwrap_or_default(),
             follower_min: fields.follower_min.flatten(),
             follower_max: fields.follower_max.flatten(),
             engagement_rate_min_percent: fields.engagement_rate_min_percent.flatten(),
@@ -189,6 +215,13 @@ fn text<T>(
     parse(value.as_str().unwrap_or_default()).map_err(|takes| refuse(field, takes))
 }
 
+fn voice(value: &Value) -> Result<Option<Voice>, InvalidBusinessProfile> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    text(VOICE, value, Voice::parse).map(Some)
+}
+
 fn followers(field: &'static str, value: &Value) -> Result<Option<Followers>, InvalidBusinessProfile> {
     if value.is_null() {
         return Ok(None);
@@ -209,15 +242,25 @@ fn percent(value: &Value) -> Result<Option<Percent>, InvalidBusinessProfile> {
 }
 
 fn keywords(field: &'static str, value: &Value) -> Result<Keywords, InvalidBusinessProfile> {
-    let words = match value {
-        Value::Null => Ok(Keywords::default()),
-        Value::Array(items) => {
-            let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
-            texts.ok_or(Keywords::TAKES).and_then(Keywords::parse)
-        }
-        _ => Err(Keywords::TAKES),
+    list(field, value, Keywords::TAKES, Keywords::parse)
+}
+
+fn phrases(field: &'static str, value: &Value) -> Result<Phrases, InvalidBusinessProfile> {
+    list(field, value, Phrases::TAKES, Phrases::parse)
+}
+
+fn list<'a, T: Default>(
+    field: &'static str,
+    value: &'a Value,
+    takes: Takes,
+    parse: impl Fn(Vec<&'a str>) -> Result<T, Takes>,
+) -> Result<T, InvalidBusinessProfile> {
+    let texts = match value {
+        Value::Null => return Ok(T::default()),
+        Value::Array(items) => items.iter().map(Value::as_str).collect::<Option<Vec<_>>>(),
+        _ => None,
     };
-    words.map_err(|takes| refuse(field, takes))
+    texts.ok_or(takes).and_then(parse).map_err(|takes| refuse(field, takes))
 }
 
 #[cfg(test)]
@@ -233,6 +276,8 @@ mod tests {
     fn whole() -> Value {
         json!({
             "name": "Kernel Kitchen", "offering": "Meals.", "target_audience": "Runners.",
+            "voice": "Short and warm.", "do_not_say": ["game-changer"], "competitors": ["Fast Food Club"],
+            "proof_points": ["Delivers in 48 hours."],
             "ideal_customer": { "follower_min": 10, "follower_max": 10, "content_themes": ["running"] }
         })
     }
@@ -243,8 +288,10 @@ mod tests {
         assert_eq!(
             serde_json::to_value(&profile).unwrap(),
             json!({
-                "name": "Kernel Kitchen", "offering": "Meals.", "target_audience": "Runners.", "follower_min": 10,
-                "follower_max": 10, "engagement_rate_min_percent": null, "content_themes": ["running"], "geographies": []
+                "name": "Kernel Kitchen", "offering": "Meals.", "target_audience": "Runners.",
+                "voice": "Short and warm.", "do_not_say": ["game-changer"], "competitors": ["Fast Food Club"],
+                "proof_points": ["Delivers in 48 hours."], "follower_min": 10, "follower_max": 10, "engagement_rate_min_percent": null,
+                "content_themes": ["running"], "geographies": []
             })
         );
     }
@@ -272,6 +319,14 @@ mod tests {
             ("/name", json!(7), "name"),
             ("/offering", json!(null), "offering"),
             ("/target_audience", json!(["x"]), "target_audience"),
+            ("/voice", json!(""), "voice"),
+            ("/voice", json!(["x"]), "voice"),
+            ("/do_not_say", json!("x"), "do_not_say"),
+            ("/do_not_say", json!(["x", " "]), "do_not_say"),
+            ("/competitors", json!(["x", 7]), "competitors"),
+            ("/competitors", json!(["x".repeat(81)]), "competitors"),
+            ("/proof_points", json!({ "x": "y" }), "proof_points"),
+            ("/proof_points", json!(["x".repeat(201)]), "proof_points"),
             ("/ideal_customer", json!("x"), "ideal_customer"),
             ("/ideal_customer/follower_min", json!(-1), "ideal_customer.follower_min"),
             ("/ideal_customer/follower_min", json!(1.5), "ideal_customer.follower_min"),
@@ -319,6 +374,10 @@ mod tests {
         assert_eq!(
             patch(json!({ "name": "New", "ideal_customer": { "follower_min": null, "geographies": null } })),
             json!({ "name": "New", "follower_min": null, "geographies": [] })
+        );
+        assert_eq!(
+            patch(json!({ "voice": null, "do_not_say": null, "competitors": null, "proof_points": null })),
+            json!({ "voice": null, "do_not_say": [], "competitors": [], "proof_points": [] })
         );
         assert_eq!(
             patch(json!({ "ideal_customer": null })),

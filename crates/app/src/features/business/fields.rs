@@ -44,10 +44,34 @@ impl Description {
     /// # Errors
     /// [`Takes`] unless it is text of acceptable length.
     pub fn parse(text: &str) -> Result<Self, Takes> {
-        let text = text.trim().replace("\r\n", "\n");
-        let valid = fits(&text, Self::CHARS_MAX) && !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t');
-        if valid { Ok(Self(text)) } else { Err(Self::TAKES) }
+        paragraphs(text, Self::CHARS_MAX).map(Self).ok_or(Self::TAKES)
     }
+}
+
+/// How a business writes to people, in the customer's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Voice(String);
+
+impl Voice {
+    pub const CHARS_MAX: usize = 1_000;
+    pub(super) const TAKES: Takes = Takes(
+        "visible text of 1 to 1,000 characters, without control characters but line breaks and tabs, or null for none",
+    );
+
+    /// Trims, makes every line break a line feed, and checks.
+    ///
+    /// # Errors
+    /// [`Takes`] unless it is text of acceptable length.
+    pub fn parse(text: &str) -> Result<Self, Takes> {
+        paragraphs(text, Self::CHARS_MAX).map(Self).ok_or(Self::TAKES)
+    }
+}
+
+/// Trims and makes every line break a line feed; `None` unless it is visible text of acceptable length.
+fn paragraphs(text: &str, chars_max: usize) -> Option<String> {
+    let text = text.trim().replace("\r\n", "\n");
+    let valid = fits(&text, chars_max) && !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t');
+    valid.then_some(text)
 }
 
 fn fits(text: &str, chars_max: usize) -> bool {
@@ -113,20 +137,73 @@ impl Keywords {
     /// # Errors
     /// [`Takes`] when one is blank or not one line, or there are too many.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, Takes> {
-        let mut seen = HashSet::new();
-        let mut kept = Vec::new();
-        let mut chars = 0;
-        for text in texts.into_iter().map(str::trim) {
-            if is_blank(text) || text.contains(char::is_control) {
-                return Err(Self::TAKES);
-            }
-            if seen.insert(text.to_lowercase()) {
-                chars += text.chars().count();
-                kept.push(text.to_owned());
-            }
-        }
+        let kept = distinct_lines(texts).ok_or(Self::TAKES)?;
+        let chars: usize = kept.iter().map(|text| text.chars().count()).sum();
         if kept.len() <= Self::COUNT_MAX && chars <= Self::CHARS_MAX { Ok(Self(kept)) } else { Err(Self::TAKES) }
     }
+}
+
+/// Phrases or names, without repetition. Each has a limit of its own: it is looked for in messages word for word, and a
+/// longer text would never be found there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Phrases(Vec<String>);
+
+impl Phrases {
+    pub const COUNT_MAX: usize = 30;
+    /// For each text.
+    pub const CHARS_MAX: usize = 80;
+    pub(super) const TAKES: Takes =
+        Takes("a list of at most 30 texts, each one line of visible text of 1 to 80 characters, or null for none");
+
+    /// Trims, drops what differs from an earlier one only in upper and lower case, and checks.
+    ///
+    /// # Errors
+    /// [`Takes`] when one is blank, not one line or too long, or there are too many.
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, Takes> {
+        few_lines(texts, Self::COUNT_MAX, Self::CHARS_MAX).map(Self).ok_or(Self::TAKES)
+    }
+}
+
+/// Facts that a message may claim, without repetition. They are few and short, because every prompt holds all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ProofPoints(Vec<String>);
+
+impl ProofPoints {
+    pub const COUNT_MAX: usize = 10;
+    /// For each text.
+    pub const CHARS_MAX: usize = 200;
+    pub(super) const TAKES: Takes =
+        Takes("a list of at most 10 texts, each one line of visible text of 1 to 200 characters, or null for none");
+
+    /// Trims, drops what differs from an earlier one only in upper and lower case, and checks.
+    ///
+    /// # Errors
+    /// [`Takes`] when one is blank, not one line or too long, or there are too many.
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, Takes> {
+        few_lines(texts, Self::COUNT_MAX, Self::CHARS_MAX).map(Self).ok_or(Self::TAKES)
+    }
+}
+
+/// The texts trimmed, without those that differ from an earlier one only in upper and lower case; `None` when one is
+/// blank or not one line.
+fn distinct_lines<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<Vec<String>> {
+    let mut seen = HashSet::new();
+    let mut kept = Vec::new();
+    for text in texts.into_iter().map(str::trim) {
+        if is_blank(text) || text.contains(char::is_control) {
+            return None;
+        }
+        if seen.insert(text.to_lowercase()) {
+            kept.push(text.to_owned());
+        }
+    }
+    Some(kept)
+}
+
+/// Like [`distinct_lines`]; `None` also when one is too long or too many are left.
+fn few_lines<'a>(texts: impl IntoIterator<Item = &'a str>, count_max: usize, chars_max: usize) -> Option<Vec<String>> {
+    let kept = distinct_lines(texts)?;
+    (kept.len() <= count_max && kept.iter().all(|text| fits(text, chars_max))).then_some(kept)
 }
 
 #[cfg(test)]
@@ -140,6 +217,12 @@ mod tests {
             assert!(BusinessName::parse(&letter.repeat(121)).is_err(), "{letter}");
             assert!(Description::parse(&letter.repeat(4_000)).is_ok(), "{letter}");
             assert!(Description::parse(&letter.repeat(4_001)).is_err(), "{letter}");
+            assert!(Voice::parse(&letter.repeat(1_000)).is_ok(), "{letter}");
+            assert!(Voice::parse(&letter.repeat(1_001)).is_err(), "{letter}");
+            assert!(Phrases::parse(["x", &letter.repeat(80)]).is_ok(), "{letter}");
+            assert!(Phrases::parse(["x", &letter.repeat(81)]).is_err(), "{letter}");
+            assert!(ProofPoints::parse(["x", &letter.repeat(200)]).is_ok(), "{letter}");
+            assert!(ProofPoints::parse(["x", &letter.repeat(201)]).is_err(), "{letter}");
         }
         assert!(BusinessName::parse(" \t\u{a0} ").is_err(), "blank");
     }
@@ -157,7 +240,10 @@ mod tests {
         ] {
             assert!(BusinessName::parse(hidden).is_err(), "{hidden:?}");
             assert!(Description::parse(hidden).is_err(), "{hidden:?}");
+            assert!(Voice::parse(hidden).is_err(), "{hidden:?}");
             assert!(Keywords::parse(["running", hidden]).is_err(), "{hidden:?}");
+            assert!(Phrases::parse(["running", hidden]).is_err(), "{hidden:?}");
+            assert!(ProofPoints::parse(["running", hidden]).is_err(), "{hidden:?}");
         }
         // Joiners and selectors belong to emoji and to some scripts, where something is seen.
         for seen in ["👩\u{200d}🍳", "❤\u{fe0f}", "می\u{200c}خواهم", "\u{200b}x", "🏴\u{e0067}\u{e0062}\u{e007f}"]
@@ -173,10 +259,16 @@ mod tests {
         for bad in ["a\0b", "a\u{1b}[31mb", "a\u{7f}b", "a\u{85}b", "a\rb"] {
             assert!(BusinessName::parse(bad).is_err(), "{bad:?}");
             assert!(Description::parse(bad).is_err(), "{bad:?}");
+            assert!(Voice::parse(bad).is_err(), "{bad:?}");
             assert!(Keywords::parse([bad]).is_err(), "{bad:?}");
+            assert!(Phrases::parse([bad]).is_err(), "{bad:?}");
+            assert!(ProofPoints::parse([bad]).is_err(), "{bad:?}");
         }
+        assert_eq!(Voice::parse(" one\r\n\ttwo "), Ok(Voice("one\n\ttwo".to_owned())));
         assert!(BusinessName::parse("two\nlines").is_err());
         assert!(Keywords::parse(["two\nlines"]).is_err());
+        assert!(Phrases::parse(["two\nlines"]).is_err());
+        assert!(ProofPoints::parse(["two\nlines"]).is_err());
     }
 
     #[test]
@@ -203,6 +295,25 @@ mod tests {
         assert!(Keywords::parse(["x".repeat(2_000).as_str()]).is_ok());
         assert!(Keywords::parse(["x".repeat(2_000).as_str(), "y"]).is_err());
         assert!(Keywords::parse(["fine", " "]).is_err());
+    }
+
+    #[test]
+    fn lists_of_phrases_and_facts_are_as_short_as_they_say() {
+        let phrases = Phrases::parse([" Game-changer", "game-CHANGER ", "synergy"]).unwrap();
+        assert_eq!(phrases, Phrases(vec!["Game-changer".to_owned(), "synergy".to_owned()]));
+        let facts = ProofPoints::parse([" Delivers in 48 hours ", "delivers in 48 hours"]).unwrap();
+        assert_eq!(facts, ProofPoints(vec!["Delivers in 48 hours".to_owned()]));
+        let many: Vec<String> = (0..31).map(|n| n.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(Phrases::parse(many.iter().copied()).is_err());
+        assert!(Phrases::parse(many.iter().copied().take(30).chain(["0"])).is_ok(), "a repeated one does not count");
+        assert!(ProofPoints::parse(many.iter().copied().take(11)).is_err());
+        assert!(
+            ProofPoints::parse(many.iter().copied().take(10).chain(["0"])).is_ok(),
+            "a repeated one does not count"
+        );
+        assert_eq!(Phrases::parse([]), Ok(Phrases::default()));
+        assert_eq!(ProofPoints::parse([]), Ok(ProofPoints::default()));
     }
 
     #[test]

@@ -94,6 +94,9 @@ fn fields_example() -> Value {
     json!({
         "name": "Fuel", "offering": "Meal plans for endurance runners, by monthly subscription.",
         "target_audience": "Runners who train for their first marathon.",
+        "voice": "Short and warm, like one runner to another. No exclamation marks.",
+        "do_not_say": ["game-changer", "lose weight"], "competitors": ["Fast Food Club"],
+        "proof_points": ["Delivers in 48 hours.", "Every plan is checked by a dietitian."],
         "ideal_customer": {
             "follower_min": 2000, "follower_max": 50000, "engagement_rate_min_percent": 1.5,
             "content_themes": ["running", "nutrition"], "geographies": ["Austria"],

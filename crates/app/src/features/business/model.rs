@@ -13,7 +13,7 @@ use crate::shared::{
     ids::{AccountId, BusinessProfileId},
 };
 
-/// A business and its ideal customer.
+/// A business and its ideal customer. The fields with a default are younger than what some runs still remember.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BusinessContext {
     pub id: BusinessProfileId,
@@ -22,6 +22,18 @@ pub struct BusinessContext {
     pub offering: String,
     /// Whom it wants to reach, in the customer's words.
     pub target_audience: String,
+    /// How it writes to people, in the customer's words.
+    #[serde(default)]
+    pub voice: Option<String>,
+    /// Phrases that no message may hold.
+    #[serde(default)]
+    pub do_not_say: Vec<String>,
+    /// Names of its competitors.
+    #[serde(default)]
+    pub competitors: Vec<String>,
+    /// Facts that a message may claim.
+    #[serde(default)]
+    pub proof_points: Vec<String>,
     /// The ideal customer, as checkable criteria.
     pub ideal_customer: IdealCustomer,
     /// Rises with every change that reaches a prompt.
@@ -58,6 +70,14 @@ pub struct BusinessProfile {
     pub offering: String,
     /// Whom it wants to reach, in the customer's words.
     pub target_audience: String,
+    /// How it writes to people, in the customer's words.
+    pub voice: Option<String>,
+    /// Phrases that no message may hold.
+    pub do_not_say: Vec<String>,
+    /// Names of its competitors.
+    pub competitors: Vec<String>,
+    /// Facts that a message may claim.
+    pub proof_points: Vec<String>,
     /// The ideal customer, as checkable criteria.
     pub ideal_customer: IdealCustomer,
     /// Rises with every change that reaches a prompt.
@@ -144,3 +164,21 @@ impl FromStr for BusinessProfileCursor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor of this list")]
 pub struct InvalidCursor;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_context_that_a_run_remembered_before_there_were_voice_and_lists_is_read() {
+        let remembered = json!({
+            "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "name": "Fuel", "offering": "Meals.",
+            "target_audience": "Runners.", "ideal_customer": {}, "context_version": 3
+        });
+        let context: BusinessContext = serde_json::from_value(remembered).unwrap();
+        assert_eq!((context.voice, context.context_version), (None, 3));
+        assert!(context.do_not_say.is_empty() && context.competitors.is_empty() && context.proof_points.is_empty());
+    }
+}

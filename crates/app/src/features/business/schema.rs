@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::{
-    BusinessName, Description, Keywords,
+    BusinessName, Description, Keywords, Phrases, ProofPoints, Voice,
     http::{ChangedFields, NewFields},
 };
 
@@ -15,6 +15,11 @@ fn properties() -> Value {
     let keywords = json!({
         "type": ["array", "null"], "maxItems": Keywords::COUNT_MAX, "items": { "type": "string", "minLength": 1 },
     });
+    let lines = |count_max: usize, chars_max: usize| {
+        let line = json!({ "type": "string", "minLength": 1, "maxLength": chars_max });
+        json!({ "type": ["array", "null"], "maxItems": count_max, "items": line })
+    };
+    let phrases = lines(Phrases::COUNT_MAX, Phrases::CHARS_MAX);
     let text = |chars_max: usize| json!({ "type": "string", "minLength": 1, "maxLength": chars_max });
     let ideal_customer = json!({
         "type": ["object", "null"],
@@ -29,7 +34,10 @@ fn properties() -> Value {
     });
     json!({
         "name": text(BusinessName::CHARS_MAX), "offering": text(Description::CHARS_MAX),
-        "target_audience": text(Description::CHARS_MAX), "ideal_customer": ideal_customer,
+        "target_audience": text(Description::CHARS_MAX),
+        "voice": { "type": ["string", "null"], "minLength": 1, "maxLength": Voice::CHARS_MAX },
+        "do_not_say": phrases, "competitors": phrases,
+        "proof_points": lines(ProofPoints::COUNT_MAX, ProofPoints::CHARS_MAX), "ideal_customer": ideal_customer,
     })
 }
 

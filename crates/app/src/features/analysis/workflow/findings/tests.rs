@@ -29,6 +29,10 @@ fn assignment(analysis_type: AnalysisType) -> Assignment {
             name: "Fuel".to_owned(),
             offering: "Meal plans".to_owned(),
             target_audience: "Runners".to_owned(),
+            voice: None,
+            do_not_say: vec![],
+            competitors: vec![],
+            proof_points: vec![],
             ideal_customer: IdealCustomer {
                 follower_min: Some(2_000),
                 engagement_rate_min_percent: Some(1.5),

@@ -123,6 +123,10 @@ fn a_question_holds_one_business_and_one_profile_and_nothing_of_another_tenant()
         name: format!("{name}-name"),
         offering: format!("{name}-offering"),
         target_audience: format!("{name}-audience"),
+        voice: None,
+        do_not_say: vec![],
+        competitors: vec![],
+        proof_points: vec![],
         ideal_customer: IdealCustomer { content_themes: vec![format!("{name}-theme")], ..Default::default() },
         context_version: 1,
     };

@@ -25,6 +25,10 @@ fn business() -> BusinessContext {
         name: "Fuel".to_owned(),
         offering: "Meal plans for endurance runners, by monthly subscription.".to_owned(),
         target_audience: "Runners who train for their first marathon, and the coaches who advise them.".to_owned(),
+        voice: None,
+        do_not_say: vec![],
+        competitors: vec![],
+        proof_points: vec![],
         ideal_customer: IdealCustomer {
             follower_min: Some(2_000),
             follower_max: Some(50_000),
