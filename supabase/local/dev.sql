@@ -38,14 +38,18 @@ begin
   -- A developer, or a test, may have deleted it.
   if not exists (select from public.business_profiles bp where bp.account_id = v_account and bp.deleted_at is null) then
     insert into public.business_profiles (
-      account_id, name, offering, target_audience, follower_min, follower_max, engagement_rate_min_percent,
-      content_themes, geographies
+      account_id, name, offering, target_audience, voice, do_not_say, competitors, proof_points,
+      follower_min, follower_max, engagement_rate_min_percent, content_themes, geographies
     ) values (
       v_account, 'Kernel Kitchen',
       'Ready-to-eat high-protein meals and a nutrition app that plans training weeks around them, sold by subscription to '
         || 'consumers. Creators earn a commission per subscriber and get meals for their own content.',
       'Fitness and nutrition creators whose followers train several times a week, cook little and trust their advice: '
         || 'personal trainers, runners, CrossFit athletes, dietitians, healthy-food bloggers.',
+      'Like a training partner who cooks: plain, warm, in short sentences. No exclamation marks.',
+      array['guilt-free', 'cheat meal', 'game-changer', 'lose weight fast'],
+      array['MealMachine', 'Protein Parcel'],
+      array['Every meal is planned by dietitians.', 'Delivers in 48 hours.', 'The subscription can be paused in any week.'],
       5000, 500000, 1.50,
       array['fitness', 'workout', 'nutrition', 'healthy recipes', 'running', 'strength training', 'wellness'],
       array['United States', 'Canada', 'United Kingdom', 'Australia']

@@ -61,6 +61,10 @@ async fn a_workflow_takes_up_a_run_with_the_business_it_was_bought_for_even_when
     assert_eq!((assignment.username.as_str(), assignment.analysis_type), ("nasa", AnalysisType::Light));
     let business = assignment.business;
     assert_eq!((business.id.uuid(), business.context_version), (stage.member.business_profile_id, 1));
+    assert!(business.voice.is_some_and(|voice| voice.starts_with("Like a training partner")));
+    assert_eq!(business.do_not_say, ["guilt-free", "cheat meal", "game-changer", "lose weight fast"]);
+    assert_eq!(business.competitors, ["MealMachine", "Protein Parcel"]);
+    assert_eq!(business.proof_points.len(), 3);
     let icp = business.ideal_customer;
     assert_eq!((icp.follower_min, icp.follower_max), (Some(5000), Some(500_000)));
     assert_eq!(icp.engagement_rate_min_percent, Some(1.5));
