@@ -9,7 +9,9 @@ const PROFILES: &str = "/business-profiles";
 
 fn kitchen() -> Value {
     json!({
-        "name": "  Öl & Brød  ", "offering": "Bread.\r\nAnd oil.", "target_audience": "Bakers 🥖", "ideal_customer": {
+        "name": "  Öl & Brød  ", "offering": "Bread.\r\nAnd oil.", "target_audience": "Bakers 🥖",
+        "voice": " Short.\r\nWarm. ", "do_not_say": ["Artisanal", "artisanal "], "competitors": ["Smør & Co"],
+        "proof_points": ["Delivers in 48 hours."], "ideal_customer": {
             "follower_min": 500, "follower_max": 50_000, "engagement_rate_min_percent": 0.29,
             "content_themes": ["Bread", "bread ", "sourdough"], "geographies": ["Norway"]
         }
@@ -46,6 +48,9 @@ async fn a_profile_lives_from_its_making_to_its_end() {
     assert_eq!(made.header("location"), Some(format!("{PROFILES}/{id}").as_str()));
     assert_eq!(made.header("etag"), Some("\"1\""));
     assert_eq!((&profile["name"], &profile["offering"]), (&json!("Öl & Brød"), &json!("Bread.\nAnd oil.")));
+    assert_eq!((&profile["voice"], &profile["do_not_say"]), (&json!("Short.\nWarm."), &json!(["Artisanal"])));
+    assert_eq!(profile["competitors"], json!(["Smør & Co"]));
+    assert_eq!(profile["proof_points"], json!(["Delivers in 48 hours."]));
     assert_eq!(profile["ideal_customer"]["content_themes"], json!(["Bread", "sourdough"]));
     assert_eq!(profile["ideal_customer"]["engagement_rate_min_percent"], json!(0.29));
     assert_eq!(user.get(&format!("{PROFILES}/{id}")).await.data(200), &profile);
@@ -85,6 +90,10 @@ async fn a_field_that_makes_no_sense_is_named() {
         ("/name", json!("é".repeat(121)), "name"),
         ("/offering", json!(null), "offering"),
         ("/target_audience", json!("x".repeat(4_001)), "target_audience"),
+        ("/voice", json!("é".repeat(1_001)), "voice"),
+        ("/do_not_say", json!(["x", "é".repeat(81)]), "do_not_say"),
+        ("/competitors", json!((0..31).map(|n| n.to_string()).collect::<Vec<_>>()), "competitors"),
+        ("/proof_points", json!("Delivers."), "proof_points"),
         ("/ideal_customer", json!([]), "ideal_customer"),
         ("/ideal_customer/follower_min", json!("many"), "ideal_customer.follower_min"),
         ("/ideal_customer/follower_min", json!(50_001), "ideal_customer.follower_max"),
@@ -120,6 +129,32 @@ async fn a_field_that_makes_no_sense_is_named() {
 }
 
 #[tokio::test]
+async fn how_a_business_speaks_is_optional_and_every_change_of_it_is_a_version() {
+    let stack = Stack::load();
+    let user = User::new(&stack, 0).await;
+    let bare = json!({ "name": "Öl", "offering": "Oil.", "target_audience": "Cooks." });
+    let made = create(&user, &bare).await.data(201).clone();
+    let id = made["id"].as_str().unwrap();
+    let empty = [json!(null), json!([]), json!([]), json!([])];
+    let fields = ["voice", "do_not_say", "competitors", "proof_points"];
+    assert_eq!(fields.map(|field| made[field].clone()), empty);
+
+    let values = [json!("Dry."), json!(["organic"]), json!(["Smør & Co"]), json!(["Pressed on the day."])];
+    for (version, (field, value)) in (2..).zip(fields.iter().zip(&values)) {
+        for _ in ["a change", "a repeat, which changes nothing"] {
+            let changed = change(&user, id, &json!({ *field: value })).await;
+            assert_eq!((&changed.data(200)[field], &changed.data(200)["context_version"]), (value, &json!(version)));
+        }
+    }
+    let said = user.get(&format!("{PROFILES}/{id}")).await.data(200).clone();
+    assert_eq!(fields.map(|field| said[field].clone()), values, "what a change leaves out stays");
+    let nothing = json!({ "voice": null, "do_not_say": null, "competitors": null, "proof_points": null });
+    let cleared = change(&user, id, &nothing).await.data(200).clone();
+    assert_eq!(fields.map(|field| cleared[field].clone()), empty);
+    assert_eq!(cleared["context_version"], 6);
+}
+
+#[tokio::test]
 async fn a_change_for_another_version_is_refused() {
     let stack = Stack::load();
     let user = User::new(&stack, 0).await;
@@ -151,6 +186,9 @@ async fn a_repeated_post_makes_one_profile() {
     assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), (None, Some("true")));
     let mut other = kitchen();
     other["name"] = json!("Another");
+    keyed(&other).await.refused(422, "idempotency_key_reused");
+    let mut other = kitchen();
+    other["voice"] = json!(null);
     keyed(&other).await.refused(422, "idempotency_key_reused");
     assert_eq!(user.get(PROFILES).await.data(200)["items"].as_array().unwrap().len(), 2);
 }
