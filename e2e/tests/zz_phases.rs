@@ -259,9 +259,10 @@ async fn kill_while_one_question_is_open(analysis_type: &str, calls: &[&str], op
 #[tokio::test]
 async fn workerd_killed_while_one_of_several_questions_is_open() {
     let _turn = ONE_AT_A_TIME.lock().await;
-    kill_while_one_question_is_open("DEEP", &["core_strategy", "outreach", "personality"], "outreach").await;
-    let xray = ["psychographic", "commercial", "outreach", "personality"];
-    kill_while_one_question_is_open("XRAY", &xray, "commercial").await;
+    kill_while_one_question_is_open("DEEP", &["verdict", "needs", "approach", "outreach", "personality"], "outreach")
+        .await;
+    let xray = ["verdict", "motives", "openness", "money", "deal", "outreach", "personality"];
+    kill_while_one_question_is_open("XRAY", &xray, "deal").await;
 }
 
 #[tokio::test]

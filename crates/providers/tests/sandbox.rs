@@ -19,8 +19,9 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         auth::KeySource,
-        judging::{AiFault, CallKind, CallTags, Effort, Model, ModelName, Question},
-        profiles::{Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart},
+        business::BusinessContext,
+        judging::{self, AiFault, CallKind, CallTags, Effort, Model, ModelName, Question, Review},
+        profiles::{Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, Snapshot},
     },
     shared::{analysis_type::AnalysisType, clock::Clock, ids::RunId},
 };
@@ -253,18 +254,46 @@ fn ways(stand: &Stand) -> Vec<(&'static str, Box<dyn Model>)> {
     ]
 }
 
+/// Beans for cafés: what the profiles of these tests are judged against.
+fn roastery() -> BusinessContext {
+    serde_json::from_value(json!({
+        "id": uuid::Uuid::nil(), "name": "Slow Beans", "context_version": 1,
+        "offering": "Freshly roasted coffee beans for small cafés, delivered each week.",
+        "target_audience": "Owners of independent cafés who care about where their coffee comes from.",
+        "ideal_customer": { "follower_min": 500, "follower_max": 200_000, "content_themes": ["coffee"] },
+    }))
+    .unwrap()
+}
+
 #[tokio::test]
 async fn every_call_is_answered_by_every_provider_directly_and_through_the_gateway() {
     let stand = Stand::start().await;
-    for (model, way) in ways(&stand) {
-        for call in CallKind::ALL {
-            let mut question = question(model);
-            (question.tags.call, question.schema, question.schema_name) = (call, call.schema(), call.as_str());
-            let answer = way.ask(&question).await;
-            let content = answer.content.unwrap_or_else(|fault| panic!("{model} {call:?}: {fault}"));
-            call.parse(&content).unwrap_or_else(|fault| panic!("{model} {call:?}: {fault}"));
-            let usage = answer.usage.unwrap();
-            assert_eq!((usage.provider.as_str(), usage.cost_microusd.is_some()), ("sandbox", true), "{model}");
+    let business = roastery();
+    let budget = AnalysisType::Deep.config().profile_budget();
+    for name in ["coffee_ann", "nasa", "marathon.livia"] {
+        let Collected::Finished { found: Found::Profile(profile), .. } = stand.scrape(name).await.unwrap() else {
+            panic!("{name}")
+        };
+        let recipient = profile.username.clone();
+        let scraped_at = "2026-11-20T12:00:00Z".parse().unwrap();
+        let snapshot = Snapshot { profile: *profile, scraped_at, depth: 12, source: "sandbox".to_owned() };
+        for (model, way) in ways(&stand) {
+            for call in CallKind::ALL {
+                let tags = CallTags { run: RunId::new(uuid::Uuid::nil()), analysis_type: AnalysisType::Deep, call };
+                let (question, shown) = judging::question(tags, &ModelName::fixed(model), &business, &snapshot, budget);
+                let answer = way.ask(&question).await;
+                let content = answer.content.unwrap_or_else(|fault| panic!("{model} {call:?}: {fault}"));
+                let review = Review { shown: &shown, business: &business, recipient: &recipient };
+                let read =
+                    review.read(call, &content).unwrap_or_else(|fault| panic!("{name} {call:?}: {fault}\n{content}"));
+                assert!(
+                    read.problems.is_empty() && read.dropped == 0,
+                    "{name} {call:?}: {}\n{content}",
+                    read.correction()
+                );
+                let usage = answer.usage.unwrap();
+                assert_eq!((usage.provider.as_str(), usage.cost_microusd.is_some()), ("sandbox", true), "{model}");
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ pub enum ProviderBehaviour {
     Silent,
     /// Its answer cannot be parsed.
     Malformed,
+    /// The answer is usable, and much of it does not hold.
+    Doubtful,
     /// The model declines.
     Refused,
     /// The answer is cut off.
@@ -33,7 +35,7 @@ pub enum ProviderBehaviour {
 impl ProviderBehaviour {
     // Repeated entries are likelier. `ModelGone` is not drawn: a model that is gone never comes back, so it has a
     // date instead (`World::retiring_model`).
-    const TROUBLE: [Self; 14] = [
+    const TROUBLE: [Self; 16] = [
         Self::Unavailable,
         Self::Unavailable,
         Self::Unavailable,
@@ -44,6 +46,8 @@ impl ProviderBehaviour {
         Self::Silent,
         Self::Silent,
         Self::Malformed,
+        Self::Doubtful,
+        Self::Doubtful,
         Self::Refused,
         Self::Truncated,
         // One pause below and one above `config::AI_PAUSE_MAX`: the first is waited for, the second falls over.

@@ -1,6 +1,7 @@
 //! The invariants of AI calls. A call has at most three attempts with each of two models. The second model is asked
 //! only when the first one is exhausted. After a refusal, and after an answer, no model is asked again, whatever
-//! happens to the other calls of the run.
+//! happens to the other calls of the run. An answer that is doubted is asked for once more, of the same model, and whatever
+//! comes of that, it is the end.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,8 @@ pub(crate) const COST_MICROUSD: u64 = 255;
 pub(crate) enum Outcome {
     UnderWay,
     Answered,
+    /// A usable answer of which much does not hold.
+    Doubted,
     /// No usable answer; another attempt may succeed.
     Unusable,
     /// No answer, and another attempt with this model would get none either.
@@ -69,6 +72,16 @@ impl Calls {
             calls.push((call, vec![]));
         }
         let Some((_, asked)) = calls.iter_mut().find(|(of, _)| *of == call) else { return Ok(()) };
+        if let Some(doubted) = asked.iter().position(|asked| asked.outcome == Outcome::Doubted) {
+            let is_once_more =
+                doubted + 1 == asked.len() && asked.get(doubted).is_some_and(|before| before.provider == provider);
+            if !is_once_more {
+                return Err(format!("{name} of run {run} is asked of {provider} after a doubted answer: {asked:?}"));
+            }
+            let provider = PROVIDERS.get(index).copied().unwrap_or_default();
+            asked.push(Asked { step: step.to_owned(), provider, outcome: Outcome::UnderWay, is_billed: false });
+            return Ok(());
+        }
         // Repeats by the engine do not come here twice: `lost` has removed the attempt that a crash cut off.
         if let Some(before) = asked.iter().find(|asked| {
             matches!(asked.outcome, Outcome::UnderWay | Outcome::Answered | Outcome::Refused) || asked.step == step
@@ -116,14 +129,17 @@ impl Calls {
 
     /// Whether every answer that a run got came with its bill.
     pub(crate) fn is_cost_known(&self, run: RunId) -> bool {
-        let answered = |asked: &&Asked| matches!(asked.outcome, Outcome::Answered);
+        let answered = |asked: &&Asked| matches!(asked.outcome, Outcome::Answered | Outcome::Doubted);
         self.of(run).flat_map(|(_, asked)| asked).filter(answered).all(|asked| asked.is_billed)
     }
 
     /// The provider that answered a call.
     pub(crate) fn answered_by(&self, run: RunId, call: CallKind) -> Option<&'static str> {
         let (_, asked) = self.of(run).find(|(of, _)| *of == call)?;
-        asked.iter().find(|asked| asked.outcome == Outcome::Answered).map(|asked| asked.provider)
+        asked
+            .iter()
+            .find(|asked| matches!(asked.outcome, Outcome::Answered | Outcome::Doubted))
+            .map(|asked| asked.provider)
     }
 
     /// Whether a run may fail with a refusal.

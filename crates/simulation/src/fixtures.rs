@@ -122,6 +122,7 @@ fn post(short_code: &str) -> Post {
         is_pinned: false,
         is_anothers: false,
         location: None,
+        newest_comments: vec![],
     }
 }
 
@@ -129,12 +130,13 @@ fn profile(username: InstagramHandle, followers: u64) -> Profile {
     Profile {
         username,
         display_name: "Someone".to_owned(),
-        biography: "Runs.".to_owned(),
+        biography: format!("{}.", examples::QUOTE),
         followers,
         following: 10,
         posts_count: 1,
         category: None,
         external_url: None,
+        links: vec![],
         profile_pic_url: Some("https://pictures.example/1.jpg".to_owned()),
         country: None,
         is_verified: false,

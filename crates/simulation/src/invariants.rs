@@ -29,11 +29,11 @@ type Verdict = Result<(), String>;
 
 /// A type's price in credits, and the calls that its result must have.
 const fn bought(kind: AnalysisType) -> (i64, &'static [CallKind]) {
-    use CallKind::{Commercial, CoreStrategy, Light, Outreach, Personality, Psychographic};
+    use CallKind::{Approach, Deal, Light, Money, Motives, Needs, Openness, Outreach, Personality, Verdict};
     match kind {
         AnalysisType::Light => (1, &[Light]),
-        AnalysisType::Deep => (5, &[CoreStrategy, Outreach, Personality]),
-        AnalysisType::Xray => (6, &[Psychographic, Commercial, Outreach, Personality]),
+        AnalysisType::Deep => (5, &[Verdict, Needs, Approach, Outreach, Personality]),
+        AnalysisType::Xray => (6, &[Verdict, Motives, Openness, Money, Deal, Outreach, Personality]),
     }
 }
 
@@ -43,10 +43,12 @@ fn is_answered(call: CallKind, answers: &CallAnswers) -> bool {
         // LIGHT's one call has only an opening line for the outreach; its verdict is a part of the result itself.
         CallKind::Light => answers.outreach.is_some(),
         CallKind::Outreach => answers.outreach.as_ref().is_some_and(|outreach| outreach.message.is_some()),
-        CallKind::CoreStrategy => answers.strategy.is_some(),
+        // The verdict is a part of the result itself.
+        CallKind::Verdict => true,
+        CallKind::Needs | CallKind::Approach => answers.strategy.is_some(),
         CallKind::Personality => answers.personality.is_some(),
-        CallKind::Psychographic => answers.psychographic.is_some(),
-        CallKind::Commercial => answers.commercial.is_some(),
+        CallKind::Motives | CallKind::Openness => answers.psychographic.is_some(),
+        CallKind::Money | CallKind::Deal => answers.commercial.is_some(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oslira_app::features::{
     analysis::config,
-    judging::{AiFault, AiUsage, Answer, Model, Question, UnavailableCause},
+    judging::{AiFault, AiUsage, Answer, Model, Question, UnavailableCause, examples},
 };
 
 use crate::{
@@ -69,6 +69,7 @@ impl Model for Ports {
 fn outcome(behaviour: ProviderBehaviour) -> Outcome {
     match behaviour {
         ProviderBehaviour::Works => Outcome::Answered,
+        ProviderBehaviour::Doubtful => Outcome::Doubted,
         ProviderBehaviour::Busy(ms) if Duration::from_millis(ms) > config::AI_PAUSE_MAX => Outcome::Exhausted,
         ProviderBehaviour::Unavailable
         | ProviderBehaviour::ReplyLost
@@ -90,6 +91,7 @@ fn content(behaviour: ProviderBehaviour, question: &Question) -> Result<String, 
     };
     match behaviour {
         ProviderBehaviour::Works => Ok(Fixtures::judgement(question.tags.call).to_owned()),
+        ProviderBehaviour::Doubtful => Ok(examples::doubtful(question.tags.call).to_string()),
         ProviderBehaviour::Malformed => Ok("{\"verdict\":".to_owned()),
         ProviderBehaviour::Refused => Err(AiFault::Refused),
         ProviderBehaviour::Truncated => Err(AiFault::Truncated),

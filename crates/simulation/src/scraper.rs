@@ -85,6 +85,7 @@ impl ProfileSource for Ports {
             }
             ProviderBehaviour::Unavailable
             | ProviderBehaviour::Refused
+            | ProviderBehaviour::Doubtful
             | ProviderBehaviour::Truncated
             | ProviderBehaviour::Silent => {
                 return Err(ScrapeFault::Retryable("a failed actor".to_owned()));

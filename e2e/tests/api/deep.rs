@@ -6,7 +6,7 @@ use oslira_e2e::{Stack, User, eventually, handle};
 use serde_json::{Value, json};
 
 /// The fields of every result, whatever its type.
-const ALWAYS: [&str; 18] = [
+const ALWAYS: [&str; 22] = [
     "cache_hit",
     "concerns",
     "confidence",
@@ -14,8 +14,10 @@ const ALWAYS: [&str; 18] = [
     "evidence",
     "facts",
     "fit_score",
+    "left_out",
     "model",
     "niche",
+    "problems",
     "profile",
     "provider",
     "reasons",
@@ -24,7 +26,9 @@ const ALWAYS: [&str; 18] = [
     "scraped_at",
     "scraped_by",
     "seems_minor",
+    "sources",
     "summary",
+    "themes",
 ];
 
 /// An analysis type: its price, its AI calls, and each part of its result with the part's fields.
@@ -35,27 +39,28 @@ struct Type {
     parts: &'static [(&'static str, &'static [&'static str])],
 }
 
-const OUTREACH: (&str, &[&str]) = ("outreach", &["channel", "follow_up", "hooks", "language", "message", "opener"]);
+const OUTREACH: (&str, &[&str]) =
+    ("outreach", &["channel", "follow_up", "gloss", "hooks", "language", "message", "opener"]);
 const PERSONALITY: (&str, &[&str]) =
     ("personality", &["communication_style", "confidence", "decision_style", "do_not_say", "say", "traits"]);
 
 const DEEP: Type = Type {
     name: "DEEP",
     price: 5,
-    calls: &["core_strategy", "outreach", "personality"],
+    calls: &["approach", "needs", "outreach", "personality", "verdict"],
     parts: &[("strategy", &["angle", "avoid", "buying_signals", "needs", "offer"]), OUTREACH, PERSONALITY],
 };
 
 const XRAY: Type = Type {
     name: "XRAY",
     price: 6,
-    calls: &["commercial", "outreach", "personality", "psychographic"],
+    calls: &["deal", "money", "motives", "openness", "outreach", "personality", "verdict"],
     parts: &[
         (
             "psychographic",
             &["confidence", "motivations", "objections", "receptiveness", "self_image", "triggers", "values"],
         ),
-        ("commercial", &["authority", "buying_stage", "formats", "monetisation", "opportunity", "risks"]),
+        ("commercial", &["authority", "buying_stage", "formats", "monetisation", "opportunity", "risks", "signs"]),
         OUTREACH,
         PERSONALITY,
     ],
@@ -65,6 +70,35 @@ fn keys(value: &Value) -> BTreeSet<&str> {
     value.as_object().unwrap_or_else(|| panic!("no object: {value}")).keys().map(String::as_str).collect()
 }
 
+/// Every statement names posts of which link and text stand in the result, and nothing had to be left out or asked again.
+fn assert_leads_to_its_posts(result: &Value) {
+    fn cited(value: &Value, ids: &mut BTreeSet<String>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| cited(item, ids)),
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    match field.as_array().filter(|_| name == "posts") {
+                        Some(named) => ids.extend(named.iter().map(|id| id.as_str().unwrap().to_owned())),
+                        None => cited(field, ids),
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut ids = BTreeSet::new();
+    cited(result, &mut ids);
+    let sources = result["sources"].as_array().unwrap();
+    assert_eq!(ids, sources.iter().map(|source| source["id"].as_str().unwrap().to_owned()).collect(), "{result}");
+    assert!(ids.iter().any(|id| id != "bio"), "no post shows anything: {result}");
+    for source in sources {
+        let path = if source["id"] == "bio" { "https://www.instagram.com/" } else { "https://www.instagram.com/p/" };
+        assert!(source["link"].as_str().is_some_and(|link| link.starts_with(path)), "{source}");
+        assert!(source["text"].is_string(), "{source}");
+    }
+    assert_eq!((&result["left_out"], &result["problems"]), (&json!(0), &json!([])), "{result}");
+}
+
 fn assert_has_every_part(of: &Type, result: &Value) {
     let wanted: BTreeSet<&str> = ALWAYS.into_iter().chain(of.parts.iter().map(|(part, _)| *part)).collect();
     assert_eq!(keys(result), wanted, "{}", of.name);
@@ -72,9 +106,11 @@ fn assert_has_every_part(of: &Type, result: &Value) {
         assert_eq!(keys(&result[part]), fields.iter().copied().collect(), "{part}");
         for (field, value) in result[part].as_object().unwrap() {
             let said = value.as_str().is_none_or(|text| !text.trim().is_empty());
-            assert!(said && !value.is_null(), "{part}.{field} says nothing: {result}");
+            let may_be_null = field == "gloss" && result[part]["language"] == "en";
+            assert!(said && (may_be_null || !value.is_null()), "{part}.{field} says nothing: {result}");
         }
     }
+    assert_leads_to_its_posts(result);
     let score = result["score"].as_i64().unwrap();
     let evidence = result["evidence"].as_array().unwrap();
     let sum = |field: &str| -> f64 { evidence.iter().map(|part| part[field].as_f64().unwrap()).sum() };

@@ -39,7 +39,10 @@ fn said(result: &Value) -> Vec<String> {
         match value {
             Value::String(text) => all.push(text.clone()),
             Value::Array(items) => items.iter().for_each(|item| texts(item, all)),
-            Value::Object(fields) => fields.values().for_each(|field| texts(field, all)),
+            // A quote is the profile's own text, and is shown as such.
+            Value::Object(fields) => {
+                fields.iter().filter(|(name, _)| *name != "quote").for_each(|(_, field)| texts(field, all));
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
@@ -82,9 +85,11 @@ fn assert_unharmed(attack: &Attack, run: &Value) {
         "evidence",
         "facts",
         "fit_score",
+        "left_out",
         "model",
         "niche",
         "outreach",
+        "problems",
         "profile",
         "provider",
         "reasons",
@@ -93,7 +98,9 @@ fn assert_unharmed(attack: &Attack, run: &Value) {
         "scraped_at",
         "scraped_by",
         "seems_minor",
+        "sources",
         "summary",
+        "themes",
     ]
     .into();
     assert_eq!(keys, wanted, "{case}");

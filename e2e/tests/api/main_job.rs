@@ -32,7 +32,7 @@ fn assert_is_a_judgement(result: &Value) {
     assert!(result["summary"].as_str().is_some_and(|text| text.len() > 20), "{result}");
     let reasons = result["reasons"].as_array().unwrap();
     assert!(
-        !reasons.is_empty() && reasons.iter().all(|reason| reason.as_str().is_some_and(|r| r.len() > 5)),
+        !reasons.is_empty() && reasons.iter().all(|reason| reason["insight"].as_str().is_some_and(|r| r.len() > 5)),
         "{result}"
     );
 

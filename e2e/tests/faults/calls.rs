@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::{Fault, assert_complete, assert_failed, beside_others};
 
-const DEEP: (&str, &[&str]) = ("DEEP", &["core_strategy", "outreach", "personality"]);
-const XRAY: (&str, &[&str]) = ("XRAY", &["psychographic", "commercial", "outreach", "personality"]);
+const DEEP: (&str, &[&str]) = ("DEEP", &["verdict", "needs", "approach", "outreach", "personality"]);
+const XRAY: (&str, &[&str]) = ("XRAY", &["verdict", "motives", "openness", "money", "deal", "outreach", "personality"]);
 const OPENAI: &str = "openai.chat";
 const ANTHROPIC: &str = "anthropic.messages";
 /// The number of runs at the same time.

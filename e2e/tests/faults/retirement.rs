@@ -113,7 +113,7 @@ async fn readiness_and_the_list_of_models_tell_an_end_60_days_before() {
     let luna = of(&listed, LUNA);
     assert_eq!((&luna["status"], &luna["retires_on"], is_fine), (&json!("active"), &Value::Null, true), "{luna}");
     assert_eq!((&luna["cache"]["breakpoint"], &luna["usd_per_million_tokens"]["output"]), (&json!(true), &json!(0.5)));
-    assert_eq!(of(&listed, TERRA)["first_for"], json!(["psychographic"]));
+    assert_eq!(of(&listed, TERRA)["first_for"], json!(["openness"]));
 
     let (soon, later) = (in_days(59), in_days(61));
     stack.change_model(TERRA, json!({ "retires_on": soon })).await;
@@ -121,7 +121,7 @@ async fn readiness_and_the_list_of_models_tell_an_end_60_days_before() {
     stack.run_daily_job().await;
     let warnings = stack.readiness_warnings().await;
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    for said in [TERRA, &soon, "MODELS_PSYCHOGRAPHIC"] {
+    for said in [TERRA, &soon, "MODELS_OPENNESS"] {
         assert!(warnings[0].contains(said), "{warnings:?}");
     }
     let (listed, is_fine) = stack.xtask_models().await;

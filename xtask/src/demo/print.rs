@@ -68,13 +68,23 @@ fn lead(run: &RunReport) -> String {
         out += &format!("  {summary}\n");
     }
     for reason in items(&run.reasons) {
-        out += &format!("  - {}\n", text(reason));
+        out += &format!("  - {}{}\n", reason.get("insight").map(text).unwrap_or_default(), shown_by(reason));
     }
     let columns = ["rule", "fact", "value", "weight", "points", "explanation"];
     let rows = items(&run.evidence)
         .iter()
         .map(|item| columns.map(|name| item.get(name).map(text).unwrap_or_default()).to_vec());
     out + &table(&columns, rows.collect())
+}
+
+/// What shows a reason: the words of a post, or how many posts it is.
+fn shown_by(reason: &Value) -> String {
+    let posts = items(reason.get("posts").unwrap_or(&Value::Null)).iter().map(text).collect::<Vec<_>>().join(", ");
+    match (reason.get("quote").and_then(Value::as_str), reason.get("count").and_then(Value::as_u64)) {
+        (Some(quote), _) => format!(" (\u{201c}{quote}\u{201d}, {posts})"),
+        (None, Some(count)) => format!(" ({count} posts: {posts})"),
+        (None, None) => String::new(),
+    }
 }
 
 fn score(run: &RunReport) -> String {

@@ -28,7 +28,7 @@ pub struct RunReport {
     pub score: Option<i64>,
     /// The facts and rules behind the score.
     pub evidence: Value,
-    /// The model's reasons, as sentences.
+    /// The model's reasons, each with what shows it.
     pub reasons: Value,
     /// The judgement in a sentence or two.
     pub summary: Option<String>,

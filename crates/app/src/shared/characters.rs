@@ -36,3 +36,9 @@ pub fn sort(c: char) -> Sort {
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| sort(c) != Sort::Visible)
 }
+
+/// Chinese, Japanese, Thai, Lao, Khmer and Burmese letters: their scripts write no blanks between words.
+pub const fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
+}

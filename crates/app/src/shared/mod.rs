@@ -5,6 +5,7 @@ pub mod analysis_type;
 pub mod characters;
 pub mod clock;
 pub mod expiring;
+pub mod folding;
 pub mod idempotency;
 pub mod ids;
 pub mod in_flight;

@@ -99,12 +99,13 @@ fn profile() -> Profile {
     Profile {
         username: "nasa".parse().unwrap(),
         display_name: "NASA".to_owned(),
-        biography: "Exploring".to_owned(),
+        biography: examples::QUOTE.to_owned(),
         followers: 1000,
         following: 10,
         posts_count: 2,
         category: None,
         external_url: None,
+        links: vec![],
         profile_pic_url: None,
         country: None,
         is_verified: false,
@@ -128,6 +129,7 @@ fn post() -> Post {
         is_pinned: false,
         is_anothers: false,
         location: None,
+        newest_comments: vec![],
     }
 }
 

@@ -6,7 +6,7 @@
 use std::{cmp::Reverse, collections::HashSet, fmt};
 
 use jiff::{Timestamp, civil, tz::TimeZone};
-use oslira_app::features::profiles::{DETAILS_POSTS, Found, InstagramHandle, Post, PostKind, Profile};
+use oslira_app::features::profiles::{DETAILS_POSTS, Found, InstagramHandle, Link, Post, PostKind, Profile};
 use serde_json::Value;
 
 use crate::send::error_word;
@@ -21,6 +21,10 @@ const LABEL_CHARS_MAX: usize = 100;
 const URL_BYTES_MAX: usize = 2_048;
 const HASHTAGS_MAX: usize = 30;
 const MENTIONS_MAX: usize = 20;
+/// Instagram allows five links in a bio.
+const LINKS_MAX: usize = 5;
+const COMMENTS_MAX: usize = 3;
+const COMMENT_CHARS_MAX: usize = 300;
 const SHORT_CODE_BYTES_MAX: usize = 64;
 
 /// 2010-10-06, when Instagram opened. An earlier date is a missing one that somebody made a number of.
@@ -221,6 +225,7 @@ fn profile(item: &Value, asked: &InstagramHandle) -> Result<Profile, Unreadable>
         posts_count,
         category: category(item),
         external_url: external_url(item),
+        links: links(item),
         profile_pic_url: web_address(text(item, "profilePicUrlHD"))
             .or_else(|| web_address(text(item, "profilePicUrl"))),
         country: item.get("about").and_then(|about| label(about, "country")),
@@ -239,9 +244,33 @@ fn category(item: &Value) -> Option<String> {
 }
 
 fn external_url(item: &Value) -> Option<String> {
-    let listed = item.get("externalUrls").and_then(Value::as_array);
-    let mut listed = listed.into_iter().flatten().filter_map(|link| web_address(text(link, "url")));
-    web_address(text(item, "externalUrl")).or_else(|| listed.next())
+    web_address(text(item, "externalUrl")).or_else(|| links(item).into_iter().next().map(|link| link.url))
+}
+
+/// The links of the bio; some versions of the actor list them by their addresses alone.
+fn links(item: &Value) -> Vec<Link> {
+    let listed = item.get("externalUrls").and_then(Value::as_array).into_iter().flatten();
+    let listed = listed.filter_map(|link| {
+        let url = web_address(link.as_str().or_else(|| text(link, "url")))?;
+        Some(Link { url, title: label(link, "title") })
+    });
+    let mut links: Vec<Link> = listed.take(LINKS_MAX).collect();
+    if let Some(url) = web_address(text(item, "externalUrl")).filter(|_| links.is_empty()) {
+        links.push(Link { url, title: None });
+    }
+    links
+}
+
+/// The newest comments of others, newest first.
+fn newest_comments(item: &Value, owner: Option<&str>) -> Vec<String> {
+    let listed = item.get("latestComments").and_then(Value::as_array).into_iter().flatten();
+    let others = listed.filter(|comment| owner.is_none() || text(comment, "ownerUsername") != owner);
+    let mut dated: Vec<(Option<Timestamp>, String)> = others
+        .map(|comment| (comment.get("timestamp").and_then(time), clipped(comment, "text", COMMENT_CHARS_MAX)))
+        .filter(|(_, text)| !text.trim().is_empty())
+        .collect();
+    dated.sort_by_key(|(at, _)| Reverse(*at));
+    dated.into_iter().map(|(_, text)| text).take(COMMENTS_MAX).collect()
 }
 
 /// The actor puts pinned posts first whatever their age, and may list a post twice. A post that cannot be read is left
@@ -301,6 +330,7 @@ fn post(item: &Value, own: &[&InstagramHandle], dropped: &mut Dropped) -> Option
         is_pinned: flag(item, "isPinned"),
         is_anothers: owner.is_some_and(|owner| !own.contains(&&owner)),
         location: label(item, "locationName"),
+        newest_comments: newest_comments(item, text(item, "ownerUsername")),
     })
 }
 

@@ -99,8 +99,21 @@ fn sent_body<P: Protocol>(question: &Question) -> Value {
 #[test]
 fn both_providers_are_sent_a_schema_in_the_order_of_thought() {
     let asked = |call: CallKind, model| Question { schema: call.schema(), ..question(model) };
-    let light = ["summary", "niche", "reasons", "concerns", "confidence", "fit_score", "outreach_opener"];
-    let outreach = ["hooks", "channel", "language", "opener", "message", "follow_up"];
+    let light = [
+        "niche",
+        "themes",
+        "reasons",
+        "concerns",
+        "role",
+        "summary",
+        "confidence",
+        "fit_score",
+        "language",
+        "outreach_opener",
+        "gloss",
+    ];
+    let outreach =
+        ["hooks", "posts", "quote", "count", "insight", "language", "opener", "message", "follow_up", "gloss"];
     for (call, order) in [(CallKind::Light, &light[..]), (CallKind::Outreach, &outreach[..])] {
         for body in [
             ChatCompletions::body(&asked(call, "openai/gpt-6-luna")),

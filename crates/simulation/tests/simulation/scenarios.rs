@@ -114,14 +114,14 @@ pub fn scenarios() -> Vec<Scenario> {
 /// Each way in which one call can fail while the others beside it work.
 fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
     use ProviderBehaviour::{
-        Busy, Malformed, ModelGone, OutOfQuota, Refused, Rejected, ReplyLost, Silent, Truncated, Unavailable,
+        Busy, Doubtful, Malformed, ModelGone, OutOfQuota, Refused, Rejected, ReplyLost, Silent, Truncated, Unavailable,
     };
     let step = |attempt: u32| format!("judge-{}-{attempt}", call.as_str());
     let failing = |behaviour: ProviderBehaviour, what: &str| {
         let name = format!("{} {what} {behaviour:?}", call.as_str());
         base.clone().named(&name)
     };
-    let mut all: Vec<Scenario> = [Unavailable, ReplyLost, Silent, Malformed, Truncated, Busy(7_000)]
+    let mut all: Vec<Scenario> = [Unavailable, ReplyLost, Silent, Malformed, Doubtful, Truncated, Busy(7_000)]
         .into_iter()
         .map(|behaviour| failing(behaviour, "once").with(step(0), behaviour))
         .collect();
@@ -134,6 +134,11 @@ fn one_call_fails(base: &Scenario, call: CallKind) -> Vec<Scenario> {
         all.push(
             (0..3).fold(failing(behaviour, "falls over after three times"), |it, at| it.with(step(at), behaviour)),
         );
+    }
+    // A doubted answer counts, whatever comes of asking once more.
+    for again in [Doubtful, Unavailable, Refused, OutOfQuota, Silent] {
+        let name = format!("{} doubtful, then {again:?}", call.as_str());
+        all.push(base.clone().named(&name).with(step(0), Doubtful).with(step(1), again));
     }
     // A call that gets no answer is repeated once.
     let silent = |scenario: Scenario, attempts: u32| (0..attempts).fold(scenario, |it, at| it.with(step(at), Silent));

@@ -59,7 +59,13 @@ impl AnalysisType {
                 credits: 5,
                 posts: 50,
                 cache_age_max: SignedDuration::from_hours(12),
-                calls: &[CallKind::CoreStrategy, CallKind::Outreach, CallKind::Personality],
+                calls: &[
+                    CallKind::Verdict,
+                    CallKind::Needs,
+                    CallKind::Approach,
+                    CallKind::Outreach,
+                    CallKind::Personality,
+                ],
                 profile_tokens_max: 9_000,
                 weights: Weights::QUICK,
                 usual_s: 25,
@@ -68,7 +74,15 @@ impl AnalysisType {
                 credits: 6,
                 posts: 50,
                 cache_age_max: SignedDuration::from_hours(6),
-                calls: &[CallKind::Psychographic, CallKind::Commercial, CallKind::Outreach, CallKind::Personality],
+                calls: &[
+                    CallKind::Verdict,
+                    CallKind::Motives,
+                    CallKind::Openness,
+                    CallKind::Money,
+                    CallKind::Deal,
+                    CallKind::Outreach,
+                    CallKind::Personality,
+                ],
                 profile_tokens_max: 9_000,
                 weights: Weights::PSYCHOGRAPHIC,
                 usual_s: 35,
@@ -170,10 +184,8 @@ mod tests {
 
     #[test]
     fn every_type_asks_for_exactly_one_verdict() {
-        let gives_verdict =
-            |call: &&CallKind| matches!(call, CallKind::Light | CallKind::CoreStrategy | CallKind::Commercial);
         for kind in AnalysisType::ALL {
-            assert_eq!(kind.config().calls.iter().filter(gives_verdict).count(), 1, "{kind:?}");
+            assert_eq!(kind.config().calls.iter().filter(|call| call.gives_verdict()).count(), 1, "{kind:?}");
         }
     }
 }

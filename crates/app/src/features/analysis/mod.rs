@@ -38,8 +38,8 @@ pub use progress_object::{
 pub use recover::{RecoveryReport, recover_stale_runs};
 pub use required_services::RequiredServices;
 pub use result::{
-    AnalysisRecord, AnalysisResult, CallAnswers, CallCost, CommercialAnswer, Cost, JudgedProfile, LeadFacts,
-    OutreachAnswer, StrategyAnswer,
+    AnalysisRecord, AnalysisResult, CallAnswers, CallCost, CitedSource, CommercialAnswer, Cost, JudgedProfile,
+    LeadFacts, OutreachAnswer, PsychographicAnswer, StrategyAnswer,
 };
 pub use usage::{AiBill, ScrapeBill, ScrapeOutcome, UsageRecord};
 pub use watch::WatchedRuns;

@@ -1,15 +1,16 @@
 //! What a finished analysis stores and its customer reads. Stored results outlive the code that wrote them: a field may
 //! be added, but none renamed or removed.
 
-use jiff::Timestamp;
+mod answers;
+
+pub use answers::{CallAnswers, CommercialAnswer, OutreachAnswer, PsychographicAnswer, StrategyAnswer};
+
+use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::features::{
-    judging::{
-        Authority, BuyingStage, CallKind, Channel, Commercial, CoreStrategy, Insight, Judgement, Outreach, Personality,
-        Psychographic, Verdict,
-    },
+    judging::{BIO, CallKind, MessageProblem, Shown, Source, Verdict},
     profiles::{InstagramHandle, Profile, Snapshot, SnapshotKey},
     scoring::{Evidence, Facts},
 };
@@ -119,6 +120,13 @@ pub struct AnalysisResult {
     /// What else the calls answered; nothing about somebody who seems to be under eighteen.
     #[serde(flatten)]
     pub answers: CallAnswers,
+    /// The posts, and the profile's own lines, that the statements above rest on: their ids stand in `posts`. Snapshots are
+    /// forgotten, these stay.
+    pub sources: Vec<CitedSource>,
+    /// How many statements of the models were left out because what they rested on is not in the profile.
+    pub left_out: u32,
+    /// Rules that what is to be sent still breaks after the model was asked twice: read it before sending. Empty when all is well.
+    pub problems: Vec<MessageProblem>,
     /// The parts of the score, heaviest first.
     pub evidence: Vec<Evidence>,
     /// What was computed from the profile.
@@ -135,126 +143,37 @@ pub struct AnalysisResult {
     pub context_version: i32,
 }
 
-/// A section for each call of the analysis type.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CallAnswers {
-    /// How to win this person: DEEP.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub strategy: Option<StrategyAnswer>,
-    /// Messages ready to be sent; LIGHT has the opener alone. None to competitors, nor to who seems to be under eighteen.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub outreach: Option<OutreachAnswer>,
-    /// How to talk to this person: DEEP and XRAY.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub personality: Option<Personality>,
-    /// What moves this person: XRAY.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub psychographic: Option<Psychographic>,
-    /// What this lead is worth to the business: XRAY.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub commercial: Option<CommercialAnswer>,
-}
-
-impl CallAnswers {
-    /// Takes everything but the verdict of a judgement.
-    pub(super) fn add(&mut self, judgement: &Judgement) {
-        match judgement.clone() {
-            Judgement::Light(light) => self.outreach = Some(OutreachAnswer::opener(light.outreach_opener)),
-            Judgement::CoreStrategy(strategy) => self.strategy = Some(strategy.into()),
-            Judgement::Outreach(outreach) => self.outreach = Some(outreach.into()),
-            Judgement::Personality(personality) => self.personality = Some(personality),
-            Judgement::Psychographic(psychographic) => self.psychographic = Some(psychographic),
-            Judgement::Commercial(commercial) => self.commercial = Some(commercial.into()),
-        }
-    }
-}
-
-/// How to win this person.
+/// A post, or the profile's own lines, as the models were shown it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct StrategyAnswer {
-    /// Needs of this person that the business can meet, most certain first.
-    pub needs: Vec<Insight>,
-    /// What in the posts makes a need pressing.
-    pub buying_signals: Vec<Insight>,
-    /// The one idea to approach them with.
-    pub angle: String,
-    /// The first step to offer.
-    pub offer: String,
-    /// What would put this person off.
-    pub avoid: Vec<String>,
+pub struct CitedSource {
+    /// "p1" for the newest post that was judged, "bio" for the profile's own lines.
+    pub id: String,
+    /// Its address on Instagram.
+    pub link: String,
+    /// The UTC day on which it was posted; null for the profile's own lines and where it is unknown.
+    #[schemars(with = "Option<String>")]
+    pub taken_on: Option<Date>,
+    /// The caption, or the bio, as far as the models were shown it.
+    pub text: String,
 }
 
-impl From<CoreStrategy> for StrategyAnswer {
-    fn from(strategy: CoreStrategy) -> Self {
-        // Taken apart by name, so that a new field of the answer cannot be forgotten here.
-        let CoreStrategy { verdict: _, needs, buying_signals, angle, offer, avoid } = strategy;
-        Self { needs, buying_signals, angle, offer, avoid }
-    }
-}
-
-/// Messages to this person, ready to be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct OutreachAnswer {
-    /// The first line.
-    pub opener: String,
-    /// Where the first message reaches this person best.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channel: Option<Channel>,
-    /// The language of the messages, as a BCP 47 tag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub language: Option<String>,
-    /// The whole first message.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// What to send when a week passes without an answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub follow_up: Option<String>,
-    /// What in the profile the messages refer to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hooks: Option<Vec<Insight>>,
-}
-
-impl OutreachAnswer {
-    const fn opener(opener: String) -> Self {
-        Self { opener, channel: None, language: None, message: None, follow_up: None, hooks: None }
-    }
-}
-
-impl From<Outreach> for OutreachAnswer {
-    fn from(outreach: Outreach) -> Self {
-        let Outreach { channel, language, opener, message, follow_up, hooks } = outreach;
-        Self {
-            opener,
-            channel: Some(channel),
-            language: Some(language),
-            message: Some(message),
-            follow_up: Some(follow_up),
-            hooks: Some(hooks),
-        }
-    }
-}
-
-/// What this lead is worth to the business, and what it takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CommercialAnswer {
-    /// How near they are to buying or cooperating.
-    pub buying_stage: BuyingStage,
-    /// Who decides on their side.
-    pub authority: Authority,
-    /// What the business would gain.
-    pub opportunity: String,
-    /// Forms of selling to or working with them, simplest first.
-    pub formats: Vec<String>,
-    /// What they already sell, promote or get paid for.
-    pub monetisation: Vec<Insight>,
-    /// Risks to the business with this lead.
-    pub risks: Vec<Insight>,
-}
-
-impl From<Commercial> for CommercialAnswer {
-    fn from(commercial: Commercial) -> Self {
-        let Commercial { verdict: _, buying_stage, authority, opportunity, formats, monetisation, risks } = commercial;
-        Self { buying_stage, authority, opportunity, formats, monetisation, risks }
+impl CitedSource {
+    /// Each source that the verdict or an answer cites, in the order of the profile.
+    pub(super) fn of(answers: &CallAnswers, verdict: &Verdict, shown: &Shown, username: &InstagramHandle) -> Vec<Self> {
+        let cited = answers.cited(verdict);
+        let kept =
+            std::iter::once(BIO).chain(shown.posts().map(|post| post.id.as_str())).filter(|id| cited.contains(*id));
+        let sources = kept.filter_map(|id| shown.source(id));
+        let source = |source: &Source| Self {
+            id: source.id.clone(),
+            link: match &source.short_code {
+                Some(code) => format!("https://www.instagram.com/p/{code}/"),
+                None => format!("https://www.instagram.com/{username}/"),
+            },
+            taken_on: source.taken_on,
+            text: source.text.clone(),
+        };
+        sources.map(source).collect()
     }
 }
 

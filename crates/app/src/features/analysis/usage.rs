@@ -132,11 +132,11 @@ mod tests {
             finish_reason: "stop".to_owned(),
         };
         let expected = json!({
-            "call": "core_strategy", "provider": "openai", "model": "gpt-6-luna", "input_tokens": 2_000,
+            "call": "approach", "provider": "openai", "model": "gpt-6-luna", "input_tokens": 2_000,
             "cached_tokens": 1_024, "cache_write_tokens": 64, "output_tokens": 300, "reasoning_tokens": 20,
             "cost_microusd": null, "duration_ms": 1_500, "finish_reason": "stop", "gateway_hit": true,
         });
-        assert_eq!(json!(AiBill::of(CallKind::CoreStrategy, &usage)), expected);
+        assert_eq!(json!(AiBill::of(CallKind::Approach, &usage)), expected);
     }
 
     #[test]

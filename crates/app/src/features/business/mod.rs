@@ -12,6 +12,8 @@ mod if_match;
 mod model;
 mod ports;
 mod schema;
+#[cfg(test)]
+pub mod testing;
 
 pub use draft::{BusinessProfileChanges, InvalidBusinessProfile, NewBusinessProfile};
 pub use fields::{BusinessName, Description, Followers, Keywords, Percent, Phrases, ProofPoints, Takes, Voice};

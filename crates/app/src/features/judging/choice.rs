@@ -110,9 +110,9 @@ mod tests {
             ("mistral/large", "a provider other than"),
             ("anthropic/claude-haiku-5-5", "no key"),
         ] {
-            let setting = |name: &str| if name == "MODELS_COMMERCIAL" { value.to_owned() } else { String::new() };
+            let setting = |name: &str| if name == "MODELS_MONEY" { value.to_owned() } else { String::new() };
             let (_, faults) = ModelChoice::from_settings(setting, false);
-            assert!(faults.len() == 1 && faults[0].starts_with("MODELS_COMMERCIAL"), "{faults:?}");
+            assert!(faults.len() == 1 && faults[0].starts_with("MODELS_MONEY"), "{faults:?}");
             assert!(faults[0].contains(said), "{faults:?}");
         }
     }
@@ -121,7 +121,7 @@ mod tests {
     fn a_model_is_in_use_for_every_call_that_may_ask_it() {
         let in_use = ModelChoice::default().in_use();
         assert_eq!(in_use.len(), 4);
-        assert_eq!(in_use.get(&ModelName::fixed("openai/gpt-6.1-terra")), Some(&vec![CallKind::Psychographic]));
-        assert_eq!(in_use.get(&ModelName::fixed("anthropic/claude-haiku-5-5")).map(Vec::len), Some(5));
+        assert_eq!(in_use.get(&ModelName::fixed("openai/gpt-6.1-terra")), Some(&vec![CallKind::Openness]));
+        assert_eq!(in_use.get(&ModelName::fixed("anthropic/claude-haiku-5-5")).map(Vec::len), Some(9));
     }
 }

@@ -27,9 +27,13 @@ impl CallKind {
         const SONNET: ModelName = ModelName::fixed("anthropic/claude-sonnet-5-5");
         let (model, fallback, effort, output_tokens_max) = match self {
             Self::Light => (LUNA, HAIKU, Effort::Minimal, 1_500),
-            Self::CoreStrategy | Self::Commercial => (LUNA, HAIKU, Effort::Low, 3_500),
-            Self::Outreach | Self::Personality => (LUNA, HAIKU, Effort::Minimal, 2_500),
-            Self::Psychographic => (TERRA, SONNET, Effort::Low, 3_500),
+            Self::Verdict => (LUNA, HAIKU, Effort::Low, 2_000),
+            Self::Needs | Self::Approach | Self::Motives | Self::Money | Self::Deal => {
+                (LUNA, HAIKU, Effort::Minimal, 1_500)
+            }
+            Self::Outreach | Self::Personality => (LUNA, HAIKU, Effort::Minimal, 2_000),
+            // The score rests on it.
+            Self::Openness => (TERRA, SONNET, Effort::Low, 2_500),
         };
         CallConfig { model, fallback, effort, output_tokens_max }
     }

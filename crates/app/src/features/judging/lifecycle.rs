@@ -242,7 +242,8 @@ mod tests {
         assert_eq!(
             luna(LifecycleStatus::Active, Some(date(2027, 1, 24))),
             ["openai/gpt-6-luna ends on 2027-01-24, in 60 days: name another model in MODELS_LIGHT, \
-              MODELS_CORE_STRATEGY, MODELS_OUTREACH, MODELS_PERSONALITY, MODELS_COMMERCIAL, or deploy a version that does"]
+              MODELS_VERDICT, MODELS_NEEDS, MODELS_APPROACH, MODELS_OUTREACH, MODELS_PERSONALITY, MODELS_MOTIVES, MODELS_MONEY, \
+              MODELS_DEAL, or deploy a version that does"]
         );
     }
 

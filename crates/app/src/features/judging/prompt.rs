@@ -13,24 +13,28 @@ mod tokens;
 
 use serde_json::{Value, json};
 
-use super::{CallKind, CallTags, Question, config::AI_TIMEOUT, model_name::ModelName};
-use crate::features::{business::BusinessContext, profiles::Profile};
+use super::{CallKind, CallTags, Question, config::AI_TIMEOUT, model_name::ModelName, shown::Shown};
+use crate::features::{business::BusinessContext, profiles::Snapshot};
 
 pub(super) use clean::cleaned;
 
 /// What every call is told: how to read a profile, how to grade, what never changes.
-const COMMON: &str = include_str!("prompts/common.v1.md");
+const COMMON: &str = include_str!("prompts/common.v2.md");
 
 impl CallKind {
     /// What this call is told after `COMMON`.
     const fn instructions(self) -> &'static str {
         match self {
-            Self::Light => include_str!("prompts/light.v1.md"),
-            Self::CoreStrategy => include_str!("prompts/core_strategy.v1.md"),
-            Self::Outreach => include_str!("prompts/outreach.v1.md"),
-            Self::Personality => include_str!("prompts/personality.v1.md"),
-            Self::Psychographic => include_str!("prompts/psychographic.v1.md"),
-            Self::Commercial => include_str!("prompts/commercial.v1.md"),
+            Self::Light => include_str!("prompts/light.v2.md"),
+            Self::Verdict => include_str!("prompts/verdict.v2.md"),
+            Self::Needs => include_str!("prompts/needs.v2.md"),
+            Self::Approach => include_str!("prompts/approach.v2.md"),
+            Self::Outreach => include_str!("prompts/outreach.v2.md"),
+            Self::Personality => include_str!("prompts/personality.v2.md"),
+            Self::Motives => include_str!("prompts/motives.v2.md"),
+            Self::Openness => include_str!("prompts/openness.v2.md"),
+            Self::Money => include_str!("prompts/money.v2.md"),
+            Self::Deal => include_str!("prompts/deal.v2.md"),
         }
     }
 }
@@ -44,20 +48,21 @@ pub struct ProfileBudget {
     pub tokens_max: usize,
 }
 
-/// A call's question about a profile.
+/// A call's question about a profile, and what of the profile its answer may quote.
 #[must_use]
 pub fn question(
     tags: CallTags,
     model: &ModelName,
     business: &BusinessContext,
-    profile: &Profile,
+    snapshot: &Snapshot,
     budget: ProfileBudget,
-) -> Question {
+) -> (Question, Shown) {
     let call = tags.call.config();
-    Question {
+    let (user, shown) = user_message(snapshot, budget);
+    let question = Question {
         model: model.clone(),
         system: prefix(tags.call, business),
-        user: user_message(profile, budget.posts_max, budget.tokens_max),
+        user,
         schema_name: tags.call.as_str(),
         schema: tags.call.schema(),
         output_tokens_max: call.output_tokens_max,
@@ -65,7 +70,23 @@ pub fn question(
         tags,
         cache_key: format!("{}:{}", tags.call.as_str(), business.id),
         timeout: AI_TIMEOUT,
-    }
+    };
+    (question, shown)
+}
+
+/// What of a profile every call within the budget is shown.
+#[must_use]
+pub fn shown(snapshot: &Snapshot, budget: ProfileBudget) -> Shown {
+    user_message(snapshot, budget).1
+}
+
+/// Asks for a better answer: behind the profile, so that the prefix stays as it is.
+#[must_use]
+pub fn corrected(mut question: Question, correction: &str) -> Question {
+    question.user.push_str(&format!(
+        "Your answer before this one broke rules: {correction}. Answer again in full, and keep every rule.\n"
+    ));
+    question
 }
 
 /// Everything before the profile.
@@ -74,12 +95,13 @@ fn prefix(call: CallKind, business: &BusinessContext) -> String {
     format!("{COMMON}\n{instructions}\n<business>\n{business}\n</business>\n")
 }
 
-fn user_message(profile: &Profile, posts_max: u32, tokens_max: usize) -> String {
+fn user_message(snapshot: &Snapshot, budget: ProfileBudget) -> (String, Shown) {
     const FENCE: [&str; 2] = ["<profile>\n", "\n</profile>\n"];
     let [open, close] = FENCE;
     // The budget is for the whole message, fences included.
-    let room = FENCE.iter().fold(tokens_max, |room, text| room.saturating_sub(tokens::tokens(text)));
-    format!("{open}{}{close}", profile::described(profile, posts_max, room))
+    let room = FENCE.iter().fold(budget.tokens_max, |room, text| room.saturating_sub(tokens::tokens(text)));
+    let (profile, shown) = profile::described(&snapshot.profile, snapshot.scraped_at, budget.posts_max, room);
+    (format!("{open}{profile}{close}"), shown)
 }
 
 /// JSON in which no `<` can close the fence. It becomes a character that looks like it, and no escape: models that read
@@ -95,6 +117,10 @@ fn describe_business(business: &BusinessContext) -> Value {
         "name": business.name,
         "offering": business.offering,
         "target_audience": business.target_audience,
+        "voice": business.voice,
+        "do_not_say": business.do_not_say,
+        "competitors": business.competitors,
+        "proof_points": business.proof_points,
         "ideal_customer": {
             "follower_min": ideal.follower_min,
             "follower_max": ideal.follower_max,

@@ -15,7 +15,7 @@ pub mod testing;
 pub use change::changed_significantly;
 pub use handle::{InstagramHandle, InvalidHandle};
 pub use lifetimes::{ForgetReport, SNAPSHOT_LIFETIME, forget_profiles};
-pub use model::{Post, PostKind, Profile, Snapshot, SnapshotKey};
+pub use model::{Link, Post, PostKind, Profile, Snapshot, SnapshotKey};
 pub use object_keys::{picture_key, pointer_key, snapshot_key};
 pub use pictures::{PICTURE_BYTES_MAX, PICTURE_TIMEOUT, PictureSource, picture_type};
 pub use ports::{PictureStore, ProfileRecords, SnapshotStore};

@@ -20,6 +20,9 @@ pub struct Profile {
     pub category: Option<String>,
     /// The link in the bio.
     pub external_url: Option<String>,
+    /// All links of the bio, that one among them. Snapshots from before have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// Instagram's address of the picture; it expires within hours.
     pub profile_pic_url: Option<String>,
     /// The country that Instagram states, where it does.
@@ -52,6 +55,14 @@ impl Profile {
     }
 }
 
+/// A link of a bio.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub url: String,
+    /// What its owner calls it: often what is sold there.
+    pub title: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Post {
     /// The code in its address.
@@ -76,6 +87,9 @@ pub struct Post {
     pub is_anothers: bool,
     /// The place it names.
     pub location: Option<String>,
+    /// What others wrote under it last, newest first: texts alone, without who wrote them. Snapshots from before have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub newest_comments: Vec<String>,
 }
 
 /// The forms of a post.

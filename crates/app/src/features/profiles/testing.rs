@@ -18,6 +18,7 @@ pub fn post(taken_at: &str, likes: Option<u64>, comments: Option<u64>) -> Post {
         is_pinned: false,
         is_anothers: false,
         location: None,
+        newest_comments: vec![],
     }
 }
 
@@ -33,6 +34,7 @@ pub fn snapshot(followers: u64, posts: Vec<Post>) -> Snapshot {
             posts_count: posts.len() as u64,
             category: None,
             external_url: None,
+            links: vec![],
             profile_pic_url: None,
             country: None,
             is_verified: false,

@@ -3,10 +3,15 @@
 
 use super::{
     Facts, Rule,
-    folding::{folded, plain_letters},
     places::{flags, is_shouted, names_of},
 };
-use crate::features::{business::IdealCustomer, profiles::Profile};
+use crate::{
+    features::{business::IdealCustomer, judging::Verdict, profiles::Profile},
+    shared::{
+        characters::is_unspaced,
+        folding::{folded, plain_letters},
+    },
+};
 
 /// One graded criterion.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,13 +24,21 @@ pub struct Criterion {
     pub explanation: String,
 }
 
+/// What a theme counts that the posts mention and the model does not see in them: a word is no subject, but a sign of one.
+const MENTIONED_SHARE: f64 = 0.25;
+
 /// Grades every criterion that is set and can be known.
 #[must_use]
-pub fn match_ideal_customer(ideal: &IdealCustomer, profile: &Profile, facts: &Facts) -> Vec<Criterion> {
+pub fn match_ideal_customer(
+    ideal: &IdealCustomer,
+    profile: &Profile,
+    facts: &Facts,
+    verdict: &Verdict,
+) -> Vec<Criterion> {
     [
         followers(ideal, profile.followers),
         engagement(ideal, facts.engagement_rate_percent),
-        themes(ideal, profile),
+        themes(ideal, profile, verdict),
         geography(ideal, profile),
     ]
     .into_iter()
@@ -65,21 +78,27 @@ fn engagement(ideal: &IdealCustomer, rate: Option<f64>) -> Option<Criterion> {
     Some(criterion(Rule::IcpEngagement, 100.0 * rate / wanted, explanation))
 }
 
-/// The share of the wanted themes that bio, category, captions or hashtags speak of.
-fn themes(ideal: &IdealCustomer, profile: &Profile) -> Option<Criterion> {
+/// The share of the wanted themes that the posts are about: as the model judged, with evidence that was checked; words alone, in
+/// whether of the bio or the posts, only support it, because anybody can write them anywhere.
+fn themes(ideal: &IdealCustomer, profile: &Profile, verdict: &Verdict) -> Option<Criterion> {
     if ideal.content_themes.is_empty() {
         return None;
     }
     let text = searchable(profile);
-    let found: Vec<&str> =
-        ideal.content_themes.iter().filter(|theme| mentions(&text, theme)).map(String::as_str).collect();
-    let points = 100.0 * found.len() as f64 / ideal.content_themes.len() as f64;
+    let is_judged =
+        |theme: &str| verdict.themes.iter().any(|judged| folded(judged.theme.trim()) == folded(theme.trim()));
+    let (shown, rest): (Vec<&String>, Vec<&String>) = ideal.content_themes.iter().partition(|theme| is_judged(theme));
+    let mentioned: Vec<&String> = rest.into_iter().filter(|theme| mentions(&text, theme)).collect();
     let total = ideal.content_themes.len();
-    let explanation = if found.is_empty() {
-        format!("none of the {total} wanted themes appear")
-    } else {
-        format!("{} of {total} wanted themes appear: {}", found.len(), found.join(", "))
+    let points = 100.0 * (shown.len() as f64 + MENTIONED_SHARE * mentioned.len() as f64) / total as f64;
+    let list = |themes: &[&String]| themes.iter().map(|theme| theme.as_str()).collect::<Vec<_>>().join(", ");
+    let mut explanation = match shown.as_slice() {
+        [] => format!("the posts are about none of the {total} wanted themes"),
+        shown => format!("the posts are about {} of {total} wanted themes: {}", shown.len(), list(shown)),
     };
+    if !mentioned.is_empty() {
+        explanation.push_str(&format!("; only mentioned: {}", list(&mentioned)));
+    }
     Some(criterion(Rule::IcpThemes, points, explanation))
 }
 
@@ -109,17 +128,11 @@ fn geography(ideal: &IdealCustomer, profile: &Profile) -> Option<Criterion> {
     }
 }
 
+/// Bio, category, captions and hashtags, folded.
 fn searchable(profile: &Profile) -> String {
-    let mut text = format!("{} {}", profile.biography, profile.category.as_deref().unwrap_or_default());
-    for post in &profile.posts {
-        text.push(' ');
-        text.push_str(&post.caption);
-        for tag in &post.hashtags {
-            text.push(' ');
-            text.push_str(tag);
-        }
-    }
-    folded(&text)
+    let head = [Some(&profile.biography), profile.category.as_ref()].into_iter().flatten();
+    let posts = profile.posts.iter().flat_map(|post| std::iter::once(&post.caption).chain(&post.hashtags));
+    folded(&head.chain(posts).map(String::as_str).collect::<Vec<_>>().join(" "))
 }
 
 /// Whether `text` (folded) has `words` at the beginning of a word: "run" finds "running", not "brunch". Hashtags
@@ -158,12 +171,6 @@ fn is_whole_word(text: &str, wanted: &str, fit: fn(&str, &str) -> bool) -> bool 
         })
 }
 
-/// Chinese, Japanese, Thai, Lao, Khmer and Burmese letters.
-const fn is_unspaced(c: char) -> bool {
-    matches!(c, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
-        | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
-}
-
 fn starts_a_word(text: &str, wanted: &str) -> bool {
     text.match_indices(wanted).any(|(at, _)| {
         let before = text.get(..at).and_then(|head| head.chars().next_back());
@@ -178,13 +185,33 @@ fn criterion(rule: Rule, points: f64, explanation: String) -> Criterion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::profiles::testing::snapshot;
+    use crate::features::{
+        judging::{CallKind, Theme, examples},
+        profiles::testing::{post, snapshot},
+    };
 
     fn points(ideal: &IdealCustomer, followers: u64, bio: &str) -> Vec<(Rule, f64)> {
         let mut snapshot = snapshot(followers, vec![]);
         snapshot.profile.biography = bio.to_owned();
         let facts = Facts::of(&snapshot);
-        match_ideal_customer(ideal, &snapshot.profile, &facts).into_iter().map(|c| (c.rule, c.points.round())).collect()
+        let verdict = examples::judgement(CallKind::Verdict).verdict().unwrap().clone();
+        let criteria = match_ideal_customer(ideal, &snapshot.profile, &facts, &verdict);
+        criteria.into_iter().map(|c| (c.rule, c.points.round())).collect()
+    }
+
+    /// The grade of these themes for a profile whose bio and only caption are the text, and of which the model judged some.
+    fn themes_of(wanted: &[&str], bio: &str, caption: &str, judged: &[&str]) -> (f64, String) {
+        let ideal = IdealCustomer {
+            content_themes: wanted.iter().map(|theme| (*theme).to_owned()).collect(),
+            ..Default::default()
+        };
+        let mut snapshot = snapshot(10, vec![post("2026-11-01T00:00:00Z", None, None)]);
+        (snapshot.profile.biography, snapshot.profile.posts[0].caption) = (bio.to_owned(), caption.to_owned());
+        let mut verdict = examples::judgement(CallKind::Verdict).verdict().unwrap().clone();
+        let theme = |theme: &&str| Theme { posts: vec![], quote: None, count: None, theme: (*theme).to_owned() };
+        verdict.themes = judged.iter().map(theme).collect();
+        let graded = themes(&ideal, &snapshot.profile, &verdict).unwrap();
+        (graded.points, graded.explanation)
     }
 
     #[test]
@@ -256,20 +283,32 @@ mod tests {
     }
 
     #[test]
-    fn a_theme_is_found_at_the_start_of_words_only() {
-        let ideal =
-            IdealCustomer { content_themes: vec!["run".to_owned(), "meal prep".to_owned()], ..Default::default() };
-        assert_eq!(points(&ideal, 10, "brunch lover"), [(Rule::IcpThemes, 0.0)]);
-        assert_eq!(points(&ideal, 10, "Running + #mealprep"), [(Rule::IcpThemes, 100.0)]);
+    fn a_theme_that_was_judged_counts_and_a_word_only_supports_it() {
+        let wanted = ["running", "nutrition", "sleep", "travel"];
+        assert_eq!(
+            themes_of(&wanted, "", "", &[]),
+            (0.0, "the posts are about none of the 4 wanted themes".to_owned())
+        );
+        assert_eq!(themes_of(&wanted, "", "running all day", &["Running ", "nutrition", "cooking"]).0, 50.0);
+        let (points, explanation) = themes_of(&wanted, "", "travel plans, no sleep", &["running"]);
+        assert_eq!(points, 37.5);
+        assert_eq!(explanation, "the posts are about 1 of 4 wanted themes: running; only mentioned: sleep, travel");
+        // A bio stuffed with all of them gains little.
+        assert_eq!(themes_of(&wanted, "running nutrition sleep travel", "", &[]).0, 25.0);
     }
 
     #[test]
-    fn a_theme_is_found_in_fancy_letters_and_however_its_accents_are_written() {
-        let ideal =
-            IdealCustomer { content_themes: vec!["coffee".to_owned(), "café".to_owned()], ..Default::default() };
-        for bio in ["𝗖𝗼𝗳𝗳𝗲𝗲, cafe\u{301}", "ᴄᴏғғᴇᴇ ＣＡＦÉ", "Ⓒⓞⓕⓕⓔⓔ café"]
+    fn a_word_is_found_at_the_start_of_words_only() {
+        assert_eq!(themes_of(&["run", "meal prep"], "", "brunch lover", &[]).0, 0.0);
+        assert_eq!(themes_of(&["run", "meal prep"], "", "Running + #mealprep", &[]).0, 25.0);
+    }
+
+    #[test]
+    fn a_word_is_found_in_fancy_letters_and_however_its_accents_are_written() {
+        for caption in ["𝗖𝗼𝗳𝗳𝗲𝗲, cafe\u{301}", "ᴄᴏғғᴇᴇ ＣＡＦÉ", "Ⓒⓞⓕⓕⓔⓔ café"]
         {
-            assert_eq!(points(&ideal, 10, bio), [(Rule::IcpThemes, 100.0)], "{bio}");
+            assert_eq!(themes_of(&["coffee", "café"], "", caption, &[]).0, 25.0, "{caption}");
+            assert_eq!(themes_of(&["coffee", "café"], "", "", &["COFFEE", "cafe\u{301}"]).0, 100.0);
         }
     }
 }

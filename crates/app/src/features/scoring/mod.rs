@@ -1,7 +1,8 @@
 //! From a judgement and the facts of a profile to one score with its reasons. Everything here is pure.
 
+#[cfg(test)]
+mod cases;
 mod facts;
-mod folding;
 mod ideal_customer;
 mod limits;
 mod places;

@@ -1,6 +1,6 @@
 //! Which countries a text names by their flags, and whether a word in capitals is shouted.
 
-use super::folding::folded;
+use crate::shared::folding::folded;
 
 /// ISO 3166-1 codes, each with the country's names: English first, then those in the languages that profiles often use. Left out
 /// are names that are other words without their accents (Iceland's own is "island") or name other places too.

@@ -7,7 +7,7 @@ use super::{Criterion, Facts, Rule, Score, blend, match_ideal_customer};
 use crate::{
     features::{
         business::IdealCustomer,
-        judging::{CallKind, Judgement, examples},
+        judging::{CallKind, Judgement, Verdict, examples},
         profiles::{
             Post, PostKind, Snapshot,
             testing::{post, snapshot},
@@ -64,9 +64,13 @@ fn any_type() -> impl Strategy<Value = AnalysisType> {
     select(AnalysisType::ALL.to_vec())
 }
 
+fn verdict() -> Verdict {
+    examples::judgement(CallKind::Verdict).verdict().unwrap().clone()
+}
+
 fn score(kind: AnalysisType, fit: u8, criteria: &[Criterion], facts: &Facts) -> Score {
-    let gives_verdict = |call| matches!(call, CallKind::Light | CallKind::CoreStrategy | CallKind::Commercial);
-    let answer = |call| if gives_verdict(call) { examples::with_fit(call, fit) } else { examples::judgement(call) };
+    let answer =
+        |call: CallKind| if call.gives_verdict() { examples::with_fit(call, fit) } else { examples::judgement(call) };
     let answers: Vec<Judgement> = kind.config().calls.iter().map(|call| answer(*call)).collect();
     blend(kind.config().weights, &answers.iter().collect::<Vec<_>>(), criteria, facts)
 }
@@ -113,7 +117,7 @@ proptest! {
     #[test]
     fn criteria_are_graded_and_reasoned(snapshot in any_snapshot(), ideal in any_ideal()) {
         let facts = Facts::of(&snapshot);
-        for criterion in match_ideal_customer(&ideal, &snapshot.profile, &facts) {
+        for criterion in match_ideal_customer(&ideal, &snapshot.profile, &facts, &verdict()) {
             prop_assert!((0.0..=100.0).contains(&criterion.points), "{criterion:?}");
             prop_assert!(!criterion.explanation.is_empty());
         }
@@ -124,7 +128,7 @@ proptest! {
         snapshot in any_snapshot(), ideal in any_ideal(), fit in 0..=100_u8, kind in any_type(),
     ) {
         let facts = Facts::of(&snapshot);
-        let criteria = match_ideal_customer(&ideal, &snapshot.profile, &facts);
+        let criteria = match_ideal_customer(&ideal, &snapshot.profile, &facts, &verdict());
         let score = score(kind, fit, &criteria, &facts);
         let sum = |pick: &dyn Fn(&super::Evidence) -> f64| score.evidence.iter().map(pick).sum::<f64>();
         prop_assert!((sum(&|part| part.weight) - 1.0).abs() < 1e-3, "{score:?}");
@@ -138,7 +142,7 @@ proptest! {
         snapshot in any_snapshot(), ideal in any_ideal(), fit in 0..100_u8, kind in any_type(), by in 0.1..60.0_f64,
     ) {
         let facts = Facts::of(&snapshot);
-        let criteria = match_ideal_customer(&ideal, &snapshot.profile, &facts);
+        let criteria = match_ideal_customer(&ideal, &snapshot.profile, &facts, &verdict());
         let base = score(kind, fit, &criteria, &facts).value;
         prop_assert!(base <= fit + 20, "a score far above its fit");
         prop_assert!(score(kind, fit + 1, &criteria, &facts).value >= base);

@@ -1,9 +1,9 @@
 //! The final score: a weighted blend of the models' judgement and of facts that we computed, with its evidence.
 //!
 //! Promises: 0-100; weights sum to 1; facts weigh at least 40 %; raising the fit, the openness, a criterion or a fact
-//! never lowers the score; it never exceeds
-//! what its judgement allows (`limits`); every part and limit says which rule gave or took how much. A part that cannot be known is left out and its weight shared by the others, up to
-//! the point where facts would weigh less than 40 %.
+//! never lowers the score; it never exceeds what its judgement allows (`limits`); every part and limit says which rule gave
+//! or took how much. A part that cannot be known is left out and its weight shared by the others, up to the point where
+//! facts would weigh less than 40 %.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,9 +21,9 @@ use crate::features::judging::Judgement;
 const WEIGHT_FACTS_MIN: f64 = 0.40;
 const NEUTRAL: f64 = 50.0;
 
-/// Engagement that earns full points, percent. Instagram's mean over all industries is 1 to 2 % (the yearly industry
-/// benchmark reports); three times that is excellent.
-const ENGAGEMENT_FULL_PERCENT: f64 = 5.0;
+/// Engagement that earns full points, as a multiple of what is usual for the audience's size: about where the calculator that the
+/// usual rates are from begins to call them high (2 to 2.6 times the average).
+const ENGAGEMENT_FULL_TIMES: f64 = 2.5;
 /// A last post within this many days earns full points, one after [`ACTIVITY_NONE_DAYS`] none.
 const ACTIVITY_FULL_DAYS: f64 = 7.0;
 const ACTIVITY_NONE_DAYS: f64 = 90.0;
@@ -75,9 +75,14 @@ pub fn blend(weights: Weights, judgements: &[&Judgement], criteria: &[Criterion]
     }));
     parts.extend(facts.engagement_rate_percent.map(|rate| Part {
         rule: Rule::Engagement,
-        value: 100.0 * rate / ENGAGEMENT_FULL_PERCENT,
+        value: 100.0 * rate / (ENGAGEMENT_FULL_TIMES * facts.audience.usual_engagement_percent()),
         weight: weights.engagement,
-        explanation: format!("{rate:.2} % over {} posts", facts.engagement_posts),
+        explanation: format!(
+            "{rate:.2} % over {} posts; {} % is usual for {}",
+            facts.engagement_posts,
+            facts.audience.usual_engagement_percent(),
+            facts.audience.followers()
+        ),
     }));
     parts.extend(facts.days_since_last_post.map(|days| Part {
         rule: Rule::Activity,
@@ -106,7 +111,7 @@ pub fn blend(weights: Weights, judgements: &[&Judgement], criteria: &[Criterion]
     let blended = sum(&evidence);
     let verdict = judgements.iter().find_map(|judgement| judgement.verdict());
     let receptiveness = judgements.iter().find_map(|judgement| match judgement {
-        Judgement::Psychographic(person) => Some(f64::from(person.receptiveness.value())),
+        Judgement::Openness(person) => Some(f64::from(person.receptiveness.value())),
         _ => None,
     });
     let applied = verdict.map(|verdict| limits(blended, verdict, receptiveness)).unwrap_or_default();
@@ -132,12 +137,14 @@ fn sum(evidence: &[Evidence]) -> f64 {
 
 /// The part of a judgement that has a grade in it.
 fn judged(weights: Weights, judgement: &Judgement) -> Option<Part> {
-    if let Judgement::Psychographic(person) = judgement {
+    if let Judgement::Openness(person) = judgement {
+        // What speaks for it, else what speaks against it.
+        let reason = person.triggers.first().or(person.objections.first());
         return Some(Part {
             rule: Rule::AiReceptiveness,
             value: f64::from(person.receptiveness.value()),
             weight: weights.receptiveness,
-            explanation: person.self_image.clone(),
+            explanation: reason.map(|reason| reason.insight.clone()).unwrap_or_default(),
         });
     }
     judgement.verdict().map(|verdict| Part {
@@ -200,8 +207,9 @@ mod tests {
 
     /// The answers to all calls of the type, with this fit in the verdict.
     fn answers(kind: AnalysisType, fit: u8) -> Vec<Judgement> {
-        let gives_verdict = |call| matches!(call, CallKind::Light | CallKind::CoreStrategy | CallKind::Commercial);
-        let answer = |call| if gives_verdict(call) { examples::with_fit(call, fit) } else { examples::judgement(call) };
+        let answer = |call: CallKind| {
+            if call.gives_verdict() { examples::with_fit(call, fit) } else { examples::judgement(call) }
+        };
         kind.config().calls.iter().map(|call| answer(*call)).collect()
     }
 

@@ -2,6 +2,7 @@
 
 use oslira_app::features::{
     business::IdealCustomer,
+    judging::{CallKind, Verdict, examples},
     profiles::Snapshot,
     scoring::{Facts, match_ideal_customer},
 };
@@ -36,6 +37,11 @@ fn posts_of(name: &str) -> Result<Found, Unreadable> {
 fn snapshot(name: &str) -> Snapshot {
     let scraped_at = "2026-11-24T12:00:00Z".parse().unwrap();
     Snapshot { profile: profile_of(name), scraped_at, depth: DETAILS_POSTS, source: "sandbox".to_owned() }
+}
+
+/// Of a model that sees no theme.
+fn verdict() -> Verdict {
+    serde_json::from_value(examples::text(CallKind::Verdict)).unwrap()
 }
 
 #[test]
@@ -171,11 +177,13 @@ fn themes_and_places_are_found_however_they_are_written() {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let ideal = IdealCustomer { content_themes: texts(themes), geographies: texts(places), ..Default::default() };
         let facts = Facts::of(&snapshot);
-        match_ideal_customer(&ideal, &snapshot.profile, &facts).into_iter().map(|criterion| criterion.points).collect()
+        let criteria = match_ideal_customer(&ideal, &snapshot.profile, &facts, &verdict());
+        criteria.into_iter().map(|criterion| criterion.points).collect()
     };
-    assert_eq!(points("40_fancy_letters", &["coffee"], &["Lisbon"]), [100.0, 100.0]);
-    assert_eq!(points("44_smallcaps", &["coffee"], &["Lisbon"]), [100.0, 100.0]);
-    assert_eq!(points("43_decomposed", &["café"], &[]), [100.0]);
+    // By words alone, which only support what a model judges.
+    assert_eq!(points("40_fancy_letters", &["coffee"], &["Lisbon"]), [25.0, 100.0]);
+    assert_eq!(points("44_smallcaps", &["coffee"], &["Lisbon"]), [25.0, 100.0]);
+    assert_eq!(points("43_decomposed", &["café"], &[]), [25.0]);
     assert_eq!(points("41_caps_bio_us", &[], &["US"]), [] as [f64; 0], "no place is named");
     assert_eq!(points("42_flag_only", &[], &["Portugal"]), [100.0]);
     assert_eq!(points("42_flag_only", &[], &["Spain"]), [0.0]);

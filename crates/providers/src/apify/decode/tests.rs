@@ -288,6 +288,38 @@ fn only_web_addresses_become_links() {
 }
 
 #[test]
+fn links_keep_what_their_owner_calls_them() {
+    let links = |more: Value| {
+        let read = profile_of(small(more), "ann").links;
+        read.into_iter().map(|link| (link.url, link.title.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let named = |url: &str, title: &str| (url.to_owned(), title.to_owned());
+    let listed = json!(["https://plain.example", {"title": " ", "url": "https://a.b"}, {"title": "Shop", "url": "https://s.b"}, 7, {"url": "mailto:x"}]);
+    assert_eq!(
+        links(json!({"externalUrls": listed, "externalUrl": "https://s.b"})),
+        [named("https://plain.example", ""), named("https://a.b", ""), named("https://s.b", "Shop")]
+    );
+    assert_eq!(links(json!({"externalUrls": [], "externalUrl": "https://own.b"})), [named("https://own.b", "")]);
+    assert_eq!(links(json!({"externalUrls": vec!["https://a.b"; 9]})).len(), LINKS_MAX);
+    assert_eq!(links(json!({})), []);
+}
+
+#[test]
+fn the_newest_comments_of_others_are_kept_as_bare_texts() {
+    let comment = |day: u32, by: &str, text: &str| json!({"ownerUsername": by, "text": text, "timestamp": format!("2025-01-{day:02}T00:00:00.000Z")});
+    let read = post_of(json!({
+        "ownerUsername": "ann",
+        "latestComments": [
+            comment(1, "bo", "oldest"), comment(4, "ann", "Thanks!"), comment(3, "cy", "Price?\u{0}"), comment(2, "di", " "),
+            {"text": "undated"}, comment(9, "ed", &"x".repeat(500)), "no comment",
+        ],
+    }));
+    let lengths: Vec<usize> = read.newest_comments.iter().map(String::len).collect();
+    assert_eq!(lengths, [COMMENT_CHARS_MAX, 6, 6]);
+    assert_eq!(read.newest_comments[1..], ["Price?", "oldest"]);
+}
+
+#[test]
 fn posts_are_sorted_by_time_whatever_is_pinned_and_come_once() {
     let day = |day: u32| format!("2025-01-{day:02}T00:00:00.000Z");
     let post = |code: &str, time: Option<String>| json!({"type": "Image", "shortCode": code, "timestamp": time});

@@ -1,6 +1,34 @@
 //! What real providers were reported to answer.
 
+use oslira_app::features::{
+    business::{BusinessContext, IdealCustomer},
+    judging::{CallKind, Judgement, Review, Reviewed, shown},
+    profiles::{Profile, Snapshot},
+};
+
 use super::{anthropic::ask_anthropic, *};
+
+/// Reads an answer about a roastery that speaks of its beans.
+fn review(content: &str) -> Result<Reviewed, AiFault> {
+    let roastery: Profile = serde_json::from_value(json!({
+        "username": "roastery", "display_name": "Roastery", "biography": "Beans from Lisbon", "followers": 900, "following": 1,
+        "posts_count": 1, "is_verified": false, "is_business": true,
+        "posts": [{
+            "short_code": "A", "kind": "image", "caption": "Morning", "hashtags": [], "mentions": [], "is_pinned": false,
+        }],
+    }))
+    .unwrap();
+    let recipient = roastery.username.clone();
+    let snapshot =
+        Snapshot { profile: roastery, scraped_at: Timestamp::UNIX_EPOCH, depth: 12, source: "sandbox".to_owned() };
+    let business: BusinessContext = serde_json::from_value(json!({
+        "id": uuid::Uuid::nil(), "name": "Grinders", "offering": "Grinders.", "target_audience": "Roasteries.",
+        "ideal_customer": IdealCustomer::default(), "context_version": 1,
+    }))
+    .unwrap();
+    let shown = shown(&snapshot, AnalysisType::Light.config().profile_budget());
+    Review { shown: &shown, business: &business, recipient: &recipient }.read(CallKind::Light, content)
+}
 
 /// Answers of real providers, rebuilt from public reports, and what each is.
 #[tokio::test]
@@ -71,7 +99,7 @@ async fn answers_from_the_field_are_what_they_are() {
             sent.headers_mut().insert(name, value.as_str().unwrap().parse().unwrap());
         }
         let answer = if name.starts_with("openai") { ask(Ok(sent)).await } else { ask_anthropic(Ok(sent)).await };
-        let judged = answer.content.and_then(|content| CallKind::Light.parse(&content));
+        let judged = answer.content.and_then(|content| review(&content));
         let is = match &judged {
             Ok(_) => "usable",
             Err(AiFault::Invalid(_)) => "invalid",
@@ -85,7 +113,7 @@ async fn answers_from_the_field_are_what_they_are() {
         let cost = answer.usage.and_then(|usage| usage.cost_microusd);
         assert_eq!((is, cost.is_some()), (expected, is_billed), "{name}: {judged:?}");
         if name == "openai_29_opener_ratings" {
-            let Ok(oslira_app::features::judging::Judgement::Light(light)) = judged else { panic!("{name}") };
+            let Ok(Reviewed { judgement: Judgement::Light(light), .. }) = judged else { panic!("{name}") };
             let kept = "Congrats on the 4.9/5 from 212 guests, your Q3.2/Q4 menu and the 9.30/17.00 opening hours. \
                         Loved the post.It shows.";
             assert_eq!(light.outreach_opener, kept);

@@ -3,8 +3,11 @@
 use super::{JudgedCall, StoredSnapshot};
 use crate::{
     features::{
-        analysis::{AnalysisRecord, AnalysisResult, Assignment, CallAnswers, CallCost, Cost, JudgedProfile, LeadFacts},
-        judging::Judgement,
+        analysis::{
+            AnalysisRecord, AnalysisResult, Assignment, CallAnswers, CallCost, CitedSource, Cost, JudgedProfile,
+            LeadFacts,
+        },
+        judging::{Judgement, MessageProblem, shown},
         profiles::Snapshot,
         scoring::{Facts, blend, match_ideal_customer},
     },
@@ -22,27 +25,29 @@ pub(super) fn findings(
     judged: &[JudgedCall],
     cache_hit: bool,
 ) -> Result<(LeadFacts, AnalysisRecord), AttemptFailed> {
-    let verdict = judged.iter().find_map(|judged| Some((judged, judged.judgement.verdict()?)));
+    let verdict = judged.iter().find_map(|judged| Some((judged, judged.reviewed.judgement.verdict()?)));
     let (main, verdict) = verdict.ok_or_else(|| AttemptFailed::Terminal("no call gave a verdict".to_owned()))?;
 
     // A cached snapshot may be deeper than this type needs: the facts are of the posts that the models saw.
     let mut snapshot = snapshot.clone();
     snapshot.profile.posts.truncate(assignment.analysis_type.config().posts as usize);
     let facts = Facts::of(&snapshot);
-    let criteria = match_ideal_customer(&assignment.business.ideal_customer, &snapshot.profile, &facts);
-    let judgements: Vec<&Judgement> = judged.iter().map(|judged| &judged.judgement).collect();
+    let criteria = match_ideal_customer(&assignment.business.ideal_customer, &snapshot.profile, &facts, verdict);
+    let judgements: Vec<&Judgement> = judged.iter().map(|judged| &judged.reviewed.judgement).collect();
     let score = blend(assignment.analysis_type.config().weights, &judgements, &criteria, &facts);
 
-    let mut answers = CallAnswers::default();
-    for judgement in judgements {
-        answers.add(judgement);
-    }
+    let mut problems: Vec<MessageProblem> =
+        judged.iter().flat_map(|judged| judged.reviewed.problems.iter().cloned()).collect();
+    let mut answers = CallAnswers::of(&judgements);
     if verdict.seems_minor {
         // Nothing about how to win or move a child is kept.
         answers = CallAnswers::default();
+        problems.clear();
     } else if verdict.forbids_outreach() {
         answers.outreach = None;
+        problems.retain(|problem| ["angle", "offer"].contains(&problem.field.as_str()));
     }
+    let shown = shown(&snapshot, assignment.analysis_type.config().profile_budget());
     let record = AnalysisRecord {
         score: score.value,
         provider: main.provider.clone(),
@@ -55,6 +60,9 @@ pub(super) fn findings(
             provider: main.provider.clone(),
             model: main.model.clone(),
             verdict: verdict.clone(),
+            sources: CitedSource::of(&answers, verdict, &shown, &snapshot.profile.username),
+            left_out: judged.iter().map(|judged| judged.reviewed.dropped).sum(),
+            problems,
             answers,
             evidence: score.evidence,
             facts,

@@ -1,5 +1,6 @@
 //! The models' judgement of a snapshot: all calls at the same time, each with steps of its own, so that one that fails
-//! or crashes repeats and pays itself alone.
+//! or crashes repeats and pays itself alone. An answer of which much does not hold, or whose message breaks a rule, is asked for
+//! once more; the better of the two counts, and says what is wrong with it.
 
 use std::time::Duration;
 
@@ -15,8 +16,11 @@ use super::{
 use crate::{
     features::{
         analysis::{AiBill, Assignment, Outage, Phase, UsageRecord, config},
-        judging::{AiFault, AiUsage, CallKind, CallTags, Judgement, ModelName, Question, UnavailableCause, question},
-        profiles::{InstagramHandle, SnapshotKey},
+        judging::{
+            AiFault, AiUsage, CallKind, CallTags, ModelName, Question, Review, Reviewed, UnavailableCause, corrected,
+            question,
+        },
+        profiles::SnapshotKey,
     },
     shared::steps::Steps,
 };
@@ -25,7 +29,7 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct JudgedCall {
     pub(super) call: CallKind,
-    pub(super) judgement: Judgement,
+    pub(super) reviewed: Reviewed,
     pub(super) provider: String,
     pub(super) model: String,
     /// Whether another model than the first one answered.
@@ -48,7 +52,7 @@ pub(super) struct CallPlan {
 /// What one attempt gave.
 #[derive(Serialize, Deserialize)]
 struct CallAttempt {
-    answer: Result<Judgement, AiFault>,
+    answer: Result<Reviewed, AiFault>,
     usage: Option<AiUsage>,
     asked_at: Timestamp,
     ended_at: Timestamp,
@@ -56,11 +60,96 @@ struct CallAttempt {
     unrecorded: Option<AiBill>,
 }
 
+/// What one attempt asks.
+#[derive(Clone)]
+struct Asked {
+    call: CallKind,
+    model: ModelName,
+    /// What was wrong with the answer before this one.
+    correction: Option<String>,
+    last: LastIf,
+}
+
 /// Whether this attempt is the last one with its model if it fails.
 #[derive(Debug, Clone, Copy)]
 struct LastIf {
     any_fault: bool,
     timed_out: bool,
+}
+
+/// A call while it is asked: what its attempts cost, and the best answer so far.
+struct Asking {
+    call: CallKind,
+    /// Counted over all models: each attempt is a step, and a step's name is unique.
+    attempts: usize,
+    spent_microusd: u64,
+    is_cost_known: bool,
+    /// An answer that was doubted, and what is wrong with it.
+    doubted: Option<(JudgedCall, String)>,
+}
+
+/// What follows from an attempt.
+enum Outcome {
+    Settled(Box<JudgedCall>),
+    /// The model is asked once more, and told why.
+    Doubted,
+    Failed(AiFault),
+}
+
+impl Asking {
+    const fn new(call: CallKind) -> Self {
+        Self { call, attempts: 0, spent_microusd: 0, is_cost_known: true, doubted: None }
+    }
+
+    fn next_step(&mut self) -> String {
+        let name = format!("judge-{}-{}", self.call.as_str(), self.attempts);
+        self.attempts += 1;
+        name
+    }
+
+    fn correction(&self) -> Option<String> {
+        self.doubted.as_ref().map(|(_, correction)| correction.clone())
+    }
+
+    fn take(&mut self, attempt: CallAttempt, model: &ModelName, fell_back: bool) -> Outcome {
+        let CallAttempt { answer, usage, .. } = attempt;
+        let cost_microusd = cost_of(&answer, usage.as_ref());
+        self.spent_microusd += cost_microusd.unwrap_or(0);
+        self.is_cost_known &= cost_microusd.is_some();
+        let reviewed = match (answer, self.doubted.take()) {
+            (Ok(reviewed), None) => reviewed,
+            (Ok(reviewed), Some((before, _))) if reviewed.is_better_than(&before.reviewed) => {
+                return self.settled(self.judged(reviewed, usage, model, fell_back));
+            }
+            // A second answer that is worse, or none: the first one was usable.
+            (_, Some((before, _))) => return self.settled(before),
+            (Err(fault), None) => return Outcome::Failed(fault),
+        };
+        let is_doubtful = reviewed.is_doubtful();
+        let correction = reviewed.correction();
+        let judged = self.judged(reviewed, usage, model, fell_back);
+        if !is_doubtful {
+            return self.settled(judged);
+        }
+        self.doubted = Some((judged, correction));
+        Outcome::Doubted
+    }
+
+    /// With what all attempts cost.
+    fn settled(&self, judged: JudgedCall) -> Outcome {
+        let (cost_microusd, is_cost_known) = (self.spent_microusd, self.is_cost_known);
+        Outcome::Settled(Box::new(JudgedCall { cost_microusd, is_cost_known, ..judged }))
+    }
+
+    fn judged(&self, reviewed: Reviewed, usage: Option<AiUsage>, model: &ModelName, fell_back: bool) -> JudgedCall {
+        // An answer that came without a bill was still given by the model that was asked.
+        let (provider, model) = usage.as_ref().map_or_else(
+            || (model.provider().to_owned(), model.model().to_owned()),
+            |usage| (usage.provider.clone(), usage.model.clone()),
+        );
+        let (call, cost_microusd, is_cost_known) = (self.call, self.spent_microusd, self.is_cost_known);
+        JudgedCall { call, reviewed, provider, model, fell_back, cost_microusd, is_cost_known, usage }
+    }
 }
 
 /// What to do about a fault.
@@ -86,55 +175,35 @@ impl<S: Steps> Body<'_, S> {
         join_all(calls.iter().map(|plan| self.judge_call(plan, assignment, key))).await.into_iter().collect()
     }
 
-    /// Up to three attempts with each model.
+    /// Up to three attempts with each model, and one more for an answer that is doubted.
     async fn judge_call(
         &self,
         plan: &CallPlan,
         assignment: &Assignment,
         key: &SnapshotKey,
     ) -> Result<JudgedCall, EarlyEnd> {
-        let CallPlan { call, models } = plan;
-        let call = *call;
         // What remains when there is no model to ask.
         let mut failure = AI_UNCONFIGURED;
-        // Counted over all models: each attempt is a step, and a step's name is unique.
-        let mut attempt = 0;
-        let (mut spent_microusd, mut is_cost_known) = (0, true);
-        for (index, model) in models.iter().enumerate() {
+        let mut asking = Asking::new(plan.call);
+        for (index, model) in plan.models.iter().enumerate() {
             let mut pauses = config::AI_PAUSES.into_iter();
             let mut silence = Silence::default();
             loop {
-                let name = format!("judge-{}-{attempt}", call.as_str());
+                let name = asking.next_step();
                 // No pause left: the last attempt with this model.
                 let pause = pauses.next();
                 let last =
                     LastIf { any_fault: pause.is_none(), timed_out: silence.timeouts() == config::UNANSWERED_REPEATS };
-                let CallAttempt { answer, usage, asked_at, ended_at, .. } =
-                    self.attempt_call(&name, call, model, assignment, key, last).await?;
-                attempt += 1;
-                let cost_microusd = cost_of(&answer, usage.as_ref());
-                spent_microusd += cost_microusd.unwrap_or(0);
-                is_cost_known &= cost_microusd.is_some();
-                let fault = match answer {
-                    Ok(judgement) => {
-                        // An answer that came without a bill was still given by the model that was asked.
-                        let (provider, model) = usage.as_ref().map_or_else(
-                            || (model.provider().to_owned(), model.model().to_owned()),
-                            |usage| (usage.provider.clone(), usage.model.clone()),
-                        );
-                        let (fell_back, cost_microusd) = (index > 0, spent_microusd);
-                        return Ok(JudgedCall {
-                            call,
-                            judgement,
-                            provider,
-                            model,
-                            fell_back,
-                            cost_microusd,
-                            is_cost_known,
-                            usage,
-                        });
+                let asked = Asked { call: plan.call, model: model.clone(), correction: asking.correction(), last };
+                let attempt = self.attempt_call(&name, asked, assignment, key).await?;
+                let (asked_at, ended_at) = (attempt.asked_at, attempt.ended_at);
+                let fault = match asking.take(attempt, model, index > 0) {
+                    Outcome::Settled(judged) => return Ok(*judged),
+                    Outcome::Doubted => {
+                        tracing::info!(run_id = %self.run, name, model = %model, correction = asking.correction(), "AI answer doubted");
+                        continue;
                     }
-                    Err(fault) => fault,
+                    Outcome::Failed(fault) => fault,
                 };
                 tracing::warn!(run_id = %self.run, name, model = %model, %fault, "AI call failed");
                 failure = ai_failure(&fault);
@@ -161,18 +230,16 @@ impl<S: Steps> Body<'_, S> {
     async fn attempt_call(
         &self,
         name: &str,
-        call: CallKind,
-        model: &ModelName,
+        asked: Asked,
         assignment: &Assignment,
         key: &SnapshotKey,
-        last: LastIf,
     ) -> Result<CallAttempt, EarlyEnd> {
         let (ports, run) = (self.ports.clone(), self.run);
-        let (model, wanted, key) = (model.clone(), assignment.clone(), key.clone());
+        let (wanted, key) = (assignment.clone(), key.clone());
         let attempt: IfActive<CallAttempt> = self
             .steps
             .run(name, move || {
-                let (ports, model, wanted, key) = (ports.clone(), model.clone(), wanted.clone(), key.clone());
+                let (ports, asked, wanted, key) = (ports.clone(), asked.clone(), wanted.clone(), key.clone());
                 async move {
                     let snapshot = ports.snapshots.load(&key).await?;
                     // From here on a cancellation keeps the credits, so this comes right before the call.
@@ -180,10 +247,14 @@ impl<S: Steps> Body<'_, S> {
                         return Ok(IfActive::Inactive);
                     }
                     let budget = wanted.analysis_type.config().profile_budget();
-                    let tags = CallTags { run, analysis_type: wanted.analysis_type, call };
-                    let mut question = question(tags, &model, &wanted.business, &snapshot.profile, budget);
+                    let tags = CallTags { run, analysis_type: wanted.analysis_type, call: asked.call };
+                    let (mut question, shown) = question(tags, &asked.model, &wanted.business, &snapshot, budget);
                     question.timeout = config::patience(question.timeout, ports.pause_scale);
-                    Ok(IfActive::Active(ask_model(&ports, &question, &wanted.username, last).await))
+                    if let Some(correction) = &asked.correction {
+                        question = corrected(question, correction);
+                    }
+                    let review = Review { shown: &shown, business: &wanted.business, recipient: &wanted.username };
+                    Ok(IfActive::Active(ask_model(&ports, &question, review, asked.last).await))
                 }
             })
             .await?;
@@ -208,12 +279,7 @@ impl<S: Steps> Body<'_, S> {
 }
 
 /// One call. Once the model was asked it must not fail as an attempt: the engine would repeat the step and pay again.
-async fn ask_model(
-    ports: &WorkflowPorts,
-    question: &Question,
-    recipient: &InstagramHandle,
-    last: LastIf,
-) -> CallAttempt {
+async fn ask_model(ports: &WorkflowPorts, question: &Question, review: Review<'_>, last: LastIf) -> CallAttempt {
     let run = question.tags.run;
     let asked_at = ports.clock.now();
     let answer = ports.model.ask(question).await;
@@ -221,15 +287,15 @@ async fn ask_model(
         Some(usage) => record(ports, question, usage).await,
         None => None,
     };
-    let judgement = answer.content.and_then(|content| question.tags.call.parse_for(&content, Some(recipient)));
+    let reviewed = answer.content.and_then(|content| review.read(question.tags.call, &content));
     let ended_at = ports.clock.now();
-    if let Some(fault) = judgement.as_ref().err() {
+    if let Some(fault) = reviewed.as_ref().err() {
         let is_last = last.any_fault || (last.timed_out && is_timeout(fault));
         if let Some((service, outage)) = outage(&question.model, fault, is_last) {
             ports.report(run, service, outage).await;
         }
     }
-    CallAttempt { answer: judgement, usage: answer.usage, asked_at, ended_at, unrecorded }
+    CallAttempt { answer: reviewed, usage: answer.usage, asked_at, ended_at, unrecorded }
 }
 
 const fn is_timeout(fault: &AiFault) -> bool {
@@ -238,7 +304,7 @@ const fn is_timeout(fault: &AiFault) -> bool {
 
 /// What an attempt cost; `None` if the model answered and its bill is not known. A provider that failed or refused bills
 /// nothing.
-fn cost_of(answer: &Result<Judgement, AiFault>, usage: Option<&AiUsage>) -> Option<u64> {
+fn cost_of<T>(answer: &Result<T, AiFault>, usage: Option<&AiUsage>) -> Option<u64> {
     match (usage, answer) {
         (Some(usage), _) => usage.cost_microusd,
         (None, Ok(_) | Err(AiFault::Refused | AiFault::Truncated | AiFault::Invalid(_))) => None,
@@ -347,7 +413,7 @@ mod tests {
             (AiFault::QuotaExhausted, Some(0)),
         ];
         for (fault, expected) in cases {
-            assert_eq!(cost_of(&Err(fault.clone()), None), expected, "{fault:?}");
+            assert_eq!(cost_of::<()>(&Err(fault.clone()), None), expected, "{fault:?}");
         }
     }
 

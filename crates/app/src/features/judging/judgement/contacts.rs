@@ -1,6 +1,8 @@
 //! A message that is to be sent in the business's name carries no address, no number and no markup: whichever it had
 //! would be the profile's own, or a stranger's.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::features::profiles::InstagramHandle;
 
 /// Endings that addresses without a scheme or a path are known by.
@@ -17,20 +19,60 @@ const SECOND_LEVEL: [&str; 6] = ["com", "co", "net", "org", "gov", "edu"];
 const INTERNATIONAL_DIGITS_MIN: usize = 7;
 const NATIONAL_DIGITS_MIN: usize = 9;
 
+/// Written in place of a dot or an at sign, so that no filter sees it.
+const DOTS: [&str; 8] = ["(dot)", "[dot]", "{dot}", "(.)", "[.]", "(punkt)", "(punto)", "."];
+const ATS: [&str; 4] = ["(at)", "[at]", "{at}", "(a)"];
+/// Endings that are no words, so that "dot com" is an address and "a dot to see" is none.
+const PLAIN_ENDINGS: [&str; 8] = ["com", "net", "org", "info", "biz", "io", "xyz", "co.uk"];
+
 /// The message without them; the recipient's own name stays. Markup goes first: it could hold an address apart until it
 /// is taken out.
 pub(super) fn defused(message: &str, recipient: Option<&InstagramHandle>) -> String {
     let plain = message.replace(['<', '>'], "");
     let lines = plain.lines().map(|line| {
-        let words: Vec<&str> = without_numbers(line.split(' ').collect());
+        let words: Vec<&str> = without_numbers(without_spelled_addresses(line.split(' ').collect()));
         words.into_iter().filter(|word| !leads_away(word, recipient)).collect::<Vec<_>>().join(" ")
     });
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
+/// Takes out addresses that are spelled over several words: "sales (at) evil [dot] com".
+fn without_spelled_addresses(words: Vec<&str>) -> Vec<&str> {
+    let lower = |word: &str| word.nfkc().collect::<String>().to_lowercase();
+    let bare =
+        |word: &str| lower(word).trim_matches(|c: char| c.is_ascii_punctuation() && !"()[]{}".contains(c)).to_owned();
+    let mut kept: Vec<&str> = Vec::with_capacity(words.len());
+    let mut rest = words.as_slice();
+    while let Some((word, tail)) = rest.split_first() {
+        let ending = tail.first().map(|next| bare(next));
+        let dot = lower(word);
+        let is_dot = DOTS.contains(&dot.as_str())
+            && ending.as_deref().is_some_and(|ending| ENDINGS.contains(&ending) || PLAIN_ENDINGS.contains(&ending));
+        let is_plain_dot = dot == "dot" && ending.as_deref().is_some_and(|ending| PLAIN_ENDINGS.contains(&ending));
+        if is_plain_dot
+            || is_dot && (dot != "." || ending.as_deref().is_some_and(|ending| PLAIN_ENDINGS.contains(&ending)))
+        {
+            // The name before it, and whom the address is of.
+            kept.pop();
+            while kept.last().is_some_and(|word| ATS.contains(&lower(word).as_str()) || *word == "@") {
+                kept.pop();
+                kept.pop();
+            }
+            rest = tail.get(1..).unwrap_or_default();
+        } else {
+            kept.push(*word);
+            rest = tail;
+        }
+    }
+    kept
+}
+
 /// Takes out telephone numbers, which blanks may divide.
 fn without_numbers(words: Vec<&str>) -> Vec<&str> {
+    // Full-width digits, and those on keys: "0️⃣".
+    let plain = |word: &str| word.nfkc().filter(|c| !matches!(c, '\u{fe0f}' | '\u{20e3}')).collect::<String>();
     let is_part = |word: &&&str| {
+        let word = plain(word);
         word.contains(|c: char| c.is_ascii_digit())
             && word
                 .trim_end_matches([',', '.', ';', '!', '?'])
@@ -41,9 +83,11 @@ fn without_numbers(words: Vec<&str>) -> Vec<&str> {
     let mut rest = words.as_slice();
     while let Some((word, tail)) = rest.split_first() {
         let parts = rest.iter().take_while(is_part).count();
-        let digits =
-            |parts: usize| rest.iter().take(parts).flat_map(|part| part.chars()).filter(char::is_ascii_digit).count();
-        let is_international = word.trim_start_matches('(').starts_with('+');
+        let digits = |parts: usize| {
+            let digits = |part: &&str| plain(part).chars().filter(char::is_ascii_digit).count();
+            rest.iter().take(parts).map(digits).sum::<usize>()
+        };
+        let is_international = plain(word).trim_start_matches('(').starts_with('+');
         let digits_min = if is_international { INTERNATIONAL_DIGITS_MIN } else { NATIONAL_DIGITS_MIN };
         if parts > 0 && digits(parts) >= digits_min {
             rest = rest.get(parts..).unwrap_or_default();
@@ -57,10 +101,10 @@ fn without_numbers(words: Vec<&str>) -> Vec<&str> {
 
 /// What mail and chat programs make a link of, and who else is named.
 fn leads_away(word: &str, recipient: Option<&InstagramHandle>) -> bool {
-    // The full stops of other scripts, which browsers read as dots.
-    let word = word.replace(['。', '．', '｡'], ".");
+    // The full stops of other scripts, which browsers read as dots, and dots in brackets, which people read as such.
+    let word = word.nfkc().collect::<String>().replace(['。', '．', '｡'], ".").replace("[.]", ".").replace("(.)", ".");
     let lower = word.to_lowercase();
-    if ["://", "www.", "](", "javascript:", "mailto:", "data:"].iter().any(|mark| lower.contains(mark)) {
+    if ["://", "www.", "](", "javascript:", "mailto:", "tel:", "data:"].iter().any(|mark| lower.contains(mark)) {
         return true;
     }
     let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
@@ -121,6 +165,19 @@ mod tests {
             "+442079460958.",
             "(+351) 900 000 000",
             "020 7946 0958",
+            "０２０ ７９４６ ０９５８",
+            "0️⃣2️⃣0️⃣7️⃣9️⃣4️⃣6️⃣0️⃣9️⃣5️⃣8️⃣",
+            "0 2 0 7 9 4 6 0 9 5 8",
+            "tel:+442079460958",
+            "sales (at) evil [dot] com",
+            "sales@evil (dot) com.",
+            "evil dot com",
+            "evil . com",
+            "evil[.]com",
+            "evil(.)io",
+            "ｅｖｉｌ．ｃｏｍ",
+            "＠pay.desk",
+            "evil [dot] shop",
         ] {
             assert_eq!(defused(&format!("Hi {address} there"), Some(&ann())), "Hi there", "{address}");
         }
@@ -148,6 +205,12 @@ mod tests {
             "+20 %",
             "2025 and 10 000",
             "in 2024 2025",
+            "dot to dot",
+            "a polka dot dress",
+            "Done . Now",
+            "(a) first",
+            "at home",
+            "½ and ² and ™",
         ] {
             assert_eq!(defused(&format!("Hi {plain} there"), Some(&ann())), format!("Hi {plain} there"));
         }

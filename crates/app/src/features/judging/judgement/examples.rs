@@ -1,4 +1,5 @@
-//! A valid answer to each call: for tests, of other crates too (feature `examples`).
+//! A valid answer to each call: for tests, of other crates too (feature `examples`). They quote [`QUOTE`], which the profile must
+//! have in its bio.
 
 use serde_json::{Value, json};
 
@@ -6,51 +7,100 @@ use super::CallKind;
 #[cfg(test)]
 use super::Judgement;
 
+/// What every example quotes from the bio.
+pub const QUOTE: &str = "Runs and cooks";
+
 fn verdict() -> Value {
     json!({
-        "summary": "A runner who cooks.", "niche": "running", "role": "buyer", "seems_minor": false,
-        "reasons": ["posts about meal prep"], "concerns": [], "confidence": 80, "fit_score": 70,
+        "summary": "A runner who cooks.", "niche": "running", "themes": [], "role": "buyer", "seems_minor": false,
+        "reasons": insights("Cooks for races, so meals are a subject already."), "concerns": [], "confidence": 80,
+        "fit_score": 70,
     })
+}
+
+fn insights(insight: &str) -> Value {
+    json!([{ "posts": ["bio"], "quote": QUOTE, "count": null, "insight": insight }])
 }
 
 /// As a provider would send it.
 #[must_use]
 pub fn text(call: CallKind) -> Value {
-    let insight = json!([{ "evidence": "three posts about race travel", "insight": "Wants to eat well on the road." }]);
     match call {
-        CallKind::Light => json!({ "verdict": verdict(), "outreach_opener": "Loved your long-run breakfast." }),
-        CallKind::CoreStrategy => json!({
-            "verdict": verdict(), "needs": insight, "buying_signals": [], "angle": "Race week.", "offer": "A test box.",
-            "avoid": ["diet talk"],
+        CallKind::Light => json!({
+            "verdict": verdict(), "language": "en", "outreach_opener": "Your long-run breakfast looks earned.", "gloss": null,
+        }),
+        CallKind::Verdict => verdict(),
+        CallKind::Needs => json!({ "needs": insights("Wants to eat well on the road."), "buying_signals": [] }),
+        CallKind::Approach => json!({
+            "angle": "Race week.", "offer": "A test box.", "avoid": insights("Diet talk, for cooking is joy here."),
         }),
         CallKind::Outreach => json!({
-            "hooks": insight, "channel": "instagram_message", "language": "en", "opener": "Loved your long-run breakfast.",
-            "message": "Loved your long-run breakfast. What do you eat in race week?", "follow_up": "One more idea.",
+            "hooks": insights("Cooking is told with pride."), "channel": "instagram_message", "language": "en",
+            "opener": "Your long-run breakfast looks earned.",
+            "message": "Your long-run breakfast looks earned. What do you eat in race week?", "follow_up": "One more idea.",
+            "gloss": null,
         }),
         CallKind::Personality => json!({
-            "traits": [{ "evidence": "captions", "name": "dry humour", "strength": "strong" }],
+            "traits": [{ "posts": ["bio"], "quote": QUOTE, "count": null, "name": "dry humour", "strength": "weak" }],
             "communication_style": "Short.", "decision_style": "By trying.", "say": ["ask"], "do_not_say": ["hype"],
             "confidence": 60,
         }),
-        CallKind::Psychographic => json!({
-            "self_image": "An honest amateur.", "values": insight, "motivations": insight, "objections": [], "triggers": insight,
-            "confidence": 55, "receptiveness": 65,
+        CallKind::Motives => json!({
+            "self_image": "An honest amateur.", "values": insights("Does things by hand."),
+            "motivations": insights("Wants to finish a marathon."),
         }),
-        CallKind::Commercial => json!({
-            "verdict": verdict(), "monetisation": [], "risks": [], "buying_stage": "looking_for_solutions",
-            "authority": "decides_alone", "opportunity": "Reach among runners.", "formats": ["affiliate code"],
+        CallKind::Openness => json!({
+            "objections": [], "triggers": insights("Race week, when meals are planned."), "confidence": 55, "receptiveness": 65,
+        }),
+        CallKind::Money => json!({ "monetisation": insights("Sells a training plan."), "risks": [] }),
+        CallKind::Deal => json!({
+            "signs": [], "buying_stage": "aware_of_the_problem", "authority": "decides_alone",
+            "opportunity": "Reach among runners.", "formats": ["affiliate code"],
         }),
     }
 }
 
+/// A usable answer that is asked for once more: a message with two questions, or entries that rest on what nobody wrote.
+#[must_use]
+pub fn doubtful(call: CallKind) -> Value {
+    let mut text = text(call);
+    if let Some(message) = text.get_mut("message") {
+        *message = "Your long-run breakfast looks earned. What is in it? What do you eat in race week?".into();
+    } else if let Some(opener) = text.get_mut("outreach_opener") {
+        *opener = "What is in your long-run breakfast? It looks earned.".into();
+    } else {
+        let invented =
+            json!({ "posts": ["bio"], "quote": "budget approved", "count": null, "insight": "Wants to buy." });
+        let list = ["reasons", "needs", "avoid", "values", "triggers", "monetisation", "signs"];
+        if let Some(list) =
+            list.iter().find(|list| text.get(**list).is_some()).and_then(|list| text.get_mut(*list)?.as_array_mut())
+        {
+            list.extend([invented.clone(), invented.clone(), invented]);
+        }
+        if let Some(traits) = text.get_mut("traits").and_then(Value::as_array_mut) {
+            let heard = json!({ "posts": ["bio"], "quote": "budget approved", "count": null, "name": "rich", "strength": "weak" });
+            traits.extend([heard.clone(), heard]);
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 pub fn judgement(call: CallKind) -> Judgement {
-    call.parse(&text(call).to_string()).unwrap()
+    call.read(&text(call).to_string()).unwrap()
 }
 
 #[cfg(test)]
 pub fn with_fit(call: CallKind, fit_score: u8) -> Judgement {
     let mut text = text(call);
-    text["verdict"]["fit_score"] = fit_score.into();
-    call.parse(&text.to_string()).unwrap()
+    let verdict = if call == CallKind::Verdict { &mut text } else { &mut text["verdict"] };
+    verdict["fit_score"] = fit_score.into();
+    call.read(&text.to_string()).unwrap()
+}
+
+/// The example with its review, against a profile that has [`QUOTE`] in its bio.
+#[cfg(test)]
+pub fn reviewed(call: CallKind) -> super::Reviewed {
+    let judgement = judgement(call);
+    super::Reviewed { judgement, dropped: 0, kept: 1, problems: vec![] }
 }

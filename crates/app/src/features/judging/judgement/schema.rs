@@ -24,8 +24,6 @@ fn make_strict(schema: &mut Value) {
         Value::Object(object) => {
             // Integer formats such as `uint8` are schemars' own; `title` only costs tokens.
             object.shift_remove("format");
-            // Of fields that an answer from before may lack: models are asked for all of them.
-            object.shift_remove("default");
             if object.get("title").is_some_and(Value::is_string) {
                 object.shift_remove("title");
             }
@@ -83,54 +81,43 @@ mod tests {
 
     #[test]
     fn what_an_answer_rests_on_is_written_before_the_grade() {
-        let verdict =
-            ["verdict", "summary", "niche", "role", "seems_minor", "reasons", "concerns", "confidence", "fit_score"];
-        let insight = |name| [name, "evidence", "insight"];
-        let expected: [(CallKind, Vec<&str>); 6] = [
-            (CallKind::Light, [&verdict[..], &["outreach_opener"]].concat()),
-            (
-                CallKind::CoreStrategy,
-                [&verdict[..], &insight("needs"), &insight("buying_signals"), &["angle", "offer", "avoid"]].concat(),
-            ),
+        const SHOWN: [&str; 3] = ["posts", "quote", "count"];
+        let insights = |name| [&[name], &SHOWN[..], &["insight"]].concat();
+        let verdict = [
+            &["niche", "themes"][..],
+            &SHOWN,
+            &["theme"],
+            &insights("reasons"),
+            &["concerns", "role", "seems_minor", "summary", "confidence", "fit_score"],
+        ]
+        .concat();
+        let expected: [(CallKind, Vec<&str>); 10] = [
+            (CallKind::Light, [&["verdict"], &verdict[..], &["language", "outreach_opener", "gloss"]].concat()),
+            (CallKind::Verdict, verdict),
+            (CallKind::Needs, [insights("needs"), insights("buying_signals")].concat()),
+            (CallKind::Approach, [&["angle", "offer"][..], &insights("avoid")].concat()),
             (
                 CallKind::Outreach,
-                [&insight("hooks")[..], &["channel", "language", "opener", "message", "follow_up"]].concat(),
+                [&insights("hooks")[..], &["channel", "language", "opener", "message", "follow_up", "gloss"]].concat(),
             ),
             (
                 CallKind::Personality,
-                vec![
-                    "traits",
-                    "evidence",
-                    "name",
-                    "strength",
-                    "communication_style",
-                    "decision_style",
-                    "say",
-                    "do_not_say",
-                    "confidence",
-                ],
-            ),
-            (
-                CallKind::Psychographic,
                 [
-                    &["self_image"][..],
-                    &insight("values"),
-                    &insight("motivations"),
-                    &insight("objections"),
-                    &insight("triggers"),
-                    &["confidence", "receptiveness"],
+                    &["traits"],
+                    &SHOWN[..],
+                    &["name", "strength", "communication_style", "decision_style", "say", "do_not_say", "confidence"],
                 ]
                 .concat(),
             ),
+            (CallKind::Motives, [&["self_image"][..], &insights("values"), &insights("motivations")].concat()),
             (
-                CallKind::Commercial,
-                [
-                    &verdict[..],
-                    &insight("monetisation"),
-                    &insight("risks"),
-                    &["buying_stage", "authority", "opportunity", "formats"],
-                ]
-                .concat(),
+                CallKind::Openness,
+                [&insights("objections")[..], &insights("triggers"), &["confidence", "receptiveness"]].concat(),
+            ),
+            (CallKind::Money, [insights("monetisation"), insights("risks")].concat()),
+            (
+                CallKind::Deal,
+                [&insights("signs")[..], &["buying_stage", "authority", "opportunity", "formats"]].concat(),
             ),
         ];
         for (call, order) in expected {

@@ -6,17 +6,14 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     features::{
-        business::{BusinessContext, IdealCustomer},
+        business::{BusinessContext, IdealCustomer, testing::business},
         judging::{AiUsage, CallKind, examples},
         profiles::{
             PostKind, SnapshotKey,
             testing::{post, snapshot},
         },
     },
-    shared::{
-        analysis_type::AnalysisType,
-        ids::{AccountId, BusinessProfileId},
-    },
+    shared::{analysis_type::AnalysisType, ids::AccountId},
 };
 
 fn assignment(analysis_type: AnalysisType) -> Assignment {
@@ -25,14 +22,6 @@ fn assignment(analysis_type: AnalysisType) -> Assignment {
         username: "someone".parse().unwrap(),
         analysis_type,
         business: BusinessContext {
-            id: BusinessProfileId::new(Uuid::from_u128(2)),
-            name: "Fuel".to_owned(),
-            offering: "Meal plans".to_owned(),
-            target_audience: "Runners".to_owned(),
-            voice: None,
-            do_not_say: vec![],
-            competitors: vec![],
-            proof_points: vec![],
             ideal_customer: IdealCustomer {
                 follower_min: Some(2_000),
                 engagement_rate_min_percent: Some(1.5),
@@ -41,6 +30,7 @@ fn assignment(analysis_type: AnalysisType) -> Assignment {
                 ..IdealCustomer::default()
             },
             context_version: 7,
+            ..business()
         },
     }
 }
@@ -53,7 +43,7 @@ fn seen() -> Snapshot {
     posts[1].kind = PostKind::Video;
     posts[2].hashtags = vec!["Running".to_owned()];
     let mut snapshot = snapshot(8_400, posts);
-    snapshot.profile.biography = "Marathon coach <3 \"2:58\"\n🏃".to_owned();
+    snapshot.profile.biography = format!("{} <3 \"2:58\"\n🏃", examples::QUOTE);
     snapshot.profile.category = Some("Coach".to_owned());
     snapshot.profile.profile_pic_url = Some("https://pictures.example/1.jpg".to_owned());
     snapshot
@@ -65,7 +55,7 @@ fn judged(analysis_type: AnalysisType) -> Vec<JudgedCall> {
     calls
         .map(|(call, number): (&CallKind, u64)| JudgedCall {
             call: *call,
-            judgement: examples::judgement(*call),
+            reviewed: examples::reviewed(*call),
             provider: "openai".to_owned(),
             model: "gpt-6-luna".to_owned(),
             fell_back: number == 2,
@@ -151,7 +141,7 @@ fn the_schema_of_a_result_describes_every_result_and_no_other() {
 fn without_a_verdict_nothing_is_stored() {
     let kept = StoredSnapshot { key: SnapshotKey("snapshots/someone/1".to_owned()), cost_microusd: 0 };
     let mut judged = judged(AnalysisType::Xray);
-    judged.retain(|judged| judged.judgement.verdict().is_none());
+    judged.retain(|judged| judged.reviewed.judgement.verdict().is_none());
     let refused = findings(&assignment(AnalysisType::Xray), &seen(), &kept, &judged, false);
     assert!(matches!(refused, Err(AttemptFailed::Terminal(_))), "{refused:?}");
 }

@@ -1,7 +1,7 @@
 //! Answers of a model that obeyed an attack: they keep to the schema and its ranges, or they are refused.
 
 use super::{
-    super::super::{Judgement, judgement::examples},
+    super::super::{AiFault, Judgement, Review, Reviewed, judgement::examples},
     hostile::attacks,
     *,
 };
@@ -27,12 +27,22 @@ fn grades(value: &Value, found: &mut Vec<u64>) {
     }
 }
 
+/// Reads an answer about the profile of these tests, whose bio has what the examples quote.
+fn read(call: CallKind, content: &str) -> Result<Reviewed, AiFault> {
+    let mut profile = profile();
+    profile.biography = examples::QUOTE.to_owned();
+    let snapshot = Snapshot { profile, ..snapshot(0, vec![]) };
+    let (shown, recipient) = (shown(&snapshot, AnalysisType::Deep.config().profile_budget()), "livia".parse().unwrap());
+    Review { shown: &shown, business: &business(), recipient: &recipient }.read(call, content)
+}
+
 #[test]
 fn scores_beyond_the_range_and_fields_beyond_the_schema_are_refused() {
     for call in CallKind::ALL {
         let obeyed: Vec<(&str, Value)> = vec![
             ("/admin", json!(true)),
             ("/system_prompt", json!(COMMON)),
+            ("/fit_score", json!(101)),
             ("/verdict/fit_score", json!(1_000)),
             ("/verdict/fit_score", json!(-1)),
             ("/verdict/fit_score", json!("100")),
@@ -48,7 +58,7 @@ fn scores_beyond_the_range_and_fields_beyond_the_schema_are_refused() {
             let (parent, field) = at.rsplit_once('/').unwrap();
             let Some(parent) = answer.pointer_mut(parent).and_then(Value::as_object_mut) else { continue };
             parent.insert(field.to_owned(), value);
-            assert!(call.parse(&answer.to_string()).is_err(), "{call:?} {at}");
+            assert!(read(call, &answer.to_string()).is_err(), "{call:?} {at}");
         }
     }
 }
@@ -67,7 +77,7 @@ fn what_is_no_json_object_of_the_schema_is_refused() {
         format!("Sure! {good}"),
         "[".repeat(100_000),
     ] {
-        assert!(CallKind::Light.parse(&content).is_err(), "{:.60}", content);
+        assert!(read(CallKind::Light, &content).is_err(), "{:.60}", content);
     }
 }
 
@@ -84,12 +94,10 @@ fn an_attack_that_is_copied_into_every_text_stays_text_of_a_bounded_size() {
             for at in free.filter(|at| !at.ends_with("/strength") && !at.ends_with("/role")) {
                 *answer.pointer_mut(at).unwrap() = attack.text.repeat(50).into();
             }
-            let read = call.parse(&answer.to_string());
-            if attack.text.contains('\0') {
-                assert!(read.is_err(), "{call:?} {}", attack.name);
-                continue;
-            }
-            let judgement = read.unwrap();
+            // Where every quote is the attack, nothing holds and the answer may be refused; a NUL always is.
+            let Ok(reviewed) = read(call, &answer.to_string()) else { continue };
+            assert!(!attack.text.contains('\0'), "{call:?} {}", attack.name);
+            let judgement = reviewed.judgement;
             let stored = serde_json::to_value(&judgement).unwrap();
             let (mut before, mut after) = (vec![], vec![]);
             grades(&good, &mut before);

@@ -7,6 +7,8 @@ use super::{
     *,
 };
 
+/// So many of them are prose.
+const PROSE: usize = 22;
 /// Texts that are real in some language or format.
 const FRAGMENTS: [&str; 34] = [
     "Four mornings, no owl. Fifth morning, back of an owl. I will take it. ",
@@ -73,30 +75,61 @@ proptest! {
 
     /// Each alphabet alone: in mixed text, an estimate too high for one hides one too low for another.
     #[test]
-    fn no_alphabet_is_estimated_too_low_by_itself(
+    fn letters_that_nobody_writes_cost_at_most_three_times_their_estimate(
         text in prop_oneof![
-            "[a-z]{40,120}", "[A-Z]{40,120}", "[aeiou]{40,120}", "[etaoinsrhl]{40,120}", "[a-zA-Z0-9+/]{40,120}", "[ -~]{40,120}",
-            "[\":,{}]{40,120}", "[а-яё]{40,120}", "[аеиоу]{40,120}", "[\u{621}-\u{64a}]{40,120}", "[\u{4e00}-\u{9fff}]{40,120}",
+            "[a-z]{80,160}", "[A-Z]{80,160}", "[aeiou]{80,160}", "[etaoinsrhl]{80,160}", "[a-zA-Z0-9+/]{80,160}", "[ -~]{80,160}",
+            "[\":,{}]{80,160}", "[а-яё]{80,160}", "[аеиоу]{80,160}", "[\u{621}-\u{64a}]{80,160}", "[\u{4e00}-\u{9fff}]{80,160}",
+            "[\u{ac00}-\u{d7a3}]{80,160}", "[\u{905}-\u{939}]{80,160}", "[\u{e01}-\u{e3a}]{80,160}",
         ],
     ) {
-        prop_assert!(tokens(&text) >= counted(&text), "{text}");
+        prop_assert!(tokens(&text) * 3 >= counted(&text), "{} for {}: {text}", tokens(&text), counted(&text));
     }
 
     #[test]
-    fn the_estimate_is_never_too_low(text in text()) {
+    fn the_estimate_is_never_far_too_low(text in text()) {
         let (estimate, real) = (tokens(&text), counted(&text));
-        prop_assert!(estimate >= real, "estimated {estimate}, really {real}: {text:?}");
+        prop_assert!(estimate * 3 >= real, "estimated {estimate}, really {real}: {text:?}");
     }
 }
 
 #[test]
-fn the_estimate_is_not_wastefully_high() {
-    // The first three fragments are Latin prose, about twice the real count; the rest is at most about four times.
-    for (fragment, times) in FRAGMENTS.iter().zip([2.4, 2.4, 2.4].into_iter().chain(std::iter::repeat(4.6))) {
+fn prose_is_estimated_fairly() {
+    for (fragment, place) in FRAGMENTS.iter().zip(0..) {
         let text = fragment.repeat(8);
         let ratio = tokens(&text) as f64 / counted(&text) as f64;
-        assert!(ratio <= times || fragment.trim().is_empty(), "{ratio:.1} times: {fragment}");
+        // The last ones are no prose: code, addresses, ciphers, emoji, letters in disguise, blanks.
+        let (low, high) = if place < PROSE { (0.75, 1.4) } else { (0.6, 2.6) };
+        assert!((low..=high).contains(&ratio) || fragment.trim().is_empty(), "{ratio:.2} times: {fragment}");
     }
+}
+
+/// The longer captions and bios of a recording.
+fn texts_of(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| match value.as_str() {
+            Some(text) if text.len() > 60 && ["caption", "biography"].contains(&name.as_str()) => {
+                texts.push(text.to_owned())
+            }
+            _ => texts_of(value, texts),
+        }),
+        Value::Array(items) => items.iter().for_each(|item| texts_of(item, texts)),
+        _ => {}
+    }
+}
+
+#[test]
+fn recorded_texts_are_estimated_fairly() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/fixtures/apify");
+    let mut texts = vec![];
+    for entry in std::fs::read_dir(directory).unwrap() {
+        texts_of(&serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap(), &mut texts);
+    }
+    let (estimate, real) = texts.iter().fold((0, 0), |sum, text| (sum.0 + tokens(text), sum.1 + counted(text)));
+    assert!(
+        texts.len() > 8 && estimate >= real && estimate * 10 <= real * 13,
+        "{estimate} for {real} of {}",
+        texts.len()
+    );
 }
 
 /// After a change of the vocabulary, run with `WRITE_CHAR_TOKENS=1`.

@@ -4,12 +4,12 @@ use super::*;
 use crate::{
     features::{
         business::IdealCustomer,
-        profiles::testing::{post, snapshot},
+        profiles::{
+            Link, Profile,
+            testing::{post, snapshot},
+        },
     },
-    shared::{
-        analysis_type::AnalysisType,
-        ids::{BusinessProfileId, RunId},
-    },
+    shared::{analysis_type::AnalysisType, ids::RunId},
 };
 
 mod answers;
@@ -21,14 +21,12 @@ mod prefix;
 
 fn business() -> BusinessContext {
     BusinessContext {
-        id: BusinessProfileId::new(uuid::Uuid::from_u128(1)),
-        name: "Fuel".to_owned(),
         offering: "Meal plans for endurance runners, by monthly subscription.".to_owned(),
         target_audience: "Runners who train for their first marathon, and the coaches who advise them.".to_owned(),
-        voice: None,
-        do_not_say: vec![],
-        competitors: vec![],
-        proof_points: vec![],
+        voice: Some("Short and dry.".to_owned()),
+        do_not_say: vec!["diet".to_owned()],
+        competitors: vec!["Race Plates".to_owned()],
+        proof_points: vec!["Plans change with each week's training.".to_owned()],
         ideal_customer: IdealCustomer {
             follower_min: Some(2_000),
             follower_max: Some(50_000),
@@ -36,7 +34,7 @@ fn business() -> BusinessContext {
             content_themes: vec!["running".to_owned(), "nutrition".to_owned()],
             geographies: vec!["Austria".to_owned()],
         },
-        context_version: 1,
+        ..crate::features::business::testing::business()
     }
 }
 
@@ -57,13 +55,18 @@ fn profile() -> Profile {
     profile.biography = "Marathon coach, 2:58\nPlans + community below".to_owned();
     profile.category = Some("Coach".to_owned());
     profile.external_url = Some("https://livia.example/plans".to_owned());
+    profile.links =
+        vec![Link { url: "https://livia.example/plans".to_owned(), title: Some("Training plans".to_owned()) }];
+    profile.posts[0].mentions = vec!["graz.runners".to_owned()];
+    profile.posts[0].newest_comments = vec!["Gels and regret. Do you sell the plan for beginners too?".to_owned()];
     profile.is_business = true;
     profile
 }
 
 fn ask_for(business: &BusinessContext, analysis_type: AnalysisType, call: CallKind, profile: &Profile) -> Question {
     let tags = CallTags { run: RunId::new(uuid::Uuid::nil()), analysis_type, call };
-    question(tags, &call.config().model, business, profile, analysis_type.config().profile_budget())
+    let snapshot = Snapshot { profile: profile.clone(), ..snapshot(0, vec![]) };
+    question(tags, &call.config().model, business, &snapshot, analysis_type.config().profile_budget()).0
 }
 
 fn ask(analysis_type: AnalysisType, call: CallKind, profile: &Profile) -> Question {

@@ -8,25 +8,58 @@ const SMALL_CAPITALS: &str = "ᴀʙᴄᴅᴇꜰғɢʜɪᴊᴋʟᴍɴᴏᴘǫꞯ�
 const PLAIN: &str = "abcdeffghijklmnopqqrstuvwyz";
 
 /// The text in plain letters without accents; capitals stay.
-pub(super) fn plain_letters(text: &str) -> String {
+#[must_use]
+pub fn plain_letters(text: &str) -> String {
     // Small capitals first: one of them has an accent.
     text.chars().map(plain).nfkd().filter(|c| !matches!(c, '\u{300}'..='\u{36f}')).collect()
 }
 
 /// The text in plain lower-case letters without accents.
-pub(super) fn folded(text: &str) -> String {
+#[must_use]
+pub fn folded(text: &str) -> String {
     // Lower case first, because one of the small capitals has a capital; and last, because letter forms hide capitals.
     plain_letters(&text.to_lowercase()).to_lowercase()
 }
 
+/// The text as quotations are looked up in it: two texts that are the same but for case, blanks and Unicode form are equal in this
+/// form. Accents stay. Apostrophes, quotation marks and dashes are counted among the forms: keyboards and models write them as they
+/// like.
+#[must_use]
+pub fn comparable(text: &str) -> String {
+    let folded = text.nfkc().flat_map(char::to_lowercase).map(plain).map(|c| match c {
+        '’' | '‘' | 'ʼ' | '´' | '`' => '\'',
+        '“' | '”' | '„' | '«' | '»' => '"',
+        '‐' | '‑' | '‒' | '–' | '—' | '−' => '-',
+        other => other,
+    });
+    // Lower case can bring a composed character apart again, and some forms hide a small capital.
+    let folded: String = folded.collect::<String>().nfkc().map(plain).collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn plain(c: char) -> char {
+    // Most texts have none.
+    if c.is_ascii() {
+        return c;
+    }
     let place = SMALL_CAPITALS.chars().position(|small| small == c);
     place.and_then(|place| PLAIN.chars().nth(place)).unwrap_or(c)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(crate::property::config())]
+
+        #[test]
+        fn a_text_is_comparable_once_and_for_all(text in "\\PC{0,60}") {
+            prop_assert_eq!(comparable(&comparable(&text)), comparable(&text));
+        }
+    }
 
     #[test]
     fn every_way_to_write_a_word_is_the_same_word() {

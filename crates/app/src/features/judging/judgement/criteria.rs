@@ -1,0 +1,178 @@
+//! Whether a message tells the person what the business looks for.
+//!
+//! What the profile itself says, and what the business offers to everybody, is no secret. Of the rest, a message tells the criteria
+//! if it has a wanted number, place or theme, four words in a row of the wished-for audience, or the words for criteria themselves.
+
+use super::super::shown::Shown;
+use crate::{
+    features::business::BusinessContext,
+    shared::{characters::is_unspaced, folding::comparable},
+};
+
+/// So many words in a row are no accident.
+const WORDS_IN_A_ROW: usize = 4;
+/// Words that are only about criteria.
+const TELLING: [&str; 8] = [
+    "ideal customer",
+    "ideal client",
+    "target audience",
+    "target group",
+    "fit score",
+    "engagement rate",
+    "follower range",
+    "buyer persona",
+];
+/// A smaller number stands in many texts by chance.
+const NUMBER_MIN: u64 = 100;
+
+/// What only the business knows of whom it looks for, and what both know.
+pub(super) struct Criteria {
+    phrases: Vec<String>,
+    numbers: Vec<u64>,
+    wish: Vec<String>,
+}
+
+impl Criteria {
+    pub(super) fn of(business: &BusinessContext, shown: &Shown) -> Self {
+        let offered = [&business.name, &business.offering].into_iter().chain(&business.proof_points);
+        let offered: Vec<String> = offered.map(|text| comparable(text)).collect();
+        let known = format!("{} \u{1} {}", offered.join(" \u{1} "), shown.comparable());
+        let ideal = &business.ideal_customer;
+        let words = ideal.content_themes.iter().chain(&ideal.geographies).map(|word| comparable(word));
+        let phrases = TELLING.into_iter().map(str::to_owned).chain(words.filter(|word| word.chars().count() > 1));
+        let known_numbers = numbers(&known);
+        let wanted = [ideal.follower_min, ideal.follower_max].into_iter().flatten();
+        let known_rows = rows(&known);
+        Self {
+            phrases: phrases.filter(|phrase| !has_words(&known, phrase)).collect(),
+            numbers: wanted.filter(|number| *number >= NUMBER_MIN && !known_numbers.contains(number)).collect(),
+            wish: rows(&comparable(&business.target_audience))
+                .into_iter()
+                .filter(|row| !known_rows.contains(row))
+                .collect(),
+        }
+    }
+
+    /// Whether a text that is to be sent discloses them.
+    pub(super) fn are_in(&self, text: &str) -> bool {
+        let text = comparable(text);
+        self.phrases.iter().any(|phrase| has_words(&text, phrase))
+            || (!self.numbers.is_empty() && numbers(&text).iter().any(|number| self.numbers.contains(number)))
+            || rows(&text).iter().any(|row| self.wish.contains(row))
+    }
+}
+
+/// Whether a text in comparable form has a phrase as whole words.
+pub(super) fn has_words(text: &str, phrase: &str) -> bool {
+    let ends = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
+    !phrase.is_empty()
+        && text.match_indices(phrase).any(|(at, found)| {
+            let before = text.get(..at).and_then(|text| text.chars().next_back());
+            let after = text.get(at + found.len()..).and_then(|text| text.chars().next());
+            ends(before) && ends(after)
+        })
+}
+
+fn rows(text: &str) -> Vec<String> {
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    words.windows(WORDS_IN_A_ROW).map(|row| row.join(" ")).collect()
+}
+
+/// The whole numbers of a text: "2,000", "2.000", "2 000" and "2k" are one number.
+fn numbers(text: &str) -> Vec<u64> {
+    let chars: Vec<char> = text.chars().collect();
+    let digit = |at: usize| chars.get(at).and_then(|c| c.to_digit(10));
+    let mut found = vec![];
+    let mut at = 0;
+    while at < chars.len() {
+        let Some(first) = digit(at) else {
+            at += 1;
+            continue;
+        };
+        let mut number = u64::from(first);
+        at += 1;
+        loop {
+            // A separator stands before three digits.
+            let is_group = chars.get(at).is_some_and(|c| matches!(c, ',' | '.' | ' ' | '\'' | '_'))
+                && (1..=3).all(|place| digit(at + place).is_some())
+                && digit(at + 4).is_none();
+            if is_group {
+                at += 1;
+            }
+            let Some(next) = digit(at) else { break };
+            number = number.saturating_mul(10).saturating_add(u64::from(next));
+            at += 1;
+        }
+        match chars.get(at) {
+            Some('k') => number = number.saturating_mul(1_000),
+            Some('m') if chars.get(at + 1).is_none_or(|c| !c.is_alphanumeric()) => {
+                number = number.saturating_mul(1_000_000)
+            }
+            _ => {}
+        }
+        found.push(number);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::super::shown::Source, *};
+    use crate::features::business::{IdealCustomer, testing::business};
+
+    fn fuel() -> BusinessContext {
+        BusinessContext {
+            name: "Fuel".to_owned(),
+            offering: "Meal plans for endurance runners, by monthly subscription.".to_owned(),
+            target_audience: "Runners who train for their first marathon, and the coaches who advise them.".to_owned(),
+            ideal_customer: IdealCustomer {
+                follower_min: Some(2_000),
+                follower_max: Some(50_000),
+                engagement_rate_min_percent: Some(1.5),
+                content_themes: vec!["running".to_owned(), "nutrition".to_owned()],
+                geographies: vec!["Austria".to_owned()],
+            },
+            ..business()
+        }
+    }
+
+    fn disclosed(text: &str) -> bool {
+        let post = Source::new("p1".to_owned(), "Running in the rain, 8.400 of us now!".to_owned(), &[]);
+        Criteria::of(&fuel(), &Shown::new(vec![post])).are_in(text)
+    }
+
+    #[test]
+    fn what_only_the_business_knows_is_disclosed() {
+        for text in [
+            "We look for accounts with 2,000 followers. Is that you?",
+            "You have between 2k and 50.000 followers, right?",
+            "Our ideal customer writes about food. Do you?",
+            "Nutrition is what we care about. And you?",
+            "We work in Austria only. Where do you run?",
+            "We serve runners who train for their first marathon. Do you?",
+            "Your engagement rate is fine. Shall we?",
+        ] {
+            assert!(disclosed(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_both_know_is_no_secret() {
+        for text in [
+            "Running in the rain again. We make meal plans for endurance runners by monthly subscription. What do you eat?",
+            "8,400 people and rain. Do they all run?",
+            "Fuel makes meal plans. Do you train for a marathon?",
+            "Is it 2 or 3 kilometres to the river?",
+        ] {
+            assert!(!disclosed(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_in_every_spelling() {
+        assert_eq!(
+            numbers("2,000 2.000 2 000 2'000 2000 2k 50k 1m 4.9 12"),
+            [2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 50_000, 1_000_000, 4, 9, 12]
+        );
+    }
+}

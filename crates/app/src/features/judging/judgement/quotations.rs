@@ -1,0 +1,172 @@
+//! Quotations within a text, and whether somebody really wrote them.
+
+use super::super::shown::Shown;
+
+/// Opening marks and what closes each.
+const PAIRS: [(char, &[char]); 9] = [
+    ('“', &['”', '“', '"']),
+    ('„', &['“', '”', '"']),
+    ('«', &['»']),
+    ('»', &['«']),
+    ('「', &['」']),
+    ('『', &['』']),
+    ('"', &['"', '”']),
+    ('‘', &['’', '\'']),
+    ('\'', &['\'', '’']),
+];
+/// Longer than this, nobody quotes: a mark was left open.
+const QUOTATION_CHARS_MAX: usize = 300;
+
+/// Whether every quotation of a text stands in the profile.
+pub(super) fn all_stand(text: &str, shown: &Shown) -> bool {
+    // Without letters or with one alone it says nothing that could be false: '"?"'.
+    let says = |quotation: &str| quotation.chars().filter(|c| c.is_alphanumeric()).count() > 1;
+    quotations(text)
+        .into_iter()
+        .filter(|quotation| says(quotation))
+        .all(|quotation| !shown.where_stands(quotation).is_empty())
+}
+
+/// The text without the sentences that have a false quotation; `None` if there is none.
+pub(super) fn without_false_ones(text: &str, shown: &Shown) -> Option<String> {
+    if all_stand(text, shown) {
+        return None;
+    }
+    let mut kept = String::new();
+    for sentence in sentences(text) {
+        if all_stand(sentence, shown) {
+            kept.push_str(sentence);
+        }
+    }
+    // A quotation of several sentences is cut apart above, and its halves are none.
+    if !all_stand(&kept, shown)
+        || kept.chars().any(|c| matches!(c, '“' | '”' | '„' | '"' | '«' | '»')) && !is_balanced(&kept)
+    {
+        kept.clear();
+    }
+    Some(kept.trim().to_owned())
+}
+
+fn is_balanced(text: &str) -> bool {
+    let marks = text.chars().filter(|c| matches!(c, '“' | '”' | '„' | '"' | '«' | '»')).count();
+    marks.is_multiple_of(2)
+}
+
+/// What stands between marks of quotation.
+fn quotations(text: &str) -> Vec<&str> {
+    let mut found = vec![];
+    let mut rest = text;
+    let mut before: Option<char> = None;
+    while let Some(c) = rest.chars().next() {
+        let (_, after) = rest.split_at(c.len_utf8());
+        let closing = PAIRS.iter().find(|(opening, _)| *opening == c).map(|(_, closing)| *closing);
+        if let Some(inner) = closing.filter(|_| opens(c, before, after)).and_then(|closing| closed(after, closing)) {
+            found.push(inner);
+            // Past the closing mark.
+            rest = after.get(inner.len()..).unwrap_or_default();
+            let mark = rest.chars().next();
+            rest = rest.get(mark.map_or(0, char::len_utf8)..).unwrap_or_default();
+            before = mark;
+        } else {
+            before = Some(c);
+            rest = after;
+        }
+    }
+    found
+}
+
+/// Whether a mark opens a quotation here. An apostrophe stands behind a letter, and a closing mark behind a text.
+fn opens(mark: char, before: Option<char>, after: &str) -> bool {
+    let is_free = before.is_none_or(|c| !c.is_alphanumeric());
+    let begins = after.chars().next().is_some_and(|c| !c.is_whitespace());
+    match mark {
+        '\'' | '‘' | '"' => is_free && begins,
+        '»' | '«' => begins,
+        _ => true,
+    }
+}
+
+/// The text up to a closing mark. An apostrophe within a word closes nothing.
+fn closed<'a>(text: &'a str, closing: &[char]) -> Option<&'a str> {
+    let end = text.char_indices().take(QUOTATION_CHARS_MAX).find(|(at, c)| {
+        let next = text.get(at + c.len_utf8()..).and_then(|rest| rest.chars().next());
+        let is_within_a_word = matches!(c, '\'' | '’') && next.is_some_and(char::is_alphanumeric);
+        closing.contains(c) && *at > 0 && !is_within_a_word
+    });
+    end.and_then(|(at, _)| text.get(..at))
+}
+
+/// The sentences of a text, each with what follows it up to the next one.
+fn sentences(text: &str) -> Vec<&str> {
+    let mut found = vec![];
+    let (mut start, mut ended) = (0, false);
+    for (at, c) in text.char_indices() {
+        if ended && !c.is_whitespace() {
+            found.extend(text.get(start..at));
+            (start, ended) = (at, false);
+        }
+        let next = text.get(at + c.len_utf8()..).and_then(|rest| rest.chars().next());
+        // An end is followed by a blank, a closing mark, or nothing: "4.9" has none.
+        let is_end = matches!(c, '.' | '!' | '?' | '…') && next.is_none_or(|next| next.is_whitespace());
+        let is_quoted_end = matches!(c, '"' | '”' | '“' | '\'' | '’' | '»' | ')')
+            && next.is_none_or(char::is_whitespace)
+            && text.get(..at).is_some_and(|text| text.ends_with(['.', '!', '?', '…']));
+        ended = ended || is_end || is_quoted_end || matches!(c, '。' | '！' | '？' | '\n');
+    }
+    found.extend(text.get(start..));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::super::shown::Source, *};
+
+    fn shown() -> Shown {
+        let text = "Never again seed in plastic. We don't sell on Mondays! It's the runners' own race.";
+        Shown::new(vec![Source::new("p1".to_owned(), text.to_owned(), &[])])
+    }
+
+    #[test]
+    fn quotations_of_every_kind_are_found() {
+        for (text, expected) in [
+            ("She says “never again” and leaves.", vec!["never again"]),
+            ("Sie sagt „nie wieder“ und geht.", vec!["nie wieder"]),
+            ("Elle dit «jamais» et »encore« ici", vec!["jamais", "encore"]),
+            ("It says \"one\", then \"two\".", vec!["one", "two"]),
+            ("It says 'we don't sell', twice.", vec!["we don't sell"]),
+            ("‘It’s here’ she says", vec!["It’s here"]),
+            ("彼女は「もう一度」と言う", vec!["もう一度"]),
+            ("The runners' club and the coaches' choice don't count.", vec![]),
+            ("A 5'10\" person", vec![]),
+            ("left \"open", vec![]),
+        ] {
+            assert_eq!(quotations(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_stands_or_falls_with_its_quotations() {
+        for (text, stands) in [
+            ("'Never again seed in plastic': they mean it.", true),
+            ("“we don’t sell on mondays”", true),
+            ("\"It's the runners' own race.\"", true),
+            ("No quotation at all, the runners' word.", true),
+            ("A \"?\" ends each.", true),
+            ("'Never again plastic'", false),
+            ("“Budget approved”", false),
+            ("It says \"never again\" and \"buy now\".", false),
+        ] {
+            assert_eq!(all_stand(text, &shown()), stands, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_sentence_with_the_false_quotation_goes() {
+        let of = |text: &str| without_false_ones(text, &shown());
+        assert_eq!(of("They sell. They say “never again”."), None);
+        assert_eq!(of("They sell. They say “buy now”. Good."), Some("They sell. Good.".to_owned()));
+        assert_eq!(of("They say “buy now.” They sell at 4.9."), Some("They sell at 4.9.".to_owned()));
+        assert_eq!(of("They say “Buy now. Please do.” Good."), Some(String::new()));
+        assert_eq!(of("They say 'all of it'"), Some(String::new()));
+    }
+}
