@@ -165,14 +165,14 @@ mod tests {
 
     fn start() -> Value {
         json!({
-            "target": "apify.start", "method": "POST", "query": "timeout=120&maxItems=1",
+            "target": "apify.start", "method": "POST", "query": "timeout=120&maxItems=1&maxTotalChargeUsd=0.5",
             "path": "/apify/v2/acts/apify~instagram-profile-scraper/runs", "body": {"usernames": ["nasa"]},
         })
     }
 
     fn posts() -> Value {
         json!({
-            "target": "apify.start", "method": "POST", "query": "timeout=120&maxItems=50",
+            "target": "apify.start", "method": "POST", "query": "timeout=120&maxItems=50&maxTotalChargeUsd=0.5",
             "path": "/apify/v2/acts/apify~instagram-scraper/runs",
             "body": {
                 "directUrls": ["https://www.instagram.com/nasa/"], "resultsType": "posts", "resultsLimit": 50,
@@ -247,14 +247,17 @@ mod tests {
             (start(), "/body/usernames", json!(["NASA"])),
             (start(), "/body/usernames", json!(["a..b"])),
             (start(), "/body", json!({"usernames": ["nasa"], "resultsLimit": 1})),
-            (start(), "/query", json!("timeout=120")),
-            (start(), "/query", json!("timeout=120&maxItems=50")),
-            (start(), "/query", json!("timeout=soon&maxItems=1")),
+            (start(), "/query", json!("timeout=120&maxTotalChargeUsd=0.5")),
+            (start(), "/query", json!("timeout=120&maxItems=1")),
+            (start(), "/query", json!("timeout=120&maxItems=50&maxTotalChargeUsd=0.5")),
+            (start(), "/query", json!("timeout=soon&maxItems=1&maxTotalChargeUsd=0.5")),
+            (start(), "/query", json!("timeout=120&maxItems=1&maxTotalChargeUsd=0.1")),
+            (start(), "/query", json!("timeout=120&maxItems=1&maxTotalChargeUsd=1000")),
             (start(), "/method", json!("PUT")),
             (start(), "/path", json!("/apify/v2/acts/apify~instagram-scraper/runs")),
             (start(), "/target", json!("apify.abort")),
             (posts(), "/path", json!("/apify/v2/acts/apify~instagram-profile-scraper/runs")),
-            (posts(), "/query", json!("timeout=120&maxItems=1")),
+            (posts(), "/query", json!("timeout=120&maxItems=1&maxTotalChargeUsd=0.5")),
             (posts(), "/body/directUrls/0", json!("https://evil.example/nasa/")),
             (posts(), "/body/directUrls/0", json!("https://www.instagram.com/p/nasa/")),
             (posts(), "/body/resultsType", json!("comments")),

@@ -1,7 +1,7 @@
 //! Profiles and posts from Apify's Instagram actors: start an actor run, poll it, fetch its items.
 //!
 //! A start returns a ticket at once, so that after a crash the workflow finds the run that is already paid. One
-//! username per run and `maxItems` bound what a run can cost.
+//! username per run, `maxItems` and `maxTotalChargeUsd` bound what a run can cost.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -20,6 +20,9 @@ use crate::send::{Endpoint, HttpSend, SendError, error_word};
 
 mod charges;
 mod decode;
+mod settings;
+
+pub use settings::{ActorName, ScraperSettings, Tier};
 
 /// The actor for profiles unless the environment names another.
 pub const PROFILE_ACTOR: &str = "apify~instagram-profile-scraper";
@@ -49,45 +52,28 @@ const AT_CAPACITY: [&str; 2] = ["actor-memory-limit-exceeded", "concurrent-runs-
 pub struct Apify {
     send: Arc<dyn HttpSend>,
     endpoint: Endpoint,
-    profile_actor: String,
-    posts_actor: String,
-    price_per_result_microusd: Option<u64>,
+    settings: ScraperSettings,
     timeout: Duration,
     patience: Duration,
 }
 
 impl Apify {
-    /// With the default actors, their price and the configured timeout; `endpoint` is the address without `/v2`.
+    /// With the usual actors and prices and the configured timeout; `endpoint` is the address without `/v2`.
     #[must_use]
     pub fn new(send: Arc<dyn HttpSend>, endpoint: Endpoint) -> Self {
         Self {
             send,
             endpoint,
-            profile_actor: PROFILE_ACTOR.to_owned(),
-            posts_actor: POSTS_ACTOR.to_owned(),
-            price_per_result_microusd: None,
+            settings: ScraperSettings::default(),
             timeout: SCRAPE_TIMEOUT,
             patience: SCRAPE_PATIENCE,
         }
     }
 
-    /// Uses another actor for profiles, with the same input and output: `user~name`, `user/name` or its id.
+    /// Uses the actors and prices of a deployment.
     #[must_use]
-    pub fn with_actor(mut self, actor: &str) -> Self {
-        self.profile_actor = actor.replace('/', "~");
-        self
-    }
-
-    /// Uses another actor for posts, with the same input and output.
-    #[must_use]
-    pub fn with_posts_actor(mut self, actor: &str) -> Self {
-        self.posts_actor = actor.replace('/', "~");
-        self
-    }
-
-    #[must_use]
-    pub fn with_price(mut self, per_result_microusd: u64) -> Self {
-        self.price_per_result_microusd = Some(per_result_microusd);
+    pub fn with_settings(mut self, settings: ScraperSettings) -> Self {
+        self.settings = settings;
         self
     }
 
@@ -115,13 +101,13 @@ impl Apify {
 
     fn actor(&self, part: ScrapePart) -> &str {
         match part {
-            ScrapePart::Details => &self.profile_actor,
-            ScrapePart::Posts(_) => &self.posts_actor,
+            ScrapePart::Details => self.settings.profile_actor.as_str(),
+            ScrapePart::Posts(_) => self.settings.posts_actor.as_str(),
         }
     }
 
     fn usage(&self, run: &Run, part: ScrapePart, items: usize) -> ScrapeUsage {
-        let (results, cost_microusd) = charges::of(run, part, self.price_per_result_microusd, items);
+        let (results, cost_microusd) = charges::of(run, part, &self.settings, items);
         // Either mark is enough: results of a sandbox must never look like Apify's.
         let is_sandbox = run.meta.origin.as_deref() == Some("SANDBOX") || self.endpoint.is_sandbox();
         ScrapeUsage {
@@ -138,13 +124,15 @@ impl Apify {
 impl ProfileSource for Apify {
     async fn start(&self, username: &InstagramHandle, part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
         let actor = utf8_percent_encode(self.actor(part), NOT_UNRESERVED);
-        // `maxItems` bounds the bill: these actors charge for every item of the dataset.
+        // Both bound the bill: `maxItems` where an actor charges by result, `maxTotalChargeUsd` where by event.
         let (items_max, input) = match part {
             ScrapePart::Details => (1, json!({"usernames": [username]})),
             ScrapePart::Posts(posts) => (posts, posts_input(username, posts)),
         };
         // `timeout` makes Apify end the run, and its bill, even if nobody polls it any more.
-        let path = format!("/v2/acts/{actor}/runs?timeout={}&maxItems={items_max}", self.timeout.as_secs());
+        let (timeout_s, charge_max) = (self.timeout.as_secs(), charges::bound_usd(part, &self.settings, items_max));
+        let path =
+            format!("/v2/acts/{actor}/runs?timeout={timeout_s}&maxItems={items_max}&maxTotalChargeUsd={charge_max}");
         let body = input.to_string().into();
         let (method, timeout, body_bytes_max) = (Method::POST, self.patience, RUN_BYTES_MAX);
         let answer =

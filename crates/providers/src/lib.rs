@@ -23,7 +23,7 @@ mod double;
 #[cfg(test)]
 mod property;
 
-pub use apify::Apify;
+pub use apify::{ActorName, Apify, ScraperSettings, Tier};
 pub use chat::{Anthropic, Gateway, OpenAi};
 pub use lists::ProviderLists;
 pub use models::Models;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use oslira_app::features::health::setting_fault;
 
-use crate::{Endpoint, Gateway, Secret};
+use crate::{Endpoint, Gateway, ScraperSettings, Secret};
 
 /// Cloudflare's gateway caches for at least a minute and at most a month (30 days).
 const GATEWAY_CACHE_S: RangeInclusive<u32> = 60..=2_592_000;
@@ -13,6 +13,8 @@ const GATEWAY_CACHE_S: RangeInclusive<u32> = 60..=2_592_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSettings {
     pub apify: Endpoint,
+    /// Which actors scrape, and at what price.
+    pub scraper: ScraperSettings,
     /// OpenAI's models, behind the gateway if there is one.
     pub openai: Endpoint,
     /// Anthropic's models, behind the gateway if there is one. `None` without a key: then only OpenAI's are used.
@@ -34,6 +36,8 @@ impl ProviderSettings {
             faults.push(fault);
             0
         });
+        let (scraper, scraper_faults) = ScraperSettings::read(&text);
+        faults.extend(scraper_faults);
         let gateway_url = text("AI_GATEWAY_URL").trim_end_matches('/').to_owned();
         // The gateway serves each provider below its own address; without a gateway each provider is called directly.
         let address = |name: &str, provider: &str| match gateway_url.as_str() {
@@ -48,6 +52,7 @@ impl ProviderSettings {
         let openai_at = |url: &str| Endpoint::new(url, Secret::new(text("OPENAI_API_KEY")));
         let settings = Self {
             apify: Endpoint::new(&text("APIFY_BASE_URL"), Secret::new(text("APIFY_TOKEN"))),
+            scraper,
             openai: openai_at(&address("OPENAI_BASE_URL", "openai")),
             openai_list: openai_at(&text("OPENAI_BASE_URL")),
             anthropic_list: anthropic_direct.map_or_else(|| anthropic.clone(), |url| anthropic_at(&url)),
@@ -80,6 +85,7 @@ fn gateway_cache_ttl_s(text: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Tier;
 
     const GATEWAY: (&str, &str) = ("AI_GATEWAY_URL", "https://gateway.ai.cloudflare.com/v1/acc/gw/");
 
@@ -175,6 +181,16 @@ mod tests {
         let (_, faults) = read_as(true, &[("APIFY_TOKEN", "sandbox-x"), ("OPENAI_BASE_URL", "http://127.0.0.1:4010")]);
         assert_eq!(faults, [""; 0]);
         assert_eq!(read_as(true, &[("OPENAI_API_KEY", "")]).1, ["OPENAI_API_KEY is not set"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_scraper_is_a_fault_of_the_deployment() {
+        for local in [false, true] {
+            let (settings, faults) = read_as(local, &[("APIFY_TIER", "GOLD"), ("APIFY_PRICE_PER_RESULT_USD", "free")]);
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(faults[0].starts_with("APIFY_PRICE_PER_RESULT_USD takes dollars"), "{faults:?}");
+            assert_eq!((settings.scraper.tier, settings.scraper.price_per_result_microusd), (Tier::Gold, None));
+        }
     }
 
     #[test]

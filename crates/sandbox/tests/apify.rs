@@ -130,6 +130,19 @@ async fn errors_have_apifys_form() {
     let path = "/acts/apify~instagram-profile-scraper/runs";
     assert_eq!(post(stand.apify(Method::POST, path).body("{")).await, known(400, "run-input-body-not-valid-json"));
     assert_eq!(post(stand.apify(Method::POST, path).body("{}")).await, known(400, "invalid-input"));
+    for (bound, kind) in [
+        ("cheap", "invalid-parameter"),
+        ("0", "invalid-parameter"),
+        ("-1", "invalid-parameter"),
+        ("NaN", "invalid-parameter"),
+        ("0.49", "max-total-charge-usd-below-minimum"),
+    ] {
+        let bounded = format!("{path}?maxTotalChargeUsd={bound}");
+        assert_eq!(
+            post(stand.apify(Method::POST, &bounded).json(&json!({"usernames": ["a"]}))).await,
+            known(400, kind)
+        );
+    }
     assert_eq!(post(stand.apify(Method::POST, "/acts/a~b/runs").body("{}")).await, known(404, "record-not-found"));
     assert_eq!(post(stand.apify(Method::GET, "/actor-runs/nope")).await, known(404, "record-not-found"));
     assert_eq!(post(stand.apify(Method::GET, "/datasets/nope/items")).await, known(404, "record-not-found"));

@@ -139,7 +139,11 @@ pub fn workflow(env: &Env) -> WorkflowPorts {
     WorkflowPorts {
         runs: admin(env),
         snapshots: Arc::new(Snapshots::new(env)),
-        profiles: Arc::new(Apify::new(send.clone(), config.providers.apify.clone()).with_patience(patience)),
+        profiles: Arc::new(
+            Apify::new(send.clone(), config.providers.apify.clone())
+                .with_settings(config.providers.scraper.clone())
+                .with_patience(patience),
+        ),
         model: Arc::new(models(config, &clock)),
         progress: Arc::new(Board::new(env)),
         clock,

@@ -32,6 +32,10 @@ fn run(status: &str) -> Sent {
     answer(201, &json!({"data": run}))
 }
 
+fn priced(price_per_result_microusd: Option<u64>, tier: Tier) -> ScraperSettings {
+    ScraperSettings { price_per_result_microusd, tier, ..ScraperSettings::default() }
+}
+
 fn items() -> Sent {
     answer(200, &json!([{"username": "nasa", "error": "not_found"}]))
 }
@@ -56,7 +60,7 @@ async fn a_start_asks_for_one_name_and_one_result_and_gives_the_ticket() {
     assert_eq!(ticket.provider_run_id, "fAdZLegCIneY2hYW2");
     assert_eq!(ticket.dataset_id, "EGAUSYDoPLm9yoOtq");
     let sent = script.sent.lock().unwrap();
-    let uri = "https://api.apify.com/v2/acts/apify~instagram-profile-scraper/runs?timeout=120&maxItems=1";
+    let uri = "https://api.apify.com/v2/acts/apify~instagram-profile-scraper/runs?timeout=120&maxItems=1&maxTotalChargeUsd=0.5";
     assert_eq!((sent[0].request.method(), sent[0].request.uri().to_string().as_str()), (&Method::POST, uri));
     assert_eq!(sent[0].request.headers()["authorization"], "Bearer apify_api_secret");
     assert_eq!(sent[0].request.headers()["content-type"], "application/json");
@@ -64,11 +68,36 @@ async fn a_start_asks_for_one_name_and_one_result_and_gives_the_ticket() {
 }
 
 #[tokio::test]
-async fn another_actor_is_named_safely() {
-    let script = Arc::new(Script::of([run("READY")]));
-    real(&script).with_actor("some one/pröfile?x").start(&nasa(), ScrapePart::Details).await.unwrap();
-    let path = script.sent.lock().unwrap()[0].request.uri().path().to_owned();
-    assert_eq!(path, "/v2/acts/some%20one~pr%C3%B6file%3Fx/runs");
+async fn the_actors_are_those_of_the_settings() {
+    let settings = ScraperSettings {
+        profile_actor: "some-one/pro.files".parse().unwrap(),
+        posts_actor: "shu8hvrXbJbY3Eb9W".parse().unwrap(),
+        ..ScraperSettings::default()
+    };
+    for (part, path) in [
+        (ScrapePart::Details, "/v2/acts/some-one~pro.files/runs"),
+        (ScrapePart::Posts(50), "/v2/acts/shu8hvrXbJbY3Eb9W/runs"),
+    ] {
+        let script = Arc::new(Script::of([run("READY")]));
+        real(&script).with_settings(settings.clone()).start(&nasa(), part).await.unwrap();
+        assert_eq!(script.sent.lock().unwrap()[0].request.uri().path(), path);
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_bounded_somewhat_above_what_its_items_cost_and_never_below_what_apify_accepts() {
+    for (price, part, bound) in [
+        (None, ScrapePart::Details, "0.5"),
+        (None, ScrapePart::Posts(50), "0.5"),
+        // 50 items of 0.02, a fifth more, and four starts of 0.00005.
+        (Some(20_000), ScrapePart::Posts(50), "1.2002"),
+        (Some(1_000_000), ScrapePart::Posts(50), "60.0002"),
+    ] {
+        let script = Arc::new(Script::of([run("READY")]));
+        real(&script).with_settings(priced(price, Tier::Free)).start(&nasa(), part).await.unwrap();
+        let query = script.sent.lock().unwrap()[0].request.uri().query().unwrap().to_owned();
+        assert!(query.ends_with(&format!("&maxTotalChargeUsd={bound}")), "{query}");
+    }
 }
 
 #[tokio::test]
@@ -76,7 +105,8 @@ async fn posts_are_asked_of_their_own_actor_and_bounded() {
     let script = Arc::new(Script::of([run("READY")]));
     real(&script).start(&nasa(), ScrapePart::Posts(50)).await.unwrap();
     let sent = script.sent.lock().unwrap();
-    let uri = "https://api.apify.com/v2/acts/apify~instagram-scraper/runs?timeout=120&maxItems=50";
+    let uri =
+        "https://api.apify.com/v2/acts/apify~instagram-scraper/runs?timeout=120&maxItems=50&maxTotalChargeUsd=0.5";
     assert_eq!(sent[0].request.uri().to_string(), uri);
     let input = json!({
         "directUrls": ["https://www.instagram.com/nasa/"], "resultsType": "posts", "resultsLimit": 50,
@@ -115,14 +145,15 @@ async fn a_run_that_failed_may_be_tried_again() {
 #[tokio::test]
 async fn a_finished_run_gives_what_was_found_and_what_it_costs() {
     let script = Arc::new(Script::of([run("SUCCEEDED"), items()]));
-    let collected =
-        real(&script).with_price(2_300).collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await.unwrap();
+    // The recorded run tells its price, so that of the settings does not count.
+    let apify = real(&script).with_settings(priced(Some(2_300), Tier::Free));
+    let collected = apify.collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await.unwrap();
 
     let usage = ScrapeUsage {
         source: "apify".into(),
         actor: PROFILE_ACTOR.into(),
         results: 1,
-        cost_microusd: 2_300,
+        cost_microusd: 2_700,
         duration_ms: Some(21_579),
     };
     assert_eq!(collected, Collected::Finished { found: Found::NotFound, usage });
@@ -251,6 +282,54 @@ async fn a_run_costs_what_its_events_cost() {
     assert_eq!(usage.cost_microusd, 2_700 + 50);
 }
 
+/// What a run with this `pricingInfo`, one start and ten items costs, in millionths of a dollar.
+async fn cost_by(pricing_info: Value, settings: ScraperSettings) -> u64 {
+    let data = json!({
+        "id": "r", "status": "SUCCEEDED", "defaultDatasetId": "d", "pricingInfo": pricing_info,
+        "chargedEventCounts": {"apify-actor-start": 1, "apify-default-dataset-item": 10},
+    });
+    let script = Arc::new(Script::of([answer(200, &json!({ "data": data })), items()]));
+    let collected = real(&script).with_settings(settings).collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await;
+    let Ok(Collected::Finished { usage, .. }) = collected else { panic!("{collected:?}") };
+    usage.cost_microusd
+}
+
+#[tokio::test]
+async fn what_a_run_tells_of_its_prices_counts_by_our_tier_and_a_setting_where_it_tells_nothing() {
+    let by_event = |item: Value| {
+        json!({"pricingModel": "PAY_PER_EVENT", "pricingPerEvent": {"actorChargeEvents": {
+            "apify-actor-start": {"eventPriceUsd": 0.001}, "apify-default-dataset-item": item,
+        }}})
+    };
+    let tiers = json!({"eventTieredPricingUsd": {
+        "FREE": {"tieredEventPriceUsd": 0.0026}, "BRONZE": {"tieredEventPriceUsd": 0.0023},
+        "GOLD": {"tieredEventPriceUsd": 0.0015},
+    }});
+    let per_item = |more: Value| {
+        let mut info = json!({"pricingModel": "PRICE_PER_DATASET_ITEM", "pricePerUnitUsd": 0.0027});
+        info.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        info
+    };
+    let unit_tiers = json!({"tieredPricing": {"SILVER": {"tieredPricePerUnitUsd": 0.002}}});
+    for (pricing_info, tier, price, cost) in [
+        (by_event(tiers.clone()), Tier::Free, Some(9_000), 26_000 + 1_000),
+        (by_event(tiers.clone()), Tier::Bronze, None, 23_000 + 1_000),
+        // A tier that is not listed pays no more than the next one with less discount.
+        (by_event(tiers.clone()), Tier::Silver, None, 23_000 + 1_000),
+        (by_event(tiers), Tier::Gold, None, 15_000 + 1_000),
+        (by_event(json!({"eventPriceUsd": 0.004})), Tier::Gold, Some(9_000), 40_000 + 1_000),
+        (by_event(json!({"eventTitle": "Result"})), Tier::Free, Some(9_000), 90_000 + 1_000),
+        (by_event(json!({"eventPriceUsd": "cheap"})), Tier::Free, None, 26_000 + 1_000),
+        (per_item(json!({})), Tier::Gold, Some(9_000), 27_000),
+        (per_item(unit_tiers.clone()), Tier::Gold, None, 20_000),
+        (per_item(unit_tiers), Tier::Bronze, None, 27_000),
+        (Value::Null, Tier::Free, Some(9_000), 90_000 + 50),
+        (json!("a new form"), Tier::Free, None, 26_000 + 50),
+    ] {
+        assert_eq!(cost_by(pricing_info.clone(), priced(price, tier)).await, cost, "{pricing_info} {tier:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_dataset_that_lacks_the_items_of_the_bill_is_read_again_before_it_is_believed() {
     let counts = |items: u64| Some(json!({"apify-actor-start": 1, "apify-default-dataset-item": items}));
@@ -271,10 +350,10 @@ async fn a_finished_run_without_a_usable_item_is_billed_all_the_same() {
 #[tokio::test]
 async fn results_that_are_too_large_are_billed_in_full_and_not_asked_for_again() {
     let script = Arc::new(Script::of([run("SUCCEEDED"), Err(SendError::TooLarge)]));
-    let collected = real(&script).with_price(2_300).collect(&ticket(), &nasa(), ScrapePart::Posts(50), WAIT).await;
+    let collected = real(&script).collect(&ticket(), &nasa(), ScrapePart::Posts(50), WAIT).await;
     let Ok(Collected::Finished { found, usage }) = collected else { panic!("{collected:?}") };
     assert_eq!(found, Found::Unusable("apify items: answer too large".into()));
-    assert_eq!((usage.results, usage.cost_microusd), (50, 115_000));
+    assert_eq!((usage.results, usage.cost_microusd), (50, 135_000));
     let lost = collect([run("SUCCEEDED"), Err(SendError::Broken("answer too large".into()))]).await;
     assert_eq!(lost, Err(ScrapeFault::Unanswered("apify items: broken: answer too large".into())));
 }

@@ -16,7 +16,7 @@ use super::{
     input::{self, Actor},
     items,
     parameters::Parameters,
-    run::{Options, Run, Status, USER_ID},
+    run::{CHARGE_USD_MIN, Options, Run, Status, USER_ID},
     state::Apify,
 };
 use crate::shared::{
@@ -73,6 +73,7 @@ fn start(
         timeout_s: parameters.number("timeout")?.unwrap_or(TIMEOUT_S),
         memory_mb: parameters.number("memory")?.unwrap_or(MEMORY_MB),
         max_items: parameters.number("maxItems")?,
+        max_total_charge_usd: bound(parameters)?,
         user_agent: user_agent.to_owned(),
     };
     let plan_ms = apify.latency.actor_plan_ms(actor.entries(&input), &mut Seeded::fresh());
@@ -96,6 +97,19 @@ fn start(
         });
     }
     Ok(id)
+}
+
+/// What the run may cost, which must not be less than the actor demands.
+fn bound(parameters: &Parameters) -> Result<Option<f64>, ApifyError> {
+    let bound_usd = parameters.dollars("maxTotalChargeUsd")?;
+    match bound_usd.filter(|bound_usd| *bound_usd < CHARGE_USD_MIN) {
+        None => Ok(bound_usd),
+        Some(_) => Err(ApifyError::new(
+            StatusCode::BAD_REQUEST,
+            "max-total-charge-usd-below-minimum",
+            format!("The maximum cost per run must be at least ${CHARGE_USD_MIN}"),
+        )),
+    }
 }
 
 async fn wait(apify: &Apify, id: &str, wait_s: u64) -> Result<Run, ApifyError> {

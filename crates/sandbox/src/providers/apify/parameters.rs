@@ -52,6 +52,16 @@ impl Parameters {
         self.text(name).map(|text| text.parse().map_err(refused)).transpose()
     }
 
+    /// An amount of money.
+    pub(super) fn dollars(&self, name: &str) -> Result<Option<f64>, ApifyError> {
+        let refused = || {
+            let message = format!("Query parameter \"{name}\" must be a positive number");
+            ApifyError::new(StatusCode::BAD_REQUEST, "invalid-parameter", message)
+        };
+        let amount = |text: &str| text.parse().ok().filter(|amount: &f64| amount.is_finite() && *amount > 0.0);
+        self.text(name).map(|text| amount(text).ok_or_else(refused)).transpose()
+    }
+
     pub(super) fn flag(&self, name: &str) -> bool {
         matches!(self.text(name), Some("1" | "true"))
     }

@@ -12,6 +12,10 @@ const DAY_MS: u64 = 86_400_000;
 pub(super) const USER_ID: &str = "sandboxUser000000";
 /// What Apify charges for a start, for each gigabyte of memory.
 const START_USD: f64 = 0.00005;
+/// The least that these actors accept as `maxTotalChargeUsd`.
+pub(super) const CHARGE_USD_MIN: f64 = 0.5;
+/// Much less than any charge, so that a bound of exactly so many items is one of so many items in floats too.
+const ROUNDING_USD: f64 = 1e-9;
 /// How long a run that has reached its timeout takes to stop.
 const TIMING_OUT_MS: u64 = 500;
 
@@ -53,6 +57,8 @@ pub(super) struct Options {
     pub(super) timeout_s: u64,
     pub(super) memory_mb: u64,
     pub(super) max_items: Option<u64>,
+    #[serde(default)]
+    pub(super) max_total_charge_usd: Option<f64>,
     pub(super) user_agent: String,
 }
 
@@ -196,7 +202,19 @@ impl Run {
         if let Some(max) = self.options.max_items.and_then(|max| usize::try_from(max).ok()) {
             items.truncate(max);
         }
+        items.truncate(self.affordable());
         items
+    }
+
+    fn starts(&self) -> u64 {
+        self.options.memory_mb.div_ceil(1_024).max(1)
+    }
+
+    /// How many items can be charged before the run has cost what it may cost: then Apify stops it.
+    fn affordable(&self) -> usize {
+        let Some(bound_usd) = self.options.max_total_charge_usd else { return usize::MAX };
+        let left_usd = bound_usd - START_USD * self.starts() as f64 + ROUNDING_USD;
+        (left_usd / self.actor.item_usd()).max(0.0) as usize
     }
 
     /// The run as lists show it.
@@ -226,8 +244,9 @@ impl Run {
             "build": "latest", "timeoutSecs": self.options.timeout_s, "memoryMbytes": self.options.memory_mb,
             "diskMbytes": self.options.memory_mb * 2,
         });
-        if let (Some(max), Some(fields)) = (self.options.max_items, options.as_object_mut()) {
-            fields.insert("maxItems".into(), json!(max));
+        if let Some(fields) = options.as_object_mut() {
+            fields.extend(self.options.max_items.map(|max| ("maxItems".into(), json!(max))));
+            fields.extend(self.options.max_total_charge_usd.map(|max| ("maxTotalChargeUsd".into(), json!(max))));
         }
         json!({
             "id": self.id,
@@ -252,7 +271,7 @@ impl Run {
             "defaultRequestQueueId": self.queue_id,
             "pricingInfo": self.pricing(),
             "chargedEventCounts": {
-                "apify-actor-start": self.options.memory_mb.div_ceil(1_024).max(1),
+                "apify-actor-start": self.starts(),
                 "apify-default-dataset-item": self.items(catalogue, now_ms).len(),
             },
             "platformUsageBillingModel": "DEVELOPER",
@@ -276,7 +295,7 @@ impl Run {
             "startedAt": "2026-06-06T08:10:00.000Z",
             "notifiedAboutChangeAt": "2026-06-06T08:10:00.000Z",
             "apifyMarginPercentage": 0.2,
-            "minimalMaxTotalChargeUsd": 0.5,
+            "minimalMaxTotalChargeUsd": CHARGE_USD_MIN,
             "pricingPerEvent": {"actorChargeEvents": {
                 "apify-actor-start": {"eventTitle": "Actor start", "eventPriceUsd": START_USD},
                 "apify-default-dataset-item": {"eventTitle": "Result", "eventTieredPricingUsd": tiers},

@@ -1,7 +1,8 @@
 use super::*;
 
 fn run(timeout_s: u64) -> Run {
-    let options = Options { timeout_s, memory_mb: 1_024, max_items: None, user_agent: "test".into() };
+    let options =
+        Options { timeout_s, memory_mb: 1_024, max_items: None, max_total_charge_usd: None, user_agent: "test".into() };
     let input = json!({"usernames": ["a1", "a2", "a3", "a4", "a5", "a6"]});
     Run::new(Actor::Profiles, input, options, vec![3_000, 6_000, 9_000], 1_000_000)
 }
@@ -48,6 +49,21 @@ fn a_held_run_ends_when_it_is_released_and_an_ended_one_is_not_aborted() {
     assert_eq!((run.status(5_000_000), run.finished_ms(5_000_000)), (Status::Succeeded, Some(5_000_000)));
     run.abort(5_000_001, 500);
     assert_eq!(run.status(6_000_000), Status::Succeeded);
+}
+
+#[test]
+fn a_run_ends_before_it_costs_more_than_it_may() {
+    let catalogue = Catalogue::load().unwrap();
+    // Six profiles at 0.0026, and a start at 0.00005.
+    for (bound_usd, items) in [(0.01565, 6), (0.01564, 5), (0.00265, 1), (0.00264, 0), (0.00001, 0), (9.0, 6)] {
+        let mut run = run(0);
+        run.options.max_total_charge_usd = Some(bound_usd);
+        assert_eq!(run.items(&catalogue, 2_000_000).len(), items, "{bound_usd}");
+        let object = run.to_json(&catalogue, 2_000_000);
+        assert_eq!(object["status"], "SUCCEEDED");
+        assert_eq!(object["options"]["maxTotalChargeUsd"], bound_usd);
+        assert_eq!(object["chargedEventCounts"]["apify-default-dataset-item"], items);
+    }
 }
 
 #[test]
