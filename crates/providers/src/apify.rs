@@ -8,9 +8,13 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use oslira_app::features::{
     analysis::config::{SCRAPE_PATIENCE, SCRAPE_TIMEOUT},
-    profiles::{Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage},
+    profiles::{
+        Collected, Found, InstagramHandle, PostsWindow, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket,
+        ScrapeUsage,
+    },
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -127,7 +131,7 @@ impl ProfileSource for Apify {
         // Both bound the bill: `maxItems` where an actor charges by result, `maxTotalChargeUsd` where by event.
         let (items_max, input) = match part {
             ScrapePart::Details => (1, json!({"usernames": [username]})),
-            ScrapePart::Posts(posts) => (posts, posts_input(username, posts)),
+            ScrapePart::Posts(window) => (window.count, posts_input(username, window)),
         };
         // `timeout` makes Apify end the run, and its bill, even if nobody polls it any more.
         let (timeout_s, charge_max) = (self.timeout.as_secs(), charges::bound_usd(part, &self.settings, items_max));
@@ -164,10 +168,11 @@ impl ProfileSource for Apify {
             // FAILED, ABORTED, and any status that is unknown here: another run may succeed.
             ended => return Err(ScrapeFault::Retryable(format!("apify run: {}", error_word(Some(ended))))),
         }
+        let ended_at = run.ended_at();
         let id = checked_id(Operation::Items, &ticket.dataset_id)?;
         let limit = match part {
             ScrapePart::Details => DETAILS_ITEMS_MAX,
-            ScrapePart::Posts(posts) => posts,
+            ScrapePart::Posts(window) => window.count,
         };
         // `clean=1` leaves out empty items and hidden fields.
         let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit={limit}");
@@ -176,7 +181,7 @@ impl ProfileSource for Apify {
             // The stored items stay too large however often they are fetched, and they are billed: assume the most.
             Err(error @ CallError { failure: CallFailure::NoAnswer(SendError::TooLarge), .. }) => {
                 let usage = self.usage(&run, part, limit as usize);
-                return Ok(Collected::Finished { found: Found::Unusable(error.to_string()), usage });
+                return Ok(Collected::Finished { found: Found::Unusable(error.to_string()), usage, ended_at });
             }
             Err(error) => return Err(error.into()),
         };
@@ -189,19 +194,25 @@ impl ProfileSource for Apify {
         }
         let found = match part {
             ScrapePart::Details => decode::found(&items, username),
-            ScrapePart::Posts(posts) => decode::posts(&items, username, posts as usize),
+            ScrapePart::Posts(window) => decode::posts(&items, username, window.count as usize),
         };
         let found = found.unwrap_or_else(|why| Found::Unusable(format!("apify items: {why}")));
-        Ok(Collected::Finished { found, usage })
+        Ok(Collected::Finished { found, usage, ended_at })
     }
 }
 
-fn posts_input(username: &InstagramHandle, posts: u32) -> Value {
-    json!({
+fn posts_input(username: &InstagramHandle, window: PostsWindow) -> Value {
+    let mut input = json!({
         "directUrls": [format!("https://www.instagram.com/{username}/")],
         "resultsType": "posts",
-        "resultsLimit": posts,
-    })
+        "resultsLimit": window.count,
+    });
+    // In whole seconds, as Instagram dates posts, and in the one form of dates that every version of the actor takes.
+    let since = window.newer_than.map(|since| format!("{}", since.strftime("%Y-%m-%dT%H:%M:%SZ")));
+    if let (Some(since), Some(fields)) = (since, input.as_object_mut()) {
+        fields.insert("onlyPostsNewerThan".to_owned(), since.into());
+    }
+    input
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -296,6 +307,14 @@ struct Run {
     charged_event_counts: Option<BTreeMap<String, u64>>,
     #[serde(default)]
     pricing_info: charges::PricingInfo,
+    finished_at: Option<String>,
+}
+
+impl Run {
+    /// When it ended, by Apify's clock.
+    fn ended_at(&self) -> Option<Timestamp> {
+        self.finished_at.as_deref()?.parse().ok()
+    }
 }
 
 #[derive(Default, Deserialize)]

@@ -158,7 +158,8 @@ fn question(model: &'static str) -> Question {
 async fn a_profile_is_scraped_from_start_to_end() {
     let stand = Stand::start().await;
     for name in ["nasa", "coffee_ann"] {
-        let Collected::Finished { found: Found::Profile(profile), usage } = stand.scrape(name).await.unwrap() else {
+        let Collected::Finished { found: Found::Profile(profile), usage, .. } = stand.scrape(name).await.unwrap()
+        else {
             panic!("{name}")
         };
         assert_eq!(profile.username.to_string(), name);
@@ -335,13 +336,13 @@ async fn a_prefix_is_cached_by_either_provider() {
 async fn the_posts_of_a_profile_are_read_by_their_own_actor() {
     let stand = Stand::start().await;
     let apify = stand.apify();
-    let part = ScrapePart::Posts(50);
+    let part = ScrapePart::newest(50);
     let posts = async |name: &str| {
         let name: InstagramHandle = name.parse().unwrap();
         let ticket = apify.start(&name, part).await?;
         apify.collect(&ticket, &name, part, Duration::from_secs(30)).await
     };
-    let Ok(Collected::Finished { found: Found::Posts(found), usage }) = posts("coffee_ann").await else { panic!() };
+    let Ok(Collected::Finished { found: Found::Posts(found), usage, .. }) = posts("coffee_ann").await else { panic!() };
     assert!(found.len() > 12 && found.is_sorted_by_key(|post| std::cmp::Reverse(post.taken_at)), "{}", found.len());
     assert_eq!(usage.results as usize, found.len());
     for (name, expected) in [("notfound_x", Found::Posts(vec![])), ("zeroposts_x", Found::Posts(vec![]))] {

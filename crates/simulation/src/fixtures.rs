@@ -8,7 +8,7 @@ use oslira_app::{
         analysis::Assignment,
         business::{BusinessContext, IdealCustomer},
         judging::{CallKind, examples},
-        profiles::{Found, InstagramHandle, Post, PostKind, Profile, ScrapePart},
+        profiles::{DETAILS_POSTS, Found, InstagramHandle, Post, PostKind, PostsWindow, Profile, ScrapePart, Snapshot},
     },
     shared::{
         analysis_type::AnalysisType,
@@ -17,8 +17,18 @@ use oslira_app::{
 };
 use uuid::Uuid;
 
+use crate::world::EPOCH_MS;
+
 /// How long a profile that changes keeps its followers, in milliseconds.
 const CHANGES_EVERY_MS: i64 = 2 * 60_000;
+
+/// How many posts a profile has when the time begins: more than the profile itself shows.
+const POSTS_AT_FIRST: u64 = 14;
+/// How often a profile posts, in seconds: of the jumps in time some bring no new post, some a few, some more than the
+/// profile itself shows.
+const POSTS_EVERY_S: i64 = 8 * 3_600;
+/// How many posts the beginner has, who never posts again.
+const POSTS_OF_THE_BEGINNER: u64 = 3;
 
 /// The customer of a history. A replay against the real database puts that database's ids here.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +57,7 @@ impl Fixtures {
     /// The usernames that customers ask for; repeated ones are asked for more often. [`Fixtures::found`] says what is
     /// found under each.
     pub const USERNAMES: [&str; 9] =
-        ["runner", "cook", "dancer", "runner", "cook", "dancer", "private.person", "nobody", "restricted.page"];
+        ["runner", "cook", "dancer", "beginner", "cook", "dancer", "private.person", "nobody", "restricted.page"];
 
     /// The types that are bought: LIGHT more often than the other two together.
     pub const KINDS: [AnalysisType; 5] =
@@ -93,9 +103,33 @@ impl Fixtures {
                 };
                 // 1000, 1400, 1800, 2200 and 1000 again: each move is above the 10 % that make older analyses stale.
                 let followers = 1_000 + 400 * moves.unsigned_abs();
-                Found::Profile(Box::new(profile(username.clone(), followers)))
+                Found::Profile(Box::new(profile(username.clone(), followers, now_ms)))
             }
-            (_, ScrapePart::Posts(_)) => Found::Posts(vec![post("abc"), post("def")]),
+            (name, ScrapePart::Posts(window)) => Found::Posts(posts(name, window, now_ms)),
+        }
+    }
+
+    /// What a deep analysis of a moment has stored; `None` where the profile cannot be read.
+    #[must_use]
+    pub fn deep_snapshot(name: &str, now_ms: i64) -> Option<Snapshot> {
+        let depth = AnalysisType::Deep.config().posts;
+        let username = name.parse().ok()?;
+        let Found::Profile(mut profile) = Self::found(&username, ScrapePart::Details, now_ms) else { return None };
+        profile.take_posts(posts(name, PostsWindow { count: depth, newer_than: None }, now_ms));
+        let scraped_at = Timestamp::from_millisecond(now_ms).ok()?;
+        Some(Snapshot { profile: *profile, scraped_at, depth, posts_read_at: None, source: "sandbox".to_owned() })
+    }
+
+    /// Whether a snapshot has every post of its profile that there was at its time, as far as it is deep: also one that
+    /// goes on from the posts of an earlier one.
+    pub fn is_complete(snapshot: &Snapshot) -> Result<(), String> {
+        let name = snapshot.profile.username.as_str();
+        let window = PostsWindow { count: snapshot.depth, newer_than: None };
+        let there_were = posts(name, window, snapshot.scraped_at.as_millisecond());
+        let has = |post: &Post| snapshot.profile.posts.iter().any(|own| own.short_code == post.short_code);
+        match there_were.iter().find(|post| !has(post)) {
+            Some(missing) => Err(format!("a snapshot of @{name} lacks the post {}", missing.short_code)),
+            None => Ok(()),
         }
     }
 
@@ -108,9 +142,25 @@ impl Fixtures {
     }
 }
 
-fn post(short_code: &str) -> Post {
+fn posts_count(name: &str, now_ms: i64) -> u64 {
+    match name {
+        "beginner" => POSTS_OF_THE_BEGINNER,
+        _ => POSTS_AT_FIRST + (now_ms - EPOCH_MS).div_euclid(1_000 * POSTS_EVERY_S).unsigned_abs(),
+    }
+}
+
+/// The posts of a profile at a moment, the newest first.
+fn posts(name: &str, window: PostsWindow, now_ms: i64) -> Vec<Post> {
+    let newest = posts_count(name, now_ms);
+    let all = (1..=newest).rev().take(window.count as usize).map(post);
+    all.filter(|post| window.newer_than.is_none_or(|since| post.taken_at.is_some_and(|at| at > since))).collect()
+}
+
+/// The post that made a profile have so many.
+fn post(number: u64) -> Post {
+    let after_s = (i64::try_from(number).unwrap_or(0) - POSTS_AT_FIRST as i64) * POSTS_EVERY_S;
     Post {
-        short_code: short_code.to_owned(),
+        short_code: format!("post{number}"),
         kind: PostKind::Image,
         caption: "Breakfast".to_owned(),
         hashtags: vec![],
@@ -118,7 +168,7 @@ fn post(short_code: &str) -> Post {
         likes: Some(10),
         comments: Some(1),
         video_views: None,
-        taken_at: Some(Timestamp::UNIX_EPOCH),
+        taken_at: Timestamp::from_second(EPOCH_MS / 1_000 + after_s).ok(),
         is_pinned: false,
         is_anothers: false,
         location: None,
@@ -126,14 +176,14 @@ fn post(short_code: &str) -> Post {
     }
 }
 
-fn profile(username: InstagramHandle, followers: u64) -> Profile {
+fn profile(username: InstagramHandle, followers: u64, now_ms: i64) -> Profile {
+    let shown = PostsWindow { count: DETAILS_POSTS, newer_than: None };
     Profile {
-        username,
         display_name: "Someone".to_owned(),
         biography: format!("{}.", examples::QUOTE),
         followers,
         following: 10,
-        posts_count: 1,
+        posts_count: posts_count(username.as_str(), now_ms),
         category: None,
         external_url: None,
         links: vec![],
@@ -141,7 +191,10 @@ fn profile(username: InstagramHandle, followers: u64) -> Profile {
         country: None,
         is_verified: false,
         is_business: false,
-        posts: vec![post("abc")],
+        posts: posts(username.as_str(), shown, now_ms),
         renamed_to: None,
+        // Of the others it must be told by their posts who they are.
+        instagram_id: (username.as_str() == "runner").then(|| "1".to_owned()),
+        username,
     }
 }

@@ -6,8 +6,8 @@ mod customers;
 use oslira_app::shared::{analysis_type::AnalysisType, ids::RunId};
 
 use crate::{
-    Customer, FaultRates, Instance, Mutation, Op, Random, Recorded, ReferenceDatabase, RunRow, Shared, World,
-    recovery::Recovery,
+    Customer, FaultRates, Fixtures, Instance, Mutation, Op, Random, Recorded, ReferenceDatabase, RunRow, Shared, World,
+    recovery::Recovery, world::BEFORE,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -19,6 +19,8 @@ const HOURLY_MAX: usize = 4;
 /// After this many rounds of recovery no run may be active: the sweep ends what nothing else ended.
 const RECOVERY_ROUNDS_MAX: u32 = 30;
 const MOVES_MAX: u64 = 12;
+/// In so many of a thousand histories the profiles were read before.
+const KNOWN_BEFORE_PERMILLE: u64 = 400;
 /// A history that needs more polls than this to settle counts as an endless loop.
 const POLLS_MAX: u32 = 100_000;
 
@@ -74,6 +76,8 @@ pub struct Report {
     pub late_bills: u32,
     /// Analyses that became stale.
     pub stale: u32,
+    /// Snapshots that go on from the posts of an earlier one.
+    pub continued: u32,
     /// Every operation, when the plan asked for them.
     pub log: Vec<Recorded>,
 }
@@ -100,6 +104,9 @@ pub fn history(plan: Plan) -> Report {
     let database = ReferenceDatabase::new(plan.customer, plan.credits(), HOURLY_MAX, plan.mutation);
     let mut world = World::new(database, random.bits());
     world.fault_rates = fault_rates(&mut random);
+    if random.chance(KNOWN_BEFORE_PERMILLE) {
+        know_profiles(&mut world, &mut random);
+    }
     world.retiring_model = retiring_model(&mut random, world.now_ms);
     world.log = plan.record.then(Vec::new);
     let mut driver = Driver {
@@ -130,6 +137,16 @@ fn fault_rates(random: &mut Random) -> FaultRates {
     let (store_down, reply_lost, provider) = (level(200), level(200), level(300));
     let provider_down = random.chance(150).then(|| random.pick(&["openai", "anthropic", "apify"]).copied()).flatten();
     FaultRates { store_down, reply_lost, provider, provider_down }
+}
+
+/// Somebody had every profile analysed in depth before this history, up to ten days ago.
+fn know_profiles(world: &mut World, random: &mut Random) {
+    for username in Fixtures::USERNAMES {
+        if let Some(snapshot) = Fixtures::deep_snapshot(username, world.now_ms) {
+            world.snapshots.insert(format!("{BEFORE}{username}"), snapshot);
+        }
+    }
+    world.now_ms += i64::try_from(random.below(240 * HOUR_MS)).unwrap_or(0);
 }
 
 /// In some histories one of the models in use is shut down, in its first ten minutes and mostly while runs are under
@@ -322,6 +339,7 @@ impl Driver {
             completed_after_model_end: u32::try_from(completed_after_model_end).unwrap_or(u32::MAX),
             late_bills: world.late_bills,
             stale: u32::try_from(stale).unwrap_or(u32::MAX),
+            continued: world.continued,
             log: world.log.take().unwrap_or_default(),
         }
     }

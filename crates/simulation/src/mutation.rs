@@ -72,10 +72,12 @@ pub enum Mutation {
     JudgementMissing,
     /// A call without an answer counts as one that failed at once, and is repeated as often.
     TimeoutIsAnError,
+    /// A scrape that goes on from an earlier snapshot loses one of its posts.
+    EarlierPostLost,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::RefundTwice,
         Self::FailKeepsCharge,
         Self::CompleteAfterTheEnd,
@@ -110,5 +112,6 @@ impl Mutation {
         Self::FallbackNeverAsked,
         Self::JudgementMissing,
         Self::TimeoutIsAnError,
+        Self::EarlierPostLost,
     ];
 }

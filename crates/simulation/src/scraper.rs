@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use oslira_app::features::profiles::{
     Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage,
 };
@@ -95,7 +96,8 @@ impl ProfileSource for Ports {
         if let Some((_, journal)) = &self.owner {
             journal.receive_bill(&ticket.provider_run_id);
         }
-        Ok(Collected::Finished { found, usage: usage(part) })
+        let usage = usage(part, &found);
+        Ok(Collected::Finished { found, usage, ended_at: Timestamp::from_millisecond(ends_ms).ok() })
     }
 }
 
@@ -112,10 +114,12 @@ impl Ports {
     }
 }
 
-fn usage(part: ScrapePart) -> ScrapeUsage {
-    let (actor, results) = match part {
-        ScrapePart::Details => ("profile-scraper", 1),
-        ScrapePart::Posts(count) => ("post-scraper", count),
+fn usage(part: ScrapePart, found: &Found) -> ScrapeUsage {
+    let (actor, results) = match (part, found) {
+        (ScrapePart::Details, _) => ("profile-scraper", 1),
+        // An error item is an item.
+        (ScrapePart::Posts(_), Found::Posts(posts)) => ("post-scraper", u32::try_from(posts.len().max(1)).unwrap_or(1)),
+        (ScrapePart::Posts(_), _) => ("post-scraper", 1),
     };
     ScrapeUsage {
         source: "sandbox".to_owned(),

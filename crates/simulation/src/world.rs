@@ -22,7 +22,10 @@ use crate::{
 };
 
 /// 2020-01-01: before any real clock, because the database does not believe scrapes from the future.
-const EPOCH_MS: i64 = 1_577_836_800_000;
+pub(crate) const EPOCH_MS: i64 = 1_577_836_800_000;
+
+/// How the keys of snapshots begin that were there before the history: nobody in it was billed for them.
+pub(crate) const BEFORE: &str = "before-";
 
 /// How often things go wrong, in parts of a thousand.
 #[derive(Debug, Clone, Copy, Default)]
@@ -75,6 +78,8 @@ pub struct World {
     /// Steps that failed for good.
     pub given_up: BTreeSet<(RunId, String)>,
     pub snapshots: BTreeMap<String, Snapshot>,
+    /// Snapshots that go on from the posts of an earlier one.
+    pub continued: u32,
     /// By the provider's id, when each scrape ends.
     pub scrapes: BTreeMap<String, i64>,
     /// Operations that were sent when their process died, and that may still arrive.
@@ -123,6 +128,7 @@ impl World {
             late_bills: 0,
             given_up: BTreeSet::new(),
             snapshots: BTreeMap::new(),
+            continued: 0,
             scrapes: BTreeMap::new(),
             late: vec![],
             wakes: vec![],

@@ -48,13 +48,19 @@ pub struct Scenario {
 pub async fn work(stage: &Stage, run: Uuid, scenario: Scenario) {
     let double = Arc::new(Double { scenario, asked: Mutex::default(), kept: Mutex::default() });
     if scenario.is_cached {
-        let snapshot =
-            Snapshot { profile: profile(), scraped_at: double.now(), depth: 50, source: "double".to_owned() };
+        let snapshot = Snapshot {
+            profile: profile(),
+            scraped_at: double.now(),
+            depth: 50,
+            posts_read_at: None,
+            source: "double".to_owned(),
+        };
         double.kept.lock().unwrap().push((SnapshotKey("known".to_owned()), snapshot));
     }
     if let Some(days) = scenario.kept_for_days {
         let scraped_at = double.now() - SignedDuration::from_hours(24 * days);
-        let snapshot = Snapshot { profile: profile(), scraped_at, depth: 50, source: "double".to_owned() };
+        let snapshot =
+            Snapshot { profile: profile(), scraped_at, depth: 50, posts_read_at: None, source: "double".to_owned() };
         double.kept.lock().unwrap().push((SnapshotKey("kept".to_owned()), snapshot));
     }
     let ports = WorkflowPorts {
@@ -112,6 +118,7 @@ fn profile() -> Profile {
         is_business: false,
         posts: vec![post()],
         renamed_to: None,
+        instagram_id: None,
     }
 }
 
@@ -168,7 +175,7 @@ impl ProfileSource for Double {
             cost_microusd: 2_303 * u64::from(results),
             duration_ms: None,
         };
-        Ok(Collected::Finished { found, usage })
+        Ok(Collected::Finished { found, usage, ended_at: None })
     }
 }
 

@@ -26,6 +26,7 @@ const LINKS_MAX: usize = 5;
 const COMMENTS_MAX: usize = 3;
 const COMMENT_CHARS_MAX: usize = 300;
 const SHORT_CODE_BYTES_MAX: usize = 64;
+const INSTAGRAM_ID_BYTES_MAX: usize = 20;
 
 /// 2010-10-06, when Instagram opened. An earlier date is a missing one that somebody made a number of.
 const FIRST_POST_S: i64 = 1_286_323_200;
@@ -218,6 +219,7 @@ fn profile(item: &Value, asked: &InstagramHandle) -> Result<Profile, Unreadable>
     }
     Ok(Profile {
         username: asked.clone(),
+        instagram_id: instagram_id(item),
         display_name: clipped(item, "fullName", NAME_CHARS_MAX),
         biography: clipped(item, "biography", BIOGRAPHY_CHARS_MAX),
         followers: required("followersCount")?,
@@ -234,6 +236,14 @@ fn profile(item: &Value, asked: &InstagramHandle) -> Result<Profile, Unreadable>
         posts,
         renamed_to,
     })
+}
+
+/// Digits, which some versions of the actor write as a number.
+fn instagram_id(item: &Value) -> Option<String> {
+    let id = item.get("id")?;
+    let id = id.as_str().map(str::to_owned).or_else(|| id.as_u64().map(|number| number.to_string()))?;
+    let is_id = (1..=INSTAGRAM_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
+    is_id.then_some(id)
 }
 
 /// The actor writes missing entries of its list of categories as "None": "None,Restaurant".

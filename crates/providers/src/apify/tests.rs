@@ -76,7 +76,7 @@ async fn the_actors_are_those_of_the_settings() {
     };
     for (part, path) in [
         (ScrapePart::Details, "/v2/acts/some-one~pro.files/runs"),
-        (ScrapePart::Posts(50), "/v2/acts/shu8hvrXbJbY3Eb9W/runs"),
+        (ScrapePart::newest(50), "/v2/acts/shu8hvrXbJbY3Eb9W/runs"),
     ] {
         let script = Arc::new(Script::of([run("READY")]));
         real(&script).with_settings(settings.clone()).start(&nasa(), part).await.unwrap();
@@ -88,10 +88,10 @@ async fn the_actors_are_those_of_the_settings() {
 async fn a_run_is_bounded_somewhat_above_what_its_items_cost_and_never_below_what_apify_accepts() {
     for (price, part, bound) in [
         (None, ScrapePart::Details, "0.5"),
-        (None, ScrapePart::Posts(50), "0.5"),
+        (None, ScrapePart::newest(50), "0.5"),
         // 50 items of 0.02, a fifth more, and four starts of 0.00005.
-        (Some(20_000), ScrapePart::Posts(50), "1.2002"),
-        (Some(1_000_000), ScrapePart::Posts(50), "60.0002"),
+        (Some(20_000), ScrapePart::newest(50), "1.2002"),
+        (Some(1_000_000), ScrapePart::newest(50), "60.0002"),
     ] {
         let script = Arc::new(Script::of([run("READY")]));
         real(&script).with_settings(priced(price, Tier::Free)).start(&nasa(), part).await.unwrap();
@@ -103,7 +103,7 @@ async fn a_run_is_bounded_somewhat_above_what_its_items_cost_and_never_below_wha
 #[tokio::test]
 async fn posts_are_asked_of_their_own_actor_and_bounded() {
     let script = Arc::new(Script::of([run("READY")]));
-    real(&script).start(&nasa(), ScrapePart::Posts(50)).await.unwrap();
+    real(&script).start(&nasa(), ScrapePart::newest(50)).await.unwrap();
     let sent = script.sent.lock().unwrap();
     let uri =
         "https://api.apify.com/v2/acts/apify~instagram-scraper/runs?timeout=120&maxItems=50&maxTotalChargeUsd=0.5";
@@ -112,6 +112,33 @@ async fn posts_are_asked_of_their_own_actor_and_bounded() {
         "directUrls": ["https://www.instagram.com/nasa/"], "resultsType": "posts", "resultsLimit": 50,
     });
     assert_eq!(sent[0].json(), input);
+}
+
+#[tokio::test]
+async fn newer_posts_are_asked_for_by_the_second_after_which_they_were_posted() {
+    let script = Arc::new(Script::of([run("READY")]));
+    let since = "2026-11-19T09:30:01.25Z".parse().unwrap();
+    real(&script).start(&nasa(), ScrapePart::newer(50, since)).await.unwrap();
+    let sent = script.sent.lock().unwrap();
+    assert!(sent[0].request.uri().to_string().contains("maxItems=50&"));
+    let input = json!({
+        "directUrls": ["https://www.instagram.com/nasa/"], "resultsType": "posts", "resultsLimit": 50,
+        "onlyPostsNewerThan": "2026-11-19T09:30:01Z",
+    });
+    assert_eq!(sent[0].json(), input);
+}
+
+#[tokio::test]
+async fn no_newer_posts_are_an_answer_in_both_of_its_forms() {
+    let part = ScrapePart::newer(50, Timestamp::UNIX_EPOCH);
+    let uncounted = || answer(200, &json!({"data": {"id": "r", "status": "SUCCEEDED", "defaultDatasetId": "d"}}));
+    let no_items = answer(200, &json!([{"error": "no_items", "errorDescription": "Empty or private data"}]));
+    for (items, results) in [(text(200, "[]"), 0), (no_items, 1)] {
+        let script = Arc::new(Script::of([uncounted(), items]));
+        let collected = real(&script).collect(&ticket(), &nasa(), part, WAIT).await;
+        let Ok(Collected::Finished { found, usage, ended_at }) = collected else { panic!("{collected:?}") };
+        assert_eq!((found, usage.results, ended_at), (Found::Posts(vec![]), results, None));
+    }
 }
 
 #[tokio::test]
@@ -156,7 +183,8 @@ async fn a_finished_run_gives_what_was_found_and_what_it_costs() {
         cost_microusd: 2_700,
         duration_ms: Some(21_579),
     };
-    assert_eq!(collected, Collected::Finished { found: Found::NotFound, usage });
+    let ended_at = Some("2025-08-13T05:14:38.668Z".parse().unwrap());
+    assert_eq!(collected, Collected::Finished { found: Found::NotFound, usage, ended_at });
     let sent = script.sent.lock().unwrap();
     assert_eq!(sent[0].request.uri(), "https://api.apify.com/v2/actor-runs/run1?waitForFinish=30");
     assert_eq!(sent[0].timeout, Duration::from_secs(40));
@@ -277,7 +305,7 @@ async fn a_run_costs_what_its_events_cost() {
         assert_eq!((usage.results, usage.cost_microusd), (results, cost), "{memory_mb} MB");
     }
     let script = Arc::new(Script::of([charged(None, 1_024), items()]));
-    let posts = real(&script).collect(&ticket(), &nasa(), ScrapePart::Posts(50), WAIT).await;
+    let posts = real(&script).collect(&ticket(), &nasa(), ScrapePart::newest(50), WAIT).await;
     let Ok(Collected::Finished { usage, .. }) = posts else { panic!("{posts:?}") };
     assert_eq!(usage.cost_microusd, 2_700 + 50);
 }
@@ -350,8 +378,8 @@ async fn a_finished_run_without_a_usable_item_is_billed_all_the_same() {
 #[tokio::test]
 async fn results_that_are_too_large_are_billed_in_full_and_not_asked_for_again() {
     let script = Arc::new(Script::of([run("SUCCEEDED"), Err(SendError::TooLarge)]));
-    let collected = real(&script).collect(&ticket(), &nasa(), ScrapePart::Posts(50), WAIT).await;
-    let Ok(Collected::Finished { found, usage }) = collected else { panic!("{collected:?}") };
+    let collected = real(&script).collect(&ticket(), &nasa(), ScrapePart::newest(50), WAIT).await;
+    let Ok(Collected::Finished { found, usage, .. }) = collected else { panic!("{collected:?}") };
     assert_eq!(found, Found::Unusable("apify items: answer too large".into()));
     assert_eq!((usage.results, usage.cost_microusd), (50, 135_000));
     let lost = collect([run("SUCCEEDED"), Err(SendError::Broken("answer too large".into()))]).await;

@@ -19,9 +19,9 @@ fn a_hundred_thousand_random_histories_keep_every_guarantee() {
     let histories = number("OSLIRA_SIM_HISTORIES").unwrap_or(HISTORIES);
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let totals: Vec<[u64; 10]> = std::thread::scope(|scope| {
+    let totals: Vec<[u64; COUNTED.len()]> = std::thread::scope(|scope| {
         let work = || {
-            let mut totals = [0; 10];
+            let mut totals = [0; COUNTED.len()];
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
                 if seed >= histories {
@@ -49,7 +49,7 @@ fn a_hundred_thousand_random_histories_keep_every_guarantee() {
 }
 
 /// The events that must have happened in the histories, in the order of [`counts`].
-const COUNTED: [&str; 10] = [
+const COUNTED: [&str; 11] = [
     "crashes",
     "crashes of several steps at once",
     "results",
@@ -60,9 +60,10 @@ const COUNTED: [&str; 10] = [
     "runs completed after a model was shut down",
     "bills recorded late",
     "analyses made stale",
+    "snapshots that go on from an earlier one",
 ];
 
-fn counts(report: &Report) -> [u32; 10] {
+fn counts(report: &Report) -> [u32; COUNTED.len()] {
     let [results, refunds, kept] = report.ends;
     [
         report.crashes,
@@ -75,6 +76,7 @@ fn counts(report: &Report) -> [u32; 10] {
         report.completed_after_model_end,
         report.late_bills,
         report.stale,
+        report.continued,
     ]
 }
 

@@ -43,6 +43,7 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         Mutation::JudgementMissing => "is complete without personality",
         // Of a model the third attempt shows it, of the scraper the time.
         Mutation::TimeoutIsAnError => "still asks after|is asked of",
+        Mutation::EarlierPostLost => "lacks the post",
     }
 }
 

@@ -15,6 +15,27 @@ pub enum CacheState {
     Cached,
     /// One that is too old, of a profile that has changed since.
     Changed,
+    /// One that is too old for DEEP and XRAY, and younger than a day: the profile shows what is new.
+    Recent,
+    /// One of ten days ago: since then there are more new posts than the profile itself shows.
+    LongAgo,
+}
+
+impl CacheState {
+    /// How long before the run the snapshot was made, in milliseconds.
+    pub fn age_ms(self) -> Option<i64> {
+        const HOUR: i64 = 3_600_000;
+        match self {
+            Self::Nothing => None,
+            // Young enough for XRAY (6 h).
+            Self::Cached => Some(HOUR),
+            // Too old for LIGHT (24 h). A profile that changes has other followers every two minutes, and the same again
+            // after eight: two minutes more, since 30 hours are a multiple of eight minutes.
+            Self::Changed => Some(30 * HOUR + 120_000),
+            Self::Recent => Some(20 * HOUR),
+            Self::LongAgo => Some(240 * HOUR),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -101,6 +122,7 @@ pub fn scenarios() -> Vec<Scenario> {
         if kind != Light {
             all.push(Scenario { username: "mute.page", ..base.clone() }.named("mute.page").failing("posts_unreadable"));
             all.extend(scrapes_fail(&base, "posts"));
+            all.extend(repeats(kind));
         }
     }
     all.push(
@@ -201,6 +223,42 @@ fn bills_are_late(base: &Scenario) -> Vec<Scenario> {
                 .fold(late, |it, step| it.refusing_bills(format!("{step}-bill"), 2).refusing_bills(step, u32::MAX)),
         );
     }
+    all
+}
+
+/// A deep analysis of a profile that was read before.
+fn repeats(kind: AnalysisType) -> Vec<Scenario> {
+    use ProviderBehaviour::{Malformed, Silent, Unavailable};
+    let of = |before, username| {
+        let name = format!("{} {before:?}, {username}", kind.as_str());
+        Scenario { username, name, ..Scenario::of(kind, before) }
+    };
+    let down = |scenario: Scenario, part: &str| {
+        (0..4).fold(scenario, |it, at| it.with(format!("scrape-{part}-{at}-start"), Unavailable))
+    };
+    let mut all = vec![];
+    for before in [CacheState::Recent, CacheState::Changed, CacheState::LongAgo] {
+        // The runner has an id; that the cook is the same profile can only be told by posts.
+        for username in ["runner", "cook", "beginner"] {
+            all.push(of(before, username));
+        }
+        all.push(down(of(before, "runner").named("details down"), "details").failing("scrape_failed"));
+    }
+    for (before, username) in
+        [(CacheState::Changed, "runner"), (CacheState::LongAgo, "runner"), (CacheState::LongAgo, "cook")]
+    {
+        let base = of(before, username);
+        // Where the profile shows all that is new, the posts run may fail.
+        let ends =
+            |scenario: Scenario, code| if before == CacheState::Changed { scenario } else { scenario.failing(code) };
+        all.push(ends(down(base.clone().named("posts down"), "posts"), "scrape_failed"));
+        let silent = base.clone().named("posts silent").with("scrape-posts-0-start", Silent);
+        all.push(ends(silent.with("scrape-posts-1-start", Silent), "scrape_failed"));
+        let waits = (0..4).flat_map(|at| [0, 1].map(|wait| format!("scrape-posts-{at}-collect-{wait}")));
+        let useless = base.named("posts unusable");
+        all.push(ends(waits.fold(useless, |it, step| it.with(step, Malformed)), "posts_unreadable"));
+    }
+    all.push(down(of(CacheState::LongAgo, "cook").named("all posts down"), "all").failing("scrape_failed"));
     all
 }
 

@@ -91,6 +91,12 @@ impl AnalysisType {
     }
 }
 
+/// The most posts that any type judges: a snapshot of a profile that has no more than it shows is this deep.
+#[must_use]
+pub fn posts_max() -> u32 {
+    AnalysisType::ALL.into_iter().map(|kind| kind.config().posts).max().unwrap_or(DETAILS_POSTS)
+}
+
 /// Pauses before the second, third and fourth attempt to scrape.
 pub const SCRAPE_PAUSES: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(20)];
 

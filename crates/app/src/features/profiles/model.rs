@@ -10,6 +10,9 @@ use super::InstagramHandle;
 pub struct Profile {
     /// The username that was asked for.
     pub username: InstagramHandle,
+    /// Instagram's own id, which stays when the username changes; absent where the scraper did not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instagram_id: Option<String>,
     pub display_name: String,
     pub biography: String,
     pub followers: u64,
@@ -111,8 +114,19 @@ pub struct Snapshot {
     pub scraped_at: Timestamp,
     /// How many of the newest posts were asked for. A profile with fewer posts is still this deep.
     pub depth: u32,
+    /// When all of the posts were last read, if some of them were taken over from an earlier snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posts_read_at: Option<Timestamp>,
     /// Who scraped: `apify` or `sandbox`.
     pub source: String,
+}
+
+impl Snapshot {
+    /// When all of the posts were last read.
+    #[must_use]
+    pub fn posts_read_at(&self) -> Timestamp {
+        self.posts_read_at.unwrap_or(self.scraped_at)
+    }
 }
 
 /// The key of a snapshot's object in the bucket.

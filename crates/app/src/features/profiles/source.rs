@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{InstagramHandle, Post, Profile};
@@ -24,14 +25,65 @@ pub trait ProfileSource: Send + Sync {
     ) -> Result<Collected, ScrapeFault>;
 }
 
-/// What one scrape reads of a profile. A deep analysis needs both, at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What one scrape reads of a profile. Scrapes that are equal here read the same: only such may ever share an actor run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScrapePart {
     /// The profile with its [`DETAILS_POSTS`](DETAILS_POSTS) newest posts.
     Details,
-    /// This many of the newest posts.
-    Posts(u32),
+    /// Posts, the newest first.
+    Posts(PostsWindow),
+}
+
+impl ScrapePart {
+    /// This many of the newest posts, whatever their age.
+    #[must_use]
+    pub const fn newest(count: u32) -> Self {
+        Self::Posts(PostsWindow { count, newer_than: None })
+    }
+
+    /// The posts after a moment, at most so many of the newest.
+    #[must_use]
+    pub const fn newer(count: u32, than: Timestamp) -> Self {
+        Self::Posts(PostsWindow { count, newer_than: Some(than) })
+    }
+}
+
+/// Which posts are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "RememberedWindow", into = "RememberedWindow")]
+pub struct PostsWindow {
+    /// How many at most.
+    pub count: u32,
+    /// Only those posted after this.
+    pub newer_than: Option<Timestamp>,
+}
+
+/// The window as it is written: without a beginning as its number alone, which is what deployments before there were
+/// windows wrote and read.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum RememberedWindow {
+    Count(u32),
+    Since { count: u32, newer_than: Timestamp },
+}
+
+impl From<RememberedWindow> for PostsWindow {
+    fn from(remembered: RememberedWindow) -> Self {
+        match remembered {
+            RememberedWindow::Count(count) => Self { count, newer_than: None },
+            RememberedWindow::Since { count, newer_than } => Self { count, newer_than: Some(newer_than) },
+        }
+    }
+}
+
+impl From<PostsWindow> for RememberedWindow {
+    fn from(window: PostsWindow) -> Self {
+        match window.newer_than {
+            None => Self::Count(window.count),
+            Some(newer_than) => Self::Since { count: window.count, newer_than },
+        }
+    }
 }
 
 /// Names a scrape under way.
@@ -51,7 +103,12 @@ pub enum Collected {
     /// scrape is not.
     ItemsMissing { usage: ScrapeUsage },
     /// Finished; `usage` is billed whatever was found.
-    Finished { found: Found, usage: ScrapeUsage },
+    Finished {
+        found: Found,
+        usage: ScrapeUsage,
+        /// When the scrape ended, by the provider's clock; `None` when it does not say.
+        ended_at: Option<Timestamp>,
+    },
 }
 
 /// What was found under the username.
@@ -113,3 +170,36 @@ pub enum ScrapeFault {
 
 /// How many posts the profile actor gives by itself; more need a run of the posts actor as well.
 pub const DETAILS_POSTS: u32 = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_deployment_remembered_is_still_read_and_it_reads_what_has_no_window() {
+        let newest = ScrapePart::newest(50);
+        assert_eq!(serde_json::from_str::<ScrapePart>(r#"{"posts":50}"#).unwrap(), newest);
+        assert_eq!(serde_json::to_string(&newest).unwrap(), r#"{"posts":50}"#);
+        assert_eq!(serde_json::from_str::<ScrapePart>(r#""details""#).unwrap(), ScrapePart::Details);
+        let since = ScrapePart::newer(50, "2026-11-20T12:00:00Z".parse().unwrap());
+        let written = serde_json::to_string(&since).unwrap();
+        assert_eq!(written, r#"{"posts":{"count":50,"newer_than":"2026-11-20T12:00:00Z"}}"#);
+        assert_eq!(serde_json::from_str::<ScrapePart>(&written).unwrap(), since);
+    }
+
+    #[test]
+    fn scrapes_are_the_same_only_with_the_same_depth_and_window() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let parts = [
+            ScrapePart::Details,
+            ScrapePart::newest(50),
+            ScrapePart::newest(12),
+            ScrapePart::newer(50, at(1)),
+            ScrapePart::newer(50, at(2)),
+        ];
+        for (number, part) in parts.iter().enumerate() {
+            let same: Vec<usize> = (0..parts.len()).filter(|other| parts.get(*other) == Some(part)).collect();
+            assert_eq!(same, [number]);
+        }
+    }
+}

@@ -27,6 +27,7 @@ pub fn snapshot(followers: u64, posts: Vec<Post>) -> Snapshot {
     Snapshot {
         profile: Profile {
             username: "someone".parse().unwrap(),
+            instagram_id: None,
             display_name: "Someone".to_owned(),
             biography: String::new(),
             followers,
@@ -44,6 +45,7 @@ pub fn snapshot(followers: u64, posts: Vec<Post>) -> Snapshot {
         },
         scraped_at: "2026-11-20T12:00:00Z".parse::<Timestamp>().unwrap(),
         depth: 12,
+        posts_read_at: None,
         source: "sandbox".to_owned(),
     }
 }

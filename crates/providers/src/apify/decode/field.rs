@@ -36,7 +36,13 @@ fn posts_of(name: &str) -> Result<Found, Unreadable> {
 
 fn snapshot(name: &str) -> Snapshot {
     let scraped_at = "2026-11-24T12:00:00Z".parse().unwrap();
-    Snapshot { profile: profile_of(name), scraped_at, depth: DETAILS_POSTS, source: "sandbox".to_owned() }
+    Snapshot {
+        profile: profile_of(name),
+        scraped_at,
+        depth: DETAILS_POSTS,
+        posts_read_at: None,
+        source: "sandbox".to_owned(),
+    }
 }
 
 /// Of a model that sees no theme.

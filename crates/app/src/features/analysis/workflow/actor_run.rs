@@ -151,11 +151,13 @@ impl<S: Steps> Body<'_, S> {
                         Ok(Collected::ItemsMissing { .. }) if !is_last_read => Ok(PollOutcome::ItemsMissing),
                         Ok(collected) => match read_from(collected) {
                             None => Ok(PollOutcome::Running),
-                            Some((found, usage)) => {
+                            Some((found, usage, read_at)) => {
                                 // Before anything that may fail: a repeat of the step might not get the bill again.
                                 let bill = ScrapeBill::of(&wanted.username, &found, &usage);
                                 unrecorded = record(&ports, run, &ticket, bill).await;
-                                Ok(finished(run, found, usage, ticket.provider_run_id, ended_at)?)
+                                // A clock that is ahead must not make a snapshot of the future.
+                                let read_at = read_at.map_or(ended_at, |at| at.min(ended_at));
+                                Ok(finished(run, found, usage, ticket.provider_run_id, read_at)?)
                             }
                         },
                         Err(fault) => Err(fault),
@@ -185,19 +187,20 @@ fn note(silence: &mut Silence, fault: &ScrapeFault, asked_at: Timestamp, ended_a
     }
 }
 
-/// What a scrape that has ended gave. A profile whose posts were not read would be judged as one that never posts.
-fn read_from(ended: Collected) -> Option<(Found, ScrapeUsage)> {
+/// What a scrape that has ended gave, its bill, and when it ended. A profile whose posts were not read would be judged
+/// as one that never posts.
+fn read_from(ended: Collected) -> Option<(Found, ScrapeUsage, Option<Timestamp>)> {
     match ended {
         Collected::Running => None,
         Collected::ItemsMissing { usage } => {
-            Some((Found::Unusable("the items of the bill are missing".to_owned()), usage))
+            Some((Found::Unusable("the items of the bill are missing".to_owned()), usage, None))
         }
-        Collected::Finished { found: Found::Profile(profile), usage }
+        Collected::Finished { found: Found::Profile(profile), usage, ended_at }
             if profile.posts_count > 0 && profile.posts.is_empty() =>
         {
-            Some((Found::Unusable("none of the profile's posts was read".to_owned()), usage))
+            Some((Found::Unusable("none of the profile's posts was read".to_owned()), usage, ended_at))
         }
-        Collected::Finished { found, usage } => Some((found, usage)),
+        Collected::Finished { found, usage, ended_at } => Some((found, usage, ended_at)),
     }
 }
 

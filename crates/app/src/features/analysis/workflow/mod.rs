@@ -10,6 +10,7 @@ mod actor_run;
 mod failure;
 mod findings;
 mod judge;
+mod planned;
 mod scrape;
 mod silence;
 mod store;
@@ -19,6 +20,7 @@ use std::{sync::Arc, time::Duration};
 use self::{
     failure::{Failure, INTERNAL},
     judge::{CallPlan, JudgedCall},
+    planned::PlannedScrape,
     store::StoredSnapshot,
 };
 use futures_util::future::join;
@@ -89,6 +91,9 @@ struct TakenUp {
     assignment: Assignment,
     calls: Vec<CallPlan>,
     cached: Option<SnapshotKey>,
+    /// How it is scraped if it is not cached; runs that began before there were plans read everything.
+    #[serde(default)]
+    scrape: PlannedScrape,
 }
 
 /// A step's answer in a run that may have ended meanwhile.
@@ -132,11 +137,11 @@ pub async fn analyse<S: Steps>(steps: &S, ports: WorkflowPorts, run: RunId) -> R
 
 impl<S: Steps> Body<'_, S> {
     async fn work(&self) -> Result<(), EarlyEnd> {
-        let TakenUp { assignment, calls, cached } = self.take_up().await?;
+        let TakenUp { assignment, calls, cached, scrape } = self.take_up().await?;
         let cache_hit = cached.is_some();
         let snapshot = match cached {
             Some(key) => StoredSnapshot { key, cost_microusd: 0 },
-            None => self.scrape(&assignment).await?,
+            None => self.scrape(&assignment, scrape).await?,
         };
         // Side by side: the copy takes less time than any model, so it delays nothing.
         let (judged, ()) =
@@ -145,7 +150,7 @@ impl<S: Steps> Body<'_, S> {
         self.complete(assignment, snapshot, judged, cache_hit).await
     }
 
-    /// Marks the run as working, reads its assignment and looks into the cache.
+    /// Marks the run as working, reads its assignment, looks into the cache, and plans the scrape if it needs one.
     async fn take_up(&self) -> Result<TakenUp, EarlyEnd> {
         let (ports, run) = (self.ports.clone(), self.run);
         let taken: IfActive<TakenUp> = self
@@ -166,9 +171,13 @@ impl<S: Steps> Body<'_, S> {
                         tracing::warn!(run_id = %run, %error, "cache unavailable");
                         None
                     });
+                    let scrape = match &cached {
+                        Some(_) => PlannedScrape::default(),
+                        None => PlannedScrape::of(&ports, run, &assignment).await,
+                    };
                     let calls =
                         wanted.calls.iter().map(|call| CallPlan { call: *call, models: ports.models.of(*call) });
-                    Ok(IfActive::Active(TakenUp { assignment, calls: calls.collect(), cached }))
+                    Ok(IfActive::Active(TakenUp { assignment, calls: calls.collect(), cached, scrape }))
                 }
             })
             .await?;

@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Body, EarlyEnd,
+    Body, EarlyEnd, StepFailed,
     failure::{Failure, NOT_FOUND, POSTS_UNREADABLE, PRIVATE, RESTRICTED, SCRAPE_FAILED, SCRAPER_UNAVAILABLE},
+    planned::PlannedScrape,
     silence::Silence,
     store::StoredSnapshot,
 };
 use crate::{
     features::{
         analysis::{Assignment, Outage, config, required_services::SCRAPER},
-        profiles::{DETAILS_POSTS, Post, Profile, ScrapeFault, ScrapePart},
+        profiles::{DETAILS_POSTS, EarlierPosts, Post, PostsRead, Profile, Rest, ScrapeFault, ScrapePart, ScrapePlan},
     },
     shared::steps::Steps,
 };
@@ -25,7 +26,8 @@ use crate::{
 pub(super) struct ScrapedPart {
     /// A [`PartContent`] as one text: the engine would otherwise copy thousands of small objects.
     pub(super) content: String,
-    /// When the scrape was over. The snapshot gets this date, however late it is stored.
+    /// When the scrape was over, by the scraper's clock if it says so. The snapshot gets this date, however late it is
+    /// collected and stored.
     pub(super) read_at: Timestamp,
     pub(super) source: String,
     pub(super) provider_run_id: String,
@@ -39,6 +41,19 @@ pub(super) struct ScrapedPart {
 pub(super) enum PartContent {
     Details(Box<Profile>),
     Posts(Vec<Post>),
+}
+
+impl ScrapedPart {
+    /// The profile, if it is the details that were read.
+    fn profile(&self) -> Result<Profile, EarlyEnd> {
+        match serde_json::from_str(&self.content) {
+            Ok(PartContent::Details(profile)) => Ok(*profile),
+            Ok(PartContent::Posts(_)) | Err(_) => Err(EarlyEnd::Broken(StepFailed {
+                step: "scrape-details".to_owned(),
+                message: "the details are no profile".to_owned(),
+            })),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,6 +74,8 @@ pub(super) enum PollOutcome {
 /// The attempts at one part of a profile.
 pub(super) struct Attempts {
     pub(super) part: ScrapePart,
+    /// For step names and logs.
+    name: &'static str,
     made: usize,
     /// By attempts that gave nothing.
     spent_microusd: u64,
@@ -69,7 +86,16 @@ pub(super) struct Attempts {
 
 impl Attempts {
     fn at(part: ScrapePart) -> Self {
-        Self { part, made: 0, spent_microusd: 0, silence: Silence::default(), may_be_empty: true }
+        let name = match part {
+            ScrapePart::Details => "details",
+            ScrapePart::Posts(_) => "posts",
+        };
+        Self { part, name, made: 0, spent_microusd: 0, silence: Silence::default(), may_be_empty: true }
+    }
+
+    /// At all posts, after the newer ones alone turned out to be of no use.
+    fn at_all(part: ScrapePart, spent_microusd: u64) -> Self {
+        Self { name: "all", spent_microusd, ..Self::at(part) }
     }
 
     /// What follows from an attempt.
@@ -141,52 +167,119 @@ struct Why {
     outage: Option<Outage>,
 }
 
-/// For step names and logs.
-const fn part_name(part: ScrapePart) -> &'static str {
-    match part {
-        ScrapePart::Details => "details",
-        ScrapePart::Posts(_) => "posts",
+/// The posts as far as they were read.
+struct Posts {
+    attempts: Attempts,
+    read: Result<ScrapedPart, Failure>,
+}
+
+impl Posts {
+    fn new(attempts: Attempts, read: Result<ScrapedPart, EarlyEnd>) -> Result<Self, EarlyEnd> {
+        let read = match read {
+            Ok(read) => Ok(read),
+            Err(EarlyEnd::Failed(failure)) => Err(failure),
+            Err(end) => return Err(end),
+        };
+        Ok(Self { attempts, read })
+    }
+
+    fn count(&self) -> PostsRead {
+        self.read.as_ref().map_or(PostsRead::Failed, |read| PostsRead::Count(read.posts))
+    }
+
+    fn spent_microusd(&self) -> u64 {
+        self.read.as_ref().map_or(self.attempts.spent_microusd, |read| read.cost_microusd)
+    }
+
+    /// The attempts at what is still missing.
+    fn then(self, part: ScrapePart) -> Attempts {
+        let spent_microusd = self.spent_microusd();
+        match self.attempts.part == part {
+            // They were read and there were none, which is no answer here.
+            true => Attempts { spent_microusd, may_be_empty: false, ..self.attempts },
+            false => Attempts::at_all(part, spent_microusd),
+        }
     }
 }
 
 impl<S: Steps> Body<'_, S> {
-    /// Reads the profile and stores it. Posts beyond what the profile actor shows are read side by side with it.
-    pub(super) async fn scrape(&self, assignment: &Assignment) -> Result<StoredSnapshot, EarlyEnd> {
+    /// Reads the profile and stores it, with as many posts as are wanted beyond what the profile itself shows.
+    pub(super) async fn scrape(
+        &self,
+        assignment: &Assignment,
+        planned: PlannedScrape,
+    ) -> Result<StoredSnapshot, EarlyEnd> {
         let wanted = assignment.analysis_type.config().posts;
         let mut details = Attempts::at(ScrapePart::Details);
         if wanted <= DETAILS_POSTS {
             let details = self.scrape_part(assignment, &mut details).await?;
-            return self.store(assignment, details, None).await;
+            return self.store(assignment, details, None, None).await;
         }
-        let mut posts = Attempts::at(ScrapePart::Posts(wanted));
+        let earlier = planned.earlier();
+        let Some(part) = planned.plan.at_once(wanted) else {
+            let details = self.scrape_part(assignment, &mut details).await?;
+            return self.finish_posts(assignment, planned.plan, details, earlier, None).await;
+        };
+        let mut attempts = Attempts::at(part);
         // `join` and not `try_join`: when one of them fails, the other one's bill is still due.
         let (details, read) =
-            join(self.scrape_part(assignment, &mut details), self.scrape_part(assignment, &mut posts)).await;
+            join(self.scrape_part(assignment, &mut details), self.scrape_part(assignment, &mut attempts)).await;
         // The details decide whether a profile is private or missing, so their error comes before that of the posts.
         let details = details?;
-        let read = match read {
-            Ok(empty) if empty.posts == 0 && details.posts > 0 => {
-                posts.spent_microusd = empty.cost_microusd;
-                posts.may_be_empty = false;
-                self.scrape_part(assignment, &mut posts).await
+        let posts = Posts::new(attempts, read)?;
+        self.finish_posts(assignment, planned.plan, details, earlier, Some(posts)).await
+    }
+
+    /// Reads what is still missing of the posts once the details are known, and stores all.
+    async fn finish_posts(
+        &self,
+        assignment: &Assignment,
+        mut plan: ScrapePlan,
+        mut details: ScrapedPart,
+        mut earlier: Option<EarlierPosts>,
+        mut posts: Option<Posts>,
+    ) -> Result<StoredSnapshot, EarlyEnd> {
+        let wanted = assignment.analysis_type.config().posts;
+        let profile = details.profile()?;
+        loop {
+            let count = posts.as_ref().map_or(PostsRead::NotAsked, Posts::count);
+            let part = match plan.rest(wanted, &profile, earlier.as_ref(), count) {
+                Rest::Enough { with_earlier } => {
+                    let read = posts.and_then(|posts| match posts.read {
+                        Ok(read) => Some(read),
+                        Err(_) => {
+                            details.cost_microusd += posts.attempts.spent_microusd;
+                            None
+                        }
+                    });
+                    return self.store(assignment, details, read, earlier.filter(|_| with_earlier)).await;
+                }
+                Rest::Unreadable => {
+                    let failure = posts.and_then(|posts| posts.read.err()).unwrap_or(POSTS_UNREADABLE);
+                    if failure == POSTS_UNREADABLE {
+                        // For the LIGHT analysis that the message names.
+                        self.store(assignment, details, None, None).await?;
+                    }
+                    return Err(EarlyEnd::Failed(failure));
+                }
+                Rest::Read(part) => part,
+            };
+            if part == ScrapePart::newest(wanted) {
+                (plan, earlier) = (ScrapePlan::Everything, None);
             }
-            read => read,
-        };
-        match read {
-            Ok(read) => self.store(assignment, details, Some(read)).await,
-            Err(EarlyEnd::Failed(POSTS_UNREADABLE)) => {
-                // For the LIGHT analysis that the message names.
-                self.store(assignment, details, None).await?;
-                Err(EarlyEnd::Failed(POSTS_UNREADABLE))
-            }
-            Err(end) => Err(end),
+            let mut attempts = match posts {
+                Some(posts) => posts.then(part),
+                None => Attempts::at(part),
+            };
+            let read = self.scrape_part(assignment, &mut attempts).await;
+            posts = Some(Posts::new(attempts, read)?);
         }
     }
 
     /// Up to four attempts, each started in one step and collected in the next, so that a crash between does not pay
     /// twice.
     async fn scrape_part(&self, assignment: &Assignment, attempts: &mut Attempts) -> Result<ScrapedPart, EarlyEnd> {
-        let part = part_name(attempts.part);
+        let part = attempts.name;
         let (wait, _) = config::polls(self.ports.pause_scale);
         let (mut failure, mut outage) = (SCRAPE_FAILED, None);
         while let Some(pause) = attempts.next_pause().filter(|_| !attempts.silence.is_over(wait)) {
@@ -279,7 +372,7 @@ mod tests {
 
     #[test]
     fn no_posts_are_an_answer_only_where_there_may_be_none() {
-        let posts = ScrapePart::Posts(50);
+        let posts = ScrapePart::newest(50);
         assert!(matches!(Attempts::at(posts).next(Ok(read(0))), Next::Read(_)));
         let mut known = Attempts { may_be_empty: false, ..Attempts::at(posts) };
         assert!(matches!(known.next(Ok(read(0))), Next::Again(Why { failure: POSTS_UNREADABLE, .. })));

@@ -1,5 +1,7 @@
 //! What was read becomes a snapshot in the profile cache.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,8 +10,8 @@ use super::{
 };
 use crate::{
     features::{
-        analysis::{Assignment, Phase, ProgressUpdate},
-        profiles::{DETAILS_POSTS, SNAPSHOT_LIFETIME, Snapshot, SnapshotKey, changed_significantly},
+        analysis::{Assignment, Phase, ProgressUpdate, config},
+        profiles::{DETAILS_POSTS, EarlierPosts, SNAPSHOT_LIFETIME, Snapshot, SnapshotKey, changed_significantly},
     },
     shared::{
         ids::RunId,
@@ -31,18 +33,21 @@ impl<S: Steps> Body<'_, S> {
         assignment: &Assignment,
         details: ScrapedPart,
         posts: Option<ScrapedPart>,
+        earlier: Option<EarlierPosts>,
     ) -> Result<StoredSnapshot, EarlyEnd> {
         let (ports, run, wanted) = (self.ports.clone(), self.run, assignment.clone());
+        let earlier = Arc::new(earlier);
         let stored = self
             .steps
             .run("store", move || {
                 let (ports, wanted, details, posts) = (ports.clone(), wanted.clone(), details.clone(), posts.clone());
+                let earlier = earlier.clone();
                 async move {
                     ports.progress.tell(run, ProgressUpdate::Reached(Phase::Storing)).await;
                     // The same for every attempt, so that a repeated save writes the same object.
                     let hint = details.provider_run_id.clone();
                     let cost_microusd = details.cost_microusd + posts.as_ref().map_or(0, |posts| posts.cost_microusd);
-                    let snapshot = merge(&wanted, details, posts)?;
+                    let snapshot = merge(&wanted, details, posts, earlier.as_ref().clone())?;
                     mark_stale(&ports, run, &snapshot).await?;
                     let key = ports.snapshots.save(&snapshot, &hint).await?;
                     Ok(StoredSnapshot { key, cost_microusd })
@@ -53,26 +58,38 @@ impl<S: Steps> Body<'_, S> {
     }
 }
 
-/// Makes one snapshot of what was read.
-fn merge(wanted: &Assignment, details: ScrapedPart, posts: Option<ScrapedPart>) -> Result<Snapshot, AttemptFailed> {
+/// Makes one snapshot of what was read, and of earlier posts if it goes on from them.
+fn merge(
+    wanted: &Assignment,
+    details: ScrapedPart,
+    posts: Option<ScrapedPart>,
+    earlier: Option<EarlierPosts>,
+) -> Result<Snapshot, AttemptFailed> {
     let mixed_up = || AttemptFailed::Terminal("a scrape read something else than it was asked for".to_owned());
     let content = |part: &ScrapedPart| serde_json::from_str(&part.content).map_err(|_| mixed_up());
     let PartContent::Details(mut profile) = content(&details)? else { return Err(mixed_up()) };
-    let mut depth = if posts.is_some() { wanted.analysis_type.config().posts } else { DETAILS_POSTS };
-    match posts.as_ref().map(content).transpose()? {
-        None => {}
-        Some(PartContent::Posts(posts)) => {
-            profile.take_posts(posts);
-            // If the scraper showed no more than the profile itself does, the snapshot must not serve deep analyses
-            // from the cache.
-            let shown = u32::try_from(profile.posts.len()).unwrap_or(u32::MAX);
-            if shown <= DETAILS_POSTS && profile.posts_count > u64::from(DETAILS_POSTS) {
-                depth = DETAILS_POSTS;
-            }
-        }
+    let new = match posts.as_ref().map(content).transpose()? {
+        None => vec![],
+        Some(PartContent::Posts(posts)) => posts,
         Some(PartContent::Details(_)) => return Err(mixed_up()),
+    };
+    let posts_wanted = wanted.analysis_type.config().posts;
+    let posts_read_at = earlier.as_ref().map(|earlier| earlier.read_at);
+    match earlier {
+        Some(earlier) => earlier.continue_with(&mut profile, new, posts_wanted),
+        None if posts.is_some() => profile.take_posts(new),
+        None => {}
     }
-    Ok(Snapshot { profile: *profile, scraped_at: details.read_at, depth, source: details.source })
+    let shown = u32::try_from(profile.posts.len()).unwrap_or(u32::MAX);
+    let depth = match profile.posts_count <= u64::from(DETAILS_POSTS) {
+        // The profile itself shows all there are, so every analysis is served.
+        true => config::posts_max(),
+        // If the scraper showed no more than the profile itself does, the snapshot must not serve deep analyses from the
+        // cache.
+        false if shown <= DETAILS_POSTS => DETAILS_POSTS,
+        false => posts_wanted,
+    };
+    Ok(Snapshot { profile: *profile, scraped_at: details.read_at, depth, posts_read_at, source: details.source })
 }
 
 /// Compares with the previous snapshot. It is done before the new one is saved: a repeat of the step would otherwise
