@@ -180,6 +180,12 @@ mod tests {
         })
     }
 
+    fn newer_posts() -> Value {
+        let mut call = posts();
+        call["body"]["onlyPostsNewerThan"] = json!("2026-11-20T12:00:00Z");
+        call
+    }
+
     fn chat() -> Value {
         json!({
             "target": "openai.chat", "method": "POST", "query": null, "path": "/openai/v1/chat/completions",
@@ -234,7 +240,7 @@ mod tests {
         for call in questions.clone().into_iter().chain(questions.map(through_the_gateway)) {
             assert_eq!(Rules::load().faults_of(&call), Vec::<String>::new());
         }
-        for call in [start(), posts(), picture()] {
+        for call in [start(), posts(), newer_posts(), picture()] {
             assert_eq!(Rules::load().faults_of(&call), Vec::<String>::new());
         }
     }
@@ -262,6 +268,8 @@ mod tests {
             (posts(), "/body/directUrls/0", json!("https://www.instagram.com/p/nasa/")),
             (posts(), "/body/resultsType", json!("comments")),
             (posts(), "/body/resultsLimit", json!(51)),
+            (newer_posts(), "/body/onlyPostsNewerThan", json!("2 days")),
+            (newer_posts(), "/body/onlyPostsNewerThan", json!("2026-11-20T12:00:00.5Z")),
             (picture(), "/method", json!("POST")),
             (picture(), "/body", json!("x")),
             (chat(), "/body/messages", json!([])),

@@ -38,7 +38,8 @@ impl Stack {
         self.plant(target, "hold", matching, Value::Null).await
     }
 
-    /// Changes the texts of a generated profile (`biography`, `captions`) from the next scrape on.
+    /// Changes a generated profile from the next scrape on: its texts (`biography`, `captions`), how often it posts
+    /// (`cadence_days`), and how long ago scrapes of it take place (`ago_s`). Replaces what was changed before.
     pub async fn rewrite(&self, username: &str, texts: Value) {
         let mut rewrite = texts;
         rewrite["username"] = username.into();

@@ -352,6 +352,39 @@ async fn the_posts_of_a_profile_are_read_by_their_own_actor() {
 }
 
 #[tokio::test]
+async fn three_days_later_only_the_new_posts_are_paid_for() {
+    let stand = Stand::start().await;
+    let name: InstagramHandle = "travel_bob".parse().unwrap();
+    let seen = async |ago_s: u64| {
+        let rewrite = json!({"username": "travel_bob", "cadence_days": 0.75, "ago_s": ago_s});
+        let sent = stand.client.post(format!("{}/control/profiles", stand.base)).json(&rewrite).send().await.unwrap();
+        assert_eq!(sent.status(), 200);
+    };
+    let apify = stand.apify();
+    let posts = async |part| {
+        let ticket = apify.start(&name, part).await.unwrap();
+        match apify.collect(&ticket, &name, part, Duration::from_secs(30)).await.unwrap() {
+            Collected::Finished { found: Found::Posts(posts), usage, ended_at } => (posts, usage, ended_at.unwrap()),
+            other => panic!("{other:?}"),
+        }
+    };
+    seen(3 * 86_400).await;
+    let (before, usage_before, ended_before) = posts(ScrapePart::newest(50)).await;
+    seen(0).await;
+    let newest = before[0].taken_at.unwrap();
+    let (new, usage, ended) = posts(ScrapePart::newer(50, newest)).await;
+
+    assert!((3..=5).contains(&new.len()), "{}", new.len());
+    assert!(new.iter().all(|post| post.taken_at.unwrap() > newest));
+    assert_eq!(usage_before.cost_microusd, 2_700 * before.len() as u64 + 50);
+    assert_eq!(usage.cost_microusd, 2_700 * new.len() as u64 + 50);
+    assert!((3 * 86_400..3 * 86_400 + 60).contains(&ended.duration_since(ended_before).as_secs()));
+    // Nothing is newer than the newest: one error item, which is an answer and is billed.
+    let (none, usage, _) = posts(ScrapePart::newer(50, new[0].taken_at.unwrap())).await;
+    assert_eq!((none.len(), usage.results), (0, 1));
+}
+
+#[tokio::test]
 async fn faults_of_openai_are_classified() {
     let stand = Stand::start().await;
     let ask = async |fault: Value| {

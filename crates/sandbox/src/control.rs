@@ -1,4 +1,4 @@
-//! `/control`: plants faults, ends models, mints tokens, rewrites people and reports what was received. For developers
+//! `/control`: plants faults, ends models, mints tokens, rewrites people and their times and reports what was received. For developers
 //! and tests only.
 
 use std::sync::Arc;

@@ -193,6 +193,8 @@ async fn a_slip_in_a_control_request_is_a_400_that_says_what() {
         ("/profiles", json!({"username": "somebody", "captoins": ["x"]})),
         ("/profiles", json!({"username": "no such handle", "biography": "x"})),
         ("/profiles", json!({"username": "nasa", "biography": "x"})),
+        ("/profiles", json!({"username": "somebody", "cadence_days": 0})),
+        ("/profiles", json!({"username": "somebody", "ago_s": 31_536_001})),
     ] {
         let url = format!("{}/control{path}", stand.base);
         let answer = stand.client.post(url).json(&body).send().await.unwrap();
@@ -243,6 +245,29 @@ async fn a_rewritten_person_says_what_they_were_told_to_and_nothing_else_changes
     stand.control(Method::POST, "/profiles", json!({"username": "coffee_ann"})).await;
     assert_eq!(scraped(&stand, "coffee_ann").await, (before, posts_before));
     assert_eq!(scraped(&stand, "coffee_bob").await, other);
+}
+
+#[tokio::test]
+async fn a_scrape_can_take_place_three_days_ago() {
+    let stand = Stand::start(0.0).await;
+    let seen = async |ago_s: u64| {
+        let rewrite = json!({"username": "travel_bob", "cadence_days": 0.75, "ago_s": ago_s});
+        stand.control(Method::POST, "/profiles", rewrite).await;
+        (stand.scrape(&["travel_bob"]).await, scraped(&stand, "travel_bob").await)
+    };
+    let (run, (before, posts_before)) = seen(3 * 86_400).await;
+    let (run_now, (now, posts)) = seen(0).await;
+
+    let at = |run: &Value, field: &str| run[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    for field in ["startedAt", "finishedAt"] {
+        let apart_s = at(&run_now, field).duration_since(at(&run, field)).as_secs();
+        assert!((3 * 86_400..3 * 86_400 + 60).contains(&apart_s), "{field}: {apart_s}");
+    }
+    let new = now["postsCount"].as_u64().unwrap() - before["postsCount"].as_u64().unwrap();
+    assert!((3..=5).contains(&new), "{new}");
+    let codes = |posts: &[Value]| posts.iter().map(|post| post["shortCode"].clone()).collect::<Vec<_>>();
+    let count = posts_before.len().min(50 - new as usize);
+    assert_eq!(codes(&posts[new as usize..])[..count], codes(&posts_before)[..count], "earlier posts stay");
 }
 
 #[tokio::test]

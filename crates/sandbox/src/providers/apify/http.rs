@@ -79,6 +79,7 @@ fn start(
     let plan_ms = apify.latency.actor_plan_ms(actor.entries(&input), &mut Seeded::fresh());
     let about = format!("{}\n{input}", input::usernames(&input).join("\n"));
     let mut run = Run::new(actor, input, options, plan_ms, now_ms());
+    run.ago_ms = run.usernames().iter().map(|username| apify.catalogue.ago_ms(username)).max().unwrap_or(0);
     let id = run.id.clone();
     let struck = apify.faults.strike(Target::ApifyRun, &about);
     if let Some(struck) = &struck {
@@ -214,7 +215,7 @@ pub(super) async fn read_dataset(_: Parameters, State(apify): State<Arc<Apify>>,
     let count = run.items(&apify.catalogue, now).len();
     let modified = run.finished_ms(now).unwrap_or(now);
     let data = json!({
-        "id": id, "name": null, "userId": USER_ID, "createdAt": iso(run.created_ms), "modifiedAt": iso(modified),
+        "id": id, "name": null, "userId": USER_ID, "createdAt": run.dated(run.created_ms), "modifiedAt": run.dated(modified),
         "accessedAt": iso(now), "itemCount": count, "cleanItemCount": count, "actId": run.actor.id(),
         "actRunId": run.id,
     });

@@ -1,5 +1,6 @@
 //! The two actors and their inputs.
 
+use jiff::{Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -91,6 +92,14 @@ impl Actor {
         {
             return Err(ApifyError::invalid_input("Field input.resultsLimit must be >= 1"));
         }
+        if let Some(date) = fields.get("onlyPostsNewerThan") {
+            date.as_str().and_then(moment).ok_or_else(|| {
+                ApifyError::invalid_input(
+                    "Field input.onlyPostsNewerThan must be a date such as 2026-11-20 or 2026-11-20T12:00:00Z (the \
+                     real actor also takes times before now, such as \"2 days\"; the sandbox does not)",
+                )
+            })?;
+        }
         match fields.get("resultsType").map(Value::as_str) {
             None | Some(Some("posts" | "details" | "comments" | "mentions" | "reels" | "stories")) => Ok(()),
             Some(_) => Err(ApifyError::invalid_input(
@@ -111,14 +120,21 @@ impl Actor {
         let limit = input.get("resultsLimit").and_then(Value::as_u64).unwrap_or(100);
         let limit = usize::try_from(limit).unwrap_or(POSTS_MAX).min(POSTS_MAX);
         let details = input.get("resultsType").and_then(Value::as_str).unwrap_or("posts") == "details";
+        let since = input.get("onlyPostsNewerThan").and_then(Value::as_str).and_then(moment);
         let found = |entry: &str| match (self, from_profile_url(entry)) {
             (Self::Profiles, username) => catalogue.profile(username.as_deref().unwrap_or(entry), day),
             (Self::Posts, Some(username)) if details => catalogue.profile(&username, day),
-            (Self::Posts, Some(username)) => catalogue.posts(&username, limit.max(1), day),
+            (Self::Posts, Some(username)) => catalogue.posts(&username, limit.max(1), since, day),
             (Self::Posts, None) => catalogue.post(entry),
         };
         list(input, self.list_field()).take(entries).flat_map(found).collect()
     }
+}
+
+/// A date, or a date with a time of day; without a zone in UTC.
+fn moment(text: &str) -> Option<Timestamp> {
+    let of_day = |day: civil::DateTime| day.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    text.parse().ok().or_else(|| text.parse::<civil::DateTime>().ok().and_then(of_day))
 }
 
 /// The usernames an input asks for, lower-cased.
@@ -151,6 +167,18 @@ mod tests {
             (Actor::Posts, json!({"directUrls": ["https://www.instagram.com/a"], "resultsLimit": 0})),
         ] {
             assert!(actor.check(&input).is_err(), "{input}");
+        }
+        for (date, is_date) in [
+            (json!("2026-11-20"), true),
+            (json!("2026-11-20T12:00"), true),
+            (json!("2026-11-20T12:00:00.000Z"), true),
+            (json!("2 days"), false),
+            (json!("yesterday"), false),
+            (json!("2026-13-20"), false),
+            (json!(1_763_640_000), false),
+        ] {
+            let input = json!({"directUrls": ["https://www.instagram.com/a"], "onlyPostsNewerThan": date});
+            assert_eq!(Actor::Posts.check(&input).is_ok(), is_date, "{date}");
         }
     }
 

@@ -72,6 +72,9 @@ pub(super) struct Run {
     queue_id: String,
     options: Options,
     pub(super) created_ms: u64,
+    /// How much earlier than it was created it took place, by its dates and by the posts that were there.
+    #[serde(default)]
+    pub(super) ago_ms: u64,
     /// When the start-up and each wave end, in milliseconds after the creation.
     plan_ms: Vec<u64>,
     /// How it ends unless it is aborted or times out.
@@ -96,6 +99,7 @@ impl Run {
             input,
             options,
             created_ms,
+            ago_ms: 0,
             plan_ms,
             verdict: Status::Succeeded,
             aborting_ms: None,
@@ -198,12 +202,18 @@ impl Run {
         let all = self.plan_ms.len().saturating_sub(1);
         let waves = if complete { waves } else { waves.min(all.saturating_sub(1)) };
         // As of the day of the start, so that a run that goes on past midnight does not change its people.
-        let mut items = self.actor.items(&self.input, waves * ACTOR_WAVE_SIZE, catalogue, self.created_ms / DAY_MS);
+        let day = self.created_ms.saturating_sub(self.ago_ms) / DAY_MS;
+        let mut items = self.actor.items(&self.input, waves * ACTOR_WAVE_SIZE, catalogue, day);
         if let Some(max) = self.options.max_items.and_then(|max| usize::try_from(max).ok()) {
             items.truncate(max);
         }
         items.truncate(self.affordable());
         items
+    }
+
+    /// A moment of the run as its dates say it.
+    pub(super) fn dated(&self, ms: u64) -> String {
+        iso(ms.saturating_sub(self.ago_ms))
     }
 
     fn starts(&self) -> u64 {
@@ -223,8 +233,8 @@ impl Run {
             "id": self.id,
             "actId": self.actor.id(),
             "status": self.status(now_ms),
-            "startedAt": iso(self.created_ms),
-            "finishedAt": self.finished_ms(now_ms).map(iso),
+            "startedAt": self.dated(self.created_ms),
+            "finishedAt": self.finished_ms(now_ms).map(|ms| self.dated(ms)),
             "buildId": self.build_id(),
             "buildNumber": "0.0.427",
             "meta": {"origin": "API", "userAgent": self.options.user_agent},
@@ -252,8 +262,8 @@ impl Run {
             "id": self.id,
             "actId": self.actor.id(),
             "userId": USER_ID,
-            "startedAt": iso(self.created_ms),
-            "finishedAt": finished_ms.map(iso),
+            "startedAt": self.dated(self.created_ms),
+            "finishedAt": finished_ms.map(|ms| self.dated(ms)),
             "status": status,
             "statusMessage": status_message(status),
             "isStatusMessageTerminal": null,

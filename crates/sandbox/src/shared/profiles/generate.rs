@@ -1,4 +1,4 @@
-//! A generated person: everything about them follows from the handle, and the dates of their posts from the day.
+//! A generated person: everything about them follows from the handle, and from the day how much they have posted so far.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     people::{Niche, People},
     pictures::HOST,
-    posts::{self, Habits, LATEST_POSTS, Owner, Post},
+    posts::{self, Habits, LATEST_POSTS, Owner, Post, Timeline},
     rewrite::Rewrite,
 };
 use crate::shared::random::Seeded;
@@ -15,6 +15,8 @@ use crate::shared::random::Seeded;
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The smallest and largest number of followers.
 const FOLLOWERS: (f64, f64) = (200.0, 2_000_000.0);
+/// How many posts somebody with few posts has.
+const FEW_POSTS: usize = 9;
 /// The number of followers that neither raises nor lowers the engagement.
 const FOLLOWERS_TYPICAL: f64 = 10_000.0;
 
@@ -48,8 +50,8 @@ enum ExternalUrl {
 }
 
 impl People {
-    /// The person behind a handle, as of a day (counted from 1970).
-    pub(super) fn generate(&self, handle: &str, day: u64) -> Person {
+    /// The person behind a handle, as of a day (counted from 1970); `cadence_days` replaces their own.
+    pub(super) fn generate(&self, handle: &str, day: u64, cadence_days: Option<f64>) -> Person {
         // The order of the draws below is part of every person: one more draw in between would change them all.
         let mut random = Seeded::from_texts(&["person", handle]);
         let Some(niche) = self.niche_of(handle, &mut random) else {
@@ -66,7 +68,10 @@ impl People {
             city: city.as_deref(),
             followers,
             engagement: random.log_uniform(0.006, 0.06) * size_effect,
-            cadence_days: random.log_uniform(0.6, 9.0),
+            cadence_days: {
+                let own = random.log_uniform(0.6, 9.0);
+                cadence_days.unwrap_or(own)
+            },
             hides_likes: random.chance(0.08),
         };
         let posts_count = random.log_uniform(14.0, 2_500.0) as u64;
@@ -78,8 +83,10 @@ impl People {
             format!("{}.{}", random.pick_text(&self.first_names), random.pick_text(&niche.tags)).to_lowercase()
         });
         let related = related.collect();
+        let timeline = Timeline::of(Owner { username: handle, id: &id }, habits.cadence_days);
+        let posts_count = timeline.count(posts_count, day);
         Person {
-            posts: posts::generate(Owner { username: handle, id: &id }, &habits, posts_count, day),
+            posts: posts::generate(&timeline, &habits, posts_count, day),
             external_url: external_url(handle, &mut random),
             follows: random.log_uniform(20.0, 1_800.0) as u64,
             highlights: random.below(25) as u64,
@@ -194,6 +201,12 @@ impl Person {
     /// The same person with a private account: counts and biography stay visible, the posts do not.
     pub(super) fn private(self) -> Self {
         Self { private: true, posts: vec![], related: vec![], ..self }
+    }
+
+    /// The same person with so few posts that the profile shows all of them.
+    pub(super) fn with_few_posts(mut self) -> Self {
+        self.posts.truncate(FEW_POSTS);
+        Self { posts_count: self.posts.len() as u64, ..self }
     }
 
     /// The same person before their first post.

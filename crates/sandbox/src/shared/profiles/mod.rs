@@ -1,9 +1,9 @@
 //! The people of the sandbox: what an Instagram scraper would find.
 //!
 //! Recorded profiles have their own names. Every other valid handle has a generated person who is the same all day on
-//! every machine: a niche, a size, an engagement, a cadence, and posts that fit. Handles with a reserved prefix give
-//! the special cases of the real scraper (`notfound_`, `private_`, `restricted_`, `zeroposts_`, `noitems_`,
-//! `emptyset_`, `noposts_`).
+//! every machine: a niche, a size, an engagement, a cadence, and posts that fit. As days pass, they post, and their
+//! earlier posts stay as they are. Handles with a reserved prefix give the special cases of the real scraper
+//! (`notfound_`, `private_`, `restricted_`, `zeroposts_`, `fewposts_`, `noitems_`, `emptyset_`, `noposts_`).
 
 mod generate;
 mod handle;
@@ -13,6 +13,7 @@ mod posts;
 mod recorded;
 mod rewrite;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub(crate) use handle::{from_profile_url, is_valid};
@@ -56,11 +57,18 @@ impl Catalogue {
 
     /// The person behind a handle, with the texts that replace their own.
     fn person(&self, handle: &str, day: u64) -> generate::Person {
-        let person = self.people.generate(handle, day);
-        match self.rewrites.of(handle) {
+        let rewrite = self.rewrites.of(handle);
+        let cadence_days = rewrite.as_ref().and_then(|rewrite| rewrite.cadence_days);
+        let person = self.people.generate(handle, day, cadence_days);
+        match rewrite {
             None => person,
             Some(rewrite) => person.rewritten(rewrite),
         }
+    }
+
+    /// How long ago scrapes of this person take place, in milliseconds.
+    pub(crate) fn ago_ms(&self, handle: &str) -> u64 {
+        self.rewrites.of(handle).and_then(|rewrite| rewrite.ago_s).unwrap_or(0) * 1_000
     }
 
     pub(crate) fn niches(&self) -> &[Niche] {
@@ -88,23 +96,29 @@ impl Catalogue {
             Case::EmptySet => vec![],
             Case::Private => vec![self.person(&handle, day).private().to_json(&url)],
             Case::ZeroPosts => vec![self.person(&handle, day).without_posts().to_json(&url)],
+            Case::FewPosts => vec![self.person(&handle, day).with_few_posts().to_json(&url)],
             Case::Somebody | Case::NoPosts => vec![self.person(&handle, day).to_json(&url)],
         }
     }
 
-    /// What the posts scraper finds for one username: the pinned posts first, then from the newest on.
-    pub(crate) fn posts(&self, requested: &str, limit: usize, day: u64) -> Vec<Value> {
+    /// What the posts scraper finds for one username: the pinned posts first, then from the newest on. With `since` only
+    /// those that were posted after it.
+    pub(crate) fn posts(&self, requested: &str, limit: usize, since: Option<Timestamp>, day: u64) -> Vec<Value> {
         let handle = requested.to_ascii_lowercase();
         let input_url = format!("https://www.instagram.com/{requested}/");
         let mut posts = match self.recorded.profile(&handle) {
             Some(profile) => recorded::posts_of(profile),
             None => match Case::of(&handle) {
                 Case::Somebody => self.person(&handle, day).posts_as_items(),
+                Case::FewPosts => self.person(&handle, day).with_few_posts().posts_as_items(),
                 Case::EmptySet => return vec![],
                 _ => vec![],
             },
         };
-        // The posts scraper does not say why there are none: a private profile looks like one without posts.
+        if let Some(since) = since {
+            posts.retain(|post| is_after(post, since));
+        }
+        // The posts scraper does not say why there are none: a private profile looks like one without new posts.
         if posts.is_empty() {
             return vec![no_items()];
         }
@@ -123,6 +137,12 @@ impl Catalogue {
     }
 }
 
+/// A post without a date counts as new.
+fn is_after(post: &Value, since: Timestamp) -> bool {
+    let taken_at = post.get("timestamp").and_then(Value::as_str).and_then(|at| at.parse::<Timestamp>().ok());
+    taken_at.is_none_or(|at| at > since)
+}
+
 fn no_items() -> Value {
     json!({"error": "no_items", "errorDescription": "Empty or private data for provided input"})
 }
@@ -136,6 +156,7 @@ enum Case {
     EmptySet,
     Private,
     ZeroPosts,
+    FewPosts,
     /// Somebody with posts, of which the posts scraper finds none.
     NoPosts,
 }
@@ -153,6 +174,7 @@ impl Case {
             "emptyset" => Self::EmptySet,
             "private" => Self::Private,
             "zeroposts" => Self::ZeroPosts,
+            "fewposts" => Self::FewPosts,
             "noposts" => Self::NoPosts,
             _ if handle == "some_brand_example" => Self::Restricted,
             _ => Self::Somebody,

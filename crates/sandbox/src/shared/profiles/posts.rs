@@ -12,6 +12,8 @@ use crate::shared::{clock::iso, random::Seeded};
 const DAY_MS: f64 = 86_400_000.0;
 /// The profile scraper shows at most so many posts.
 pub(super) const LATEST_POSTS: usize = 12;
+/// 2026-11-01, from when on the number of a person's posts grows with the posts that they make.
+const ORIGIN_DAY: u64 = 20_758;
 /// The most posts of a generated person that can be scraped.
 pub(crate) const POSTS_MAX: usize = 50;
 
@@ -58,28 +60,68 @@ enum Kind {
     Video { views: u64 },
 }
 
-/// The newest posts of a person, newest first.
-pub(super) fn generate(owner: Owner<'_>, habits: &Habits<'_>, posts_count: u64, day: u64) -> Vec<Post> {
-    let mut random = Seeded::from_texts(&["posts", owner.username, owner.id]);
-    let count = usize::try_from(posts_count).unwrap_or(POSTS_MAX).min(POSTS_MAX);
-    let mut age_days = random.between(0.05, 1.0) * habits.cadence_days;
-    let mut posts = Vec::with_capacity(count);
-    for _ in 0..count {
-        let taken_ms = (day as f64 * DAY_MS - age_days * DAY_MS).max(0.0);
-        // Instagram's times are whole seconds.
-        posts.push(post(habits, (taken_ms / 1_000.0) as u64 * 1_000, &mut random));
-        age_days += habits.cadence_days * random.between(0.4, 1.6);
+/// When a person posts. Each post has a place of its own on a line of time that begins in 1970: as days pass, new ones
+/// come on top, and the others stay as they are.
+pub(super) struct Timeline<'a> {
+    owner: Owner<'a>,
+    cadence_days: f64,
+    /// How far the places are moved, as a part of the cadence, so that people do not all post at the same time.
+    phase: f64,
+}
+
+impl<'a> Timeline<'a> {
+    pub(super) fn of(owner: Owner<'a>, cadence_days: f64) -> Self {
+        let phase = Seeded::from_texts(&["timeline", owner.username, owner.id]).unit();
+        Self { owner, cadence_days, phase }
     }
-    // Pinned posts lie among the newest twelve but not at their head, so that the order of the list is not that of
-    // time.
-    let pins = if random.chance(0.3) { 1 + random.below(3) } else { 0 };
-    for _ in 0..pins {
-        let place = LATEST_POSTS / 2 + random.below(LATEST_POSTS / 2);
-        if let Some(post) = posts.get_mut(place) {
-            post.pinned = true;
-            // People pin posts that did well.
-            post.likes = post.likes.map(|likes| likes * 4);
+
+    /// What is random about the post of a place.
+    fn random(&self, place: u64) -> Seeded {
+        Seeded::from_texts(&["post", self.owner.username, self.owner.id, &place.to_string()])
+    }
+
+    /// In days since 1970. Two posts are between 0.4 and 1.6 times the cadence apart.
+    fn day_of(&self, place: u64, random: &mut Seeded) -> f64 {
+        (place as f64 + self.phase + random.between(-0.3, 0.3)) * self.cadence_days
+    }
+
+    /// The newest place of which the post is there when this day begins.
+    fn newest(&self, day: u64) -> u64 {
+        let mut place = (day as f64 / self.cadence_days) as u64 + 1;
+        while place > 0 && self.day_of(place, &mut self.random(place)) > day as f64 {
+            place -= 1;
         }
+        place
+    }
+
+    /// How many posts there are by a day, given how many there were by [`ORIGIN_DAY`].
+    pub(super) fn count(&self, at_origin: u64, day: u64) -> u64 {
+        at_origin + self.newest(day).saturating_sub(self.newest(ORIGIN_DAY))
+    }
+}
+
+/// The newest posts of a person as of a day, newest first.
+pub(super) fn generate(timeline: &Timeline<'_>, habits: &Habits<'_>, posts_count: u64, day: u64) -> Vec<Post> {
+    let owner = timeline.owner;
+    let newest = timeline.newest(day);
+    let oldest = newest.saturating_sub(posts_count.min(POSTS_MAX as u64)) + 1;
+    let mut posts: Vec<Post> = (oldest..=newest)
+        .rev()
+        .map(|place| {
+            let mut random = timeline.random(place);
+            let taken_ms = timeline.day_of(place, &mut random) * DAY_MS;
+            // Instagram's times are whole seconds.
+            post(habits, (taken_ms / 1_000.0) as u64 * 1_000, &mut random)
+        })
+        .collect();
+    // Pinned posts lie among the newest twelve but not at their head, so that the order of the list is not that of
+    // time. People pin posts that did well; when those have become old, they pin others.
+    let mut random = Seeded::from_texts(&["pins", owner.username, owner.id]);
+    let pins = if random.chance(0.3) { 1 + random.below(3) } else { 0 };
+    let mut liked: Vec<&mut Post> = posts.iter_mut().take(LATEST_POSTS).skip(LATEST_POSTS / 2).collect();
+    liked.sort_by_key(|post| std::cmp::Reverse((post.likes, post.comments)));
+    for post in liked.into_iter().take(pins) {
+        post.pinned = true;
     }
     posts
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
@@ -67,11 +67,65 @@ fn the_newest_twelve_of_the_fifty_posts_are_those_of_the_profile() {
             posts.iter().map(|post| post["shortCode"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
         };
         let profile = one(&catalogue, &handle);
-        let mut posts = catalogue.posts(&handle, 50, DAY);
+        let mut posts = catalogue.posts(&handle, 50, None, DAY);
         assert!((14..=50).contains(&posts.len()));
         posts.sort_by_key(|post| std::cmp::Reverse(post["timestamp"].as_str().unwrap().to_owned()));
         assert_eq!(codes(&posts[..12]), codes(profile["latestPosts"].as_array().unwrap()), "{handle}");
         assert_eq!(codes(&posts).len(), posts.len());
+    }
+}
+
+/// Some day on which the number of posts grows.
+const TODAY: u64 = 20_783;
+
+#[test]
+fn as_days_pass_a_person_posts_and_what_was_posted_stays_as_it_is() {
+    let catalogue = Catalogue::load().unwrap();
+    let unpinned = |mut post: Value| {
+        post.as_object_mut().unwrap().remove("isPinned");
+        (post["timestamp"].as_str().unwrap().to_owned(), post)
+    };
+    let posts = |handle: &str, day| -> BTreeMap<String, Value> {
+        catalogue.posts(handle, 50, None, day).into_iter().map(unpinned).collect()
+    };
+    let count = |handle: &str, day| catalogue.profile(handle, day)[0]["postsCount"].as_u64().unwrap();
+    let mut made = 0;
+    for number in 0..60 {
+        let handle = format!("poster{number}");
+        let (before, after) = (posts(&handle, TODAY), posts(&handle, TODAY + 3));
+        let newest = before.keys().last().unwrap();
+        let new = after.keys().filter(|at| *at > newest).count();
+        assert!(new <= 8, "{handle} has posted {new} times in three days");
+        assert_eq!(count(&handle, TODAY + 3) - count(&handle, TODAY), new as u64, "{handle}");
+        // Of fifty, the oldest make room.
+        let kept: Vec<_> = before.iter().skip((before.len() + new).saturating_sub(50)).collect();
+        assert_eq!(after.iter().take(after.len() - new).collect::<Vec<_>>(), kept, "{handle}");
+        made += new;
+    }
+    assert!(made > 30, "{made}");
+}
+
+#[test]
+fn the_posts_scraper_can_be_asked_for_newer_posts_only() {
+    let catalogue = Catalogue::load().unwrap();
+    let at = |post: &Value| post["timestamp"].as_str().unwrap().parse::<Timestamp>().unwrap();
+    let mut all = catalogue.posts("poster1", 50, None, TODAY);
+    all.sort_by_key(|post| std::cmp::Reverse(at(post)));
+    let mut newer = catalogue.posts("poster1", 50, Some(at(&all[4])), TODAY);
+    newer.sort_by_key(|post| std::cmp::Reverse(at(post)));
+    assert_eq!(newer, all[..4]);
+    assert_eq!(catalogue.posts("poster1", 2, Some(at(&all[4])), TODAY).len(), 2);
+    assert_eq!(catalogue.posts("poster1", 50, Some(at(&all[0])), TODAY)[0]["error"], "no_items");
+}
+
+#[test]
+fn a_cadence_can_be_chosen_and_decides_how_much_is_new() {
+    let catalogue = Catalogue::load().unwrap();
+    let rewrite = Rewrite { username: "slow.poster".into(), cadence_days: Some(0.75), ..Rewrite::default() };
+    catalogue.rewrite(rewrite).unwrap();
+    for day in TODAY..TODAY + 30 {
+        let count = |day| catalogue.profile("slow.poster", day)[0]["postsCount"].as_u64().unwrap();
+        assert!((3..=5).contains(&(count(day + 3) - count(day))));
     }
 }
 
@@ -89,15 +143,18 @@ fn reserved_handles_are_their_cases() {
     assert!(private["postsCount"].as_u64().unwrap() > 0);
     let zero = one(&catalogue, "zeroposts_x");
     assert_eq!((&zero["postsCount"], &zero["latestPosts"]), (&json!(0), &json!([])));
-    assert_eq!(catalogue.posts("private_x", 50, DAY)[0]["error"], "no_items");
+    let few = one(&catalogue, "fewposts_x");
+    assert_eq!((&few["postsCount"], few["latestPosts"].as_array().unwrap().len()), (&json!(9), 9));
+    assert_eq!(catalogue.posts("fewposts_x", 50, None, DAY).len(), 9);
+    assert_eq!(catalogue.posts("private_x", 50, None, DAY)[0]["error"], "no_items");
     assert!(!one(&catalogue, "noposts_x")["latestPosts"].as_array().unwrap().is_empty());
-    assert_eq!(catalogue.posts("noposts_x", 50, DAY)[0]["error"], "no_items");
+    assert_eq!(catalogue.posts("noposts_x", 50, None, DAY)[0]["error"], "no_items");
 }
 
 #[test]
 fn recorded_profiles_come_as_they_were_recorded() {
     let catalogue = Catalogue::load().unwrap();
     assert_eq!(one(&catalogue, "NASA")["followersCount"], 96_323_377);
-    assert_eq!(catalogue.posts("avengers", 50, DAY)[0]["ownerUsername"], "avengers");
+    assert_eq!(catalogue.posts("avengers", 50, None, DAY)[0]["ownerUsername"], "avengers");
     assert_eq!(catalogue.post("https://www.instagram.com/p/BwrsO1Bho2N/")[0]["ownerUsername"], "teslamotors");
 }
