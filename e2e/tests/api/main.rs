@@ -20,6 +20,7 @@ mod main_job;
 mod money;
 mod pictures;
 mod protocol;
+mod repeats;
 mod stale;
 mod tenancy;
 mod tokens;

@@ -168,7 +168,7 @@ fn one(bench: &Bench<'_>, api: &Api, kind: &Kind, username: &str, cached: bool) 
 }
 
 /// What operators are told that a run cost; the API does not say it.
-fn cost(bench: &Bench<'_>, run: &str) -> Result<Value> {
+pub fn cost(bench: &Bench<'_>, run: &str) -> Result<Value> {
     with_client(&PgUrl::parse(&bench.stack.database_url)?, async |client| {
         let row = client.query_one("select cost from analyses where run_id = $1::text::uuid", &[&run]).await?;
         Ok(row.try_get(0)?)

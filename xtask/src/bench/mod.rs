@@ -7,6 +7,7 @@ mod analyses;
 mod customer;
 mod load;
 mod metric;
+mod repeats;
 mod routes;
 mod scale;
 mod setup_time;
@@ -45,10 +46,11 @@ struct Part {
 }
 
 /// The routes come last: their analyses still run when the part ends, and would disturb another measurement.
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     Part { names: &["bundle."], measure: bundle },
     Part { names: &["workflow."], measure: |bench, report| six_steps::measure(bench.project, report) },
     Part { names: &["light.", "deep.", "xray.", "ai.", "prompt."], measure: analyses::measure },
+    Part { names: &["scrape."], measure: repeats::measure },
     Part { names: &["http."], measure: routes::measure },
 ];
 
