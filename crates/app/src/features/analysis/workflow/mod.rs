@@ -14,6 +14,8 @@ mod planned;
 mod scrape;
 mod silence;
 mod store;
+#[cfg(test)]
+mod testing;
 
 use std::{sync::Arc, time::Duration};
 

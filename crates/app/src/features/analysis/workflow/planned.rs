@@ -66,18 +66,27 @@ async fn previous(ports: &WorkflowPorts, assignment: &Assignment, wanted: u32) -
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::features::profiles::testing;
+    use serde_json::Value;
+
+    use super::{
+        super::{TakenUp, testing::assignment},
+        *,
+    };
+    use crate::{features::profiles::testing, shared::analysis_type::AnalysisType};
 
     #[test]
-    fn a_step_of_a_deployment_without_plans_reads_everything() {
-        #[derive(Deserialize)]
-        struct Remembered {
-            #[serde(default)]
-            scrape: PlannedScrape,
-        }
-        let remembered: Remembered = serde_json::from_str(r#"{"cached":null}"#).unwrap();
-        assert_eq!((remembered.scrape.plan, remembered.scrape.earlier()), (ScrapePlan::Everything, None));
+    fn a_take_up_that_a_deployment_without_plans_remembered_reads_everything() {
+        let newer_than = "2026-11-20T12:00:00Z".parse().unwrap();
+        let scrape = PlannedScrape { plan: ScrapePlan::NewPosts { newer_than }, earlier: Some("{}".to_owned()) };
+        let taken =
+            TakenUp { assignment: assignment(AnalysisType::Deep), calls: vec![], cached: None, scrape: scrape.clone() };
+        let mut remembered = serde_json::to_value(&taken).unwrap();
+        let again: TakenUp = serde_json::from_value(remembered.clone()).unwrap();
+        assert_eq!(again.scrape, scrape, "a replay starts the same scrapes");
+
+        assert!(matches!(remembered.as_object_mut().unwrap().remove("scrape"), Some(Value::Object(_))));
+        let older: TakenUp = serde_json::from_value(remembered).unwrap();
+        assert_eq!((older.scrape.plan, older.scrape.earlier()), (ScrapePlan::Everything, None));
     }
 
     #[test]

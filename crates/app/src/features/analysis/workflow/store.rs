@@ -112,3 +112,69 @@ async fn mark_stale(ports: &WorkflowPorts, run: RunId, new: &Snapshot) -> Result
     tracing::info!(run_id = %run, marked, "older analyses of the profile are stale");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{super::testing::assignment, *};
+    use crate::{
+        features::profiles::{Post, Profile, testing},
+        shared::analysis_type::AnalysisType,
+    };
+
+    fn posts(days: std::ops::RangeInclusive<i8>) -> Vec<Post> {
+        days.rev().map(|day| testing::post(&format!("2026-11-{day:02}T09:00:00Z"), None, None)).collect()
+    }
+
+    fn part(content: &PartContent) -> ScrapedPart {
+        ScrapedPart {
+            content: serde_json::to_string(content).unwrap(),
+            read_at: "2026-11-25T12:00:00Z".parse().unwrap(),
+            source: "sandbox".to_owned(),
+            provider_run_id: "run".to_owned(),
+            cost_microusd: 1,
+            posts: 0,
+        }
+    }
+
+    /// The snapshot of a profile that says it has so many posts and shows those of these days.
+    fn merged(
+        kind: AnalysisType,
+        (posts_count, shown): (u64, std::ops::RangeInclusive<i8>),
+        new: Option<Vec<Post>>,
+        earlier: Option<EarlierPosts>,
+    ) -> Snapshot {
+        let profile = Profile { posts_count, ..testing::snapshot(1_000, posts(shown)).profile };
+        let details = part(&PartContent::Details(Box::new(profile)));
+        let new = new.map(|posts| part(&PartContent::Posts(posts)));
+        merge(&assignment(kind), details, new, earlier).unwrap()
+    }
+
+    #[test]
+    fn a_snapshot_is_as_deep_as_what_was_read_and_full_where_the_profile_shows_all() {
+        use AnalysisType::{Deep, Light};
+        for (kind, seen, new, depth) in [
+            (Light, (80, 8..=19), None, 12),
+            (Light, (12, 8..=19), None, 50),
+            (Light, (1, 19..=19), None, 50),
+            (Deep, (80, 8..=19), None, 12),
+            (Deep, (80, 8..=19), Some(posts(8..=19)), 12),
+            (Deep, (80, 8..=19), Some(posts(1..=19)), 50),
+            (Deep, (9, 11..=19), None, 50),
+        ] {
+            let snapshot = merged(kind, seen.clone(), new, None);
+            assert_eq!((snapshot.depth, snapshot.posts_read_at), (depth, None), "{kind:?} {seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_goes_on_from_another_is_as_deep_and_says_since_when() {
+        let read_at: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        let earlier = EarlierPosts::of(testing::snapshot(1_000, posts(1..=19)));
+        let snapshot = merged(AnalysisType::Deep, (84, 11..=22), Some(posts(20..=22)), Some(earlier));
+        assert_eq!((snapshot.depth, snapshot.posts_read_at), (50, Some(read_at)));
+        assert_eq!((snapshot.scraped_at, snapshot.posts_read_at()), ("2026-11-25T12:00:00Z".parse().unwrap(), read_at));
+        assert_eq!(snapshot.profile.posts, posts(1..=22));
+    }
+}
