@@ -52,6 +52,14 @@ test("a call starts a run and waits for its end, showing its log", async () => {
   assert.equal((await apify.dataset(run.defaultDatasetId).listItems()).items.length, 100);
 });
 
+test("a run is told what it may cost", async () => {
+  const run = await scraper.call({ usernames: ["coffee_bound"] }, { maxItems: 1, maxTotalChargeUsd: 0.5, log: null });
+  assert.equal(run.status, "SUCCEEDED");
+  assert.equal(run.options.maxTotalChargeUsd, 0.5);
+  const refused = { name: "ApifyApiError", type: "max-total-charge-usd-below-minimum", statusCode: 400 };
+  await assert.rejects(scraper.start({ usernames: ["coffee_bound"] }, { maxTotalChargeUsd: 0.1 }), refused);
+});
+
 test("a run that fails is an answer and no error", async () => {
   await plant({ target: "apify.run", kind: "status", status_text: "FAILED", match: "doomed" });
   const run = await scraper.call({ usernames: ["doomed"] }, { log: null });
