@@ -277,7 +277,8 @@ async fn every_call_is_answered_by_every_provider_directly_and_through_the_gatew
         };
         let recipient = profile.username.clone();
         let scraped_at = "2026-11-20T12:00:00Z".parse().unwrap();
-        let snapshot = Snapshot { profile: *profile, scraped_at, depth: 12, source: "sandbox".to_owned() };
+        let source = "sandbox".to_owned();
+        let snapshot = Snapshot { profile: *profile, scraped_at, depth: 12, posts_read_at: None, source };
         for (model, way) in ways(&stand) {
             for call in CallKind::ALL {
                 let tags = CallTags { run: RunId::new(uuid::Uuid::nil()), analysis_type: AnalysisType::Deep, call };

@@ -19,8 +19,13 @@ fn review(content: &str) -> Result<Reviewed, AiFault> {
     }))
     .unwrap();
     let recipient = roastery.username.clone();
-    let snapshot =
-        Snapshot { profile: roastery, scraped_at: Timestamp::UNIX_EPOCH, depth: 12, source: "sandbox".to_owned() };
+    let snapshot = Snapshot {
+        profile: roastery,
+        scraped_at: Timestamp::UNIX_EPOCH,
+        depth: 12,
+        posts_read_at: None,
+        source: "sandbox".to_owned(),
+    };
     let business: BusinessContext = serde_json::from_value(json!({
         "id": uuid::Uuid::nil(), "name": "Grinders", "offering": "Grinders.", "target_audience": "Roasteries.",
         "ideal_customer": IdealCustomer::default(), "context_version": 1,

@@ -3,14 +3,8 @@
 use uuid::Uuid;
 
 use crate::{
-    features::{
-        analysis::Assignment,
-        business::{BusinessContext, IdealCustomer},
-    },
-    shared::{
-        analysis_type::AnalysisType,
-        ids::{AccountId, BusinessProfileId},
-    },
+    features::{analysis::Assignment, business::testing::business},
+    shared::{analysis_type::AnalysisType, ids::AccountId},
 };
 
 /// An analysis of `someone`.
@@ -19,13 +13,6 @@ pub(super) fn assignment(analysis_type: AnalysisType) -> Assignment {
         account_id: AccountId::new(Uuid::from_u128(1)),
         username: "someone".parse().unwrap(),
         analysis_type,
-        business: BusinessContext {
-            id: BusinessProfileId::new(Uuid::from_u128(2)),
-            name: "Fuel".to_owned(),
-            offering: "Meal plans".to_owned(),
-            target_audience: "Runners".to_owned(),
-            ideal_customer: IdealCustomer::default(),
-            context_version: 1,
-        },
+        business: business(),
     }
 }
