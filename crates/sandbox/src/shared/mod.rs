@@ -15,3 +15,4 @@ pub(crate) mod prompt_cache;
 pub(crate) mod random;
 pub(crate) mod received;
 pub(crate) mod tap;
+pub(crate) mod texts;

@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{
+    captions,
     people::{Niche, People},
     pictures::HOST,
     posts::{self, Habits, LATEST_POSTS, Owner, Post, Timeline},
@@ -25,6 +26,7 @@ const FOLLOWERS_TYPICAL: f64 = 10_000.0;
 pub(super) struct Person {
     handle: String,
     id: String,
+    niche: String,
     full_name: String,
     biography: String,
     external_url: ExternalUrl,
@@ -93,6 +95,7 @@ impl People {
             category: category(niche, business, &mut random),
             verified: followers > 150_000.0 && random.chance(0.6),
             private: false,
+            niche: niche.name.clone(),
             handle: handle.to_owned(),
             followers: followers as u64,
             id,
@@ -138,7 +141,7 @@ fn biography(habits: &Habits<'_>, random: &mut Seeded) -> String {
     if let Some(language) = habits.language
         && random.chance(0.5)
     {
-        lines.push(random.pick_text(&language.captions).to_owned());
+        lines.push(random.pick_text(&language.biographies).to_owned());
     }
     lines.join("\n")
 }
@@ -171,6 +174,7 @@ impl Person {
         Self {
             handle: handle.to_owned(),
             id: "0".into(),
+            niche: String::new(),
             full_name: String::new(),
             biography: String::new(),
             external_url: ExternalUrl::Absent,
@@ -257,7 +261,7 @@ impl Person {
             if let Some(url) = link.as_str().filter(|url| !url.is_empty()) {
                 let shimmed = format!("https://l.instagram.com/?u={}", utf8_percent_encode(url, QUERY_VALUE));
                 fields.insert("externalUrlShimmed".into(), json!(shimmed));
-                fields.insert("externalUrls".into(), json!([{"title": "", "url": url, "link_type": "external"}]));
+                fields.insert("externalUrls".into(), captions::links(&self.handle, &self.niche, url));
             }
             fields.insert("externalUrl".into(), link);
         }

@@ -5,6 +5,8 @@
 //! earlier posts stay as they are. Handles with a reserved prefix give the special cases of the real scraper
 //! (`notfound_`, `private_`, `restricted_`, `zeroposts_`, `fewposts_`, `noitems_`, `emptyset_`, `noposts_`).
 
+mod captions;
+mod comments;
 mod generate;
 mod handle;
 mod people;

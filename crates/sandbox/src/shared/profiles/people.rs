@@ -15,14 +15,16 @@ pub(crate) struct Niche {
     pub(super) categories: Vec<String>,
     pub(super) roles: Vec<String>,
     pub(super) offers: Vec<String>,
-    pub(super) captions: Vec<String>,
     pub(super) tags: Vec<String>,
 }
 
-/// Captions in a language other than English.
+/// A language other than English.
 #[derive(Debug, Deserialize)]
 pub(super) struct Language {
-    pub(super) captions: Vec<String>,
+    /// Its captions are in the file with this name.
+    pub(super) tag: String,
+    /// Lines of biographies.
+    pub(super) biographies: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

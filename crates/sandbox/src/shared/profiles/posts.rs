@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
+    captions::{self, Told},
+    comments::{self, Comment},
     people::{Language, Niche},
     pictures::HOST,
     rewrite::marked_words,
@@ -42,6 +44,8 @@ pub(super) struct Post {
     short_code: String,
     kind: Kind,
     caption: String,
+    /// The tag of its language, where that is not English.
+    language: Option<&'static str>,
     hashtags: Vec<String>,
     mentions: Vec<String>,
     /// `None` when the owner hides them; the scraper writes −1 then.
@@ -111,7 +115,8 @@ pub(super) fn generate(timeline: &Timeline<'_>, habits: &Habits<'_>, posts_count
             let mut random = timeline.random(place);
             let taken_ms = timeline.day_of(place, &mut random) * DAY_MS;
             // Instagram's times are whole seconds.
-            post(habits, (taken_ms / 1_000.0) as u64 * 1_000, &mut random)
+            let told = captions::told(owner.username, usize::try_from(place).unwrap_or(0), habits);
+            post(told, habits, (taken_ms / 1_000.0) as u64 * 1_000, &mut random)
         })
         .collect();
     // Pinned posts lie among the newest twelve but not at their head, so that the order of the list is not that of
@@ -126,7 +131,7 @@ pub(super) fn generate(timeline: &Timeline<'_>, habits: &Habits<'_>, posts_count
     posts
 }
 
-fn post(habits: &Habits<'_>, taken_ms: u64, random: &mut Seeded) -> Post {
+fn post(told: Told, habits: &Habits<'_>, taken_ms: u64, random: &mut Seeded) -> Post {
     // A few posts do much better than the rest.
     let luck = random.log_uniform(0.45, 1.9) * if random.chance(0.06) { 3.0 } else { 1.0 };
     let likes = (habits.followers * habits.engagement * luck).round().max(1.0);
@@ -136,48 +141,21 @@ fn post(habits: &Habits<'_>, taken_ms: u64, random: &mut Seeded) -> Post {
         9..=13 => Kind::Sidecar { children: 2 + random.below(5) },
         _ => Kind::Video { views: (likes * random.between(6.0, 30.0)) as u64 },
     };
-    let mut hashtags: Vec<String> = vec![];
-    for _ in 0..random.below(6) {
-        let tag = random.pick_text(&habits.niche.tags);
-        if !hashtags.iter().any(|known| known == tag) {
-            hashtags.push(tag.to_owned());
-        }
-    }
-    let mut mentions = vec![];
-    let caption = caption(habits, &hashtags, &mut mentions, random);
     Post {
         id: (3_000_000_000_000_000_000 + random.bits() % 900_000_000_000_000_000).to_string(),
-        short_code: format!("D{}", random.alphanumeric(10)),
         likes: (!habits.hides_likes && !random.chance(0.02)).then_some(likes as u64),
         comments: if comments_disabled { 0 } else { (likes * random.log_uniform(0.004, 0.05)) as u64 },
         city: habits.city.filter(|_| random.chance(0.2)).map(str::to_owned),
         pinned: false,
+        short_code: format!("D{}", random.alphanumeric(10)),
         kind,
-        caption,
-        hashtags,
-        mentions,
+        caption: told.caption,
+        language: told.language,
+        hashtags: told.hashtags,
+        mentions: told.mentions,
         comments_disabled,
         taken_ms,
     }
-}
-
-fn caption(habits: &Habits<'_>, hashtags: &[String], mentions: &mut Vec<String>, random: &mut Seeded) -> String {
-    let foreign = habits.language.filter(|_| random.chance(0.5));
-    let mut caption = match foreign {
-        Some(language) => random.pick_text(&language.captions).to_owned(),
-        None => random.pick_text(&habits.niche.captions).to_owned(),
-    };
-    if random.chance(0.12) {
-        let friend = format!("studio.{}", random.alphanumeric(4).to_lowercase());
-        caption.push_str(&format!(" With @{friend}."));
-        // The scraper keeps the punctuation that follows a mention.
-        mentions.push(format!("{friend}."));
-    }
-    if hashtags.is_empty() {
-        return if random.chance(0.3) { String::new() } else { caption };
-    }
-    let tags: Vec<String> = hashtags.iter().map(|tag| format!("#{tag}")).collect();
-    format!("{caption}\n\n{}", tags.join(" "))
 }
 
 impl Post {
@@ -206,6 +184,8 @@ impl Post {
                 "images": [], "alt": null, "likesCount": null, "timestamp": null, "childPosts": [], "ownerId": null,
             })
         };
+        let shown = if self.comments_disabled { 0 } else { self.comments };
+        let comments = comments::newest(owner.username, &self.short_code, self.language, self.taken_ms, shown);
         let mut item = json!({
             "id": self.id,
             "type": name,
@@ -215,6 +195,8 @@ impl Post {
             "mentions": self.mentions,
             "url": format!("https://www.instagram.com/p/{}/", self.short_code),
             "commentsCount": self.comments,
+            "firstComment": comments.first().map_or("", |comment| comment.text.as_str()),
+            "latestComments": comments.iter().map(Comment::to_json).collect::<Vec<_>>(),
             "dimensionsHeight": 1350,
             "dimensionsWidth": 1080,
             "displayUrl": picture(0),
