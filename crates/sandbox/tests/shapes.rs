@@ -8,11 +8,24 @@ use common::Stand;
 use serde_json::{Map, Value, json};
 
 const SHAPES: [(&str, &str); 5] = [
-    ("core_strategy", include_str!("schemas/core_strategy.json")),
-    ("outreach_message", include_str!("schemas/outreach_message.json")),
+    ("core_strategy", include_str!("schemas/other/core_strategy.json")),
+    ("outreach_message", include_str!("schemas/other/outreach_message.json")),
+    ("personality", include_str!("schemas/other/personality.json")),
+    ("psychographic", include_str!("schemas/other/psychographic.json")),
+    ("commercial", include_str!("schemas/other/commercial.json")),
+];
+/// The product's own questions.
+const CALLS: [(&str, &str); 10] = [
+    ("light", include_str!("schemas/light.json")),
+    ("verdict", include_str!("schemas/verdict.json")),
+    ("needs", include_str!("schemas/needs.json")),
+    ("approach", include_str!("schemas/approach.json")),
+    ("outreach", include_str!("schemas/outreach.json")),
     ("personality", include_str!("schemas/personality.json")),
-    ("psychographic", include_str!("schemas/psychographic.json")),
-    ("commercial", include_str!("schemas/commercial.json")),
+    ("motives", include_str!("schemas/motives.json")),
+    ("openness", include_str!("schemas/openness.json")),
+    ("money", include_str!("schemas/money.json")),
+    ("deal", include_str!("schemas/deal.json")),
 ];
 const BUSINESS: &str =
     "<business>Roastware makes grinders for specialty coffee roasters with 1,000 to 80,000 followers.</business>";
@@ -106,6 +119,36 @@ async fn every_kind_of_analysis_is_valid_repeats_and_rests_on_the_profile() {
             .filter(|text| ["roaster", "espresso", "coffee", "barista"].iter().any(|word| text.contains(word)));
         let real = real.count();
         assert!(real >= 4, "{name}: only {real} of {} texts speak of the profile\n{answer:#}", texts.len());
+    }
+}
+
+#[tokio::test]
+async fn the_products_questions_get_valid_answers_from_both_providers() {
+    let stand = Stand::start(0.0).await;
+    for (name, text) in CALLS {
+        let schema: Value = serde_json::from_str(text).unwrap();
+        // The second handle has no profile text but its name.
+        for handle in ["bean.there", "x"] {
+            let answer = by_openai(&stand, handle, &schema).await;
+            assert_valid(name, &schema, &answer);
+            assert_eq!(by_openai(&stand, handle, &schema).await, answer, "{name}: the same request, the same answer");
+            assert_eq!(by_anthropic(&stand, handle, &schema).await, answer, "{name}: both providers judge alike");
+        }
+        let mut bounded = schema.clone();
+        bound(&mut bounded);
+        assert_valid(name, &bounded, &by_openai(&stand, "bean.there", &bounded).await);
+    }
+}
+
+/// Sets limits that the usual answers would break.
+fn bound(schema: &mut Value) {
+    if let Some(fields) = schema.as_object_mut() {
+        if fields.get("type") == Some(&json!("array")) {
+            let ids = fields["items"]["type"] == "string";
+            fields.insert("minItems".into(), json!(if ids { 1 } else { 4 }));
+            fields.insert("maxItems".into(), json!(4));
+        }
+        fields.values_mut().for_each(bound);
     }
 }
 

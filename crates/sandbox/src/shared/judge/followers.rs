@@ -97,6 +97,11 @@ impl FollowerRange {
         *end = nearest.value;
     }
 
+    /// Whether there are more than wanted.
+    pub(super) fn is_exceeded_by(self, followers: f64) -> bool {
+        followers > self.max
+    }
+
     /// 1 inside the range, falling to 0 at ten times too many or too few.
     pub(super) fn closeness(self, followers: f64) -> f64 {
         let followers = followers.max(1.0);

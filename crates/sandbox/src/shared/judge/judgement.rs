@@ -1,9 +1,10 @@
 //! How well a profile suits a business. Deterministic, and a function of the two texts alone.
 
-use serde_json::Value;
-
 use super::{
+    business::Business,
+    evidence::Evidence,
     followers::FollowerRange,
+    plan::{Role, role},
     profile::Profile,
     prompt::Prompt,
     themes::{Lexicon, Themes, Words},
@@ -13,10 +14,9 @@ use super::{
 const THEME_WEIGHT: f64 = 0.70;
 const WORDS_WEIGHT: f64 = 0.18;
 const FOLLOWERS_WEIGHT: f64 = 0.12;
-/// The most that an answer repeats of the business's own text.
-const OFFER_CHARS_MAX: usize = 110;
 /// The lowest and highest relevance: nobody is a certain fit or a certain miss.
 const RELEVANCE: (f64, f64) = (6.0, 96.0);
+const COMPETITOR_RELEVANCE_MAX: u8 = 12;
 /// So many shared words count as full agreement.
 const SHARED_WORDS_ENOUGH: f64 = 7.0;
 /// A sentence of the business with one of these says whom it does not want, so its words do not count.
@@ -34,9 +34,14 @@ pub(crate) struct Judgement {
     pub(super) shared: Vec<String>,
     /// Whether the number of followers is in the range of the business; `None` if either is unknown.
     pub(super) followers_fit: Option<bool>,
+    /// Whether the account is larger than the business wants.
+    pub(super) has_too_many_followers: bool,
+    /// What the profile would be to the business.
+    pub(super) role: Role,
     pub(super) profile: Profile,
-    /// What the business does.
-    pub(super) offer: String,
+    pub(super) business: Business,
+    /// What an answer can point at.
+    pub(super) evidence: Evidence,
     /// Lines of the profile, the most telling first.
     pub(super) quotes: Vec<String>,
 }
@@ -44,6 +49,7 @@ pub(crate) struct Judgement {
 /// Judges a prompt.
 pub(crate) fn judge(prompt: &Prompt, lexicon: &Lexicon) -> Judgement {
     let profile = Profile::read(&prompt.profile);
+    let business = Business::read(&prompt.business);
     let mut business_words = Words::default();
     // The business may be JSON, whose quotation marks end a sentence too: one exclusion must not drop the whole text.
     for sentence in prompt.business.split(['\n', '.', '!', '?', ';', '"']) {
@@ -72,14 +78,23 @@ pub(crate) fn judge(prompt: &Prompt, lexicon: &Lexicon) -> Judgement {
         weighted += FOLLOWERS_WEIGHT * size;
         weights += FOLLOWERS_WEIGHT;
     }
-    let relevance = RELEVANCE.0 + (RELEVANCE.1 - RELEVANCE.0) * weighted / weights;
+    let niche = profile_themes.main(lexicon);
+    let evidence = Evidence::gather(&profile, &business_words, niche, &business.themes, lexicon);
+    let relevance = (RELEVANCE.0 + (RELEVANCE.1 - RELEVANCE.0) * weighted / weights).round() as u8;
+    let role = role(&business, &profile, relevance);
     Judgement {
-        relevance: relevance.round() as u8,
-        niche: profile_themes.main(lexicon).map(str::to_owned),
+        // Who sells the same is nobody's customer, however alike both are.
+        relevance: if role == Role::Competitor { relevance.min(COMPETITOR_RELEVANCE_MAX) } else { relevance },
+        has_too_many_followers: range
+            .zip(profile.followers)
+            .is_some_and(|(range, count)| range.is_exceeded_by(count as f64)),
+        role,
+        niche: niche.map(str::to_owned),
         business_niche: business_themes.main(lexicon).map(str::to_owned),
         followers_fit: size.map(|size| size >= 1.0),
         quotes: quotes(&profile, &business_words),
-        offer: offer(&prompt.business),
+        business,
+        evidence,
         profile,
         shared,
     }
@@ -104,25 +119,6 @@ fn quotes(profile: &Profile, business: &Words) -> Vec<String> {
         }
     }
     quotes
-}
-
-/// What the business does, in its own words: its offer where one is named, else its first sentence.
-fn offer(text: &str) -> String {
-    let named = |name: &str| {
-        let name = name.trim().to_lowercase();
-        ["offer", "sells", "what we do", "description", "product"].iter().any(|word| name.contains(word))
-    };
-    let json: Option<Value> = serde_json::from_str(text).ok();
-    let field = json.as_ref().and_then(Value::as_object).and_then(|fields| {
-        let found = fields.iter().find(|(name, value)| named(name) && value.is_string());
-        found.or_else(|| fields.iter().find(|(_, value)| value.is_string()))?.1.as_str()
-    });
-    let line =
-        || text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| named(name)).map(|(_, value)| value);
-    let offer = field.or_else(line).unwrap_or(text);
-    let mut sentences = offer.split(['.', '!', '?', '\n']).map(str::trim);
-    let sentence = sentences.find(|sentence| sentence.chars().any(char::is_alphabetic));
-    sentence.unwrap_or("no offer stated").chars().take(OFFER_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

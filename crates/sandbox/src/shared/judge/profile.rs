@@ -1,12 +1,16 @@
 //! The profile in a prompt, whatever its JSON looks like: what can be judged, without text that gives orders to a
 //! model.
 
+mod post;
+
+pub(super) use post::{BIO, Post};
+
 use serde_json::{Number, Value};
 
 use super::prompt::find_username;
 
 /// Fields whose text says nothing about the person.
-const TECHNICAL: [&str; 8] = ["url", "id", "timestamp", "taken_at", "date", "pic", "code", "type"];
+const TECHNICAL: [&str; 10] = ["url", "id", "timestamp", "taken_at", "date", "pic", "code", "type", "kind", "scraped"];
 /// A sentence with one of these speaks to the model and not to people: neither it nor what follows counts as evidence.
 const COMMANDS: [&str; 34] = [
     "ignore ",
@@ -63,6 +67,12 @@ pub(super) struct Profile {
     pub(super) captions: Vec<String>,
     /// Accounts it mentions, which are often brands.
     pub(super) mentions: Vec<String>,
+    /// The posts one by one, newest first, by the ids that an answer may name.
+    pub(super) entries: Vec<Post>,
+    /// The day on which it was read.
+    pub(super) scraped_on: Option<String>,
+    /// Whether a text gave orders to a model.
+    pub(super) commands: bool,
 }
 
 impl Profile {
@@ -72,6 +82,8 @@ impl Profile {
         match serde_json::from_str::<Value>(text) {
             Ok(json) => {
                 profile.username = find_username(&json).map(str::to_lowercase);
+                profile.entries = post::all(&json);
+                profile.scraped_on = json.get("scraped_on").and_then(Value::as_str).map(str::to_owned);
                 profile.walk("", &json);
             }
             Err(_) => profile.about.push(without_commands(text)),
@@ -101,7 +113,13 @@ impl Profile {
     }
 
     fn text(&mut self, field: &str, text: &str) {
+        // Comments are other people's words.
+        if field.contains("comment") {
+            return;
+        }
+        let all = text.trim();
         let text = without_commands(text);
+        self.commands |= text.len() < all.len();
         if text.is_empty() || text == "None" {
             return;
         }
@@ -120,7 +138,7 @@ impl Profile {
             self.captions.push(text);
         } else if field.contains("location") || field.contains("city") || field.contains("country") {
             self.city = self.city.take().or(Some(text));
-        } else if !TECHNICAL.iter().any(|word| field.contains(word)) {
+        } else if field == "title" || !TECHNICAL.iter().any(|word| field.contains(word)) {
             let place = text.lines().find_map(|line| line.split_once('📍')).map(|(_, place)| place.trim().to_owned());
             self.city = self.city.take().or(place);
             self.about.push(text);
@@ -177,6 +195,19 @@ mod tests {
         );
         assert_eq!((nested.username.as_deref(), nested.followers), (Some("bo"), Some(7)));
         assert_eq!((nested.about, nested.captions), (vec!["Chef".to_owned()], vec!["Soup".to_owned()]));
+    }
+
+    #[test]
+    fn what_others_wrote_is_not_the_persons_own() {
+        let profile = Profile::read(
+            &json!({"username": "a", "biography": "Baker", "links": [{"url": "https://x", "title": "Book a class"}],
+                "posts": [{"id": "p1", "kind": "video", "caption": "Bread", "newest_comments": ["I love fitness"]}]})
+            .to_string(),
+        );
+        assert_eq!(
+            (profile.about, profile.captions),
+            (vec!["Baker".into(), "Book a class".into()], vec!["Bread".into()])
+        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Prompt {
         let untrusted = joined(messages, |role| role == "user");
         Self {
             business: longest_between(&trusted, "<business>", "</business>").unwrap_or(&trusted).trim().to_owned(),
-            profile: outermost_between(&untrusted, "<profile>", "</profile>").unwrap_or(&untrusted).trim().to_owned(),
+            profile: profile_in(&untrusted).unwrap_or(&untrusted).trim().to_owned(),
         }
     }
 }
@@ -43,7 +43,7 @@ pub(crate) fn usernames(body: &str) -> Vec<String> {
                 texts.collect::<Vec<_>>().join("\n")
             }
         };
-        let profile: Value = serde_json::from_str(outermost_between(&text, "<profile>", "</profile>")?).ok()?;
+        let profile: Value = serde_json::from_str(profile_in(&text)?).ok()?;
         Some(find_username(&profile)?.to_lowercase())
     });
     found.collect()
@@ -69,6 +69,18 @@ fn longest_between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str
         inner.get(..inner.find(close)?)
     });
     blocks.max_by_key(|block| block.len())
+}
+
+/// The profile of a question. What follows its JSON is no part of it: a second message may speak of the profile again.
+fn profile_in(text: &str) -> Option<&str> {
+    let opened = text.match_indices("<profile>").filter_map(|(start, tag)| text.get(start + tag.len()..));
+    let is_json = |rest: &&str| rest.trim_start().starts_with('{');
+    let Some(rest) = opened.clone().find(is_json) else { return outermost_between(text, "<profile>", "</profile>") };
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+    match values.next() {
+        Some(Ok(_)) => rest.get(..values.byte_offset()),
+        _ => outermost_between(text, "<profile>", "</profile>"),
+    }
 }
 
 /// The text from the first opening tag before a `{` to the last closing tag, so that a tag within the profile can't end
@@ -109,6 +121,16 @@ mod tests {
             message("user", &format!("<profile>{bio}</profile>")),
         ]);
         assert_eq!(prompt, Prompt { business: "Coffee".into(), profile: bio.into() });
+    }
+
+    #[test]
+    fn what_a_later_message_says_is_no_part_of_the_profile() {
+        let prompt = Prompt::of(&[
+            message("system", "<business>Coffee</business>"),
+            message("user", "<profile>\n{\"username\":\"a\"}\n</profile>\n"),
+            message("user", "Your answer broke rules. Quote only <profile>…</profile>, {\"message\": \"is too long\"}"),
+        ]);
+        assert_eq!(prompt.profile, "{\"username\":\"a\"}");
     }
 
     #[test]

@@ -34,6 +34,12 @@ const ENDINGS: [&str; 3] = ["ies", "es", "s"];
 pub(super) struct Words(BTreeMap<String, f64>);
 
 impl Words {
+    pub(super) fn of(text: &str) -> Self {
+        let mut words = Self::default();
+        words.add(text, 1.0);
+        words
+    }
+
     /// Adds the words of a text; each occurrence adds this weight.
     pub(super) fn add(&mut self, text: &str, weight: f64) {
         for word in words(text) {
@@ -54,6 +60,19 @@ impl Words {
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    pub(super) fn has(&self, word: &str) -> bool {
+        self.0.contains_key(word)
+    }
+
+    /// How many different words of a niche it has.
+    pub(super) fn hits(&self, lexicon: &Lexicon, niche: &str) -> usize {
+        self.all().filter(|word| lexicon.speaks_of(niche, word)).count()
     }
 }
 
@@ -101,6 +120,23 @@ impl Lexicon {
             Entry { niche: niche.name.clone(), words, parts }
         };
         Self(niches.iter().map(entry).collect())
+    }
+}
+
+impl Lexicon {
+    /// Whether a word, as [`Words`] has it, belongs to a niche.
+    pub(super) fn speaks_of(&self, niche: &str, word: &str) -> bool {
+        self.0.iter().any(|entry| entry.niche == niche && entry.has(word))
+    }
+
+    /// The first niche that a word belongs to.
+    pub(super) fn niche_of(&self, word: &str) -> Option<&str> {
+        self.0.iter().find(|entry| entry.has(word)).map(|entry| entry.niche.as_str())
+    }
+
+    /// The niche with this name.
+    pub(super) fn named(&self, name: &str) -> Option<&str> {
+        self.0.iter().map(|entry| entry.niche.as_str()).find(|niche| niche.eq_ignore_ascii_case(name.trim()))
     }
 }
 

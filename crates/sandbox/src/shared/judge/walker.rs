@@ -4,6 +4,7 @@
 //! asked and null is allowed, it is null; the same judgement and schema give the same value.
 
 mod choices;
+mod evident;
 mod numbers;
 mod slot;
 
@@ -11,9 +12,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
+pub(super) use numbers::states_a_minor;
 use slot::{Slot, Subject};
 
-use super::{judgement::Judgement, pattern, prose::Prose};
+use super::{judgement::Judgement, pattern, plan::Plan, prose::Prose};
 use crate::shared::json::{is, resolve};
 
 /// How many entries a list gets where the schema leaves it open.
@@ -24,12 +26,19 @@ const ENTRIES_TRIED: usize = 12;
 const DEPTH_MAX: usize = 12;
 /// Builds the answer to a schema out of a judgement.
 pub(super) fn build(schema: &Value, judgement: &Judgement) -> Value {
-    let walker = Walker { root: schema, subject: Subject { judgement, prose: Prose::new(judgement) } };
+    // Where entries carry what shows them, all texts are of one plan.
+    let plan = evident::asks_for_evidence(schema).then(|| Plan::of(judgement));
+    build_by(plan, schema, judgement)
+}
+
+pub(super) fn build_by(plan: Option<Plan>, schema: &Value, judgement: &Judgement) -> Value {
+    let walker = Walker { root: schema, plan, subject: Subject { judgement, prose: Prose::new(judgement) } };
     walker.value(schema, &Slot::default())
 }
 
 struct Walker<'a> {
     root: &'a Value,
+    plan: Option<Plan>,
     subject: Subject<'a>,
 }
 
@@ -47,6 +56,9 @@ impl Walker<'_> {
         let slot = &Slot { nullable: slot.nullable || is(&fields, "null"), ..slot.clone() };
         if let Some(constant) = fields.get("const") {
             return constant.clone();
+        }
+        if let Some(planned) = self.planned(&fields, slot) {
+            return planned;
         }
         if let Some(options) = fields.get("enum").and_then(Value::as_array) {
             return self.subject.choice(options, slot);

@@ -74,14 +74,6 @@ fn the_stated_audience_counts() {
 }
 
 #[test]
-fn the_offer_is_found_in_prose_in_lines_and_in_json() {
-    assert_eq!(offer("Roastware makes grinders. Since 2019."), "Roastware makes grinders");
-    assert_eq!(offer("Name: Roastware\nOffering: Grinders for cafes."), "Grinders for cafes");
-    assert_eq!(offer(r#"{"name":"Roastware","offering":"Grinders"}"#), "Grinders");
-    assert_eq!(offer("{}"), "no offer stated");
-}
-
-#[test]
 fn whom_a_business_does_not_want_is_not_what_it_wants() {
     let business = "We sell grinders to coffee roasters.\nWe do not work with fitness trainers or gyms.";
     assert!(relevance(business, &coffee_lead()) > relevance(business, &fitness_lead()) + 30);

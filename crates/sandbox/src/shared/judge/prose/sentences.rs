@@ -18,11 +18,11 @@ impl Prose<'_> {
         };
         match place {
             0 => format!(
-                "@{} is a {} account with {audience}: {} for a business that says \"{}\".",
+                "@{} is a {} account with {audience}: {} for a business with this offer: {}.",
                 self.username(),
                 self.niche(),
                 self.fit(),
-                self.0.offer
+                self.0.business.offering
             ),
             _ => self.reason(place),
         }
@@ -83,7 +83,7 @@ impl Prose<'_> {
         match place {
             0 => format!(
                 "{opening} What we do: {}. May I show you what it could do for your {} audience?",
-                self.0.offer,
+                self.0.business.offering,
                 self.niche()
             ),
             _ => format!("{opening} Would a short example for {} be of use?", self.niche()),
@@ -190,7 +190,7 @@ impl Prose<'_> {
 
     pub(super) fn offer(&self, place: usize) -> String {
         match place % 3 {
-            0 => format!("{}, shown on the example of {}.", self.0.offer, self.theme(place)),
+            0 => format!("{}, shown on the example of {}.", self.0.business.offering, self.theme(place)),
             1 => format!("A short trial of it for a {} account.", self.niche()),
             _ => format!("A version for audiences of {}.", self.audience_size()),
         }
@@ -210,7 +210,11 @@ impl Prose<'_> {
     pub(super) fn strategy(&self, place: usize) -> String {
         match place % 3 {
             0 => {
-                format!("Begin with their own words, \"{}\", and lead from there to: {}.", self.quote(0), self.0.offer)
+                format!(
+                    "Begin with their own words, \"{}\", and lead from there to: {}.",
+                    self.quote(0),
+                    self.0.business.offering
+                )
             }
             1 => format!(
                 "Show what it did for another {} account of about {} followers.",

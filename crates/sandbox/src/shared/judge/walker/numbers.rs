@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use unicode_properties::UnicodeEmoji;
 
 use super::slot::{Slot, Subject};
-use crate::shared::json::is;
+use crate::shared::{json::is, judge::profile::Profile};
 
 /// A larger bound is taken for none: generators of schemas write huge bounds where they mean none.
 const NATURAL_BOUND: f64 = 1_000_000.0;
@@ -165,7 +165,7 @@ impl Subject<'_> {
             return texts.any(|text| text.chars().any(is_emoji));
         }
         if name.contains("minor") {
-            return profile.about.iter().any(|text| states_an_age_below_18(text));
+            return states_a_minor(profile);
         }
         if name.contains("verified") {
             return profile.is_verified.unwrap_or(false);
@@ -198,6 +198,12 @@ pub(super) fn is_adverse(name: &str) -> bool {
     let words = ["risk", "spam", "disqualif", "reject", "mismatch", "red_flag", "objection", "concern"];
     words.iter().any(|word| name.contains(word))
 }
+
+/// Whether a profile says that its owner is under age.
+pub(in crate::shared::judge) fn states_a_minor(profile: &Profile) -> bool {
+    profile.about.iter().any(|text| states_an_age_below_18(text))
+}
+
 /// "15 y/o", "16 years old", "age 14".
 fn states_an_age_below_18(text: &str) -> bool {
     let lower = text.to_lowercase();
