@@ -95,7 +95,7 @@ impl Interview {
     /// A generated or recorded person with so many posts.
     pub(super) fn person(&self, handle: &str, posts: usize) -> Value {
         let item = self.catalogue.profile(handle, DAY).remove(0);
-        let posts = self.catalogue.posts(handle, posts.min(POSTS_MAX), DAY);
+        let posts = self.catalogue.posts(handle, posts.min(POSTS_MAX), None, DAY);
         shown(&item, if posts[0]["error"].is_string() { &[] } else { &posts })
     }
 

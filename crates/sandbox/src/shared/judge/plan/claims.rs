@@ -42,10 +42,12 @@ struct List {
     /// Without one entry the answer would be worthless: rather a phrase that another section quotes too.
     is_needed: bool,
     counts: bool,
+    /// A post must show it: anybody can write into a bio that they are about to buy.
+    is_of_posts: bool,
 }
 
 const fn list(name: &'static str, matter: &'static str, entries: [usize; 3], signs: &'static [Sign]) -> List {
-    List { name, matter, entries, signs, is_strict: false, is_needed: false, counts: false }
+    List { name, matter, entries, signs, is_strict: false, is_needed: false, counts: false, is_of_posts: false }
 }
 
 use Sign::{People, Plain, Progress, Question, Selling, Struggle, Teaching, Work};
@@ -54,7 +56,11 @@ use Sign::{People, Plain, Progress, Question, Selling, Struggle, Teaching, Work}
 const LISTS: [List; 13] = [
     List { is_needed: true, counts: true, ..list("reasons", "reason", [3, 2, 2], &[]) },
     List { is_needed: true, ..list("needs", "need", [3, 2, 1], &[Struggle, Work, Question, Progress]) },
-    List { is_strict: true, ..list("buying_signals", "signal", [2, 1, 0], &[Question, Struggle, Progress, Selling]) },
+    List {
+        is_strict: true,
+        is_of_posts: true,
+        ..list("buying_signals", "signal", [2, 1, 0], &[Question, Struggle, Progress, Selling])
+    },
     List { is_strict: true, ..list("monetisation", "income", [2, 2, 2], &[Selling, People, Teaching]) },
     List { is_needed: true, counts: true, ..list("values", "value", [2, 2, 2], &[People, Work, Struggle, Teaching]) },
     list("motivations", "motive", [2, 2, 2], &[Progress, Teaching, Selling]),
@@ -62,7 +68,11 @@ const LISTS: [List; 13] = [
     list("triggers", "trigger", [2, 2, 1], &[Question, Progress, Struggle]),
     list("avoid", "avoid", [2, 2, 1], &[Teaching, People, Plain]),
     list("risks", "risk", [1, 2, 2], &[Work, People, Plain]),
-    List { is_strict: true, ..list("signs", "sign", [2, 1, 0], &[Selling, Question, Progress, People, Work]) },
+    List {
+        is_strict: true,
+        is_of_posts: true,
+        ..list("signs", "sign", [2, 1, 0], &[Selling, Question, Progress, People, Work])
+    },
     // What else may be asked for.
     list("other", "other", [3, 3, 3], &[]),
     list("evidence", "other", [0, 0, 0], &[]),
@@ -181,7 +191,8 @@ impl<'a> Chooser<'a> {
         let suits = |candidate: &&Candidate| {
             let by_sign = !list.is_strict || list.signs.contains(&candidate.phrase.sign);
             // A bare name shows hardly anything, and a list may be shorter.
-            by_sign && (candidate.score > -5.0 || (known.is_empty() && !list.is_strict))
+            let by_place = !list.is_of_posts || candidate.post != BIO;
+            by_sign && by_place && (candidate.score > -5.0 || (known.is_empty() && !list.is_strict))
         };
         // The first of the best rank: candidates come with the best first.
         let best = free.filter(suits).min_by_key(|candidate| rank(candidate));

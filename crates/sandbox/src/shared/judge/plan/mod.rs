@@ -47,7 +47,8 @@ impl Plan {
         ] {
             texts.insert(name, text);
         }
-        Self { claims, texts, choices: role::choices(judgement, &messages) }
+        let has_signs = claims.get("signs").is_some_and(|signs| !signs.is_empty());
+        Self { choices: role::choices(judgement, &messages, has_signs), claims, texts }
     }
 
     /// The entries of a list with evidence; those of no known list are observations.

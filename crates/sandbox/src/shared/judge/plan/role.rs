@@ -93,14 +93,20 @@ fn is_competitor(business: &Business, profile: &Profile) -> bool {
         || (business.name.is_some() && profile.about.iter().flat_map(|text| text.lines()).any(sells_the_same))
 }
 
-/// The options that follow from what is known, by the property's name.
-pub(super) fn choices(judgement: &Judgement, messages: &Messages) -> BTreeMap<&'static str, &'static str> {
+/// The options that follow from what is known, by the property's name. `has_signs`: whether posts show how near they are to buying.
+pub(super) fn choices(
+    judgement: &Judgement,
+    messages: &Messages,
+    has_signs: bool,
+) -> BTreeMap<&'static str, &'static str> {
     let profile = &judgement.profile;
     let signs = &judgement.evidence.signs;
     let asks = messages.hooks.first().is_some_and(|hook| hook.sign == Sign::Question);
     let stage = match judgement.relevance {
         ..RELEVANCE_MIN => "unaware",
-        70.. if signs.contains_key(&Sign::Question) && signs.contains_key(&Sign::Struggle) => "looking_for_solutions",
+        70.. if has_signs && signs.contains_key(&Sign::Question) && signs.contains_key(&Sign::Struggle) => {
+            "looking_for_solutions"
+        }
         _ => "aware_of_the_problem",
     };
     let says_we = profile.about.iter().chain(&profile.captions).any(|text| {

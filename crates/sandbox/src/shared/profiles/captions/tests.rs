@@ -6,7 +6,7 @@ use crate::shared::profiles::Catalogue;
 const DAY: u64 = 20_783;
 
 fn captions_of(catalogue: &Catalogue, handle: &str, count: usize) -> Vec<String> {
-    let posts = catalogue.posts(handle, count, DAY);
+    let posts = catalogue.posts(handle, count, None, DAY);
     posts.iter().map(|post| post["caption"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -118,7 +118,8 @@ fn people_with_another_language_write_mostly_in_it() {
 #[test]
 fn a_caption_follows_from_the_post_alone() {
     let catalogue = Catalogue::load().unwrap();
-    let (today, tomorrow) = (catalogue.posts("coffee.ann", 50, DAY), catalogue.posts("coffee.ann", 50, DAY + 1));
+    let (today, tomorrow) =
+        (catalogue.posts("coffee.ann", 50, None, DAY), catalogue.posts("coffee.ann", 50, None, DAY + 1));
     let caption = |post: &Value| (post["shortCode"].clone(), post["caption"].clone());
     let today: Vec<_> = today.iter().map(caption).collect();
     let known: Vec<_> =
@@ -132,7 +133,7 @@ fn comments_and_links_are_as_the_scraper_writes_them() {
     let (mut comments, mut titles) = (vec![], 0);
     for number in 0..40 {
         let handle = format!("maker{number}");
-        for post in catalogue.posts(&handle, 50, DAY) {
+        for post in catalogue.posts(&handle, 50, None, DAY) {
             let newest = post["latestComments"].as_array().unwrap().clone();
             assert!(newest.len() <= 3 && newest.len() as u64 <= post["commentsCount"].as_u64().unwrap());
             assert_eq!(post["firstComment"], newest.first().map_or(json!(""), |first| first["text"].clone()));
