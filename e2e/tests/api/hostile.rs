@@ -157,11 +157,15 @@ async fn no_attack_in_a_profile_breaks_a_result_or_reaches_anothers_data() {
         assert!(!run.to_string().contains(&secret), "another customer's data: {run}");
         let id = run["id"].as_str().unwrap();
         let sent = stack.received("gateway", id).await;
-        assert_eq!(sent.len(), 1, "{run}");
-        assert!(!sent[0].to_string().contains(&secret), "sent to a model: {}", sent[0]);
-        let question = sent[0]["body"]["messages"][1]["content"].as_str().unwrap();
-        let fences = [question.matches("<profile>").count(), question.matches("</profile>").count()];
-        assert_eq!(fences, [1, 1], "closed from within: {question}");
+        // A message that breaks a rule is asked for once more: the sandbox writes English to who writes Chinese.
+        let asked = if run["result"]["problems"] == json!([]) { 1 } else { 2 };
+        assert_eq!(sent.len(), asked, "{run}");
+        for sent in sent {
+            assert!(!sent.to_string().contains(&secret), "sent to a model: {sent}");
+            let question = sent["body"]["messages"][1]["content"].as_str().unwrap();
+            let fences = [question.matches("<profile>").count(), question.matches("</profile>").count()];
+            assert_eq!(fences, [1, 1], "closed from within: {question}");
+        }
     }
     for path in ["/leads?limit=100", "/runs?limit=100", "/credits/transactions?limit=100", "/business-profiles"] {
         assert!(!user.get(path).await.data(200).to_string().contains(&secret), "{path}");

@@ -188,7 +188,7 @@ async fn every_paid_call_is_billed_once_and_attributed() {
 async fn who_must_not_be_a_lead_scores_low_and_gets_no_message() {
     let stack = Stack::load();
     for (biography, cap, rule) in [
-        ("Specialty coffee. Your competitor for beans and brewing", 20, "competitor_cap"),
+        ("Order our specialty coffee beans in the link", 20, "competitor_cap"),
         ("Specialty coffee, beans and brewing. 15 y/o", 14, "minor_cap"),
     ] {
         let user = User::new(&stack, 20).await;
