@@ -23,7 +23,8 @@ pub struct TypeConfig {
     pub posts: u32,
     /// How old a cached snapshot may be.
     pub cache_age_max: SignedDuration,
-    /// The questions, all asked at the same time.
+    /// The questions, slowest first: [`AI_CALLS_AT_ONCE`] of them are asked at the same time. Which sections a question is asked
+    /// in is chosen by the figures in `docs/performance.md`.
     pub calls: &'static [CallKind],
     /// How long the fenced profile may be, in tokens: what is cut is the captions of the oldest posts.
     pub profile_tokens_max: usize,
@@ -61,10 +62,10 @@ impl AnalysisType {
                 cache_age_max: SignedDuration::from_hours(12),
                 calls: &[
                     CallKind::Verdict,
-                    CallKind::Needs,
-                    CallKind::Approach,
                     CallKind::Outreach,
                     CallKind::Personality,
+                    CallKind::Needs,
+                    CallKind::Approach,
                 ],
                 profile_tokens_max: 9_000,
                 weights: Weights::QUICK,
@@ -75,13 +76,13 @@ impl AnalysisType {
                 posts: 50,
                 cache_age_max: SignedDuration::from_hours(6),
                 calls: &[
-                    CallKind::Verdict,
-                    CallKind::Motives,
                     CallKind::Openness,
-                    CallKind::Money,
-                    CallKind::Deal,
+                    CallKind::Verdict,
                     CallKind::Outreach,
                     CallKind::Personality,
+                    CallKind::Motives,
+                    CallKind::Deal,
+                    CallKind::Money,
                 ],
                 profile_tokens_max: 9_000,
                 weights: Weights::PSYCHOGRAPHIC,
@@ -146,6 +147,10 @@ pub const SCRAPE_POLLS_MAX: u32 = 6;
 
 /// How often a dataset that lacks the items of its bill is read again before another scrape is started and paid.
 pub const SCRAPE_REREADS_MAX: u32 = 3;
+
+/// So many AI calls of a run are under way at the same time; the others wait for one to end. A Worker's invocation may have six
+/// connections that wait for an answer, of all kinds together, and the database needs one while models think.
+pub const AI_CALLS_AT_ONCE: usize = 5;
 
 /// Pauses before the second and third attempt of an AI call; each model of a call gets three attempts.
 pub const AI_PAUSES: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(3)];

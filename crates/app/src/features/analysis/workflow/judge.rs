@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -171,8 +171,12 @@ impl<S: Steps> Body<'_, S> {
         calls: &[CallPlan],
         key: &SnapshotKey,
     ) -> Result<Vec<JudgedCall>, EarlyEnd> {
-        // `collect` takes the first failure in the order of the calls, so a replay fails the run for the same reason.
-        join_all(calls.iter().map(|plan| self.judge_call(plan, assignment, key))).await.into_iter().collect()
+        let asked =
+            calls.iter().enumerate().map(async |(place, plan)| (place, self.judge_call(plan, assignment, key).await));
+        let mut judged: Vec<_> = stream::iter(asked).buffer_unordered(config::AI_CALLS_AT_ONCE).collect().await;
+        // The first failure in the order of the calls counts, so a replay fails the run for the same reason.
+        judged.sort_by_key(|(place, _)| *place);
+        judged.into_iter().map(|(_, judged)| judged).collect()
     }
 
     /// Up to three attempts with each model, and one more for an answer that is doubted.

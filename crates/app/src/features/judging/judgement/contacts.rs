@@ -89,7 +89,7 @@ fn without_numbers(words: Vec<&str>) -> Vec<&str> {
         };
         let is_international = plain(word).trim_start_matches('(').starts_with('+');
         let digits_min = if is_international { INTERNATIONAL_DIGITS_MIN } else { NATIONAL_DIGITS_MIN };
-        if parts > 0 && digits(parts) >= digits_min {
+        if digits(parts) >= digits_min {
             rest = rest.get(parts..).unwrap_or_default();
         } else {
             kept.push(*word);
@@ -178,6 +178,9 @@ mod tests {
             "ｅｖｉｌ．ｃｏｍ",
             "＠pay.desk",
             "evil [dot] shop",
+            "evil.co.za",
+            "evil.tr/x",
+            "a@b.tr",
         ] {
             assert_eq!(defused(&format!("Hi {address} there"), Some(&ann())), "Hi there", "{address}");
         }
@@ -211,6 +214,12 @@ mod tests {
             "(a) first",
             "at home",
             "½ and ² and ™",
+            "co.za",
+            "one.two.za",
+            "abc.org.chart",
+            "a@b.c",
+            "a@b.c1",
+            "1st 2nd 3rd 4th 5th 6th 7th 8th 9th",
         ] {
             assert_eq!(defused(&format!("Hi {plain} there"), Some(&ann())), format!("Hi {plain} there"));
         }

@@ -85,12 +85,9 @@ fn numbers(text: &str) -> Vec<u64> {
     let mut found = vec![];
     let mut at = 0;
     while at < chars.len() {
-        let Some(first) = digit(at) else {
-            at += 1;
-            continue;
-        };
-        let mut number = u64::from(first);
         at += 1;
+        let Some(first) = digit(at - 1) else { continue };
+        let mut number = u64::from(first);
         loop {
             // A separator stands before three digits.
             let is_group = chars.get(at).is_some_and(|c| matches!(c, ',' | '.' | ' ' | '\'' | '_'))
@@ -166,6 +163,26 @@ mod tests {
         ] {
             assert!(!disclosed(text), "{text}");
         }
+    }
+
+    #[test]
+    fn what_many_texts_have_is_no_criterion() {
+        let of = |follower_min: u64, theme: &str| BusinessContext {
+            ideal_customer: IdealCustomer {
+                follower_min: Some(follower_min),
+                content_themes: vec![theme.to_owned()],
+                ..IdealCustomer::default()
+            },
+            ..fuel()
+        };
+        let disclosed = |business: &BusinessContext, text: &str| {
+            let post = Source::new("p1".to_owned(), "8.400 of us now!".to_owned(), &[]);
+            Criteria::of(business, &Shown::new(vec![post])).are_in(text)
+        };
+        // A small number, one that the profile itself names, and a theme of one letter.
+        assert!(!disclosed(&of(99, "c"), "There are 99 of them. Plan c?"));
+        assert!(!disclosed(&of(8_400, "cc"), "Do all 8,400 run?"));
+        assert!(disclosed(&of(100, "cc"), "There are 100 of them?") && disclosed(&of(1, "cc"), "Plan cc?"));
     }
 
     #[test]
