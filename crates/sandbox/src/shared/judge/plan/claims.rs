@@ -8,6 +8,7 @@ use crate::shared::judge::{
     judgement::Judgement,
     messages::Hook,
     profile::BIO,
+    themes::Words,
 };
 
 const STRONG: u8 = 70;
@@ -15,6 +16,8 @@ const WEAK: u8 = 40;
 /// The sections for a middling and a poor fit.
 const INSIGHTS_OF_BAND: [&str; 7] =
     ["reason.mid", "reason.low", "need.low", "avoid.low", "objection.low", "trigger.low", "risk.low"];
+/// The sentences about a word that returns speak of several posts.
+const RECURRING_POSTS_MIN: usize = 3;
 const TRAITS: usize = 3;
 const THEMES: usize = 2;
 
@@ -209,26 +212,42 @@ impl<'a> Chooser<'a> {
             let mut themes = self.judgement.evidence.themes.iter();
             themes.any(|(theme, posts)| theme.to_lowercase().contains(&found.word) || *posts == found.posts)
         };
-        let is_free = |found: &&Recurrence| !self.counted.contains(&found.word) && !is_theme(found);
+        let is_free = |found: &&Recurrence| {
+            found.posts.len() >= RECURRING_POSTS_MIN && !self.counted.contains(&found.word) && !is_theme(found)
+        };
         self.judgement.evidence.recurrences.iter().find(is_free)
     }
 
     fn themes(&mut self) -> Vec<Claim> {
         let mut claims: Vec<Claim> = vec![];
-        for (theme, posts) in self.judgement.evidence.themes.iter().take(THEMES) {
-            let own = |candidate: &&Candidate| posts.contains(&candidate.post) && !self.is_quoted(candidate);
+        for (theme, posts) in &self.judgement.evidence.themes {
+            if claims.len() == THEMES {
+                break;
+            }
+            // Two themes that the same posts are about need different evidence.
             let is_same = claims.iter().any(|claim| claim.posts == *posts);
-            let (posts, quote, count) = match self.judgement.evidence.candidates.iter().find(own) {
-                Some(found) if posts.len() < 2 || is_same => {
-                    (vec![found.post.clone()], Some(found.phrase.text.clone()), None)
-                }
-                None if posts.len() < 2 => continue,
-                _ => (posts.clone(), None, Some(posts.len())),
+            let (posts, quote, count) = if posts.len() >= 2 && !is_same {
+                (posts.clone(), None, Some(posts.len()))
+            } else {
+                let Some(found) = self.phrase_about(theme, posts) else { continue };
+                (vec![found.post.clone()], Some(found.phrase.text.clone()), None)
             };
             self.quoted.extend(quote.clone());
             claims.push(Claim { posts, quote, count, statement: theme.clone(), ..Claim::default() });
         }
         claims
+    }
+
+    /// A phrase of these posts that names the theme, or has a word of the niche that the theme is called by.
+    fn phrase_about(&self, theme: &str, posts: &[String]) -> Option<&'a Candidate> {
+        let wanted = Words::of(theme);
+        let is_niche = self.judgement.niche.as_deref() == Some(theme.to_lowercase().as_str());
+        let shows = |candidate: &&Candidate| {
+            let words = Words::of(&candidate.phrase.text);
+            wanted.all().all(|word| words.has(word)) || (is_niche && candidate.is_about)
+        };
+        let own = self.judgement.evidence.candidates.iter().filter(|candidate| posts.contains(&candidate.post));
+        own.filter(|candidate| !self.is_quoted(candidate)).find(shows)
     }
 
     /// How the person comes across: the signs that most captions show.
