@@ -62,7 +62,7 @@ mod tests {
             assert_eq!(needs(analysis_type, &ModelChoice::default()), expected, "{analysis_type:?}");
         }
         let strongest = ["openai/gpt-6.1-terra", "anthropic/claude-sonnet-5-5"];
-        let expected = json!([["apify"], LUNA_OR_HAIKU, strongest]);
+        let expected = json!([["apify"], strongest, LUNA_OR_HAIKU]);
         assert_eq!(needs(AnalysisType::Xray, &ModelChoice::default()), expected);
     }
 

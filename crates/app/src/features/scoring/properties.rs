@@ -7,7 +7,7 @@ use super::{Criterion, Facts, Rule, Score, blend, match_ideal_customer};
 use crate::{
     features::{
         business::IdealCustomer,
-        judging::{CallKind, Judgement, Verdict, examples},
+        judging::{CallKind, Judgement, Role, Verdict, examples},
         profiles::{
             Post, PostKind, Snapshot,
             testing::{post, snapshot},
@@ -157,5 +157,34 @@ proptest! {
         for better in [livelier, fresher, truer] {
             prop_assert!(score(kind, fit, &criteria, &better).value >= base);
         }
+    }
+
+    /// Whatever the facts and the confidence: a gate that applies holds, and the lines say how the score came about.
+    #[test]
+    fn no_gate_is_passed(
+        snapshot in any_snapshot(), ideal in any_ideal(), fit in 0..=100_u8, confidence in 0..=100_u8, openness in 0..=100_u8,
+        role in select(vec![Role::Buyer, Role::Partner, Role::Competitor, Role::Nobody]), seems_minor in any::<bool>(),
+        kind in any_type(),
+    ) {
+        let facts = Facts::of(&snapshot);
+        let criteria = match_ideal_customer(&ideal, &snapshot.profile, &facts, &verdict());
+        let answers: Vec<Judgement> = kind.config().calls.iter().map(|call| {
+            let mut text = examples::text(*call);
+            if call.gives_verdict() {
+                let verdict = if *call == CallKind::Light { &mut text["verdict"] } else { &mut text };
+                (verdict["fit_score"], verdict["confidence"]) = (fit.into(), confidence.into());
+                (verdict["role"], verdict["seems_minor"]) = (serde_json::to_value(role).unwrap(), seems_minor.into());
+            } else if *call == CallKind::Openness {
+                text["receptiveness"] = openness.into();
+            }
+            examples::judged(*call, &text)
+        }).collect();
+        let score = blend(kind.config().weights, &answers.iter().collect::<Vec<_>>(), &criteria, &facts);
+        prop_assert!(score.value <= fit.saturating_add(20), "{score:?}");
+        prop_assert!(!seems_minor || score.value <= 14, "{score:?}");
+        prop_assert!(role != Role::Competitor || score.value <= 20, "{score:?}");
+        prop_assert!(kind != AnalysisType::Xray || openness >= 40 || score.value <= 69, "{score:?}");
+        let points: f64 = score.evidence.iter().map(|part| part.points).sum();
+        prop_assert!((points - f64::from(score.value)).abs() <= 0.5, "{score:?}");
     }
 }

@@ -28,6 +28,18 @@ const PLAIN_ENDINGS: [&str; 8] = ["com", "net", "org", "info", "biz", "io", "xyz
 /// The message without them; the recipient's own name stays. Markup goes first: it could hold an address apart until it
 /// is taken out.
 pub(super) fn defused(message: &str, recipient: Option<&InstagramHandle>) -> String {
+    let mut text = without_what_shows(message, recipient);
+    loop {
+        // What is taken out may have held a number or an address apart. Each round takes a word out, or is the last.
+        let next = without_what_shows(&text, recipient);
+        if next == text {
+            return text;
+        }
+        text = next;
+    }
+}
+
+fn without_what_shows(message: &str, recipient: Option<&InstagramHandle>) -> String {
     let plain = message.replace(['<', '>'], "");
     let lines = plain.lines().map(|line| {
         let words: Vec<&str> = without_numbers(without_spelled_addresses(line.split(' ').collect()));
@@ -130,7 +142,51 @@ fn leads_away(word: &str, recipient: Option<&InstagramHandle>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Pieces of messages, of addresses and of numbers, and marks that could hold them apart.
+    fn piece() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[a-z]{1,6}",
+            "[0-9]{1,5}",
+            "\\PC{0,4}",
+            proptest::sample::select(
+                &[
+                    "evil.com",
+                    "@pay.desk",
+                    "https://x",
+                    "a@b.tr",
+                    "(at)",
+                    "[dot]",
+                    "dot",
+                    "com",
+                    ".",
+                    "+44",
+                    "t.me/x",
+                    "<",
+                    ">",
+                    "@coffee.ann",
+                    "1️⃣"
+                ][..]
+            )
+            .prop_map(str::to_owned),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(crate::property::config())]
+
+        /// What is taken out must not join what is left to something that should go.
+        #[test]
+        fn whatever_is_left_has_nothing_more_to_take_out(pieces in proptest::collection::vec((piece(), "[ \n]|"), 0..12)) {
+            let message: String = pieces.into_iter().map(|(piece, gap)| piece + &gap).collect();
+            let once = defused(&message, Some(&ann()));
+            prop_assert_eq!(defused(&once, Some(&ann())), once.clone(), "{:?}", message);
+            prop_assert!(!once.contains("://"), "{once:?}");
+        }
+    }
 
     fn ann() -> InstagramHandle {
         "coffee.ann".parse().unwrap()

@@ -87,7 +87,13 @@ pub fn doubtful(call: CallKind) -> Value {
 
 #[cfg(test)]
 pub fn judgement(call: CallKind) -> Judgement {
-    call.read(&text(call).to_string()).unwrap()
+    judged(call, &text(call))
+}
+
+/// An answer as it is read.
+#[cfg(test)]
+pub fn judged(call: CallKind, text: &Value) -> Judgement {
+    call.read(&text.to_string()).unwrap()
 }
 
 #[cfg(test)]
@@ -95,7 +101,7 @@ pub fn with_fit(call: CallKind, fit_score: u8) -> Judgement {
     let mut text = text(call);
     let verdict = if call == CallKind::Verdict { &mut text } else { &mut text["verdict"] };
     verdict["fit_score"] = fit_score.into();
-    call.read(&text.to_string()).unwrap()
+    judged(call, &text)
 }
 
 /// The example with its review, against a profile that has [`QUOTE`] in its bio.

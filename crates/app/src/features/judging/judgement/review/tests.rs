@@ -228,6 +228,9 @@ fn every_example_holds_and_is_not_doubted() {
     }
 }
 
+/// Fields of a message with their texts, and the rules that it breaks with them.
+type Case<'a> = (Vec<(&'a str, Value)>, Vec<(&'a str, MessageRule)>);
+
 /// The rules that the example of a message breaks with these fields.
 fn broken(changes: &[(&str, Value)]) -> Vec<(String, MessageRule)> {
     let mut answer = examples::text(CallKind::Outreach);
@@ -251,7 +254,7 @@ fn a_message_that_breaks_a_rule_says_which() {
     let text = |opener: &str, rest: &str| {
         vec![("opener", Value::from(opener)), ("message", Value::from(format!("{opener} {rest}")))]
     };
-    let cases: Vec<(Vec<(&str, Value)>, Vec<(&str, MessageRule)>)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (vec![], vec![]),
         (
             vec![("message", "Das Blau läuft. Soll die Kante scharf werden?".into())],
@@ -394,5 +397,26 @@ proptest! {
             }
             prop_assert!(!risk.insight.contains("budget approved"));
         }
+    }
+
+    /// A message of ordinary words that keeps the rules has no problem; with a second question, an address, too many words or
+    /// another beginning it always has that one.
+    #[test]
+    fn a_message_breaks_exactly_the_rule_that_is_broken(
+        words in proptest::collection::vec("blau|ofen|kante|glasur|markt|regen|tasse|risse|und|noch", 3..14), harm in 0_usize..5,
+    ) {
+        let opener = format!("Drei Brände und {}.", words.join(" "));
+        let opener: String = if opener.chars().count() <= 120 { opener } else { "Drei Brände und kein Ende.".to_owned() };
+        let message = format!("{opener} Wir drucken für die Werkstatt. Soll die Kante scharf werden?");
+        let (message, expected) = match harm {
+            0 => (message, None),
+            1 => (message.replace("Werkstatt.", "Werkstatt?"), Some(MessageRule::OneQuestionAtTheEnd)),
+            2 => (message.replace("Werkstatt", "Werkstatt www.evil.example"), Some(MessageRule::ContactRemoved)),
+            3 => (message.replace("Werkstatt", &"Werkstatt und ".repeat(60)), Some(MessageRule::TooLong)),
+            _ => (message.replace("Drei Brände", "Vier Brände"), Some(MessageRule::BeginsWithOpener)),
+        };
+        let broken = broken(&[("opener", opener.into()), ("message", message.into())]);
+        let expected: Vec<_> = expected.into_iter().map(|rule| ("message".to_owned(), rule)).collect();
+        prop_assert_eq!(broken, expected);
     }
 }

@@ -80,6 +80,28 @@ fn an_ordinary_profile_loses_nothing() {
     }
 }
 
+/// Most of what is bought for a deep analysis is its captions.
+#[test]
+fn fifty_posts_with_captions_of_ordinary_length_are_all_shown_whole() {
+    let caption = "Drei Brände, drei Mal ist das Blau verlaufen, und jedes Mal an derselben Stelle. Ich habe jetzt die Ofenkurve geändert \
+                   und die Glasur dünner aufgetragen, mal sehen, was am Samstag aus dem Ofen kommt. Wer von euch hat das im Griff und \
+                   verrät mir, woran es liegt? Auf dem Markt zeige ich beide Tassen nebeneinander.";
+    let mut long = full("", 50, 0);
+    for post in &mut long.posts {
+        (post.caption, post.hashtags) = (caption.to_owned(), vec!["keramik".to_owned(), "steingut".to_owned()]);
+        (post.likes, post.comments, post.video_views) = (Some(412), Some(31), None);
+        (post.mentions, post.newest_comments, post.is_pinned) = (vec![], vec!["Wie schön!".to_owned()], false);
+        (post.taken_at, post.location) = ("2026-11-18T06:30:00Z".parse().ok(), None);
+    }
+    assert!(caption.chars().count() > 300);
+    for kind in [AnalysisType::Deep, AnalysisType::Xray] {
+        let read = read(&ask(kind, CallKind::Verdict, &long));
+        for post in read["posts"].as_array().unwrap() {
+            assert_eq!(post["caption"], caption, "{kind:?}");
+        }
+    }
+}
+
 #[test]
 fn the_newest_posts_keep_their_texts_longest() {
     let lengths = captions(&ask(AnalysisType::Xray, CallKind::Money, &full("龘", 50, 2_200)));
