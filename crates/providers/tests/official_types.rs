@@ -117,7 +117,7 @@ async fn questions_have_openais_own_type() {
     let letters = Arc::new(Letterbox::default());
     let openai = OpenAi::new(letters.clone(), Endpoint::new("https://x.example", Secret::new("k")), Arc::new(Wall));
     let bodies = bodies(&openai, &letters, &OPENAI).await;
-    assert_eq!(bodies.len(), OPENAI.len() * 6 * 3);
+    assert_eq!(bodies.len(), OPENAI.len() * CallKind::ALL.len() * 3);
     let (import, kind) = ("openai/resources/chat/completions", "ChatCompletionCreateParamsNonStreaming");
     compile("openai.mts", &program(import, kind, &bodies)).unwrap_or_else(|why| panic!("{why}"));
     let strange = bodies[0].replacen("\"store\"", "\"stoer\"", 1);
@@ -130,7 +130,7 @@ async fn questions_have_anthropics_own_type() {
     let endpoint = Endpoint::new("https://x.example", Secret::new("k"));
     let anthropic = Anthropic::new(letters.clone(), endpoint, Arc::new(Wall));
     let bodies = bodies(&anthropic, &letters, &ANTHROPIC).await;
-    assert_eq!(bodies.len(), ANTHROPIC.len() * 6 * 3);
+    assert_eq!(bodies.len(), ANTHROPIC.len() * CallKind::ALL.len() * 3);
     let (import, kind) = ("@anthropic-ai/sdk/resources/messages", "MessageCreateParamsNonStreaming");
     compile("anthropic.mts", &program(import, kind, &bodies)).unwrap_or_else(|why| panic!("{why}"));
     let strange = bodies[0].replacen("\"max_tokens\"", "\"max_token\"", 1);

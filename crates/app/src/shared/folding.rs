@@ -26,8 +26,10 @@ pub fn folded(text: &str) -> String {
 /// like.
 #[must_use]
 pub fn comparable(text: &str) -> String {
-    let folded = text.nfkc().flat_map(char::to_lowercase).map(plain).map(|c| match c {
-        '’' | '‘' | 'ʼ' | '´' | '`' => '\'',
+    // Unicode takes an acute accent by itself for a blank and an accent.
+    let apostrophes = text.chars().map(|c| if c == '´' { '\'' } else { c });
+    let folded = apostrophes.nfkc().flat_map(char::to_lowercase).map(plain).map(|c| match c {
+        '’' | '‘' | 'ʼ' | '`' => '\'',
         '“' | '”' | '„' | '«' | '»' => '"',
         '‐' | '‑' | '‒' | '–' | '—' | '−' => '-',
         other => other,
@@ -51,6 +53,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn apostrophes_are_one_however_they_are_typed() {
+        for text in ["It's", "It’s", "It´s", "it`s", "ITʼS"] {
+            assert_eq!(comparable(text), "it's", "{text}");
+        }
+    }
 
     proptest! {
         #![proptest_config(crate::property::config())]

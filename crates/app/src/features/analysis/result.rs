@@ -155,6 +155,10 @@ pub struct CitedSource {
     pub taken_on: Option<Date>,
     /// The caption, or the bio, as far as the models were shown it.
     pub text: String,
+    /// What else the owner put there: hashtags, mentions, place; of the profile its names, links and their titles.
+    pub details: Vec<String>,
+    /// What others wrote under it last.
+    pub comments: Vec<String>,
 }
 
 impl CitedSource {
@@ -172,6 +176,8 @@ impl CitedSource {
             },
             taken_on: source.taken_on,
             text: source.text.clone(),
+            details: source.details.clone(),
+            comments: source.comments.clone(),
         };
         sources.map(source).collect()
     }

@@ -24,4 +24,4 @@ pub use lifecycle::{
 };
 pub use model_name::ModelName;
 pub use prompt::{ProfileBudget, corrected, question, shown};
-pub use shown::{BIO, Shown, Source};
+pub use shown::{BIO, Shown, Source, Speaker};

@@ -4,6 +4,15 @@ use jiff::civil::Date;
 
 use crate::shared::{characters::is_unspaced, folding::comparable};
 
+/// Whose words show something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// The profile's.
+    Owner,
+    /// Also those who comment.
+    Anybody,
+}
+
 /// The id of everything that stands above the posts.
 pub const BIO: &str = "bio";
 
@@ -24,33 +33,62 @@ pub struct Source {
     pub taken_on: Option<Date>,
     /// What its owner wrote: the bio or the caption.
     pub text: String,
-    /// Everything shown of it, to look phrases up in.
-    comparable: String,
+    /// What else its owner put there: names, places, hashtags, links and their titles.
+    pub details: Vec<String>,
+    /// What others wrote under it.
+    pub comments: Vec<String>,
+    /// The owner's words, to look phrases up in.
+    own: String,
+    /// The comments and the numbers.
+    rest: String,
 }
 
 impl Source {
+    /// Without comments and numbers.
+    pub(super) fn new(id: String, text: String, details: Vec<String>) -> Self {
+        let own = joined(std::iter::once(&text).chain(&details));
+        Self { id, short_code: None, taken_on: None, text, details, comments: vec![], own, rest: String::new() }
+    }
+
+    /// With what is no word of the owner's.
+    pub(super) fn with(self, comments: Vec<String>, numbers: &[u64]) -> Self {
+        let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+        Self { rest: joined(comments.iter().chain(&numbers)), comments, ..self }
+    }
+
     /// One post, with its address and day.
     pub(super) fn post(self, short_code: &str, taken_on: Option<Date>) -> Self {
         Self { short_code: Some(short_code.to_owned()), taken_on, ..self }
     }
 
-    /// `rest`: what else is shown of it besides the owner's text.
-    pub(super) fn new(id: String, text: String, rest: &[&str]) -> Self {
-        // A line break, which becomes a blank, so that no phrase is found across two texts: the mark is in no phrase.
-        let all = std::iter::once(text.as_str()).chain(rest.iter().copied()).collect::<Vec<_>>().join(" \u{1} ");
-        Self { id, short_code: None, taken_on: None, comparable: comparable(&all), text }
+    /// Whether there is enough text to quote from.
+    pub(super) fn can_be_quoted(&self) -> bool {
+        is_telling(&self.own)
     }
+}
 
-    /// Whether the phrase stands in it as whole words.
-    fn says(&self, phrase: &str) -> bool {
-        let ends = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
-        self.comparable.match_indices(phrase).any(|(at, found)| {
-            let before = self.comparable.get(..at).and_then(|text| text.chars().next_back());
-            let after = self.comparable.get(at + found.len()..).and_then(|text| text.chars().next());
-            // Where the phrase itself begins or ends in a mark, any neighbour will do.
-            (ends(before) || ends(found.chars().next())) && (ends(after) || ends(found.chars().next_back()))
-        })
-    }
+/// The texts in comparable form. The mark between them is in no phrase, so that none is found across two texts.
+fn joined<'a>(texts: impl Iterator<Item = &'a String>) -> String {
+    comparable(&texts.map(String::as_str).collect::<Vec<_>>().join(" \u{1} "))
+}
+
+/// Whether a phrase stands in a text as whole words; both in comparable form.
+fn stands_in(text: &str, phrase: &str) -> bool {
+    let ends = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
+    text.match_indices(phrase).any(|(at, found)| {
+        let before = text.get(..at).and_then(|text| text.chars().next_back());
+        let after = text.get(at + found.len()..).and_then(|text| text.chars().next());
+        // Where the phrase itself begins or ends in a mark, any neighbour will do.
+        (ends(before) || ends(found.chars().next())) && (ends(after) || ends(found.chars().next_back()))
+    })
+}
+
+/// Whether a phrase in comparable form says enough to show something: a word alone stands anywhere.
+fn is_telling(phrase: &str) -> bool {
+    const WORDS_MIN: usize = 2;
+    const UNSPACED_LETTERS_MIN: usize = 3;
+    let words = phrase.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().any(char::is_alphabetic));
+    words.count() >= WORDS_MIN || phrase.chars().filter(|c| is_unspaced(*c)).count() >= UNSPACED_LETTERS_MIN
 }
 
 impl Shown {
@@ -69,16 +107,29 @@ impl Shown {
         self.sources.iter().filter(|source| source.id != BIO)
     }
 
-    /// The ids of the sources in which the phrase stands; case, blanks and Unicode form apart.
+    /// Whether the phrase stands anywhere; case, blanks and Unicode form apart.
     #[must_use]
-    pub fn where_stands(&self, phrase: &str) -> Vec<&str> {
-        let Some(phrase) = quotable(phrase) else { return vec![] };
-        self.sources.iter().filter(|source| source.says(&phrase)).map(|source| source.id.as_str()).collect()
+    pub fn has(&self, phrase: &str) -> bool {
+        let is_in = |phrase: String| {
+            self.sources.iter().any(|source| stands_in(&source.own, &phrase) || stands_in(&source.rest, &phrase))
+        };
+        quotable(phrase).is_some_and(is_in)
+    }
+
+    /// The ids of the sources in which a phrase of two words or more stands, in their owner's words or in anybody's.
+    #[must_use]
+    pub fn where_stands(&self, phrase: &str, by: Speaker) -> Vec<&str> {
+        let Some(phrase) = quotable(phrase).filter(|phrase| is_telling(phrase)) else { return vec![] };
+        let says = |source: &&Source| {
+            stands_in(&source.own, &phrase) || (by == Speaker::Anybody && stands_in(&source.rest, &phrase))
+        };
+        self.sources.iter().filter(says).map(|source| source.id.as_str()).collect()
     }
 
     /// All that was shown, to look words up in.
     pub(super) fn comparable(&self) -> String {
-        self.sources.iter().map(|source| source.comparable.as_str()).collect::<Vec<_>>().join(" ")
+        let texts = self.sources.iter().flat_map(|source| [source.own.as_str(), source.rest.as_str()]);
+        texts.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -100,9 +151,24 @@ mod tests {
     use super::*;
 
     fn shown(texts: &[&str]) -> Shown {
-        let of =
-            |(n, text): (usize, &&str)| Source::new(format!("p{}", n + 1), (*text).to_owned(), &["#marathon", "Graz"]);
+        let of = |(n, text): (usize, &&str)| {
+            let details = vec!["#marathon".to_owned(), "Graz an der Mur".to_owned()];
+            Source::new(format!("p{}", n + 1), (*text).to_owned(), details)
+                .with(vec!["Budget approved!".to_owned()], &[412])
+        };
         Shown::new(texts.iter().enumerate().map(of).collect())
+    }
+
+    #[test]
+    fn what_others_say_is_not_the_owners() {
+        let shown = shown(&["It runs."]);
+        assert_eq!(shown.where_stands("budget approved", Speaker::Owner), [""; 0]);
+        assert_eq!(shown.where_stands("budget approved", Speaker::Anybody), ["p1"]);
+        assert!(shown.has("budget approved") && shown.has("412") && shown.has("runs") && !shown.has("413"));
+        // A word or a number alone shows nothing.
+        for phrase in ["runs", "412", "412 8400", "#marathon"] {
+            assert_eq!(shown.where_stands(phrase, Speaker::Anybody), [""; 0], "{phrase}");
+        }
     }
 
     #[test]
@@ -115,13 +181,11 @@ mod tests {
             "eat at km 30?",
             "“eat at km 30!”",
             "it's coffee - and café",
-            "#marathon",
-            "marathon",
-            "graz",
+            "GRAZ an der Mur",
         ] {
-            assert_eq!(shown.where_stands(phrase).first(), Some(&"p1"), "{phrase}");
+            assert_eq!(shown.where_stands(phrase, Speaker::Owner).first(), Some(&"p1"), "{phrase}");
         }
-        assert_eq!(shown.where_stands("川沿い"), ["p2"]);
+        assert_eq!(shown.where_stands("川沿い", Speaker::Owner), ["p2"]);
     }
 
     #[test]
@@ -139,7 +203,7 @@ mod tests {
             "?!",
             "",
         ] {
-            assert_eq!(shown.where_stands(phrase), [""; 0], "{phrase}");
+            assert_eq!(shown.where_stands(phrase, Speaker::Anybody), [""; 0], "{phrase}");
         }
     }
 
@@ -152,9 +216,12 @@ mod tests {
         ) {
             let text = words.join(" ");
             let from = from % words.len();
-            let phrase = words[from..words.len().min(from + count)].join("  ").to_uppercase();
+            let phrase = words[from..words.len().min(from + count + 1)].join("  ").to_uppercase();
             let shown = shown(&[text.as_str()]);
-            prop_assert_eq!(shown.where_stands(&phrase), ["p1"]);
+            prop_assert!(shown.has(&phrase));
+            if is_telling(&comparable(&phrase)) {
+                prop_assert_eq!(shown.where_stands(&phrase, Speaker::Owner), ["p1"]);
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ fn review(content: &str) -> Result<Reviewed, AiFault> {
         "username": "roastery", "display_name": "Roastery", "biography": "Beans from Lisbon", "followers": 900, "following": 1,
         "posts_count": 1, "is_verified": false, "is_business": true,
         "posts": [{
-            "short_code": "A", "kind": "image", "caption": "Morning", "hashtags": [], "mentions": [], "is_pinned": false,
+            "short_code": "A", "kind": "image", "caption": "Morning market", "hashtags": [], "mentions": [], "is_pinned": false,
         }],
     }))
     .unwrap();

@@ -23,7 +23,7 @@ const NATIONAL_DIGITS_MIN: usize = 9;
 const DOTS: [&str; 8] = ["(dot)", "[dot]", "{dot}", "(.)", "[.]", "(punkt)", "(punto)", "."];
 const ATS: [&str; 4] = ["(at)", "[at]", "{at}", "(a)"];
 /// Endings that are no words, so that "dot com" is an address and "a dot to see" is none.
-const PLAIN_ENDINGS: [&str; 8] = ["com", "net", "org", "info", "biz", "io", "xyz", "co.uk"];
+const PLAIN_ENDINGS: [&str; 11] = ["com", "net", "org", "info", "biz", "io", "xyz", "co.uk", "shop", "store", "app"];
 
 /// The message without them; the recipient's own name stays. Markup goes first: it could hold an address apart until it
 /// is taken out.
@@ -39,8 +39,13 @@ pub(super) fn defused(message: &str, recipient: Option<&InstagramHandle>) -> Str
     }
 }
 
+/// The message without markup, which no chat program shows; a heart that is typed stays one.
+pub(super) fn plain(message: &str) -> String {
+    message.replace("<3", "♥").replace(['<', '>'], "")
+}
+
 fn without_what_shows(message: &str, recipient: Option<&InstagramHandle>) -> String {
-    let plain = message.replace(['<', '>'], "");
+    let plain = plain(message);
     let lines = plain.lines().map(|line| {
         let words: Vec<&str> = without_numbers(without_spelled_addresses(line.split(' ').collect()));
         words.into_iter().filter(|word| !leads_away(word, recipient)).collect::<Vec<_>>().join(" ")
@@ -81,25 +86,16 @@ fn without_spelled_addresses(words: Vec<&str>) -> Vec<&str> {
 
 /// Takes out telephone numbers, which blanks may divide.
 fn without_numbers(words: Vec<&str>) -> Vec<&str> {
-    // Full-width digits, and those on keys: "0️⃣".
-    let plain = |word: &str| word.nfkc().filter(|c| !matches!(c, '\u{fe0f}' | '\u{20e3}')).collect::<String>();
-    let is_part = |word: &&&str| {
-        let word = plain(word);
-        word.contains(|c: char| c.is_ascii_digit())
-            && word
-                .trim_end_matches([',', '.', ';', '!', '?'])
-                .chars()
-                .all(|c| c.is_ascii_digit() || "+-()/.".contains(c))
-    };
+    let is_part = |word: &&&str| is_part_of_a_number(&number_form(word));
     let mut kept = Vec::with_capacity(words.len());
     let mut rest = words.as_slice();
     while let Some((word, tail)) = rest.split_first() {
         let parts = rest.iter().take_while(is_part).count();
         let digits = |parts: usize| {
-            let digits = |part: &&str| plain(part).chars().filter(char::is_ascii_digit).count();
+            let digits = |part: &&str| number_form(part).chars().filter(|c| c.is_numeric()).count();
             rest.iter().take(parts).map(digits).sum::<usize>()
         };
-        let is_international = plain(word).trim_start_matches('(').starts_with('+');
+        let is_international = number_form(word).trim_start_matches('(').starts_with('+');
         let digits_min = if is_international { INTERNATIONAL_DIGITS_MIN } else { NATIONAL_DIGITS_MIN };
         if digits(parts) >= digits_min {
             rest = rest.get(parts..).unwrap_or_default();
@@ -111,16 +107,36 @@ fn without_numbers(words: Vec<&str>) -> Vec<&str> {
     kept
 }
 
+/// A word as digits are looked for in it: full-width ones, those on keys ("0️⃣"), every dash, and without a label ("tel:").
+fn number_form(word: &str) -> String {
+    let plain: String = word.nfkc().filter(|c| !matches!(c, '\u{fe0f}' | '\u{20e3}')).collect();
+    let labelled =
+        plain.split_once(':').filter(|(label, _)| !label.is_empty() && label.chars().all(char::is_alphabetic));
+    let number = labelled.map_or(plain.as_str(), |(_, number)| number);
+    number.replace(['‐', '‑', '‒', '–', '—', '−'], "-").replace(['·', '•'], ".")
+}
+
+fn is_part_of_a_number(word: &str) -> bool {
+    let bare = word.trim_end_matches([',', '.', ';', '!', '?']);
+    bare.contains(char::is_numeric) && bare.chars().all(|c| c.is_numeric() || "+-()/.".contains(c))
+}
+
 /// What mail and chat programs make a link of, and who else is named.
 fn leads_away(word: &str, recipient: Option<&InstagramHandle>) -> bool {
     // The full stops of other scripts, which browsers read as dots, and dots in brackets, which people read as such.
-    let word = word.nfkc().collect::<String>().replace(['。', '．', '｡'], ".").replace("[.]", ".").replace("(.)", ".");
+    let mut word = word.nfkc().collect::<String>().replace(['。', '．', '｡'], ".");
+    for (spelled, mark) in DOTS.map(|dot| (dot, ".")).into_iter().chain(ATS.map(|at| (at, "@"))) {
+        if spelled.len() > 1 && word.len() > spelled.len() && word.to_lowercase().contains(spelled) {
+            word = word.to_lowercase().replace(spelled, mark);
+        }
+    }
     let lower = word.to_lowercase();
     if ["://", "www.", "](", "javascript:", "mailto:", "tel:", "data:"].iter().any(|mark| lower.contains(mark)) {
         return true;
     }
     let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
-    if let Some(name) = word.strip_prefix('@') {
+    // Also behind a label: "IG:@name".
+    if let Some(name) = word.split([':', '/']).find_map(|part| part.strip_prefix('@')) {
         let named = name.trim_end_matches("'s").trim_end_matches("’s").parse::<InstagramHandle>();
         return !named.is_ok_and(|named| Some(&named) == recipient);
     }
@@ -234,6 +250,16 @@ mod tests {
             "ｅｖｉｌ．ｃｏｍ",
             "＠pay.desk",
             "evil [dot] shop",
+            "evil(dot)com",
+            "sales(at)evil(dot)com",
+            "sales@evil dot shop",
+            "WhatsApp:+442079460958",
+            "020–7946–0958",
+            "020·7946·0958",
+            "+44‑20‑7946‑0958",
+            "٠٢٠٧٩٤٦٠٩٥٨",
+            "IG:@paydesk",
+            "and/@paydesk",
             "evil.co.za",
             "evil.tr/x",
             "a@b.tr",

@@ -25,9 +25,18 @@ const TELLING: [&str; 8] = [
 /// A smaller number stands in many texts by chance.
 const NUMBER_MIN: u64 = 100;
 
+/// A shorter theme ("art", "home") is a word of many messages.
+const THEME_CHARS_MIN: usize = 6;
+/// Two words with the same beginning are forms of one: "ceramics" and "ceramic".
+const STEM_CHARS: usize = 5;
+/// A code of a country or state in capitals, such as "US".
+const CODE_CHARS_MAX: usize = 3;
+
 /// What only the business knows of whom it looks for, and what both know.
 pub(super) struct Criteria {
     phrases: Vec<String>,
+    themes: Vec<String>,
+    codes: Vec<String>,
     numbers: Vec<u64>,
     wish: Vec<String>,
 }
@@ -38,13 +47,26 @@ impl Criteria {
         let offered: Vec<String> = offered.map(|text| comparable(text)).collect();
         let known = format!("{} \u{1} {}", offered.join(" \u{1} "), shown.comparable());
         let ideal = &business.ideal_customer;
-        let words = ideal.content_themes.iter().chain(&ideal.geographies).map(|word| comparable(word));
-        let phrases = TELLING.into_iter().map(str::to_owned).chain(words.filter(|word| word.chars().count() > 1));
+        // In small letters "us" is a word of many messages.
+        let (codes, places): (Vec<&String>, Vec<&String>) = ideal.geographies.iter().partition(|place| {
+            place.trim().chars().count() <= CODE_CHARS_MAX && place.trim().chars().all(|c| c.is_ascii_uppercase())
+        });
+        let places = places.into_iter().map(|place| comparable(place));
+        let phrases = TELLING.into_iter().map(str::to_owned).chain(places.filter(|place| place.chars().count() > 1));
+        let themes = ideal.content_themes.iter().map(|theme| comparable(theme));
         let known_numbers = numbers(&known);
         let wanted = [ideal.follower_min, ideal.follower_max].into_iter().flatten();
         let known_rows = rows(&known);
         Self {
             phrases: phrases.filter(|phrase| !has_words(&known, phrase)).collect(),
+            themes: themes
+                .filter(|theme| theme.chars().count() >= THEME_CHARS_MIN && !has_word_like(&known, theme))
+                .collect(),
+            codes: codes
+                .into_iter()
+                .map(|code| code.trim().to_owned())
+                .filter(|code| !known.contains(&comparable(code)))
+                .collect(),
             numbers: wanted.filter(|number| *number >= NUMBER_MIN && !known_numbers.contains(number)).collect(),
             wish: rows(&comparable(&business.target_audience))
                 .into_iter()
@@ -55,11 +77,28 @@ impl Criteria {
 
     /// Whether a text that is to be sent discloses them.
     pub(super) fn are_in(&self, text: &str) -> bool {
-        let text = comparable(text);
-        self.phrases.iter().any(|phrase| has_words(&text, phrase))
-            || (!self.numbers.is_empty() && numbers(&text).iter().any(|number| self.numbers.contains(number)))
-            || rows(&text).iter().any(|row| self.wish.contains(row))
+        let plain = comparable(text);
+        self.themes.iter().any(|theme| has_words(&plain, theme)) || self.are_in_version(text)
     }
+
+    /// The same of a text in another language than the profile: there a theme is the profile's own subject, translated.
+    pub(super) fn are_in_version(&self, text: &str) -> bool {
+        let plain = comparable(text);
+        self.phrases.iter().any(|phrase| has_words(&plain, phrase))
+            || self.codes.iter().any(|code| has_words(text, code))
+            || (!self.numbers.is_empty() && numbers(&plain).iter().any(|number| self.numbers.contains(number)))
+            || rows(&plain).iter().any(|row| self.wish.contains(row))
+    }
+}
+
+/// Whether a text has a phrase, or a word that begins like one of its words.
+fn has_word_like(text: &str, phrase: &str) -> bool {
+    let stem = |word: &str| word.chars().take(STEM_CHARS).collect::<String>();
+    let stems: Vec<String> = phrase.split(' ').map(stem).collect();
+    has_words(text, phrase)
+        || text.split(|c: char| !c.is_alphanumeric()).any(|word| stems.contains(&stem(word)))
+        // Hashtags run words together.
+        || text.contains(&phrase.replace(' ', ""))
 }
 
 /// Whether a text in comparable form has a phrase as whole words.
@@ -101,7 +140,9 @@ fn numbers(text: &str) -> Vec<u64> {
             at += 1;
         }
         match chars.get(at) {
-            Some('k') => number = number.saturating_mul(1_000),
+            Some('k') if chars.get(at + 1).is_none_or(|c| !c.is_alphanumeric()) => {
+                number = number.saturating_mul(1_000)
+            }
             Some('m') if chars.get(at + 1).is_none_or(|c| !c.is_alphanumeric()) => {
                 number = number.saturating_mul(1_000_000)
             }
@@ -134,7 +175,7 @@ mod tests {
     }
 
     fn disclosed(text: &str) -> bool {
-        let post = Source::new("p1".to_owned(), "Running in the rain, 8.400 of us now!".to_owned(), &[]);
+        let post = Source::new("p1".to_owned(), "Running in the rain, 8.400 of us now!".to_owned(), vec![]);
         Criteria::of(&fuel(), &Shown::new(vec![post])).are_in(text)
     }
 
@@ -176,13 +217,28 @@ mod tests {
             ..fuel()
         };
         let disclosed = |business: &BusinessContext, text: &str| {
-            let post = Source::new("p1".to_owned(), "8.400 of us now!".to_owned(), &[]);
+            let post = Source::new("p1".to_owned(), "8.400 of us now!".to_owned(), vec![]);
             Criteria::of(business, &Shown::new(vec![post])).are_in(text)
         };
-        // A small number, one that the profile itself names, and a theme of one letter.
-        assert!(!disclosed(&of(99, "c"), "There are 99 of them. Plan c?"));
-        assert!(!disclosed(&of(8_400, "cc"), "Do all 8,400 run?"));
-        assert!(disclosed(&of(100, "cc"), "There are 100 of them?") && disclosed(&of(1, "cc"), "Plan cc?"));
+        // A small number, one that the profile itself names, a distance, and a short theme.
+        assert!(!disclosed(&of(99, "sleep"), "There are 99 of them. Sleep well?"));
+        assert!(
+            !disclosed(&of(8_400, "sleep"), "Do all 8,400 run?") && !disclosed(&of(10_000, "sleep"), "And the 10km?")
+        );
+        assert!(
+            disclosed(&of(100, "sleep"), "There are 100 of them?") && disclosed(&of(1, "sleeping"), "Sleeping well?")
+        );
+        assert!(disclosed(&of(10_000, "sleep"), "You have 10k, right?"));
+        // The offering has "subscription": a form of the same word.
+        assert!(!disclosed(&of(1, "subscribing"), "Who is subscribing?"));
+        let american = BusinessContext {
+            ideal_customer: IdealCustomer {
+                geographies: vec!["CA".to_owned(), "US".to_owned()],
+                ..IdealCustomer::default()
+            },
+            ..fuel()
+        };
+        assert!(!disclosed(&american, "Would you tell us, at the café?") && disclosed(&american, "Only in CA, right?"));
     }
 
     #[test]

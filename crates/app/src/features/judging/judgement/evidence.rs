@@ -6,7 +6,7 @@
 //! quotation that nobody wrote.
 
 use super::{
-    super::shown::{BIO, Shown},
+    super::shown::{BIO, Shown, Speaker},
     answers::{BuyingStage, Insight, Theme, Trait},
     quotations,
 };
@@ -55,10 +55,19 @@ impl<'a> Examiner<'a> {
         Self { shown, kept: 0, dropped: 0 }
     }
 
-    /// Keeps the entries that hold.
+    /// Keeps the entries that hold by the profile's own words.
     pub(super) fn claims<C: Claim>(&mut self, claims: &mut Vec<C>) {
+        self.claims_by(Speaker::Owner, claims);
+    }
+
+    /// Keeps the entries that hold, also by what others wrote under the posts.
+    pub(super) fn claims_of_anybody<C: Claim>(&mut self, claims: &mut Vec<C>) {
+        self.claims_by(Speaker::Anybody, claims);
+    }
+
+    fn claims_by<C: Claim>(&mut self, by: Speaker, claims: &mut Vec<C>) {
         let before = claims.len();
-        claims.retain_mut(|claim| self.holds(claim));
+        claims.retain_mut(|claim| self.holds(claim, by));
         self.kept += claims.len() as u32;
         self.dropped += (before - claims.len()) as u32;
     }
@@ -73,13 +82,10 @@ impl<'a> Examiner<'a> {
     }
 
     /// The buying stage, as far as signs show it: who looks for solutions says so in posts, and a bio alone can be bait.
-    pub(super) fn shown_stage(&mut self, stage: BuyingStage, signs: &[Insight]) -> BuyingStage {
+    pub(super) fn shown_stage(stage: BuyingStage, signs: &[Insight]) -> BuyingStage {
         let is_shown = signs.iter().any(|sign| sign.posts.iter().any(|id| id != BIO));
         match stage {
-            BuyingStage::LookingForSolutions | BuyingStage::ReadyToBuy if !is_shown => {
-                self.dropped += 1;
-                BuyingStage::AwareOfTheProblem
-            }
+            BuyingStage::LookingForSolutions | BuyingStage::ReadyToBuy if !is_shown => BuyingStage::AwareOfTheProblem,
             stage => stage,
         }
     }
@@ -88,6 +94,7 @@ impl<'a> Examiner<'a> {
     pub(super) fn texts(&mut self, texts: &mut Vec<String>) {
         let before = texts.len();
         texts.retain(|text| quotations::all_stand(text, self.shown));
+        self.kept += texts.len() as u32;
         self.dropped += (before - texts.len()) as u32;
     }
 
@@ -99,7 +106,7 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    fn holds(&self, claim: &mut impl Claim) -> bool {
+    fn holds(&self, claim: &mut impl Claim, by: Speaker) -> bool {
         if claim.statement().trim().is_empty() || !quotations::all_stand(claim.statement(), self.shown) {
             return false;
         }
@@ -108,14 +115,14 @@ impl<'a> Examiner<'a> {
         let quote = claim.quote().take().filter(|quote| !quote.trim().is_empty());
         let (shows, holds) = match (quote.as_deref(), *claim.count()) {
             (Some(quote), Some(count)) => {
-                let stands = self.shown.where_stands(quote);
+                let stands = self.shown.where_stands(quote, by);
                 let holds = named.as_ref().is_some_and(|named| {
                     is_count_of(named, count) && named.iter().all(|id| stands.contains(&id.as_str()))
                 });
                 (named.unwrap_or_default(), holds)
             }
             (Some(quote), None) => {
-                let stands = self.shown.where_stands(quote);
+                let stands = self.shown.where_stands(quote, by);
                 let mut shows: Vec<String> = named.unwrap_or_default();
                 shows.retain(|id| stands.contains(&id.as_str()));
                 if shows.is_empty() {

@@ -79,7 +79,7 @@ pub fn doubtful(call: CallKind) -> Value {
         }
         if let Some(traits) = text.get_mut("traits").and_then(Value::as_array_mut) {
             let heard = json!({ "posts": ["bio"], "quote": "budget approved", "count": null, "name": "rich", "strength": "weak" });
-            traits.extend([heard.clone(), heard]);
+            traits.extend(std::iter::repeat_n(heard, 4));
         }
     }
     text

@@ -202,7 +202,8 @@ mod tests {
     use super::{super::super::shown::Source, *};
 
     fn captions(texts: &[&str]) -> Option<&'static str> {
-        let sources = texts.iter().enumerate().map(|(n, text)| Source::new(format!("p{n}"), (*text).to_owned(), &[]));
+        let sources =
+            texts.iter().enumerate().map(|(n, text)| Source::new(format!("p{n}"), (*text).to_owned(), vec![]));
         Language::of_captions(&Shown::new(sources.collect())).map(|language| language.0)
     }
 

@@ -87,6 +87,8 @@ pub(super) struct MessageContext<'a> {
     criteria: Criteria,
     /// Phrases that the business never says, in comparable form.
     forbidden: Vec<String>,
+    /// What the business calls its own, in comparable form.
+    offered: String,
 }
 
 /// One text that is to be sent, or copied into what is sent.
@@ -109,7 +111,8 @@ pub(super) enum Questions {
 impl<'a> MessageContext<'a> {
     pub(super) fn of(shown: &'a Shown, business: &BusinessContext, recipient: &'a InstagramHandle) -> Self {
         let forbidden = business.do_not_say.iter().map(|phrase| comparable(phrase)).filter(|phrase| !phrase.is_empty());
-        Self { shown, recipient, criteria: Criteria::of(business, shown), forbidden: forbidden.collect() }
+        let offered = comparable(&format!("{} \u{1} {}", business.name, business.offering));
+        Self { shown, recipient, criteria: Criteria::of(business, shown), forbidden: forbidden.collect(), offered }
     }
 
     /// Takes contacts out of a message and says which rules it breaks.
@@ -121,7 +124,8 @@ impl<'a> MessageContext<'a> {
     ) {
         let mut breaks = |rule| problems.push(MessageProblem::new(message.field, rule));
         let defused = contacts::defused(message.text, Some(self.recipient));
-        if defused != message.text.trim() {
+        // Markup alone is no contact.
+        if defused != contacts::plain(message.text).trim() {
             breaks(MessageRule::ContactRemoved);
         }
         *message.text = defused;
@@ -131,18 +135,17 @@ impl<'a> MessageContext<'a> {
         if !has_its_questions(message.text, message.questions, language) {
             breaks(MessageRule::OneQuestionAtTheEnd);
         }
-        if !quotations::all_stand(message.text, self.shown) {
+        let is_real =
+            |quotation: &str| self.shown.has(quotation) || criteria::has_words(&self.offered, &comparable(quotation));
+        if !quotations::all_are(message.text, is_real) {
             breaks(MessageRule::QuoteUnverified);
-        }
-        // Advice may speak of what the business looks for.
-        if message.questions == Questions::Any {
-            return;
-        }
-        if self.criteria.are_in(message.text) {
-            breaks(MessageRule::CriteriaDisclosed);
         }
         if self.says_what_it_must_not(message.text) {
             breaks(MessageRule::ForbiddenPhrase);
+        }
+        // Advice may speak of what the business looks for.
+        if message.questions != Questions::Any && self.criteria.are_in(message.text) {
+            breaks(MessageRule::CriteriaDisclosed);
         }
     }
 
@@ -191,7 +194,7 @@ impl<'a> MessageContext<'a> {
         match gloss {
             None => problems.push(MessageProblem::new("gloss", MessageRule::GlossMissing)),
             // Criteria are in English more often than messages are.
-            Some(text) if self.criteria.are_in(text) => {
+            Some(text) if self.criteria.are_in_version(text) => {
                 problems.push(MessageProblem::new("gloss", MessageRule::CriteriaDisclosed));
             }
             Some(_) => {}

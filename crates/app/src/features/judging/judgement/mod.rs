@@ -30,6 +30,8 @@ use serde_json::Value;
 use super::{AiFault, prompt::cleaned};
 
 const LIST_ITEMS_MAX: usize = 10;
+/// Of posts that an entry names, and of themes: no analysis shows more posts, and no business wants more themes.
+const NAMES_MAX: usize = 50;
 const TEXT_CHARS_MAX: usize = 1_200;
 
 /// One question to a model, or a section of one: the slowest answer decides how long an analysis takes, so what need not be
@@ -153,7 +155,7 @@ fn read<T: DeserializeOwned>(content: &str) -> Result<T, AiFault> {
     if has_nul(&answer) {
         return Err(AiFault::Invalid("a text has a NUL".to_owned()));
     }
-    tidy(&mut answer);
+    tidy(&mut answer, LIST_ITEMS_MAX);
     serde_json::from_value(answer).map_err(invalid)
 }
 
@@ -168,15 +170,19 @@ fn has_nul(answer: &Value) -> bool {
 
 /// Cuts texts and lists to size and drops what nobody sees: what a terminal would obey, or a profile smuggled through
 /// the model. A blank entry of a list is none.
-fn tidy(answer: &mut Value) {
+fn tidy(answer: &mut Value, items_max: usize) {
     match answer {
         Value::String(text) => *text = cleaned(text, TEXT_CHARS_MAX),
         Value::Array(items) => {
-            items.iter_mut().for_each(tidy);
+            items.iter_mut().for_each(|item| tidy(item, LIST_ITEMS_MAX));
             items.retain(|item| item.as_str().is_none_or(|text| !text.trim().is_empty()));
-            items.truncate(LIST_ITEMS_MAX);
+            items.truncate(items_max);
         }
-        Value::Object(fields) => fields.values_mut().for_each(tidy),
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, field)| {
+            // As many as there can be: a count would not be that of the posts any more.
+            let items_max = if ["posts", "themes"].contains(&name.as_str()) { NAMES_MAX } else { LIST_ITEMS_MAX };
+            tidy(field, items_max);
+        }),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -1,30 +1,38 @@
 //! Quotations within a text, and whether somebody really wrote them.
 
 use super::super::shown::Shown;
+use crate::shared::characters::is_unspaced;
 
 /// Opening marks and what closes each.
-const PAIRS: [(char, &[char]); 9] = [
+const PAIRS: [(char, &[char]); 16] = [
     ('“', &['”', '“', '"']),
     ('„', &['“', '”', '"']),
+    ('”', &['”']),
+    ('‚', &['‘', '’', '\'']),
     ('«', &['»']),
-    ('»', &['«']),
+    ('»', &['«', '»']),
+    ('‹', &['›']),
     ('「', &['」']),
     ('『', &['』']),
+    ('《', &['》']),
+    ('〝', &['〟']),
     ('"', &['"', '”']),
+    ('＂', &['＂']),
     ('‘', &['’', '\'']),
     ('\'', &['\'', '’']),
+    ('`', &['`', '\'']),
 ];
-/// Longer than this, nobody quotes: a mark was left open.
-const QUOTATION_CHARS_MAX: usize = 300;
 
 /// Whether every quotation of a text stands in the profile.
 pub(super) fn all_stand(text: &str, shown: &Shown) -> bool {
+    all_are(text, |quotation| shown.has(quotation))
+}
+
+/// Whether every quotation of a text is a real one.
+pub(super) fn all_are(text: &str, is_real: impl Fn(&str) -> bool) -> bool {
     // Without letters or with one alone it says nothing that could be false: '"?"'.
     let says = |quotation: &str| quotation.chars().filter(|c| c.is_alphanumeric()).count() > 1;
-    quotations(text)
-        .into_iter()
-        .filter(|quotation| says(quotation))
-        .all(|quotation| !shown.where_stands(quotation).is_empty())
+    quotations(text).into_iter().filter(|quotation| says(quotation)).all(is_real)
 }
 
 /// The text without the sentences that have a false quotation; `None` if there is none.
@@ -39,9 +47,7 @@ pub(super) fn without_false_ones(text: &str, shown: &Shown) -> Option<String> {
         }
     }
     // A quotation of several sentences is cut apart above, and its halves are none.
-    if !all_stand(&kept, shown)
-        || kept.chars().any(|c| matches!(c, '“' | '”' | '„' | '"' | '«' | '»')) && !is_balanced(&kept)
-    {
+    if !all_stand(&kept, shown) || !is_balanced(&kept) {
         kept.clear();
     }
     Some(kept.trim().to_owned())
@@ -77,20 +83,24 @@ fn quotations(text: &str) -> Vec<&str> {
 
 /// Whether a mark opens a quotation here. An apostrophe stands behind a letter, and a closing mark behind a text.
 fn opens(mark: char, before: Option<char>, after: &str) -> bool {
-    let is_free = before.is_none_or(|c| !c.is_alphanumeric());
+    let is_free = before.is_none_or(|c| !is_in_word(c));
     let begins = after.chars().next().is_some_and(|c| !c.is_whitespace());
     match mark {
-        '\'' | '‘' | '"' => is_free && begins,
-        '»' | '«' => begins,
+        '\'' | '‘' | '"' | '”' | '»' | '`' => is_free && begins,
         _ => true,
     }
 }
 
+/// Whether a character is part of a word that a mark could stand within. Some scripts write no blanks around theirs.
+fn is_in_word(c: char) -> bool {
+    c.is_alphanumeric() && !is_unspaced(c)
+}
+
 /// The text up to a closing mark. An apostrophe within a word closes nothing.
 fn closed<'a>(text: &'a str, closing: &[char]) -> Option<&'a str> {
-    let end = text.char_indices().take(QUOTATION_CHARS_MAX).find(|(at, c)| {
+    let end = text.char_indices().find(|(at, c)| {
         let next = text.get(at + c.len_utf8()..).and_then(|rest| rest.chars().next());
-        let is_within_a_word = matches!(c, '\'' | '’') && next.is_some_and(char::is_alphanumeric);
+        let is_within_a_word = matches!(c, '\'' | '’') && next.is_some_and(is_in_word);
         closing.contains(c) && *at > 0 && !is_within_a_word
     });
     end.and_then(|(at, _)| text.get(..at))
@@ -123,7 +133,7 @@ mod tests {
 
     fn shown() -> Shown {
         let text = "Never again seed in plastic. We don't sell on Mondays! It's the runners' own race.";
-        Shown::new(vec![Source::new("p1".to_owned(), text.to_owned(), &[])])
+        Shown::new(vec![Source::new("p1".to_owned(), text.to_owned(), vec![])])
     }
 
     #[test]
@@ -136,6 +146,12 @@ mod tests {
             ("It says 'we don't sell', twice.", vec!["we don't sell"]),
             ("‘It’s here’ she says", vec!["It’s here"]),
             ("彼女は「もう一度」と言う", vec!["もう一度"]),
+            ("Elle dit « jamais », dit-elle, puis « encore »", vec![" jamais ", " encore "]),
+            ("”Budget godkänd” säger hon", vec!["Budget godkänd"]),
+            ("‚Budget genehmigt‘ steht da", vec!["Budget genehmigt"]),
+            ("彼女は\"予算承認済み\"と言う", vec!["予算承認済み"]),
+            ("他说‘预算已批准’了", vec!["预算已批准"]),
+            ("‹so› 《こう》 `like this`", vec!["so", "こう", "like this"]),
             ("The runners' club and the coaches' choice don't count.", vec![]),
             ("A 5'10\" person", vec![]),
             ("left \"open", vec![]),

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{AiFault, shown::Shown},
+    super::{
+        AiFault,
+        shown::{Shown, Source},
+    },
     CallKind, Judgement, Verdict,
     evidence::Examiner,
     languages::Language,
@@ -88,7 +91,7 @@ impl Review<'_> {
         let (dropped, kept) = (examiner.dropped, examiner.kept);
         let has_messages = matches!(call, CallKind::Light | CallKind::Outreach | CallKind::Approach);
         let problems = if has_messages { self.messages(&mut judgement) } else { vec![] };
-        if !is_complete(&judgement, self.shown.posts().next().is_none()) {
+        if !is_complete(&judgement, !self.shown.posts().any(Source::can_be_quoted)) {
             return Err(AiFault::Invalid("a text or list that must not be empty is".to_owned()));
         }
         Ok(Reviewed { judgement, dropped, kept, problems })
@@ -177,7 +180,7 @@ fn keep_what_holds(judgement: &mut Judgement, examiner: &mut Examiner<'_>) {
             examiner.claims_of_posts(&mut answer.buying_signals);
         }
         Judgement::Approach(answer) => examiner.claims(&mut answer.avoid),
-        Judgement::Outreach(answer) => examiner.claims(&mut answer.hooks),
+        Judgement::Outreach(answer) => examiner.claims_of_anybody(&mut answer.hooks),
         Judgement::Personality(answer) => {
             examiner.claims(&mut answer.traits);
             examiner.text(&mut answer.communication_style);
@@ -192,15 +195,15 @@ fn keep_what_holds(judgement: &mut Judgement, examiner: &mut Examiner<'_>) {
         }
         Judgement::Openness(answer) => {
             examiner.claims(&mut answer.objections);
-            examiner.claims(&mut answer.triggers);
+            examiner.claims_of_anybody(&mut answer.triggers);
         }
         Judgement::Money(answer) => {
             examiner.claims(&mut answer.monetisation);
-            examiner.claims(&mut answer.risks);
+            examiner.claims_of_anybody(&mut answer.risks);
         }
         Judgement::Deal(answer) => {
             examiner.claims(&mut answer.signs);
-            answer.buying_stage = examiner.shown_stage(answer.buying_stage, &answer.signs);
+            answer.buying_stage = Examiner::shown_stage(answer.buying_stage, &answer.signs);
             examiner.text(&mut answer.opportunity);
             examiner.texts(&mut answer.formats);
         }
@@ -212,11 +215,11 @@ fn verdict(verdict: &mut Verdict, examiner: &mut Examiner<'_>) {
     examiner.text(&mut verdict.niche);
     examiner.claims(&mut verdict.themes);
     examiner.claims_of_posts(&mut verdict.themes);
-    examiner.claims(&mut verdict.reasons);
+    examiner.claims_of_anybody(&mut verdict.reasons);
     examiner.texts(&mut verdict.concerns);
 }
 
-/// Whether everything is there that a customer pays for. A profile without posts may show nothing that a list could rest on.
+/// Whether everything is there that a customer pays for. A profile without captions may show nothing that a list could rest on.
 fn is_complete(judgement: &Judgement, is_bare: bool) -> bool {
     let said = |text: &str| !text.trim().is_empty();
     let is_judged =

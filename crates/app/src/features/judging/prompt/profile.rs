@@ -137,34 +137,28 @@ pub(super) fn described(
 
 impl Head<'_> {
     fn source(&self) -> Source {
-        let numbers = [self.followers, self.following, self.posts_count].map(|number| number.to_string());
-        let links = self.links.iter().flat_map(|link| [Some(link.url.as_str()), link.title.as_deref()]).flatten();
-        let rest: Vec<&str> = [Some(self.username), Some(self.display_name.as_str())]
-            .into_iter()
-            .chain([self.category.as_deref(), self.country.as_deref()])
-            .flatten()
-            .chain(links)
-            .chain(numbers.iter().map(String::as_str))
-            .collect();
-        let rest: Vec<String> = rest.into_iter().map(fenced).collect();
-        Source::new(BIO.to_owned(), fenced(&self.biography), &rest.iter().map(String::as_str).collect::<Vec<_>>())
+        let links = self.links.iter().flat_map(|link| [Some(link.url.as_str()), link.title.as_deref()]);
+        let named =
+            [Some(self.username), Some(self.display_name.as_str()), self.category.as_deref(), self.country.as_deref()];
+        let details = named.into_iter().chain(links).flatten().filter(|text| !text.is_empty()).map(fenced).collect();
+        let numbers = [self.followers, self.following, self.posts_count];
+        Source::new(BIO.to_owned(), fenced(&self.biography), details).with(vec![], &numbers)
     }
 }
 
 impl DescribedPost {
     fn source(&self, post: &Post) -> Source {
         let Numbers { id, taken_at, likes, comments, video_views, .. } = &self.numbers;
-        let mut rest: Vec<String> =
-            [*likes, *comments, *video_views].into_iter().flatten().map(|n| n.to_string()).collect();
-        let mut caption = String::new();
+        let (mut caption, mut details, mut others) = (String::new(), vec![], vec![]);
         if let Some(texts) = &self.texts {
             caption = fenced(&texts.caption);
-            rest.extend(texts.hashtags.iter().map(|tag| format!("#{}", fenced(tag))));
-            rest.extend(texts.mentions.iter().map(|name| format!("@{}", fenced(name))));
-            rest.extend(texts.location.iter().chain(&texts.newest_comments).map(|text| fenced(text)));
+            details.extend(texts.hashtags.iter().map(|tag| format!("#{}", fenced(tag))));
+            details.extend(texts.mentions.iter().map(|name| format!("@{}", fenced(name))));
+            details.extend(texts.location.iter().map(|place| fenced(place)));
+            others.extend(texts.newest_comments.iter().map(|text| fenced(text)));
         }
-        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
-        Source::new(id.clone(), caption, &rest).post(&post.short_code, *taken_at)
+        let numbers: Vec<u64> = [*likes, *comments, *video_views].into_iter().flatten().collect();
+        Source::new(id.clone(), caption, details).with(others, &numbers).post(&post.short_code, *taken_at)
     }
 }
 

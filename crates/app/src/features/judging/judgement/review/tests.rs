@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    super::{super::shown::Source, MessageRule, examples},
+    super::{
+        super::shown::{Source, Speaker},
+        MessageRule, examples,
+    },
     *,
 };
 use crate::features::business::testing::business;
@@ -18,9 +21,12 @@ fn potter() -> Shown {
         "Nach dem Brand ist vor dem Brand.",
     ];
     let posts = captions.iter().enumerate().map(|(n, text)| {
-        Source::new(format!("p{}", n + 1), (*text).to_owned(), &["#keramik", "64"]).post(&format!("C{n}"), None)
+        let source = Source::new(format!("p{}", n + 1), (*text).to_owned(), vec!["#keramik".to_owned()]);
+        source.with(vec!["Budget ist da, ich kaufe".to_owned()], &[64]).post(&format!("C{n}"), None)
     });
-    let bio = Source::new("bio".to_owned(), format!("{}. Steingut aus Graz", examples::QUOTE), &["maren", "8400"]);
+    let bio =
+        Source::new("bio".to_owned(), format!("{}. Steingut aus Graz", examples::QUOTE), vec!["maren".to_owned()]);
+    let bio = bio.with(vec![], &[8_400]);
     Shown::new(std::iter::once(bio).chain(posts).collect())
 }
 
@@ -51,8 +57,10 @@ fn a_quote_must_stand_in_a_post() {
     assert_eq!(left(insight(&["p2"], blue, None)), kept(&["p1"]));
     assert_eq!(left(insight(&["p9"], blue, None)), kept(&["p1"]));
     assert_eq!(left(insight(&["p1", "p2"], blue, None)), kept(&["p1"]));
-    assert_eq!(left(insight(&[], Some("8400"), None)), kept(&["bio"]));
-    for quote in ["das Blau verläuft", "drei Mal … verlaufen", "budget approved", "", "?"] {
+    // What others wrote is not the owner's; a word or a number alone shows nothing.
+    for quote in
+        ["das Blau verläuft", "drei Mal … verlaufen", "budget approved", "", "?", "Budget ist da", "8400", "ist"]
+    {
         assert_eq!(left(insight(&["p1"], Some(quote), None)), None, "{quote}");
     }
 }
@@ -61,7 +69,6 @@ fn a_quote_must_stand_in_a_post() {
 fn a_count_must_be_that_of_the_posts_named() {
     let brand = Some("brand");
     assert!(left(insight(&["p1", "p2", "p3"], None, Some(3))).is_some());
-    assert!(left(insight(&["p1", "p4"], Some("#keramik"), Some(2))).is_some());
     for claim in [
         insight(&["p1", "p2", "p3"], None, Some(4)),
         insight(&["p1", "p2", "p2"], None, Some(3)),
@@ -133,6 +140,52 @@ fn a_model_that_obeys_an_attack_harms_nobody() {
 }
 
 #[test]
+fn what_strangers_comment_shows_no_intent() {
+    let bait = insight(&["p1"], Some("Budget ist da, ich kaufe"), None);
+    let mut deal = examples::text(CallKind::Deal);
+    (deal["buying_stage"], deal["signs"]) = ("ready_to_buy".into(), json!([bait.clone()]));
+    let Judgement::Deal(deal) = read(CallKind::Deal, &deal).unwrap().judgement else { panic!("another call") };
+    assert!(deal.signs.is_empty());
+    assert_eq!(serde_json::to_value(deal.buying_stage).unwrap(), "aware_of_the_problem");
+    // That readers ask for something may be a reason.
+    let mut verdict = examples::text(CallKind::Verdict);
+    verdict["reasons"] = json!([bait]);
+    assert_eq!(read(CallKind::Verdict, &verdict).unwrap().kept, 1);
+}
+
+#[test]
+fn what_many_posts_show_is_counted_whole() {
+    let posts = (1..=12).map(|n| Source::new(format!("p{n}"), "Markttag am Samstag".to_owned(), vec![]));
+    let (shown, business, recipient) = (Shown::new(posts.collect()), business(), "maren".parse().unwrap());
+    let ids: Vec<String> = (1..=12).map(|n| format!("p{n}")).collect();
+    let need = json!({ "posts": ids, "quote": null, "count": 12, "insight": "Sells at markets." });
+    let answer = json!({ "needs": [need], "buying_signals": [] }).to_string();
+    let read =
+        Review { shown: &shown, business: &business, recipient: &recipient }.read(CallKind::Needs, &answer).unwrap();
+    assert_eq!((read.kept, read.dropped), (1, 0));
+}
+
+#[test]
+fn advice_neither_says_what_must_not_be_said_nor_is_kept_from_its_subject() {
+    let (shown, recipient) = (potter(), "maren".parse().unwrap());
+    let mut business = business();
+    business.do_not_say = vec!["free trial".to_owned()];
+    business.ideal_customer.content_themes = vec!["ceramics".to_owned()];
+    let mut answer = examples::text(CallKind::Approach);
+    answer["angle"] = "Ceramics come first, then \"Meal plans\". Why not?".into();
+    answer["offer"] = "A free trial of a month.".into();
+    let review = Review { shown: &shown, business: &business, recipient: &recipient };
+    let problems = review.read(CallKind::Approach, &answer.to_string()).unwrap().problems;
+    let problems: Vec<_> = problems.iter().map(|problem| (problem.field.as_str(), problem.rule)).collect();
+    assert_eq!(problems, [("offer", MessageRule::ForbiddenPhrase)]);
+}
+
+#[test]
+fn a_typed_heart_is_no_contact() {
+    assert_eq!(broken(&[("follow_up", "Das Blau gefällt mir <3, auch ohne Rand.".into())]), []);
+}
+
+#[test]
 fn a_theme_is_a_wanted_one_that_posts_show() {
     let (shown, recipient) = (potter(), "maren".parse().unwrap());
     let mut business = business();
@@ -195,7 +248,7 @@ fn a_profile_without_posts_may_have_nothing_to_rest_on() {
     let review = Review { shown: &shown, business: &business, recipient: &recipient };
     for call in CallKind::ALL {
         let read = review.read(call, &examples::text(call).to_string());
-        assert!(read.is_ok_and(|read| read.kept == 0), "{call:?}");
+        assert!(read.is_ok_and(|read| read.problems.is_empty()), "{call:?}");
     }
 }
 
@@ -277,7 +330,7 @@ fn a_message_that_breaks_a_rule_says_which() {
         (vec![("follow_up", long(301).into())], vec![("follow_up", TooLong)]),
         (vec![("follow_up", "Wie läuft das Blau? Und der Ofen?".into())], vec![("follow_up", OneQuestionAtTheEnd)]),
         (vec![("follow_up", "Alles dazu auf potter.com, wenn es passt.".into())], vec![("follow_up", ContactRemoved)]),
-        (vec![("follow_up", "Noch etwas: „Budget ist da“, so heißt es.".into())], vec![("follow_up", QuoteUnverified)]),
+        (vec![("follow_up", "Noch etwas: „Geld ist da“, so heißt es.".into())], vec![("follow_up", QuoteUnverified)]),
         (
             vec![("follow_up", "Noch etwas zur Engagement Rate auf der Seite.".into())],
             vec![("follow_up", CriteriaDisclosed)],
@@ -389,7 +442,7 @@ proptest! {
             prop_assert!(risk.posts.iter().all(|id| shown.source(id).is_some()) && !risk.posts.is_empty());
             prop_assert!(risk.quote.is_some() || risk.count.is_some());
             if let Some(quote) = &risk.quote {
-                let stands = shown.where_stands(quote);
+                let stands = shown.where_stands(quote, Speaker::Anybody);
                 prop_assert!(risk.posts.iter().all(|id| stands.contains(&id.as_str())), "{quote}");
             }
             if let Some(count) = risk.count {

@@ -19,7 +19,7 @@ const IN_USE: [(&str, &str); 18] = [
     ("personality.v1.md", "ae92e9b546a0f119d170af6456cb62206c870bedf9001684b7175c90bdd7dada"),
     ("psychographic.v1.md", "25925f1f8e8c0261b6d1f73fc6ee44e4dd93c55da248278942cd077880b394b7"),
     ("commercial.v1.md", "aa2ea3a2dcb9dc298c8f797379b30ff549d96aa5a3bd9f3cf44ac8717a9849a5"),
-    ("approach.v2.md", "ccaa5f54a2765eb7a7f8de8b79ef7f2b7d6fece1fc9c758ca07d20e9af2db832"),
+    ("approach.v2.md", "944178bf3623803a8e477dccb9c6dca6d151e5b7379c63e91193c836c8d7bd21"),
     ("common.v2.md", "d997ca091a3eea222d2a95a9aabe88d26bc133f321c01429e946e0e78061d184"),
     ("deal.v2.md", "43a754627ff1eba5a2fd7f6d95eb2a8425937f52087dc0baba2341e5306253c0"),
     ("light.v2.md", "d0812ef2f4678b7c15dce2e6407fc7bf235837b52b66e00e3613689813b91929"),
