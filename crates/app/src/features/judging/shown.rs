@@ -87,8 +87,9 @@ fn stands_in(text: &str, phrase: &str) -> bool {
 fn is_telling(phrase: &str) -> bool {
     const WORDS_MIN: usize = 2;
     const UNSPACED_LETTERS_MIN: usize = 3;
-    let words = phrase.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().any(char::is_alphabetic));
-    words.count() >= WORDS_MIN || phrase.chars().filter(|c| is_unspaced(*c)).count() >= UNSPACED_LETTERS_MIN
+    let words = phrase.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).count();
+    (words >= WORDS_MIN && phrase.chars().any(char::is_alphabetic))
+        || phrase.chars().filter(|c| is_unspaced(*c)).count() >= UNSPACED_LETTERS_MIN
 }
 
 impl Shown {

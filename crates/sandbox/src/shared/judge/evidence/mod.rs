@@ -114,10 +114,10 @@ fn worth(phrase: &Phrase) -> f64 {
         + is_good(phrase.opens, 0.5)
 }
 
-/// A name as a phrase, also if it is a single word.
+/// A name as a phrase; a single word shows nothing.
 fn whole(name: &str) -> Option<Phrase> {
     let words = name.split_whitespace().count();
-    (1..=8).contains(&words).then(|| Phrase {
+    (2..=8).contains(&words).then(|| Phrase {
         text: name.to_owned(),
         words,
         is_whole: true,

@@ -25,7 +25,7 @@ fn what_speaks_of_the_business_comes_first_and_names_come_last() {
     let evidence = gathered(&[]);
     let first = evidence.candidates.first().unwrap();
     assert_eq!((first.post.as_str(), first.phrase.text.as_str()), ("p1", "Dial in your espresso in three shots"));
-    assert_eq!(evidence.candidates.last().unwrap().phrase.text, "bean.there");
+    assert_eq!(evidence.candidates.last().unwrap().phrase.text, "Bo Bean");
     assert!(evidence.candidates.iter().all(|candidate| !candidate.phrase.text.contains("score")));
     assert_eq!(evidence.signs[&Sign::Question], ["p3"]);
 }
