@@ -66,6 +66,9 @@ const XRAY: Type = Type {
     ],
 };
 
+/// So many connections leave one for the database.
+const QUESTIONS_AT_ONCE: usize = 5;
+
 fn keys(value: &Value) -> BTreeSet<&str> {
     value.as_object().unwrap_or_else(|| panic!("no object: {value}")).keys().map(String::as_str).collect()
 }
@@ -201,11 +204,10 @@ async fn scrapes_and_questions_are_under_way_at_the_same_time() {
         eventually("both scrapes under way", async || (under_way("apify.items", &username).await == 2).then_some(()))
             .await;
         assert_eq!(stack.release(scrapes).await, 2);
-        eventually("all questions under way", async || {
-            (under_way("openai.chat", &run).await == of.calls.len()).then_some(())
-        })
-        .await;
-        assert_eq!(stack.release(questions).await, of.calls.len() as u64);
+        let at_once = of.calls.len().min(QUESTIONS_AT_ONCE);
+        eventually("the questions under way", async || (under_way("openai.chat", &run).await == at_once).then_some(()))
+            .await;
+        assert_eq!(stack.release(questions).await, at_once as u64, "and no more");
         assert_eq!(user.end_of(&run).await["status"], "complete");
         user.settles_at(0).await;
     }

@@ -62,7 +62,7 @@ async fn a_run_under_way_when_its_model_ends_is_answered_by_the_other_one_and_th
         let calls = cost["calls"].as_array().unwrap();
         calls.iter().find(|call| call["call"] == name).map(|call| call["model"].clone()).unwrap()
     };
-    assert_eq!((by("psychographic"), by("commercial")), (json!("gpt-6.1-terra"), json!("claude-haiku-5-5")));
+    assert_eq!((by("openness"), by("deal")), (json!("gpt-6.1-terra"), json!("claude-haiku-5-5")));
     assert_eq!(told(&stack), before + 1, "three runs met it");
     user.settles_at(8).await;
     revive(&stack).await;

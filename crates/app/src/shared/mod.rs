@@ -13,3 +13,4 @@ pub mod pagination;
 pub mod steps;
 pub mod store;
 pub mod streaming;
+pub mod turns;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ use crate::{
         },
         profiles::SnapshotKey,
     },
-    shared::steps::Steps,
+    shared::{steps::Steps, turns::Turns},
 };
 
 /// A call's answer and what it took.
@@ -171,12 +171,13 @@ impl<S: Steps> Body<'_, S> {
         calls: &[CallPlan],
         key: &SnapshotKey,
     ) -> Result<Vec<JudgedCall>, EarlyEnd> {
-        let asked =
-            calls.iter().enumerate().map(async |(place, plan)| (place, self.judge_call(plan, assignment, key).await));
-        let mut judged: Vec<_> = stream::iter(asked).buffer_unordered(config::AI_CALLS_AT_ONCE).collect().await;
-        // The first failure in the order of the calls counts, so a replay fails the run for the same reason.
-        judged.sort_by_key(|(place, _)| *place);
-        judged.into_iter().map(|(_, judged)| judged).collect()
+        let turns = Turns::new(config::AI_CALLS_AT_ONCE);
+        let asked = calls.iter().map(async |plan| {
+            let _turn = turns.take().await;
+            self.judge_call(plan, assignment, key).await
+        });
+        // `collect` takes the first failure in the order of the calls, so a replay fails the run for the same reason.
+        join_all(asked).await.into_iter().collect()
     }
 
     /// Up to three attempts with each model, and one more for an answer that is doubted.
