@@ -46,8 +46,12 @@ async fn every_line_that_a_request_logs_carries_its_id() {
         .with_span_list(false)
         .with_writer(lines.clone())
         .finish();
+    // Whether a place in the code logs at all is decided when it is first met. While there is only one subscriber, `tracing`
+    // asks the one of the thread that met it: a test beside this one has none and would switch the place off for all.
+    // With two, all subscribers are asked.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _logging = tracing::subscriber::set_default(subscriber);
-    // A test beside this one may have met a place that logs while nobody was listening, which is remembered.
+    // A test beside this one may have met a place before.
     tracing::callsite::rebuild_interest_cache();
     let request = Request::get(format!("/leads/{}", Uuid::nil()))
         .header("authorization", "Bearer token")

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use crate::shared::{clock::now_ms, faults::Target};
 
 /// Beyond this number the oldest calls are forgotten.
-const CALLS_MAX: usize = 10_000;
-/// Beyond this size of all bodies together the oldest calls are forgotten.
-const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+const CALLS_MAX: usize = 40_000;
+/// Beyond this size of all bodies together the oldest calls are forgotten. The end-to-end tests check all their
+/// calls at their end.
+const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// One call, as it is reported.
 #[derive(Debug, Clone)]
