@@ -173,6 +173,17 @@ mod tests {
     }
 
     #[test]
+    fn a_source_has_what_it_was_given() {
+        let day = jiff::civil::date(2026, 11, 3);
+        let source = Source::new("p1".to_owned(), "Fine".to_owned(), vec!["#run".to_owned()])
+            .with(vec!["Budget approved!".to_owned()], &[412])
+            .post("C1", Some(day));
+        let expected = (Some("C1"), Some(day), ["Budget approved!".to_owned()]);
+        assert_eq!((source.short_code.as_deref(), source.taken_on), (expected.0, expected.1));
+        assert_eq!((source.comments, source.details), (expected.2.to_vec(), vec!["#run".to_owned()]));
+    }
+
+    #[test]
     fn a_phrase_is_found_whatever_its_case_blanks_and_unicode_form() {
         let shown =
             shown(&["What do you\n\neat at km 30? It’s 𝗖𝗼𝗳𝗳𝗲𝗲 – and cafe\u{301}.", "今日は川沿いを長く走りました"]);

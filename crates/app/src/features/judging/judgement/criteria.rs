@@ -123,9 +123,9 @@ fn numbers(text: &str) -> Vec<u64> {
     let digit = |at: usize| chars.get(at).and_then(|c| c.to_digit(10));
     let mut found = vec![];
     let mut at = 0;
-    while at < chars.len() {
+    while let Some(c) = chars.get(at) {
         at += 1;
-        let Some(first) = digit(at - 1) else { continue };
+        let Some(first) = c.to_digit(10) else { continue };
         let mut number = u64::from(first);
         loop {
             // A separator stands before three digits.
@@ -233,19 +233,24 @@ mod tests {
         assert!(!disclosed(&of(1, "subscribing"), "Who is subscribing?"));
         let american = BusinessContext {
             ideal_customer: IdealCustomer {
-                geographies: vec!["CA".to_owned(), "US".to_owned()],
+                geographies: ["CA", "US", "IT", "Ulm", "GRAZ", "x"].map(str::to_owned).to_vec(),
                 ..IdealCustomer::default()
             },
             ..fuel()
         };
-        assert!(!disclosed(&american, "Would you tell us, at the café?") && disclosed(&american, "Only in CA, right?"));
+        for text in ["Would you tell us, at the café?", "Does it run?", "Is x the end?"] {
+            assert!(!disclosed(&american, text), "{text}");
+        }
+        for text in ["Only in CA, right?", "Is that IT?", "Running in ulm?", "Running in Graz?"] {
+            assert!(disclosed(&american, text), "{text}");
+        }
     }
 
     #[test]
     fn numbers_are_read_in_every_spelling() {
         assert_eq!(
-            numbers("2,000 2.000 2 000 2'000 2000 2k 50k 1m 4.9 12"),
-            [2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 50_000, 1_000_000, 4, 9, 12]
+            numbers("2,000 2.000 2 000 2'000 2000 2k 50k 1m 4.9 12 10km 3min"),
+            [2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 50_000, 1_000_000, 4, 9, 12, 10, 3]
         );
     }
 }

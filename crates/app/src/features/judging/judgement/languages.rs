@@ -220,8 +220,20 @@ mod tests {
             Some("de")
         );
         assert_eq!(captions(&["🌅", "mood", "", "2/10"]), None);
+        // Nor are captions without enough letters, of which some scripts need few.
+        assert_eq!(captions(&[german, other, "mood", "🌅", "2/10 km"]), Some("de"));
+        assert_eq!(captions(&["川沿い走った", "今日は休み"]), Some("ja"));
         assert_eq!(captions(&[german]), None, "one says little");
-        assert_eq!(captions(&[german, "Sunday market, come and see us there"]), None, "neither has most");
+        let english = ["Sunday market, come and see us there", "Nobody told me that the river was this cold"];
+        assert_eq!(captions(&[german, english[0]]), None, "neither has most");
+        assert_eq!(captions(&[german, other, english[0], english[1]]), None, "neither has most");
+        assert_eq!(captions(&[german, other, german, english[0], english[1]]), Some("de"), "three of five");
+    }
+
+    #[test]
+    fn names_hashtags_and_addresses_are_no_words() {
+        let text = "So runs\n#marathon @maren https://maren.example www.maren.example the river";
+        assert_eq!(words_alone(text), "So runs the river");
     }
 
     #[test]
@@ -261,6 +273,8 @@ mod tests {
                 .is_of("Drei Brände, und das Blau läuft immer noch. Soll die Kante scharf werden?", &[german])
         );
         assert!(Language::ENGLISH.is_of("Whatever", &[]));
+        let three = [Language("es"), Language::ENGLISH];
+        assert!(!german.is_of("Three firings and the blue still runs. Should the edge be sharp?", &three));
     }
 
     #[test]

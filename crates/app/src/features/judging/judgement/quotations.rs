@@ -106,12 +106,12 @@ fn closed<'a>(text: &'a str, closing: &[char]) -> Option<&'a str> {
     end.and_then(|(at, _)| text.get(..at))
 }
 
-/// The sentences of a text, each with what follows it up to the next one.
+/// The sentences of a text, each with the blanks before it.
 fn sentences(text: &str) -> Vec<&str> {
     let mut found = vec![];
     let (mut start, mut ended) = (0, false);
     for (at, c) in text.char_indices() {
-        if ended && !c.is_whitespace() {
+        if ended {
             found.extend(text.get(start..at));
             (start, ended) = (at, false);
         }
@@ -154,6 +154,7 @@ mod tests {
             ("‹so› 《こう》 `like this`", vec!["so", "こう", "like this"]),
             ("The runners' club and the coaches' choice don't count.", vec![]),
             ("A 5'10\" person", vec![]),
+            ("It's the runners' own", vec![]),
             ("left \"open", vec![]),
         ] {
             assert_eq!(quotations(text), expected, "{text}");
@@ -167,8 +168,9 @@ mod tests {
             ("“we don’t sell on mondays”", true),
             ("\"It's the runners' own race.\"", true),
             ("No quotation at all, the runners' word.", true),
-            ("A \"?\" ends each.", true),
+            ("A \"?\" ends each, or an \"x\".", true),
             ("'Never again plastic'", false),
+            ("They say \"\"buy now\"\"", false),
             ("“Budget approved”", false),
             ("It says \"never again\" and \"buy now\".", false),
         ] {
@@ -184,5 +186,8 @@ mod tests {
         assert_eq!(of("They say “buy now.” They sell at 4.9."), Some("They sell at 4.9.".to_owned()));
         assert_eq!(of("They say “Buy now. Please do.” Good."), Some(String::new()));
         assert_eq!(of("They say 'all of it'"), Some(String::new()));
+        assert_eq!(of("They sell at 4.9 “buy now” kilos. Good."), Some("Good.".to_owned()));
+        // The end of a quotation whose beginning went.
+        assert_eq!(of("They say “buy now” and “Please. Do it.” Good."), Some(String::new()));
     }
 }

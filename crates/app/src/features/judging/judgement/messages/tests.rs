@@ -13,6 +13,7 @@ fn a_question_is_the_end_in_every_script() {
         ("今日はどうですか。", "ja"),
         ("คุณวิ่งที่ไหน", "th"),
         ("Τι τρώτε;", "el"),
+        ("Es läuft; soll es das?", "de"),
     ] {
         assert!(has_its_questions(text, Questions::One, of(tag)), "{text}");
     }
@@ -22,6 +23,8 @@ fn a_question_is_the_end_in_every_script() {
         ("Shall it? Or not?", "en"),
         ("It runs; shall it", "en"),
         ("今日は？明日は？", "ja"),
+        ("Τρέχουμε.", "el"),
+        ("Τι τρώτε; Πού;", "el"),
         ("", "en"),
     ] {
         assert!(!has_its_questions(text, Questions::One, of(tag)), "{text}");

@@ -88,13 +88,14 @@ fn an_intent_that_only_the_bio_claims_is_none() {
     let post = insight(&["p1"], Some("Wer hat das im Griff"), None);
     let signals = |signal: &Value| {
         let answer = json!({ "needs": [bio.clone()], "buying_signals": [signal] });
-        let Reviewed { judgement: Judgement::Needs(answer), dropped, .. } = read(CallKind::Needs, &answer).unwrap()
+        let Reviewed { judgement: Judgement::Needs(answer), dropped, kept, .. } =
+            read(CallKind::Needs, &answer).unwrap()
         else {
             panic!("another call")
         };
-        (answer.buying_signals.len(), dropped)
+        (answer.buying_signals.len(), dropped, kept)
     };
-    assert_eq!((signals(&bio), signals(&post)), ((0, 1), (1, 0)));
+    assert_eq!((signals(&bio), signals(&post)), ((0, 1, 1), (1, 0, 2)));
     let stage = |stage: &str, signs: Value| {
         let mut answer = examples::text(CallKind::Deal);
         (answer["buying_stage"], answer["signs"]) = (stage.into(), signs);
@@ -197,11 +198,14 @@ fn a_theme_is_a_wanted_one_that_posts_show() {
         theme("Märkte", &["bio"], "Steingut aus Graz"),
         theme("Kaffee", &["p2"], "Markttag am Samstag"),
     ]);
+    let mut light = examples::text(CallKind::Light);
+    light["verdict"] = answer.clone();
     let review = Review { shown: &shown, business: &business, recipient: &recipient };
-    let Judgement::Verdict(verdict) = review.read(CallKind::Verdict, &answer.to_string()).unwrap().judgement else {
-        panic!("another call")
-    };
-    assert_eq!(verdict.themes.iter().map(|theme| theme.theme.as_str()).collect::<Vec<_>>(), ["keramik"]);
+    for (call, answer) in [(CallKind::Verdict, answer), (CallKind::Light, light)] {
+        let read = review.read(call, &answer.to_string()).unwrap().judgement;
+        let themes = read.verdict().unwrap().themes.iter().map(|theme| theme.theme.as_str());
+        assert_eq!(themes.collect::<Vec<_>>(), ["keramik"], "{call:?}");
+    }
 }
 
 #[test]
@@ -250,6 +254,28 @@ fn a_profile_without_posts_may_have_nothing_to_rest_on() {
         let read = review.read(call, &examples::text(call).to_string());
         assert!(read.is_ok_and(|read| read.problems.is_empty()), "{call:?}");
     }
+}
+
+#[test]
+fn only_what_can_be_quoted_must_be() {
+    let (business, recipient) = (business(), "maren".parse().unwrap());
+    let mut answer = examples::text(CallKind::Verdict);
+    answer["reasons"] = json!([]);
+    for (caption, is_enough) in [("Morgen!", true), ("Guten Morgen an alle!", false)] {
+        let shown = Shown::new(vec![Source::new("p1".to_owned(), caption.to_owned(), vec![])]);
+        let review = Review { shown: &shown, business: &business, recipient: &recipient };
+        assert_eq!(review.read(CallKind::Verdict, &answer.to_string()).is_ok(), is_enough, "{caption}");
+    }
+}
+
+#[test]
+fn a_correction_speaks_only_of_what_is_wrong() {
+    let mut answer = examples::text(CallKind::Light);
+    answer["language"] = "deutsch".into();
+    let wrong = read(CallKind::Light, &answer).unwrap();
+    assert!(wrong.dropped == 0 && !wrong.correction().contains("rest on a quote"), "{}", wrong.correction());
+    let dropped = Reviewed { dropped: 2, kept: 1, problems: vec![], ..wrong };
+    assert_eq!(dropped.correction(), "2 of 3 entries rest on a quote or count that is not in the posts they name");
 }
 
 #[test]
@@ -309,6 +335,7 @@ fn a_message_that_breaks_a_rule_says_which() {
     };
     let cases: Vec<Case<'_>> = vec![
         (vec![], vec![]),
+        (vec![("follow_up", format!("{}.", long(299)).into())], vec![]),
         (
             vec![("message", "Das Blau läuft. Soll die Kante scharf werden?".into())],
             vec![("message", BeginsWithOpener)],
