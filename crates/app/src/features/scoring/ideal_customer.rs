@@ -224,6 +224,37 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_is_within_and_each_side_says_what_is_wanted() {
+        let said = |follower_min, follower_max, count: u64| {
+            let ideal = IdealCustomer { follower_min, follower_max, ..Default::default() };
+            let graded = followers(&ideal, count)?;
+            Some((graded.points.round(), graded.explanation))
+        };
+        for (min, max, count, points, explanation) in [
+            (Some(1_000), Some(5_000), 1_000, 100.0, "1000 followers, within the wanted 1000 to 5000"),
+            (Some(1_000), Some(5_000), 5_000, 100.0, "5000 followers, within the wanted 1000 to 5000"),
+            (Some(1_000), Some(5_000), 5_001, 100.0, "5001 followers, above the wanted 1000 to 5000"),
+            (Some(1_000), None, 500, 70.0, "500 followers, below the wanted at least 1000"),
+            (None, Some(5_000), 10_000, 70.0, "10000 followers, above the wanted at most 5000"),
+        ] {
+            assert_eq!(said(min, max, count), Some((points, explanation.to_owned())));
+        }
+        assert_eq!(said(None, None, 500), None);
+    }
+
+    #[test]
+    fn engagement_is_graded_by_its_share_of_the_wanted() {
+        let grade = |wanted, rate| {
+            let ideal = IdealCustomer { engagement_rate_min_percent: Some(wanted), ..Default::default() };
+            engagement(&ideal, rate).map(|criterion| (criterion.rule, criterion.points))
+        };
+        let points = |points| Some((Rule::IcpEngagement, points));
+        assert_eq!(grade(2.0, Some(0.5)), points(25.0));
+        assert_eq!((grade(2.0, Some(2.0)), grade(2.0, Some(9.0))), (points(100.0), points(100.0)));
+        assert_eq!((grade(0.0, Some(1.0)), grade(2.0, None)), (None, None), "nothing wanted, or nothing known");
+    }
+
+    #[test]
     fn unknown_is_left_out_and_not_counted_as_no_match() {
         let ideal = IdealCustomer {
             engagement_rate_min_percent: Some(2.0),
@@ -232,6 +263,23 @@ mod tests {
         };
         assert_eq!(points(&ideal, 10, "nothing about places"), []);
         assert_eq!(points(&ideal, 10, "Coach in LISBON"), [(Rule::IcpGeography, 100.0)]);
+    }
+
+    #[test]
+    fn a_profile_that_names_other_places_is_elsewhere() {
+        let ideal = IdealCustomer { geographies: vec!["Lisbon".to_owned()], ..Default::default() };
+        let grade = |bio: &str, country: Option<&str>, location: Option<&str>| {
+            let mut snapshot = snapshot(10, vec![post("2026-11-01T00:00:00Z", None, None)]);
+            snapshot.profile.biography = bio.to_owned();
+            snapshot.profile.country = country.map(str::to_owned);
+            snapshot.profile.posts[0].location = location.map(str::to_owned);
+            geography(&ideal, &snapshot.profile).map(|criterion| criterion.points)
+        };
+        assert_eq!(grade("Coach", None, None), None, "it names no place");
+        assert_eq!(grade("Coach 🇪🇸", None, None), Some(0.0));
+        assert_eq!(grade("Coach", Some("Spain"), None), Some(0.0));
+        assert_eq!(grade("Coach", None, Some("Madrid")), Some(0.0));
+        assert_eq!(grade("Coach 🇪🇸", None, Some("Lisbon, Portugal")), Some(100.0));
     }
 
     #[test]
@@ -257,6 +305,8 @@ mod tests {
             ("Germany", "Kaffee aus Köln, Deutschland"),
             ("United States", "Runner in the USA"),
             ("Japan", "日本のカフェ"),
+            ("Ulm", "runs along the danube in ulm"),
+            ("LISBON", "Coffee in Lisbon"),
         ] {
             assert!(found(wanted, bio), "{wanted} in {bio}");
         }

@@ -246,6 +246,87 @@ mod tests {
         assert!(score.evidence[0].weight <= 0.6);
     }
 
+    #[test]
+    fn every_part_is_its_grade_times_its_weight() {
+        let facts = Facts {
+            engagement_rate_percent: Some(1.25),
+            days_since_last_post: Some(48),
+            authenticity: Some(80.0),
+            ..Facts::of(&snapshot(20_000, vec![]))
+        };
+        let criterion = |rule, points| Criterion { rule, points, explanation: String::new() };
+        let criteria = [criterion(Rule::IcpThemes, 25.0), criterion(Rule::IcpFollowers, 100.0)];
+        let score = score(AnalysisType::Light, 70, &criteria, &facts);
+        let lines: Vec<_> = score.evidence.iter().map(|e| (e.rule, e.value, e.weight, e.points)).collect();
+        assert_eq!(
+            lines,
+            [
+                (Rule::AiFit, 70.0, 0.5, 35.0),
+                (Rule::IcpThemes, 25.0, 0.14, 3.5),
+                (Rule::IcpFollowers, 100.0, 0.14, 14.0),
+                // Half of two and a half times the 1 % that is usual.
+                (Rule::Engagement, 50.0, 0.1, 5.0),
+                // 42 of the 83 days from the seventh to the ninetieth are left.
+                (Rule::Activity, 50.6, 0.07, 3.54),
+                (Rule::Authenticity, 80.0, 0.05, 4.0),
+            ]
+        );
+        assert_eq!(score.value, 65);
+        let explained: Vec<_> = score.evidence.iter().skip(3).map(|part| part.explanation.as_str()).collect();
+        assert_eq!(
+            explained,
+            [
+                "1.25 % over 0 posts; 1 % is usual for 10,000 to 99,999 followers",
+                "last post 48 days before the scrape",
+                "follows 0.00 accounts for each follower",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_part_that_is_unknown_leaves_its_weight_to_the_others() {
+        let facts = Facts { authenticity: None, days_since_last_post: Some(7), ..Facts::of(&snapshot(20_000, vec![])) };
+        // Only the activity is known, 0.07 of the 0.333 that facts must weigh beside a judgement of 0.5.
+        let lines = |score: &Score| score.evidence.iter().map(|e| (e.rule, e.weight, e.points)).collect::<Vec<_>>();
+        let alone = score(AnalysisType::Light, 50, &[], &facts);
+        assert_eq!(
+            lines(&alone),
+            [(Rule::AiFit, 0.6, 30.0), (Rule::UnknownFacts, 0.316, 15.8), (Rule::Activity, 0.084, 8.4),]
+        );
+        // With the criteria the facts weigh 0.35 of 0.85: nothing is missing.
+        let criterion = Criterion { rule: Rule::IcpThemes, points: 50.0, explanation: String::new() };
+        assert_eq!(
+            lines(&score(AnalysisType::Light, 50, &[criterion], &facts)),
+            [(Rule::AiFit, 0.5882, 29.41), (Rule::IcpThemes, 0.3294, 16.47), (Rule::Activity, 0.0824, 8.24),]
+        );
+    }
+
+    #[test]
+    fn a_limit_is_a_line_that_says_what_it_took() {
+        let facts = Facts { authenticity: None, ..Facts::of(&snapshot(20_000, vec![])) };
+        let criterion = Criterion { rule: Rule::IcpThemes, points: 100.0, explanation: String::new() };
+        let capped = score(AnalysisType::Light, 10, &[criterion], &facts);
+        let last = capped.evidence.last().unwrap();
+        // Blended: 0.6 of 10 and 0.4 of (0.28 of 100, 0.0533 of 50) over 0.3333.
+        assert_eq!((last.rule, last.value, last.weight, last.points), (Rule::MisfitCap, 30.0, 0.0, -12.8));
+        assert_eq!(capped.value, 30);
+    }
+
+    #[test]
+    fn every_sign_of_the_audience_is_told() {
+        let counts = [(90, 2), (91, 2), (100, 2), (109, 2), (110, 2)];
+        let posts = counts.map(|(likes, comments)| post("2026-11-03T00:00:00Z", Some(likes), Some(comments)));
+        let facts = |posts: &[crate::features::profiles::Post]| Facts::of(&snapshot(1_000, posts.to_vec()));
+        let told =
+            "follows 0.01 accounts for each follower, 2.0 comments for a hundred likes, interactions vary by 8 %";
+        assert_eq!(signs(&facts(&posts)), format!("{told}, 10.20 % engagement"));
+        // Fewer than five posts say nothing of how the audience reacts.
+        assert_eq!(
+            signs(&facts(&posts[..4])),
+            "follows 0.01 accounts for each follower, 2.1 comments for a hundred likes"
+        );
+    }
+
     /// Both were absurd once: 55 above 54.
     #[test]
     fn a_bio_full_of_keywords_stays_below_a_real_fit() {

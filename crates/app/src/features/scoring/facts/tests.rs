@@ -142,3 +142,28 @@ fn posts_are_counted_by_kind() {
     let mix = Facts::of(&snapshot(1_000, posts)).content_mix;
     assert_eq!(mix, BTreeMap::from([(PostKind::Image, 1), (PostKind::Video, 3)]));
 }
+
+#[test]
+fn what_has_nothing_to_be_measured_by_is_unknown() {
+    let silent = Facts::of(&snapshot(1_000, liked(&[(0, 0), (0, 0), (0, 0), (0, 0), (0, 0)])));
+    assert_eq!(silent.engagement_spread, None, "nothing to be relative to");
+    assert_eq!(Facts::of(&snapshot(1_000, liked(&[(9, 1)]))).posts_per_week, None, "one post has no rhythm");
+    // Several posts within a day are one burst: as if they had taken a day.
+    assert_eq!(Facts::of(&snapshot(1_000, liked(&[(9, 1), (9, 1), (9, 1)]))).posts_per_week, Some(14.0));
+}
+
+#[test]
+fn the_most_used_hashtags_come_first() {
+    let tagged = |tags: &[&str]| Post {
+        hashtags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        ..post("2026-11-03T00:00:00Z", None, None)
+    };
+    let of = |posts| Facts::of(&snapshot(1_000, posts)).top_hashtags;
+    assert_eq!(
+        of(vec![tagged(&["Run", "abend"]), tagged(&["run", "Zug"]), tagged(&["RUN", "zug"])]),
+        ["run", "zug", "abend"]
+    );
+    let many: Vec<String> = (10..30).map(|n| format!("t{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(of(vec![tagged(&many)]), many[..10]);
+}
