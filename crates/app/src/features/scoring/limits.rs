@@ -44,10 +44,8 @@ pub(super) fn limits(score: f64, verdict: &Verdict, receptiveness: Option<f64>) 
         }
         present
     };
-    let drawn = match confidence < CONFIDENCE_FULL {
-        true => MIDDLE + (score - MIDDLE) * (0.5 + 0.5 * confidence / CONFIDENCE_FULL),
-        false => score,
-    };
+    let trust = 0.5 + 0.5 * (confidence / CONFIDENCE_FULL).min(1.0);
+    let drawn = MIDDLE + (score - MIDDLE) * trust;
     let score =
         apply(Rule::LowConfidence, drawn, format!("the profile shows little: confidence {confidence:.0} of 100"));
     let capped = score.min(fit + ABOVE_FIT_MAX);

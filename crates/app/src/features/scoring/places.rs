@@ -63,6 +63,9 @@ mod tests {
         assert_eq!(flags("🇵🇹🇸🇬"), ["Portugal", "PT", "Singapore", "SG"]);
         assert_eq!(flags("🇬🇧").get(..4).unwrap(), ["United Kingdom", "UK", "Great Britain", "England"]);
         assert_eq!(flags("PT 🏴 no flag"), [""; 0]);
+        // The letters of flags are twenty-six: behind them come other signs.
+        assert_eq!(flags("🇿🇿"), ["ZZ"]);
+        assert_eq!(flags("🈀🈀"), [""; 0]);
     }
 
     #[test]
