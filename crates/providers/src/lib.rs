@@ -13,6 +13,8 @@ pub mod chat;
 pub mod families;
 pub mod lists;
 pub mod models;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod prices;
 pub mod send;
 pub mod settings;
@@ -27,6 +29,8 @@ pub use apify::{ActorName, Apify, ScraperSettings, Tier};
 pub use chat::{Anthropic, Gateway, OpenAi};
 pub use lists::ProviderLists;
 pub use models::Models;
+#[cfg(feature = "native")]
+pub use native::NativeSend;
 pub use send::{Endpoint, HttpSend, Secret, SendError};
 pub use settings::ProviderSettings;
 pub use supabase::SupabaseKeys;

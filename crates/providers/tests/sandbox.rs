@@ -12,9 +12,6 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use http::{Request, Response};
 use jiff::Timestamp;
 use oslira_app::{
     features::{
@@ -25,41 +22,10 @@ use oslira_app::{
     },
     shared::{analysis_type::AnalysisType, clock::Clock, ids::RunId},
 };
-use oslira_providers::{Anthropic, Apify, Endpoint, Gateway, HttpSend, OpenAi, Secret, SendError, SupabaseKeys};
+use oslira_providers::{Anthropic, Apify, Endpoint, Gateway, NativeSend, OpenAi, Secret, SupabaseKeys};
 use oslira_sandbox::{ANTHROPIC_API_KEY, APIFY_TOKEN, Config, GATEWAY_TOKEN, OPENAI_API_KEY, Sandbox};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
-
-struct Wire(reqwest::Client);
-
-#[async_trait]
-impl HttpSend for Wire {
-    async fn send(
-        &self,
-        request: Request<Bytes>,
-        timeout: Duration,
-        body_bytes_max: usize,
-    ) -> Result<Response<Bytes>, SendError> {
-        let mut request = reqwest::Request::try_from(request).map_err(|why| SendError::Broken(why.to_string()))?;
-        *request.timeout_mut() = Some(timeout);
-        let lost = |why: reqwest::Error| {
-            if why.is_timeout() { SendError::Timeout } else { SendError::Unreachable(why.to_string()) }
-        };
-        let mut response = self.0.execute(request).await.map_err(lost)?;
-        let mut built = Response::builder().status(response.status());
-        if let Some(headers) = built.headers_mut() {
-            headers.clone_from(response.headers());
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(lost)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > body_bytes_max {
-                return Err(SendError::TooLarge);
-            }
-        }
-        built.body(body.into()).map_err(|why| SendError::Broken(why.to_string()))
-    }
-}
 
 struct Wall;
 
@@ -103,8 +69,8 @@ impl Stand {
         assert_eq!(sent.status(), 201);
     }
 
-    fn wire(&self) -> Arc<Wire> {
-        Arc::new(Wire(self.client.clone()))
+    fn wire(&self) -> Arc<NativeSend> {
+        Arc::new(NativeSend::new().unwrap())
     }
 
     fn apify(&self) -> Apify {

@@ -36,6 +36,8 @@ pub fn comparable(text: &str) -> String {
     });
     // Lower case can bring a composed character apart again, and some forms hide a small capital.
     let folded: String = folded.collect::<String>().nfkc().map(plain).collect();
+    // In capitals they are no other letters: "HEISS" is "heiß".
+    let folded = folded.replace('ß', "ss").replace('ς', "σ");
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -58,6 +60,13 @@ mod tests {
     fn apostrophes_are_one_however_they_are_typed() {
         for text in ["It's", "It’s", "It´s", "it`s", "ITʼS"] {
             assert_eq!(comparable(text), "it's", "{text}");
+        }
+    }
+
+    #[test]
+    fn capitals_are_the_same_letters() {
+        for (small, capitals) in [("heiße maße", "HEISSE MAẞE"), ("για όσους", "ΓΙΑ ΌΣΟΥΣ")] {
+            assert_eq!(comparable(small), comparable(capitals));
         }
     }
 

@@ -10,6 +10,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod in_flight;
 pub mod pagination;
+pub mod places;
 pub mod steps;
 pub mod store;
 pub mod streaming;

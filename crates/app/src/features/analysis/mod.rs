@@ -15,6 +15,7 @@ mod progress_object;
 mod recover;
 mod required_services;
 mod result;
+mod scored;
 mod start;
 mod usage;
 mod watch;
@@ -41,6 +42,7 @@ pub use result::{
     AnalysisRecord, AnalysisResult, CallAnswers, CallCost, CitedSource, CommercialAnswer, Cost, JudgedProfile,
     LeadFacts, OutreachAnswer, PsychographicAnswer, StrategyAnswer,
 };
+pub use scored::scored;
 pub use usage::{AiBill, ScrapeBill, ScrapeOutcome, UsageRecord};
 pub use watch::WatchedRuns;
 pub use workflow::{WorkflowPorts, analyse};

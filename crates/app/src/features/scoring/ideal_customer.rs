@@ -1,15 +1,13 @@
 //! How well a profile matches the ideal customer: each criterion graded 0-100 with its reason. A criterion that cannot
 //! be known from the profile is left out; unknown is not "no match".
 
-use super::{
-    Facts, Rule,
-    places::{flags, is_shouted, names_of},
-};
+use super::{Facts, Rule};
 use crate::{
     features::{business::IdealCustomer, judging::Verdict, profiles::Profile},
     shared::{
         characters::is_unspaced,
         folding::{folded, plain_letters},
+        places::{flags, is_shouted, names_of},
     },
 };
 

@@ -5,7 +5,6 @@ mod cases;
 mod facts;
 mod ideal_customer;
 mod limits;
-mod places;
 #[cfg(test)]
 mod properties;
 mod rule;

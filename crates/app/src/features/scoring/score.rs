@@ -273,14 +273,17 @@ mod tests {
         );
         assert_eq!(score.value, 65);
         let facts: Vec<_> = score.evidence.iter().map(|part| part.fact.as_str()).collect();
-        assert_eq!(facts, [
-            "fit with the business, judged by the model",
-            "ideal customer",
-            "ideal customer",
-            "engagement rate",
-            "days since the last post",
-            "signs of a real audience",
-        ]);
+        assert_eq!(
+            facts,
+            [
+                "fit with the business, judged by the model",
+                "ideal customer",
+                "ideal customer",
+                "engagement rate",
+                "days since the last post",
+                "signs of a real audience",
+            ]
+        );
         let explained: Vec<_> = score.evidence.iter().skip(3).map(|part| part.explanation.as_str()).collect();
         assert_eq!(
             explained,

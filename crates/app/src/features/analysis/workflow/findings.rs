@@ -5,11 +5,10 @@ use crate::{
     features::{
         analysis::{
             AnalysisRecord, AnalysisResult, Assignment, CallAnswers, CallCost, CitedSource, Cost, JudgedProfile,
-            LeadFacts,
+            LeadFacts, scored,
         },
         judging::{Judgement, MessageProblem, shown},
         profiles::Snapshot,
-        scoring::{Facts, blend, match_ideal_customer},
     },
     shared::steps::AttemptFailed,
 };
@@ -25,16 +24,16 @@ pub(super) fn findings(
     judged: &[JudgedCall],
     cache_hit: bool,
 ) -> Result<(LeadFacts, AnalysisRecord), AttemptFailed> {
+    let nobody = || AttemptFailed::Terminal("no call gave a verdict".to_owned());
     let verdict = judged.iter().find_map(|judged| Some((judged, judged.reviewed.judgement.verdict()?)));
-    let (main, verdict) = verdict.ok_or_else(|| AttemptFailed::Terminal("no call gave a verdict".to_owned()))?;
+    let (main, verdict) = verdict.ok_or_else(nobody)?;
 
     // A cached snapshot may be deeper than this type needs: the facts are of the posts that the models saw.
     let mut snapshot = snapshot.clone();
     snapshot.profile.posts.truncate(assignment.analysis_type.config().posts as usize);
-    let facts = Facts::of(&snapshot);
-    let criteria = match_ideal_customer(&assignment.business.ideal_customer, &snapshot.profile, &facts, verdict);
     let judgements: Vec<&Judgement> = judged.iter().map(|judged| &judged.reviewed.judgement).collect();
-    let score = blend(assignment.analysis_type.config().weights, &judgements, &criteria, &facts);
+    let ideal = &assignment.business.ideal_customer;
+    let (facts, score) = scored(assignment.analysis_type, ideal, &snapshot, &judgements).ok_or_else(nobody)?;
 
     let mut problems: Vec<MessageProblem> =
         judged.iter().flat_map(|judged| judged.reviewed.problems.iter().cloned()).collect();

@@ -3,7 +3,7 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::features::profiles::InstagramHandle;
+use crate::{features::profiles::InstagramHandle, shared::characters::is_unspaced};
 
 /// Endings that addresses without a scheme or a path are known by.
 const ENDINGS: [&str; 49] = [
@@ -22,6 +22,9 @@ const NATIONAL_DIGITS_MIN: usize = 9;
 /// Written in place of a dot or an at sign, so that no filter sees it.
 const DOTS: [&str; 8] = ["(dot)", "[dot]", "{dot}", "(.)", "[.]", "(punkt)", "(punto)", "."];
 const ATS: [&str; 4] = ["(at)", "[at]", "{at}", "(a)"];
+/// A dot and an at sign as words of several languages.
+const DOT_WORDS: [&str; 5] = ["dot", "punto", "ponto", "punkt", "point"];
+const AT_WORDS: [&str; 3] = ["arroba", "chiocciola", "arobase"];
 /// Endings that are no words, so that "dot com" is an address and "a dot to see" is none.
 const PLAIN_ENDINGS: [&str; 11] = ["com", "net", "org", "info", "biz", "io", "xyz", "co.uk", "shop", "store", "app"];
 
@@ -47,6 +50,7 @@ pub(super) fn plain(message: &str) -> String {
 fn without_what_shows(message: &str, recipient: Option<&InstagramHandle>) -> String {
     let plain = plain(message);
     let lines = plain.lines().map(|line| {
+        let line = without_numbers_within(line);
         let words: Vec<&str> = without_numbers(without_spelled_addresses(line.split(' ').collect()));
         words.into_iter().filter(|word| !leads_away(word, recipient)).collect::<Vec<_>>().join(" ")
     });
@@ -65,13 +69,17 @@ fn without_spelled_addresses(words: Vec<&str>) -> Vec<&str> {
         let dot = lower(word);
         let is_dot = DOTS.contains(&dot.as_str())
             && ending.as_deref().is_some_and(|ending| ENDINGS.contains(&ending) || PLAIN_ENDINGS.contains(&ending));
-        let is_plain_dot = dot == "dot" && ending.as_deref().is_some_and(|ending| PLAIN_ENDINGS.contains(&ending));
+        let is_plain_dot = DOT_WORDS.contains(&dot.as_str())
+            && ending.as_deref().is_some_and(|ending| PLAIN_ENDINGS.contains(&ending));
         if is_plain_dot
             || is_dot && (dot != "." || ending.as_deref().is_some_and(|ending| PLAIN_ENDINGS.contains(&ending)))
         {
             // The name before it, and whom the address is of.
             kept.pop();
-            while kept.last().is_some_and(|word| ATS.contains(&lower(word).as_str()) || *word == "@") {
+            let is_at = |word: &&str| {
+                ATS.contains(&lower(word).as_str()) || AT_WORDS.contains(&lower(word).as_str()) || *word == "@"
+            };
+            while kept.last().is_some_and(is_at) {
                 kept.pop();
                 kept.pop();
             }
@@ -80,6 +88,28 @@ fn without_spelled_addresses(words: Vec<&str>) -> Vec<&str> {
             kept.push(*word);
             rest = tail;
         }
+    }
+    kept
+}
+
+/// Takes telephone numbers out of sentences that are written without blanks.
+fn without_numbers_within(line: &str) -> String {
+    let form = |c: char| c.nfkc().next().unwrap_or(c);
+    let is_part = |c: char| form(c).is_numeric() || "+-()/.‐‑‒–—−ー".contains(form(c));
+    let chars: Vec<char> = line.chars().collect();
+    let mut kept = String::with_capacity(line.len());
+    let mut rest = chars.as_slice();
+    while let Some(first) = rest.first() {
+        let length = rest.iter().take_while(|c| is_part(**c)).count().max(1);
+        let (run, after) = rest.split_at(length);
+        let digits = run.iter().filter(|c| form(**c).is_numeric()).count();
+        let digits_min = if form(*first) == '+' { INTERNATIONAL_DIGITS_MIN } else { NATIONAL_DIGITS_MIN };
+        let is_within =
+            kept.chars().next_back().is_some_and(is_unspaced) || after.first().is_some_and(|c| is_unspaced(*c));
+        if digits < digits_min || !is_within {
+            kept.extend(run);
+        }
+        rest = after;
     }
     kept
 }
@@ -206,6 +236,20 @@ mod tests {
 
     fn ann() -> InstagramHandle {
         "coffee.ann".parse().unwrap()
+    }
+
+    #[test]
+    fn a_number_goes_from_a_sentence_without_blanks() {
+        assert_eq!(defused("お問い合わせは０３－５５５５－０１４２までどうぞ。", None), "お問い合わせはまでどうぞ。");
+        for kept in ["2026年11月26日に12,000円でした", "気温は10.5度、距離は42.195キロ"] {
+            assert_eq!(defused(kept, None), kept);
+        }
+    }
+
+    #[test]
+    fn an_address_in_words_of_other_languages_goes() {
+        assert_eq!(defused("Estamos en tienda arroba kilnandslip punto com.", None), "Estamos en");
+        assert_eq!(defused("Un punto a favor, y punto.", None), "Un punto a favor, y punto.");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::super::shown::Shown;
 use crate::{
     features::business::BusinessContext,
-    shared::{characters::is_unspaced, folding::comparable},
+    shared::{characters::is_unspaced, folding::comparable, places::names_of},
 };
 
 /// So many words in a row are no accident.
@@ -51,14 +51,24 @@ impl Criteria {
         let (codes, places): (Vec<&String>, Vec<&String>) = ideal.geographies.iter().partition(|place| {
             place.trim().chars().count() <= CODE_CHARS_MAX && place.trim().chars().all(|c| c.is_ascii_uppercase())
         });
-        let places = places.into_iter().map(|place| comparable(place));
-        let phrases = TELLING.into_iter().map(str::to_owned).chain(places.filter(|place| place.chars().count() > 1));
+        // In whatever language the message names a country; one that is known by any of its names is no secret.
+        let names = |place: &String| -> Vec<String> {
+            std::iter::once(place.as_str()).chain(names_of(place)).map(comparable).collect()
+        };
+        let unknown =
+            places.into_iter().map(names).filter(|names| !names.iter().any(|name| has_word_like(&known, name)));
+        let unknown_places = unknown.flatten().filter(|place| place.chars().count() > 1);
         let themes = ideal.content_themes.iter().map(|theme| comparable(theme));
         let known_numbers = numbers(&known);
         let wanted = [ideal.follower_min, ideal.follower_max].into_iter().flatten();
         let known_rows = rows(&known);
         Self {
-            phrases: phrases.filter(|phrase| !has_words(&known, phrase)).collect(),
+            phrases: TELLING
+                .into_iter()
+                .filter(|phrase| !has_words(&known, phrase))
+                .map(str::to_owned)
+                .chain(unknown_places)
+                .collect(),
             themes: themes
                 .filter(|theme| theme.chars().count() >= THEME_CHARS_MIN && !has_word_like(&known, theme))
                 .collect(),
@@ -244,6 +254,14 @@ mod tests {
         for text in ["Only in CA, right?", "Is that IT?", "Running in ulm?", "Running in Graz?"] {
             assert!(disclosed(&american, text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_country_is_the_same_in_every_language() {
+        assert!(disclosed("Wir arbeiten in Österreich. Wo läufst du?"));
+        let from_vienna = Source::new("p1".to_owned(), "Läuft in Österreich, manchmal in Kärnten.".to_owned(), vec![]);
+        let criteria = Criteria::of(&fuel(), &Shown::new(vec![from_vienna]));
+        assert!(!criteria.are_in("You run in Austria, right?"), "the profile says so itself");
     }
 
     #[test]

@@ -147,9 +147,10 @@ impl Language {
         let words = words_alone(text);
         let candidates = std::iter::once(self).chain(others.iter().copied().filter(|other| !other.is(self)));
         let candidates: Vec<Lang> = candidates.filter_map(Self::detected).collect();
-        // The detector takes no list of one, and then there is nothing to tell apart.
+        // Without another language to tell it from, only what is beyond doubt counts.
         if candidates.len() < 2 {
-            return true;
+            let found = whatlang::detect(&words).filter(whatlang::Info::is_reliable);
+            return found.and_then(|found| Self::of_detected(found.lang())).is_none_or(|found| found.is(self));
         }
         let found = Detector::with_allowlist(candidates).detect_lang(&words).and_then(Self::of_detected);
         found.is_none_or(|found| found.is(self))
@@ -272,7 +273,10 @@ mod tests {
             !Language::ENGLISH
                 .is_of("Drei Brände, und das Blau läuft immer noch. Soll die Kante scharf werden?", &[german])
         );
+        // With nothing to tell it from, what is beyond doubt counts.
         assert!(Language::ENGLISH.is_of("Whatever", &[]));
+        let long = "Dieser Beitrag ist mir tagelang nicht aus dem Kopf gegangen. Wie ist er denn entstanden?";
+        assert!(!Language::ENGLISH.is_of(long, &[]) && german.is_of(long, &[]));
         let three = [Language("es"), Language::ENGLISH];
         assert!(!german.is_of("Three firings and the blue still runs. Should the edge be sharp?", &three));
     }

@@ -16,6 +16,9 @@ use crate::{
     shared::folding::comparable,
 };
 
+/// A text with so many letters is in a language by itself.
+const ALONE_LETTERS_MIN: usize = 60;
+
 /// A rule of messages. Stored results name it, so it is never renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -110,7 +113,7 @@ pub(super) enum Questions {
 
 impl<'a> MessageContext<'a> {
     pub(super) fn of(shown: &'a Shown, business: &BusinessContext, recipient: &'a InstagramHandle) -> Self {
-        let forbidden = business.do_not_say.iter().map(|phrase| comparable(phrase)).filter(|phrase| !phrase.is_empty());
+        let forbidden = business.do_not_say.iter().map(|phrase| spoken(phrase)).filter(|phrase| !phrase.is_empty());
         let offered = comparable(&format!("{} \u{1} {}", business.name, business.offering));
         Self { shown, recipient, criteria: Criteria::of(business, shown), forbidden: forbidden.collect(), offered }
     }
@@ -150,7 +153,7 @@ impl<'a> MessageContext<'a> {
     }
 
     fn says_what_it_must_not(&self, text: &str) -> bool {
-        let text = comparable(text);
+        let text = spoken(text);
         self.forbidden.iter().any(|phrase| criteria::has_words(&text, phrase))
     }
 
@@ -171,10 +174,15 @@ impl<'a> MessageContext<'a> {
         }
         let others: Vec<Language> = captions.into_iter().chain([Language::ENGLISH]).collect();
         let all = texts.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n");
-        if !language.is_of(&all, &others) {
-            let field = texts.first().map_or("language", |(field, _)| field);
-            problems.push(MessageProblem::new(field, MessageRule::LanguageOfCaptions));
-        }
+        // A short text may be taken for another language: it is only looked at together with the others.
+        let is_long = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() >= ALONE_LETTERS_MIN;
+        let foreign = texts.iter().find(|(_, text)| is_long(text) && !language.is_of(text, &others));
+        let field = match foreign {
+            Some((field, _)) => Some(*field),
+            None if language.is_of(&all, &others) => None,
+            None => Some(texts.first().map_or("language", |(field, _)| *field)),
+        };
+        problems.extend(field.map(|field| MessageProblem::new(field, MessageRule::LanguageOfCaptions)));
         Some(language)
     }
 
@@ -189,8 +197,9 @@ impl<'a> MessageContext<'a> {
             *gloss = None;
             return;
         }
-        *gloss =
-            gloss.take().map(|text| contacts::defused(&text, Some(self.recipient))).filter(|text| !text.is_empty());
+        let is_english = |text: &String| language.is_none_or(|language| Language::ENGLISH.is_of(text, &[language]));
+        let gloss_is = |text: &String| !text.is_empty() && is_english(text);
+        *gloss = gloss.take().map(|text| contacts::defused(&text, Some(self.recipient))).filter(gloss_is);
         match gloss {
             None => problems.push(MessageProblem::new("gloss", MessageRule::GlossMissing)),
             // Criteria are in English more often than messages are.
@@ -200,6 +209,11 @@ impl<'a> MessageContext<'a> {
             Some(_) => {}
         }
     }
+}
+
+/// A phrase as it sounds: in comparable form, and without hyphens.
+fn spoken(phrase: &str) -> String {
+    comparable(&comparable(phrase).replace('-', " "))
 }
 
 /// Says when a message does not begin with its opener; blanks apart.

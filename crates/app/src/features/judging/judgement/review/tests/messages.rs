@@ -58,6 +58,18 @@ fn a_message_that_breaks_a_rule_says_which() {
             vec![("follow_up", CriteriaDisclosed)],
         ),
         (vec![("language", "deutsch".into())], vec![("language", LanguageTag)]),
+        // In the language of the others, which are right, but itself in another one.
+        (
+            vec![(
+                "follow_up",
+                "One more thought about the markets on weekends: two mugs of yours beside each other.".into(),
+            )],
+            vec![("follow_up", LanguageOfCaptions)],
+        ),
+        (
+            vec![("gloss", "Drei Brände, und das Blau läuft immer noch. Soll die Kante scharf werden?".into())],
+            vec![("gloss", GlossMissing)],
+        ),
         (vec![("gloss", Value::Null)], vec![("gloss", GlossMissing)]),
         (vec![("gloss", "Our target audience is potters.".into())], vec![("gloss", CriteriaDisclosed)]),
     ];
@@ -109,6 +121,7 @@ fn what_a_business_never_says_is_not_said() {
         problems.into_iter().filter(|problem| problem.rule == MessageRule::ForbiddenPhrase).count()
     };
     assert_eq!((rules("It is cheap."), rules("A NO brainer!"), rules("A cheapskate, no brain.")), (1, 1, 0));
+    assert_eq!(rules("A no-brainer!"), 1, "it sounds the same");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::shared::folding::folded;
 const COUNTRIES: &str = include_str!("countries.txt");
 
 /// Code and names of every country whose flag is in the text.
-pub(super) fn flags(text: &str) -> Vec<String> {
+pub fn flags(text: &str) -> Vec<String> {
     let mut named = Vec::new();
     let mut letters = text.chars().map(indicated).peekable();
     while let Some(first) = letters.next() {
@@ -24,7 +24,7 @@ pub(super) fn flags(text: &str) -> Vec<String> {
 
 /// All names of the country that this name is one of; empty for anything else, such as a city, or a code: many are those of American
 /// states too.
-pub(super) fn names_of(place: &str) -> Vec<&'static str> {
+pub fn names_of(place: &str) -> Vec<&'static str> {
     let wanted = folded(place.trim());
     let is_meant = |line: &&str| line.get(3..).is_some_and(|names| names.split('/').any(|name| folded(name) == wanted));
     let named = COUNTRIES.lines().find(is_meant).and_then(|line| line.get(3..));
@@ -38,7 +38,7 @@ fn indicated(c: char) -> Option<char> {
 }
 
 /// Whether the words right beside a word in capitals are in capitals too: then its own say nothing.
-pub(super) fn is_shouted(before: &str, after: &str) -> bool {
+pub fn is_shouted(before: &str, after: &str) -> bool {
     let shouts = |word: Option<&str>| {
         word.is_some_and(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 1 && word == word.to_uppercase())
     };
