@@ -13,6 +13,7 @@ mod bench;
 mod build;
 mod contract;
 mod demo;
+mod eval;
 mod http;
 mod interrupt;
 mod lint;
@@ -66,6 +67,9 @@ enum Command {
     Lint,
     /// Score three Instagram profiles end to end and show what happens
     Demo(demo::DemoArgs),
+    /// Measure the quality of judgements over the golden set (docs/evaluation.md); `eval --help` tells its options
+    #[command(disable_help_flag = true)]
+    Eval(eval::EvalArgs),
     /// Measure the whole: analyses, routes, workflow steps, sizes (minutes, at the speed of the real services)
     Bench(bench::BenchArgs),
     /// Start a program in a session of its own (used by `stack up`)
@@ -101,6 +105,7 @@ fn run(command: Command) -> Result<std::process::ExitCode> {
         Command::Attack(args) => attack::run(&project, &args)?,
         Command::Lint => lint::run(&project).map(|()| true)?,
         Command::Demo(args) => demo::run(&project, &args).map(|()| true)?,
+        Command::Eval(args) => eval::run(&project, &args)?,
         Command::Bench(args) => bench::run(&project, &args).map(|()| true)?,
         Command::Detach(_) => false,
     };
