@@ -40,7 +40,9 @@ async fn the_last_member_takes_the_account_along_and_its_runs_end_by_themselves(
     let stage = Stage::with_credits(50).await?;
     let auth = auth_server(&stage.database).await?;
     let done = stage.begun_and("done", "saving").await?;
-    complete(&stage.backend, done).await?;
+    let lead: Uuid = complete(&stage.backend, done).await?["lead_id"].as_str().unwrap().parse().unwrap();
+    let mark = "select api.mark_lead_outcome($1, $2, 'won')";
+    stage.customer.call(mark, &[&stage.member.account_id, &lead]).await?;
     let (going, pending) = (stage.begun_and("going", "saving").await?, stage.begun("pending").await?);
     let entries = stage.count("credit_transactions").await?;
 
@@ -52,8 +54,16 @@ async fn the_last_member_takes_the_account_along_and_its_runs_end_by_themselves(
     // The token still says who they are, until it expires.
     assert_eq!(begin(&stage.customer, &stage.request("nasa")).await?, json!({ "outcome": "forbidden" }));
     assert_eq!(cancel(&stage.customer, pending).await?, json!({ "outcome": "not_found" }));
-    for table in ["accounts", "account_members", "leads", "runs", "analyses", "credit_balances", "credit_transactions"]
-    {
+    for table in [
+        "accounts",
+        "account_members",
+        "leads",
+        "lead_outcomes",
+        "runs",
+        "analyses",
+        "credit_balances",
+        "credit_transactions",
+    ] {
         assert_eq!(stage.customer.rows(&format!("select from {table}"), &[]).await?.len(), 0, "{table}");
     }
     assert_eq!(complete(&stage.backend, going).await?["outcome"], "completed");

@@ -160,7 +160,7 @@ impl Prey {
             ("system.deduct_credits_atomic" | "system.grant_credits", "p_run")
             | ("api.search_leads", "p_key")
             | (_, "p_expected_version") => return None,
-            ("api.delete_lead", "p_lead") => self.lead.to_string(),
+            ("api.delete_lead" | "api.mark_lead_outcome", "p_lead") => self.lead.to_string(),
             ("system.record_usage", "p_kind") => "ai".to_owned(),
             ("system.report_outage", "p_kind") => "down".to_owned(),
             ("system.grant_credits", "p_kind") => "purchase".to_owned(),
@@ -183,6 +183,7 @@ impl Prey {
             (_, "p_result") => result(70).to_string(),
             (_, "p_usage") => ai_usage().to_string(),
             (_, "p_models") => json!([{ "model": "openai/gpt-6-luna", "status": "active", "retires_on": "2027-01-01" }]).to_string(),
+            (_, "p_outcome") => "won".to_owned(),
             (_, "p_age") => "0 seconds".to_owned(),
             (_, "p_since") => "2026-01-01".to_owned(),
             (_, "p_after") => "a".to_owned(),

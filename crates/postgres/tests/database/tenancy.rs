@@ -4,6 +4,7 @@ use oslira_testkit::session::Parameters;
 use oslira_testkit::{Error, Member, Session, TestResult};
 use serde_json::json;
 use tokio_postgres::Client;
+use uuid::Uuid;
 
 use crate::catalog::{HIDDEN_TABLES, REFERENCE_TABLES, tables};
 use crate::support::{Request, Stage, advance, ai_usage, begin, begun, cancel, complete, record_usage, scrape_usage};
@@ -14,7 +15,9 @@ async fn furnish(stage: &Stage, member: &Member, customer: &Session) -> Result<(
     record_usage(&stage.backend, run, "ai", &format!("ai {run}"), &ai_usage()).await?;
     record_usage(&stage.backend, run, "scrape", &format!("scrape {run}"), &scrape_usage()).await?;
     advance(&stage.backend, run, "saving").await?;
-    complete(&stage.backend, run).await?;
+    let done = complete(&stage.backend, run).await?;
+    let lead: Uuid = done["lead_id"].as_str().unwrap().parse().unwrap();
+    customer.call("select api.mark_lead_outcome($1, $2, 'won')", &[&member.account_id, &lead]).await?;
     begun(customer, &Request::new(member, "esa")).await?;
     Ok(())
 }
@@ -47,7 +50,7 @@ async fn a_member_sees_their_accounts_rows_and_no_others_in_every_table() -> Tes
     let others_session = stage.database.customer(other.user_id).await?;
     furnish(&stage, &stage.member, &stage.customer).await?;
     furnish(&stage, &other, &others_session).await?;
-    let nobody = stage.database.customer(uuid::Uuid::now_v7()).await?;
+    let nobody = stage.database.customer(Uuid::now_v7()).await?;
 
     for table in open_tables(&stage.superuser).await? {
         let all = count(&stage.superuser, &format!("select count(*) from {table}"), &[]).await?;
@@ -165,6 +168,8 @@ async fn the_database_itself_keeps_accounts_apart() -> TestResult {
     for mixing in [
         "update leads set business_profile_id = $1 where account_id <> $2",
         "update runs set business_profile_id = $1 where status = 'pending' and account_id <> $2",
+        "insert into lead_outcomes (account_id, lead_id, analysis_id, score, marked_by, marked_at)
+         select $2, l.id, l.latest_analysis_id, 1, $1, now() from leads l where l.account_id <> $2",
         "update analyses set lead_id = (select id from leads where account_id = $2 and business_profile_id = $1) where account_id <> $2",
     ] {
         let outcome = stage.execute(mixing, &[&stage.member.business_profile_id, &stage.member.account_id]).await;
