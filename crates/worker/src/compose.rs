@@ -79,6 +79,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
         business: BusinessPorts { profiles: tenant.clone() },
         leads: LeadPorts {
             leads: tenant.clone(),
+            outcomes: tenant.clone(),
             pictures: pictures(env, config),
             clock: clock.clone(),
             exports: isolate.exports.clone(),

@@ -16,7 +16,7 @@ use oslira_app::{
     features::{
         auth::Member,
         judging::ModelChoice,
-        leads::{Analysis, Lead, LeadCursor, LeadQuery, LeadRepository},
+        leads::{Analysis, Lead, LeadCursor, LeadQuery, LeadRepository, Mark},
     },
     shared::{
         ids::LeadId,
@@ -46,7 +46,12 @@ impl LeadRepository for Slow {
         Ok(false)
     }
 
-    async fn get(&self, member: Member, id: LeadId, most: usize) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError> {
+    async fn get(
+        &self,
+        member: Member,
+        id: LeadId,
+        most: usize,
+    ) -> Result<Option<(Lead<Mark>, Vec<Analysis>)>, StoreError> {
         LeadRepository::get(&Unasked, member, id, most).await
     }
 

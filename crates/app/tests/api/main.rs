@@ -8,6 +8,7 @@ mod contract;
 mod doubles;
 mod exports;
 mod logs;
+mod outcomes;
 mod progress;
 mod protocol;
 mod unasked;
@@ -114,6 +115,7 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
         business: BusinessPorts { profiles: Arc::new(Unasked) },
         leads: LeadPorts {
             leads: Arc::new(Unasked),
+            outcomes: Arc::new(Unasked),
             pictures: Arc::new(Unasked),
             clock: double.clone(),
             exports: Arc::new(exports_at_once()),

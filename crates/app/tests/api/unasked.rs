@@ -9,7 +9,10 @@ use oslira_app::{
             BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, BusinessProfileRepository, CreateOutcome,
             NewBusinessProfile, UpdateOutcome,
         },
-        leads::{Analysis, Lead, LeadCursor, LeadQuery, LeadRepository, Picture, Pictures},
+        leads::{
+            Analysis, JudgedOutcome, Lead, LeadCursor, LeadOutcome, LeadQuery, LeadRepository, Mark, MarkOutcome,
+            OutcomeRepository, Picture, Pictures,
+        },
     },
     shared::{
         idempotency::IdempotencyKey,
@@ -71,11 +74,36 @@ impl LeadRepository for Unasked {
         refuse()
     }
 
-    async fn get(&self, _: Member, _: LeadId, _: usize) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError> {
+    async fn get(&self, _: Member, _: LeadId, _: usize) -> Result<Option<(Lead<Mark>, Vec<Analysis>)>, StoreError> {
         refuse()
     }
 
     async fn delete(&self, _: Member, _: LeadId) -> Result<Option<Timestamp>, StoreError> {
+        refuse()
+    }
+}
+
+#[async_trait]
+impl OutcomeRepository for Unasked {
+    async fn mark(&self, _: Member, _: LeadId, _: Option<LeadOutcome>) -> Result<MarkOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn outcomes(
+        &self,
+        _: Member,
+        _: Option<BusinessProfileId>,
+        _: PageQuery<i64>,
+    ) -> Result<Page<JudgedOutcome>, StoreError> {
+        refuse()
+    }
+
+    async fn are_more_outcomes_than(
+        &self,
+        _: Member,
+        _: Option<BusinessProfileId>,
+        _: u32,
+    ) -> Result<bool, StoreError> {
         refuse()
     }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         auth::Member,
-        leads::{Analysis, Lead, LeadCursor, LeadQuery, LeadRepository, LeadSort, SearchText},
+        leads::{Analysis, Lead, LeadCursor, LeadQuery, LeadRepository, LeadSort, Mark, SearchText},
     },
     shared::{
         analysis_type::AnalysisType,
@@ -37,6 +37,12 @@ const LATEST: &str = "left join lateral (\
       select a.id, a.run_id, a.analysis_type, a.summary, a.created_at from public.analyses a \
       where a.id = l.latest_analysis_id and a.account_id = $1::uuid and a.deleted_at is null limit 1\
     ) n on true";
+
+/// The lead's newest mark `m`; it has no outcome if it took the others back. Its `limit 1` is as good as the one above.
+const MARK: &str = "left join lateral (\
+      select m.outcome, m.marked_at, m.analysis_id, m.score from public.lead_outcomes m \
+      where m.lead_id = l.id and m.account_id = $1::uuid order by m.id desc limit 1\
+    ) m on true";
 
 /// Every column of it is in the index of each order.
 const FILTER: &str = "($2::uuid is null or f.business_profile_id = $2::uuid) \
@@ -73,9 +79,9 @@ fn found(query: &LeadQuery) -> String {
 pub fn leads_statement(query: &LeadQuery) -> String {
     let found = found(query);
     format!(
-        "select {LEAD} from ({found}) found \
+        "select {LEAD} || jsonb_build_object('outcome', m.outcome) from ({found}) found \
          cross join lateral (select l.* from public.leads l where l.id = found.id and l.account_id = $1::uuid limit 1) l \
-         {LATEST} order by found.place"
+         {LATEST} {MARK} order by found.place"
     )
 }
 
@@ -97,7 +103,7 @@ fn parameters(member: Member, query: &LeadQuery, after: Option<LeadCursor>, limi
 
 #[derive(Deserialize)]
 struct HistoryRow {
-    lead: Lead,
+    lead: Lead<Mark>,
     analyses: Vec<Analysis>,
 }
 
@@ -125,9 +131,10 @@ impl LeadRepository for TenantDb {
         member: Member,
         id: LeadId,
         analyses_max: usize,
-    ) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError> {
+    ) -> Result<Option<(Lead<Mark>, Vec<Analysis>)>, StoreError> {
         let sql = format!(
-            "select jsonb_build_object('lead', {LEAD}, 'analyses', coalesce((\
+            "select jsonb_build_object('lead', {LEAD} || jsonb_build_object('outcome', \
+                 case when m.outcome is not null then to_jsonb(m) end), 'analyses', coalesce((\
                select jsonb_agg(h.entry order by h.created_at desc, h.id desc) from (\
                  select a.created_at, a.id, jsonb_build_object('id', a.id, 'run_id', a.run_id, \
                    'analysis_type', a.analysis_type, 'score', a.score, 'model', a.model, 'provider', a.provider, \
@@ -135,7 +142,7 @@ impl LeadRepository for TenantDb {
                    'created_at', a.created_at, 'profile', a.result -> 'profile') as entry \
                  from public.analyses a where a.lead_id = l.id and a.account_id = $1::uuid and a.deleted_at is null \
                  order by a.created_at desc, a.id desc limit $3::bigint\
-               ) h), '[]')) from public.leads l {LATEST} \
+               ) h), '[]')) from public.leads l {LATEST} {MARK} \
              where l.account_id = $1::uuid and l.deleted_at is null and l.id = $2::uuid"
         );
         let params = [Param::of(member.account()), Param::of(id), Param::of(analyses_max)];

@@ -8,6 +8,7 @@ mod estimate;
 mod leads;
 mod memberships;
 mod models;
+mod outcomes;
 mod runs;
 
 pub use db::TenantDb;

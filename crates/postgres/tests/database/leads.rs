@@ -1,7 +1,7 @@
 //! Leads through the product's own statements: filters, orders, pages, history, deletion, tenancy, and the plans.
 
 use oslira_app::{
-    features::leads::{Lead, LeadCursor, LeadFilter, LeadQuery, LeadRepository, LeadSort, SearchText},
+    features::leads::{Lead, LeadCursor, LeadFilter, LeadQuery, LeadRepository, LeadSort, Mark, SearchText},
     shared::{
         ids::{BusinessProfileId, LeadId},
         pagination::{Cursor, PageQuery},
@@ -309,11 +309,12 @@ async fn shown(stage: &Stage) -> (Shown, Shown) {
     let page = PageQuery { limit: 1, after: None };
     let listed = stage.tenant().list(acting(&stage.member), &query, page).await.unwrap().items.remove(0);
     let (read, _) = stage.tenant().get(acting(&stage.member), listed.id, 9).await.unwrap().unwrap();
-    let show = |lead: Lead| {
-        let latest = lead.latest_analysis.unwrap();
-        (lead.score, latest.summary, lead.followers, latest.is_stale, latest.id.to_string())
-    };
     (show(listed), show(read))
+}
+
+fn show<O>(lead: Lead<O>) -> Shown {
+    let latest = lead.latest_analysis.unwrap();
+    (lead.score, latest.summary, lead.followers, latest.is_stale, latest.id.to_string())
 }
 
 #[tokio::test]
@@ -495,7 +496,7 @@ async fn a_renamed_profile_is_linked_by_its_present_name_and_found_by_both() -> 
     renamed["renamed_to"] = json!("esa.space");
     let id = analysed(&stage, "nasa", &renamed, &result(70)).await?;
     let shown = async || stage.tenant().get(acting(&stage.member), id, 0).await.unwrap().unwrap().0;
-    let names = |lead: Lead| (lead.username, lead.renamed_to, lead.profile_url);
+    let names = |lead: Lead<Mark>| (lead.username, lead.renamed_to, lead.profile_url);
     let (username, link) = ("nasa".to_owned(), |name: &str| format!("https://www.instagram.com/{name}/"));
     assert_eq!(names(shown().await), (username.clone(), Some("esa.space".to_owned()), link("esa.space")));
     for text in ["nasa", "esa.space"] {

@@ -24,6 +24,7 @@ mod ledger;
 mod logins;
 mod migrations;
 mod model_lifecycles;
+mod outcomes;
 mod personal_data;
 mod prices;
 mod privileges;

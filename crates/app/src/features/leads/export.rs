@@ -1,26 +1,23 @@
 //! Leads as a CSV file (RFC 4180) that a spreadsheet opens as it is and that cannot make one compute: profile texts are
 //! written by strangers, and a cell that begins like a formula would run as one (CWE-1236).
-//!
-//! The file is written while it is sent, a page of rows at a time, so that its length costs no memory. What the answer's
-//! headers say must be known before: the first page is read and the rows are counted before the answer begins.
 
 use std::{borrow::Cow, sync::Arc};
 
-use bytes::Bytes;
+use async_trait::async_trait;
 use csv::{Terminator, Writer, WriterBuilder};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 
-use super::{Lead, LeadCursor, LeadQuery, LeadRepository};
+use super::{
+    Lead, LeadCursor, LeadQuery, LeadRepository,
+    paged::{Export, Source, written},
+};
 use crate::{
     features::auth::Member,
     shared::{
-        pagination::{Cursor, PageQuery},
+        pagination::{Page, PageQuery},
         store::StoreError,
     },
 };
 
-/// The most rows of one file, without the header.
-pub const EXPORT_ROWS_MAX: u32 = 10_000;
 const PAGE_ROWS: u32 = 500;
 /// Without it Excel reads UTF-8 as the system's legacy code page.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -48,74 +45,42 @@ const HEADER: [&str; 20] = [
     "id",
 ];
 
-/// A file that is not written yet.
-pub struct Export {
-    /// Whether there were more leads than it will hold.
-    pub truncated: bool,
-    /// Its bytes. After an error nothing follows.
-    pub pieces: BoxStream<'static, Result<Bytes, StoreError>>,
-}
-
 /// Begins a file with the leads of a query, in its order.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer for the first page; later the pieces end with it.
 pub async fn export(leads: Arc<dyn LeadRepository>, member: Member, query: LeadQuery) -> Result<Export, StoreError> {
-    let mut rows = Rows { leads, member, query, left: EXPORT_ROWS_MAX, after: Place::Start };
-    let first = rows.next().await?;
-    // A short list says by itself that it is complete.
-    let truncated = match rows.after {
-        Place::End => false,
-        Place::Start | Place::After(_) => rows.leads.are_more_than(member, &rows.query, EXPORT_ROWS_MAX).await?,
-    };
-    let mut sheet = Sheet::new()?;
-    for lead in first.iter().flatten() {
-        sheet.add(lead)?;
-    }
-    let later = stream::try_unfold(rows, |mut rows| async {
-        let Some(page) = rows.next().await? else { return Ok(None) };
-        let mut sheet = Sheet::continued();
-        page.iter().try_for_each(|lead| sheet.add(lead))?;
-        Ok(Some((sheet.finish()?, rows)))
-    });
-    let begun = sheet.finish()?;
-    let pieces = stream::once(async { Ok(begun) }).chain(later).map_ok(Bytes::from).boxed();
-    Ok(Export { truncated, pieces })
+    written(Leads { leads, member, query }).await
 }
 
-/// Where a list goes on.
-enum Place {
-    Start,
-    After(Cursor<LeadCursor>),
-    End,
-}
-
-/// The rows that are still to be written.
-struct Rows {
+/// The leads of a query as rows of a sheet.
+struct Leads {
     leads: Arc<dyn LeadRepository>,
     member: Member,
     query: LeadQuery,
-    left: u32,
-    after: Place,
 }
 
-impl Rows {
-    /// The next page; `None` after the last row.
-    async fn next(&mut self) -> Result<Option<Vec<Lead>>, StoreError> {
-        let after = match std::mem::replace(&mut self.after, Place::End) {
-            Place::Start => None,
-            Place::After(cursor) => Some(cursor),
-            Place::End => return Ok(None),
-        };
-        let page = PageQuery { limit: PAGE_ROWS.min(self.left), after };
-        let page = self.leads.list(self.member, &self.query, page).await?;
-        self.left = self.left.saturating_sub(u32::try_from(page.items.len()).unwrap_or(u32::MAX));
-        if self.left > 0
-            && let Some(next) = page.next_cursor.as_deref().and_then(Cursor::decode)
-        {
-            self.after = Place::After(next);
-        }
-        Ok(Some(page.items))
+#[async_trait]
+impl Source for Leads {
+    type Row = Lead;
+    type Place = LeadCursor;
+
+    const PAGE_ROWS: u32 = PAGE_ROWS;
+
+    async fn page(&self, page: PageQuery<LeadCursor>) -> Result<Page<Lead>, StoreError> {
+        self.leads.list(self.member, &self.query, page).await
+    }
+
+    async fn are_more_than(&self, rows: u32) -> Result<bool, StoreError> {
+        self.leads.are_more_than(self.member, &self.query, rows).await
+    }
+
+    fn begun(&self, rows: &[Lead]) -> Result<Vec<u8>, StoreError> {
+        Sheet::new()?.with(rows)
+    }
+
+    fn continued(&self, rows: &[Lead]) -> Result<Vec<u8>, StoreError> {
+        Sheet::continued().with(rows)
     }
 }
 
@@ -136,6 +101,11 @@ impl Sheet {
     fn add(&mut self, lead: &Lead) -> Result<(), StoreError> {
         let cells = cells(lead);
         self.0.write_record(cells.iter().map(|cell| safe(cell).into_owned())).map_err(|error| defect(&error))
+    }
+
+    fn with(mut self, leads: &[Lead]) -> Result<Vec<u8>, StoreError> {
+        leads.iter().try_for_each(|lead| self.add(lead))?;
+        self.finish()
     }
 
     fn finish(self) -> Result<Vec<u8>, StoreError> {
@@ -199,18 +169,16 @@ fn safe(cell: &str) -> Cow<'_, str> {
 mod tests {
     use std::sync::Mutex;
 
-    use async_trait::async_trait;
+    use bytes::Bytes;
+    use futures_util::{StreamExt as _, TryStreamExt as _};
     use jiff::Timestamp;
     use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
     use crate::{
-        features::leads::Analysis,
-        shared::{
-            ids::{AccountId, BusinessProfileId, LeadId, UserId},
-            pagination::Page,
-        },
+        features::leads::{Analysis, Mark},
+        shared::ids::{AccountId, BusinessProfileId, LeadId, UserId},
     };
 
     fn lead(number: u128, biography: &str) -> Lead {
@@ -233,6 +201,7 @@ mod tests {
             is_verified: true,
             is_business: false,
             score: 70,
+            outcome: None,
             latest_analysis: None,
             scraped_at: at,
             created_at: at,
@@ -277,7 +246,7 @@ mod tests {
             Ok(self.leads > rows)
         }
 
-        async fn get(&self, _: Member, _: LeadId, _: usize) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError> {
+        async fn get(&self, _: Member, _: LeadId, _: usize) -> Result<Option<(Lead<Mark>, Vec<Analysis>)>, StoreError> {
             Ok(None)
         }
 

@@ -1,4 +1,7 @@
-//! `GET /leads`, `GET /leads/export.csv`, `GET` and `DELETE /leads/{id}`, `GET /leads/{id}/picture`.
+//! `GET /leads`, `GET /leads/export.csv`, `GET` and `DELETE /leads/{id}`, `GET /leads/{id}/picture`; how leads turned out
+//! is in a file of its own.
+
+mod outcomes;
 
 use axum::{
     body::Body,
@@ -6,9 +9,9 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use schemars::{JsonSchema, SchemaGenerator};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
@@ -37,8 +40,10 @@ const TRUNCATED: HeaderName = HeaderName::from_static("x-oslira-truncated");
 pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<ListLeads>();
     registry.add::<ExportLeads>();
+    registry.add::<outcomes::ExportOutcomes>();
     registry.add::<GetLead>();
     registry.add::<DeleteLead>();
+    registry.add::<outcomes::MarkLead>();
     registry.add::<GetPicture>();
 }
 
@@ -69,17 +74,23 @@ impl From<InvalidQuery> for ApiError {
     }
 }
 
+/// Reads the query string as it was sent, then its values.
+async fn read_query<R, Q>(parts: &mut Parts) -> Result<Q, ApiError>
+where
+    R: DeserializeOwned,
+    Q: TryFrom<R, Error = InvalidQuery>,
+{
+    let Query(raw) = Query::<R>::from_request_parts(parts, &()).await.map_err(|_| {
+        ApiError::new(INVALID_QUERY, "The query string could not be read. Send each parameter once, percent-encoded.")
+    })?;
+    Ok(Q::try_from(raw)?)
+}
+
 impl FromRequestParts<()> for LeadQuery {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &()) -> Result<Self, Self::Rejection> {
-        let Query(raw) = Query::<RawLeadQuery>::from_request_parts(parts, state).await.map_err(|_| {
-            ApiError::new(
-                INVALID_QUERY,
-                "The query string could not be read. Send each parameter once, percent-encoded.",
-            )
-        })?;
-        Ok(Self::try_from(raw)?)
+    async fn from_request_parts(parts: &mut Parts, (): &()) -> Result<Self, Self::Rejection> {
+        read_query::<RawLeadQuery, _>(parts).await
     }
 }
 
@@ -128,7 +139,7 @@ fn lead_example() -> Value {
         "renamed_to": null, "profile_url": "https://www.instagram.com/livia.runs/",
         "display_name": "Livia | Marathon", "biography": "Marathon coach, 2:58", "followers": 8400, "following": 310,
         "posts": 412, "category": "Coach", "external_url": "https://livia.example/plans",
-        "profile_picture": "/leads/0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10/picture", "is_verified": false, "is_business": true, "score": 78,
+        "profile_picture": "/leads/0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10/picture", "is_verified": false, "is_business": true, "score": 78, "outcome": null,
         "latest_analysis": {
             "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "run_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "analysis_type": "DEEP", "summary": "Coaches marathon runners.",
             "is_stale": false, "created_at": "2026-11-25T09:30:00Z",
@@ -172,19 +183,29 @@ impl Endpoint for ListLeads {
 }
 
 /// A file that is written while it is sent. If the database fails meanwhile, the answer breaks off.
-pub struct CsvFile {
+struct File {
     export: Export,
-    today: Date,
+    content_type: &'static str,
+    /// What its name begins and ends with; in between is the day.
+    name: &'static str,
+    ending: &'static str,
+    now: Timestamp,
     /// Kept until the file is out.
     permit: Permit<AccountId>,
 }
 
-impl IntoResponse for CsvFile {
+const FILE_HEADERS: &[(&str, &str)] = &[
+    ("Content-Disposition", "The name of the file."),
+    ("X-Oslira-Truncated", "`true` if there were more leads than a file holds when the export began."),
+];
+
+impl IntoResponse for File {
     fn into_response(self) -> Response {
-        let name = format!("attachment; filename=\"oslira-leads-{}.csv\"", self.today);
+        let today = self.now.to_zoned(TimeZone::UTC).date();
+        let name = format!("attachment; filename=\"{}-{today}.{}\"", self.name, self.ending);
         let mut response = Body::from_stream(self.export.pieces).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         if let Ok(disposition) = HeaderValue::from_str(&name) {
             headers.insert(header::CONTENT_DISPOSITION, disposition);
         }
@@ -195,11 +216,17 @@ impl IntoResponse for CsvFile {
     }
 }
 
+/// A sheet.
+pub struct CsvFile(File);
+
+impl IntoResponse for CsvFile {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
 impl Answer for CsvFile {
-    const HEADERS: &'static [(&'static str, &'static str)] = &[
-        ("Content-Disposition", "The name of the file."),
-        ("X-Oslira-Truncated", "`true` if there were more leads than a file holds when the export began."),
-    ];
+    const HEADERS: &'static [(&'static str, &'static str)] = FILE_HEADERS;
 
     fn content(_: &mut SchemaGenerator) -> Content {
         Content::Bytes("text/csv")
@@ -223,8 +250,9 @@ impl Endpoint for ExportLeads {
     async fn handle(ports: LeadPorts, member: Member, query: LeadQuery, _: NoBody) -> Result<CsvFile, ApiError> {
         let now = ports.clock.now();
         let permit = ports.exports.enter(member.account(), now)?;
-        let today = now.to_zoned(TimeZone::UTC).date();
-        Ok(CsvFile { export: export(ports.leads, member, query).await?, today, permit })
+        let export = export(ports.leads, member, query).await?;
+        let (content_type, ending) = ("text/csv; charset=utf-8", "csv");
+        Ok(CsvFile(File { export, content_type, name: "oslira-leads", ending, now, permit }))
     }
 }
 
@@ -245,6 +273,10 @@ impl Endpoint for GetLead {
     fn example() -> Example {
         let mut data = lead_example();
         if let Some(lead) = data.as_object_mut() {
+            let mark = json!({
+                "outcome": "won", "marked_at": "2026-11-25T09:30:00Z", "analysis_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "score": 78,
+            });
+            lead.insert("outcome".to_owned(), mark);
             lead.insert("analyses".to_owned(), json!([]));
         }
         Example { data: Some(data), ..Example::default() }

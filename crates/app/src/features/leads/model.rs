@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::Changes;
+use super::{Changes, LeadOutcome, Mark};
 use crate::{
     features::analysis::JudgedProfile,
     shared::{
@@ -14,9 +14,11 @@ use crate::{
     },
 };
 
-/// A scored Instagram profile of one account and business profile.
+/// A scored Instagram profile of one account and business profile. `O` says how much is told of how it turned out: a
+/// list tells the word.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Lead {
+#[schemars(rename = "Lead")]
+pub struct Lead<O = LeadOutcome> {
     /// Its id.
     pub id: LeadId,
     /// The account that it belongs to.
@@ -53,6 +55,8 @@ pub struct Lead {
     pub is_business: bool,
     /// How well it fits, 0 to 100, by the latest analysis.
     pub score: u8,
+    /// How it turned out, as the customer said; null when they said nothing, or took it back.
+    pub outcome: Option<O>,
     /// The analysis of the facts above: of the newest scrape, and of several of that scrape the newest.
     pub latest_analysis: Option<LatestAnalysis>,
     /// When the profile was scraped.
@@ -129,7 +133,7 @@ pub struct HistoryEntry {
 pub struct LeadHistory {
     /// The lead.
     #[serde(flatten)]
-    pub lead: Lead,
+    pub lead: Lead<Mark>,
     /// The newest of its analyses.
     pub analyses: Vec<HistoryEntry>,
 }

@@ -1,16 +1,16 @@
-//! Leads, read and deleted as the calling user.
+//! Leads, read, marked and deleted as the calling user.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Analysis, Lead, LeadCursor, LeadQuery};
+use super::{Analysis, JudgedOutcome, Lead, LeadCursor, LeadOutcome, LeadQuery, Mark, MarkOutcome};
 use crate::{
     features::auth::Member,
     shared::{
         clock::Clock,
-        ids::{AccountId, LeadId},
+        ids::{AccountId, BusinessProfileId, LeadId},
         in_flight::InFlight,
         pagination::{Page, PageQuery},
         store::StoreError,
@@ -65,7 +65,7 @@ pub trait LeadRepository: Send + Sync {
         member: Member,
         id: LeadId,
         analyses_max: usize,
-    ) -> Result<Option<(Lead, Vec<Analysis>)>, StoreError>;
+    ) -> Result<Option<(Lead<Mark>, Vec<Analysis>)>, StoreError>;
 
     /// Deletes a lead with its analyses and returns when it was deleted; a repeat returns the same. `None` if the
     /// account never had it.
@@ -75,11 +75,46 @@ pub trait LeadRepository: Send + Sync {
     async fn delete(&self, member: Member, id: LeadId) -> Result<Option<Timestamp>, StoreError>;
 }
 
+/// How leads turned out. Works under row-level security; MUST filter by the member's account as well. Every call is one
+/// transaction.
+#[async_trait]
+pub trait OutcomeRepository: Send + Sync {
+    /// Says how a lead turned out; `None` takes it back. A lead that is marked so already stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn mark(&self, member: Member, id: LeadId, outcome: Option<LeadOutcome>) -> Result<MarkOutcome, StoreError>;
+
+    /// The present marks of leads, newest first: of one business, or of all.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn outcomes(
+        &self,
+        member: Member,
+        business: Option<BusinessProfileId>,
+        page: PageQuery<i64>,
+    ) -> Result<Page<JudgedOutcome>, StoreError>;
+
+    /// Whether there are more of them than that many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn are_more_outcomes_than(
+        &self,
+        member: Member,
+        business: Option<BusinessProfileId>,
+        rows: u32,
+    ) -> Result<bool, StoreError>;
+}
+
 /// What the feature's handlers can reach.
 #[derive(Clone)]
 pub struct LeadPorts {
     /// Leads, as the calling user.
     pub leads: Arc<dyn LeadRepository>,
+    /// How they turned out, as the calling user.
+    pub outcomes: Arc<dyn OutcomeRepository>,
     /// Copies of profile pictures.
     pub pictures: Arc<dyn Pictures>,
     pub clock: Arc<dyn Clock>,

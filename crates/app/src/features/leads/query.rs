@@ -191,12 +191,7 @@ impl TryFrom<RawLeadQuery> for LeadQuery {
         let score = |text: &str| text.parse::<u8>().ok().filter(|score| *score <= 100);
         const SCORE: &str = "a whole number from 0 to 100";
         let filter = LeadFilter {
-            business_profile_id: read(
-                "business_profile_id",
-                raw.business_profile_id,
-                "the UUID of a business profile",
-                |text| text.parse().ok(),
-            )?,
+            business_profile_id: read_business_profile(raw.business_profile_id)?,
             score_min: read("score_min", raw.score_min, SCORE, score)?,
             score_max: read("score_max", raw.score_max, SCORE, score)?,
             analysis_type: read("analysis_type", raw.analysis_type, "a type of analysis, such as LIGHT", |text| {
@@ -211,6 +206,31 @@ impl TryFrom<RawLeadQuery> for LeadQuery {
         let sort = read("sort", raw.sort, "newest, score or updated", LeadSort::parse)?;
         Ok(Self { filter, sort: sort.unwrap_or_default() })
     }
+}
+
+/// Which outcomes are asked for, as it was sent.
+#[derive(Debug, Default, Deserialize)]
+pub struct RawOutcomeQuery {
+    business_profile_id: Option<String>,
+}
+
+/// Which outcomes are asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutcomeQuery {
+    /// Of leads of this business, deleted or not.
+    pub business_profile_id: Option<BusinessProfileId>,
+}
+
+impl TryFrom<RawOutcomeQuery> for OutcomeQuery {
+    type Error = InvalidQuery;
+
+    fn try_from(raw: RawOutcomeQuery) -> Result<Self, Self::Error> {
+        Ok(Self { business_profile_id: read_business_profile(raw.business_profile_id)? })
+    }
+}
+
+fn read_business_profile(value: Option<String>) -> Result<Option<BusinessProfileId>, InvalidQuery> {
+    read("business_profile_id", value, "the UUID of a business profile", |text| text.parse().ok())
 }
 
 fn read<T>(
