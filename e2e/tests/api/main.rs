@@ -18,6 +18,7 @@ mod lists;
 mod machine;
 mod main_job;
 mod money;
+mod outcomes;
 mod pictures;
 mod protocol;
 mod repeats;

@@ -78,6 +78,7 @@ async fn an_account_is_chosen_only_among_ones_own() {
         (Method::PUT, "/credits/budget", json!({ "daily_cap": 0 })),
         (Method::POST, "/business-profiles", json!({ "name": "x", "offering": "x", "target_audience": "x" })),
         (Method::GET, "/leads/export.csv", Value::Null),
+        (Method::GET, "/leads/outcomes.ndjson", Value::Null),
     ] {
         let request = user.request(method, path).header("x-account-id", &foreign).json(&body);
         Answer::read(request.send().await.unwrap()).await.refused_for(path, 403, "account_forbidden");

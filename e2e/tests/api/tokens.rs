@@ -142,8 +142,10 @@ async fn every_route_but_health_needs_a_token() {
         (Method::DELETE, format!("/business-profiles/{id}")),
         (Method::GET, "/leads".to_owned()),
         (Method::GET, "/leads/export.csv".to_owned()),
+        (Method::GET, "/leads/outcomes.ndjson".to_owned()),
         (Method::GET, format!("/leads/{id}")),
         (Method::DELETE, format!("/leads/{id}")),
+        (Method::POST, format!("/leads/{id}/outcome")),
         (Method::GET, format!("/leads/{id}/picture")),
     ];
     for (method, path) in routes {

@@ -54,6 +54,7 @@ pub const ATTACKS: &[Attack] = &[
         &[
             "tenancy::another_accounts_run_does_not_exist",
             "leads::another_accounts_lead_does_not_exist",
+            "outcomes::another_accounts_lead_can_be_neither_marked_nor_exported",
             "pictures::a_picture_belongs_to_its_lead",
         ],
     ),
