@@ -63,7 +63,7 @@ struct Cli {
     /// Only LIGHT: a tenth of the cost
     #[arg(long)]
     light: bool,
-    /// Evaluate what customers marked instead: the lines of GET /v1/leads/outcomes.ndjson
+    /// Evaluate what customers marked instead: the lines of GET /leads/outcomes.ndjson
     #[arg(long, value_name = "FILE")]
     outcomes: Option<PathBuf>,
     /// Store the present figures as those that may not get worse

@@ -1,4 +1,4 @@
-//! What became of leads, as customers marked it: the lines of `GET /v1/leads/outcomes.ndjson`.
+//! What became of leads, as customers marked it: the lines of `GET /leads/outcomes.ndjson`.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,7 @@ pub fn read(text: &str) -> Result<Vec<Marked>> {
         .collect::<Result<_>>()?;
     ensure!(
         !marked.is_empty(),
-        "the file has no marked leads: mark some with POST /v1/leads/{{id}}/outcome and export again"
+        "the file has no marked leads: mark some with POST /leads/{{id}}/outcome and export again"
     );
     Ok(marked)
 }
