@@ -72,7 +72,7 @@ struct Cli {
     /// Delete stored answers to questions that are not asked any more
     #[arg(long)]
     prune: bool,
-    /// Do deliberate harm to a copy of the code, and show which figure sees it (a quarter of an hour)
+    /// Do deliberate harm to a copy of the code, and show which figure sees it (ten minutes)
     #[arg(long)]
     sabotage: bool,
     /// Where answers are stored

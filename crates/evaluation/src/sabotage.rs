@@ -133,7 +133,7 @@ const HARMS: [Harm; 12] = [
         }],
     },
     Harm {
-        what: "tokens are counted fourfold, so posts that were bought are not shown",
+        what: "the budget of tokens is a quarter, so posts that were bought are not shown",
         figure: "prompts.captions_shown",
         changes: &[Change {
             file: "analysis/config.rs",

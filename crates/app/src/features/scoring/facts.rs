@@ -56,6 +56,7 @@ pub const POSTS_TELLING: usize = 5;
 
 // A signal gets full marks at its FINE value, and the first one none at ODD. These are rules of thumb of influencer
 // vetting, chosen mild: they cost points only where something is plainly odd.
+/// Its logarithm is the 0 from which the grade falls.
 const FOLLOWING_FINE: f64 = 1.0;
 const FOLLOWING_ODD: f64 = 10.0;
 const COMMENTS_FINE: f64 = 0.5;
@@ -127,7 +128,7 @@ impl Facts {
         let engagement_spread = spread(&interactions(profile));
         let grades = [
             following_per_follower
-                .map(|following| 100.0 * (1.0 - (following / FOLLOWING_FINE).max(1.0).log10() / FOLLOWING_ODD.log10())),
+                .map(|following| 100.0 * (1.0 - following.max(FOLLOWING_FINE).log10() / FOLLOWING_ODD.log10())),
             comments_per_hundred_likes.map(|comments| 100.0 * comments / COMMENTS_FINE),
             engagement_spread.map(|spread| 100.0 * spread / SPREAD_FINE),
         ];

@@ -132,6 +132,9 @@ fn each_sign_of_a_real_audience_is_a_straight_line() {
     assert_eq!(authenticity(1_000, 0, &even), (Some(0.0), Some(10.0), Some(0.081), Some(80.2)));
     // Every sign is fine, but the audience reacts with 0.1 %, two fifths of the quarter of what is usual.
     let quiet = [(25, 5), (35, 5), (45, 5), (55, 5), (65, 5)];
+    // A smaller audience reacts more: 0.25 % of 8,000 is two fifths of the quarter of 2.5 %.
+    let small = [(10, 2), (13, 3), (17, 3), (21, 3), (25, 3)];
+    assert_eq!(authenticity(8_000, 0, &small), (Some(0.0), None, Some(0.283), Some(40.0)));
     assert_eq!(authenticity(50_000, 0, &quiet), (Some(0.0), None, Some(0.283), Some(40.0)));
 }
 
