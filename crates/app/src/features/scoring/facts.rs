@@ -54,11 +54,10 @@ pub const LIKES_TELLING: f64 = 50.0;
 /// Fewer posts than this say nothing by their differences.
 pub const POSTS_TELLING: usize = 5;
 
-// A signal gets full marks at its FINE value, and the first one none at ODD. These are rules of thumb of influencer
+// A signal gets full marks at its FINE value. These are rules of thumb of influencer
 // vetting, chosen mild: they cost points only where something is plainly odd.
-/// Its logarithm is the 0 from which the grade falls.
+/// One account followed for each follower. The grade falls by the logarithm from here, to nothing at ten.
 const FOLLOWING_FINE: f64 = 1.0;
-const FOLLOWING_ODD: f64 = 10.0;
 const COMMENTS_FINE: f64 = 0.5;
 const SPREAD_FINE: f64 = 0.2;
 /// An audience that reacts at least so much of what is usual for its size gets full marks.
@@ -127,8 +126,7 @@ impl Facts {
         let comments_per_hundred_likes = comments_per_hundred_likes(profile);
         let engagement_spread = spread(&interactions(profile));
         let grades = [
-            following_per_follower
-                .map(|following| 100.0 * (1.0 - following.max(FOLLOWING_FINE).log10() / FOLLOWING_ODD.log10())),
+            following_per_follower.map(|following| 100.0 * (1.0 - following.max(FOLLOWING_FINE).log10())),
             comments_per_hundred_likes.map(|comments| 100.0 * comments / COMMENTS_FINE),
             engagement_spread.map(|spread| 100.0 * spread / SPREAD_FINE),
         ];
