@@ -57,6 +57,11 @@ impl Providers {
         }
     }
 
+    /// Whether the sandbox answers here.
+    fn are_sandbox(&self) -> bool {
+        self.openai.is_sandbox()
+    }
+
     fn models(&self, recorder: &Arc<Recorder>) -> Models {
         self.models_over(Arc::clone(recorder) as _)
     }
@@ -113,6 +118,8 @@ pub enum NotAsked {
     Unknown,
     /// The next answer could pass the limit of what may be spent.
     LimitReached,
+    /// The provider gave no answer: what it would have said is not known.
+    Failed(AiFault),
 }
 
 /// Asks the store first, then whoever is upstream.
@@ -136,7 +143,12 @@ impl Answers {
     /// [`NotAsked`] if there is none and nobody was asked; whatever a provider did is an answer.
     pub async fn of(&self, case: &Case<'_>) -> Result<Given, NotAsked> {
         let request = self.request_of(&case.question).await;
-        if let Some(stored) = self.store.get(&request) {
+        // Whoever asks real models does not want the sandbox's answers.
+        let counts = |stored: &StoredAnswer| {
+            stored.source != SANDBOX
+                || !matches!(&self.upstream, Upstream::Live { providers, .. } if !providers.are_sandbox())
+        };
+        if let Some(stored) = self.store.get(&request).filter(counts) {
             return Ok(self.replayed(&case.question, &stored).await);
         }
         match &self.upstream {
@@ -156,7 +168,18 @@ impl Answers {
                 let reserved = spending.reserve(&case.question).ok_or(NotAsked::LimitReached)?;
                 let recorder = Arc::new(Recorder::through(Arc::clone(send)));
                 let answer = providers.models(&recorder).ask(&case.question).await;
-                reserved.settle(answer.usage.as_ref().and_then(|usage| usage.cost_microusd));
+                let is_free = matches!(
+                    &answer.content,
+                    Err(AiFault::KeyRefused(_) | AiFault::QuotaExhausted | AiFault::ModelGone | AiFault::Rejected(_))
+                );
+                let cost_microusd = answer.usage.as_ref().and_then(|usage| usage.cost_microusd);
+                reserved.settle(if is_free { Some(0) } else { cost_microusd });
+                if let Err(fault @ AiFault::Unavailable { .. }) = &answer.content {
+                    return Err(NotAsked::Failed(fault.clone()));
+                }
+                if is_free && let Err(fault) = &answer.content {
+                    return Err(NotAsked::Failed(fault.clone()));
+                }
                 let source = answer
                     .usage
                     .as_ref()

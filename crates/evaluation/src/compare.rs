@@ -1,6 +1,6 @@
 //! Two models over the same questions: which difference is real, and which is noise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oslira_app::features::judging::CallKind;
 
@@ -37,7 +37,11 @@ pub struct Compared {
 /// Compares two models' answers to the same cases.
 #[must_use]
 pub fn compare(first: &[Judged<'_>], second: &[Judged<'_>]) -> Vec<Compared> {
-    let (first, second) = (outcomes(first), outcomes(second));
+    let key = |one: &Judged<'_>| (one.case.profile.key.clone(), one.case.business.key.clone(), one.case.call);
+    let asked = |judged: &[Judged<'_>]| judged.iter().map(key).collect::<BTreeSet<_>>();
+    let both: BTreeSet<_> = asked(first).intersection(&asked(second)).cloned().collect();
+    let counts = |one: &Judged<'_>| both.contains(&key(one));
+    let (first, second) = (outcomes(first, counts), outcomes(second, counts));
     // Only profiles of which both said something, in the same order.
     let keys: Vec<&String> = first.keys().filter(|key| second.contains_key(*key)).collect();
     let of = |all: &BTreeMap<String, Outcome>| {
@@ -77,9 +81,9 @@ impl Outcome {
     }
 }
 
-fn outcomes(judged: &[Judged<'_>]) -> BTreeMap<String, Outcome> {
+fn outcomes(judged: &[Judged<'_>], counts: impl Fn(&Judged<'_>) -> bool) -> BTreeMap<String, Outcome> {
     let mut all: BTreeMap<String, Outcome> = BTreeMap::new();
-    for one in judged.iter().filter(|one| one.case.profile.attack_on.is_none()) {
+    for one in judged.iter().filter(|one| one.case.profile.attack_on.is_none() && counts(one)) {
         let outcome = all.entry(one.case.profile.key.clone()).or_default();
         outcome
             .costs_usd

@@ -29,7 +29,7 @@ use oslira_evaluation::{
     question::{Case, Scope, cases},
     report::{Report, lines},
 };
-use oslira_providers::NativeSend;
+use oslira_providers::{NativeSend, families::Family};
 
 /// How many questions are asked at the same time.
 const AT_ONCE: usize = 8;
@@ -143,6 +143,16 @@ fn told(worsened: &[String]) -> bool {
 async fn evaluate_answers(cli: &Cli, set: &GoldenSet, measured: Findings) -> Result<bool> {
     let models = cli.models.iter().map(|name| parsed(name)).collect::<Result<Vec<_>>>()?;
     ensure!(models.len() <= 2, "--models takes one model, or two that are compared");
+    if cli.live {
+        let judge = cli.judge.iter().map(|name| parsed(name)).collect::<Result<Vec<_>>>()?;
+        for model in models.iter().chain(&judge) {
+            let price = Family::of(model).price;
+            ensure!(
+                price.is_some(),
+                "the price of {model} is not known, so no limit could hold: add it to the families"
+            );
+        }
+    }
     let scope = if cli.light { Scope::Light } else { Scope::All };
     let answers = Answers { store: Store::open(&cli.answers)?, upstream: upstream(cli).await? };
     let asked = asked_by(set, scope, models.first());
@@ -151,7 +161,7 @@ async fn evaluate_answers(cli: &Cli, set: &GoldenSet, measured: Findings) -> Res
     if let [first, second] = models.as_slice() {
         let others = asked_by(set, scope, Some(second));
         let (of_second, _) = self::judged(&others, &answers).await;
-        report.comparisons.push(compared(first, second, &judged, &of_second));
+        report.comparisons.push(compared(first, second, &judged, &of_second)?);
         if let Some(judge) = &cli.judge {
             let judge = parsed(judge)?;
             ensure!(
@@ -195,7 +205,8 @@ fn asked_by<'a>(set: &'a GoldenSet, scope: Scope, model: Option<&ModelName>) -> 
 /// Asks every case. The second value says whether all were answered; a limit ends the asking, and what was answered counts.
 async fn judged<'a>(asked: &'a [Case<'a>], answers: &Answers) -> (Vec<Judged<'a>>, bool) {
     let (done, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let (done, is_over) = (&done, &is_over);
+    let failures = AtomicUsize::new(0);
+    let (done, is_over, failed) = (&done, &is_over, &failures);
     let all = asked.len();
     let given = stream::iter(asked).map(async |case| {
         if is_over.load(Ordering::Relaxed) {
@@ -209,12 +220,21 @@ async fn judged<'a>(asked: &'a [Case<'a>], answers: &Answers) -> (Vec<Judged<'a>
                 is_over.store(true, Ordering::Relaxed);
                 None
             }
+            Err(NotAsked::Failed(fault)) => {
+                if failed.fetch_add(1, Ordering::Relaxed) == 0 {
+                    eprintln!("  not answered: {} about {}: {fault}", case.question.model, case.profile.key);
+                }
+                None
+            }
             Err(NotAsked::Unknown) => None,
         }
     });
     let judged: Vec<Judged<'a>> = given.buffered(AT_ONCE).filter_map(async |one| one).collect().await;
     if is_over.load(Ordering::Relaxed) {
         eprintln!("  the limit is reached: {} of {all} answered; the same command goes on from here", judged.len());
+    }
+    if failures.load(Ordering::Relaxed) > 0 {
+        eprintln!("  {} questions got no answer; the same command asks them again", failures.load(Ordering::Relaxed));
     }
     let is_whole = judged.len() == all;
     (judged, is_whole)
@@ -256,17 +276,30 @@ async fn stale(cli: &Cli, set: &GoldenSet, answers: &Answers) -> Result<bool> {
         return Ok(true);
     }
     let stale = answers.store.stale(&known);
+    let built_in: BTreeSet<String> = CallKind::ALL.map(|call| call.config().model.to_string()).into();
     for (model, count) in &stale {
+        let models = if built_in.contains(model) { String::new() } else { format!(" --models {model}") };
         eprintln!(
             "  stale: {count} answers of {model} are to questions that are not asked any more; renew them with\n    \
-             cargo xtask eval --live --limit-usd 20 --models {model}\n  and then delete the old ones with\n    \
+             cargo xtask eval --live --limit-usd 5{models}\n  and then delete the old ones with\n    \
              cargo xtask eval --prune"
         );
     }
     Ok(stale.is_empty())
 }
 
-fn compared(first: &ModelName, second: &ModelName, of_first: &[Judged<'_>], of_second: &[Judged<'_>]) -> String {
+fn compared(
+    first: &ModelName,
+    second: &ModelName,
+    of_first: &[Judged<'_>],
+    of_second: &[Judged<'_>],
+) -> Result<String> {
+    let from_sandbox = |judged: &[Judged<'_>]| judged.iter().filter(|one| one.source == SANDBOX).count();
+    let (one, two) = (from_sandbox(of_first), from_sandbox(of_second));
+    let is_of_one_kind = (one == 0 && two == 0) || (one == of_first.len() && two == of_second.len());
+    ensure!(is_of_one_kind, "the answers of one of the two models are missing: ask it with --live --limit-usd");
+    let note =
+        if one > 0 { " (the sandbox answered for both: this proves only that the comparison works)" } else { "" };
     let rows = compare(of_first, of_second).into_iter().map(|one| {
         let difference = one.difference;
         let verdict = if difference.is_noise() { "noise" } else { "real" };
@@ -283,7 +316,7 @@ fn compared(first: &ModelName, second: &ModelName, of_first: &[Judged<'_>], of_s
     });
     let (first, second) = (first.to_string(), second.to_string());
     let columns = ["figure", &first, &second, "difference", "95 % interval", "which is"];
-    format!("  {first} and {second}, paired bootstrap over profiles\n{}", lines(&columns, rows.collect()))
+    Ok(format!("  {first} and {second}, paired bootstrap over profiles{note}\n{}", lines(&columns, rows.collect())))
 }
 
 async fn preferred(
@@ -300,7 +333,7 @@ async fn preferred(
         one.case.call == CallKind::Light && one.reviewed.is_ok() && one.case.profile.attack_on.is_none()
     };
     let (mut one, mut two, mut ties) = (0_usize, 0_usize, 0_usize);
-    for a in of_first.iter().filter(light).take(PREFERENCES_MAX) {
+    'pairs: for a in of_first.iter().filter(light).take(PREFERENCES_MAX) {
         let same =
             |b: &&Judged<'_>| b.case.profile.key == a.case.profile.key && b.case.business.key == a.case.business.key;
         let Some(b) = of_second.iter().filter(light).find(same) else { continue };
@@ -311,7 +344,10 @@ async fn preferred(
         let mut said = vec![];
         for (before, after) in [(&text_a, &text_b), (&text_b, &text_a)] {
             let question = preference::question(a.case, judge, before, after);
-            let Some(reserved) = spending.reserve(&question) else { bail!("the limit is reached while judging") };
+            let Some(reserved) = spending.reserve(&question) else {
+                eprintln!("  the limit is reached: {} pairs were judged", one + two + ties);
+                break 'pairs;
+            };
             let answer = models.ask(&question).await;
             reserved.settle(answer.usage.as_ref().and_then(|usage| usage.cost_microusd));
             said.extend(answer.content.ok().as_deref().and_then(preference::read));

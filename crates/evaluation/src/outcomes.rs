@@ -28,11 +28,13 @@ pub struct Marked {
     pub outcome: Mark,
     pub analysis_type: String,
     pub score: u8,
-    pub confidence: u8,
+    /// Absent where no verdict was stored.
+    #[serde(default)]
+    pub confidence: Option<u8>,
     #[serde(default)]
     business: Named,
     #[serde(default)]
-    profile: Profile,
+    profile: Option<Profile>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -65,6 +67,15 @@ pub fn read(text: &str) -> Result<Vec<Marked>> {
     Ok(marked)
 }
 
+impl Marked {
+    fn username(&self) -> &str {
+        self.profile.as_ref().map_or("", |profile| &profile.username)
+    }
+}
+
+/// So many reversals are told.
+const MISSES_MAX: usize = 40;
+
 /// A lead with this score or more is one to write to first; see `docs/judgement.md`.
 const HOT: u8 = 70;
 
@@ -84,15 +95,12 @@ pub fn figures(marked: &[Marked]) -> Findings {
                 of += 1;
                 right += f64::from(u8::from(better.score > worse.score))
                     + 0.5 * f64::from(u8::from(better.score == worse.score));
-                if better.score < worse.score {
+                if better.score < worse.score && findings.misses.len() < MISSES_MAX {
                     findings.misses.push(Miss {
                         figure: "outcomes.pairwise".to_owned(),
-                        profile: better.profile.username.clone(),
+                        profile: better.username().to_owned(),
                         business: Some(better.business.name.clone()),
-                        expected: format!(
-                            "{:?}, above {} ({:?})",
-                            better.outcome, worse.profile.username, worse.outcome
-                        ),
+                        expected: format!("{:?}, above {} ({:?})", better.outcome, worse.username(), worse.outcome),
                         said: format!("{} and {}", better.score, worse.score),
                     });
                 }
@@ -110,7 +118,7 @@ pub fn figures(marked: &[Marked]) -> Findings {
     // A judgement was right if it said hot and the lead was won, or the opposite of both.
     let judged: Vec<(f64, bool)> = marked
         .iter()
-        .map(|one| (f64::from(one.confidence) / 100.0, (one.score >= HOT) == (one.outcome == Mark::Won)))
+        .filter_map(|one| Some((f64::from(one.confidence?) / 100.0, (one.score >= HOT) == (one.outcome == Mark::Won))))
         .collect();
     findings.figures.extend(calibration_error("outcomes.calibration_error", &judged));
     findings
@@ -149,6 +157,15 @@ mod tests {
         assert_eq!((value(&bad, "outcomes.pairwise"), value(&bad, "outcomes.hot_won")), (Some(0.0), Some(0.0)));
         assert_eq!(figures(&read(&bad.join("\n")).unwrap()).misses.len(), 3);
         assert_eq!(value(&[line("won", 50)], "outcomes.pairwise"), None);
+    }
+
+    #[test]
+    fn a_lead_whose_verdict_was_not_stored_counts_by_its_score() {
+        let bare = serde_json::json!({
+            "outcome": "lost", "analysis_type": "DEEP", "score": 40, "confidence": null, "profile": null,
+            "business": { "name": "Fuel" },
+        });
+        assert_eq!(value(&[line("won", 90), bare.to_string()], "outcomes.pairwise"), Some(1.0));
     }
 
     #[test]

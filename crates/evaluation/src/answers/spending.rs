@@ -1,7 +1,8 @@
 //! A limit of what real answers may cost.
 //!
 //! Promises: before a question is asked, the most that its answer can cost is set aside; so the limit holds however many are asked
-//! at the same time. A call whose price is not known counts as what was set aside.
+//! at the same time. A call whose cost is not known counts as what was set
+//! aside; a model without a price is not asked.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,8 +14,6 @@ use oslira_providers::{
 
 /// Fewer bytes than this are no token in any script: an upper bound needs a low number.
 const BYTES_PER_TOKEN_MIN: usize = 2;
-/// What a call of a model without a price counts as: more than any of ours costs.
-const UNPRICED_MICROUSD: u64 = 100_000;
 
 /// What may be spent and what is.
 #[derive(Debug, Clone)]
@@ -41,10 +40,10 @@ impl Spending {
         Self { limit_microusd, state: Arc::default() }
     }
 
-    /// Sets the most that the answer can cost aside; `None` if that would pass the limit.
+    /// Sets the most that the answer can cost aside; `None` if that would pass the limit, or is not known.
     #[must_use]
     pub fn reserve(&self, question: &Question) -> Option<Reserved> {
-        let amount = most(question);
+        let amount = most(question)?;
         let mut state = self.state.lock().ok()?;
         if state.spent + state.reserved + amount > self.limit_microusd {
             return None;
@@ -71,11 +70,11 @@ impl Reserved {
 }
 
 /// The most that one answer to this question can cost: nothing read from a cache, the prompt written to it, the longest answer.
-fn most(question: &Question) -> u64 {
+fn most(question: &Question) -> Option<u64> {
     let bytes = question.system.len() + question.user.len() + question.schema.to_string().len();
     let input = (bytes / BYTES_PER_TOKEN_MIN) as u64;
     // Other models' tokens are shorter: an answer may take twice as many.
     let output = 2 * u64::from(question.output_tokens_max);
     let tokens = Tokens { input, cached: 0, cache_written: input, output };
-    cost_microusd(Family::of(&question.model), tokens).unwrap_or(UNPRICED_MICROUSD)
+    cost_microusd(Family::of(&question.model), tokens)
 }

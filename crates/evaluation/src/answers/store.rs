@@ -75,15 +75,16 @@ impl Store {
             files.iter().map(fs::DirEntry::path).filter(|path| path.extension().is_some_and(|end| end == "jsonl"))
         {
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());
-            for (number, line) in whole.lines().enumerate() {
-                let answer: StoredAnswer = serde_json::from_str(line)
-                    .with_context(|| format!("{} line {}: no stored answer", path.display(), number + 1))?;
-                known.insert(answer.request.clone(), answer);
-            }
-            if whole.len() + 1 < text.len() {
-                // Cut by a crash: the next answer must begin on a line of its own.
-                fs::write(&path, format!("{whole}\n"))?;
+            for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
+                match serde_json::from_str::<StoredAnswer>(line) {
+                    Ok(answer) => drop(known.insert(answer.request.clone(), answer)),
+                    // The last line may be cut by a crash, or be under way: the answer is asked again.
+                    Err(_) if text.lines().count() == number + 1 && !text.ends_with('\n') => {}
+                    Err(error) => {
+                        let place = format!("{} line {}: no stored answer", path.display(), number + 1);
+                        return Err(error).context(place);
+                    }
+                }
             }
         }
         Ok(Self { dir: dir.to_owned(), known: Mutex::new(known) })
@@ -113,6 +114,14 @@ impl Store {
     fn write(&self, answer: &StoredAnswer) -> Result<()> {
         fs::create_dir_all(&self.dir)?;
         let path = self.dir.join(format!("{}.jsonl", answer.model.replace('/', ".")));
+        // A line that was cut goes, or this one would grow together with it; a whole one only wants its end.
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let last = text.lines().next_back().filter(|_| !text.ends_with('\n')).unwrap_or_default();
+        if !last.is_empty() {
+            let is_whole = serde_json::from_str::<StoredAnswer>(last).is_ok();
+            let kept = if is_whole { format!("{text}\n") } else { text.strip_suffix(last).unwrap_or(&text).to_owned() };
+            fs::write(&path, kept)?;
+        }
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(file.write_all(format!("{}\n", serde_json::to_string(answer)?).as_bytes())?)
     }

@@ -133,6 +133,11 @@ pub(super) fn profiles() -> Result<Vec<GoldenProfile>> {
 impl Entry {
     fn read(self, facts: ExpectedFacts) -> Result<GoldenProfile> {
         let scraped_at = Timestamp::from_second(SCRAPED_AT_S)?;
+        let ages: Vec<f64> = self.posts.iter().map(|post| post.days_ago.unwrap_or(f64::INFINITY)).collect();
+        anyhow::ensure!(
+            ages.is_sorted(),
+            "its posts must stand newest first, or their ids are not those of the proofs"
+        );
         let mut posts = self
             .posts
             .into_iter()

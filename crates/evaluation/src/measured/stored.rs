@@ -22,19 +22,26 @@ pub fn worsened(stored: &[Figure], present: &[Figure]) -> Vec<String> {
         let Some(now) = present.iter().find(|figure| figure.name == before.name) else {
             return Some(format!("{} is not measured any more", before.name));
         };
-        let is_meant = accepted(DOCUMENT, &now.name).is_some_and(|value| !now.is_worse_than(value));
+        if now.of < before.of {
+            return Some(format!("{} is computed from {} cases and was from {}", now.name, now.of, before.of));
+        }
+        let is_meant = accepted(DOCUMENT, before).is_some_and(|value| !now.is_worse_than(value));
         (now.is_worse_than(before.value) && !is_meant)
             .then(|| format!("{} was {} and is {}", now.name, before.value, now.value))
     };
     stored.iter().filter_map(check).collect()
 }
 
-/// The value that the newest entry of the document accepts for a figure: a row `| date | figure | from | to | why |`.
-fn accepted(document: &str, name: &str) -> Option<f64> {
-    let mut rows = document.lines().rev().filter_map(|line| {
+/// The value that the newest entry of the document accepts for a figure in place of this one: a row
+/// `| date | figure | from | to | why |` under "Accepted changes". Once another value is stored, the row says nothing any more.
+fn accepted(document: &str, before: &Figure) -> Option<f64> {
+    let section = document.split("### Accepted changes").nth(1)?.split("\n#").next()?;
+    let mut rows = section.lines().rev().filter_map(|line| {
         let mut cells = line.split('|').map(str::trim).skip(2);
-        let (figure, _from, to) = (cells.next()?, cells.next()?, cells.next()?);
-        (figure.trim_matches('`') == name).then(|| to.parse().ok())?
+        let (figure, from, to) = (cells.next()?, cells.next()?, cells.next()?);
+        let is_this =
+            figure.trim_matches('`') == before.name && from.parse::<f64>().is_ok_and(|from| from == before.value);
+        is_this.then(|| to.parse().ok())?
     });
     rows.next()
 }
@@ -49,9 +56,18 @@ mod tests {
         assert_eq!(worsened(&stored, &worse), ["facts.accuracy was 0.9 and is 0.8"]);
         assert_eq!(worsened(&stored, &better), [""; 0]);
         assert_eq!(worsened(&stored, &[]), ["facts.accuracy is not measured any more"]);
-        let document = "| 2026-11-26 | `facts.accuracy` | 0.9 | 0.8 | a label was wrong |";
-        assert_eq!(accepted(document, "facts.accuracy"), Some(0.8));
-        assert_eq!(accepted(document, "facts.fakes"), None);
+        let row = "| 2026-11-26 | `facts.accuracy` | 0.9 | 0.8 | a label was wrong |";
+        let document = format!("### Accepted changes\n{row}\n\n## Other\n");
+        assert_eq!(accepted(&document, &stored[0]), Some(0.8));
+        // Of another figure, from another value, or in another table.
+        assert_eq!(accepted(&document, &Figure::higher("facts.fakes", 0.9, 10)), None);
+        assert_eq!(accepted(&document, &better[0]), None);
+        assert_eq!(
+            accepted(&format!("### Accepted changes\n\n## Can the figures see harm?\n{row}\n"), &stored[0]),
+            None
+        );
+        let fewer = [Figure::higher("facts.accuracy", 0.9, 9)];
+        assert_eq!(worsened(&stored, &fewer), ["facts.accuracy is computed from 9 cases and was from 10"]);
         let errors = Figure::lower("calibration", 0.2, 10);
         assert!(errors.is_worse_than(0.1) && !errors.is_worse_than(0.3));
     }

@@ -22,8 +22,10 @@ const NATIONAL_DIGITS_MIN: usize = 9;
 /// Written in place of a dot or an at sign, so that no filter sees it.
 const DOTS: [&str; 8] = ["(dot)", "[dot]", "{dot}", "(.)", "[.]", "(punkt)", "(punto)", "."];
 const ATS: [&str; 4] = ["(at)", "[at]", "{at}", "(a)"];
-/// A dot and an at sign as words of several languages.
-const DOT_WORDS: [&str; 5] = ["dot", "punto", "ponto", "punkt", "point"];
+/// A dot and an at sign as words of other languages. The dot is a word of many sentences ("il punto info"): only what is no word in
+/// them can follow it.
+const DOT_WORDS: [&str; 4] = ["punto", "ponto", "punkt", "point"];
+const WORD_ENDINGS: [&str; 6] = ["com", "net", "org", "biz", "xyz", "co.uk"];
 const AT_WORDS: [&str; 3] = ["arroba", "chiocciola", "arobase"];
 /// Endings that are no words, so that "dot com" is an address and "a dot to see" is none.
 const PLAIN_ENDINGS: [&str; 11] = ["com", "net", "org", "info", "biz", "io", "xyz", "co.uk", "shop", "store", "app"];
@@ -69,9 +71,11 @@ fn without_spelled_addresses(words: Vec<&str>) -> Vec<&str> {
         let dot = lower(word);
         let is_dot = DOTS.contains(&dot.as_str())
             && ending.as_deref().is_some_and(|ending| ENDINGS.contains(&ending) || PLAIN_ENDINGS.contains(&ending));
-        let is_plain_dot = DOT_WORDS.contains(&dot.as_str())
-            && ending.as_deref().is_some_and(|ending| PLAIN_ENDINGS.contains(&ending));
-        if is_plain_dot
+        let is_plain_dot = dot == "dot" && ending.as_deref().is_some_and(|ending| PLAIN_ENDINGS.contains(&ending));
+        let is_word =
+            DOT_WORDS.contains(&dot.as_str()) && ending.as_deref().is_some_and(|ending| WORD_ENDINGS.contains(&ending));
+        if is_word
+            || is_plain_dot
             || is_dot && (dot != "." || ending.as_deref().is_some_and(|ending| PLAIN_ENDINGS.contains(&ending)))
         {
             // The name before it, and whom the address is of.
@@ -106,7 +110,9 @@ fn without_numbers_within(line: &str) -> String {
         let digits_min = if form(*first) == '+' { INTERNATIONAL_DIGITS_MIN } else { NATIONAL_DIGITS_MIN };
         let is_within =
             kept.chars().next_back().is_some_and(is_unspaced) || after.first().is_some_and(|c| is_unspaced(*c));
-        if digits < digits_min || !is_within {
+        // An amount, a range or a day does not begin with a nought.
+        let is_dialled = matches!(form(*first), '+' | '(' | '0');
+        if digits < digits_min || !is_within || !is_dialled {
             kept.extend(run);
         }
         rest = after;
@@ -241,7 +247,9 @@ mod tests {
     #[test]
     fn a_number_goes_from_a_sentence_without_blanks() {
         assert_eq!(defused("お問い合わせは０３－５５５５－０１４２までどうぞ。", None), "お問い合わせはまでどうぞ。");
-        for kept in ["2026年11月26日に12,000円でした", "気温は10.5度、距離は42.195キロ"] {
+        for kept in
+            ["2026年11月26日に12,000円でした", "気温は10.5度、距離は42.195キロ", "ご予算は10000-15000円くらいですか？"]
+        {
             assert_eq!(defused(kept, None), kept);
         }
     }
@@ -249,7 +257,14 @@ mod tests {
     #[test]
     fn an_address_in_words_of_other_languages_goes() {
         assert_eq!(defused("Estamos en tienda arroba kilnandslip punto com.", None), "Estamos en");
-        assert_eq!(defused("Un punto a favor, y punto.", None), "Un punto a favor, y punto.");
+        for kept in [
+            "Un punto a favor, y punto.",
+            "A questo punto io ti consiglierei la prova.",
+            "Passa al punto info della fiera?",
+            "The best starting point app developers give you.",
+        ] {
+            assert_eq!(defused(kept, None), kept);
+        }
     }
 
     #[test]

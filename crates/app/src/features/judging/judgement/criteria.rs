@@ -55,8 +55,7 @@ impl Criteria {
         let names = |place: &String| -> Vec<String> {
             std::iter::once(place.as_str()).chain(names_of(place)).map(comparable).collect()
         };
-        let unknown =
-            places.into_iter().map(names).filter(|names| !names.iter().any(|name| has_word_like(&known, name)));
+        let unknown = places.into_iter().map(names).filter(|names| !names.iter().any(|name| names_it(&known, name)));
         let unknown_places = unknown.flatten().filter(|place| place.chars().count() > 1);
         let themes = ideal.content_themes.iter().map(|theme| comparable(theme));
         let known_numbers = numbers(&known);
@@ -99,6 +98,18 @@ impl Criteria {
             || (!self.numbers.is_empty() && numbers(&plain).iter().any(|number| self.numbers.contains(number)))
             || rows(&plain).iter().any(|row| self.wish.contains(row))
     }
+}
+
+/// Whether a text names a place, also with another last letter: "Austrii" is Austria, "Australia" is not.
+fn names_it(text: &str, place: &str) -> bool {
+    const LETTERS_MIN: usize = 6;
+    let stem: String = place.chars().take(place.chars().count().saturating_sub(1)).collect();
+    let is_inflected = place.chars().all(char::is_alphabetic)
+        && place.chars().count() >= LETTERS_MIN
+        && text
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| word.strip_prefix(stem.as_str()).is_some_and(|ending| ending.chars().count() <= 2));
+    has_words(text, place) || is_inflected
 }
 
 /// Whether a text has a phrase, or a word that begins like one of its words.
@@ -262,6 +273,17 @@ mod tests {
         let from_vienna = Source::new("p1".to_owned(), "Läuft in Österreich, manchmal in Kärnten.".to_owned(), vec![]);
         let criteria = Criteria::of(&fuel(), &Shown::new(vec![from_vienna]));
         assert!(!criteria.are_in("You run in Austria, right?"), "the profile says so itself");
+        // Words that only begin alike are no places.
+        let american = BusinessContext {
+            ideal_customer: IdealCustomer {
+                geographies: vec!["New York".to_owned(), "Austria".to_owned()],
+                ..IdealCustomer::default()
+            },
+            ..fuel()
+        };
+        let post = Source::new("p1".to_owned(), "A new drop, great news from Australia.".to_owned(), vec![]);
+        let criteria = Criteria::of(&american, &Shown::new(vec![post]));
+        assert!(criteria.are_in("Only shops in New York?") && criteria.are_in("Only in Austria?"));
     }
 
     #[test]

@@ -175,7 +175,6 @@ impl<'a> MessageContext<'a> {
         let others: Vec<Language> = captions.into_iter().chain([Language::ENGLISH]).collect();
         let all = texts.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n");
         // A short text may be taken for another language: it is only looked at together with the others.
-        let is_long = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() >= ALONE_LETTERS_MIN;
         let foreign = texts.iter().find(|(_, text)| is_long(text) && !language.is_of(text, &others));
         let field = match foreign {
             Some((field, _)) => Some(*field),
@@ -197,7 +196,9 @@ impl<'a> MessageContext<'a> {
             *gloss = None;
             return;
         }
-        let is_english = |text: &String| language.is_none_or(|language| Language::ENGLISH.is_of(text, &[language]));
+        let is_english = |text: &String| {
+            !is_long(text) || language.is_none_or(|language| Language::ENGLISH.is_of(text, &[language]))
+        };
         let gloss_is = |text: &String| !text.is_empty() && is_english(text);
         *gloss = gloss.take().map(|text| contacts::defused(&text, Some(self.recipient))).filter(gloss_is);
         match gloss {
@@ -214,6 +215,11 @@ impl<'a> MessageContext<'a> {
 /// A phrase as it sounds: in comparable form, and without hyphens.
 fn spoken(phrase: &str) -> String {
     comparable(&comparable(phrase).replace('-', " "))
+}
+
+/// Whether a text says by itself which language it is in.
+fn is_long(text: &str) -> bool {
+    text.chars().filter(|c| c.is_alphabetic()).count() >= ALONE_LETTERS_MIN
 }
 
 /// Says when a message does not begin with its opener; blanks apart.

@@ -67,7 +67,10 @@ fn a_message_that_breaks_a_rule_says_which() {
             vec![("follow_up", LanguageOfCaptions)],
         ),
         (
-            vec![("gloss", "Drei Brände, und das Blau läuft immer noch. Soll die Kante scharf werden?".into())],
+            vec![(
+                "gloss",
+                "Drei Brände, und das Blau läuft immer noch davon. Soll die Kante wirklich scharf werden?".into(),
+            )],
             vec![("gloss", GlossMissing)],
         ),
         (vec![("gloss", Value::Null)], vec![("gloss", GlossMissing)]),
