@@ -1,5 +1,5 @@
 //! How leads turned out, through the product's own statements: marks, repeats, what is judged, the limit of a day,
-//! tenancy, deletion, races, and the export with its plan.
+//! tenancy, deletion, races, and the export.
 
 use std::time::Duration;
 
