@@ -12,6 +12,8 @@ use crate::eventually;
 
 /// Timeout of a single call. The five-minute job takes long: it waits ten seconds between waking and sweeping.
 const CALL_MAX: Duration = Duration::from_secs(60);
+/// How often a program that takes a killed one's place is started or looked for.
+const STARTS_MAX: u32 = 50;
 
 /// A process of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -196,12 +198,19 @@ impl Stack {
             &format!("127.0.0.1:{}", port("postgres")),
             mode,
         ]);
-        let child = pooler.kill_on_drop(true).spawn().unwrap();
-        eventually("the other pooler", async || {
-            tokio::net::TcpStream::connect(("127.0.0.1", u16::try_from(port("pooler")).unwrap())).await.ok()
-        })
-        .await;
-        Some(child)
+        pooler.kill_on_drop(true);
+        let mut child = pooler.spawn().unwrap();
+        for _ in 0..STARTS_MAX {
+            // The system may take a moment to give the port of the killed one back: then the other one ends at once.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let address = ("127.0.0.1", u16::try_from(port("pooler")).unwrap());
+            if child.try_wait().unwrap().is_some() {
+                child = pooler.spawn().unwrap();
+            } else if tokio::net::TcpStream::connect(address).await.is_ok() {
+                return Some(child);
+            }
+        }
+        panic!("the other pooler does not start");
     }
 
     /// The directory with all that the stack keeps.
