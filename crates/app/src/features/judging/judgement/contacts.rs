@@ -246,7 +246,15 @@ mod tests {
 
     #[test]
     fn a_number_goes_from_a_sentence_without_blanks() {
-        assert_eq!(defused("お問い合わせは０３－５５５５－０１４２までどうぞ。", None), "お問い合わせはまでどうぞ。");
+        for (text, kept) in [
+            ("お問い合わせは０３－５５５５－０１４２までどうぞ。", "お問い合わせはまでどうぞ。"),
+            // Seven digits are enough with a plus; and a number may begin or end the sentence.
+            ("電話は+4930901まで", "電話はまで"),
+            ("電話は0355550142", "電話は"),
+            ("0355550142まで", "まで"),
+        ] {
+            assert_eq!(defused(text, None), kept);
+        }
         for kept in
             ["2026年11月26日に12,000円でした", "気温は10.5度、距離は42.195キロ", "ご予算は10000-15000円くらいですか？"]
         {
