@@ -106,9 +106,12 @@ async fn recording_stops_at_its_limit_and_goes_on_from_there() {
             }
         }
     }
-    let Upstream::Live { spending, .. } = &poor.upstream else { unreachable!() };
+    let spent = match &poor.upstream {
+        Upstream::Live { spending, .. } => spending.spent_microusd(),
+        Upstream::Nobody | Upstream::Sandbox(_) => 0,
+    };
     assert!(answered > 0 && answered < 60, "{answered}");
-    assert!(spending.spent_microusd() <= 6_000 && spending.spent_microusd() > 0);
+    assert!(spent > 0 && spent <= 6_000, "{spent}");
     // A crash cut the last line: that answer is asked again, the others are there.
     let file = fs::read_dir(&dir.0).unwrap().next().unwrap().unwrap().path();
     let text = fs::read_to_string(&file).unwrap();

@@ -1,4 +1,4 @@
-//! Whether messages that people labelled are found right or wrong as labelled.
+//! Whether labelled messages are found right or wrong as labelled.
 
 use std::collections::BTreeSet;
 

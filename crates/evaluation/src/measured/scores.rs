@@ -1,4 +1,4 @@
-//! Whether the score orders profiles as people would when the judgement is right, and whether its limits hold when it is not.
+//! Whether the score orders profiles as their labels do when the judgement is right, and whether its limits hold when it is not.
 
 use anyhow::{Result, anyhow};
 use oslira_app::{
