@@ -49,7 +49,7 @@ const HARMS: [Harm; 12] = [
         ],
     },
     Harm {
-        what: "the rubric is removed",
+        what: "two of the five anchors of the rubric are removed",
         figure: "prompts.rubric",
         changes: &[
             Change { file: "judging/prompts/common.v2.md", from: "- 90-100: plainly", to: "- plainly" },
