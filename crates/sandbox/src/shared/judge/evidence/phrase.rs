@@ -109,7 +109,9 @@ fn clauses(sentence: &str) -> Vec<Range<usize>> {
         let next = sentence.get(place + c.len_utf8()..).and_then(|rest| rest.chars().next());
         let before = sentence.get(..*place).and_then(|text| text.chars().next_back());
         let in_word = next.is_some_and(char::is_alphanumeric) && before.is_some_and(char::is_alphanumeric);
-        (is_mark(*c) && !(in_word && c.is_ascii())) || *c == '#' || is_picture(*c)
+        // "1️⃣" is a digit that is drawn as a key.
+        let is_drawn = next.is_some_and(|next| matches!(next, '\u{fe0f}' | '\u{20e3}'));
+        (is_mark(*c) && !(in_word && c.is_ascii())) || *c == '#' || is_picture(*c) || is_drawn
     });
     let ends: Vec<(usize, usize)> = ends.map(|(place, c)| (place, place + c.len_utf8())).collect();
     for (end, next) in ends.into_iter().chain([(sentence.len(), sentence.len())]) {
@@ -141,7 +143,9 @@ fn is_quotable(text: &str) -> bool {
     let says_enough = if is_unspaced(text) { text.chars().count() >= UNSPACED_CHARS.start } else { count(text) >= 2 };
     let is_plain =
         !text.contains(['"', '“', '”', '„', '«', '»', '「', '」', '[', ']', '‹', '/', '@', '#', '…', '\u{fe0f}']);
-    says_enough && is_plain && !text.contains("http") && !text.contains("www.")
+    // A telephone number says nothing of anybody.
+    let has_letters = text.chars().any(char::is_alphabetic);
+    says_enough && has_letters && is_plain && !text.contains("http") && !text.contains("www.")
 }
 
 pub(in crate::shared::judge) fn is_unspaced(text: &str) -> bool {
@@ -192,6 +196,9 @@ mod tests {
             ),
             ("New single! #newmusic #tour", vec!["New single"]),
             ("With @studio.x in town", vec![]),
+            ("Call 44 20 7946 0958 / 44 20 7946 0959 / 44 20 7946 0960", vec!["Call 44 20 7946 0958"]),
+            ("The thing to do first: 1️⃣2️⃣", vec!["The thing to do first"]),
+            ("The thing to do next: 3⃣4⃣", vec!["The thing to do next"]),
             ("今日の一枚。ゆっくりした朝でした。", vec!["今日の一枚", "ゆっくりした朝でした"]),
             (
                 "Two words here and then a cut wo…",
