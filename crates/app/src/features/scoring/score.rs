@@ -247,6 +247,18 @@ mod tests {
     }
 
     #[test]
+    fn engagement_is_graded_by_what_is_usual_for_the_audience() {
+        for (followers, rate, grade) in
+            [(500, 4.0, 40.0), (5_000, 2.5, 40.0), (20_000, 1.0, 40.0), (5_000, 6.25, 100.0)]
+        {
+            let facts = Facts { engagement_rate_percent: Some(rate), ..Facts::of(&snapshot(followers, vec![])) };
+            let score = score(AnalysisType::Light, 70, &[], &facts);
+            let engagement = score.evidence.iter().find(|part| part.rule == Rule::Engagement).unwrap();
+            assert_eq!(engagement.value, grade, "{rate} % of {followers}");
+        }
+    }
+
+    #[test]
     fn every_part_is_its_grade_times_its_weight() {
         let facts = Facts {
             engagement_rate_percent: Some(1.25),

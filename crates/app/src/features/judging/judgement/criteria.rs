@@ -287,6 +287,21 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_named_with_another_ending_too() {
+        for (text, place, is_named) in [
+            ("a day in austria", "austria", true),
+            ("biegam w austrii, często", "austria", true),
+            ("news from australia", "austria", false),
+            ("in austriaas", "austria", false),
+            // So short that any word may begin like it.
+            ("in new spaing", "spain", false),
+            ("from spain", "spain", true),
+        ] {
+            assert_eq!(names_it(text, place), is_named, "{place} in {text}");
+        }
+    }
+
+    #[test]
     fn numbers_are_read_in_every_spelling() {
         assert_eq!(
             numbers("2,000 2.000 2 000 2'000 2000 2k 50k 1m 4.9 12 10km 3min"),

@@ -277,6 +277,8 @@ mod tests {
         assert!(Language::ENGLISH.is_of("Whatever", &[]));
         let long = "Dieser Beitrag ist mir tagelang nicht aus dem Kopf gegangen. Wie ist er denn entstanden?";
         assert!(!Language::ENGLISH.is_of(long, &[]) && german.is_of(long, &[]));
+        // Too short to be beyond doubt, but not for a choice between two.
+        assert!(!Language::ENGLISH.is_of("Merci beaucoup, à demain", &[Language("fr")]));
         let three = [Language("es"), Language::ENGLISH];
         assert!(!german.is_of("Three firings and the blue still runs. Should the edge be sharp?", &three));
     }

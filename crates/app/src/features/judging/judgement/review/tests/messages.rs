@@ -73,6 +73,15 @@ fn a_message_that_breaks_a_rule_says_which() {
             )],
             vec![("gloss", GlossMissing)],
         ),
+        (
+            vec![(
+                "gloss",
+                "Three firings, and the blue still runs on every plate. Should the edge be sharp or soft?".into(),
+            )],
+            vec![],
+        ),
+        // Too short to say which language it is in.
+        (vec![("gloss", "Wie läuft das Blau?".into())], vec![]),
         (vec![("gloss", Value::Null)], vec![("gloss", GlossMissing)]),
         (vec![("gloss", "Our target audience is potters.".into())], vec![("gloss", CriteriaDisclosed)]),
     ];
