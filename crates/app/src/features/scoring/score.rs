@@ -247,6 +247,35 @@ mod tests {
     }
 
     #[test]
+    fn who_is_not_open_to_the_offer_is_no_hot_lead() {
+        let closed = |call: CallKind| {
+            let mut text = examples::text(call);
+            text["receptiveness"] = 10.into();
+            if call == CallKind::Openness { examples::judged(call, &text) } else { examples::with_fit(call, 100) }
+        };
+        let answers = [closed(CallKind::Verdict), closed(CallKind::Openness)];
+        let facts = Facts { authenticity: Some(100.0), ..Facts::of(&snapshot(20_000, vec![])) };
+        // Without a weight of its own, so that only the limit can lower the score.
+        let score = blend(Weights::QUICK, &answers.iter().collect::<Vec<_>>(), &[], &facts);
+        assert_eq!((score.value, score.evidence.last().unwrap().rule), (69, Rule::ReceptivenessCap));
+    }
+
+    #[test]
+    fn nothing_is_missing_where_facts_weigh_just_enough() {
+        let none = Weights { ideal_customer: 0.0, engagement: 0.0, activity: 0.0, ..Weights::QUICK };
+        let facts = Facts { authenticity: Some(80.0), ..Facts::of(&snapshot(20_000, vec![])) };
+        let rules = |weights| {
+            let answers = answers(AnalysisType::Light, 70);
+            let score = blend(weights, &answers.iter().collect::<Vec<_>>(), &[], &facts);
+            score.evidence.into_iter().map(|part| part.rule).collect::<Vec<_>>()
+        };
+        let enough = Weights { fit: 0.6, authenticity: 0.4, ..none };
+        assert_eq!(rules(enough), [Rule::AiFit, Rule::Authenticity]);
+        let less = Weights { fit: 0.7, authenticity: 0.3, ..none };
+        assert_eq!(rules(less), [Rule::AiFit, Rule::Authenticity, Rule::UnknownFacts]);
+    }
+
+    #[test]
     fn engagement_is_graded_by_what_is_usual_for_the_audience() {
         for (followers, rate, grade) in
             [(500, 4.0, 40.0), (5_000, 2.5, 40.0), (20_000, 1.0, 40.0), (5_000, 6.25, 100.0)]
