@@ -1,20 +1,17 @@
 //! Profiles and posts from Apify's Instagram actors: start an actor run, poll it, fetch its items.
 //!
-//! A start returns a ticket at once, so that after a crash the workflow finds the run that is already paid. One
-//! username per run, `maxItems` and `maxTotalChargeUsd` bound what a run can cost.
+//! A start returns a ticket at once, and a run whose start was not answered is found in Apify's list, so that after a crash the
+//! run that is already paid goes on. `maxItems` and `maxTotalChargeUsd` bound what a run can cost.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use oslira_app::features::{
-    analysis::config::{SCRAPE_PATIENCE, SCRAPE_TIMEOUT},
-    profiles::{
-        Collected, Found, InstagramHandle, PostsWindow, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket,
-        ScrapeUsage,
-    },
+    profiles::{InstagramHandle, ScrapeFault, ScrapePart, ScrapeTicket},
+    scraping::{ActorRuns, Looked, SCRAPE_PATIENCE, SCRAPE_TIMEOUT},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -24,7 +21,10 @@ use crate::send::{Endpoint, HttpSend, SendError, error_word};
 
 mod charges;
 mod decode;
+mod reading;
 mod settings;
+
+use reading::Reading;
 
 pub use settings::{ActorName, ScraperSettings, Tier};
 
@@ -42,6 +42,13 @@ const WAIT_SECS_MAX: u64 = 60;
 const RUN_BYTES_MAX: usize = 256 * 1024;
 /// A profile has about 100 KiB, and 1 MiB with every picture of twelve albums; fifty posts may have four times that.
 const ITEMS_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Several profiles share a limit of so many times that: the isolate has to hold them.
+const ITEMS_SHARE_MAX: usize = 3;
+/// The runs in which one of unknown start is looked for: more than ours can be under way at once.
+const LISTED_MAX: u32 = 50;
+const LIST_BYTES_MAX: usize = 256 * 1024;
+/// The scraper's clock may be so much behind ours.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// A run about one username gives one item, besides possible error items.
 const DETAILS_ITEMS_MAX: u32 = 10;
 const ID_BYTES_MAX: usize = 64;
@@ -109,104 +116,154 @@ impl Apify {
             ScrapePart::Posts(_) => self.settings.posts_actor.as_str(),
         }
     }
-
-    fn usage(&self, run: &Run, part: ScrapePart, items: usize) -> ScrapeUsage {
-        let (results, cost_microusd) = charges::of(run, part, &self.settings, items);
-        // Either mark is enough: results of a sandbox must never look like Apify's.
-        let is_sandbox = run.meta.origin.as_deref() == Some("SANDBOX") || self.endpoint.is_sandbox();
-        ScrapeUsage {
-            source: if is_sandbox { "sandbox" } else { "apify" }.to_owned(),
-            actor: self.actor(part).to_owned(),
-            results: u32::try_from(results).unwrap_or(u32::MAX),
-            cost_microusd,
-            duration_ms: run.stats.duration_millis.filter(|ms| *ms >= 0.0).map(|ms| ms as u64),
-        }
-    }
 }
 
 #[async_trait]
-impl ProfileSource for Apify {
-    async fn start(&self, username: &InstagramHandle, part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
+impl ActorRuns for Apify {
+    async fn start(&self, usernames: &[InstagramHandle], part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
         let actor = utf8_percent_encode(self.actor(part), NOT_UNRESERVED);
-        // Both bound the bill: `maxItems` where an actor charges by result, `maxTotalChargeUsd` where by event.
-        let (items_max, input) = match part {
-            ScrapePart::Details => (1, json!({"usernames": [username]})),
-            ScrapePart::Posts(window) => (window.count, posts_input(username, window)),
+        let each = match part {
+            ScrapePart::Details => 1,
+            ScrapePart::Posts(window) => window.count,
         };
+        let items_max = each.saturating_mul(u32::try_from(usernames.len()).unwrap_or(u32::MAX));
+        // Both bound the bill: `maxItems` where an actor charges by result, `maxTotalChargeUsd` where by event.
         // `timeout` makes Apify end the run, and its bill, even if nobody polls it any more.
         let (timeout_s, charge_max) = (self.timeout.as_secs(), charges::bound_usd(part, &self.settings, items_max));
         let path =
             format!("/v2/acts/{actor}/runs?timeout={timeout_s}&maxItems={items_max}&maxTotalChargeUsd={charge_max}");
-        let body = input.to_string().into();
+        let body = input(usernames, part).to_string().into();
         let (method, timeout, body_bytes_max) = (Method::POST, self.patience, RUN_BYTES_MAX);
         let answer =
             self.call(Call { operation: Operation::Start, method, path: &path, body, timeout, body_bytes_max }).await?;
-        let run = run_of(Operation::Start, &answer)?;
-        Ok(ScrapeTicket {
-            provider_run_id: checked_id(Operation::Start, &run.id)?.to_owned(),
-            dataset_id: checked_id(Operation::Start, &run.default_dataset_id)?.to_owned(),
-        })
+        ticket(Operation::Start, &run_of(Operation::Start, &answer)?)
     }
 
-    async fn collect(
+    async fn find(
+        &self,
+        usernames: &[InstagramHandle],
+        part: ScrapePart,
+        since: Timestamp,
+    ) -> Result<Option<ScrapeTicket>, ScrapeFault> {
+        let actor = utf8_percent_encode(self.actor(part), NOT_UNRESERVED);
+        let path = format!("/v2/acts/{actor}/runs?desc=1&limit={LISTED_MAX}");
+        let listed = self.call(Call::get(Operation::List, &path, self.patience, LIST_BYTES_MAX)).await?;
+        let listed: Listed = serde_json::from_slice(&listed)
+            .map_err(|_| ScrapeFault::Unanswered("apify list: the answer is not a list of runs".to_owned()))?;
+        let wanted = input(usernames, part);
+        for run in listed.data.items.iter().filter(|run| run.is_since(since)) {
+            let store = checked_id(Operation::List, &run.default_key_value_store_id)?;
+            let path = format!("/v2/key-value-stores/{store}/records/INPUT");
+            let input = self.call(Call::get(Operation::List, &path, self.patience, RUN_BYTES_MAX)).await?;
+            // Apify adds nothing to an input that is valid; a newer default of the actor would be a field more.
+            let is_wanted = serde_json::from_slice::<Value>(&input).is_ok_and(|input| has_all(&input, &wanted));
+            if is_wanted {
+                return Ok(Some(ScrapeTicket {
+                    provider_run_id: checked_id(Operation::List, &run.id)?.to_owned(),
+                    dataset_id: checked_id(Operation::List, &run.default_dataset_id)?.to_owned(),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn look(
         &self,
         ticket: &ScrapeTicket,
-        username: &InstagramHandle,
+        usernames: &[InstagramHandle],
+        left: &[InstagramHandle],
         part: ScrapePart,
+        items: usize,
         wait: Duration,
-    ) -> Result<Collected, ScrapeFault> {
+    ) -> Result<Looked, ScrapeFault> {
         let wait_s = wait.as_secs().min(WAIT_SECS_MAX);
         let id = checked_id(Operation::Poll, &ticket.provider_run_id)?;
         let path = format!("/v2/actor-runs/{id}?waitForFinish={wait_s}");
         let timeout = Duration::from_secs(wait_s) + self.patience;
         let run =
             run_of(Operation::Poll, &self.call(Call::get(Operation::Poll, &path, timeout, RUN_BYTES_MAX)).await?)?;
+        let reading = Reading { apify: self, run: &run, usernames, left, part };
         match run.status.as_str() {
-            "READY" | "RUNNING" | "TIMING-OUT" | "ABORTING" => return Ok(Collected::Running),
-            "SUCCEEDED" => {}
-            ended @ "TIMED-OUT" => return Err(ScrapeFault::Overtime(format!("apify run: {ended}"))),
-            // FAILED, ABORTED, and any status that is unknown here: another run may succeed.
-            ended => return Err(ScrapeFault::Retryable(format!("apify run: {}", error_word(Some(ended))))),
-        }
-        let ended_at = run.ended_at();
-        let id = checked_id(Operation::Items, &ticket.dataset_id)?;
-        let limit = match part {
-            ScrapePart::Details => DETAILS_ITEMS_MAX,
-            ScrapePart::Posts(window) => window.count,
-        };
-        // `clean=1` leaves out empty items and hidden fields.
-        let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit={limit}");
-        let body = match self.call(Call::get(Operation::Items, &path, self.patience, ITEMS_BYTES_MAX)).await {
-            Ok(body) => body,
-            // The stored items stay too large however often they are fetched, and they are billed: assume the most.
-            Err(error @ CallError { failure: CallFailure::NoAnswer(SendError::TooLarge), .. }) => {
-                let usage = self.usage(&run, part, limit as usize);
-                return Ok(Collected::Finished { found: Found::Unusable(error.to_string()), usage, ended_at });
+            "READY" | "RUNNING" | "TIMING-OUT" | "ABORTING" => {
+                // What the run has read for one of several may be answered before it ends; posts are complete only then.
+                if usernames.len() < 2 || part != ScrapePart::Details || left.is_empty() {
+                    return Ok(Looked::Running { read: vec![], items });
+                }
+                let new = self.items(ticket, part, usernames.len(), items).await?;
+                let seen = items + new.len();
+                Ok(Looked::Running { read: reading.so_far(&new), items: seen })
             }
-            Err(error) => return Err(error.into()),
-        };
-        // Not JSON: the body broke on the way. Fetching the same dataset again is free, another scrape is not.
-        let items = decode::items(&body).map_err(|why| ScrapeFault::Unanswered(format!("apify items: {why}")))?;
-        let usage = self.usage(&run, part, items.len());
-        // The counts and the dataset are two stores of Apify's, of which one may be behind the other.
-        if items.is_empty() && usage.results > 0 {
-            return Ok(Collected::ItemsMissing { usage });
+            "SUCCEEDED" => {
+                let all = match self.items(ticket, part, usernames.len(), 0).await {
+                    Ok(all) => all,
+                    // The stored items stay too large however often they are fetched, and they are billed: assume the most.
+                    Err(ItemsError::TooLarge(why)) => return Ok(reading.unusable(&why)),
+                    Err(error) => return Err(error.into()),
+                };
+                Ok(reading.at_the_end(&all))
+            }
+            ended @ "TIMED-OUT" => Err(ScrapeFault::Overtime(format!("apify run: {ended}"))),
+            // FAILED, ABORTED, and any status that is unknown here: another run may succeed.
+            ended => Err(ScrapeFault::Retryable(format!("apify run: {}", error_word(Some(ended))))),
         }
-        let found = match part {
-            ScrapePart::Details => decode::found(&items, username),
-            ScrapePart::Posts(window) => decode::posts(&items, username, window.count as usize),
-        };
-        let found = found.unwrap_or_else(|why| Found::Unusable(format!("apify items: {why}")));
-        Ok(Collected::Finished { found, usage, ended_at })
     }
 }
 
-fn posts_input(username: &InstagramHandle, window: PostsWindow) -> Value {
-    let mut input = json!({
-        "directUrls": [format!("https://www.instagram.com/{username}/")],
-        "resultsType": "posts",
-        "resultsLimit": window.count,
-    });
+impl Apify {
+    /// The items of a dataset, without the first ones.
+    async fn items(
+        &self,
+        ticket: &ScrapeTicket,
+        part: ScrapePart,
+        usernames: usize,
+        skip: usize,
+    ) -> Result<Vec<Value>, ItemsError> {
+        let id = checked_id(Operation::Items, &ticket.dataset_id).map_err(ItemsError::Fault)?;
+        let each = match part {
+            ScrapePart::Details => DETAILS_ITEMS_MAX as usize,
+            ScrapePart::Posts(window) => window.count as usize,
+        };
+        let limit = each * usernames;
+        let offset = if skip > 0 { format!("&offset={skip}") } else { String::new() };
+        // `clean=1` leaves out empty items and hidden fields.
+        let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit={limit}{offset}");
+        let bytes_max = ITEMS_BYTES_MAX * usernames.clamp(1, ITEMS_SHARE_MAX);
+        let body = match self.call(Call::get(Operation::Items, &path, self.patience, bytes_max)).await {
+            Ok(body) => body,
+            Err(error @ CallError { failure: CallFailure::NoAnswer(SendError::TooLarge), .. }) => {
+                return Err(ItemsError::TooLarge(error.to_string()));
+            }
+            Err(error) => return Err(ItemsError::Fault(error.into())),
+        };
+        // Not JSON: the body broke on the way. Fetching the same dataset again is free, another scrape is not.
+        decode::items(&body).map_err(|why| ItemsError::Fault(ScrapeFault::Unanswered(format!("apify items: {why}"))))
+    }
+}
+
+enum ItemsError {
+    TooLarge(String),
+    Fault(ScrapeFault),
+}
+
+impl From<ItemsError> for ScrapeFault {
+    fn from(error: ItemsError) -> Self {
+        match error {
+            // While the run goes on; at its end they are unusable.
+            ItemsError::TooLarge(why) => Self::Unanswered(why),
+            ItemsError::Fault(fault) => fault,
+        }
+    }
+}
+
+/// What an actor is asked.
+fn input(usernames: &[InstagramHandle], part: ScrapePart) -> Value {
+    let window = match part {
+        ScrapePart::Details => return json!({ "usernames": usernames }),
+        ScrapePart::Posts(window) => window,
+    };
+    let addresses: Vec<String> =
+        usernames.iter().map(|username| format!("https://www.instagram.com/{username}/")).collect();
+    let mut input = json!({ "directUrls": addresses, "resultsType": "posts", "resultsLimit": window.count });
     // In whole seconds, as Instagram dates posts, and in the one form of dates that every version of the actor takes.
     let since = window.newer_than.map(|since| format!("{}", since.strftime("%Y-%m-%dT%H:%M:%SZ")));
     if let (Some(since), Some(fields)) = (since, input.as_object_mut()) {
@@ -215,9 +272,22 @@ fn posts_input(username: &InstagramHandle, window: PostsWindow) -> Value {
     input
 }
 
+/// Whether an input has everything that was sent.
+fn has_all(input: &Value, sent: &Value) -> bool {
+    sent.as_object().is_some_and(|sent| sent.iter().all(|(name, value)| input.get(name) == Some(value)))
+}
+
+fn ticket(operation: Operation, run: &Run) -> Result<ScrapeTicket, ScrapeFault> {
+    Ok(ScrapeTicket {
+        provider_run_id: checked_id(operation, &run.id)?.to_owned(),
+        dataset_id: checked_id(operation, &run.default_dataset_id)?.to_owned(),
+    })
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Start,
+    List,
     Poll,
     Items,
 }
@@ -226,6 +296,7 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Start => "start",
+            Self::List => "list",
             Self::Poll => "poll",
             Self::Items => "items",
         })
@@ -233,11 +304,11 @@ impl fmt::Display for Operation {
 }
 
 impl Operation {
-    /// A failure that may pass. A start is retried as a whole new run; a question about a paid run is asked again.
+    /// A refusal that may pass. A start that was refused is made anew; a question about a paid run is asked again.
     const fn passing(self, message: String) -> ScrapeFault {
         match self {
             Self::Start => ScrapeFault::Retryable(message),
-            Self::Poll | Self::Items => ScrapeFault::Unanswered(message),
+            Self::List | Self::Poll | Self::Items => ScrapeFault::Unanswered(message),
         }
     }
 }
@@ -281,7 +352,8 @@ impl From<CallError> for ScrapeFault {
             // The request could not be built, so no run is waiting for an answer.
             CallFailure::NotSent(_) => Self::Retryable(message),
             CallFailure::NoAnswer(SendError::Timeout) => Self::TimedOut(message),
-            CallFailure::NoAnswer(_) => operation.passing(message),
+            // A start may have been made all the same.
+            CallFailure::NoAnswer(_) => Self::Unanswered(message),
             CallFailure::Refused { status, kind } => refused(operation, status, &kind, message),
         }
     }
@@ -317,6 +389,32 @@ impl Run {
     }
 }
 
+/// A list of runs, of which only what is needed is read.
+#[derive(Deserialize)]
+struct Listed {
+    data: ListedRuns,
+}
+
+#[derive(Deserialize)]
+struct ListedRuns {
+    items: Vec<ListedRun>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedRun {
+    id: String,
+    started_at: String,
+    default_dataset_id: String,
+    default_key_value_store_id: String,
+}
+
+impl ListedRun {
+    fn is_since(&self, since: Timestamp) -> bool {
+        self.started_at.parse::<Timestamp>().is_ok_and(|started| started >= since - CLOCK_SKEW)
+    }
+}
+
 #[derive(Default, Deserialize)]
 struct Meta {
     origin: Option<String>,
@@ -343,7 +441,7 @@ fn run_of(operation: Operation, body: &[u8]) -> Result<Run, ScrapeFault> {
     let envelope = serde_json::from_slice::<Envelope>(body);
     envelope
         .map(|envelope| envelope.data)
-        .map_err(|_| operation.passing(format!("apify {operation}: the answer is not a run")))
+        .map_err(|_| ScrapeFault::Unanswered(format!("apify {operation}: the answer is not a run")))
 }
 
 fn refusal_kind(body: &[u8]) -> String {

@@ -18,7 +18,8 @@ use oslira_app::{
         auth::KeySource,
         business::BusinessContext,
         judging::{self, AiFault, CallKind, CallTags, Effort, Model, ModelName, Question, Review},
-        profiles::{Collected, Found, InstagramHandle, ProfileSource, ScrapeFault, ScrapePart, Snapshot},
+        profiles::{Found, InstagramHandle, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage, Snapshot},
+        scraping::{ActorRuns as _, Looked, ReadProfile},
     },
     shared::{analysis_type::AnalysisType, clock::Clock, ids::RunId},
 };
@@ -26,6 +27,31 @@ use oslira_providers::{Anthropic, Apify, Endpoint, Gateway, NativeSend, OpenAi, 
 use oslira_sandbox::{ANTHROPIC_API_KEY, APIFY_TOKEN, Config, GATEWAY_TOKEN, OPENAI_API_KEY, Sandbox};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
+
+/// What a look at a run about one username shows.
+#[derive(Debug, PartialEq)]
+enum Collected {
+    Running,
+    Finished { found: Found, usage: ScrapeUsage, ended_at: Option<Timestamp> },
+}
+
+async fn look(
+    apify: &Apify,
+    ticket: &ScrapeTicket,
+    name: &InstagramHandle,
+    part: ScrapePart,
+    wait: Duration,
+) -> Result<Collected, ScrapeFault> {
+    let name = std::slice::from_ref(name);
+    match apify.look(ticket, name, name, part, 0, wait).await? {
+        Looked::Running { .. } => Ok(Collected::Running),
+        Looked::Ended { mut read, ended_at } => {
+            let ReadProfile { found, usage, .. } = read.remove(0);
+            Ok(Collected::Finished { found, usage, ended_at })
+        }
+        missing @ Looked::ItemsMissing { .. } => panic!("{missing:?}"),
+    }
+}
 
 struct Wall;
 
@@ -85,8 +111,8 @@ impl Stand {
     async fn scrape(&self, name: &str) -> Result<Collected, ScrapeFault> {
         let name: InstagramHandle = name.parse().unwrap();
         let apify = self.apify();
-        let ticket = apify.start(&name, ScrapePart::Details).await?;
-        apify.collect(&ticket, &name, ScrapePart::Details, Duration::from_secs(30)).await
+        let ticket = apify.start(std::slice::from_ref(&name), ScrapePart::Details).await?;
+        look(&apify, &ticket, &name, ScrapePart::Details, Duration::from_secs(30)).await
     }
 }
 
@@ -161,9 +187,9 @@ async fn faults_of_apify_are_classified() {
     ];
     for (fault, passes) in cases {
         stand.fault(fault.clone()).await;
-        let outcome = stand.apify().start(&name, ScrapePart::Details).await;
+        let outcome = stand.apify().start(std::slice::from_ref(&name), ScrapePart::Details).await;
         assert_eq!(
-            matches!(outcome, Err(ScrapeFault::Retryable(_) | ScrapeFault::AtCapacity(_))),
+            matches!(outcome, Err(ScrapeFault::Retryable(_) | ScrapeFault::Unanswered(_) | ScrapeFault::AtCapacity(_))),
             passes,
             "{fault}: {outcome:?}"
         );
@@ -179,10 +205,88 @@ async fn a_run_under_way_can_be_asked_for_again() {
     let name: InstagramHandle = "coffee_ann".parse().unwrap();
     stand.fault(json!({"target": "apify.run", "kind": "delay", "delay_ms": 1_500, "times": 1})).await;
     let apify = stand.apify();
-    let ticket = apify.start(&name, ScrapePart::Details).await.unwrap();
-    assert_eq!(apify.collect(&ticket, &name, ScrapePart::Details, Duration::ZERO).await, Ok(Collected::Running));
-    let collected = apify.collect(&ticket, &name, ScrapePart::Details, Duration::from_secs(30)).await;
+    let ticket = apify.start(std::slice::from_ref(&name), ScrapePart::Details).await.unwrap();
+    assert_eq!(look(&apify, &ticket, &name, ScrapePart::Details, Duration::ZERO).await, Ok(Collected::Running));
+    let collected = look(&apify, &ticket, &name, ScrapePart::Details, Duration::from_secs(30)).await;
     assert!(matches!(collected, Ok(Collected::Finished { .. })), "{collected:?}");
+}
+
+#[tokio::test]
+async fn profiles_share_a_run_and_each_is_answered_when_it_is_read() {
+    let stand = Stand::start().await;
+    let apify = stand.apify();
+    // Two waves, of which the first is answered while the run goes on.
+    stand.fault(json!({"target": "apify.run", "kind": "delay", "delay_ms": 1_500, "times": 1})).await;
+    let of = |name: &str| -> InstagramHandle { name.parse().unwrap() };
+    let names = ["coffee_ann", "notfound_x", "fitness_eve", "private_p", "travel_bob", "food_max", "art_zoe"].map(of);
+    let ticket = apify.start(&names, ScrapePart::Details).await.unwrap();
+    let (mut left, mut items, mut early, mut all) = (names.to_vec(), 0, None, vec![]);
+    let wait = Duration::ZERO;
+    loop {
+        match apify.look(&ticket, &names, &left, ScrapePart::Details, items, wait).await.unwrap() {
+            Looked::Running { read, items: seen } => {
+                early = early.or_else(|| Some(read.len()).filter(|count| *count > 0));
+                items = seen;
+                left.retain(|name| !read.iter().any(|read| read.username == *name));
+                all.extend(read);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Looked::Ended { read, .. } => {
+                all.extend(read);
+                break;
+            }
+            missing @ Looked::ItemsMissing { .. } => panic!("{missing:?}"),
+        }
+    }
+    assert_eq!(early, Some(5), "the first wave");
+    let found = |name: &str| all.iter().find(|read| read.username.as_str() == name).map(|read| &read.found).unwrap();
+    assert!(matches!(found("coffee_ann"), Found::Profile(profile) if profile.username == names[0]));
+    assert!(matches!(found("art_zoe"), Found::Profile(profile) if profile.username == names[6]));
+    assert_eq!((found("notfound_x"), found("private_p")), (&Found::NotFound, &Found::Private));
+    assert_eq!(all.len(), 7);
+    let cost: u64 = all.iter().map(|read| read.usage.cost_microusd).sum();
+    assert_eq!(cost, 7 * 2_600 + 50, "one start");
+}
+
+#[tokio::test]
+async fn posts_of_several_profiles_are_told_apart() {
+    let stand = Stand::start().await;
+    let apify = stand.apify();
+    let names = ["coffee_ann", "zeroposts_x", "travel_bob"].map(|name| name.parse::<InstagramHandle>().unwrap());
+    let part = ScrapePart::newest(20);
+    let ticket = apify.start(&names, part).await.unwrap();
+    let looked = apify.look(&ticket, &names, &names, part, 0, Duration::from_secs(30)).await.unwrap();
+    let Looked::Ended { read, .. } = looked else { panic!("{looked:?}") };
+    let counts: Vec<usize> = read
+        .iter()
+        .map(|read| match &read.found {
+            Found::Posts(posts) => posts.len(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(counts, [20, 0, 20]);
+    let alone = {
+        let ticket = apify.start(&names[2..], part).await.unwrap();
+        look(&apify, &ticket, &names[2], part, Duration::from_secs(30)).await.unwrap()
+    };
+    assert!(matches!(alone, Collected::Finished { found, .. } if found == read[2].found));
+}
+
+#[tokio::test]
+async fn a_run_whose_start_was_not_answered_is_found_by_what_it_was_asked() {
+    let stand = Stand::start().await;
+    let apify = stand.apify();
+    let names = ["coffee_ann", "travel_bob"].map(|name| name.parse::<InstagramHandle>().unwrap());
+    let since = Timestamp::now();
+    assert_eq!(apify.find(&names, ScrapePart::Details, since).await, Ok(None));
+    let started = apify.start(&names, ScrapePart::Details).await.unwrap();
+    let posts = apify.start(&names, ScrapePart::newest(12)).await.unwrap();
+    apify.start(&names[..1], ScrapePart::Details).await.unwrap();
+    assert_eq!(apify.find(&names, ScrapePart::Details, since).await, Ok(Some(started)));
+    assert_eq!(apify.find(&names, ScrapePart::newest(12), since).await, Ok(Some(posts)));
+    assert_eq!(apify.find(&names, ScrapePart::newest(50), since).await, Ok(None));
+    let later = Timestamp::now() + Duration::from_secs(60);
+    assert_eq!(apify.find(&names, ScrapePart::Details, later).await, Ok(None), "one from before");
 }
 
 #[tokio::test]
@@ -306,8 +410,8 @@ async fn the_posts_of_a_profile_are_read_by_their_own_actor() {
     let part = ScrapePart::newest(50);
     let posts = async |name: &str| {
         let name: InstagramHandle = name.parse().unwrap();
-        let ticket = apify.start(&name, part).await?;
-        apify.collect(&ticket, &name, part, Duration::from_secs(30)).await
+        let ticket = apify.start(std::slice::from_ref(&name), part).await?;
+        look(&apify, &ticket, &name, part, Duration::from_secs(30)).await
     };
     let Ok(Collected::Finished { found: Found::Posts(found), usage, .. }) = posts("coffee_ann").await else { panic!() };
     assert!(found.len() > 12 && found.is_sorted_by_key(|post| std::cmp::Reverse(post.taken_at)), "{}", found.len());
@@ -329,8 +433,8 @@ async fn three_days_later_only_the_new_posts_are_paid_for() {
     };
     let apify = stand.apify();
     let posts = async |part| {
-        let ticket = apify.start(&name, part).await.unwrap();
-        match apify.collect(&ticket, &name, part, Duration::from_secs(30)).await.unwrap() {
+        let ticket = apify.start(std::slice::from_ref(&name), part).await.unwrap();
+        match look(&apify, &ticket, &name, part, Duration::from_secs(30)).await.unwrap() {
             Collected::Finished { found: Found::Posts(posts), usage, ended_at } => (posts, usage, ended_at.unwrap()),
             other => panic!("{other:?}"),
         }

@@ -107,7 +107,9 @@ impl Ports {
             }
             (behaviour, key)
         };
-        if let Some((_, journal)) = &self.owner {
+        // A request that the gate has taken is known to it, so a step that asks again pays nothing.
+        let is_known = kind == "scrape" && behaviour == ProviderBehaviour::Works;
+        if let Some((_, journal)) = self.owner.as_ref().filter(|_| !is_known) {
             journal.bill();
         }
         (behaviour, key)

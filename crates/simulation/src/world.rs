@@ -12,7 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 use oslira_app::{
-    features::profiles::Snapshot,
+    features::{profiles::Snapshot, scraping::RequestKey},
     shared::{ids::RunId, store::StoreError},
 };
 
@@ -80,6 +80,8 @@ pub struct World {
     pub snapshots: BTreeMap<String, Snapshot>,
     /// Snapshots that go on from the posts of an earlier one.
     pub continued: u32,
+    /// By request, the provider's id of the scrape that reads it.
+    pub asked: BTreeMap<RequestKey, String>,
     /// By the provider's id, when each scrape ends.
     pub scrapes: BTreeMap<String, i64>,
     /// Operations that were sent when their process died, and that may still arrive.
@@ -129,6 +131,7 @@ impl World {
             given_up: BTreeSet::new(),
             snapshots: BTreeMap::new(),
             continued: 0,
+            asked: BTreeMap::new(),
             scrapes: BTreeMap::new(),
             late: vec![],
             wakes: vec![],

@@ -184,6 +184,8 @@ function durable(name) {
 }
 
 export const RunProgress = durable("RunProgress");
+export const ScrapeGate = durable("ScrapeGate");
+export const Scrape = durable("Scrape");
 
 // A body that traps every time must end: after so many traps the engine gets the error.
 const TRAPS_MAX = 5;

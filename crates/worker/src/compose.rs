@@ -5,15 +5,13 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use oslira_app::{
     api::UserPorts,
     features::{
-        analysis::{
-            AnalysisPorts, WatchedRuns, WorkflowPorts,
-            config::{SCRAPE_PATIENCE, patience},
-        },
+        analysis::{AnalysisPorts, WatchedRuns, WorkflowPorts, config::patience},
         auth::{AuthPorts, TokenCheck, TokenVerifier},
         business::BusinessPorts,
         credits::CreditPorts,
         health::HealthPorts,
         leads::{LeadPorts, exports_at_once},
+        scraping::SCRAPE_PATIENCE,
     },
     http::RequestPorts,
     shared::{ids::AccountId, in_flight::InFlight},
@@ -24,8 +22,8 @@ use worker::Env;
 
 use crate::{
     adapters::{
-        Accounts, Board, Fetch, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformPause, PlatformReadiness,
-        Snapshots, WebCrypto, system_login, tenant_login,
+        Accounts, Board, Fetch, Gate, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformPause,
+        PlatformReadiness, Snapshots, WebCrypto, system_login, tenant_login,
     },
     config::Config,
 };
@@ -87,6 +85,8 @@ pub fn user_ports(env: &Env) -> UserPorts {
         analysis: AnalysisPorts {
             runs: tenant,
             launcher: Arc::new(Launcher::new(env)),
+            snapshots: Arc::new(Snapshots::new(env)),
+            profiles: Arc::new(Gate::new(env)),
             progress: Arc::new(Board::new(env)),
             models: config.models.clone(),
             readiness: readiness.clone(),
@@ -130,21 +130,23 @@ pub fn model_lists(config: &Config) -> ProviderLists {
     ProviderLists::new(Arc::new(Fetch), config.providers.openai_list.clone(), config.providers.anthropic_list.clone())
 }
 
+/// The scraper itself. Only scrapes that have a lease reach it.
+pub fn actors(env: &Env) -> Apify {
+    let config = &isolate(env).config;
+    Apify::new(Arc::new(Fetch), config.providers.apify.clone())
+        .with_settings(config.providers.scraper.clone())
+        .with_patience(patience(SCRAPE_PATIENCE, config.deployment.pause_scale))
+}
+
 /// The ports of one workflow.
 pub fn workflow(env: &Env) -> WorkflowPorts {
     let isolate = isolate(env);
     let config = &isolate.config;
     let clock = Arc::new(PlatformClock);
-    let send = Arc::new(Fetch);
-    let patience = patience(SCRAPE_PATIENCE, config.deployment.pause_scale);
     WorkflowPorts {
         runs: admin(env),
         snapshots: Arc::new(Snapshots::new(env)),
-        profiles: Arc::new(
-            Apify::new(send.clone(), config.providers.apify.clone())
-                .with_settings(config.providers.scraper.clone())
-                .with_patience(patience),
-        ),
+        profiles: Arc::new(Gate::new(env)),
         model: Arc::new(models(config, &clock)),
         progress: Arc::new(Board::new(env)),
         clock,

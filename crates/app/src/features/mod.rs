@@ -9,3 +9,4 @@ pub mod judging;
 pub mod leads;
 pub mod profiles;
 pub mod scoring;
+pub mod scraping;

@@ -63,6 +63,10 @@ id!(
     LeadId
 );
 id!(
+    /// One actor run that reads profiles, whoever asked for them.
+    ScrapeId
+);
+id!(
     /// One stored judgement of a lead.
     AnalysisId
 );

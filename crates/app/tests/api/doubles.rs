@@ -86,6 +86,42 @@ impl Memberships for Double {
 }
 
 #[async_trait]
+impl SnapshotStore for Double {
+    async fn find(&self, name: &InstagramHandle, _: Timestamp, _: u32) -> Result<Option<SnapshotKey>, StoreError> {
+        match name.as_str() {
+            "cached" => Ok(Some(SnapshotKey("profiles/cached".to_owned()))),
+            "unknown" => Ok(None),
+            _ => Err(StoreError::Unavailable("R2 is down".to_owned())),
+        }
+    }
+
+    async fn save(&self, _: &Snapshot, _: &str) -> Result<SnapshotKey, StoreError> {
+        Err(StoreError::Defect("a request saves nothing".to_owned()))
+    }
+
+    async fn load(&self, _: &SnapshotKey) -> Result<Snapshot, StoreError> {
+        Err(StoreError::Unavailable("R2 is down".to_owned()))
+    }
+}
+
+#[async_trait]
+impl ProfileSource for Double {
+    async fn ask(&self, requests: &[ScrapeRequest]) -> Result<(), ScrapeFault> {
+        let asked = requests.iter().map(|request| json!([request.username, request.key.part, request.key.attempt]));
+        self.lined_up.lock().unwrap().extend(asked);
+        Err(ScrapeFault::Unanswered("the gate is down".to_owned()))
+    }
+
+    async fn collect(&self, _: &ScrapeRequest, _: std::time::Duration) -> Result<Collected, ScrapeFault> {
+        Err(ScrapeFault::Unanswered("a request waits for nothing".to_owned()))
+    }
+
+    async fn withdraw(&self, _: RunId) {
+        self.lined_up.lock().unwrap().push(json!("left"));
+    }
+}
+
+#[async_trait]
 impl RunLauncher for Double {
     async fn start(&self, _: RunId) -> Result<(), String> {
         if self.launches_nothing { Err("the engine is gone".to_owned()) } else { Ok(()) }

@@ -36,6 +36,8 @@ use oslira_app::{
         health::{DatabaseState, HealthPorts, Readiness},
         judging::{CallKind, ModelChoice, ModelLifecycle, ModelName},
         leads::{LeadPorts, exports_at_once},
+        profiles::{InstagramHandle, ScrapeFault, Snapshot, SnapshotKey, SnapshotStore},
+        scraping::{Collected, ProfileSource, ScrapeRequest},
     },
     http::RequestPorts,
     shared::{
@@ -68,6 +70,8 @@ struct Double {
     /// What the database finds when a start is undone.
     undone: UndoOutcome,
     asked: Mutex<Vec<Value>>,
+    /// What the scraper's gate was asked, run and part, and which runs left it.
+    lined_up: Mutex<Vec<Value>>,
 }
 
 impl Double {
@@ -90,6 +94,7 @@ impl Double {
             row: None,
             undone: UndoOutcome::Undone,
             asked: Mutex::default(),
+            lined_up: Mutex::default(),
         }
     }
 
@@ -123,6 +128,8 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
         analysis: AnalysisPorts {
             runs: double.clone(),
             launcher: double.clone(),
+            snapshots: double.clone(),
+            profiles: double.clone(),
             progress: double.clone(),
             models: models.clone(),
             readiness: double.clone(),
@@ -208,6 +215,23 @@ async fn the_database_is_told_what_this_deployments_models_need() {
     let body = json!({ "username": "nasa", "analysis_type": "DEEP", "business_profile_id": Uuid::nil() });
     send(&double, models, request("POST", "/v1/analyze", &body)).await;
     assert_eq!(double.asked(), [json!([["apify"], ["openai/gpt-6-luna"]])]);
+}
+
+#[tokio::test]
+async fn the_scrape_is_asked_for_with_the_request_unless_the_profile_is_cached() {
+    let lined_up = async |username: &str, kind: &str, launches_nothing: bool| {
+        let double = Arc::new(Double { launches_nothing, ..Double::new() });
+        let body = json!({ "username": username, "analysis_type": kind, "business_profile_id": Uuid::nil() });
+        send(&double, ModelChoice::default(), request("POST", "/v1/analyze", &body)).await;
+        let lined_up = double.lined_up.lock().unwrap().clone();
+        lined_up
+    };
+    let details = |name: &str| json!([name, "details", 1]);
+    assert_eq!(lined_up("unknown", "LIGHT", false).await, [details("unknown")]);
+    assert_eq!(lined_up("unknown", "DEEP", false).await, [details("unknown"), json!(["unknown", {"posts": 50}, 1])]);
+    assert_eq!(lined_up("cached", "DEEP", false).await, [Value::Null; 0]);
+    // A cache that does not answer is none. A run that is undone leaves the line.
+    assert_eq!(lined_up("nasa", "LIGHT", true).await, [details("nasa"), json!("left")]);
 }
 
 #[tokio::test]

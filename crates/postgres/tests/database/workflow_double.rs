@@ -13,9 +13,10 @@ use oslira_app::{
         analysis::{ProgressSink, ProgressUpdate, WorkflowPorts, analyse},
         judging::{AiFault, AiUsage, Answer, CallKind, Model, ModelChoice, Question, examples},
         profiles::{
-            Collected, Found, InstagramHandle, PictureStore, Post, PostKind, Profile, ProfileSource, ScrapeFault,
-            ScrapePart, ScrapeTicket, ScrapeUsage, Snapshot, SnapshotKey, SnapshotStore,
+            Found, InstagramHandle, PictureStore, Post, PostKind, Profile, ScrapeFault, ScrapePart, ScrapeUsage,
+            Snapshot, SnapshotKey, SnapshotStore,
         },
+        scraping::{Collected, ProfileSource, ScrapeRequest, Scraped},
     },
     shared::{
         clock::Clock,
@@ -153,19 +154,14 @@ impl PictureStore for Double {
 
 #[async_trait]
 impl ProfileSource for Double {
-    async fn start(&self, _: &InstagramHandle, _: ScrapePart) -> Result<ScrapeTicket, ScrapeFault> {
-        Ok(ScrapeTicket { provider_run_id: Uuid::now_v7().to_string(), dataset_id: "set".to_owned() })
+    async fn ask(&self, _: &[ScrapeRequest]) -> Result<(), ScrapeFault> {
+        Ok(())
     }
 
-    async fn collect(
-        &self,
-        _: &ScrapeTicket,
-        username: &InstagramHandle,
-        part: ScrapePart,
-        _: Duration,
-    ) -> Result<Collected, ScrapeFault> {
-        let (found, results) = match part {
-            ScrapePart::Details => (Found::Profile(Box::new(Profile { username: username.clone(), ..profile() })), 1),
+    async fn collect(&self, request: &ScrapeRequest, _: Duration) -> Result<Collected, ScrapeFault> {
+        let username = request.username.clone();
+        let (found, results) = match request.key.part {
+            ScrapePart::Details => (Found::Profile(Box::new(Profile { username, ..profile() })), 1),
             ScrapePart::Posts(_) => (Found::Posts(vec![post()]), 50),
         };
         let usage = ScrapeUsage {
@@ -175,8 +171,11 @@ impl ProfileSource for Double {
             cost_microusd: 2_303 * u64::from(results),
             duration_ms: None,
         };
-        Ok(Collected::Finished { found, usage, ended_at: None })
+        let provider_run_id = Uuid::now_v7().to_string();
+        Ok(Collected::Finished(Box::new(Scraped { found, usage, ended_at: None, provider_run_id })))
     }
+
+    async fn withdraw(&self, _: RunId) {}
 }
 
 #[async_trait]

@@ -80,15 +80,42 @@ fn microusd(dollars: Option<&Value>) -> Option<u64> {
 /// The billed results and the cost in millionths of a dollar, by the run's own counts of charged events and its own
 /// prices. The counts are missing while Apify has not counted yet: then by `items`.
 pub(super) fn of(run: &Run, part: ScrapePart, settings: &ScraperSettings, items: usize) -> (u64, u64) {
-    let charged = |event: &str| run.charged_event_counts.as_ref().and_then(|counts| counts.get(event)).copied();
-    let results = charged(ITEM_EVENT).unwrap_or(items as u64);
+    let results = charged(run, ITEM_EVENT).unwrap_or(items as u64);
+    (results, item_price(run, part, settings).saturating_mul(results).saturating_add(starts_cost(run, settings)))
+}
+
+/// The same of one of several usernames: its own items, and its part of the starts.
+pub(super) fn share_of(
+    run: &Run,
+    part: ScrapePart,
+    settings: &ScraperSettings,
+    items: usize,
+    usernames: usize,
+    is_first: bool,
+) -> (u64, u64) {
+    let (starts, usernames) = (starts_cost(run, settings), (usernames as u64).max(1));
+    let start = starts / usernames + if is_first { starts % usernames } else { 0 };
+    let results = items as u64;
+    (results, item_price(run, part, settings).saturating_mul(results).saturating_add(start))
+}
+
+fn charged(run: &Run, event: &str) -> Option<u64> {
+    run.charged_event_counts.as_ref().and_then(|counts| counts.get(event)).copied()
+}
+
+fn item_price(run: &Run, part: ScrapePart, settings: &ScraperSettings) -> u64 {
+    run.pricing_info.item_microusd(settings.tier).unwrap_or_else(|| assumed_microusd(part, settings))
+}
+
+fn starts_cost(run: &Run, settings: &ScraperSettings) -> u64 {
     let starts = match run.pricing_info.is_per_item() {
         true => 0,
-        false => charged(START_EVENT).unwrap_or_else(|| run.options.memory_mbytes.div_ceil(MEMORY_MB_PER_START).max(1)),
+        false => {
+            charged(run, START_EVENT).unwrap_or_else(|| run.options.memory_mbytes.div_ceil(MEMORY_MB_PER_START).max(1))
+        }
     };
-    let price = run.pricing_info.item_microusd(settings.tier).unwrap_or_else(|| assumed_microusd(part, settings));
     let start = run.pricing_info.event_microusd(START_EVENT, settings.tier).unwrap_or(PRICE_PER_START_MICROUSD);
-    (results, price.saturating_mul(results).saturating_add(start.saturating_mul(starts)))
+    start.saturating_mul(starts)
 }
 
 /// What an item costs where no run has told it.

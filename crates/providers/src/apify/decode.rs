@@ -89,6 +89,16 @@ pub fn items(body: &[u8]) -> Result<Vec<Value>, Unreadable> {
         .map_err(|_| Unreadable::NotItems)
 }
 
+/// The items about `asked`, of a run about several: by the address that it was asked for, where an item says it, else by
+/// any of its names. What names nobody is about nobody.
+pub fn about_one(items: &[Value], asked: &InstagramHandle) -> Vec<Value> {
+    let is_about = |item: &&Value| match text(item, "inputUrl") {
+        Some(address) => is(Some(address), asked),
+        None => names(item).chain(owners(item)).any(|name| is(Some(name), asked)),
+    };
+    items.iter().filter(is_about).cloned().collect()
+}
+
 /// What the items say about `asked`.
 pub fn found(items: &[Value], asked: &InstagramHandle) -> Result<Found, Unreadable> {
     let item = match items {

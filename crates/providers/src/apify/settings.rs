@@ -8,6 +8,10 @@ use super::{POSTS_ACTOR, PROFILE_ACTOR};
 const ACTOR_BYTES_MAX: usize = 128;
 /// Above this a price is a slip of the pen: an item costs parts of a cent.
 const PRICE_MICROUSD_MAX: u64 = 1_000_000;
+/// Well below what Apify's smallest plan allows, so that other work of the account finds room.
+const RUNS_MAX: usize = 10;
+/// Apify's largest plan allows so many (docs.apify.com/platform/limits, 2026).
+const RUNS_MAX_OF_ANY_PLAN: usize = 256;
 /// A millionth of a dollar, the unit in which costs are recorded.
 const DECIMALS_MAX: usize = 6;
 
@@ -22,6 +26,8 @@ pub struct ScraperSettings {
     pub price_per_result_microusd: Option<u64>,
     /// `APIFY_TIER`: which of the prices that an actor run tells is ours.
     pub tier: Tier,
+    /// `APIFY_MAX_CONCURRENT`: how many actor runs may be under way at once, over all accounts.
+    pub runs_max: usize,
 }
 
 impl Default for ScraperSettings {
@@ -32,6 +38,7 @@ impl Default for ScraperSettings {
             posts_actor: actor(POSTS_ACTOR),
             price_per_result_microusd: None,
             tier: Tier::Free,
+            runs_max: RUNS_MAX,
         }
     }
 }
@@ -44,6 +51,7 @@ impl ScraperSettings {
         set(&mut settings.profile_actor, "APIFY_PROFILE_ACTOR", &text, str::parse, &mut faults);
         set(&mut settings.posts_actor, "APIFY_POSTS_ACTOR", &text, str::parse, &mut faults);
         set(&mut settings.tier, "APIFY_TIER", &text, str::parse, &mut faults);
+        set(&mut settings.runs_max, "APIFY_MAX_CONCURRENT", &text, runs_max, &mut faults);
         let price = |text: &str| price_microusd(text).map(Some);
         set(&mut settings.price_per_result_microusd, "APIFY_PRICE_PER_RESULT_USD", &text, price, &mut faults);
         (settings, faults)
@@ -141,6 +149,11 @@ impl FromStr for Tier {
     }
 }
 
+fn runs_max(text: &str) -> Result<usize, Unsuitable> {
+    let runs = text.parse().ok().filter(|runs| (1..=RUNS_MAX_OF_ANY_PLAN).contains(runs));
+    runs.ok_or(Unsuitable("a whole number from 1 to 256"))
+}
+
 /// Dollars as a decimal number, read exactly: a float would make of 0.0027 a little less.
 fn price_microusd(text: &str) -> Result<u64, Unsuitable> {
     let unsuitable = Unsuitable("dollars above 0 and up to 1, with at most six decimals, such as 0.0027");
@@ -169,7 +182,7 @@ mod tests {
         assert_eq!((&settings, faults), (&ScraperSettings::default(), vec![]));
         assert_eq!(settings.profile_actor.as_str(), "apify~instagram-profile-scraper");
         assert_eq!(settings.posts_actor.as_str(), "apify~instagram-scraper");
-        assert_eq!((settings.price_per_result_microusd, settings.tier), (None, Tier::Free));
+        assert_eq!((settings.price_per_result_microusd, settings.tier, settings.runs_max), (None, Tier::Free, 10));
     }
 
     #[test]
@@ -179,7 +192,9 @@ mod tests {
             ("APIFY_POSTS_ACTOR", "shu8hvrXbJbY3Eb9W"),
             ("APIFY_PRICE_PER_RESULT_USD", "0.0023"),
             ("APIFY_TIER", "SILVER"),
+            ("APIFY_MAX_CONCURRENT", "25"),
         ]);
+        assert_eq!(settings.runs_max, 25);
         assert_eq!(faults, [""; 0]);
         assert_eq!(settings.profile_actor.to_string(), "some-one~pro.files");
         assert_eq!(settings.posts_actor.to_string(), "shu8hvrXbJbY3Eb9W");
@@ -210,6 +225,7 @@ mod tests {
                 price,
             ),
             ("APIFY_TIER", &["free", "PLATINUM", "BRONZE "], tier),
+            ("APIFY_MAX_CONCURRENT", &["0", "257", "-1", "ten", "1.5"], "takes a whole number from 1 to 256"),
         ] {
             for value in values {
                 let (settings, faults) = read(&[(name, value)]);

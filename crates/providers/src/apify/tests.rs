@@ -1,5 +1,8 @@
 use http::Response;
-use oslira_app::features::profiles::Found;
+use oslira_app::features::{
+    profiles::{Found, ScrapeUsage},
+    scraping::ReadProfile,
+};
 use serde_json::Value;
 
 use super::*;
@@ -24,6 +27,32 @@ fn ticket() -> ScrapeTicket {
     ScrapeTicket { provider_run_id: "run1".into(), dataset_id: "set1".into() }
 }
 
+/// What a look at a run about one username shows.
+#[derive(Debug, PartialEq)]
+enum Collected {
+    Running,
+    ItemsMissing { usage: ScrapeUsage },
+    Finished { found: Found, usage: ScrapeUsage, ended_at: Option<Timestamp> },
+}
+
+async fn look(apify: &Apify, ticket: &ScrapeTicket, part: ScrapePart) -> Result<Collected, ScrapeFault> {
+    let one = |mut read: Vec<ReadProfile>| {
+        assert_eq!(read.len(), 1);
+        read.remove(0)
+    };
+    Ok(match apify.look(ticket, &[nasa()], &[nasa()], part, 0, WAIT).await? {
+        Looked::Running { read, items } => {
+            assert_eq!((read, items), (vec![], 0));
+            Collected::Running
+        }
+        Looked::ItemsMissing { unusable } => Collected::ItemsMissing { usage: one(unusable).usage },
+        Looked::Ended { read, ended_at } => {
+            let ReadProfile { found, usage, .. } = one(read);
+            Collected::Finished { found, usage, ended_at }
+        }
+    })
+}
+
 /// The recorded run object with another status.
 fn run(status: &str) -> Sent {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/fixtures/apify/apify_run_object.succeeded.2025.json");
@@ -41,11 +70,11 @@ fn items() -> Sent {
 }
 
 async fn start(sent: Sent) -> Result<ScrapeTicket, ScrapeFault> {
-    real(&Arc::new(Script::of([sent]))).start(&nasa(), ScrapePart::Details).await
+    real(&Arc::new(Script::of([sent]))).start(&[nasa()], ScrapePart::Details).await
 }
 
 async fn collect(sent: impl IntoIterator<Item = Sent>) -> Result<Collected, ScrapeFault> {
-    real(&Arc::new(Script::of(sent))).collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await
+    look(&real(&Arc::new(Script::of(sent))), &ticket(), ScrapePart::Details).await
 }
 
 fn refusal(status: u16, kind: &str) -> Sent {
@@ -55,7 +84,7 @@ fn refusal(status: u16, kind: &str) -> Sent {
 #[tokio::test]
 async fn a_start_asks_for_one_name_and_one_result_and_gives_the_ticket() {
     let script = Arc::new(Script::of([run("READY")]));
-    let ticket = real(&script).start(&nasa(), ScrapePart::Details).await.unwrap();
+    let ticket = real(&script).start(&[nasa()], ScrapePart::Details).await.unwrap();
 
     assert_eq!(ticket.provider_run_id, "fAdZLegCIneY2hYW2");
     assert_eq!(ticket.dataset_id, "EGAUSYDoPLm9yoOtq");
@@ -79,7 +108,7 @@ async fn the_actors_are_those_of_the_settings() {
         (ScrapePart::newest(50), "/v2/acts/shu8hvrXbJbY3Eb9W/runs"),
     ] {
         let script = Arc::new(Script::of([run("READY")]));
-        real(&script).with_settings(settings.clone()).start(&nasa(), part).await.unwrap();
+        real(&script).with_settings(settings.clone()).start(&[nasa()], part).await.unwrap();
         assert_eq!(script.sent.lock().unwrap()[0].request.uri().path(), path);
     }
 }
@@ -94,7 +123,7 @@ async fn a_run_is_bounded_somewhat_above_what_its_items_cost_and_never_below_wha
         (Some(1_000_000), ScrapePart::newest(50), "60.0002"),
     ] {
         let script = Arc::new(Script::of([run("READY")]));
-        real(&script).with_settings(priced(price, Tier::Free)).start(&nasa(), part).await.unwrap();
+        real(&script).with_settings(priced(price, Tier::Free)).start(&[nasa()], part).await.unwrap();
         let query = script.sent.lock().unwrap()[0].request.uri().query().unwrap().to_owned();
         assert!(query.ends_with(&format!("&maxTotalChargeUsd={bound}")), "{query}");
     }
@@ -103,7 +132,7 @@ async fn a_run_is_bounded_somewhat_above_what_its_items_cost_and_never_below_wha
 #[tokio::test]
 async fn posts_are_asked_of_their_own_actor_and_bounded() {
     let script = Arc::new(Script::of([run("READY")]));
-    real(&script).start(&nasa(), ScrapePart::newest(50)).await.unwrap();
+    real(&script).start(&[nasa()], ScrapePart::newest(50)).await.unwrap();
     let sent = script.sent.lock().unwrap();
     let uri =
         "https://api.apify.com/v2/acts/apify~instagram-scraper/runs?timeout=120&maxItems=50&maxTotalChargeUsd=0.5";
@@ -118,7 +147,7 @@ async fn posts_are_asked_of_their_own_actor_and_bounded() {
 async fn newer_posts_are_asked_for_by_the_second_after_which_they_were_posted() {
     let script = Arc::new(Script::of([run("READY")]));
     let since = "2026-11-19T09:30:01.25Z".parse().unwrap();
-    real(&script).start(&nasa(), ScrapePart::newer(50, since)).await.unwrap();
+    real(&script).start(&[nasa()], ScrapePart::newer(50, since)).await.unwrap();
     let sent = script.sent.lock().unwrap();
     assert!(sent[0].request.uri().to_string().contains("maxItems=50&"));
     let input = json!({
@@ -135,7 +164,7 @@ async fn no_newer_posts_are_an_answer_in_both_of_its_forms() {
     let no_items = answer(200, &json!([{"error": "no_items", "errorDescription": "Empty or private data"}]));
     for (items, results) in [(text(200, "[]"), 0), (no_items, 1)] {
         let script = Arc::new(Script::of([uncounted(), items]));
-        let collected = real(&script).collect(&ticket(), &nasa(), part, WAIT).await;
+        let collected = look(&real(&script), &ticket(), part).await;
         let Ok(Collected::Finished { found, usage, ended_at }) = collected else { panic!("{collected:?}") };
         assert_eq!((found, usage.results, ended_at), (Found::Posts(vec![]), results, None));
     }
@@ -147,7 +176,7 @@ async fn ids_that_would_change_the_path_are_refused() {
         let data = json!({"data": {"id": id, "status": "READY", "defaultDatasetId": "set1"}});
         assert!(matches!(start(answer(201, &data)).await, Err(ScrapeFault::Retryable(_))), "{id}");
         let ticket = ScrapeTicket { provider_run_id: id.to_owned(), dataset_id: "set1".into() };
-        let outcome = real(&Arc::default()).collect(&ticket, &nasa(), ScrapePart::Details, WAIT).await;
+        let outcome = look(&real(&Arc::default()), &ticket, ScrapePart::Details).await;
         assert!(matches!(outcome, Err(ScrapeFault::Retryable(_))), "{id}");
     }
 }
@@ -174,7 +203,7 @@ async fn a_finished_run_gives_what_was_found_and_what_it_costs() {
     let script = Arc::new(Script::of([run("SUCCEEDED"), items()]));
     // The recorded run tells its price, so that of the settings does not count.
     let apify = real(&script).with_settings(priced(Some(2_300), Tier::Free));
-    let collected = apify.collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await.unwrap();
+    let collected = look(&apify, &ticket(), ScrapePart::Details).await.unwrap();
 
     let usage = ScrapeUsage {
         source: "apify".into(),
@@ -200,7 +229,7 @@ async fn a_sandbox_is_never_taken_for_apify() {
 
     let script = Arc::new(Script::of([run("SUCCEEDED"), items()]));
     let endpoint = Endpoint::new("http://127.0.0.1:4010/apify", Secret::new("sandbox-apify-token"));
-    let by_endpoint = Apify::new(script, endpoint).collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await;
+    let by_endpoint = look(&Apify::new(script, endpoint), &ticket(), ScrapePart::Details).await;
 
     for collected in [by_origin, by_endpoint] {
         assert!(matches!(collected, Ok(Collected::Finished { usage, .. }) if usage.source == "sandbox"));
@@ -250,10 +279,10 @@ async fn an_actor_that_does_not_exist_lasts_but_a_run_may_only_be_late() {
 #[tokio::test]
 async fn lost_connections_and_unreadable_answers_pass() {
     for error in [SendError::Unreachable("refused".into()), SendError::TooLarge] {
-        assert_eq!(start(Err(error.clone())).await, Err(ScrapeFault::Retryable(format!("apify start: {error}"))));
+        assert_eq!(start(Err(error.clone())).await, Err(ScrapeFault::Unanswered(format!("apify start: {error}"))));
     }
     for body in ["", "<html>", "{\"data\":{\"id\":\"a\"", "{\"data\":{}}"] {
-        assert!(matches!(start(text(201, body)).await, Err(ScrapeFault::Retryable(_))), "{body}");
+        assert!(matches!(start(text(201, body)).await, Err(ScrapeFault::Unanswered(_))), "{body}");
         let asked = collect([run("SUCCEEDED"), text(200, body)]).await;
         assert!(matches!(asked, Err(ScrapeFault::Unanswered(_))), "{body}");
     }
@@ -273,8 +302,8 @@ async fn a_call_without_an_answer_is_told_from_one_that_failed() {
 async fn an_unanswered_call_is_given_up_ten_seconds_after_the_wait_that_it_asked_for() {
     let script = Arc::new(Script::of([run("READY"), run("SUCCEEDED"), items()]));
     let apify = real(&script);
-    apify.start(&nasa(), ScrapePart::Details).await.unwrap();
-    apify.collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await.unwrap();
+    apify.start(&[nasa()], ScrapePart::Details).await.unwrap();
+    look(&apify, &ticket(), ScrapePart::Details).await.unwrap();
     let waits: Vec<u64> = script.sent.lock().unwrap().iter().map(|sent| sent.timeout.as_secs()).collect();
     assert_eq!(waits, [10, 40, 10]);
 }
@@ -305,7 +334,7 @@ async fn a_run_costs_what_its_events_cost() {
         assert_eq!((usage.results, usage.cost_microusd), (results, cost), "{memory_mb} MB");
     }
     let script = Arc::new(Script::of([charged(None, 1_024), items()]));
-    let posts = real(&script).collect(&ticket(), &nasa(), ScrapePart::newest(50), WAIT).await;
+    let posts = look(&real(&script), &ticket(), ScrapePart::newest(50)).await;
     let Ok(Collected::Finished { usage, .. }) = posts else { panic!("{posts:?}") };
     assert_eq!(usage.cost_microusd, 2_700 + 50);
 }
@@ -317,7 +346,7 @@ async fn cost_by(pricing_info: Value, settings: ScraperSettings) -> u64 {
         "chargedEventCounts": {"apify-actor-start": 1, "apify-default-dataset-item": 10},
     });
     let script = Arc::new(Script::of([answer(200, &json!({ "data": data })), items()]));
-    let collected = real(&script).with_settings(settings).collect(&ticket(), &nasa(), ScrapePart::Details, WAIT).await;
+    let collected = look(&real(&script).with_settings(settings), &ticket(), ScrapePart::Details).await;
     let Ok(Collected::Finished { usage, .. }) = collected else { panic!("{collected:?}") };
     usage.cost_microusd
 }
@@ -378,7 +407,7 @@ async fn a_finished_run_without_a_usable_item_is_billed_all_the_same() {
 #[tokio::test]
 async fn results_that_are_too_large_are_billed_in_full_and_not_asked_for_again() {
     let script = Arc::new(Script::of([run("SUCCEEDED"), Err(SendError::TooLarge)]));
-    let collected = real(&script).collect(&ticket(), &nasa(), ScrapePart::newest(50), WAIT).await;
+    let collected = look(&real(&script), &ticket(), ScrapePart::newest(50)).await;
     let Ok(Collected::Finished { found, usage, .. }) = collected else { panic!("{collected:?}") };
     assert_eq!(found, Found::Unusable("apify items: answer too large".into()));
     assert_eq!((usage.results, usage.cost_microusd), (50, 135_000));

@@ -236,7 +236,7 @@ fn repeats(kind: AnalysisType) -> Vec<Scenario> {
         Scenario { username, name, ..Scenario::of(kind, before) }
     };
     let down = |scenario: Scenario, part: &str| {
-        (0..4).fold(scenario, |it, at| it.with(format!("scrape-{part}-{at}-start"), Unavailable))
+        (0..4).fold(scenario, |it, at| it.with(format!("scrape-{part}-{at}-ask"), Unavailable))
     };
     let mut all = vec![];
     for before in [CacheState::Recent, CacheState::Changed, CacheState::LongAgo] {
@@ -254,8 +254,8 @@ fn repeats(kind: AnalysisType) -> Vec<Scenario> {
         let ends =
             |scenario: Scenario, code| if before == CacheState::Changed { scenario } else { scenario.failing(code) };
         all.push(ends(down(base.clone().named("posts down"), "posts"), "scrape_failed"));
-        let silent = base.clone().named("posts silent").with("scrape-posts-0-start", Silent);
-        all.push(ends(silent.with("scrape-posts-1-start", Silent), "scrape_failed"));
+        let silent = base.clone().named("posts silent").with("scrape-posts-0-ask", Silent);
+        all.push(ends(silent.with("scrape-posts-1-ask", Silent), "scrape_failed"));
         let waits = (0..4).flat_map(|at| [0, 1].map(|wait| format!("scrape-posts-{at}-collect-{wait}")));
         let useless = base.named("posts unusable");
         all.push(ends(waits.fold(useless, |it, step| it.with(step, Malformed)), "posts_unreadable"));
@@ -266,7 +266,7 @@ fn repeats(kind: AnalysisType) -> Vec<Scenario> {
 
 /// One part of a scrape fails while the other, if there is one, works.
 fn scrapes_fail(base: &Scenario, part: &str) -> Vec<Scenario> {
-    let start = |attempt: u32| format!("scrape-{part}-{attempt}-start");
+    let start = |attempt: u32| format!("scrape-{part}-{attempt}-ask");
     let collect = |attempt: u32| format!("scrape-{part}-{attempt}-collect-0");
     // A scrape takes up to 42 s, so it ends within two waits of 30 s; either may see its end.
     let unusable = |scenario: Scenario, attempt: u32| {

@@ -101,14 +101,8 @@ pub fn posts_max() -> u32 {
 /// Pauses before the second, third and fourth attempt to scrape.
 pub const SCRAPE_PAUSES: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(20)];
 
-/// Longest run of the scraping actor, passed to Apify at the start.
-pub const SCRAPE_TIMEOUT: Duration = Duration::from_secs(120);
-
 /// How long one poll waits for the actor run to end. The heartbeat comes before each poll, so at least once a minute.
 pub const SCRAPE_POLL_WAIT: Duration = Duration::from_secs(30);
-
-/// A call to the scraper is given up so long after the wait that it asked for; most calls ask for none.
-pub const SCRAPE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often a call that got no answer in time is repeated. Then a scrape fails, and a question goes to the next model.
 pub const UNANSWERED_REPEATS: u32 = 1;
@@ -135,18 +129,18 @@ pub fn polls(scale: f64) -> (Duration, u32) {
     (wait, (f64::from(SCRAPE_POLLS_MAX) * full).round() as u32)
 }
 
-/// Pause before the next poll when the provider did not answer one.
+/// A scrape may wait so many times as long in the line as it may take: with ten scrapes at once, some thousands are served before.
+pub const SCRAPE_WAITS_FACTOR: u32 = 10;
+
+/// Pause before the next poll when nobody answered one.
 pub const SCRAPE_UNANSWERED_PAUSE: Duration = Duration::from_secs(5);
 
-/// After this many unanswered polls of one scrape, a minute's worth of pauses, another scrape is started and paid.
+/// After this many unanswered polls of one scrape, a minute's worth of pauses, another one is asked for.
 pub const SCRAPE_UNANSWERED_MAX: u32 = 12;
 
 /// After this many polls that found the scrape still running, it counts as failed: six times 30 s is a minute more than
 /// the actor's own timeout.
 pub const SCRAPE_POLLS_MAX: u32 = 6;
-
-/// How often a dataset that lacks the items of its bill is read again before another scrape is started and paid.
-pub const SCRAPE_REREADS_MAX: u32 = 3;
 
 /// So many AI calls of a run are under way at the same time; the others wait for one to end. A Worker's invocation may have six
 /// connections that wait for an answer, of all kinds together, and the database needs one while models think.
@@ -184,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_local_stack_waits_less_but_never_less_than_its_machine_takes() {
-        assert_eq!(patience(SCRAPE_PATIENCE, 1.0), SCRAPE_PATIENCE);
+        assert_eq!(patience(Duration::from_secs(10), 1.0), Duration::from_secs(10));
         assert_eq!(patience(Duration::from_secs(40), 0.5), Duration::from_secs(20));
         assert_eq!(patience(Duration::from_secs(40), 0.05), PATIENCE_MIN);
         assert_eq!(patience(Duration::from_secs(2), 0.05), Duration::from_secs(2));

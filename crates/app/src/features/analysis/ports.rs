@@ -11,7 +11,13 @@ use super::{
     ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, UndoOutcome, UsageRecord, WatchedRuns,
 };
 use crate::{
-    features::{auth::Member, health::Readiness, judging::ModelChoice, profiles::InstagramHandle},
+    features::{
+        auth::Member,
+        health::Readiness,
+        judging::ModelChoice,
+        profiles::{InstagramHandle, SnapshotStore},
+        scraping::ProfileSource,
+    },
     shared::{
         analysis_type::AnalysisType,
         clock::Clock,
@@ -28,6 +34,10 @@ pub struct AnalysisPorts {
     /// Runs, as the calling user.
     pub runs: Arc<dyn RunRepository>,
     pub launcher: Arc<dyn RunLauncher>,
+    /// The profile cache.
+    pub snapshots: Arc<dyn SnapshotStore>,
+    /// The scraper's gate: the scrape is asked for with the request.
+    pub profiles: Arc<dyn ProfileSource>,
     pub progress: Arc<dyn ProgressBoard>,
     /// The models this deployment asks. A charge is refused while the circuit breaker has all models of a call out.
     pub models: Arc<ModelChoice>,

@@ -2,7 +2,7 @@
 
 use super::{
     AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, ProgressUpdate, Receipt, RequiredServices, RunStatus,
-    UndoOutcome, progress,
+    UndoOutcome, progress, workflow::ask_ahead,
 };
 use crate::{
     features::auth::Member,
@@ -63,9 +63,16 @@ pub async fn start(
         return replay(ports, member, receipt).await;
     }
     // Side by side: creating the instance is most of this request's time (docs/performance.md).
-    let (launched, ()) = futures_util::future::join(
+    let (launched, (), ()) = futures_util::future::join3(
         launch(ports, receipt.run_id),
         ports.progress.create(receipt.run_id, member.account()),
+        ask_ahead(
+            ports.snapshots.as_ref(),
+            ports.profiles.as_ref(),
+            ports.clock.as_ref(),
+            (receipt.run_id, member.account()),
+            request,
+        ),
     )
     .await;
     if launched {
@@ -75,6 +82,7 @@ pub async fn start(
     // credits for AI work that has begun, and the customer would have paid for nothing.
     match ports.runs.undo(member.user(), receipt.run_id).await? {
         UndoOutcome::Undone => {
+            ports.profiles.withdraw(receipt.run_id).await;
             tell_cancelled(ports, receipt.run_id).await;
             Ok(StartOutcome::Undone)
         }
@@ -114,7 +122,7 @@ async fn launch(ports: &AnalysisPorts, run: RunId) -> bool {
 pub async fn cancel(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
     let cancelled = ports.runs.cancel(user, run).await?;
     if let CancelOutcome::Cancelled { .. } = cancelled {
-        tell_cancelled(ports, run).await;
+        futures_util::future::join(tell_cancelled(ports, run), ports.profiles.withdraw(run)).await;
     }
     Ok(cancelled)
 }

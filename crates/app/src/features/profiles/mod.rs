@@ -24,6 +24,4 @@ pub use pictures::{PICTURE_BYTES_MAX, PICTURE_TIMEOUT, PictureSource, picture_ty
 pub use ports::{PictureStore, ProfileRecords, SnapshotStore};
 pub use scrape_plan::{PostsRead, Rest, ScrapePlan};
 pub use snapshot_pointer::{KnownSnapshot, SnapshotPointer};
-pub use source::{
-    Collected, DETAILS_POSTS, Found, PostsWindow, ProfileSource, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage,
-};
+pub use source::{DETAILS_POSTS, Found, PostsWindow, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage};

@@ -1,32 +1,12 @@
-//! The scraper as a port. A call is one attempt; the workflow repeats it, so implementations MUST NOT retry by
-//! themselves.
+//! What a scraper is asked for, and what it says.
 
-use std::time::Duration;
-
-use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{InstagramHandle, Post, Profile};
+use super::{Post, Profile};
 
-/// Obtains profiles: Apify's asynchronous start and poll.
-#[async_trait]
-pub trait ProfileSource: Send + Sync {
-    /// Starts a scrape and returns its ticket at once, so that a crash between start and end does not pay twice.
-    async fn start(&self, username: &InstagramHandle, part: ScrapePart) -> Result<ScrapeTicket, ScrapeFault>;
-
-    /// Waits up to `wait` for the scrape to end.
-    async fn collect(
-        &self,
-        ticket: &ScrapeTicket,
-        username: &InstagramHandle,
-        part: ScrapePart,
-        wait: Duration,
-    ) -> Result<Collected, ScrapeFault>;
-}
-
-/// What one scrape reads of a profile. Scrapes that are equal here read the same: only such may ever share an actor run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What one scrape reads of a profile. Scrapes that are equal here read the same: only such share an actor run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScrapePart {
     /// The profile with its [`DETAILS_POSTS`](DETAILS_POSTS) newest posts.
@@ -50,7 +30,7 @@ impl ScrapePart {
 }
 
 /// Which posts are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "RememberedWindow", into = "RememberedWindow")]
 pub struct PostsWindow {
     /// How many at most.
@@ -94,25 +74,9 @@ pub struct ScrapeTicket {
     pub dataset_id: String,
 }
 
-/// What a scrape gave.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Collected {
-    /// Not finished yet.
-    Running,
-    /// Finished and billed, but the provider does not show the items of the bill yet. Asking again is free, another
-    /// scrape is not.
-    ItemsMissing { usage: ScrapeUsage },
-    /// Finished; `usage` is billed whatever was found.
-    Finished {
-        found: Found,
-        usage: ScrapeUsage,
-        /// When the scrape ended, by the provider's clock; `None` when it does not say.
-        ended_at: Option<Timestamp>,
-    },
-}
-
 /// What was found under the username.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Found {
     /// A public profile; boxed because it is large.
     Profile(Box<Profile>),
@@ -147,8 +111,8 @@ pub enum ScrapeFault {
     /// under way.
     #[error("{0}")]
     TimedOut(String),
-    /// The provider did not answer the question but failed at once (a lost connection, a 5xx), so the scrape it was
-    /// about may still succeed: ask again, do not start (and pay) another one.
+    /// The question was not answered, though not for want of time (a lost connection, a 5xx), so the scrape it was about, or which it
+    /// was to start, may still succeed: ask again, do not start (and pay) another one.
     #[error("{0}")]
     Unanswered(String),
     /// The scrape took longer than it was allowed to and was stopped; another one may be faster.

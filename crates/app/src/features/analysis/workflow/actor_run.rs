@@ -1,4 +1,5 @@
-//! One actor run: started in one step, collected in the steps after it.
+//! One attempt at a part of a profile: asked for in one step, collected in the steps after it. Who reads it, and with whom it shares
+//! an actor run, is the gate's business.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,8 @@ use super::{
 use crate::{
     features::{
         analysis::{Assignment, Phase, ScrapeBill, UsageRecord, config},
-        profiles::{Collected, Found, ScrapeFault, ScrapePart, ScrapeTicket, ScrapeUsage},
+        profiles::{Found, ScrapeFault, ScrapeUsage},
+        scraping::{Collected, RequestKey, ScrapeRequest, Scraped},
     },
     shared::{
         ids::RunId,
@@ -19,10 +21,10 @@ use crate::{
     },
 };
 
-/// What starting a scrape gave.
+/// What asking for a scrape gave.
 #[derive(Serialize, Deserialize)]
-struct ScrapeStart {
-    ticket: Result<ScrapeTicket, ScrapeFault>,
+struct ScrapeAsked {
+    answer: Result<(), ScrapeFault>,
     asked_at: Timestamp,
     ended_at: Timestamp,
 }
@@ -31,35 +33,35 @@ struct ScrapeStart {
 #[derive(Serialize, Deserialize)]
 struct ScrapePoll {
     outcome: Result<PollOutcome, ScrapeFault>,
-    /// The bill, if the database did not take it.
+    /// Whether the outcome is that of the scrape, and not of the question; deployments without a gate remembered none.
+    #[serde(default)]
+    is_final: bool,
+    /// The bill, if the database did not take it, and what it is recorded under.
     unrecorded: Option<ScrapeBill>,
+    #[serde(default)]
+    bill_key: String,
     asked_at: Timestamp,
     ended_at: Timestamp,
 }
 
 impl<S: Steps> Body<'_, S> {
-    async fn start_scrape(
-        &self,
-        assignment: &Assignment,
-        part: ScrapePart,
-        name: &str,
-    ) -> Result<ScrapeStart, EarlyEnd> {
-        let (ports, run, wanted) = (self.ports.clone(), self.run, assignment.clone());
-        let started: IfActive<ScrapeStart> = self
+    async fn ask_for_scrape(&self, request: &ScrapeRequest, name: &str) -> Result<ScrapeAsked, EarlyEnd> {
+        let (ports, run, request) = (self.ports.clone(), self.run, request.clone());
+        let asked: IfActive<ScrapeAsked> = self
             .steps
-            .run(&format!("{name}-start"), move || {
-                let (ports, wanted) = (ports.clone(), wanted.clone());
+            .run(&format!("{name}-ask"), move || {
+                let (ports, request) = (ports.clone(), request.clone());
                 async move {
                     if !advance(&ports, run, Phase::Scraping).await? {
                         return Ok(IfActive::Inactive);
                     }
                     let asked_at = ports.clock.now();
-                    let ticket = ports.profiles.start(&wanted.username, part).await;
-                    Ok(IfActive::Active(ScrapeStart { ticket, asked_at, ended_at: ports.clock.now() }))
+                    let answer = ports.profiles.ask(std::slice::from_ref(&request)).await;
+                    Ok(IfActive::Active(ScrapeAsked { answer, asked_at, ended_at: ports.clock.now() }))
                 }
             })
             .await?;
-        started.active()
+        asked.active()
     }
 
     /// One attempt at a part, whatever it gives.
@@ -69,45 +71,47 @@ impl<S: Steps> Body<'_, S> {
         attempts: &mut Attempts,
         name: &str,
     ) -> Result<Result<PollOutcome, ScrapeFault>, EarlyEnd> {
+        let request = request(self.run, assignment, attempts);
         let silence = &mut attempts.silence;
-        let ScrapeStart { ticket, asked_at, ended_at } = self.start_scrape(assignment, attempts.part, name).await?;
-        let ticket = match ticket {
-            Ok(ticket) => {
-                silence.goes_on(asked_at, ended_at);
-                ticket
-            }
+        let ScrapeAsked { answer, asked_at, ended_at } = self.ask_for_scrape(&request, name).await?;
+        match answer {
+            Ok(()) => silence.goes_on(asked_at, ended_at),
             Err(fault) => {
                 note(silence, &fault, asked_at, ended_at);
                 return Ok(Err(fault));
             }
-        };
+        }
         let (wait, polls_max) = config::polls(self.ports.pause_scale);
-        let (mut running, mut unanswered, mut rereads) = (0, 0, 0);
-        while running < polls_max && unanswered < config::SCRAPE_UNANSWERED_MAX && !silence.is_over(wait) {
+        let waits_max = polls_max * config::SCRAPE_WAITS_FACTOR;
+        let (mut waiting, mut running, mut unanswered) = (0, 0, 0);
+        while waiting < waits_max
+            && running < polls_max
+            && unanswered < config::SCRAPE_UNANSWERED_MAX
+            && !silence.is_over(wait)
+        {
             // The sum counts polls: each one is a step and needs a name of its own.
-            let name = format!("{name}-collect-{}", running + unanswered + rereads);
-            let is_last_read = rereads == config::SCRAPE_REREADS_MAX;
-            let poll = self.poll(assignment, attempts.part, &ticket, &name, is_last_read).await?;
-            let ScrapePoll { outcome, asked_at, ended_at, .. } = poll;
+            let name = format!("{name}-collect-{}", waiting + running + unanswered);
+            let ScrapePoll { outcome, is_final, asked_at, ended_at, .. } =
+                self.poll(assignment, &request, &name).await?;
             match outcome {
+                // The time in the line is nobody's silence.
+                Ok(PollOutcome::Waiting) => {
+                    waiting += 1;
+                    silence.broken();
+                }
                 Ok(PollOutcome::Running) => {
                     running += 1;
                     silence.goes_on(asked_at, ended_at);
-                    continue;
                 }
-                Ok(PollOutcome::ItemsMissing) => {
-                    rereads += 1;
-                    silence.goes_on(asked_at, ended_at);
-                    tracing::warn!(run_id = %self.run, name, "reading the scrape's items again");
-                }
-                // The actor run is paid for: asking again costs nothing, starting another one would.
-                Err(fault @ (ScrapeFault::Unanswered(_) | ScrapeFault::TimedOut(_))) => {
+                // Asking again costs nothing, starting another scrape would.
+                Err(fault @ (ScrapeFault::Unanswered(_) | ScrapeFault::TimedOut(_))) if !is_final => {
                     unanswered += 1;
                     note(silence, &fault, asked_at, ended_at);
                     tracing::warn!(run_id = %self.run, name, cause = %fault, "asking about the scrape again");
                     if silence.is_repeated() {
                         return Ok(Err(fault));
                     }
+                    self.pause(&format!("{name}-pause"), config::SCRAPE_UNANSWERED_PAUSE).await?;
                 }
                 Ok(ended) => {
                     silence.broken();
@@ -118,59 +122,67 @@ impl<S: Steps> Body<'_, S> {
                     return Ok(Err(fault));
                 }
             }
-            self.pause(&format!("{name}-pause"), config::SCRAPE_UNANSWERED_PAUSE).await?;
         }
         // Also after a minute without answers: for the caller, a scrape that did not end in time.
         Ok(Ok(PollOutcome::Running))
     }
 
-    async fn poll(
-        &self,
-        assignment: &Assignment,
-        part: ScrapePart,
-        ticket: &ScrapeTicket,
-        name: &str,
-        is_last_read: bool,
-    ) -> Result<ScrapePoll, EarlyEnd> {
-        let (ports, run, paid) = (self.ports.clone(), self.run, ticket.provider_run_id.clone());
-        let (wanted, ticket) = (assignment.clone(), ticket.clone());
+    async fn poll(&self, assignment: &Assignment, request: &ScrapeRequest, name: &str) -> Result<ScrapePoll, EarlyEnd> {
+        let (ports, run, wanted, request) = (self.ports.clone(), self.run, assignment.clone(), request.clone());
         let poll: IfActive<ScrapePoll> = self
             .steps
             .run(name, move || {
-                let (ports, wanted, ticket) = (ports.clone(), wanted.clone(), ticket.clone());
+                let (ports, wanted, request) = (ports.clone(), wanted.clone(), request.clone());
                 async move {
                     if !advance(&ports, run, Phase::Scraping).await? {
                         return Ok(IfActive::Inactive);
                     }
                     let (wait, _) = config::polls(ports.pause_scale);
                     let asked_at = ports.clock.now();
-                    let collected = ports.profiles.collect(&ticket, &wanted.username, part, wait).await;
+                    let collected = ports.profiles.collect(&request, wait).await;
                     let ended_at = ports.clock.now();
-                    let mut unrecorded = None;
-                    let outcome = match collected {
-                        Ok(Collected::ItemsMissing { .. }) if !is_last_read => Ok(PollOutcome::ItemsMissing),
-                        Ok(collected) => match read_from(collected) {
-                            None => Ok(PollOutcome::Running),
-                            Some((found, usage, read_at)) => {
-                                // Before anything that may fail: a repeat of the step might not get the bill again.
-                                let bill = ScrapeBill::of(&wanted.username, &found, &usage);
-                                unrecorded = record(&ports, run, &ticket, bill).await;
-                                // A clock that is ahead must not make a snapshot of the future.
-                                let read_at = read_at.map_or(ended_at, |at| at.min(ended_at));
-                                Ok(finished(run, found, usage, ticket.provider_run_id, read_at)?)
-                            }
-                        },
-                        Err(fault) => Err(fault),
+                    let mut poll = ScrapePoll {
+                        outcome: Ok(PollOutcome::Running),
+                        is_final: false,
+                        unrecorded: None,
+                        bill_key: String::new(),
+                        asked_at,
+                        ended_at,
                     };
-                    Ok(IfActive::Active(ScrapePoll { outcome, unrecorded, asked_at, ended_at }))
+                    match collected {
+                        Ok(Collected::Running) => {}
+                        Ok(Collected::Waiting) => poll.outcome = Ok(PollOutcome::Waiting),
+                        Ok(Collected::Failed(fault)) => (poll.outcome, poll.is_final) = (Err(fault), true),
+                        Ok(Collected::Finished(scraped)) => {
+                            let Scraped { found, usage, ended_at: read_at, provider_run_id } = *scraped;
+                            let found = checked(found);
+                            let bill = ScrapeBill::of(&wanted.username, &found, &usage);
+                            poll.unrecorded = record(&ports, run, &provider_run_id, bill).await;
+                            poll.bill_key.clone_from(&provider_run_id);
+                            // A clock that is ahead must not make a snapshot of the future.
+                            let read_at = read_at.map_or(ended_at, |at| at.min(ended_at));
+                            poll.outcome = Ok(finished(run, found, usage, provider_run_id, read_at)?);
+                        }
+                        Err(fault) => poll.outcome = Err(fault),
+                    }
+                    Ok(IfActive::Active(poll))
                 }
             })
             .await?;
         let mut poll = poll.active()?;
         if let Some(bill) = poll.unrecorded.take() {
-            self.record_late(name, paid, UsageRecord::Scrape(bill)).await?;
+            self.record_late(name, poll.bill_key.clone(), UsageRecord::Scrape(bill)).await?;
         }
         Ok(poll)
+    }
+}
+
+/// The same for every replay, so that the gate knows it again.
+fn request(run: RunId, assignment: &Assignment, attempts: &Attempts) -> ScrapeRequest {
+    ScrapeRequest {
+        key: RequestKey { run_id: run, part: attempts.part, attempt: attempts.number() },
+        account_id: assignment.account_id,
+        username: assignment.username.clone(),
     }
 }
 
@@ -187,28 +199,21 @@ fn note(silence: &mut Silence, fault: &ScrapeFault, asked_at: Timestamp, ended_a
     }
 }
 
-/// What a scrape that has ended gave, its bill, and when it ended. A profile whose posts were not read would be judged
-/// as one that never posts.
-fn read_from(ended: Collected) -> Option<(Found, ScrapeUsage, Option<Timestamp>)> {
-    match ended {
-        Collected::Running => None,
-        Collected::ItemsMissing { usage } => {
-            Some((Found::Unusable("the items of the bill are missing".to_owned()), usage, None))
+/// A profile whose posts were not read would be judged as one that never posts.
+fn checked(found: Found) -> Found {
+    match found {
+        Found::Profile(profile) if profile.posts_count > 0 && profile.posts.is_empty() => {
+            Found::Unusable("none of the profile's posts was read".to_owned())
         }
-        Collected::Finished { found: Found::Profile(profile), usage, ended_at }
-            if profile.posts_count > 0 && profile.posts.is_empty() =>
-        {
-            Some((Found::Unusable("none of the profile's posts was read".to_owned()), usage, ended_at))
-        }
-        Collected::Finished { found, usage, ended_at } => Some((found, usage, ended_at)),
+        found => found,
     }
 }
 
 /// Records the bill, which is due whatever was found. Returns the bill if the database did not take it. The step must
-/// not be repeated for that: the repeat might not get the bill again, because the run has ended or the scraper refuses.
-async fn record(ports: &WorkflowPorts, run: RunId, ticket: &ScrapeTicket, bill: ScrapeBill) -> Option<ScrapeBill> {
+/// not be repeated for that: the repeat might not get the bill again, because the run has ended.
+async fn record(ports: &WorkflowPorts, run: RunId, key: &str, bill: ScrapeBill) -> Option<ScrapeBill> {
     let usage = UsageRecord::Scrape(bill.clone());
-    let error = ports.runs.record_usage(run, &ticket.provider_run_id, &usage).await.err()?;
+    let error = ports.runs.record_usage(run, key, &usage).await.err()?;
     tracing::warn!(run_id = %run, %error, "scrape usage not recorded yet");
     Some(bill)
 }

@@ -7,6 +7,7 @@
 //! `Retry-After` can lengthen it.
 
 mod actor_run;
+mod ahead;
 mod failure;
 mod findings;
 mod judge;
@@ -17,12 +18,14 @@ mod store;
 #[cfg(test)]
 mod testing;
 
+pub use ahead::ask_ahead;
+
 use std::{sync::Arc, time::Duration};
 
 use self::{
     failure::{Failure, INTERNAL},
     judge::{CallPlan, JudgedCall},
-    planned::PlannedScrape,
+    planned::{PlannedScrape, Wanted, cached_or_planned},
     store::StoredSnapshot,
 };
 use futures_util::future::join;
@@ -32,7 +35,8 @@ use super::{Assignment, Completion, Outage, Phase, ProgressSink, ProgressUpdate,
 use crate::{
     features::{
         judging::{Model, ModelChoice},
-        profiles::{PictureStore, ProfileSource, SnapshotKey, SnapshotStore},
+        profiles::{PictureStore, SnapshotKey, SnapshotStore},
+        scraping::ProfileSource,
     },
     shared::{
         clock::Clock,
@@ -165,20 +169,18 @@ impl<S: Steps> Body<'_, S> {
                         return Ok(IfActive::Inactive);
                     };
                     ports.progress.tell(run, ProgressUpdate::Reached(Phase::Cache)).await;
-                    let wanted = assignment.analysis_type.config();
-                    let not_before = ports.clock.now() - wanted.cache_age_max;
-                    let found = ports.snapshots.find(&assignment.username, not_before, wanted.posts).await;
-                    // A cache that does not answer is a miss: it costs a scrape, not the run.
-                    let cached = found.unwrap_or_else(|error| {
-                        tracing::warn!(run_id = %run, %error, "cache unavailable");
-                        None
-                    });
-                    let scrape = match &cached {
-                        Some(_) => PlannedScrape::default(),
-                        None => PlannedScrape::of(&ports, run, &assignment).await,
+                    let wanted = Wanted {
+                        username: &assignment.username,
+                        analysis_type: assignment.analysis_type,
+                        now: ports.clock.now(),
                     };
-                    let calls =
-                        wanted.calls.iter().map(|call| CallPlan { call: *call, models: ports.models.of(*call) });
+                    let (cached, scrape) = cached_or_planned(ports.snapshots.as_ref(), run, &wanted).await;
+                    let calls = assignment
+                        .analysis_type
+                        .config()
+                        .calls
+                        .iter()
+                        .map(|call| CallPlan { call: *call, models: ports.models.of(*call) });
                     Ok(IfActive::Active(TakenUp { assignment, calls: calls.collect(), cached, scrape }))
                 }
             })

@@ -1,15 +1,15 @@
 //! What is planned before a scrape, and remembered: a replay must start the same scrapes, although the snapshot that the
 //! plan goes by may have ended meanwhile, or a newer one may be there.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::WorkflowPorts;
 use crate::{
-    features::{
-        analysis::Assignment,
-        profiles::{DETAILS_POSTS, EarlierPosts, SNAPSHOT_LIFETIME, ScrapePlan, Snapshot},
+    features::profiles::{
+        DETAILS_POSTS, EarlierPosts, InstagramHandle, SNAPSHOT_LIFETIME, ScrapePart, ScrapePlan, Snapshot, SnapshotKey,
+        SnapshotStore,
     },
-    shared::{ids::RunId, store::StoreError},
+    shared::{analysis_type::AnalysisType, ids::RunId, store::StoreError},
 };
 
 /// A step may remember 1 MiB. Fifty posts have about 50 KB; only captions full of emoji come near this.
@@ -28,16 +28,16 @@ pub(super) struct PlannedScrape {
 impl PlannedScrape {
     /// Plans by the newest snapshot that is as deep as is wanted. A store that does not answer, or a snapshot that is
     /// not readable, is none: it costs money, not the run.
-    pub(super) async fn of(ports: &WorkflowPorts, run: RunId, assignment: &Assignment) -> Self {
-        let wanted = assignment.analysis_type.config().posts;
-        if wanted <= DETAILS_POSTS {
+    async fn of(snapshots: &dyn SnapshotStore, run: RunId, wanted: &Wanted<'_>) -> Self {
+        let posts = wanted.analysis_type.config().posts;
+        if posts <= DETAILS_POSTS {
             return Self::default();
         }
-        let previous = previous(ports, assignment, wanted).await.unwrap_or_else(|error| {
+        let previous = previous(snapshots, wanted, posts).await.unwrap_or_else(|error| {
             tracing::warn!(run_id = %run, %error, "no earlier snapshot to go on from");
             None
         });
-        let plan = ScrapePlan::of(previous.as_ref(), wanted, ports.clock.now());
+        let plan = ScrapePlan::of(previous.as_ref(), posts, wanted.now);
         match plan {
             ScrapePlan::Everything | ScrapePlan::DetailsUnlessMore => Self { plan, earlier: None },
             ScrapePlan::NewPosts { .. } | ScrapePlan::NewPostsIfMissing { .. } => {
@@ -50,16 +50,55 @@ impl PlannedScrape {
         }
     }
 
+    /// What is read first, all at once.
+    pub(super) fn at_once(&self, analysis_type: AnalysisType) -> Vec<ScrapePart> {
+        let posts = analysis_type.config().posts;
+        let beside = if posts > DETAILS_POSTS { self.plan.at_once(posts) } else { None };
+        std::iter::once(ScrapePart::Details).chain(beside).collect()
+    }
+
     /// The posts to go on from.
     pub(super) fn earlier(&self) -> Option<EarlierPosts> {
         serde_json::from_str(self.earlier.as_deref()?).ok()
     }
 }
 
-async fn previous(ports: &WorkflowPorts, assignment: &Assignment, wanted: u32) -> Result<Option<Snapshot>, StoreError> {
-    let oldest = ports.clock.now() - SNAPSHOT_LIFETIME;
-    match ports.snapshots.find(&assignment.username, oldest, wanted).await? {
-        Some(key) => ports.snapshots.load(&key).await.map(Some),
+/// A profile that somebody wants to have judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) username: &'a InstagramHandle,
+    pub(super) analysis_type: AnalysisType,
+    pub(super) now: Timestamp,
+}
+
+/// The cached snapshot that serves, or how the profile is scraped. A cache that does not answer is a miss: it costs a scrape, not
+/// the run.
+pub(super) async fn cached_or_planned(
+    snapshots: &dyn SnapshotStore,
+    run: RunId,
+    wanted: &Wanted<'_>,
+) -> (Option<SnapshotKey>, PlannedScrape) {
+    let config = wanted.analysis_type.config();
+    let found = snapshots.find(wanted.username, wanted.now - config.cache_age_max, config.posts).await;
+    let cached = found.unwrap_or_else(|error| {
+        tracing::warn!(run_id = %run, %error, "cache unavailable");
+        None
+    });
+    let scrape = match &cached {
+        Some(_) => PlannedScrape::default(),
+        None => PlannedScrape::of(snapshots, run, wanted).await,
+    };
+    (cached, scrape)
+}
+
+async fn previous(
+    snapshots: &dyn SnapshotStore,
+    wanted: &Wanted<'_>,
+    posts: u32,
+) -> Result<Option<Snapshot>, StoreError> {
+    let oldest = wanted.now - SNAPSHOT_LIFETIME;
+    match snapshots.find(wanted.username, oldest, posts).await? {
+        Some(key) => snapshots.load(&key).await.map(Some),
         None => Ok(None),
     }
 }

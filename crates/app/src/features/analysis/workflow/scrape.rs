@@ -58,13 +58,15 @@ impl ScrapedPart {
 
 #[derive(Serialize, Deserialize)]
 pub(super) enum PollOutcome {
+    /// In the gate's line.
+    Waiting,
+    /// Deployments without a gate also remembered that items were missing.
+    #[serde(alias = "ItemsMissing")]
     Running,
     Read(ScrapedPart),
     NotFound,
     Private,
     Restricted,
-    /// Finished, and the dataset does not show the items of the bill yet.
-    ItemsMissing,
     /// The scrape is billed all the same.
     Unusable {
         cost_microusd: u64,
@@ -121,7 +123,7 @@ impl Attempts {
             Ok(PollOutcome::NotFound) => Next::Never(why("not found", NOT_FOUND, None)),
             Ok(PollOutcome::Private) => Next::Never(why("private", PRIVATE, None)),
             Ok(PollOutcome::Restricted) => Next::Never(why("restricted", RESTRICTED, None)),
-            Ok(PollOutcome::Running | PollOutcome::ItemsMissing) => {
+            Ok(PollOutcome::Waiting | PollOutcome::Running) => {
                 Next::Again(why("it did not end in time", SCRAPE_FAILED, Some(Outage::Down)))
             }
             // A rejected input is no outage: others are accepted.
@@ -139,6 +141,11 @@ impl Attempts {
                 | ScrapeFault::Overtime(cause),
             ) => Next::Again(why(&cause, SCRAPE_FAILED, Some(Outage::Down))),
         }
+    }
+
+    /// The number of the attempt that is being made.
+    pub(super) fn number(&self) -> u32 {
+        u32::try_from(self.made).unwrap_or(u32::MAX)
     }
 
     /// The pause before the next attempt; `None` when there is no next one.
@@ -276,8 +283,7 @@ impl<S: Steps> Body<'_, S> {
         }
     }
 
-    /// Up to four attempts, each started in one step and collected in the next, so that a crash between does not pay
-    /// twice.
+    /// Up to four attempts.
     async fn scrape_part(&self, assignment: &Assignment, attempts: &mut Attempts) -> Result<ScrapedPart, EarlyEnd> {
         let part = attempts.name;
         let (wait, _) = config::polls(self.ports.pause_scale);

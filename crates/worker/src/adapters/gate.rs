@@ -1,0 +1,116 @@
+//! Talks to the gate and to the scrapes: where analyses get their profiles from.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use oslira_app::{
+    features::{
+        profiles::ScrapeFault,
+        scraping::{Collected, Place, ProfileSource, ScrapeRequest},
+    },
+    shared::ids::{RunId, ScrapeId},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+use worker::{Delay, Env, Method, Request, RequestInit, Result, send::SendFuture};
+
+use crate::objects::{scrape::Scrapes, scrape_gate::GateCommand};
+
+const OBJECTS: &str = "SCRAPE_GATE";
+/// There is one gate, over all accounts.
+const NAME: &str = "gate";
+/// An object that does not answer so long after the wait that it was asked for is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A new name for a scrape.
+#[expect(clippy::disallowed_methods, reason = "this is where new identifiers come from")]
+pub fn new_scrape_id() -> ScrapeId {
+    ScrapeId::new(Uuid::new_v4())
+}
+
+/// Sends a command to an object and reads its answer.
+pub async fn call_object<T: DeserializeOwned>(
+    env: &Env,
+    objects: &str,
+    name: &str,
+    command: &impl Serialize,
+) -> Result<T> {
+    let stub = env.durable_object(objects)?.get_by_name(name)?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(serde_json::to_string(command)?.into()));
+    // The host is never looked up: the stub leads straight to the object.
+    let request = Request::new_with_init("https://object/", &init)?;
+    let mut answer = stub.fetch_with_request(request).await?;
+    if answer.status_code() != 200 {
+        return Err(worker::Error::RustError(format!("the object answered {}", answer.status_code())));
+    }
+    answer.json().await
+}
+
+/// The gate, reached from anywhere in the Worker.
+pub struct Gate {
+    env: Env,
+}
+
+impl Gate {
+    pub fn new(env: &Env) -> Self {
+        Self { env: env.clone() }
+    }
+
+    pub async fn tell(&self, command: &GateCommand) -> Result<()> {
+        call_object(&self.env, OBJECTS, NAME, command).await
+    }
+
+    async fn wait(&self, request: &ScrapeRequest, wait: Duration) -> Result<Collected> {
+        let begun = now_ms();
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let command = GateCommand::Wait(request.clone(), wait_ms);
+        let scrape = match call_object(&self.env, OBJECTS, NAME, &command).await? {
+            Place::Waiting => return Ok(Collected::Waiting),
+            Place::Scrape(scrape) => scrape,
+        };
+        let waited = Duration::from_millis(u64::try_from(now_ms() - begun).unwrap_or(0));
+        let answer = Scrapes::new(&self.env).collect(scrape, &request.username, wait.saturating_sub(waited)).await?;
+        Ok(match answer {
+            None => Collected::Running,
+            Some(Ok(scraped)) => Collected::Finished(Box::new(scraped)),
+            Some(Err(fault)) => Collected::Failed(fault),
+        })
+    }
+}
+
+fn now_ms() -> i64 {
+    use oslira_app::shared::clock::Clock as _;
+    super::PlatformClock.now().as_millisecond()
+}
+
+/// What an object answered, given up when it is too late.
+async fn in_time<T>(work: impl Future<Output = Result<T>>, wait: Duration) -> std::result::Result<T, ScrapeFault> {
+    use futures_util::future::{Either, select};
+    let work = std::pin::pin!(work);
+    match select(work, Delay::from(wait + PATIENCE)).await {
+        Either::Left((Ok(answer), _)) => Ok(answer),
+        Either::Left((Err(error), _)) => Err(ScrapeFault::Unanswered(format!("the gate: {error}"))),
+        Either::Right(_) => Err(ScrapeFault::TimedOut("the gate: timed out".to_owned())),
+    }
+}
+
+#[async_trait]
+impl ProfileSource for Gate {
+    async fn ask(&self, requests: &[ScrapeRequest]) -> std::result::Result<(), ScrapeFault> {
+        let command = GateCommand::Ask(requests.to_vec());
+        SendFuture::new(in_time(self.tell(&command), Duration::ZERO)).await
+    }
+
+    async fn collect(&self, request: &ScrapeRequest, wait: Duration) -> std::result::Result<Collected, ScrapeFault> {
+        SendFuture::new(in_time(self.wait(request, wait), wait)).await
+    }
+
+    async fn withdraw(&self, run: RunId) {
+        let command = GateCommand::Withdraw(run);
+        let told = SendFuture::new(in_time(self.tell(&command), Duration::ZERO)).await;
+        if let Err(error) = told {
+            tracing::warn!(run_id = %run, %error, "a run was not taken out of the line; it will be when it does not ask again");
+        }
+    }
+}

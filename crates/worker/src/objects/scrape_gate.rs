@@ -1,0 +1,167 @@
+//! The Durable Object of the gate: the shell round [`ScrapeGate`]. There is one.
+
+use std::{cell::RefCell, time::Duration};
+
+use oslira_app::{
+    features::scraping::{GATE_LOOKS_EVERY, GateEffect, Lease, Place, RequestKey, ScrapeGate as Gate, ScrapeRequest},
+    shared::{
+        clock::Clock as _,
+        ids::{RunId, ScrapeId},
+    },
+};
+use serde::{Deserialize, Serialize};
+use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
+
+use super::{Bell, scrape::Scrapes};
+use crate::{
+    adapters::{PlatformClock, new_scrape_id},
+    compose,
+};
+
+/// Before the ids of the leases in the store.
+const LEASES: &str = "lease/";
+
+/// What is asked of the gate.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum GateCommand {
+    /// Gets in line.
+    Ask(Vec<ScrapeRequest>),
+    /// Gets in line, and waits for so many milliseconds to be placed.
+    Wait(ScrapeRequest, u64),
+    /// Leaves the line.
+    Withdraw(RunId),
+    /// A scrape takes in nobody any more.
+    Closed(ScrapeId),
+    /// A scrape's actor run has ended.
+    Ended(ScrapeId),
+}
+
+#[durable_object]
+pub struct ScrapeGate {
+    state: State,
+    env: Env,
+    gate: RefCell<Option<Gate>>,
+    /// Rings when somebody may have been placed.
+    bell: Bell,
+}
+
+impl DurableObject for ScrapeGate {
+    fn new(state: State, env: Env) -> Self {
+        compose::isolate(&env);
+        Self { state, env, gate: RefCell::default(), bell: Bell::default() }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        self.load().await?;
+        let now = PlatformClock.now();
+        match request.json().await? {
+            GateCommand::Ask(requests) => {
+                self.change(|gate| gate.ask(requests, now, &mut new_scrape_id)).await?;
+                Response::from_json(&())
+            }
+            GateCommand::Wait(request, wait_ms) => {
+                let key = request.key;
+                self.change(|gate| gate.ask(vec![request], now, &mut new_scrape_id)).await?;
+                let is_placed = || matches!(self.place(&key), Some(Place::Scrape(_)));
+                self.bell.wait_until(is_placed, Duration::from_millis(wait_ms)).await;
+                Response::from_json(&self.place(&key).unwrap_or(Place::Waiting))
+            }
+            GateCommand::Withdraw(run) => {
+                self.change(|gate| {
+                    gate.withdraw(run);
+                    vec![]
+                })
+                .await?;
+                Response::from_json(&())
+            }
+            GateCommand::Closed(scrape) => {
+                self.change(|gate| gate.closed(scrape)).await?;
+                Response::from_json(&())
+            }
+            GateCommand::Ended(scrape) => {
+                self.change(|gate| gate.ended(scrape, now, &mut new_scrape_id)).await?;
+                Response::from_json(&())
+            }
+        }
+    }
+
+    /// Catches failures and sets the alarm again: the platform drops an alarm that has thrown in six retries.
+    async fn alarm(&self) -> Result<Response> {
+        let now = PlatformClock.now();
+        let looked_after = async {
+            self.load().await?;
+            self.change(|gate| gate.look_after(now, &mut new_scrape_id)).await
+        };
+        if let Err(error) = looked_after.await {
+            tracing::warn!(%error, "the gate was not looked after; trying again");
+            self.state.storage().set_alarm(GATE_LOOKS_EVERY).await?;
+        }
+        Response::empty()
+    }
+}
+
+impl ScrapeGate {
+    /// Reads the leases, once in the life of the process.
+    async fn load(&self) -> Result<()> {
+        if self.gate.borrow().is_some() {
+            return Ok(());
+        }
+        let options = worker::ListOptions::new().prefix(LEASES);
+        let stored = self.state.storage().list_with_options(options).await?;
+        let mut leases: Vec<Lease> = vec![];
+        for value in stored.values() {
+            leases.push(serde_json::from_str(&value?.as_string().unwrap_or_default())?);
+        }
+        let leases_max = compose::isolate(&self.env).config.providers.scraper.runs_max;
+        // Another request may have been let in meanwhile.
+        self.gate.borrow_mut().get_or_insert_with(|| Gate::new(leases_max, leases));
+        Ok(())
+    }
+
+    fn place(&self, key: &RequestKey) -> Option<Place> {
+        self.gate.borrow().as_ref().and_then(|gate| gate.place(key))
+    }
+
+    async fn store(&self, lease: &Lease) -> Result<()> {
+        self.state.storage().put(&format!("{LEASES}{}", lease.order.id), serde_json::to_string(lease)?).await
+    }
+
+    /// Changes the gate, carries the effects out, and wakes whoever waits.
+    async fn change(&self, change: impl FnOnce(&mut Gate) -> Vec<GateEffect>) -> Result<()> {
+        let (effects, is_idle) = match self.gate.borrow_mut().as_mut() {
+            Some(gate) => (change(gate), gate.is_idle()),
+            None => return Ok(()),
+        };
+        let storage = self.state.storage();
+        let mut orders = vec![];
+        for effect in effects {
+            match effect {
+                GateEffect::Store(lease) => self.store(&lease).await?,
+                GateEffect::Delete(scrape) => drop(storage.delete(&format!("{LEASES}{scrape}")).await?),
+                GateEffect::Order(order) => orders.push(order),
+            }
+        }
+        if !is_idle && storage.get_alarm().await?.is_none() {
+            storage.set_alarm(GATE_LOOKS_EVERY).await?;
+        }
+        self.bell.ring();
+        let scrapes = Scrapes::new(&self.env);
+        let given = futures_util::future::join_all(orders.iter().map(|order| scrapes.order(order))).await;
+        for (order, given) in orders.iter().zip(given) {
+            match given {
+                Ok(()) => {
+                    let stored = self.gate.borrow_mut().as_mut().map(|gate| gate.taken(order.id)).unwrap_or_default();
+                    for effect in stored {
+                        if let GateEffect::Store(lease) = effect {
+                            self.store(&lease).await?;
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(scrape_id = %order.id, %error, "an order did not arrive; it is given again");
+                }
+            }
+        }
+        Ok(())
+    }
+}
