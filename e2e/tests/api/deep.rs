@@ -234,13 +234,14 @@ async fn a_newer_shallow_snapshot_does_not_hide_the_deep_one() {
     let stack = Stack::load();
     let user = User::new(&stack, 20).await;
     let username = handle("yoga");
-    // A LIGHT analysis starts its scrape before the DEEP one begins and finishes after it.
-    let held = stack.plant("apify.start", "hold", &username, json!({ "times": 1 })).await;
-    let slow = user.start(&username).await;
-    stack.until_received("apify.start", &username).await;
-    let deep = user.analysed_as(&username, "DEEP").await;
+    // A LIGHT analysis reads the profile after the DEEP one has read it, and is done while the DEEP one still waits for posts.
+    let held = stack.hold("apify.run", &[username.as_str(), "directUrls"]).await;
+    let slow = user.start_order(&user.analysis_as(&username, "DEEP")).await;
+    let is_read = async || (user.bills("scrape_logs", &slow).await.len() == 1).then_some(());
+    eventually("the DEEP analysis has read the profile", is_read).await;
+    let light = user.analysed(&username).await;
     stack.release(held).await;
-    let light = user.end_of(&slow).await;
+    let deep = user.end_of(&slow).await;
     let scraped_at = |run: &Value| run["result"]["scraped_at"].as_str().unwrap_or_else(|| panic!("{run}")).to_owned();
     assert!(scraped_at(&light) > scraped_at(&deep), "{light}\n{deep}");
 

@@ -22,6 +22,7 @@ mod outcomes;
 mod pictures;
 mod protocol;
 mod repeats;
+mod scraping;
 mod stale;
 mod tenancy;
 mod tokens;
