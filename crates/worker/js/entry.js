@@ -95,6 +95,7 @@ function head(request) {
 function stream(body) {
   const born = generation;
   let pulled = Promise.resolve();
+  let left = false;
   // In a fresh module, the pointer of a body of the one before would free somebody else's memory.
   const free = () => {
     if (!dead && born === generation) body.free();
@@ -103,6 +104,7 @@ function stream(body) {
     pull(controller) {
       pulled = call(() => body.next()).then(
         (piece) => {
+          if (left) return; // nobody takes it any more
           if (piece) return controller.enqueue(piece);
           controller.close();
           free();
@@ -115,11 +117,16 @@ function stream(body) {
       return pulled;
     },
     // Waits for a piece that is still being made; if that fails, it has freed the body.
-    cancel: () => pulled.then(free, () => {}),
+    cancel() {
+      left = true;
+      return pulled.then(free, () => {});
+    },
   });
 }
 
 function respond(request, [status, headers, answer]) {
+  // What a Durable Object has opened and goes on with.
+  if (answer instanceof Response) return new Response(answer.body, { status, headers, webSocket: answer.webSocket });
   if (!(answer instanceof Uint8Array)) return new Response(stream(answer), { status, headers });
   const isRead = status === 200 && request.method === "GET";
   const document = isRead ? documentAt(addressOf(request).split("?", 1)[0]) : undefined;
@@ -166,18 +173,19 @@ export default class extends WorkerEntrypoint {
   }
 }
 
-// A class whose Rust half is rebuilt after the module was reset.
+// A class whose Rust half is rebuilt after the module was reset. What it streams comes as a Rust body.
 function durable(name) {
   const Shell = class extends DurableObject {};
-  for (const method of ["fetch", "alarm"]) {
-    Shell.prototype[method] = function (...args) {
-      return call(() => {
+  for (const method of ["fetch", "alarm", "webSocketMessage", "webSocketClose", "webSocketError"]) {
+    Shell.prototype[method] = async function (...args) {
+      const answer = await call(() => {
         if (this.generation !== generation) {
           this.generation = generation;
           this.rust = new rust[name](this.ctx, this.env);
         }
         return this.rust[method](...args);
       });
+      return answer instanceof rust.BodyStream ? new Response(stream(answer)) : answer;
     };
   }
   return Shell;

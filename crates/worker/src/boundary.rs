@@ -1,6 +1,7 @@
 //! HTTP across the boundary to JavaScript: one string and one buffer in, three values out. Converting `Request` and
-//! `Response` objects field by field costs several times as much. An answer whose length is not known goes out as a
-//! [`BodyStream`] in place of the buffer.
+//! `Response` objects field by field costs several times as much. In place of the buffer, an answer whose length is not
+//! known goes out as a [`BodyStream`], and one that a Durable Object goes on with as the object's own `Response`: its
+//! body or WebSocket is handed on under the head that was made here.
 
 use std::cell::RefCell;
 
@@ -14,14 +15,14 @@ use http_body_util::BodyExt as _;
 use js_sys::{Array, Uint8Array};
 use oslira_app::{
     api::router,
-    http::{ADDRESS_CHARS_MAX, Trapped},
+    http::{ADDRESS_CHARS_MAX, Live, Trapped},
     shared::streaming::is_streamed,
 };
 use tower_service::Service as _;
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::Env;
 
-use crate::compose;
+use crate::{adapters::Opened, compose};
 
 thread_local! {
     static ROUTER: RefCell<Option<Router>> = const { RefCell::new(None) };
@@ -78,10 +79,13 @@ fn parse(head: &str, body: Body) -> Result<Request<Body>, JsValue> {
     request.body(body).map_err(|error| js_sys::Error::new(&error.to_string()).into())
 }
 
-/// Status, headers, and the body as `Uint8Array` or [`BodyStream`].
+/// Status, headers, and the body as `Uint8Array`, [`BodyStream`] or `Response`.
 async fn emit(response: Response<Body>) -> Array {
     let (parts, body) = response.into_parts();
-    let (status, body) = if is_streamed(&body) {
+    let opened = parts.extensions.get::<Live>().and_then(Live::opened::<Opened>);
+    let (status, body) = if let Some(opened) = opened {
+        (parts.status, JsValue::from(&opened.0))
+    } else if is_streamed(&body) {
         (parts.status, BodyStream(body).into())
     } else {
         match body.collect().await {
@@ -103,6 +107,12 @@ async fn emit(response: Response<Body>) -> Array {
 /// A body that is made while it is sent. JavaScript asks for each piece when the client has room for it.
 #[wasm_bindgen]
 pub struct BodyStream(Body);
+
+impl From<Body> for BodyStream {
+    fn from(body: Body) -> Self {
+        Self(body)
+    }
+}
 
 #[wasm_bindgen]
 impl BodyStream {

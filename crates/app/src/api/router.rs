@@ -77,6 +77,8 @@ fn cors(config: &HttpConfig) -> CorsLayer {
             HeaderName::from_static("baggage"),
             HeaderName::from_static("traceparent"),
             HeaderName::from_static("idempotency-key"),
+            // Of libraries that read server-sent events with a token.
+            HeaderName::from_static("last-event-id"),
             HeaderName::from_static("x-account-id"),
             HeaderName::from_static("x-request-id"),
         ])

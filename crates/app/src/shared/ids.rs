@@ -94,4 +94,6 @@ pub trait Ids: Send + Sync {
     fn run_id(&self) -> RunId;
     /// A new request id for log lines and answers.
     fn request_id(&self) -> String;
+    /// 64 hexadecimal digits that nobody can guess.
+    fn secret(&self) -> String;
 }

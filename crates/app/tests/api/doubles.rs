@@ -154,6 +154,20 @@ impl ProgressBoard for Double {
         self.heard(json!("object with proof"));
         Ok(ProgressLookup::Seen(Progress::from_row(run, state).view))
     }
+
+    fn object_of(&self, run: RunId) -> Result<String, String> {
+        Ok(format!("object of {run}"))
+    }
+
+    async fn keep_ticket(&self, _: RunId, _: &RunState, _: &NewTicket) -> Result<bool, String> {
+        self.heard(json!("ticket kept"));
+        Ok(true)
+    }
+
+    async fn watch(&self, question: &WatchQuestion, transport: Transport) -> Result<Watched, String> {
+        self.heard(json!({ "watched": transport, "seen": question.seen }));
+        self.watched.clone()
+    }
 }
 
 #[async_trait]
@@ -188,5 +202,9 @@ impl Ids for Double {
 
     fn request_id(&self) -> String {
         "request".to_owned()
+    }
+
+    fn secret(&self) -> String {
+        "5".repeat(64)
     }
 }

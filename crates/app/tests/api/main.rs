@@ -6,6 +6,7 @@
 mod codes;
 mod contract;
 mod doubles;
+mod events;
 mod exports;
 mod logs;
 mod outcomes;
@@ -26,9 +27,9 @@ use oslira_app::{
     api::{HttpConfig, UserPorts, router},
     features::{
         analysis::{
-            AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Measured, Progress, ProgressBoard,
+            AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Measured, NewTicket, Progress, ProgressBoard,
             ProgressLookup, ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository,
-            RunState, RunStatus, Spread, UndoOutcome,
+            RunState, RunStatus, Spread, Transport, UndoOutcome, WatchQuestion, Watched,
         },
         auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships, Role},
         business::BusinessPorts,
@@ -69,6 +70,8 @@ struct Double {
     row: Option<RunState>,
     /// What the database finds when a start is undone.
     undone: UndoOutcome,
+    /// What the run's object answers to somebody who wants to watch.
+    watched: Result<Watched, String>,
     asked: Mutex<Vec<Value>>,
     /// What the scraper's gate was asked, run and part, and which runs left it.
     lined_up: Mutex<Vec<Value>>,
@@ -93,6 +96,7 @@ impl Double {
             launches_nothing: false,
             row: None,
             undone: UndoOutcome::Undone,
+            watched: Ok(Watched::Over),
             asked: Mutex::default(),
             lined_up: Mutex::default(),
         }

@@ -3,14 +3,26 @@
 use async_trait::async_trait;
 use oslira_app::{
     features::analysis::{
-        ProgressBoard, ProgressCommand, ProgressLookup, ProgressQuestion, ProgressSink, ProgressUpdate, RunState,
+        NewTicket, ProgressBoard, ProgressCommand, ProgressLookup, ProgressQuestion, ProgressSink, ProgressUpdate,
+        RunState, Transport, WatchQuestion, Watched,
     },
+    http::Live,
     shared::ids::{AccountId, RunId, UserId},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use worker::{Env, Method, Request, RequestInit, Result, send::SendFuture};
+use worker::{
+    Env, Method, Request, RequestInit, Result, Stub, Url,
+    send::{SendFuture, SendWrapper},
+};
+
+use crate::objects::REFUSED;
 
 const OBJECTS: &str = "RUN_PROGRESS";
+/// The parameter that a watcher's question travels in: a request that opens a WebSocket has no body.
+pub const QUESTION: &str = "question";
+
+/// What an object has opened, for the boundary to hand on.
+pub type Opened = SendWrapper<worker::web_sys::Response>;
 
 pub struct Board {
     env: Env,
@@ -21,8 +33,12 @@ impl Board {
         Self { env: env.clone() }
     }
 
+    fn stub(&self, run: RunId) -> Result<Stub> {
+        self.env.durable_object(OBJECTS)?.get_by_name(&run.to_string())
+    }
+
     async fn post<T: DeserializeOwned>(&self, run: RunId, path: &str, body: &impl Serialize) -> Result<T> {
-        let stub = self.env.durable_object(OBJECTS)?.get_by_name(&run.to_string())?;
+        let stub = self.stub(run)?;
         let mut init = RequestInit::new();
         init.with_method(Method::Post).with_body(Some(serde_json::to_string(body)?.into()));
         // The host is never looked up: the stub leads straight to the object.
@@ -32,6 +48,22 @@ impl Board {
             return Err(worker::Error::RustError(format!("the object answered {}", answer.status_code())));
         }
         answer.json().await
+    }
+
+    async fn open(&self, question: &WatchQuestion, transport: Transport) -> Result<Watched> {
+        let text = serde_json::to_string(question)?;
+        let url = Url::parse_with_params("https://run-progress/watch", [(QUESTION, text)])?;
+        let mut request = Request::new(url.as_str(), Method::Get)?;
+        if transport == Transport::Socket {
+            request.headers_mut()?.set("upgrade", "websocket")?;
+        }
+        let mut answer = self.stub(question.run)?.fetch_with_request(request).await?;
+        match answer.status_code() {
+            200 | 101 => Ok(Watched::Live(Live::new::<Opened>(SendWrapper::new(answer.into())))),
+            204 => Ok(Watched::Over),
+            REFUSED => answer.json().await.map(Watched::Refused),
+            other => Err(worker::Error::RustError(format!("the object answered {other}"))),
+        }
     }
 
     async fn command(&self, run: RunId, command: &ProgressCommand) {
@@ -76,5 +108,19 @@ impl ProgressBoard for Board {
         state: &RunState,
     ) -> std::result::Result<ProgressLookup, String> {
         self.ask(run, user, Some(state.clone())).await
+    }
+
+    fn object_of(&self, run: RunId) -> std::result::Result<String, String> {
+        let objects = self.env.durable_object(OBJECTS).map_err(|error| error.to_string())?;
+        let id = objects.id_from_name(&run.to_string()).map_err(|error| error.to_string())?;
+        Ok(id.to_string())
+    }
+
+    async fn keep_ticket(&self, run: RunId, state: &RunState, ticket: &NewTicket) -> std::result::Result<bool, String> {
+        SendFuture::new(self.post(run, "/ticket", &(run, state, ticket))).await.map_err(|error| error.to_string())
+    }
+
+    async fn watch(&self, question: &WatchQuestion, transport: Transport) -> std::result::Result<Watched, String> {
+        SendFuture::new(self.open(question, transport)).await.map_err(|error| error.to_string())
     }
 }

@@ -12,7 +12,7 @@ mod platform;
 mod snapshots;
 
 pub use accounts::Accounts;
-pub use board::Board;
+pub use board::{Board, Opened, QUESTION};
 pub use crypto::WebCrypto;
 pub use database::{system_login, tenant_login};
 pub use fetch::Fetch;

@@ -65,6 +65,12 @@ impl Ids for PlatformIds {
     fn request_id(&self) -> String {
         Uuid::new_v4().to_string()
     }
+
+    #[expect(clippy::disallowed_methods, reason = "this is where new identifiers come from")]
+    fn secret(&self) -> String {
+        // 122 random bits each.
+        format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+    }
 }
 
 /// Readiness of this deployment.

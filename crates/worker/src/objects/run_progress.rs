@@ -1,76 +1,177 @@
 //! The Durable Object of one run's progress: the shell round [`ProgressObject`].
+//!
+//! Its class is written out instead of being made by `durable_object`, because a stream of events leaves as a
+//! [`BodyStream`]: pulled through `entry.js`, it breaks off when the module traps, where any other would hang.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 use oslira_app::{
     features::analysis::{
-        ProgressAlarm, ProgressCommand, ProgressEffect, ProgressObject, ProgressProofs, ProgressQuestion,
-        RECONCILE_EVERY, SystemRuns as _,
+        Cursor, EventLog, NewTicket, ProgressAlarm, ProgressCommand, ProgressEffect, ProgressObject, ProgressProofs,
+        ProgressQuestion, ProgressRecord, RECONCILE_EVERY, RunState, SystemRuns as _, WatchAnswer, WatchQuestion,
     },
-    shared::clock::Clock as _,
+    shared::{clock::Clock as _, ids::RunId},
 };
-use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use worker::{
+    Env, Request, Response, Result, State, WebSocket, WebSocketPair, WebSocketRequestResponsePair, web_sys,
+    worker_sys::DurableObjectState,
+};
 
-use crate::{adapters::PlatformClock, compose};
+use super::audience::{Audience, tell};
+use crate::{
+    adapters::{PlatformClock, QUESTION},
+    boundary::BodyStream,
+    compose,
+};
 
 const KEY: &str = "record";
+/// The status of a refusal, whose reason is in the body.
+pub const REFUSED: u16 = 409;
+/// The close code of RFC 6455 for a client that does what it may not.
+const POLICY: u16 = 1008;
+const DONE: u16 = 1000;
 
-#[durable_object]
+#[wasm_bindgen]
 pub struct RunProgress {
     state: State,
     env: Env,
     proofs: RefCell<ProgressProofs>,
+    audience: Rc<Audience>,
 }
 
-impl DurableObject for RunProgress {
-    fn new(state: State, env: Env) -> Self {
+#[wasm_bindgen]
+impl RunProgress {
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
         // Starts logging: an object may be the first thing that runs in its isolate.
         compose::isolate(&env);
-        Self { state, env, proofs: RefCell::default() }
+        Self { state: state.into(), env, proofs: RefCell::default(), audience: Rc::default() }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
+    /// Answers with a `Response`, or with a [`BodyStream`] for the body of one.
+    pub async fn fetch(&self, request: web_sys::Request) -> std::result::Result<JsValue, JsValue> {
+        self.answer(request.into()).await.map_err(JsValue::from)
+    }
+
+    /// Catches failures and sets the alarm again: the platform drops an alarm that has thrown in six retries.
+    pub async fn alarm(&self) -> std::result::Result<(), JsValue> {
+        if let Err(error) = self.reconcile().await {
+            tracing::warn!(%error, "progress not reconciled; trying again");
+            self.state.storage().set_alarm(RECONCILE_EVERY).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is read from a watcher; `ping` is answered by the runtime, without waking the object.
+    #[wasm_bindgen(js_name = webSocketMessage)]
+    pub fn message(&self, socket: web_sys::WebSocket, _message: JsValue) {
+        close(socket.into(), POLICY, "nothing but ping is taken here");
+    }
+
+    /// The client has closed: the answer ends the connection.
+    #[wasm_bindgen(js_name = webSocketClose)]
+    pub fn closed(&self, socket: web_sys::WebSocket) {
+        close(socket.into(), DONE, "");
+    }
+
+    #[wasm_bindgen(js_name = webSocketError)]
+    pub fn failed(&self, _socket: web_sys::WebSocket) {}
+}
+
+/// Closes a socket; one that is closed already needs no more.
+fn close(socket: WebSocket, code: u16, reason: &str) {
+    if let Err(error) = socket.close(Some(code), Some(reason)) {
+        tracing::debug!(%error, "a watcher was gone already");
+    }
+}
+
+fn respond(response: Response) -> JsValue {
+    web_sys::Response::from(response).into()
+}
+
+impl RunProgress {
+    async fn answer(&self, mut request: Request) -> Result<JsValue> {
         match request.path().as_str() {
             "/command" => {
                 let command: ProgressCommand = request.json().await?;
                 let effects = self.read().await?.apply(command, PlatformClock.now());
                 self.carry_out(effects).await?;
-                Response::from_json(&true)
+                Response::from_json(&true).map(respond)
             }
             "/look" => {
                 let question: ProgressQuestion = request.json().await?;
                 let mut object = self.read().await?;
                 let (answer, effects) = object.look(&question, &mut self.proofs.borrow_mut(), PlatformClock.now());
                 self.carry_out(effects).await?;
-                Response::from_json(&answer)
+                Response::from_json(&answer).map(respond)
             }
-            _ => Response::error("no such operation", 404),
+            "/ticket" => {
+                let (run, row, ticket): (RunId, RunState, NewTicket) = request.json().await?;
+                let (is_kept, effects) = self.read().await?.keep_ticket(run, &row, ticket, PlatformClock.now());
+                self.carry_out(effects).await?;
+                Response::from_json(&is_kept).map(respond)
+            }
+            "/watch" => self.watch(&request).await,
+            _ => Response::error("no such operation", 404).map(respond),
         }
     }
 
-    /// Catches failures and sets the alarm again: the platform drops an alarm that has thrown in six retries.
-    async fn alarm(&self) -> Result<Response> {
-        if let Err(error) = self.reconcile().await {
-            tracing::warn!(%error, "progress not reconciled; trying again");
-            self.state.storage().set_alarm(RECONCILE_EVERY).await?;
+    async fn watch(&self, request: &Request) -> Result<JsValue> {
+        let url = request.url()?;
+        let question = url.query_pairs().find(|(name, _)| name == QUESTION).map(|(_, value)| value.into_owned());
+        let question: WatchQuestion = serde_json::from_str(&question.unwrap_or_default())?;
+        let mut object = self.read().await?;
+        let now = PlatformClock.now();
+        let has_room = self.audience.has_room(&self.state, now)?;
+        let (answer, effects) = object.watch(&question, has_room, now);
+        self.carry_out(effects).await?;
+        let cursor = match answer {
+            WatchAnswer::Refused(why) => {
+                return Response::from_json(&why).map(|response| respond(response.with_status(REFUSED)));
+            }
+            WatchAnswer::Open(cursor) => cursor,
+        };
+        // An object that has just woken up has not told anybody yet.
+        self.audience.tell(&self.state, object.events())?;
+        if request.headers().has("upgrade")? {
+            return self.open_socket(&cursor, object.events()).map(respond);
         }
-        Response::empty()
+        if object.events().is_some_and(|events| events.is_over_for(question.seen)) {
+            return Ok(respond(Response::empty()?.with_status(204)));
+        }
+        Ok(BodyStream::from(self.audience.stream(cursor, now)).into())
     }
-}
 
-impl RunProgress {
+    /// Accepts a socket for which the runtime keeps the connection while the object sleeps.
+    fn open_socket(&self, cursor: &Cursor, events: Option<&EventLog>) -> Result<Response> {
+        let WebSocketPair { client, server } = WebSocketPair::new()?;
+        let state = self.state.as_raw();
+        state.set_websocket_auto_response(&WebSocketRequestResponsePair::new("ping", "pong")?)?;
+        state.accept_websocket(server.as_ref())?;
+        server.serialize_attachment(cursor)?;
+        tell(&server, events, PlatformClock.now())?;
+        Response::from_websocket(client)
+    }
+
     /// Reads the record for each event; the runtime has it in memory, and holds other events back until it is read.
     async fn read(&self) -> Result<ProgressObject> {
-        self.state.storage().get(KEY).await.map(ProgressObject::new)
+        self.state.storage().get::<ProgressRecord>(KEY).await.map(ProgressObject::new)
     }
 
     async fn carry_out(&self, effects: Vec<ProgressEffect>) -> Result<()> {
         let storage = self.state.storage();
         for effect in effects {
             match effect {
-                ProgressEffect::Store(record) => storage.put(KEY, record).await?,
+                ProgressEffect::Store(record) => {
+                    storage.put(KEY, &record).await?;
+                    self.audience.tell(&self.state, Some(record.events()))?;
+                }
                 ProgressEffect::SetAlarm(after) => storage.set_alarm(after).await?,
-                ProgressEffect::Delete => storage.delete_all().await?,
+                ProgressEffect::Delete => {
+                    storage.delete_all().await?;
+                    self.audience.tell(&self.state, None)?;
+                }
             }
         }
         Ok(())
@@ -86,6 +187,8 @@ impl RunProgress {
                 self.read().await?.reconcile(row.as_ref(), PlatformClock.now())
             }
         };
-        self.carry_out(effects).await
+        self.carry_out(effects).await?;
+        // Sockets that have lasted long enough are closed, and one that missed something is told.
+        self.audience.tell(&self.state, self.read().await?.events())
     }
 }

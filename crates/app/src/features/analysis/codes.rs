@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::{BeginOutcome, InvalidRequest};
+use super::{BeginOutcome, InvalidRequest, NotWatched, WATCHERS_MAX};
 use crate::{
     features::{auth::forbidden, business::BUSINESS_PROFILE_NOT_FOUND, profiles::InvalidHandle},
     http::{ApiError, ErrorCode, code::IDEMPOTENCY_KEY_REUSED},
@@ -59,6 +59,37 @@ pub const RUN_NOT_FOUND: ErrorCode = ErrorCode::new(StatusCode::NOT_FOUND, "run_
 pub const RUN_FINISHED: ErrorCode =
     ErrorCode::new(StatusCode::CONFLICT, "run_finished", "nothing to cancel; `details.status`");
 
+pub const INVALID_AFTER: ErrorCode =
+    ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_after", "`after` or `Last-Event-ID` is not the `seq` of an event");
+
+pub const TICKET_REFUSED: ErrorCode = ErrorCode::new(
+    StatusCode::UNAUTHORIZED,
+    "ticket_refused",
+    "used, older than a minute, or not of this run; get another by `POST /runs/{id}/events/ticket`",
+);
+
+pub const TRANSPORT_REQUIRED: ErrorCode = ErrorCode::new(
+    StatusCode::NOT_ACCEPTABLE,
+    "transport_required",
+    "send `Accept: text/event-stream`, or open a WebSocket",
+);
+
+pub const TOO_MANY_WATCHERS: ErrorCode = ErrorCode::new(
+    StatusCode::TOO_MANY_REQUESTS,
+    "too_many_watchers",
+    "the run has `details.limit` open connections; close one, or poll `/runs/{id}/progress`",
+);
+
+pub const EVENTS_UNAVAILABLE: ErrorCode = ErrorCode::new(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "events_unavailable",
+    "the run goes on; try again, or poll `/runs/{id}/progress`",
+);
+
+/// A connection of somebody who went away counts for a minute at most.
+const WATCHERS_RETRY_AFTER_S: u32 = 60;
+const EVENTS_RETRY_AFTER_S: u32 = 5;
+
 impl From<InvalidRequest> for ApiError {
     fn from(error: InvalidRequest) -> Self {
         match error {
@@ -95,6 +126,41 @@ const fn invalid_username(why: InvalidHandle) -> &'static str {
 
 pub(super) fn run_not_found() -> ApiError {
     ApiError::new(RUN_NOT_FOUND, "There is no such run in your accounts.")
+}
+
+pub(super) fn ticket_refused() -> ApiError {
+    ApiError::new(
+        TICKET_REFUSED,
+        "The ticket was used, is older than a minute, or is not of this run. Get another by POST /runs/{id}/events/ticket.",
+    )
+}
+
+impl From<NotWatched> for ApiError {
+    fn from(error: NotWatched) -> Self {
+        match error {
+            NotWatched::RunNotFound => run_not_found(),
+            NotWatched::TicketRefused => ticket_refused(),
+            NotWatched::Full => Self::new(
+                TOO_MANY_WATCHERS,
+                "The run has as many open connections as it may have. Close one, or poll /runs/{id}/progress.",
+            )
+            .with_details(json!({ "limit": WATCHERS_MAX }))
+            .with_retry_after(WATCHERS_RETRY_AFTER_S),
+            NotWatched::NoTransport => Self::new(
+                TRANSPORT_REQUIRED,
+                "Events are streamed: send Accept: text/event-stream, or open a WebSocket. To ask once, use /runs/{id}/progress.",
+            ),
+            NotWatched::BoardUnavailable(cause) => {
+                tracing::warn!(cause, "progress object unavailable");
+                Self::new(
+                    EVENTS_UNAVAILABLE,
+                    "The run goes on, but its events cannot be sent just now. Try again, or poll /runs/{id}/progress.",
+                )
+                .with_retry_after(EVENTS_RETRY_AFTER_S)
+            }
+            NotWatched::Store(error) => error.into(),
+        }
+    }
 }
 
 /// What the database's refusal of a charge means to the caller.

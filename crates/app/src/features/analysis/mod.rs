@@ -1,13 +1,14 @@
 //! Analyses: from a username to a scored lead.
 //!
 //! `start` charges and launches, `workflow` is the durable body, `recover` the job that finds runs whose engine
-//! stopped, `progress` what watchers see. `result` and `usage` are what a run stores and what it is billed.
+//! stopped, `progress` what watchers see, `live` how they are told at once. `result` and `usage` are what a run stores and what it is billed.
 
 mod codes;
 pub mod config;
 mod estimate;
 mod failures;
 mod http;
+mod live;
 mod model;
 mod ports;
 mod progress;
@@ -24,6 +25,10 @@ mod workflow;
 pub use estimate::{Measured, Spread};
 pub use failures::{FAILURES, FailureCode};
 pub use http::endpoints;
+pub use live::{
+    Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY, NewTicket, NotWatched, ProgressEvent, RETRY, Ticket, TicketHash,
+    Told, Transport, WATCHERS_MAX, Watched, Watchers,
+};
 pub use model::{
     AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, ChargeOutcome, Completion, InvalidRequest, Phase,
     Receipt, Run, RunError, RunStatus, UndoOutcome,
@@ -34,7 +39,8 @@ pub use ports::{
 };
 pub use progress::{Progress, ProgressCommand, ProgressOutcome, ProgressUpdate, ProgressView};
 pub use progress_object::{
-    ProgressAlarm, ProgressEffect, ProgressObject, ProgressProofs, ProgressQuestion, ProgressRecord, RECONCILE_EVERY,
+    Pass, ProgressAlarm, ProgressEffect, ProgressObject, ProgressProofs, ProgressQuestion, ProgressRecord,
+    RECONCILE_EVERY, WatchAnswer, WatchQuestion, WatchRefusal,
 };
 pub use recover::{RecoveryReport, recover_stale_runs};
 pub use required_services::RequiredServices;

@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AnalysisRecord, AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, Completion, LeadFacts, Measured, Phase,
-    ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, UndoOutcome, UsageRecord, WatchedRuns,
+    AnalysisRecord, AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, Completion, LeadFacts, Measured,
+    NewTicket, Phase, ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, Transport, UndoOutcome,
+    UsageRecord, WatchQuestion, Watched, WatchedRuns,
 };
 use crate::{
     features::{
@@ -196,6 +197,25 @@ pub trait ProgressBoard: ProgressSink {
     /// # Errors
     /// A sentence for the log; the caller falls back to the database.
     async fn look_with_proof(&self, run: RunId, user: UserId, state: &RunState) -> Result<ProgressLookup, String>;
+
+    /// The name that the platform gives to the run's object. MUST be one that nobody outside can derive, and MUST be
+    /// found without waking the object.
+    ///
+    /// # Errors
+    /// A sentence for the log.
+    fn object_of(&self, run: RunId) -> Result<String, String>;
+
+    /// Keeps a ticket for a caller who has just read the run in the database; `false` if `state` is not this run's.
+    ///
+    /// # Errors
+    /// A sentence for the log.
+    async fn keep_ticket(&self, run: RunId, state: &RunState, ticket: &NewTicket) -> Result<bool, String>;
+
+    /// Opens a connection for a watcher, if the board lets them in.
+    ///
+    /// # Errors
+    /// A sentence for the log.
+    async fn watch(&self, question: &WatchQuestion, transport: Transport) -> Result<Watched, String>;
 }
 
 /// The board's answer.

@@ -3,11 +3,16 @@
 //! Promises: percentages only rise; the first terminal status stays; every change has the next sequence number; a
 //! terminal status is told only after it was read from a committed row or returned by a committed SQL function.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, RunState, RunStatus};
+use super::{Phase, ProgressEvent, RunState, RunStatus};
 use crate::shared::ids::{AccountId, RunId};
+
+/// The number of an end that is told from the run's row, when the object that counted is gone: above all that an object
+/// gives, so that numbers never fall and a watcher who has seen it is known.
+const SEQ_OF_ROWS_END: u64 = 1_000_000;
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,7 +23,7 @@ pub struct ProgressView {
     pub percent: u8,
     /// A sentence for people.
     pub message: String,
-    /// Rises by one with each change.
+    /// Rises by one with each change; 1,000,000 when the run ended more than an hour ago.
     pub seq: u64,
 }
 
@@ -29,6 +34,9 @@ pub struct Progress {
     /// The account that watchers must belong to.
     pub account_id: AccountId,
     pub view: ProgressView,
+    /// The last phase that it reached.
+    #[serde(default)]
+    pub phase: Option<Phase>,
 }
 
 /// What has happened to a run.
@@ -73,7 +81,7 @@ impl Progress {
     pub fn new(run_id: RunId, account_id: AccountId) -> Self {
         let view =
             ProgressView { status: RunStatus::Pending, percent: 0, message: "Waiting to start".to_owned(), seq: 1 };
-        Self { run_id, account_id, view }
+        Self { run_id, account_id, view, phase: None }
     }
 
     /// The state that a run's row shows.
@@ -81,12 +89,25 @@ impl Progress {
     pub fn from_row(run_id: RunId, row: &RunState) -> Self {
         let mut progress = Self::new(run_id, row.account_id);
         progress.reconcile(row);
+        if row.status.is_terminal() {
+            progress.view.seq = SEQ_OF_ROWS_END;
+        }
         progress
+    }
+
+    /// The latest change, as watchers are told of it.
+    #[must_use]
+    pub fn event(&self, at: Timestamp) -> ProgressEvent {
+        let ProgressView { status, percent, message, seq } = self.view.clone();
+        ProgressEvent { seq, status, phase: self.phase, percent, message, at }
     }
 
     /// Brings the state up to the run's row.
     pub fn reconcile(&mut self, row: &RunState) -> ProgressOutcome {
         if row.status.is_terminal() {
+            if !self.view.status.is_terminal() {
+                self.phase = self.phase.max(row.phase);
+            }
             let message = row.error_message.clone().unwrap_or_else(|| ending(row.status).to_owned());
             return self.apply(&ProgressUpdate::Ended { status: row.status, message });
         }
@@ -109,6 +130,9 @@ impl Progress {
         let old_news = !status.is_terminal() && percent <= self.view.percent;
         if self.view.status.is_terminal() || old_news {
             return ProgressOutcome::Unchanged;
+        }
+        if let ProgressUpdate::Reached(phase) = update {
+            self.phase = Some(*phase);
         }
         self.view = ProgressView { status, percent, message, seq: self.view.seq + 1 };
         ProgressOutcome::Changed

@@ -2,20 +2,27 @@
 //!
 //! Promises: a run that was never created stores nothing and sets no alarm; a watcher is shown progress only within a
 //! minute of having proved that they may see the run's row; an alarm compares with the row every 30 s until the run has
-//! ended, and an hour after the end it deletes everything.
+//! ended, and an hour after the end it deletes everything. `watching` has the part for connections that stay open.
 //!
 //! Each function returns the effects that the shell must carry out, in this order.
+
+mod watching;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Progress, ProgressCommand, ProgressLookup, ProgressOutcome, RunState};
+use super::{
+    Progress, ProgressCommand, ProgressLookup, ProgressOutcome, RunState,
+    live::{EventLog, KeptTickets},
+};
 use crate::shared::{
     expiring::Expiring,
     ids::{RunId, UserId},
 };
+
+pub use watching::{Pass, WatchAnswer, WatchQuestion, WatchRefusal};
 
 /// How often progress is compared with the row until the run ends. The shell waits as long before it repeats an alarm
 /// that failed.
@@ -33,6 +40,11 @@ const PROOFS_MAX: usize = 256;
 pub struct ProgressRecord {
     progress: Progress,
     ended_at: Option<Timestamp>,
+    /// What watchers have been told; empty in a record that an older version stored.
+    #[serde(default)]
+    events: EventLog,
+    #[serde(default)]
+    tickets: KeptTickets,
 }
 
 /// What the shell must do.
@@ -89,7 +101,7 @@ impl ProgressObject {
     pub fn apply(&mut self, command: ProgressCommand, now: Timestamp) -> Vec<ProgressEffect> {
         match (command, &mut self.record) {
             (ProgressCommand::Create { run_id, account_id }, None) => {
-                let record = ProgressRecord { progress: Progress::new(run_id, account_id), ended_at: None };
+                let record = ProgressRecord::new(Progress::new(run_id, account_id), None, now);
                 self.record = Some(record.clone());
                 // In this order, because a record without an alarm would never meet its row again.
                 vec![ProgressEffect::SetAlarm(RECONCILE_EVERY), ProgressEffect::Store(record)]
@@ -134,12 +146,12 @@ impl ProgressObject {
     pub fn alarm(&self, now: Timestamp) -> ProgressAlarm {
         match &self.record {
             None => ProgressAlarm::Do(vec![]),
-            Some(ProgressRecord { progress, ended_at: None }) => ProgressAlarm::ReadRow(progress.run_id),
-            Some(ProgressRecord { ended_at: Some(ended_at), .. }) => {
+            Some(ProgressRecord { progress, ended_at: None, .. }) => ProgressAlarm::ReadRow(progress.run_id),
+            Some(ProgressRecord { ended_at: Some(ended_at), tickets, .. }) => {
                 // A clock that was set back gives a negative age, which counts as none.
                 let age = Duration::try_from(now.duration_since(*ended_at)).unwrap_or_default();
                 // An alarm that was set before the end may come too early.
-                let left = KEPT_AFTER_END.saturating_sub(age);
+                let left = KEPT_AFTER_END.saturating_sub(age).max(tickets.last_for(now));
                 let effect = if left.is_zero() { ProgressEffect::Delete } else { ProgressEffect::SetAlarm(left) };
                 ProgressAlarm::Do(vec![effect])
             }
@@ -168,9 +180,24 @@ impl ProgressObject {
 }
 
 impl ProgressRecord {
-    /// Stores what changed; the end moves the alarm to the time of deletion. In this order, because a shell that stops
+    fn new(progress: Progress, ended_at: Option<Timestamp>, now: Timestamp) -> Self {
+        let mut record = Self { progress, ended_at, events: EventLog::default(), tickets: KeptTickets::default() };
+        record.events.push(record.progress.event(now));
+        record
+    }
+
+    /// What watchers are told.
+    #[must_use]
+    pub const fn events(&self) -> &EventLog {
+        &self.events
+    }
+
+    /// Stores what changed, as an event too; the end moves the alarm to the time of deletion. In this order, because a shell that stops
     /// between the two then still has an alarm, which reads the row and finds the end again.
     fn keep(&mut self, outcome: ProgressOutcome, now: Timestamp) -> Vec<ProgressEffect> {
+        if outcome == ProgressOutcome::Changed {
+            self.events.push(self.progress.event(now));
+        }
         match outcome {
             ProgressOutcome::Unchanged => vec![],
             ProgressOutcome::Changed if self.progress.view.status.is_terminal() => {

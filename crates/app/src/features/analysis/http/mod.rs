@@ -2,6 +2,7 @@
 
 mod analyze;
 mod estimate;
+mod events;
 mod runs;
 
 use crate::http::Registry;
@@ -13,5 +14,7 @@ pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<runs::ListRuns>();
     registry.add::<runs::GetRun>();
     registry.add::<runs::GetProgress>();
+    registry.add::<events::GetEvents>();
+    registry.add::<events::CreateTicket>();
     registry.add::<runs::CancelRun>();
 }

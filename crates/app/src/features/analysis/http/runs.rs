@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// An id that we never made is refused before anybody is asked.
-fn check_id(ports: &AnalysisPorts, run: RunId) -> Result<(), ApiError> {
+pub(super) fn check_id(ports: &AnalysisPorts, run: RunId) -> Result<(), ApiError> {
     if run.is_plausible(ports.clock.now()) { Ok(()) } else { Err(run_not_found()) }
 }
 

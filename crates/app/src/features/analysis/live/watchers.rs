@@ -1,0 +1,78 @@
+//! How many connections one run has. A stream is counted as long as the platform asks for its next piece: that of a
+//! client who is gone without a word is not asked for any more, and makes room after a minute.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Connections of one run, streams and WebSockets together.
+pub const WATCHERS_MAX: usize = 64;
+/// A stream has a piece at least every 15 s.
+const STALLED_AFTER: SignedDuration = SignedDuration::from_secs(60);
+
+/// The open streams of one run. Lost with the process, and so are they.
+#[derive(Debug, Default)]
+pub struct Watchers {
+    entered: u64,
+    streams: Vec<Stream>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    number: u64,
+    asked_at: Timestamp,
+}
+
+impl Watchers {
+    /// Whether another connection has room beside the streams and so many sockets.
+    pub fn have_room(&mut self, sockets: usize, now: Timestamp) -> bool {
+        self.streams.retain(|stream| now.duration_since(stream.asked_at) < STALLED_AFTER);
+        self.streams.len().saturating_add(sockets) < WATCHERS_MAX
+    }
+
+    /// Counts a new stream and gives it a number.
+    pub fn enter(&mut self, now: Timestamp) -> u64 {
+        self.entered += 1;
+        self.streams.push(Stream { number: self.entered, asked_at: now });
+        self.entered
+    }
+
+    /// Notes that the stream was asked for its next piece; `false` if it had stalled and its place is another's.
+    pub fn asked(&mut self, number: u64, now: Timestamp) -> bool {
+        let stream = self.streams.iter_mut().find(|stream| stream.number == number);
+        stream.map(|stream| stream.asked_at = now).is_some()
+    }
+
+    pub fn leave(&mut self, number: u64) {
+        self.streams.retain(|stream| stream.number != number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn streams_and_sockets_share_the_limit() {
+        let mut watchers = Watchers::default();
+        for _ in 0..60 {
+            assert!(watchers.have_room(3, at(0)));
+            watchers.enter(at(0));
+        }
+        assert!(watchers.have_room(3, at(0)) && !watchers.have_room(4, at(0)));
+        watchers.leave(1);
+        assert!(watchers.have_room(4, at(0)));
+    }
+
+    #[test]
+    fn a_stream_that_nobody_reads_makes_room_after_a_minute() {
+        let mut watchers = Watchers::default();
+        let (dead, alive) = (watchers.enter(at(0)), watchers.enter(at(0)));
+        assert!(watchers.asked(alive, at(59)));
+        assert!(watchers.have_room(62, at(60)), "the dead stream still counts");
+        assert!(!watchers.have_room(63, at(60)), "the living stream does not count");
+        assert!(!watchers.asked(dead, at(61)) && watchers.asked(alive, at(61)));
+    }
+}

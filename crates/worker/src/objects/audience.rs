@@ -1,0 +1,192 @@
+//! Those who are connected to a run's object. A stream reads on in the list of events when its client has room, so what
+//! is not read costs nothing; a WebSocket is told at once, and sleeps with the object.
+
+use std::{
+    cell::{Cell, RefCell},
+    convert::Infallible,
+    future::poll_fn,
+    pin::pin,
+    rc::Rc,
+    task::{Poll, Waker},
+};
+
+use axum::body::{Body, Bytes};
+use futures_util::{
+    future::{Either, select},
+    stream,
+};
+use jiff::Timestamp;
+use oslira_app::{
+    features::analysis::{Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY, ProgressEvent, RETRY, Told, Watchers},
+    shared::clock::Clock as _,
+};
+use worker::{
+    Delay, Result, State, WebSocket,
+    send::{SendFuture, SendWrapper},
+};
+
+use crate::adapters::PlatformClock;
+
+/// The close codes of RFC 6455 for a connection that has done its work, and for one that has to be opened again.
+const DONE: u16 = 1000;
+const GOING_AWAY: u16 = 1001;
+
+/// The streams of one object, and what they are told.
+#[derive(Default)]
+pub struct Audience {
+    /// What there is to tell; `None` when nothing is stored any more.
+    events: RefCell<Option<EventLog>>,
+    watchers: RefCell<Watchers>,
+    news: Bell,
+}
+
+impl Audience {
+    /// Tells streams and sockets what they have not been told yet.
+    pub fn tell(&self, sockets: &State, events: Option<&EventLog>) -> Result<()> {
+        self.events.replace(events.cloned());
+        self.news.ring();
+        for socket in sockets.as_raw().get_websockets()? {
+            // One that is closing cannot be told, which is nobody else's concern.
+            if let Err(error) = tell(&socket.into(), events, PlatformClock.now()) {
+                tracing::debug!(%error, "a watcher was not told");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another connection has room.
+    pub fn has_room(&self, sockets: &State, now: Timestamp) -> Result<bool> {
+        let sockets = sockets.as_raw().get_websockets()?.len();
+        Ok(self.watchers.borrow_mut().have_room(sockets, now))
+    }
+
+    /// A stream of what follows this place.
+    pub fn stream(self: &Rc<Self>, cursor: Cursor, now: Timestamp) -> Body {
+        let number = self.watchers.borrow_mut().enter(now);
+        let reader = Reader { audience: self.clone(), number, cursor, stage: Stage::New };
+        Body::from_stream(stream::unfold(SendWrapper::new(reader), |mut reader| {
+            SendFuture::new(async move {
+                let piece = reader.0.next().await?;
+                Some((Ok::<_, Infallible>(piece), reader))
+            })
+        }))
+    }
+}
+
+/// One open stream.
+struct Reader {
+    audience: Rc<Audience>,
+    number: u64,
+    cursor: Cursor,
+    stage: Stage,
+}
+
+enum Stage {
+    New,
+    Reading,
+    /// The run's end was told.
+    Over,
+}
+
+impl Reader {
+    /// The next piece; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        match self.stage {
+            Stage::New => {
+                self.stage = Stage::Reading;
+                return Some(Bytes::from_static(RETRY.as_bytes()));
+            }
+            Stage::Reading => {}
+            Stage::Over => return None,
+        }
+        let mut silence = pin!(Delay::from(HEARTBEAT_EVERY));
+        loop {
+            let now = PlatformClock.now();
+            if !self.audience.watchers.borrow_mut().asked(self.number, now) {
+                return None;
+            }
+            let heard = self.audience.news.rung();
+            match self.cursor.advance(self.audience.events.borrow().as_ref()?, now) {
+                Told::Open(events) if events.is_empty() => {}
+                Told::Open(events) => return Some(text(&events)),
+                Told::Ended(events) => {
+                    self.stage = Stage::Over;
+                    return (!events.is_empty()).then(|| text(&events));
+                }
+                Told::Lapsed => return None,
+            }
+            let news = pin!(self.audience.news.after(heard));
+            if let Either::Right(_) = select(news, silence.as_mut()).await {
+                return Some(Bytes::from_static(HEARTBEAT.as_bytes()));
+            }
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.audience.watchers.borrow_mut().leave(self.number);
+    }
+}
+
+fn text(events: &[ProgressEvent]) -> Bytes {
+    events.iter().map(ProgressEvent::sse).collect::<String>().into()
+}
+
+/// Tells one socket. Its place in the list is stored with it, because it outlives the object's sleep.
+pub fn tell(socket: &WebSocket, events: Option<&EventLog>, now: Timestamp) -> Result<()> {
+    let Some(events) = events else {
+        return socket.close(Some(GOING_AWAY), Some("the run is gone"));
+    };
+    let Some(mut cursor) = socket.deserialize_attachment::<Cursor>()? else {
+        return Ok(());
+    };
+    let told = cursor.advance(events, now);
+    if let Told::Open(events) | Told::Ended(events) = &told {
+        for event in events {
+            socket.send_with_str(event.json())?;
+        }
+        socket.serialize_attachment(&cursor)?;
+    }
+    match told {
+        Told::Open(_) => Ok(()),
+        Told::Ended(_) => socket.close(Some(DONE), Some("the run has ended")),
+        Told::Lapsed => socket.close(Some(GOING_AWAY), Some("connect again with after=SEQ")),
+    }
+}
+
+/// Wakes those who wait for it to ring.
+#[derive(Default)]
+struct Bell {
+    rung: Cell<u64>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Bell {
+    /// How often it has rung.
+    fn rung(&self) -> u64 {
+        self.rung.get()
+    }
+
+    fn ring(&self) {
+        self.rung.set(self.rung.get().wrapping_add(1));
+        for waker in self.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    /// Waits until it has rung more often than `heard`.
+    async fn after(&self, heard: u64) {
+        poll_fn(|context| {
+            if self.rung.get() != heard {
+                return Poll::Ready(());
+            }
+            let mut waiting = self.waiting.borrow_mut();
+            if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                waiting.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}
