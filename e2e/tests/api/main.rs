@@ -11,6 +11,7 @@ mod business_profiles;
 mod callers;
 mod cancel;
 mod deep;
+mod events;
 mod hostile;
 mod idempotency;
 mod leads;

@@ -53,6 +53,7 @@ pub const ATTACKS: &[Attack] = &[
         "ask for another account's runs and leads: they do not exist",
         &[
             "tenancy::another_accounts_run_does_not_exist",
+            "events::a_run_of_another_account_does_not_exist",
             "leads::another_accounts_lead_does_not_exist",
             "outcomes::another_accounts_lead_can_be_neither_marked_nor_exported",
             "pictures::a_picture_belongs_to_its_lead",
@@ -177,6 +178,12 @@ pub const ATTACKS: &[Attack] = &[
             "tokens::what_is_no_token_is_refused",
             "tokens::every_route_but_health_needs_a_token",
         ],
+    ),
+    by(
+        API,
+        TOKENS,
+        "use a ticket for live events again, eight times at once, for another run, or make one up: one connection, nothing in the log",
+        &["events::a_ticket_opens_one_connection_of_its_run"],
     ),
     by(
         CLIENTS,
