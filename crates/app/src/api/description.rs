@@ -30,6 +30,8 @@ pub struct Operation {
     pub status: u16,
     /// What a successful answer holds.
     pub content: Content,
+    /// Other statuses of success, with their meaning.
+    pub other_statuses: &'static [(u16, &'static str)],
     /// Headers of a successful answer, with their meaning.
     pub headers: &'static [(&'static str, &'static str)],
     /// Every error code it may answer.
@@ -92,6 +94,7 @@ impl Registry for Collector {
             body: E::Body::schema(&mut self.requests),
             status: E::STATUS.as_u16(),
             content: E::Answer::content(&mut self.answers),
+            other_statuses: E::Answer::OTHER_STATUSES,
             headers: E::Answer::HEADERS,
             errors,
             example: E::example(),
@@ -220,6 +223,9 @@ fn parameters(operation: &Operation) -> Vec<Value> {
 fn responses(operation: &Operation) -> Map<String, Value> {
     let mut responses = Map::new();
     responses.insert(operation.status.to_string(), success(operation));
+    for (status, meaning) in operation.other_statuses {
+        responses.insert(status.to_string(), json!({ "description": meaning }));
+    }
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
     for code in &operation.errors {
         by_status.entry(code.status.as_u16()).or_default().push(*code);
@@ -233,6 +239,10 @@ fn responses(operation: &Operation) -> Map<String, Value> {
 fn success(operation: &Operation) -> Value {
     let content = match &operation.content {
         Content::Bytes(media) => json!({ (*media): { "schema": { "type": "string", "format": "binary" } } }),
+        // OpenAPI 3.1 has no word for the data of one event.
+        Content::Events(schema) => json!({ "text/event-stream": {
+            "schema": { "type": "string" }, "x-event-data": schema,
+        } }),
         Content::Data(schema) => {
             let mut media = json!({ "schema": {
                 "type": "object",

@@ -80,12 +80,21 @@ fn section(page: &mut String, operation: &Operation) {
         Content::Bytes(media) => {
             let _ = writeln!(page, "<p>Answers {} with <code>{media}</code>.</p>", operation.status);
         }
+        Content::Events(_) => {
+            let _ = writeln!(page, "<p>Answers {} with <code>text/event-stream</code>:</p>", operation.status);
+            if let Some(data) = &operation.example.data {
+                example(page, "The data of an event", data);
+            }
+        }
         Content::Data(_) => {
             let _ = writeln!(page, "<p>Answers {} with <code>data</code>:</p>", operation.status);
             if let Some(data) = &operation.example.data {
                 example(page, "data", data);
             }
         }
+    }
+    for (status, meaning) in operation.other_statuses {
+        let _ = writeln!(page, "<p>Answers {status}: {}</p>", escaped(meaning));
     }
     page.push_str("<details><summary>Errors</summary><table><tr><th>status<th>code<th>meaning\n");
     for code in &operation.errors {

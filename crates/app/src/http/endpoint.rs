@@ -198,12 +198,16 @@ pub enum Content {
     Data(Value),
     /// Bytes of this media type, without the envelope.
     Bytes(&'static str),
+    /// Server-sent events, by the JSON schema of their data.
+    Events(Value),
 }
 
 /// What an endpoint answers on success.
 pub trait Answer: IntoResponse + Send {
     /// Headers that it may carry, with their meaning.
     const HEADERS: &'static [(&'static str, &'static str)] = &[];
+    /// Other statuses of success, with their meaning; such an answer has no content.
+    const OTHER_STATUSES: &'static [(u16, &'static str)] = &[];
 
     fn content(generator: &mut SchemaGenerator) -> Content;
 }

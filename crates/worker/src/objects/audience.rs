@@ -17,7 +17,7 @@ use futures_util::{
 };
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY, ProgressEvent, RETRY, Told, Watchers},
+    features::analysis::{Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY, StreamReader, StreamStep, Told, Watchers},
     shared::clock::Clock as _,
 };
 use worker::{
@@ -60,45 +60,38 @@ impl Audience {
         Ok(self.watchers.borrow_mut().have_room(sockets, now))
     }
 
+    /// Tells one socket what it has not been told yet.
+    pub fn tell_one(&self, socket: &WebSocket) -> Result<()> {
+        tell(socket, self.events.borrow().as_ref(), PlatformClock.now())
+    }
+
+    /// Whether somebody who saw the event `seen` last has seen the run's end.
+    pub fn is_over_for(&self, seen: u64) -> bool {
+        self.events.borrow().as_ref().is_some_and(|events| events.is_over_for(seen))
+    }
+
     /// A stream of what follows this place.
     pub fn stream(self: &Rc<Self>, cursor: Cursor, now: Timestamp) -> Body {
         let number = self.watchers.borrow_mut().enter(now);
-        let reader = Reader { audience: self.clone(), number, cursor, stage: Stage::New };
-        Body::from_stream(stream::unfold(SendWrapper::new(reader), |mut reader| {
+        let stream = OpenStream { audience: self.clone(), number, reader: StreamReader::new(cursor) };
+        Body::from_stream(stream::unfold(SendWrapper::new(stream), |mut stream| {
             SendFuture::new(async move {
-                let piece = reader.0.next().await?;
-                Some((Ok::<_, Infallible>(piece), reader))
+                let piece = stream.0.next().await?;
+                Some((Ok::<_, Infallible>(piece), stream))
             })
         }))
     }
 }
 
-/// One open stream.
-struct Reader {
+struct OpenStream {
     audience: Rc<Audience>,
     number: u64,
-    cursor: Cursor,
-    stage: Stage,
+    reader: StreamReader,
 }
 
-enum Stage {
-    New,
-    Reading,
-    /// The run's end was told.
-    Over,
-}
-
-impl Reader {
+impl OpenStream {
     /// The next piece; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
-        match self.stage {
-            Stage::New => {
-                self.stage = Stage::Reading;
-                return Some(Bytes::from_static(RETRY.as_bytes()));
-            }
-            Stage::Reading => {}
-            Stage::Over => return None,
-        }
         let mut silence = pin!(Delay::from(HEARTBEAT_EVERY));
         loop {
             let now = PlatformClock.now();
@@ -106,14 +99,10 @@ impl Reader {
                 return None;
             }
             let heard = self.audience.news.rung();
-            match self.cursor.advance(self.audience.events.borrow().as_ref()?, now) {
-                Told::Open(events) if events.is_empty() => {}
-                Told::Open(events) => return Some(text(&events)),
-                Told::Ended(events) => {
-                    self.stage = Stage::Over;
-                    return (!events.is_empty()).then(|| text(&events));
-                }
-                Told::Lapsed => return None,
+            match self.reader.step(self.audience.events.borrow().as_ref(), now) {
+                StreamStep::Send(text) => return Some(text.into()),
+                StreamStep::Wait => {}
+                StreamStep::End => return None,
             }
             let news = pin!(self.audience.news.after(heard));
             if let Either::Right(_) = select(news, silence.as_mut()).await {
@@ -123,18 +112,14 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         self.audience.watchers.borrow_mut().leave(self.number);
     }
 }
 
-fn text(events: &[ProgressEvent]) -> Bytes {
-    events.iter().map(ProgressEvent::sse).collect::<String>().into()
-}
-
 /// Tells one socket. Its place in the list is stored with it, because it outlives the object's sleep.
-pub fn tell(socket: &WebSocket, events: Option<&EventLog>, now: Timestamp) -> Result<()> {
+fn tell(socket: &WebSocket, events: Option<&EventLog>, now: Timestamp) -> Result<()> {
     let Some(events) = events else {
         return socket.close(Some(GOING_AWAY), Some("the run is gone"));
     };

@@ -7,7 +7,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use oslira_app::{
     features::analysis::{
-        Cursor, EventLog, NewTicket, ProgressAlarm, ProgressCommand, ProgressEffect, ProgressObject, ProgressProofs,
+        Cursor, NewTicket, ProgressAlarm, ProgressCommand, ProgressEffect, ProgressObject, ProgressProofs,
         ProgressQuestion, ProgressRecord, RECONCILE_EVERY, RunState, SystemRuns as _, WatchAnswer, WatchQuestion,
     },
     shared::{clock::Clock as _, ids::RunId},
@@ -18,7 +18,7 @@ use worker::{
     worker_sys::DurableObjectState,
 };
 
-use super::audience::{Audience, tell};
+use super::audience::Audience;
 use crate::{
     adapters::{PlatformClock, QUESTION},
     boundary::BodyStream,
@@ -122,6 +122,8 @@ impl RunProgress {
         let question = url.query_pairs().find(|(name, _)| name == QUESTION).map(|(_, value)| value.into_owned());
         let question: WatchQuestion = serde_json::from_str(&question.unwrap_or_default())?;
         let mut object = self.read().await?;
+        // An object that has just woken up does not know yet what there is to tell.
+        self.audience.tell(&self.state, object.events())?;
         let now = PlatformClock.now();
         let has_room = self.audience.has_room(&self.state, now)?;
         let (answer, effects) = object.watch(&question, has_room, now);
@@ -132,25 +134,23 @@ impl RunProgress {
             }
             WatchAnswer::Open(cursor) => cursor,
         };
-        // An object that has just woken up has not told anybody yet.
-        self.audience.tell(&self.state, object.events())?;
         if request.headers().has("upgrade")? {
-            return self.open_socket(&cursor, object.events()).map(respond);
+            return self.open_socket(&cursor).map(respond);
         }
-        if object.events().is_some_and(|events| events.is_over_for(question.seen)) {
+        if self.audience.is_over_for(question.seen) {
             return Ok(respond(Response::empty()?.with_status(204)));
         }
         Ok(BodyStream::from(self.audience.stream(cursor, now)).into())
     }
 
     /// Accepts a socket for which the runtime keeps the connection while the object sleeps.
-    fn open_socket(&self, cursor: &Cursor, events: Option<&EventLog>) -> Result<Response> {
+    fn open_socket(&self, cursor: &Cursor) -> Result<Response> {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let state = self.state.as_raw();
         state.set_websocket_auto_response(&WebSocketRequestResponsePair::new("ping", "pong")?)?;
         state.accept_websocket(server.as_ref())?;
         server.serialize_attachment(cursor)?;
-        tell(&server, events, PlatformClock.now())?;
+        self.audience.tell_one(&server)?;
         Response::from_websocket(client)
     }
 

@@ -26,8 +26,8 @@ pub use estimate::{Measured, Spread};
 pub use failures::{FAILURES, FailureCode};
 pub use http::endpoints;
 pub use live::{
-    Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY, NewTicket, NotWatched, ProgressEvent, RETRY, Ticket, TicketHash,
-    Told, Transport, WATCHERS_MAX, Watched, Watchers,
+    Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY, NewTicket, NotWatched, ProgressEvent, StreamReader, StreamStep,
+    Ticket, TicketHash, Told, Transport, WATCHERS_MAX, Watched, Watchers,
 };
 pub use model::{
     AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, ChargeOutcome, Completion, InvalidRequest, Phase,

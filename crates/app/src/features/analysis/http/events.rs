@@ -14,7 +14,7 @@ use super::runs::check_id;
 use crate::{
     features::{
         analysis::{
-            AnalysisPorts,
+            AnalysisPorts, ProgressEvent,
             codes::{
                 EVENTS_UNAVAILABLE, INVALID_AFTER, RUN_NOT_FOUND, TICKET_REFUSED, TOO_MANY_WATCHERS,
                 TRANSPORT_REQUIRED, ticket_refused,
@@ -158,8 +158,13 @@ impl IntoResponse for Events {
 }
 
 impl Answer for Events {
-    fn content(_: &mut SchemaGenerator) -> Content {
-        Content::Bytes("text/event-stream")
+    const OTHER_STATUSES: &'static [(u16, &'static str)] = &[
+        (101, "The WebSocket is open: each message is the data of one event."),
+        (204, "You have seen the run's end; there is nothing to wait for."),
+    ];
+
+    fn content(generator: &mut SchemaGenerator) -> Content {
+        Content::Events(generator.subschema_for::<ProgressEvent>().to_value())
     }
 }
 
@@ -169,7 +174,7 @@ impl Endpoint for GetEvents {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/runs/{id}/events";
     const SUMMARY: &'static str = "A run's progress as it happens: server-sent events (`Accept: text/event-stream`) or a \
-                                   WebSocket, with replay; ends with the run. 204 if you have seen its end.";
+                                   WebSocket, again from any event; ends with the run.";
     const ERRORS: &'static [ErrorCode] =
         &[RUN_NOT_FOUND, TRANSPORT_REQUIRED, TOO_MANY_WATCHERS, EVENTS_UNAVAILABLE, TICKET_REFUSED];
 
@@ -178,6 +183,14 @@ impl Endpoint for GetEvents {
     type Parameters = Both<PathId<RunId>, Wanted>;
     type Body = NoBody;
     type Answer = Events;
+
+    fn example() -> Example {
+        let data = json!({
+            "seq": 5, "status": "processing", "phase": "analyzing", "percent": 60,
+            "message": "Judging the fit with your business", "at": "2026-11-25T09:29:41Z",
+        });
+        Example { data: Some(data), ..Example::default() }
+    }
 
     async fn handle(
         ports: AnalysisPorts,
@@ -236,5 +249,17 @@ impl Endpoint for CreateTicket {
         let now = ports.clock.now();
         let ticket = issue_ticket(&ports, user, run).await?.text();
         Ok(Reply::new(EventsTicket { ticket, expires_at: now.saturating_add(TICKET_LASTS).unwrap_or(now) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_an_event() {
+        let shown = GetEvents::example().data.unwrap();
+        let event: ProgressEvent = serde_json::from_value(shown.clone()).unwrap();
+        assert_eq!(serde_json::to_value(event).unwrap(), shown);
     }
 }

@@ -12,8 +12,6 @@ use crate::features::analysis::{Phase, RunStatus};
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 /// A line that every reader of server-sent events skips.
 pub const HEARTBEAT: &str = ": still here\n\n";
-/// Begins a stream: a browser whose connection breaks waits two seconds before it opens the next.
-pub const RETRY: &str = "retry: 2000\n\n";
 /// The greatest whole number that JavaScript can tell from its neighbours.
 pub const SEQ_MAX: u64 = 9_007_199_254_740_991;
 /// An analysis has seven changes at most. When the list is full, the oldest makes room.
@@ -22,7 +20,7 @@ const EVENTS_MAX: usize = 64;
 /// One change of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProgressEvent {
-    /// Rises by one with each change.
+    /// Rises by one with each change; 1,000,000 when the run ended more than an hour ago.
     pub seq: u64,
     /// Whether the run waits, is worked on, or how it ended.
     pub status: RunStatus,

@@ -1,6 +1,6 @@
 //! Events of a run as they happen, for connections that stay open: server-sent events and WebSockets.
 //!
-//! `event` is what a watcher is told, `cursor` how far one watcher has been told, `tickets` how a browser connects,
+//! `event` is what a watcher is told, `cursor` how far one has been told, `reader` what a stream sends next, `tickets` how a browser connects,
 //! `watchers` how many may. `open` has the use cases. The progress object (`progress_object/watching.rs`) puts them
 //! together.
 //!
@@ -10,14 +10,16 @@
 mod cursor;
 mod event;
 mod open;
+mod reader;
 mod tickets;
 mod watchers;
 
 pub use cursor::{Cursor, Told};
 pub(super) use event::SEQ_MAX;
-pub use event::{EventLog, HEARTBEAT, HEARTBEAT_EVERY, ProgressEvent, RETRY};
+pub use event::{EventLog, HEARTBEAT, HEARTBEAT_EVERY, ProgressEvent};
 pub use open::{NotWatched, Transport, Watched};
 pub(super) use open::{Watcher, issue_ticket, open_events};
+pub use reader::{StreamReader, StreamStep};
 pub(super) use tickets::{KeptTickets, TICKET_LASTS};
 pub use tickets::{NewTicket, Ticket, TicketHash};
 pub use watchers::{WATCHERS_MAX, Watchers};
