@@ -15,6 +15,7 @@
 )]
 
 mod answer;
+mod events;
 mod requests;
 mod sandbox;
 mod stack;
@@ -22,6 +23,7 @@ mod user;
 mod wait;
 
 pub use answer::Answer;
+pub use events::{Block, EventStream, Heard, Socket};
 pub use sandbox::Fault;
 pub use stack::{Part, Stack};
 pub use user::User;

@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use oslira_e2e::{Answer, Part, Stack, User, eventually, handle};
+use oslira_e2e::{Answer, EventStream, Part, Stack, User, eventually, handle};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -90,6 +90,26 @@ async fn the_whole_worker_killed_with_its_runner() {
     let stack = stack.repair().await;
     stack.release(held).await;
     assert_complete(&user.end_of(&run).await);
+    all_settle(&stack, &user, 9).await;
+}
+
+#[tokio::test]
+async fn who_watches_a_run_misses_nothing_when_workerd_is_killed() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 10).await;
+    let username = handle("food");
+    let held = stack.hold("openai.chat", &username).await;
+    let run = user.start(&username).await;
+    let seen = EventStream::open(user.watch(&run, "")).await.until("analyzing").await;
+    stack.kill(Part::Workerd).await;
+    let stack = stack.repair().await;
+    let last = seen.last().unwrap()["seq"].to_string();
+    let mut stream = EventStream::open(user.watch(&run, "").header("last-event-id", last)).await;
+    stack.release(held).await;
+    let all = [seen, stream.rest().await].concat();
+    let numbers: Vec<u64> = all.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=all.len() as u64).collect::<Vec<u64>>(), "{all:#?}");
+    assert_eq!(all.last().unwrap()["status"], "complete", "{all:#?}");
     all_settle(&stack, &user, 9).await;
 }
 

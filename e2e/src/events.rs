@@ -1,7 +1,6 @@
 //! Readers of a run's events: of server-sent events, and of a WebSocket.
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use oslira_e2e::{Answer, Stack, User};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -10,8 +9,11 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest as _},
 };
 
+use crate::{Stack, User};
+
 /// A stream of server-sent events.
-pub struct Stream {
+#[derive(Debug)]
+pub struct EventStream {
     response: Response,
     text: String,
 }
@@ -25,22 +27,29 @@ pub enum Block {
     Retry,
 }
 
-/// A request for the stream of a run, with the user's token.
-pub fn asked(user: &User, run: &str, query: &str) -> RequestBuilder {
-    user.request(Method::GET, &format!("/runs/{run}/events{query}")).header("accept", "text/event-stream")
+impl User {
+    /// A request for the stream of a run, with the user's token.
+    pub fn watch(&self, run: &str, query: &str) -> RequestBuilder {
+        self.request(Method::GET, &format!("/runs/{run}/events{query}")).header("accept", "text/event-stream")
+    }
+
+    /// A ticket to watch a run with.
+    pub async fn ticket(&self, run: &str) -> String {
+        let answer = self.post(&format!("/runs/{run}/events/ticket")).await;
+        answer.data(201)["ticket"].as_str().unwrap().to_owned()
+    }
 }
 
-/// The same with nothing but what is in the address, as a browser asks.
-pub fn asked_by_page(stack: &Stack, run: &str, ticket: &str) -> RequestBuilder {
-    let url = format!("{}/runs/{run}/events?ticket={ticket}", stack.api_url);
-    stack.http().get(url).header("accept", "text/event-stream")
+impl Stack {
+    /// A request for the stream of a run with nothing but what is in the address, as a browser asks.
+    pub fn watch(&self, run: &str, ticket: &str) -> RequestBuilder {
+        let url = format!("{}/runs/{run}/events?ticket={ticket}", self.api_url);
+        self.http().get(url).header("accept", "text/event-stream")
+    }
 }
 
-pub async fn refused(request: RequestBuilder) -> Answer {
-    Answer::read(request.send().await.unwrap()).await
-}
-
-impl Stream {
+impl EventStream {
+    /// Opens a stream, which must be accepted.
     pub async fn open(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200, "{response:?}");
@@ -48,6 +57,7 @@ impl Stream {
         Self { response, text: String::new() }
     }
 
+    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.response.headers().get(name).map(|value| value.to_str().unwrap())
     }
@@ -68,6 +78,7 @@ impl Stream {
         }
     }
 
+    /// The next event; `None` when the server has ended the stream.
     pub async fn event(&mut self) -> Option<Value> {
         loop {
             if let Block::Event(event) = self.block().await? {
@@ -111,16 +122,19 @@ fn read(block: &str) -> Block {
 }
 
 /// A WebSocket of the same events.
+#[derive(Debug)]
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
-#[derive(Debug, Clone, PartialEq)]
+/// What came over a WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
     Text(String),
+    /// With this code.
     Closed(u16),
 }
 
 impl Socket {
-    /// Connects with what is in the address, and with the token if there is one.
+    /// Connects with what is in the address, and with the token if there is one; `Err` is the status of a refusal.
     pub async fn connect(stack: &Stack, path: &str, token: Option<&str>) -> Result<Self, u16> {
         let url = format!("{}{path}", stack.api_url.replacen("http", "ws", 1));
         let mut request = url.into_client_request().unwrap();
@@ -141,6 +155,7 @@ impl Socket {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
+    /// What comes next.
     pub async fn hear(&mut self) -> Heard {
         loop {
             match self.0.next().await.unwrap_or_else(|| panic!("it ended without a close")).unwrap() {
@@ -152,6 +167,7 @@ impl Socket {
         }
     }
 
+    /// Events up to the first of this phase.
     pub async fn until(&mut self, phase: &str) -> Vec<Value> {
         let mut events = vec![];
         while events.last().is_none_or(|event: &Value| event["phase"] != phase) {

@@ -1,12 +1,10 @@
 //! A run's events as they happen: every change once and in order, again from any number, to the run's account only.
 
-mod client;
-
 use std::time::Duration;
 
-use client::{Block, Heard, Socket, Stream, asked, asked_by_page, refused};
 use futures_util::future::join_all;
-use oslira_e2e::{Stack, User, eventually_within, handle};
+use oslira_e2e::{Answer, Block, EventStream, Heard, Socket, Stack, User, eventually_within, handle};
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 fn numbers(events: &[Value]) -> Vec<u64> {
@@ -31,9 +29,8 @@ fn assert_whole(events: &[Value], end: &str) {
     }
 }
 
-async fn ticket(user: &User, run: &str) -> String {
-    let answer = user.post(&format!("/runs/{run}/events/ticket")).await;
-    answer.data(201)["ticket"].as_str().unwrap().to_owned()
+async fn refused(request: RequestBuilder) -> Answer {
+    Answer::read(request.send().await.unwrap()).await
 }
 
 #[tokio::test]
@@ -41,7 +38,7 @@ async fn a_stream_tells_every_step_of_a_run_and_ends_with_it() {
     let stack = Stack::load();
     let user = User::new(&stack, 5).await;
     let run = user.start(&handle("coffee")).await;
-    let mut stream = Stream::open(asked(&user, &run, "").header("x-request-id", "find-me")).await;
+    let mut stream = EventStream::open(user.watch(&run, "").header("x-request-id", "find-me")).await;
     assert_eq!(stream.header("x-request-id"), Some("find-me"));
     assert_eq!(stream.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(stream.block().await, Some(Block::Retry), "a browser learns how long to wait");
@@ -64,20 +61,20 @@ async fn who_comes_back_gets_exactly_what_was_missed() {
     let username = handle("gaming");
     let held = stack.hold("openai.chat", &username).await;
     let run = user.start(&username).await;
-    let mut stream = Stream::open(asked(&user, &run, "")).await;
+    let mut stream = EventStream::open(user.watch(&run, "")).await;
     let seen = stream.until("analyzing").await;
     drop(stream);
 
     let last = numbers(&seen).last().copied().unwrap();
     // A browser repeats its first address; the header is newer.
-    let again = asked(&user, &run, "?after=1").header("last-event-id", last.to_string());
-    let mut stream = Stream::open(again).await;
+    let again = user.watch(&run, "?after=1").header("last-event-id", last.to_string());
+    let mut stream = EventStream::open(again).await;
     stack.release(held).await;
     let missed = stream.rest().await;
     assert_whole(&[seen.clone(), missed.clone()].concat(), "complete");
 
     for after in 0..=last {
-        let replayed = Stream::open(asked(&user, &run, &format!("?after={after}"))).await.rest().await;
+        let replayed = EventStream::open(user.watch(&run, &format!("?after={after}"))).await.rest().await;
         let all = [seen.clone(), missed.clone()].concat();
         assert_eq!(replayed, all.into_iter().skip(after as usize).collect::<Vec<_>>(), "after {after}");
     }
@@ -105,7 +102,7 @@ async fn a_websocket_tells_the_same_and_closes_with_the_run() {
     assert_eq!(code, 1000);
     assert_whole(&[seen.clone(), missed.clone()].concat(), "complete");
     assert_eq!(
-        Stream::open(asked(&user, &run, "")).await.rest().await,
+        EventStream::open(user.watch(&run, "")).await.rest().await,
         [seen, missed].concat(),
         "a stream tells it too"
     );
@@ -117,11 +114,11 @@ async fn a_run_that_has_ended_answers_at_once() {
     let user = User::new(&stack, 5).await;
     let run = user.analysed(&handle("private")).await;
     let run = run["id"].as_str().unwrap();
-    let events = Stream::open(asked(&user, run, "")).await.rest().await;
+    let events = EventStream::open(user.watch(run, "")).await.rest().await;
     assert_whole(&events, "failed");
 
     let last = numbers(&events).last().copied().unwrap();
-    let seen_all = asked(&user, run, "").header("last-event-id", last.to_string()).send().await.unwrap();
+    let seen_all = user.watch(run, "").header("last-event-id", last.to_string()).send().await.unwrap();
     assert_eq!(seen_all.status(), 204, "a browser is told not to connect again");
     let path = format!("/runs/{run}/events?after={last}");
     let mut socket = Socket::connect(&stack, &path, Some(&user.token)).await.unwrap();
@@ -135,14 +132,14 @@ async fn a_run_whose_object_is_gone_answers_from_its_row() {
     // Its object was never made.
     let run = user.charged_but_not_started(&handle("music"), 0).await;
     assert_eq!(user.post(&format!("/runs/{run}/cancel")).await.status, 200);
-    let events = Stream::open(asked(&user, &run, "?after=3")).await.rest().await;
+    let events = EventStream::open(user.watch(&run, "?after=3")).await.rest().await;
     assert_eq!((events.len(), &events[0]["status"]), (1, &json!("cancelled")), "{events:#?}");
     let seq = &events[0]["seq"];
     assert!(seq.as_u64().unwrap() > 3, "numbers do not fall");
-    let again = asked(&user, &run, "").header("last-event-id", seq.to_string());
+    let again = user.watch(&run, "").header("last-event-id", seq.to_string());
     assert_eq!(again.send().await.unwrap().status(), 204);
-    let page = asked_by_page(&stack, &run, &ticket(&user, &run).await);
-    assert_eq!(Stream::open(page).await.rest().await.len(), 1);
+    let page = stack.watch(&run, &user.ticket(&run).await);
+    assert_eq!(EventStream::open(page).await.rest().await.len(), 1);
 }
 
 #[tokio::test]
@@ -150,7 +147,7 @@ async fn a_run_whose_object_was_never_made_is_followed_all_the_same() {
     let stack = Stack::load();
     let user = User::new(&stack, 5).await;
     let run = user.charged_but_not_started(&handle("music"), 0).await;
-    let mut stream = Stream::open(asked(&user, &run, "")).await;
+    let mut stream = EventStream::open(user.watch(&run, "")).await;
     assert_eq!(stream.event().await.unwrap()["status"], "pending");
     assert_eq!(user.post(&format!("/runs/{run}/cancel")).await.status, 200);
     let rest = stream.rest().await;
@@ -167,24 +164,24 @@ async fn a_ticket_opens_one_connection_of_its_run() {
     let other = user.analysed(&handle("private")).await;
     let other = other["id"].as_str().unwrap();
 
-    let once = ticket(&user, &run).await;
-    refused(asked_by_page(&stack, other, &once)).await.refused(401, "ticket_refused");
+    let once = user.ticket(&run).await;
+    refused(stack.watch(other, &once)).await.refused(401, "ticket_refused");
     refused(stack.http().get(format!("{}/runs/{run}/events?ticket={once}", stack.api_url)))
         .await
         .refused(406, "transport_required");
-    let mut opened = Stream::open(asked_by_page(&stack, &run, &once)).await;
-    refused(asked_by_page(&stack, &run, &once)).await.refused(401, "ticket_refused");
+    let mut opened = EventStream::open(stack.watch(&run, &once)).await;
+    refused(stack.watch(&run, &once)).await.refused(401, "ticket_refused");
     for made_up in [once.replace(once.get(..4).unwrap(), "0000"), "x".to_owned(), String::new()] {
-        refused(asked_by_page(&stack, &run, &made_up)).await.refused(401, "ticket_refused");
+        refused(stack.watch(&run, &made_up)).await.refused(401, "ticket_refused");
     }
 
-    let raced = ticket(&user, &run).await;
-    let race = (0..8).map(|_| asked_by_page(&stack, &run, &raced).send());
+    let raced = user.ticket(&run).await;
+    let race = (0..8).map(|_| stack.watch(&run, &raced).send());
     let statuses = join_all(race).await.into_iter().map(|response| response.unwrap().status().as_u16());
     let won = statuses.filter(|status| *status == 200).count();
     assert_eq!(won, 1, "of many at once, one gets in");
 
-    let socket = ticket(&user, &run).await;
+    let socket = user.ticket(&run).await;
     let path = format!("/runs/{run}/events?ticket={socket}");
     let mut opened_socket = Socket::connect(&stack, &path, None).await.unwrap();
     assert_eq!(Socket::connect(&stack, &path, None).await.err(), Some(401));
@@ -204,13 +201,13 @@ async fn a_run_of_another_account_does_not_exist() {
     let (owner, stranger) = (User::new(&stack, 5).await, User::new(&stack, 5).await);
     let run = owner.analysed(&handle("private")).await;
     let run = run["id"].as_str().unwrap();
-    refused(asked(&stranger, run, "")).await.refused(404, "run_not_found");
+    refused(stranger.watch(run, "")).await.refused(404, "run_not_found");
     stranger.post(&format!("/runs/{run}/events/ticket")).await.refused(404, "run_not_found");
     let path = format!("/runs/{run}/events");
     assert_eq!(Socket::connect(&stack, &path, Some(&stranger.token)).await.err(), Some(404));
     assert_eq!(Socket::connect(&stack, &path, None).await.err(), Some(401));
     owner.get(&path).await.refused(406, "transport_required");
-    refused(asked(&owner, run, "?after=last")).await.refused(400, "invalid_after");
+    refused(owner.watch(run, "?after=last")).await.refused(400, "invalid_after");
 }
 
 #[tokio::test]
@@ -221,15 +218,15 @@ async fn a_run_has_room_for_so_many_and_again_when_they_leave() {
     let run = user.charged_but_not_started(&handle("gaming"), -30).await;
     let path = format!("/runs/{run}/events");
     let mut socket = Socket::connect(&stack, &path, Some(&user.token)).await.unwrap();
-    let streams = join_all((0..63).map(|_| Stream::open(asked(&user, &run, "")))).await;
-    let full = refused(asked(&user, &run, "")).await;
+    let streams = join_all((0..63).map(|_| EventStream::open(user.watch(&run, "")))).await;
+    let full = refused(user.watch(&run, "")).await;
     assert_eq!(full.refused(429, "too_many_watchers"), &json!({ "limit": 64 }));
     assert!(full.header("retry-after").is_some());
     assert_eq!(Socket::connect(&stack, &path, Some(&user.token)).await.err(), Some(429));
     drop(streams);
 
     let mut stream = eventually_within(Duration::from_secs(150), "room", async || {
-        let response = asked(&user, &run, "").send().await.unwrap();
+        let response = user.watch(&run, "").send().await.unwrap();
         (response.status() == 200).then_some(response)
     })
     .await;
