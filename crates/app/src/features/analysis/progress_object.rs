@@ -1,8 +1,9 @@
 //! The progress object of one run, without its platform: what a command, a watcher's question and an alarm do to it.
 //!
-//! Promises: a run that was never created stores nothing and sets no alarm; a watcher is shown progress only within a
-//! minute of having proved that they may see the run's row; an alarm compares with the row every 30 s until the run has
-//! ended, and an hour after the end it deletes everything. `watching` has the part for connections that stay open.
+//! Promises: a run that was never created stores nothing and sets no alarm, unless the database has shown its row to
+//! somebody who wants to follow it; a watcher is shown progress only within a minute of having proved that they may see
+//! the run's row; an alarm compares with the row every 30 s until the run has ended, and an hour after the end it
+//! deletes everything. `watching` has the part for connections that stay open.
 //!
 //! Each function returns the effects that the shell must carry out, in this order.
 
