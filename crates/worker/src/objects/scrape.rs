@@ -159,11 +159,11 @@ impl Scrape {
             }
             ScrapeTurn::Find { since } => {
                 let answer = actors.find(&order.usernames, order.part, since).await;
-                self.told(|life| life.found(answer, PlatformClock.now()))
+                self.told(|life| life.found(answer, PlatformClock.now(), scale))
             }
             ScrapeTurn::Look { ticket, items, wait } => {
                 let answer = actors.look(&ticket, &order.usernames, &left, order.part, items, wait).await;
-                self.told(|life| life.looked(answer, PlatformClock.now()))
+                self.told(|life| life.looked(answer, PlatformClock.now(), scale))
             }
             ScrapeTurn::Return => {
                 Gate::new(&self.env).tell(&GateCommand::Ended(order.id)).await?;

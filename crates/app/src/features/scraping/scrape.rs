@@ -51,15 +51,8 @@ enum Stage {
         sent_at: Timestamp,
     },
     /// Nobody knows whether it started.
-    Lost {
-        sent_at: Timestamp,
-        looks: u32,
-    },
+    Lost(Lost),
     Running(Running),
-    /// Everybody has an answer, and the actor run may go on until then.
-    Abandoned {
-        until: Timestamp,
-    },
     /// The lease has to be returned.
     Returning {
         at: Timestamp,
@@ -67,6 +60,15 @@ enum Stage {
     Ended {
         at: Timestamp,
     },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Lost {
+    sent_at: Timestamp,
+    /// How often the list did not show it.
+    looks: u32,
+    /// What whoever waits is told if it stays lost.
+    fault: ScrapeFault,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,10 +145,10 @@ impl Scrape {
             // The process died between the sending and the answer.
             Stage::Starting { sent_at } => {
                 let since = *sent_at;
-                self.stage = Stage::Lost { sent_at: since, looks: 0 };
+                self.lose(since, ScrapeFault::Unanswered("the process of the scrape died".to_owned()));
                 (vec![self.stored()], ScrapeTurn::Find { since })
             }
-            Stage::Lost { sent_at, .. } => (vec![], ScrapeTurn::Find { since: *sent_at }),
+            Stage::Lost(lost) => (vec![], ScrapeTurn::Find { since: lost.sent_at }),
             Stage::Running(running) => {
                 // Posts of one profile are complete only at the end.
                 let appears = self.order.usernames.len() > 1 && self.order.part == ScrapePart::Details;
@@ -158,8 +160,6 @@ impl Scrape {
                 let turn = ScrapeTurn::Look { ticket: running.ticket.clone(), items: running.items, wait };
                 (vec![], turn)
             }
-            Stage::Abandoned { until } if now < *until => (vec![], pause(now, *until)),
-            Stage::Abandoned { .. } => (self.end(vec![], now), ScrapeTurn::Return),
             Stage::Returning { .. } => (vec![], ScrapeTurn::Return),
             Stage::Ended { at } => {
                 let until = *at + KEPT_AFTER_END;
@@ -181,8 +181,8 @@ impl Scrape {
                 self.run(ticket, sent_at);
                 (vec![self.stored()], Duration::ZERO)
             }
-            Err(ScrapeFault::TimedOut(_) | ScrapeFault::Unanswered(_)) => {
-                self.stage = Stage::Lost { sent_at, looks: 0 };
+            Err(fault @ (ScrapeFault::TimedOut(_) | ScrapeFault::Unanswered(_))) => {
+                self.lose(sent_at, fault);
                 (vec![self.stored()], Duration::ZERO)
             }
             Err(refused) => {
@@ -198,77 +198,93 @@ impl Scrape {
         &mut self,
         answer: Result<Option<ScrapeTicket>, ScrapeFault>,
         now: Timestamp,
+        scale: f64,
     ) -> (Vec<ScrapeEffect>, Duration) {
-        let Stage::Lost { sent_at, looks } = self.stage else { return (vec![], Duration::ZERO) };
+        let Stage::Lost(lost) = &mut self.stage else { return (vec![], Duration::ZERO) };
+        let (sent_at, fault) = (lost.sent_at, lost.fault.clone());
         if let Ok(Some(ticket)) = answer {
             self.run(ticket, sent_at);
             return (vec![self.stored()], Duration::ZERO);
         }
-        let pause = usize::try_from(looks).ok().and_then(|looks| FIND_PAUSES.get(looks).copied());
+        let pause = usize::try_from(lost.looks).ok().and_then(|looks| FIND_PAUSES.get(looks).copied());
+        lost.looks += 1;
         let mut effects = vec![];
-        if pause.is_none() && !self.left.is_empty() {
-            effects = self.fail(&ScrapeFault::Unanswered("whether a scrape started is not known".to_owned()));
-            effects.push(ScrapeEffect::Close);
+        if pause.is_none() {
+            effects = self.fail(&fault);
+            effects.extend((!effects.is_empty()).then_some(ScrapeEffect::Close));
         }
-        let never_started = answer.is_ok() && now >= sent_at + NEVER_STARTED_AFTER;
-        if never_started || now >= sent_at + SCRAPE_TIMEOUT + LEASE_LAG {
-            effects.extend(self.fail(&ScrapeFault::Unanswered("a scrape never started".to_owned())));
+        let never_started = answer.is_ok() && now >= sent_at + NEVER_STARTED_AFTER.mul_f64(scale);
+        if never_started || now >= sent_at + may_last(scale) {
+            effects.extend(self.fail(&fault));
             return (self.end(effects, now), Duration::ZERO);
         }
-        self.stage = Stage::Lost { sent_at, looks: looks + 1 };
         effects.push(self.stored());
         (effects, pause.unwrap_or(LOOK_PAUSE))
     }
 
     /// The run was looked at, or did not answer. Answers with the pause before the next turn.
     #[must_use]
-    pub fn looked(&mut self, answer: Result<Looked, ScrapeFault>, now: Timestamp) -> (Vec<ScrapeEffect>, Duration) {
+    pub fn looked(
+        &mut self,
+        answer: Result<Looked, ScrapeFault>,
+        now: Timestamp,
+        scale: f64,
+    ) -> (Vec<ScrapeEffect>, Duration) {
         let Stage::Running(running) = &mut self.stage else { return (vec![], Duration::ZERO) };
-        let must_have_ended = now >= running.since + SCRAPE_TIMEOUT + LEASE_LAG;
-        match answer {
-            Ok(Looked::Running { read, items }) if !must_have_ended => {
+        let must_have_ended = now >= running.since + may_last(scale);
+        let fault = match answer {
+            Ok(Looked::Running { read, items }) => {
                 running.items = items;
                 (running.unanswered, running.timeouts) = (0, 0);
                 let mut effects = self.answer(read, None);
+                if must_have_ended {
+                    effects.extend(self.fail(&ScrapeFault::Overtime("a scrape did not end".to_owned())));
+                    return (self.end(effects, now), Duration::ZERO);
+                }
                 effects.push(self.stored());
-                (effects, Duration::ZERO)
+                return (effects, Duration::ZERO);
             }
-            Ok(Looked::Running { read, .. }) => {
-                let mut effects = self.answer(read, None);
-                effects.extend(self.fail(&ScrapeFault::Overtime("a scrape did not end".to_owned())));
-                (self.end(effects, now), Duration::ZERO)
-            }
-            Ok(Looked::ItemsMissing { .. }) if running.rereads < REREADS_MAX => {
+            Ok(Looked::ItemsMissing { .. }) if running.rereads < REREADS_MAX && !self.left.is_empty() => {
                 running.rereads += 1;
-                (vec![self.stored()], LOOK_PAUSE)
+                return (vec![self.stored()], LOOK_PAUSE);
             }
             Ok(Looked::ItemsMissing { unusable }) => {
                 let effects = self.answer(unusable, None);
-                (self.end(effects, now), Duration::ZERO)
+                return (self.end(effects, now), Duration::ZERO);
             }
             Ok(Looked::Ended { read, ended_at }) => {
                 let mut effects = self.answer(read, ended_at);
                 effects.extend(self.fail(&ScrapeFault::Retryable("a scrape says nothing of a profile".to_owned())));
-                (self.end(effects, now), Duration::ZERO)
-            }
-            Err(fault @ (ScrapeFault::Unanswered(_) | ScrapeFault::TimedOut(_))) => {
-                match &fault {
-                    ScrapeFault::TimedOut(_) => running.timeouts += 1,
-                    _ => running.unanswered += 1,
-                }
-                if running.unanswered <= UNANSWERED_MAX && running.timeouts < TIMEOUTS_MAX && !must_have_ended {
-                    return (vec![self.stored()], LOOK_PAUSE);
-                }
-                self.abandon(&fault, now)
+                return (self.end(effects, now), Duration::ZERO);
             }
             // The run itself has ended without success.
             Err(fault @ (ScrapeFault::Overtime(_) | ScrapeFault::Retryable(_))) => {
                 let effects = self.fail(&fault);
-                (self.end(effects, now), Duration::ZERO)
+                return (self.end(effects, now), Duration::ZERO);
+            }
+            Err(fault) => fault,
+        };
+        // Nobody knows whether it has ended.
+        let told = match fault {
+            ScrapeFault::Unanswered(_) => {
+                running.unanswered += 1;
+                Some(fault).filter(|_| running.unanswered >= UNANSWERED_MAX)
+            }
+            ScrapeFault::TimedOut(why) => {
+                running.timeouts += 1;
+                Some(ScrapeFault::Silent(why)).filter(|_| running.timeouts >= TIMEOUTS_MAX)
             }
             // We may not ask any more, but the run goes on.
-            Err(fault) => self.abandon(&fault, now),
+            refused => Some(refused),
+        };
+        let mut effects = told.map(|told| self.fail(&told)).unwrap_or_default();
+        effects.extend((!effects.is_empty()).then_some(ScrapeEffect::Close));
+        if must_have_ended {
+            effects.extend(self.fail(&ScrapeFault::Overtime("a scrape did not end".to_owned())));
+            return (self.end(effects, now), Duration::ZERO);
         }
+        effects.push(self.stored());
+        (effects, LOOK_PAUSE)
     }
 
     /// The gate has the lease again.
@@ -316,13 +332,14 @@ impl Scrape {
         effects
     }
 
-    fn abandon(&mut self, fault: &ScrapeFault, now: Timestamp) -> (Vec<ScrapeEffect>, Duration) {
-        let since = if let Stage::Running(running) = &self.stage { running.since } else { now };
-        let mut effects = self.fail(fault);
-        self.stage = Stage::Abandoned { until: since + SCRAPE_TIMEOUT + LEASE_LAG };
-        effects.extend([self.stored(), ScrapeEffect::Close]);
-        (effects, Duration::ZERO)
+    fn lose(&mut self, sent_at: Timestamp, fault: ScrapeFault) {
+        self.stage = Stage::Lost(Lost { sent_at, looks: 0, fault });
     }
+}
+
+/// How long an actor run can go on after its start was sent.
+fn may_last(scale: f64) -> Duration {
+    (SCRAPE_TIMEOUT + LEASE_LAG).mul_f64(scale)
 }
 
 fn pause(now: Timestamp, until: Timestamp) -> ScrapeTurn {

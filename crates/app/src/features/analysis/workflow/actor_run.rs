@@ -190,6 +190,7 @@ fn request(run: RunId, assignment: &Assignment, attempts: &Attempts) -> ScrapeRe
 fn note(silence: &mut Silence, fault: &ScrapeFault, asked_at: Timestamp, ended_at: Timestamp) {
     match fault {
         ScrapeFault::TimedOut(_) => silence.timed_out(asked_at, ended_at),
+        ScrapeFault::Silent(_) => silence.was_repeated(),
         ScrapeFault::Overtime(_) => silence.goes_on(asked_at, ended_at),
         ScrapeFault::Unanswered(_)
         | ScrapeFault::Retryable(_)

@@ -138,6 +138,7 @@ impl Attempts {
                 ScrapeFault::Retryable(cause)
                 | ScrapeFault::Unanswered(cause)
                 | ScrapeFault::TimedOut(cause)
+                | ScrapeFault::Silent(cause)
                 | ScrapeFault::Overtime(cause),
             ) => Next::Again(why(&cause, SCRAPE_FAILED, Some(Outage::Down))),
         }
@@ -365,6 +366,7 @@ mod tests {
             (ScrapeFault::Retryable(why()), (true, "scrape_failed", down)),
             (ScrapeFault::Unanswered(why()), (true, "scrape_failed", down)),
             (ScrapeFault::TimedOut(why()), (true, "scrape_failed", down)),
+            (ScrapeFault::Silent(why()), (true, "scrape_failed", down)),
             (ScrapeFault::Overtime(why()), (true, "scrape_failed", down)),
             (ScrapeFault::AtCapacity(why()), (true, "scrape_failed", None)),
         ];

@@ -32,6 +32,11 @@ impl Silence {
         self.lasts(asked_at, given_up_at);
     }
 
+    /// A call was repeated without an answer, by somebody else.
+    pub(super) fn was_repeated(&mut self) {
+        self.timeouts = UNANSWERED_REPEATS + 1;
+    }
+
     fn lasts(&mut self, asked_at: Timestamp, until: Timestamp) {
         self.since.get_or_insert(asked_at);
         self.until = Some(until);
@@ -73,6 +78,13 @@ mod tests {
         assert!(!silence.is_over(WAIT));
         silence.timed_out(at(45), at(85));
         assert!(silence.is_over(WAIT) && silence.is_repeated());
+    }
+
+    #[test]
+    fn what_was_repeated_elsewhere_is_not_repeated_here() {
+        let mut silence = Silence::default();
+        silence.was_repeated();
+        assert!(silence.is_over(Duration::ZERO) && silence.is_repeated());
     }
 
     #[test]

@@ -63,7 +63,8 @@ fn it_is_started_looked_at_and_its_lease_returned() {
     let mut scrape = running(&["ann"]);
     let ScrapeTurn::Look { wait, items: 0, .. } = scrape.turn(at(1), 1.0).1 else { panic!("no look") };
     assert_eq!(wait, Duration::from_secs(30));
-    let (effects, pause) = scrape.looked(Ok(Looked::Ended { read: vec![read("ann")], ended_at: Some(at(7)) }), at(8));
+    let (effects, pause) =
+        scrape.looked(Ok(Looked::Ended { read: vec![read("ann")], ended_at: Some(at(7)) }), at(8), 1.0);
     assert_eq!((answers(&effects), pause), (vec![("ann".to_owned(), Ok("run1".to_owned()))], Duration::ZERO));
     assert_eq!(scrape.turn(at(8), 1.0), (vec![], ScrapeTurn::Return));
     assert_eq!(scrape.turn(at(9), 1.0).1, ScrapeTurn::Return, "until the gate has it");
@@ -77,11 +78,11 @@ fn whoever_shares_an_actor_run_is_answered_as_soon_as_they_are_read() {
     let mut scrape = running(&["ann", "bob", "eve"]);
     let ScrapeTurn::Look { wait, .. } = scrape.turn(at(1), 1.0).1 else { panic!("no look") };
     assert_eq!(wait, Duration::from_secs(1));
-    let (effects, _) = scrape.looked(Ok(Looked::Running { read: vec![read("bob")], items: 1 }), at(7));
+    let (effects, _) = scrape.looked(Ok(Looked::Running { read: vec![read("bob")], items: 1 }), at(7), 1.0);
     assert_eq!(answers(&effects), [("bob".to_owned(), Ok("run1-bob".to_owned()))]);
     let ScrapeTurn::Look { items: 1, .. } = scrape.turn(at(7), 1.0).1 else { panic!("no look") };
     let ended = Looked::Ended { read: vec![read("bob"), read("ann")], ended_at: None };
-    let (effects, _) = scrape.looked(Ok(ended), at(9));
+    let (effects, _) = scrape.looked(Ok(ended), at(9), 1.0);
     let told = answers(&effects);
     assert_eq!(told[0], ("ann".to_owned(), Ok("run1-ann".to_owned())), "and nobody twice");
     assert!(told.len() == 2 && matches!(&told[1], (name, Err(ScrapeFault::Retryable(_))) if name == "eve"));
@@ -95,7 +96,7 @@ fn after_a_crash_at_the_start_it_is_looked_for_and_not_started_again() {
     let [ScrapeEffect::Store(stored)] = &effects[..] else { panic!("{effects:?}") };
     let mut again = stored.clone();
     assert_eq!(again.turn(at(20), 1.0).1, ScrapeTurn::Find { since: at(0) });
-    let _ = again.found(Ok(Some(ticket())), at(20));
+    let _ = again.found(Ok(Some(ticket())), at(20), 1.0);
     assert!(matches!(again.turn(at(20), 1.0).1, ScrapeTurn::Look { .. }));
 }
 
@@ -108,7 +109,7 @@ fn a_start_that_is_never_found_is_told_soon_and_holds_its_lease_until_it_cannot_
         let (mut now, mut told_at) = (0, None);
         loop {
             assert!(matches!(scrape.turn(at(now), 1.0).1, ScrapeTurn::Find { .. }), "{now}");
-            let (effects, pause) = scrape.found(if list_answers { Ok(None) } else { Err(lost()) }, at(now));
+            let (effects, pause) = scrape.found(if list_answers { Ok(None) } else { Err(lost()) }, at(now), 1.0);
             if !answers(&effects).is_empty() {
                 assert!(told_at.replace(now).is_none(), "told twice");
                 assert!(effects.contains(&ScrapeEffect::Close));
@@ -143,14 +144,33 @@ fn an_order_that_came_too_late_starts_nothing() {
 #[test]
 fn a_run_that_does_not_answer_is_given_up_but_its_lease_outlives_it() {
     let mut scrape = running(&["ann"]);
-    for look in 0..12 {
-        let (effects, pause) = scrape.looked(Err(lost()), at(5 * look));
+    for look in 1..12 {
+        let (effects, pause) = scrape.looked(Err(lost()), at(5 * look), 1.0);
         assert_eq!((answers(&effects).len(), pause), (0, LOOK_PAUSE));
     }
-    let (effects, _) = scrape.looked(Err(lost()), at(61));
+    let (effects, _) = scrape.looked(Err(lost()), at(60), 1.0);
     assert_eq!(answers(&effects), [("ann".to_owned(), Err(lost()))]);
-    assert_eq!(scrape.turn(at(61), 1.0).1, ScrapeTurn::Pause(Duration::from_secs(119)));
+    assert!(effects.contains(&ScrapeEffect::Close));
+    // It is looked at for as long as it may go on, and its end frees the lease.
+    for second in [65, 179] {
+        let (effects, pause) = scrape.looked(Err(lost()), at(second), 1.0);
+        assert_eq!((answers(&effects).len(), effects.len(), pause), (0, 1, LOOK_PAUSE));
+    }
+    let mut ended = scrape.clone();
+    let _ = ended.looked(Ok(Looked::Ended { read: vec![], ended_at: None }), at(180), 1.0);
+    assert_eq!(ended.turn(at(180), 1.0).1, ScrapeTurn::Return);
+    let _ = scrape.looked(Err(lost()), at(180), 1.0);
     assert_eq!(scrape.turn(at(180), 1.0).1, ScrapeTurn::Return);
+}
+
+#[test]
+fn a_look_without_an_answer_in_time_is_repeated_once() {
+    let mut scrape = running(&["ann"]);
+    let late = || Err(ScrapeFault::TimedOut("no answer".to_owned()));
+    let (effects, _) = scrape.looked(late(), at(40), 1.0);
+    assert_eq!(answers(&effects), []);
+    let (effects, _) = scrape.looked(late(), at(85), 1.0);
+    assert_eq!(answers(&effects), [("ann".to_owned(), Err(ScrapeFault::Silent("no answer".to_owned())))]);
 }
 
 #[test]
@@ -161,19 +181,19 @@ fn a_run_that_is_stopped_or_refused_or_has_no_items_is_told() {
         (ScrapeFault::Exhausted("no key".to_owned()), false),
     ] {
         let mut scrape = running(&["ann"]);
-        let (effects, _) = scrape.looked(Err(fault.clone()), at(5));
+        let (effects, _) = scrape.looked(Err(fault.clone()), at(5), 1.0);
         assert_eq!(answers(&effects), [("ann".to_owned(), Err(fault))]);
         assert_eq!(scrape.turn(at(5), 1.0).1 == ScrapeTurn::Return, frees);
     }
     let mut scrape = running(&["ann"]);
     for _ in 0..3 {
-        let (effects, pause) = scrape.looked(Ok(Looked::ItemsMissing { unusable: vec![read("ann")] }), at(8));
+        let (effects, pause) = scrape.looked(Ok(Looked::ItemsMissing { unusable: vec![read("ann")] }), at(8), 1.0);
         assert_eq!((answers(&effects).len(), pause), (0, LOOK_PAUSE));
     }
-    let (effects, _) = scrape.looked(Ok(Looked::ItemsMissing { unusable: vec![read("ann")] }), at(30));
+    let (effects, _) = scrape.looked(Ok(Looked::ItemsMissing { unusable: vec![read("ann")] }), at(30), 1.0);
     assert_eq!(answers(&effects).len(), 1);
     let mut scrape = running(&["ann"]);
-    let (effects, _) = scrape.looked(Ok(Looked::Running { read: vec![], items: 0 }), at(180));
+    let (effects, _) = scrape.looked(Ok(Looked::Running { read: vec![], items: 0 }), at(180), 1.0);
     assert!(matches!(answers(&effects)[..], [(_, Err(ScrapeFault::Overtime(_)))]));
 }
 
@@ -235,12 +255,12 @@ proptest! {
                     Luck::Fault(number) => Err(fault(number)),
                     Luck::Good => Ok(Some(ticket())),
                     Luck::Nothing | Luck::Crash => Ok(None),
-                }, at(now)),
+                }, at(now), 1.0),
                 ScrapeTurn::Look { items, .. } => scrape.looked(match luck {
                     Luck::Fault(number) => Err(fault(number)),
                     Luck::Nothing => Ok(Looked::Running { read: vec![read("bob")], items: items.max(1) }),
                     Luck::Good | Luck::Crash => Ok(Looked::Ended { read: vec![read("ann"), read("bob")], ended_at: None }),
-                }, at(now)),
+                }, at(now), 1.0),
                 ScrapeTurn::Return => break,
                 ScrapeTurn::Pause(pause) => (vec![], pause),
                 ScrapeTurn::Forget => unreachable!("not before its lease is returned"),
