@@ -3,6 +3,7 @@
 //! `start` charges and launches, `workflow` is the durable body, `recover` the job that finds runs whose engine
 //! stopped, `progress` what watchers see, `live` how they are told at once. `result` and `usage` are what a run stores and what it is billed.
 
+mod bulk;
 mod codes;
 pub mod config;
 mod estimate;
@@ -22,6 +23,9 @@ mod usage;
 mod watch;
 mod workflow;
 
+pub use bulk::{
+    InvalidList, LineReason, LinesUsed, ListEntry, NAMES_MAX, UnusedLine, names_in_list, names_in_text,
+};
 pub use estimate::{Measured, Spread};
 pub use failures::{FAILURES, FailureCode};
 pub use http::endpoints;
