@@ -8,6 +8,8 @@ create table public.plans (
   id text primary key check (id ~ '^[a-z][a-z0-9_]{0,39}$'),
   name text not null check (char_length(name) between 1 and 80),
   hourly_analyses_max integer not null default 100 check (hourly_analyses_max > 0),
+  -- Those that are bought in bulks count by themselves; at least one whole bulk must fit.
+  hourly_bulk_analyses_max integer not null default 1000 check (hourly_bulk_analyses_max >= 100),
   -- Given once, when the user's e-mail address is confirmed.
   starting_credits integer not null default 0 check (starting_credits >= 0),
   created_at timestamptz not null default now()

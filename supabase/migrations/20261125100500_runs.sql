@@ -24,6 +24,9 @@ create table public.runs (
   idempotency_key text check (char_length(idempotency_key) between 1 and 255),
   body_hash text check (char_length(body_hash) <= 128),
   lead_id uuid,
+  -- The bulk that it was bought in, and its line there.
+  bulk_id uuid,
+  bulk_line integer check (bulk_line > 0),
   created_at timestamptz not null default clock_timestamp(),
   started_at timestamptz,
   finished_at timestamptz,
@@ -32,6 +35,8 @@ create table public.runs (
   foreign key (business_profile_id, account_id) references public.business_profiles (id, account_id)
     on delete set null (business_profile_id),
   foreign key (lead_id, account_id) references public.leads (id, account_id) on delete set null (lead_id),
+  foreign key (bulk_id, account_id) references public.bulk_runs (id, account_id),
+  constraint line_with_bulk check ((bulk_id is null) = (bulk_line is null)),
   -- Every charge ends in exactly one of a result, a refund or "kept", at the moment the run ends.
   constraint charge_ends_with_run check (
     case status
@@ -56,6 +61,7 @@ create index runs_paged on public.runs (account_id, id desc);
 -- nearly unique, prefers this index to runs_one_active, and reads all runs of an account to find one.
 create index runs_business_profile on public.runs (business_profile_id);
 create index runs_lead on public.runs (lead_id) where lead_id is not null;
+create index runs_of_bulk on public.runs (bulk_id) where bulk_id is not null;
 -- Estimates read an account's complete runs of one type, newest first, with how long they took, from this index alone.
 create index runs_complete on public.runs (account_id, analysis_type, id desc) include (created_at, finished_at)
   where status = 'complete';
@@ -68,8 +74,8 @@ create index runs_by_time on public.runs using brin (created_at) with (pages_per
 create function private.guard_run() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  if (new.id, new.account_id, new.username, new.analysis_type, new.credits)
-     is distinct from (old.id, old.account_id, old.username, old.analysis_type, old.credits) then
+  if (new.id, new.account_id, new.username, new.analysis_type, new.credits, new.bulk_id, new.bulk_line)
+     is distinct from (old.id, old.account_id, old.username, old.analysis_type, old.credits, old.bulk_id, old.bulk_line) then
     raise exception 'run %: what was bought never changes', old.id using errcode = 'restrict_violation';
   end if;
   if old.status in ('complete', 'failed', 'cancelled')

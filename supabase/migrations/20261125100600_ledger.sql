@@ -1,9 +1,9 @@
 -- Credits: what an account has, and the append-only ledger that explains it.
 --
--- Invariant: the sum of an account's transactions equals its balance, always. `private.post_entry` is the only code
--- that moves a balance, it writes both, and no role may write either table itself.
+-- Invariant: the sum of an account's transactions equals its balance, always. `private.post_entry`, and for the lines of a
+-- bulk `private.buy_lines`, are the only code that moves a balance; they write both, and no role may write either table.
 --
--- Locks. Everything that moves credits first locks the account's balance row, then its runs in the order of their ids;
+-- Locks. Everything that moves credits first locks the account's balance row, then the bulk, then runs by their ids;
 -- one order everywhere means that no two transactions wait for each other in a circle. The mode is NO KEY UPDATE, which
 -- lets the foreign-key checks of other transactions pass. Such functions are VOLATILE and made for READ COMMITTED: each
 -- statement after the lock sees what its last holder committed. They read the time after the lock

@@ -57,12 +57,12 @@ revoke all on function private.active_duplicate(uuid, uuid, text, text, timestam
   from public, anon, authenticated, service_role;
 
 -- The seconds until the account may begin another run, or null when it may now. With a limit of n, it has to wait while
--- the n-th newest run is younger than an hour.
+-- the n-th newest run is younger than an hour. What was bought in bulks has a limit of its own.
 create function private.hourly_wait_s(p_account uuid, p_hourly_max integer, p_now timestamptz) returns integer
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   select greatest(1, ceil(extract(epoch from r.created_at + interval '1 hour' - p_now))::integer)
     from public.runs r
-   where r.account_id = p_account and r.created_at > p_now - interval '1 hour'
+   where r.account_id = p_account and r.bulk_id is null and r.created_at > p_now - interval '1 hour'
    order by r.created_at desc
   offset p_hourly_max - 1 limit 1
 $$;

@@ -31,7 +31,7 @@ async fn an_accepted_request_is_charged_and_its_run_is_pending() -> TestResult {
         "created_by": stage.member.user_id, "username": "nasa", "analysis_type": "LIGHT", "status": "pending", "phase": null,
         "credits": 1, "charge_outcome": null, "ai_started_at": null, "heartbeat_at": null, "error_code": null,
         "error_message": null, "idempotency_key": "key-1", "body_hash": "body", "lead_id": null, "started_at": null,
-        "finished_at": null, "is_fresh": true
+        "finished_at": null, "bulk_id": null, "bulk_line": null, "is_fresh": true
     });
     assert_eq!(run.get::<_, serde_json::Value>(0), expected);
     stage.assert_ledger_is_whole().await

@@ -9,6 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests make identifiers that no other test has")]
 
 mod begin_analysis;
+mod bulk;
 mod business_profile_functions;
 mod business_profiles;
 mod catalog;

@@ -44,7 +44,10 @@ pub fn designed() -> Vec<&'static str> {
     vec![
         "authenticated enters api",
         "authenticated executes api.begin_analysis(uuid,uuid,text,uuid,text,text,text,jsonb)",
+        "authenticated executes api.begin_bulk(uuid,uuid,jsonb,uuid,text,jsonb,text,text,jsonb)",
+        "authenticated executes api.cancel_bulk(uuid,boolean)",
         "authenticated executes api.cancel_run(uuid)",
+        "authenticated executes api.continue_bulk(uuid,jsonb)",
         "authenticated executes api.create_business_profile(uuid,jsonb,text,text)",
         "authenticated executes api.daily_budget(uuid)",
         "authenticated executes api.delete_business_profile(uuid,uuid)",
@@ -66,8 +69,10 @@ pub fn designed() -> Vec<&'static str> {
         "service_role enters system",
         "service_role executes system.abandoned_pictures(timestamp with time zone,timestamp with time zone,text,bigint)",
         "service_role executes system.advance_run(uuid,text)",
+        "service_role executes system.beat_unstarted(uuid,uuid[])",
         "service_role executes system.complete_run(uuid,jsonb,jsonb)",
         "service_role executes system.deduct_credits_atomic(uuid,integer,uuid,text,text)",
+        "service_role executes system.end_finished_bulks(bigint)",
         "service_role executes system.fail_run(uuid,text,text)",
         "service_role executes system.forget_profile_changes(timestamp with time zone)",
         "service_role executes system.grant_credits(uuid,integer,text,uuid,text,text)",
@@ -77,6 +82,7 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.report_outage(text,text,uuid)",
         "service_role executes system.run_costs(timestamp with time zone,timestamp with time zone)",
         "service_role executes system.sweep_stale_runs(interval,integer)",
+        "service_role executes system.tend_bulk(uuid)",
     ]
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+use crate::bulk::{Purchase, buy};
 use crate::support::{Request, Stage, ai_usage, begun, lead, result};
 
 /// One of each kind of object that can be temporary.
@@ -130,7 +131,7 @@ async fn targets(client: &Client, value: impl Fn(&str, &str) -> Option<String>) 
     Ok(targets.collect())
 }
 
-/// What is there to work on: a run of each state that a function asks for, and a lead.
+/// What is there to work on: a run of each state that a function asks for, a lead, and a bulk that can be continued.
 struct Prey {
     user: Uuid,
     account: Uuid,
@@ -138,6 +139,7 @@ struct Prey {
     pending: Uuid,
     processing: Uuid,
     lead: Uuid,
+    bulk: Uuid,
 }
 
 impl Prey {
@@ -147,15 +149,23 @@ impl Prey {
         let pending = begun(&stage.customer, &Request::new(&stage.member, "pending")).await?;
         let processing = stage.begun_and("nasa", "saving").await?;
         let row = stage.superuser.query_one("select id from leads", &[]).await?;
+        let purchase = Purchase::of(&["piloted", "waiting"]).with(json!({ "pilot": 1 }));
+        buy(stage, &purchase).await?;
         let member = stage.member;
         let (user, account, profile) = (member.user_id, member.account_id, member.business_profile_id);
-        Ok(Self { user, account, profile, pending, processing, lead: row.get(0) })
+        Ok(Self { user, account, profile, pending, processing, lead: row.get(0), bulk: purchase.bulk })
     }
 
     /// Arguments with which every function does its work.
     fn value(&self, function: &str, argument: &str) -> Option<String> {
         Some(match (function, argument) {
             ("api.begin_analysis", "p_run") => Uuid::now_v7().to_string(),
+            ("api.begin_bulk", "p_bulk") => Uuid::now_v7().to_string(),
+            (_, "p_bulk") => self.bulk.to_string(),
+            (_, "p_lines") => json!([{ "line": 1, "username": "esa", "run_id": Uuid::now_v7() }]).to_string(),
+            (_, "p_options") => json!({ "fresh_within_days": 1 }).to_string(),
+            (_, "p_runs") => format!("{{{}}}", self.pending),
+            (_, "p_only_unstarted") => "false".to_owned(),
             ("api.undo_run", "p_run") => self.pending.to_string(),
             ("system.deduct_credits_atomic" | "system.grant_credits", "p_run")
             | ("api.search_leads", "p_key")

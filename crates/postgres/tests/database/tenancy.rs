@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+use crate::bulk::{Purchase, buy_as};
 use crate::catalog::{HIDDEN_TABLES, REFERENCE_TABLES, tables};
 use crate::support::{Request, Stage, advance, ai_usage, begin, begun, cancel, complete, record_usage, scrape_usage};
 
@@ -19,6 +20,7 @@ async fn furnish(stage: &Stage, member: &Member, customer: &Session) -> Result<(
     let lead: Uuid = done["lead_id"].as_str().unwrap().parse().unwrap();
     customer.call("select api.mark_lead_outcome($1, $2, 'won')", &[&member.account_id, &lead]).await?;
     begun(customer, &Request::new(member, "esa")).await?;
+    buy_as(customer, member, &Purchase::of(&["jaxa"])).await?;
     Ok(())
 }
 
@@ -168,6 +170,9 @@ async fn the_database_itself_keeps_accounts_apart() -> TestResult {
     for mixing in [
         "update leads set business_profile_id = $1 where account_id <> $2",
         "update runs set business_profile_id = $1 where status = 'pending' and account_id <> $2",
+        "update bulk_runs set business_profile_id = $1 where account_id <> $2",
+        "insert into runs (id, account_id, business_profile_id, username, analysis_type, credits, bulk_id, bulk_line)
+         select $1, $2, null, 'mixed', 'LIGHT', 1, b.id, 1 from bulk_runs b where b.account_id <> $2",
         "insert into lead_outcomes (account_id, lead_id, analysis_id, score, marked_by, marked_at)
          select $2, l.id, l.latest_analysis_id, 1, $1, now() from leads l where l.account_id <> $2",
         "update analyses set lead_id = (select id from leads where account_id = $2 and business_profile_id = $1) where account_id <> $2",
