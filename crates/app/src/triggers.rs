@@ -48,7 +48,7 @@ impl Job {
 /// A queue whose messages the Worker consumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {
-    /// Runs whose workflow could not be started by the request.
+    /// Runs and bulks whose workflow could not be started by the request.
     Analysis,
 }
 
@@ -72,16 +72,18 @@ impl Queue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkflowClass {
     Analysis,
+    Bulk,
 }
 
 impl WorkflowClass {
-    pub const ALL: [Self; 1] = [Self::Analysis];
+    pub const ALL: [Self; 2] = [Self::Analysis, Self::Bulk];
 
     /// The name of the JavaScript class.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Analysis => "AnalysisWorkflow",
+            Self::Bulk => "BulkWorkflow",
         }
     }
 

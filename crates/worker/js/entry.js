@@ -229,3 +229,4 @@ function workflow(name) {
 }
 
 export const AnalysisWorkflow = workflow("AnalysisWorkflow");
+export const BulkWorkflow = workflow("BulkWorkflow");

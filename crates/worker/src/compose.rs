@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use oslira_app::{
     api::UserPorts,
     features::{
-        analysis::{AnalysisPorts, WatchedRuns, WorkflowPorts, config::patience},
+        analysis::{AnalysisPorts, BulkPorts, WatchedRuns, WorkflowPorts, config::patience},
         auth::{AuthPorts, TokenCheck, TokenVerifier},
         business::BusinessPorts,
         credits::CreditPorts,
@@ -83,10 +83,12 @@ pub fn user_ports(env: &Env) -> UserPorts {
             exports: isolate.exports.clone(),
         },
         analysis: AnalysisPorts {
-            runs: tenant,
+            runs: tenant.clone(),
             launcher: Arc::new(Launcher::new(env)),
             snapshots: Arc::new(Snapshots::new(env)),
             profiles: Arc::new(Gate::new(env)),
+            bulks: tenant,
+            bulk_launcher: Arc::new(Launcher::new(env)),
             progress: Arc::new(Board::new(env)),
             models: config.models.clone(),
             readiness: readiness.clone(),
@@ -153,5 +155,15 @@ pub fn workflow(env: &Env) -> WorkflowPorts {
         models: config.models.as_ref().clone(),
         pictures: pictures(env, config),
         pause_scale: config.deployment.pause_scale,
+    }
+}
+
+/// The ports of the workflow of a bulk.
+pub fn bulk(env: &Env) -> BulkPorts {
+    BulkPorts {
+        bulks: admin(env),
+        launcher: Arc::new(Launcher::new(env)),
+        progress: Arc::new(Board::new(env)),
+        pause_scale: isolate(env).config.deployment.pause_scale,
     }
 }

@@ -1,16 +1,22 @@
 //! Queue messages: which consumer a batch goes to, and what each does.
 
-use oslira_app::{features::analysis::RunLauncher as _, shared::ids::RunId, triggers::Queue};
+use oslira_app::{
+    features::analysis::{BulkLauncher, RunLauncher},
+    shared::ids::RunId,
+    triggers::Queue,
+};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::{Env, MessageBatch, MessageExt as _, worker_sys};
 
-use crate::{adapters::Launcher, compose};
+use crate::{adapters::Launcher, compose, workflow::BulkParams};
 
-/// A message: start this run.
+/// A message: start this.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StartRun {
-    pub run_id: RunId,
+#[serde(untagged)]
+pub enum Start {
+    Run { run_id: RunId },
+    Bulk(BulkParams),
 }
 
 /// Hands a batch to the consumer of its queue. A batch that fails as a whole is delivered again, and in the end lands
@@ -23,7 +29,7 @@ pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     let batch: worker_sys::MessageBatch = batch.unchecked_into();
     let name = batch.queue()?.as_string().unwrap_or_default();
     match Queue::named(&name) {
-        Some(Queue::Analysis) => start_runs(&batch.into(), &Launcher::new(&env)).await,
+        Some(Queue::Analysis) => start_all(&batch.into(), &Launcher::new(&env)).await,
         None => {
             tracing::error!(queue = name, "no consumer belongs to this queue");
             return Err(js_sys::Error::new("no such queue").into());
@@ -32,19 +38,22 @@ pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// Starts every run of the batch. The five-minute job refunds those that could not be started after all deliveries.
-async fn start_runs(batch: &MessageBatch<StartRun>, launcher: &Launcher) {
+/// Starts everything of the batch. The five-minute job refunds the runs that could not be started after all deliveries.
+async fn start_all(batch: &MessageBatch<Start>, launcher: &Launcher) {
     for message in batch.iter() {
         let Ok(message) = message else {
             // Acknowledged with the batch: it would be as unreadable the next time.
             tracing::error!("a queue message could not be read");
             continue;
         };
-        let run = message.body().run_id;
-        match launcher.start(run).await {
+        let started = match message.body() {
+            Start::Run { run_id } => RunLauncher::start(launcher, *run_id).await,
+            Start::Bulk(BulkParams { bulk_id, leg }) => BulkLauncher::start(launcher, *bulk_id, *leg).await,
+        };
+        match started {
             Ok(()) => message.ack(),
             Err(cause) => {
-                tracing::error!(run_id = %run, cause, "queued run not started");
+                tracing::error!(start = ?message.body(), cause, "not started from the queue");
                 message.retry();
             }
         }

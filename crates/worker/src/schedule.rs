@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, tz::TimeZone};
 use oslira_app::{
     features::{
-        analysis::{config::STALE_WAKE, recover_stale_runs},
+        analysis::{SystemBulks as _, config::STALE_WAKE, recover_stale_runs},
         judging::watch_models,
         profiles::forget_profiles,
     },
@@ -39,12 +39,17 @@ pub async fn scheduled(cron: String, env: JsValue) -> Result<(), JsValue> {
     })
 }
 
-/// Wakes runs without a heartbeat for `wake_age`, then fails those that stay silent.
+/// Bulks that one job ends; the next one takes the rest.
+const BULKS_MAX: u32 = 500;
+
+/// Wakes runs without a heartbeat for `wake_age`, then fails those that stay silent, then ends bulks that are over. Lines of
+/// a bulk that died before it started them are silent runs too: waking starts them.
 async fn recover_runs(env: &Env, wake_age: SignedDuration) -> Result<(), StoreError> {
     let (runs, launcher, board) = (compose::admin(env), Launcher::new(env), Board::new(env));
     let grace = async |duration| Delay::from(duration).await;
     let report = recover_stale_runs(runs.as_ref(), &launcher, &board, wake_age, grace).await?;
-    tracing::info!(woken = report.woken, swept = report.swept, "stale runs recovered");
+    let ended = runs.end_finished(BULKS_MAX).await?;
+    tracing::info!(woken = report.woken, swept = report.swept, ended, "stale runs recovered");
     Ok(())
 }
 

@@ -3,9 +3,9 @@
 use std::{future::Future, time::Duration};
 
 use oslira_app::{
-    features::analysis::analyse,
+    features::analysis::{BulkLeg, analyse, run_bulk},
     shared::{
-        ids::RunId,
+        ids::{BulkId, RunId},
         steps::{AttemptFailed, StepFailed, Steps, TRANSIENT_RETRIES_MAX},
     },
     triggers::WorkflowClass,
@@ -25,6 +25,14 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(180);
 pub struct Params {
     /// The run; also the instance's id.
     pub run_id: RunId,
+}
+
+/// What an instance of a bulk is created with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BulkParams {
+    pub bulk_id: BulkId,
+    /// Which lines it starts: those that are pending when it begins.
+    pub leg: BulkLeg,
 }
 
 struct Engine(Step);
@@ -73,6 +81,7 @@ pub async fn run_workflow(class: String, event: JsValue, step: Step, env: JsValu
     compose::isolate(&env);
     match WorkflowClass::named(&class) {
         Some(WorkflowClass::Analysis) => run_analysis(event, step, &env).await,
+        Some(WorkflowClass::Bulk) => run_list(event, step, &env).await,
         None => {
             tracing::error!(class, "no body belongs to this class of workflows");
             Err(StepError::Fatal("no such workflow".to_owned()).into())
@@ -86,6 +95,16 @@ async fn run_analysis(event: JsValue, step: Step, env: &Env) -> Result<(), JsVal
     let run = event.payload.run_id;
     analyse(&Engine(step), compose::workflow(env), run).await.map_err(|error| {
         tracing::error!(run_id = %run, %error, "workflow given up; the five-minute job will refund the run");
+        js_sys::Error::new(&error.to_string()).into()
+    })
+}
+
+async fn run_list(event: JsValue, step: Step, env: &Env) -> Result<(), JsValue> {
+    let event: Event<BulkParams> =
+        Event::from_js(event).map_err(|error| JsValue::from(StepError::Fatal(error.to_string())))?;
+    let bulk = event.payload.bulk_id;
+    run_bulk(&Engine(step), compose::bulk(env), bulk).await.map_err(|error| {
+        tracing::error!(bulk_id = %bulk, %error, "bulk workflow given up; the five-minute job goes on with its lines");
         js_sys::Error::new(&error.to_string()).into()
     })
 }

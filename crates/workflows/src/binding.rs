@@ -12,6 +12,8 @@ extern "C" {
     type JsWorkflow;
     #[wasm_bindgen(method, catch)]
     fn create(this: &JsWorkflow, options: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = createBatch)]
+    fn create_batch(this: &JsWorkflow, batch: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     fn get(this: &JsWorkflow, id: &str) -> Result<Promise, JsValue>;
 
@@ -35,6 +37,12 @@ pub struct Workflow(JsWorkflow);
 
 /// One instance.
 pub struct Instance(JsInstance);
+
+#[derive(Serialize)]
+struct Options<'a, T> {
+    id: &'a str,
+    params: &'a T,
+}
 
 /// The state of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -94,13 +102,19 @@ impl Workflow {
     /// # Errors
     /// What the engine threw.
     pub async fn create(&self, id: &str, params: &impl Serialize) -> Result<Instance, WorkflowError> {
-        #[derive(Serialize)]
-        struct Options<'a, T> {
-            id: &'a str,
-            params: &'a T,
-        }
         let instance = JsFuture::from(self.0.create(&to_js(&Options { id, params })?)?).await?;
         Ok(Instance(instance.unchecked_into()))
+    }
+
+    /// Creates up to 100 instances at once, each of an id and its parameters. What becomes of ids that are used depends on
+    /// the runtime: it leaves them out, or refuses the batch.
+    ///
+    /// # Errors
+    /// What the engine threw; some instances may have been created.
+    pub async fn create_batch<T: Serialize>(&self, instances: &[(String, T)]) -> Result<(), WorkflowError> {
+        let batch: Vec<_> = instances.iter().map(|(id, params)| Options { id, params }).collect();
+        JsFuture::from(self.0.create_batch(&to_js(&batch)?)?).await?;
+        Ok(())
     }
 
     /// Finds an instance.

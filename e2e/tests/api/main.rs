@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod bulk;
 mod business_profiles;
 mod callers;
 mod cancel;

@@ -53,6 +53,16 @@ impl ApiError {
     pub const fn code(&self) -> ErrorCode {
         self.code
     }
+
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    #[must_use]
+    pub fn details(&self) -> Option<&Value> {
+        self.details.as_deref()
+    }
 }
 
 impl From<StoreError> for ApiError {

@@ -55,6 +55,10 @@ id!(
     RunId
 );
 id!(
+    /// A list of analyses that were bought together; UUID v7, like a run's, and never the same as one.
+    BulkId
+);
+id!(
     /// A customer's description of a business and its ideal customer.
     BusinessProfileId
 );
@@ -85,6 +89,13 @@ impl RunId {
         self.0.get_version_num() == 7
             && self.0.get_variant() == Variant::RFC4122
             && (FIRST_MS..=last_ms).contains(&made_ms)
+    }
+}
+
+impl From<RunId> for BulkId {
+    /// Routes take the id of a run or of a bulk.
+    fn from(id: RunId) -> Self {
+        Self(id.0)
     }
 }
 

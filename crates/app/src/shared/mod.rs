@@ -1,5 +1,6 @@
 //! What every feature shares: ids, time, durable steps, store errors, pages, idempotency keys, the kinds of analysis,
-//! the bounded map with expiry, a limit on what goes on at once, which answers are streamed, which characters are seen.
+//! the bounded map with expiry, a limit on what goes on at once, which answers are streamed, which characters are seen, cells of
+//! spreadsheets.
 
 pub mod analysis_type;
 pub mod characters;
@@ -11,6 +12,7 @@ pub mod ids;
 pub mod in_flight;
 pub mod pagination;
 pub mod places;
+pub mod spreadsheet;
 pub mod steps;
 pub mod store;
 pub mod streaming;

@@ -23,6 +23,9 @@ impl RunRepository for Double {
     }
 
     async fn cancel(&self, _: UserId, _: RunId) -> Result<CancelOutcome, StoreError> {
+        if self.only_bulks {
+            return Ok(CancelOutcome::NotFound);
+        }
         // As the database would while AI work is under way.
         self.heard(json!("cancelled"));
         Ok(CancelOutcome::Cancelled { refunded: 0, kept: 5, balance: 5 })
@@ -44,6 +47,84 @@ impl RunRepository for Double {
     async fn visible_state(&self, _: UserId, _: RunId) -> Result<Option<RunState>, StoreError> {
         self.heard(json!("row"));
         Ok(self.row.clone())
+    }
+}
+
+impl Double {
+    fn of_bulk<T: serde::de::DeserializeOwned>(&self) -> Result<T, StoreError> {
+        Ok(serde_json::from_value(self.bulk.clone()).unwrap())
+    }
+}
+
+#[async_trait]
+impl BulkRepository for Double {
+    async fn begin(
+        &self,
+        _: Member,
+        _: BulkId,
+        lines: &[BulkLine],
+        _: BusinessProfileId,
+        analysis_type: AnalysisType,
+        options: &BulkOptions,
+        _: &RequiredServices,
+        key: Option<(&IdempotencyKey, &str)>,
+    ) -> Result<BulkOutcome, StoreError> {
+        let names: Vec<String> = lines.iter().map(|line| format!("{} {}", line.line, line.username)).collect();
+        self.heard(json!([names, analysis_type, options, key.map(|(key, _)| key.as_str())]));
+        self.of_bulk()
+    }
+
+    async fn type_of(&self, _: UserId, _: BulkId) -> Result<Option<AnalysisType>, StoreError> {
+        Ok(Some(AnalysisType::Light))
+    }
+
+    async fn go_on(&self, _: UserId, _: BulkId, _: &RequiredServices) -> Result<BulkOutcome, StoreError> {
+        self.heard(json!("continued"));
+        self.of_bulk()
+    }
+
+    async fn cancel(&self, _: UserId, _: BulkId, only_unstarted: bool) -> Result<BulkCancelled, StoreError> {
+        self.heard(json!(if only_unstarted { "bulk undone" } else { "bulk cancelled" }));
+        if only_unstarted {
+            return Ok(BulkCancelled::Cancelled { refunded: 2, kept: 0, balance: 9 });
+        }
+        self.of_bulk()
+    }
+
+    async fn get(&self, _: Member, _: BulkId) -> Result<Option<Bulk>, StoreError> {
+        Ok(self.found.clone())
+    }
+
+    async fn progress(&self, _: UserId, _: BulkId) -> Result<Option<BulkProgress>, StoreError> {
+        Ok(serde_json::from_value(self.bulk.clone()).ok())
+    }
+
+    async fn failed_lines(&self, _: Member, _: BulkId) -> Result<Option<Vec<ListEntry>>, StoreError> {
+        let line = ListEntry { line: 7, username: "failed".parse().unwrap() };
+        Ok(self.found.as_ref().map(|_| vec![line]))
+    }
+
+    async fn stale_leads(
+        &self,
+        _: Member,
+        _: BusinessProfileId,
+        limit: u32,
+    ) -> Result<Vec<InstagramHandle>, StoreError> {
+        assert_eq!(limit, 100);
+        Ok(vec!["stale".parse().unwrap()])
+    }
+}
+
+#[async_trait]
+impl BulkLauncher for Double {
+    async fn start(&self, _: BulkId, leg: BulkLeg) -> Result<(), String> {
+        self.heard(json!({ "started": leg }));
+        if self.launches_nothing { Err("the engine is gone".to_owned()) } else { Ok(()) }
+    }
+
+    async fn enqueue(&self, _: BulkId, leg: BulkLeg) -> Result<(), String> {
+        self.heard(json!({ "queued": leg }));
+        if self.launches_nothing { Err("the queue is full".to_owned()) } else { Ok(()) }
     }
 }
 

@@ -3,6 +3,7 @@
 //! it was asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "all of this crate is tests")]
 
+mod bulk;
 mod codes;
 mod contract;
 mod doubles;
@@ -27,9 +28,7 @@ use oslira_app::{
     api::{HttpConfig, UserPorts, router},
     features::{
         analysis::{
-            AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Measured, NewTicket, Progress, ProgressBoard,
-            ProgressLookup, ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository,
-            RunState, RunStatus, Spread, Transport, UndoOutcome, WatchQuestion, Watched,
+AnalysisPorts, AnalysisRequest, BeginOutcome, Bulk, BulkCancelled, BulkLauncher, BulkLeg, BulkLine, BulkOptions, BulkOutcome, BulkProgress, BulkRepository, CancelOutcome, ListEntry, Measured, NewTicket, Progress, ProgressBoard, ProgressLookup, ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository, RunState, RunStatus, Spread, Transport, UndoOutcome, WatchQuestion, Watched,
         },
         auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships, Role},
         business::BusinessPorts,
@@ -37,15 +36,14 @@ use oslira_app::{
         health::{DatabaseState, HealthPorts, Readiness},
         judging::{CallKind, ModelChoice, ModelLifecycle, ModelName},
         leads::{LeadPorts, exports_at_once},
-        profiles::{InstagramHandle, ScrapeFault, Snapshot, SnapshotKey, SnapshotStore},
-        scraping::{Collected, ProfileSource, ScrapeRequest},
+profiles::{InstagramHandle, ScrapeFault, Snapshot, SnapshotKey, SnapshotStore}, scraping::{Collected, ProfileSource, ScrapeRequest},
     },
     http::RequestPorts,
     shared::{
         analysis_type::AnalysisType,
         clock::Clock,
         idempotency::IdempotencyKey,
-        ids::{AccountId, Ids, RunId, UserId},
+        ids::{AccountId, BulkId, BusinessProfileId, Ids, RunId, UserId},
         pagination::{Page, PageQuery},
         store::StoreError,
     },
@@ -72,6 +70,12 @@ struct Double {
     undone: UndoOutcome,
     /// What the run's object answers to somebody who wants to watch.
     watched: Result<Watched, String>,
+    /// What the database answers to a bulk, its continuation and its cancellation.
+    bulk: Value,
+    /// The bulk of every id.
+    found: Option<Bulk>,
+    /// No id is a single run's.
+    only_bulks: bool,
     asked: Mutex<Vec<Value>>,
     /// What the scraper's gate was asked, run and part, and which runs left it.
     lined_up: Mutex<Vec<Value>>,
@@ -97,6 +101,9 @@ impl Double {
             row: None,
             undone: UndoOutcome::Undone,
             watched: Ok(Watched::Over),
+            bulk: json!({ "outcome": "not_found" }),
+            found: None,
+            only_bulks: false,
             asked: Mutex::default(),
             lined_up: Mutex::default(),
         }
@@ -134,6 +141,8 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
             launcher: double.clone(),
             snapshots: double.clone(),
             profiles: double.clone(),
+            bulks: double.clone(),
+            bulk_launcher: double.clone(),
             progress: double.clone(),
             models: models.clone(),
             readiness: double.clone(),

@@ -28,7 +28,7 @@ const RUN: &str = "select jsonb_build_object('id', r.id, 'account_id', r.account
     'status', r.status, 'phase', r.phase, 'credits', r.credits, 'charge_outcome', r.charge_outcome, \
     'error', case when r.error_code is not null then \
       jsonb_build_object('code', r.error_code, 'message', r.error_message) end, \
-    'lead_id', r.lead_id, 'cache_hit', a.cache_hit, 'created_at', r.created_at, \
+    'lead_id', r.lead_id, 'bulk_id', r.bulk_id, 'cache_hit', a.cache_hit, 'created_at', r.created_at, \
     'started_at', r.started_at, 'finished_at', r.finished_at%) \
     from public.runs r left join public.analyses a on a.run_id = r.id and a.account_id = r.account_id and a.deleted_at is null \
     where r.account_id = $1::uuid and ";

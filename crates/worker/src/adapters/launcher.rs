@@ -1,19 +1,26 @@
 //! Starts and wakes workflow instances.
 
 use async_trait::async_trait;
-use oslira_app::{features::analysis::RunLauncher, shared::ids::RunId};
-use serde::Serialize as _;
+use oslira_app::{
+    features::analysis::{BulkLauncher, BulkLeg, RunLauncher},
+    shared::ids::{BulkId, RunId},
+};
+use serde::Serialize;
 use worker::{Env, QueueContentType, RawMessageBuilder, send::SendFuture};
 use workers_workflows::{Workflow, WorkflowError};
 
-use crate::{queue::StartRun, workflow::Params};
+use crate::{
+    queue::Start,
+    workflow::{BulkParams, Params},
+};
 
 const WORKFLOW: &str = "ANALYSIS_WORKFLOW";
+const BULK_WORKFLOW: &str = "BULK_WORKFLOW";
 const QUEUE: &str = "ANALYSIS_QUEUE";
 /// No step waits for this event: any event makes an instance that lost its engine continue.
 const WAKE_EVENT: &str = "wake";
 
-/// The workflow binding and the queue behind it.
+/// The workflow bindings and the queue behind them.
 pub struct Launcher {
     env: Env,
 }
@@ -28,16 +35,31 @@ impl Launcher {
     }
 
     async fn create(&self, run: RunId) -> Result<(), WorkflowError> {
-        let (workflow, id) = (self.workflow()?, run.to_string());
-        let Err(error) = workflow.create(&id, &Params { run_id: run }).await else {
+        create(&self.workflow()?, &run.to_string(), &Params { run_id: run }).await
+    }
+
+    async fn create_many(&self, runs: &[RunId]) -> Result<(), WorkflowError> {
+        let workflow = self.workflow()?;
+        let instances: Vec<(String, Params)> =
+            runs.iter().map(|run| (run.to_string(), Params { run_id: *run })).collect();
+        let Err(error) = workflow.create_batch(&instances).await else {
             return Ok(());
         };
-        // The instance's id is the run's: what refuses a repeated start is the instance of the first one. It is asked, because
-        // the engine's errors have no codes and their words change.
-        match workflow.get(&id).await {
-            Ok(instance) => instance.status().await.map(drop).map_err(|_| error),
-            Err(_) => Err(error),
+        // An instance that exists already may refuse the whole batch: one by one, it counts as started.
+        tracing::warn!(%error, "instances not created together; now one by one");
+        for (id, params) in &instances {
+            create(&workflow, id, params).await?;
         }
+        Ok(())
+    }
+
+    async fn create_bulk(&self, params: &BulkParams) -> Result<(), WorkflowError> {
+        // One instance for each leg: the first may have ended long ago when the rest is bought.
+        let id = match params.leg {
+            BulkLeg::First => params.bulk_id.to_string(),
+            BulkLeg::Rest => format!("{}-rest", params.bulk_id),
+        };
+        create(&Workflow::from_env(self.env.as_ref(), BULK_WORKFLOW)?, &id, params).await
     }
 
     async fn revive(&self, run: RunId) -> Result<(), WorkflowError> {
@@ -53,15 +75,26 @@ impl Launcher {
         instance.send_event(WAKE_EVENT, &()).await
     }
 
-    async fn send(&self, run: RunId) -> Result<(), String> {
+    async fn send(&self, start: Start) -> Result<(), String> {
         let failed = |error: &dyn std::fmt::Display| error.to_string();
         let queue = self.env.queue(QUEUE).map_err(|error| failed(&error))?;
         // Not `Queue::send`: it has delivered JSON values as `{}`.
-        let body = StartRun { run_id: run }
-            .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-            .map_err(|error| failed(&error))?;
+        let body =
+            start.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(|error| failed(&error))?;
         let message = RawMessageBuilder::new(body).build_with_content_type(QueueContentType::Json);
         queue.send_raw(message).await.map_err(|error| failed(&error))
+    }
+}
+
+async fn create(workflow: &Workflow, id: &str, params: &impl Serialize) -> Result<(), WorkflowError> {
+    let Err(error) = workflow.create(id, params).await else {
+        return Ok(());
+    };
+    // The instance's id is the run's: what refuses a repeated start is the instance of the first one. It is asked, because
+    // the engine's errors have no codes and their words change.
+    match workflow.get(id).await {
+        Ok(instance) => instance.status().await.map(drop).map_err(|_| error),
+        Err(_) => Err(error),
     }
 }
 
@@ -71,11 +104,30 @@ impl RunLauncher for Launcher {
         SendFuture::new(self.create(run)).await.map_err(|error| error.to_string())
     }
 
+    async fn start_many(&self, runs: &[RunId]) -> Result<(), String> {
+        if runs.is_empty() {
+            return Ok(());
+        }
+        SendFuture::new(self.create_many(runs)).await.map_err(|error| error.to_string())
+    }
+
     async fn enqueue(&self, run: RunId) -> Result<(), String> {
-        SendFuture::new(self.send(run)).await
+        SendFuture::new(self.send(Start::Run { run_id: run })).await
     }
 
     async fn wake(&self, run: RunId) -> Result<(), String> {
         SendFuture::new(self.revive(run)).await.map_err(|error| error.to_string())
+    }
+}
+
+#[async_trait]
+impl BulkLauncher for Launcher {
+    async fn start(&self, bulk: BulkId, leg: BulkLeg) -> Result<(), String> {
+        let params = BulkParams { bulk_id: bulk, leg };
+        SendFuture::new(self.create_bulk(&params)).await.map_err(|error| error.to_string())
+    }
+
+    async fn enqueue(&self, bulk: BulkId, leg: BulkLeg) -> Result<(), String> {
+        SendFuture::new(self.send(Start::Bulk(BulkParams { bulk_id: bulk, leg }))).await
     }
 }

@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::{BeginOutcome, InvalidRequest, NotWatched, WATCHERS_MAX};
+use super::{BeginOutcome, BulkRefusal, InvalidRequest, NotWatched, UnusedLine, WATCHERS_MAX};
 use crate::{
-    features::{auth::forbidden, business::BUSINESS_PROFILE_NOT_FOUND, profiles::InvalidHandle},
+    features::{auth::forbidden, business::BUSINESS_PROFILE_NOT_FOUND, health::NOT_READY, profiles::InvalidHandle},
     http::{ApiError, ErrorCode, code::IDEMPOTENCY_KEY_REUSED},
 };
 
@@ -90,6 +90,33 @@ pub const EVENTS_UNAVAILABLE: ErrorCode = ErrorCode::new(
 const WATCHERS_RETRY_AFTER_S: u32 = 60;
 const EVENTS_RETRY_AFTER_S: u32 = 5;
 
+pub const EMPTY_LIST: ErrorCode = ErrorCode::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "empty_list",
+    "no name in the list can be used; `details.unused` says why, line by line",
+);
+
+pub const LIST_TOO_LONG: ErrorCode =
+    ErrorCode::new(StatusCode::UNPROCESSABLE_ENTITY, "list_too_long", "a list may have 2,000 lines");
+
+pub const INVALID_BULK_OPTION: ErrorCode = ErrorCode::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "invalid_bulk_option",
+    "`pilot` is at least 1, `fresh_within_days` 1 to 365",
+);
+
+pub const OVER_CEILING: ErrorCode = ErrorCode::new(
+    StatusCode::PAYMENT_REQUIRED,
+    "over_ceiling",
+    "the list would cost more than your `max_credits`; `details`: `max_credits`, `required`",
+);
+
+pub const NOTHING_TO_CONTINUE: ErrorCode = ErrorCode::new(
+    StatusCode::CONFLICT,
+    "nothing_to_continue",
+    "no lines wait behind a pilot, or its 24 hours are over",
+);
+
 impl From<InvalidRequest> for ApiError {
     fn from(error: InvalidRequest) -> Self {
         match error {
@@ -160,6 +187,33 @@ impl From<NotWatched> for ApiError {
             }
             NotWatched::Store(error) => error.into(),
         }
+pub(super) fn not_ready(faults: &[String]) -> ApiError {
+    ApiError::new(
+        NOT_READY,
+        "This deployment is not configured yet. Nothing was charged. details.faults says what has to be fixed.",
+    )
+    .with_details(json!({ "faults": faults }))
+}
+
+/// What the refusal of a bulk means to the caller, whose list has these lines that cannot be used.
+pub(super) fn bulk_refusal(refusal_of: &BulkRefusal, unused: &[UnusedLine]) -> ApiError {
+    match refusal_of {
+        BulkRefusal::OverCeiling { max_credits, required } => ApiError::new(
+            OVER_CEILING,
+            "The list would cost more than max_credits allows. Nothing was charged; shorten the list or raise max_credits.",
+        )
+        .with_details(json!({ "max_credits": max_credits, "required": required })),
+        BulkRefusal::NothingToDo => ApiError::new(
+            EMPTY_LIST,
+            "There is no Instagram username in the list. details.unused says what is wrong with each line.",
+        )
+        .with_details(json!({ "unused": unused })),
+        BulkRefusal::NothingToContinue => ApiError::new(
+            NOTHING_TO_CONTINUE,
+            "No lines of this run wait to be continued, or the 24 hours after its start are over.",
+        ),
+        BulkRefusal::NotFound => run_not_found(),
+        BulkRefusal::AsOne(begun) => refusal(begun),
     }
 }
 

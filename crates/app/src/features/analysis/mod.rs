@@ -24,7 +24,9 @@ mod watch;
 mod workflow;
 
 pub use bulk::{
-    InvalidList, LineReason, LinesUsed, ListEntry, NAMES_MAX, UnusedLine, names_in_list, names_in_text,
+    Bulk, BulkCancelled, BulkItem, BulkLauncher, BulkLeg, BulkLine, BulkOptions, BulkOutcome, BulkPlan, BulkPorts,
+    BulkProgress, BulkRefusal, BulkRepository, BulkRequest, BulkStatus, DryRun, HeldLine, LineReason, LinesUsed,
+    ListEntry, ListSource, NAMES_MAX, PlannedLine, SystemBulks, Tended, UnusedLine, run_bulk,
 };
 pub use estimate::{Measured, Spread};
 pub use failures::{FAILURES, FailureCode};

@@ -13,7 +13,7 @@ use crate::{
     },
     shared::{
         analysis_type::{AnalysisType, UnknownAnalysisType},
-        ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId},
+        ids::{AccountId, AnalysisId, BulkId, BusinessProfileId, LeadId, RunId},
     },
 };
 
@@ -203,6 +203,9 @@ pub struct Run {
     pub error: Option<RunError>,
     /// The lead it made or brought up to date.
     pub lead_id: Option<LeadId>,
+    /// The bulk that it was bought in.
+    #[serde(default)]
+    pub bulk_id: Option<BulkId>,
     /// Whether the profile came from the cache; null before that is known.
     pub cache_hit: Option<bool>,
     /// The result, in the detail view only. It is passed on as it was stored, also when an older version stored it.

@@ -7,9 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AnalysisRecord, AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, Completion, LeadFacts, Measured,
-    NewTicket, Phase, ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, Transport, UndoOutcome,
-    UsageRecord, WatchQuestion, Watched, WatchedRuns,
+AnalysisRecord, AnalysisRequest, Assignment, BeginOutcome, BulkLauncher, BulkRepository, CancelOutcome, Completion, LeadFacts, Measured, NewTicket, Phase, ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, Transport, UndoOutcome, UsageRecord, WatchQuestion, Watched, WatchedRuns,
 };
 use crate::{
     features::{
@@ -39,6 +37,9 @@ pub struct AnalysisPorts {
     pub snapshots: Arc<dyn SnapshotStore>,
     /// The scraper's gate: the scrape is asked for with the request.
     pub profiles: Arc<dyn ProfileSource>,
+    /// Bulks, as the calling user.
+    pub bulks: Arc<dyn BulkRepository>,
+    pub bulk_launcher: Arc<dyn BulkLauncher>,
     pub progress: Arc<dyn ProgressBoard>,
     /// The models this deployment asks. A charge is refused while the circuit breaker has all models of a call out.
     pub models: Arc<ModelChoice>,
@@ -159,6 +160,17 @@ pub trait RunLauncher: Send + Sync {
     /// # Errors
     /// A sentence for the log.
     async fn start(&self, run: RunId) -> Result<(), String>;
+
+    /// Starts several workflows; succeeds when each exists. An engine that takes many at once SHOULD be asked once.
+    ///
+    /// # Errors
+    /// A sentence for the log; some may have been started.
+    async fn start_many(&self, runs: &[RunId]) -> Result<(), String> {
+        for run in runs {
+            self.start(*run).await?;
+        }
+        Ok(())
+    }
 
     /// Puts the start into the queue, for when [`RunLauncher::start`] failed.
     ///

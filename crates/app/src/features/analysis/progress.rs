@@ -150,6 +150,14 @@ pub(super) const fn ending(status: RunStatus) -> &'static str {
     }
 }
 
+/// Of a run that waits to be taken up.
+pub(super) const PENDING_PERCENT: u8 = 0;
+
+/// How far a run in this phase is.
+pub(super) const fn percent_at(phase: Phase) -> u8 {
+    milestone(phase).0
+}
+
 const fn milestone(phase: Phase) -> (u8, &'static str) {
     match phase {
         Phase::Cache => (5, "Looking for a recent snapshot of the profile"),

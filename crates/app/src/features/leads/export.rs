@@ -1,7 +1,7 @@
 //! Leads as a CSV file (RFC 4180) that a spreadsheet opens as it is and that cannot make one compute: profile texts are
 //! written by strangers, and a cell that begins like a formula would run as one (CWE-1236).
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use csv::{Terminator, Writer, WriterBuilder};
@@ -14,13 +14,12 @@ use crate::{
     features::auth::Member,
     shared::{
         pagination::{Page, PageQuery},
+        spreadsheet::{BYTE_ORDER_MARK, safe},
         store::StoreError,
     },
 };
 
 const PAGE_ROWS: u32 = 500;
-/// Without it Excel reads UTF-8 as the system's legacy code page.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 const HEADER: [&str; 20] = [
     "username",
@@ -144,25 +143,6 @@ fn cells(lead: &Lead) -> [String; HEADER.len()] {
         lead.business_profile_id.to_string(),
         lead.id.to_string(),
     ]
-}
-
-/// Puts an apostrophe before what a spreadsheet would run as a formula: at the start of the cell, with or without the
-/// invisible characters that it may skip, and after a semicolon, tab or line break, where a spreadsheet that splits at
-/// semicolons or ignores quotes within a line begins another cell or row.
-fn safe(cell: &str) -> Cow<'_, str> {
-    let skipped = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}');
-    let begins_formula =
-        |text: &str| text.trim_start_matches(skipped).starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
-    let begins = cell.starts_with(['\t', '\r', '\n']) || begins_formula(cell);
-    let pieces = || cell.split_inclusive([';', '\t', '\r', '\n']);
-    if !begins && !pieces().skip(1).any(begins_formula) {
-        return Cow::Borrowed(cell);
-    }
-    let mark = |(number, piece): (usize, &str)| {
-        let guarded = if number == 0 { begins } else { begins_formula(piece) };
-        format!("{}{piece}", if guarded { "'" } else { "" })
-    };
-    Cow::Owned(pieces().enumerate().map(mark).collect())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod cancelling;
 mod ending;
 mod pilot;
 mod races;
+mod repository;
 
 use oslira_testkit::{Error, Member, Session};
 use serde_json::{Value, json};

@@ -11,7 +11,8 @@ use crate::{
             AnalysisPorts, AnalysisRequest, InvalidRequest, RunStatus,
             codes::{
                 ANALYSIS_IN_PROGRESS, BUDGET_EXCEEDED, INSUFFICIENT_CREDITS, INVALID_BUSINESS_PROFILE_ID,
-                INVALID_USERNAME, PROVIDER_UNAVAILABLE, RATE_LIMITED, START_FAILED, UNKNOWN_ANALYSIS_TYPE, refusal,
+                INVALID_USERNAME, PROVIDER_UNAVAILABLE, RATE_LIMITED, START_FAILED, UNKNOWN_ANALYSIS_TYPE, not_ready,
+                refusal,
             },
             start::{self, StartOutcome},
         },
@@ -128,11 +129,7 @@ fn started(outcome: StartOutcome) -> Result<Reply<AcceptedRun>, ApiError> {
             Ok(if replayed { reply.header(replay, HeaderValue::from_static("true")) } else { reply })
         }
         StartOutcome::Refused(begun) => Err(refusal(&begun)),
-        StartOutcome::NotReady(faults) => Err(ApiError::new(
-            NOT_READY,
-            "This deployment is not configured yet. Nothing was charged. details.faults says what has to be fixed.",
-        )
-        .with_details(json!({ "faults": faults }))),
+        StartOutcome::NotReady(faults) => Err(not_ready(&faults)),
         StartOutcome::Undone => Err(ApiError::new(
             START_FAILED,
             "The analysis could not be started, and its credits were returned. Try again in a few seconds.",

@@ -1,4 +1,4 @@
-//! `GET /runs`, `GET /runs/{id}`, `GET /runs/{id}/progress`, `POST /runs/{id}/cancel`.
+//! `GET /runs`, `GET /runs/{id}/progress`, `POST /runs/{id}/cancel`; one run or bulk is in a file of its own.
 
 use axum::http::Method;
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     features::{
         analysis::{
-            AnalysisPorts, CancelOutcome, ProgressView, Run, RunStatus,
+            AnalysisPorts, BulkCancelled, CancelOutcome, ProgressView, Run, RunStatus, bulk,
             codes::{RUN_FINISHED, RUN_NOT_FOUND, run_not_found},
             start,
             watch::progress_of,
@@ -27,11 +27,11 @@ pub(super) fn check_id(ports: &AnalysisPorts, run: RunId) -> Result<(), ApiError
     if run.is_plausible(ports.clock.now()) { Ok(()) } else { Err(run_not_found()) }
 }
 
-fn run_example() -> Value {
+pub(super) fn run_example() -> Value {
     json!({
         "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "business_profile_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "username": "livia.runs",
         "analysis_type": "DEEP", "status": "processing", "phase": "analyzing", "credits": 5, "charge_outcome": null,
-        "error": null, "lead_id": null, "cache_hit": false, "created_at": "2026-11-25T09:29:38Z",
+        "error": null, "lead_id": null, "bulk_id": null, "cache_hit": false, "created_at": "2026-11-25T09:29:38Z",
         "started_at": "2026-11-25T09:29:38Z", "finished_at": null,
     })
 }
@@ -64,41 +64,12 @@ impl Endpoint for ListRuns {
     }
 }
 
-pub struct GetRun;
-
-impl Endpoint for GetRun {
-    const METHOD: Method = Method::GET;
-    const PATH: &'static str = "/runs/{id}";
-    const SUMMARY: &'static str = "One run. A complete one has its result: score, reasons, evidence and outreach.";
-    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND];
-
-    type Ports = AnalysisPorts;
-    type Caller = Member;
-    type Parameters = PathId<RunId>;
-    type Body = NoBody;
-    type Answer = Reply<Run>;
-
-    fn example() -> Example {
-        Example { data: Some(run_example()), ..Example::default() }
-    }
-
-    async fn handle(
-        ports: AnalysisPorts,
-        member: Member,
-        PathId(run): PathId<RunId>,
-        _: NoBody,
-    ) -> Result<Reply<Run>, ApiError> {
-        check_id(&ports, run)?;
-        ports.runs.get(member, run).await?.map(Reply::new).ok_or_else(run_not_found)
-    }
-}
-
 pub struct GetProgress;
 
 impl Endpoint for GetProgress {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/runs/{id}/progress";
-    const SUMMARY: &'static str = "How far a run is; made to be polled every two seconds.";
+    const SUMMARY: &'static str = "How far a run is, or a bulk on average; made to be polled every two seconds.";
     const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND];
 
     type Ports = AnalysisPorts;
@@ -121,11 +92,15 @@ impl Endpoint for GetProgress {
         _: NoBody,
     ) -> Result<Reply<ProgressView>, ApiError> {
         check_id(&ports, run)?;
-        progress_of(&ports, user, run).await?.map(Reply::new).ok_or_else(run_not_found)
+        if let Some(view) = progress_of(&ports, user, run).await? {
+            return Ok(Reply::new(view));
+        }
+        let bulk = ports.bulks.progress(user, run.into()).await?.ok_or_else(run_not_found)?;
+        Ok(Reply::new(bulk.view()))
     }
 }
 
-/// What became of a cancelled run's charge: exactly one of the two amounts is not zero.
+/// What became of a cancelled run's charge, of which exactly one of the two amounts is not zero; of a bulk, the sums.
 #[derive(Serialize, JsonSchema)]
 pub struct CancelledRun {
     /// Always `cancelled`.
@@ -143,7 +118,8 @@ pub struct CancelRun;
 impl Endpoint for CancelRun {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/runs/{id}/cancel";
-    const SUMMARY: &'static str = "Stops a run; full refund while no AI call has started.";
+    const SUMMARY: &'static str =
+        "Stops a run, or every run of a bulk that has not ended; full refund of each while no AI call has started.";
     const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_FINISHED];
 
     type Ports = AnalysisPorts;
@@ -165,7 +141,10 @@ impl Endpoint for CancelRun {
         _: NoBody,
     ) -> Result<Reply<CancelledRun>, ApiError> {
         check_id(&ports, run)?;
-        cancelled(start::cancel(&ports, user, run).await?)
+        match start::cancel(&ports, user, run).await? {
+            CancelOutcome::NotFound => cancelled_bulk(bulk::cancel(&ports, user, run.into()).await?),
+            outcome => cancelled(outcome),
+        }
     }
 }
 
@@ -174,10 +153,23 @@ fn cancelled(outcome: CancelOutcome) -> Result<Reply<CancelledRun>, ApiError> {
         CancelOutcome::Cancelled { refunded, kept, balance } => {
             Ok(Reply::new(CancelledRun { status: RunStatus::Cancelled, refunded, kept, balance }))
         }
-        CancelOutcome::Finished { status } => {
-            Err(ApiError::new(RUN_FINISHED, "The run has already ended; there is nothing to cancel.")
-                .with_details(json!({ "status": status })))
-        }
+        CancelOutcome::Finished { status } => Err(finished(status)),
         CancelOutcome::NotFound => Err(run_not_found()),
     }
+}
+
+fn cancelled_bulk(outcome: BulkCancelled) -> Result<Reply<CancelledRun>, ApiError> {
+    match outcome {
+        BulkCancelled::Cancelled { refunded, kept, balance } => {
+            Ok(Reply::new(CancelledRun { status: RunStatus::Cancelled, refunded, kept, balance }))
+        }
+        // Only an undone start is told that something was started.
+        BulkCancelled::Finished | BulkCancelled::Started => Err(finished(RunStatus::Complete)),
+        BulkCancelled::NotFound => Err(run_not_found()),
+    }
+}
+
+fn finished(status: RunStatus) -> ApiError {
+    ApiError::new(RUN_FINISHED, "The run has already ended; there is nothing to cancel.")
+        .with_details(json!({ "status": status }))
 }
