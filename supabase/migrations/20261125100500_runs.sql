@@ -42,7 +42,11 @@ create table public.runs (
     case status
       when 'complete' then charge_outcome is not distinct from 'result'
       when 'failed' then charge_outcome is not distinct from 'refunded'
-      when 'cancelled' then charge_outcome is not null and charge_outcome = case when ai_started_at is null then 'refunded' else 'kept' end
+      -- Refunded only before AI work; kept after it, or when a scrape had begun and the day's refunds were used up.
+      when 'cancelled' then charge_outcome is not null and (
+        (charge_outcome = 'refunded' and ai_started_at is null)
+        or (charge_outcome = 'kept' and (ai_started_at is not null or coalesce(phase, 'cache') <> 'cache'))
+      )
       else charge_outcome is null
     end
   ),
@@ -62,6 +66,9 @@ create index runs_paged on public.runs (account_id, id desc);
 create index runs_business_profile on public.runs (business_profile_id);
 create index runs_lead on public.runs (lead_id) where lead_id is not null;
 create index runs_of_bulk on public.runs (bulk_id) where bulk_id is not null;
+-- Those that count to an account's refunded cancels of a day.
+create index runs_cancelled_scrapes on public.runs (account_id, finished_at)
+  where status = 'cancelled' and charge_outcome = 'refunded' and phase in ('scraping', 'storing');
 -- Estimates read an account's complete runs of one type, newest first, with how long they took, from this index alone.
 create index runs_complete on public.runs (account_id, analysis_type, id desc) include (created_at, finished_at)
   where status = 'complete';

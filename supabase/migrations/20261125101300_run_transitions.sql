@@ -114,7 +114,53 @@ begin
 end $$;
 revoke all on function private.lock_my_run(uuid) from public, anon, authenticated, service_role;
 
--- The customer stops a run: full refund while no AI call has started, none after. A repeat gives the first answer.
+-- How many more cancels of an account are refunded today (UTC) although a scrape had begun: ten a day, so that nobody has us
+-- scrape for nothing. The caller holds the balance's lock, or only tells.
+create function private.refunded_cancels_left(p_account uuid, p_now timestamptz) returns integer
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select greatest(0, 10 - count(*))::integer
+    from public.runs r
+   where r.account_id = p_account and r.status = 'cancelled' and r.charge_outcome = 'refunded'
+     and r.phase in ('scraping', 'storing') and r.finished_at >= (select d.starts_at from private.day_of(p_now) d)
+$$;
+revoke all on function private.refunded_cancels_left(uuid, timestamptz) from public, anon, authenticated, service_role;
+
+-- How the charge of an active run ends when it is cancelled, with so many refunded cancels left. Which phases count is said
+-- in the index runs_cancelled_scrapes, too.
+create function private.cancelled_charge(p_ai_started_at timestamptz, p_phase text, p_left integer) returns text
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select case
+    when p_ai_started_at is not null or (p_phase in ('scraping', 'storing') and p_left <= 0) then 'kept'
+    else 'refunded'
+  end
+$$;
+revoke all on function private.cancelled_charge(timestamptz, text, integer) from public, anon, authenticated, service_role;
+
+-- What cancelling this run, or this bulk, would give back now; null for what has ended, and for others' runs.
+create function api.refund_if_cancelled(p_id uuid) returns bigint
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  with active as (
+    select r.account_id, r.credits, r.phase, r.ai_started_at from public.runs r
+     where r.id = p_id and r.status in ('pending', 'processing')
+    union all
+    select r.account_id, r.credits, r.phase, r.ai_started_at from public.runs r
+     where r.bulk_id = p_id and r.status in ('pending', 'processing')
+  ), sums as (
+    select a.account_id,
+           coalesce(sum(a.credits) filter (where private.cancelled_charge(a.ai_started_at, a.phase, 0) = 'refunded'), 0) as surely,
+           count(*) filter (where a.ai_started_at is null and a.phase in ('scraping', 'storing')) as scraped,
+           max(a.credits) as each
+      from active a
+     where a.account_id = any (array(select private.my_accounts()))
+     group by a.account_id
+  )
+  select s.surely + s.each * least(s.scraped, private.refunded_cancels_left(s.account_id, clock_timestamp())) from sums s
+$$;
+revoke all on function api.refund_if_cancelled(uuid) from public, anon, authenticated, service_role;
+grant execute on function api.refund_if_cancelled(uuid) to authenticated;
+
+-- The customer stops a run: full refund while no AI call has started, none after, and none after a scrape has begun when the
+-- day's refunds of such cancels are used up. A repeat gives the first answer.
 create function api.cancel_run(p_run uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -137,7 +183,9 @@ begin
      order by t.id desc
      limit 1;
   else
-    v_run.charge_outcome := case when v_run.ai_started_at is null then 'refunded' else 'kept' end;
+    v_run.charge_outcome := private.cancelled_charge(
+      v_run.ai_started_at, v_run.phase, private.refunded_cancels_left(v_run.account_id, clock_timestamp())
+    );
     v_balance := private.end_run(p_run, 'cancelled', v_run.charge_outcome);
   end if;
   return jsonb_build_object(

@@ -91,6 +91,7 @@ declare
   v_bulk public.bulk_runs;
   v_run record;
   v_answer jsonb;
+  v_outcome text;
   v_cancelled integer := 0;
   v_refunded bigint := 0;
   v_kept bigint := 0;
@@ -104,16 +105,19 @@ begin
     return jsonb_build_object('outcome', 'finished', 'status', v_bulk.status);
   end if;
   for v_run in
-    select r.id, r.status, r.credits, case when r.ai_started_at is null then 'refunded' else 'kept' end as charge_outcome
+    select r.id, r.status, r.credits, r.ai_started_at, r.phase
       from public.runs r
      where r.bulk_id = p_bulk and r.status in ('pending', 'processing')
      order by r.id
        for no key update
   loop
     continue when p_only_unstarted and v_run.status <> 'pending';
-    perform private.end_run(v_run.id, 'cancelled', v_run.charge_outcome);
+    v_outcome := private.cancelled_charge(
+      v_run.ai_started_at, v_run.phase, private.refunded_cancels_left(v_bulk.account_id, clock_timestamp())
+    );
+    perform private.end_run(v_run.id, 'cancelled', v_outcome);
     v_cancelled := v_cancelled + 1;
-    if v_run.charge_outcome = 'refunded' then
+    if v_outcome = 'refunded' then
       v_refunded := v_refunded + v_run.credits;
     else
       v_kept := v_kept + v_run.credits;

@@ -30,7 +30,8 @@ const STATUS: &str = "case when b.status = 'processing' and b.rest is not null \
 /// held or skipped is in the answers that were given.
 const BULK: &str = "select jsonb_build_object('id', b.id, 'account_id', b.account_id, \
     'business_profile_id', b.business_profile_id, 'analysis_type', b.analysis_type, 'status', %, \
-    'credits_each', b.credits_each, 'credits_spent', coalesce(i.spent, 0), 'items', coalesce(i.items, '[]'), \
+    'credits_each', b.credits_each, 'credits_spent', coalesce(i.spent, 0), \
+    'refund_if_cancelled', api.refund_if_cancelled(b.id), 'items', coalesce(i.items, '[]'), \
     'held', (b.answer -> 'held') || coalesce(b.continued -> 'held', '[]'), \
     'skipped', (b.answer -> 'skipped') || coalesce(b.continued -> 'skipped', '[]'), \
     'waiting', coalesce((select jsonb_agg(w.line - 'run_id') from jsonb_array_elements(b.rest) as w (line)), '[]'), \

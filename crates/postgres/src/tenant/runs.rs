@@ -71,7 +71,8 @@ impl RunRepository for TenantDb {
     }
 
     async fn get(&self, member: Member, run: RunId) -> Result<Option<Run>, StoreError> {
-        let sql = RUN.replace('%', ", 'result', a.result") + "r.id = $2::uuid";
+        let sql = RUN.replace('%', ", 'result', a.result, 'refund_if_cancelled', api.refund_if_cancelled(r.id)")
+            + "r.id = $2::uuid";
         let params = [Param::of(member.account()), Param::of(run)];
         let rows = self.values(member.user(), &sql, &params).await?;
         Ok(rows.into_iter().next())

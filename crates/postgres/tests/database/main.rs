@@ -12,6 +12,7 @@ mod begin_analysis;
 mod bulk;
 mod business_profile_functions;
 mod business_profiles;
+mod cancel_refunds;
 mod catalog;
 mod circuit_breaker;
 mod complete_run;

@@ -54,6 +54,7 @@ pub fn designed() -> Vec<&'static str> {
         "authenticated executes api.delete_lead(uuid,uuid)",
         "authenticated executes api.mark_lead_outcome(uuid,uuid,text)",
         "authenticated executes api.model_lifecycles()",
+        "authenticated executes api.refund_if_cancelled(uuid)",
         "authenticated executes api.search_leads(text,uuid,uuid,integer,integer,text,boolean,text,text,uuid,bigint)",
         "authenticated executes api.set_daily_cap(uuid,integer)",
         "authenticated executes api.undo_run(uuid)",

@@ -161,7 +161,7 @@ impl Prey {
         Some(match (function, argument) {
             ("api.begin_analysis", "p_run") => Uuid::now_v7().to_string(),
             ("api.begin_bulk", "p_bulk") => Uuid::now_v7().to_string(),
-            (_, "p_bulk") => self.bulk.to_string(),
+            (_, "p_bulk" | "p_id") => self.bulk.to_string(),
             (_, "p_lines") => json!([{ "line": 1, "username": "esa", "run_id": Uuid::now_v7() }]).to_string(),
             (_, "p_options") => json!({ "fresh_within_days": 1 }).to_string(),
             (_, "p_runs") => format!("{{{}}}", self.pending),

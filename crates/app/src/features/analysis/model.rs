@@ -109,7 +109,7 @@ pub enum CancelOutcome {
     Cancelled {
         /// Credits given back: no AI call had started.
         refunded: i64,
-        /// Credits kept: AI work had begun.
+        /// Credits kept: AI work had begun, or a scrape had and the day's refunds of such cancels were used up.
         kept: i64,
         /// The balance after it.
         balance: i64,
@@ -166,7 +166,8 @@ pub enum ChargeOutcome {
     Result,
     /// The credits came back.
     Refunded,
-    /// Cancelled after AI work had begun: the credits were spent.
+    /// Cancelled after AI work had begun, or after a scrape had and ten such cancels of the day were refunded: the credits were
+    /// spent.
     Kept,
 }
 
@@ -206,6 +207,10 @@ pub struct Run {
     /// The bulk that it was bought in.
     #[serde(default)]
     pub bulk_id: Option<BulkId>,
+    /// What cancelling it now would give back, in the detail view of an active run only: after a scrape has begun, ten cancels
+    /// of an account a day are refunded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_if_cancelled: Option<i64>,
     /// Whether the profile came from the cache; null before that is known.
     pub cache_hit: Option<bool>,
     /// The result, in the detail view only. It is passed on as it was stored, also when an older version stored it.

@@ -63,6 +63,9 @@ pub struct Bulk {
     pub credits_each: i64,
     /// What its lines cost, refunds taken off.
     pub credits_spent: i64,
+    /// What cancelling it now would give back; null when no line is active.
+    #[serde(default)]
+    pub refund_if_cancelled: Option<i64>,
     /// What was bought, in the order of the list.
     pub items: Vec<BulkItem>,
     /// Leads that were held already and cost nothing.

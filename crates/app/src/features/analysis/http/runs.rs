@@ -107,7 +107,7 @@ pub struct CancelledRun {
     status: RunStatus,
     /// Credits given back: no AI call had started.
     refunded: i64,
-    /// Credits kept: AI work had begun.
+    /// Credits kept: AI work had begun, or a scrape had and the day's refunds of such cancels were used up.
     kept: i64,
     /// The account's credits after that.
     balance: i64,
