@@ -147,6 +147,27 @@ impl User {
         run.to_string()
     }
 
+    /// The same of a bulk.
+    pub async fn bulk_charged_but_not_started(&self, usernames: &[String], minutes: i32) -> Uuid {
+        let bulk = Uuid::now_v7();
+        let line =
+            |(line, username): (i32, &String)| json!({ "line": line, "username": username, "run_id": Uuid::now_v7() });
+        let lines: Value = (1..).zip(usernames).map(line).collect();
+        let mut sql = self.stack.sql().await;
+        let transaction = sql.transaction().await.unwrap();
+        let claims = json!({ "sub": self.user_id, "role": "authenticated" }).to_string();
+        transaction.execute("select set_config('request.jwt.claims', $1, true)", &[&claims]).await.unwrap();
+        let begin = "select api.begin_bulk($1, $2, $3, $4, 'LIGHT', '{}', null, 'e2e', '[[\"apify\"]]')";
+        let business = self.business_profile_id;
+        let begun = transaction.query_one(begin, &[&self.account_id, &bulk, &lines, &business]).await.unwrap();
+        assert_eq!(begun.get::<_, Value>(0)["outcome"], "ok");
+        let age = "update runs set heartbeat_at = clock_timestamp() - make_interval(mins => $2) where bulk_id = $1";
+        let aged = transaction.execute(age, &[&bulk, &minutes]).await.unwrap();
+        assert_eq!(aged, usernames.len() as u64);
+        transaction.commit().await.unwrap();
+        bulk
+    }
+
     pub async fn run(&self, id: &str) -> Value {
         self.get(&format!("/runs/{id}")).await.data(200).clone()
     }

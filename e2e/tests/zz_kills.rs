@@ -13,7 +13,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use oslira_e2e::{Answer, EventStream, Part, Stack, User, eventually, handle};
+use oslira_e2e::{Answer, EventStream, Part, Stack, User, eventually, eventually_within, handle};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -278,4 +279,50 @@ async fn silence(sql: &tokio_postgres::Client, run: &str) {
     let age = "update runs set heartbeat_at = clock_timestamp() - interval '6 minutes'
         where id = $1::text::uuid and status in ('pending', 'processing')";
     sql.execute(age, &[&run]).await.unwrap();
+}
+
+/// Waits until all lines of the bulk have ended.
+async fn end_of_bulk(user: &User, bulk: &str) -> Value {
+    let what = format!("the end of bulk {bulk}");
+    eventually_within(Duration::from_secs(120), &what, async || {
+        let found = user.run(bulk).await;
+        (found["status"] == "complete").then_some(found)
+    })
+    .await
+}
+
+fn assert_lines_complete(bulk: &Value, count: usize) {
+    let items = bulk["items"].as_array().unwrap();
+    assert_eq!(items.len(), count, "{bulk}");
+    items.iter().for_each(assert_complete);
+}
+
+#[tokio::test]
+async fn workerd_killed_in_the_middle_of_a_bulk() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 40).await;
+    let names: Vec<String> = (0..30).map(|_| handle("food")).collect();
+    let held = stack.hold("apify.start", &names[0]).await;
+    let body = json!({ "usernames": names, "analysis_type": "LIGHT", "business_profile_id": user.business_profile_id });
+    let sent = user.request(Method::POST, "/v1/bulk-analyze").json(&body).send().await.unwrap();
+    let bulk = Answer::read(sent).await.data(202)["bulk_id"].as_str().unwrap().to_owned();
+    stack.until_received("apify.start", &names[0]).await;
+    stack.kill(Part::Workerd).await;
+    let stack = stack.repair().await;
+    stack.release(held).await;
+    assert_lines_complete(&end_of_bulk(&user, &bulk).await, 30);
+    all_settle(&stack, &user, 10).await;
+}
+
+#[tokio::test]
+async fn the_five_minute_job_starts_a_bulk_that_was_charged_but_never_started_and_ends_it() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 10).await;
+    let bulk = user.bulk_charged_but_not_started(&[handle("art"), handle("art")], 2).await;
+    stack.run_five_minute_job().await;
+    assert_lines_complete(&end_of_bulk(&user, &bulk.to_string()).await, 2);
+    stack.run_five_minute_job().await;
+    let ended = "select status from bulk_runs where id = $1";
+    assert_eq!(stack.sql().await.query_one(ended, &[&bulk]).await.unwrap().get::<_, String>(0), "complete");
+    all_settle(&stack, &user, 8).await;
 }

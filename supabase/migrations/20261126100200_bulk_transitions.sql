@@ -82,6 +82,22 @@ end $$;
 revoke all on function api.continue_bulk(uuid, jsonb) from public, anon, authenticated, service_role;
 grant execute on function api.continue_bulk(uuid, jsonb) to authenticated;
 
+-- Ends a bulk of which no run is active and nothing waits to be continued; returns its status. The caller holds the bulk's
+-- lock, as does whoever adds runs to it. It moves no credits.
+create function private.settle_bulk(p_bulk uuid) returns text
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_status text;
+begin
+  update public.bulk_runs b
+     set status = 'complete', rest = null, finished_at = clock_timestamp()
+   where b.id = p_bulk and b.status = 'processing' and (b.rest is null or b.continue_until <= clock_timestamp())
+     and not exists (select from public.runs r where r.bulk_id = p_bulk and r.status in ('pending', 'processing'));
+  select b.status into strict v_status from public.bulk_runs b where b.id = p_bulk;
+  return v_status;
+end $$;
+revoke all on function private.settle_bulk(uuid) from public, anon, authenticated, service_role;
+
 -- Stops a bulk: every run of it that is active is cancelled by its own rule, and what waits behind a pilot is dropped. A
 -- repeat gives the first answer. With p_only_unstarted, for a bulk whose workflow could not be started, runs that somebody
 -- has taken up go on, and the bulk with them.
@@ -101,8 +117,9 @@ begin
     return jsonb_build_object('outcome', 'not_found');
   elsif v_bulk.status = 'cancelled' then
     return v_bulk.cancelled;
-  elsif v_bulk.status = 'complete' then
-    return jsonb_build_object('outcome', 'finished', 'status', v_bulk.status);
+  -- All its runs may have ended without anybody having written that down.
+  elsif private.settle_bulk(p_bulk) = 'complete' then
+    return jsonb_build_object('outcome', 'finished', 'status', 'complete');
   end if;
   for v_run in
     select r.id, r.status, r.credits, r.ai_started_at, r.phase
@@ -157,8 +174,7 @@ $$;
 revoke all on function system.beat_unstarted(uuid, uuid[]) from public, anon, authenticated, service_role;
 grant execute on function system.beat_unstarted(uuid, uuid[]) to service_role;
 
--- Ends a bulk of which no run is active and nothing waits to be continued. It moves no credits and locks the bulk alone;
--- whoever adds runs to it holds that lock too. Answers its status, how many runs are active, and which are pending.
+-- Ends a bulk that is over. Answers its status, how many runs are active, and which are pending.
 create function system.tend_bulk(p_bulk uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -173,15 +189,8 @@ begin
   select count(*), coalesce(jsonb_agg(r.id order by r.bulk_line) filter (where r.status = 'pending'), '[]')
     into v_active, v_pending
     from public.runs r where r.bulk_id = p_bulk and r.status in ('pending', 'processing');
-  if v_bulk.status = 'processing' and v_active = 0
-     and (v_bulk.rest is null or v_bulk.continue_until <= clock_timestamp()) then
-    update public.bulk_runs b
-       set status = 'complete', rest = null, finished_at = clock_timestamp()
-     where b.id = p_bulk
-    returning b.status into strict v_bulk.status;
-  end if;
   return jsonb_build_object(
-    'account_id', v_bulk.account_id, 'status', v_bulk.status, 'active', v_active, 'pending', v_pending
+    'account_id', v_bulk.account_id, 'status', private.settle_bulk(p_bulk), 'active', v_active, 'pending', v_pending
   );
 end $$;
 revoke all on function system.tend_bulk(uuid) from public, anon, authenticated, service_role;
@@ -204,7 +213,7 @@ begin
      limit p_limit
        for no key update skip locked
   loop
-    if system.tend_bulk(v_bulk.id) ->> 'status' = 'complete' then
+    if private.settle_bulk(v_bulk.id) = 'complete' then
       v_ended := v_ended + 1;
     end if;
   end loop;

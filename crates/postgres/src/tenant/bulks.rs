@@ -21,24 +21,30 @@ use oslira_app::{
 use super::db::TenantDb;
 use crate::session::Param;
 
-/// The bulk `b` as its customers see its state.
-const STATUS: &str = "case when b.status = 'processing' and b.rest is not null \
-        and not exists (select from public.runs r where r.bulk_id = b.id and r.status in ('pending', 'processing')) \
-      then 'awaiting_continue' else b.status end";
+/// The state of the bulk `b` as its customers see it, by its runs: it has ended when they have, also if nobody has written
+/// that down yet.
+const STATUS: &str = "cross join lateral (select case \
+        when b.status <> 'processing' then b.status \
+        when exists (select from public.runs r where r.bulk_id = b.id and r.status in ('pending', 'processing')) then 'processing' \
+        when b.rest is null or b.continue_until <= clock_timestamp() then 'complete' \
+        else 'awaiting_continue' end as status) s";
 
 /// A bulk with its lines. Score and summary are those of the analysis, so they are null once the lead is deleted. What was
 /// held or skipped is in the answers that were given.
 const BULK: &str = "select jsonb_build_object('id', b.id, 'account_id', b.account_id, \
-    'business_profile_id', b.business_profile_id, 'analysis_type', b.analysis_type, 'status', %, \
+    'business_profile_id', b.business_profile_id, 'analysis_type', b.analysis_type, 'status', s.status, \
     'credits_each', b.credits_each, 'credits_spent', coalesce(i.spent, 0), \
     'refund_if_cancelled', api.refund_if_cancelled(b.id), 'items', coalesce(i.items, '[]'), \
     'held', (b.answer -> 'held') || coalesce(b.continued -> 'held', '[]'), \
     'skipped', (b.answer -> 'skipped') || coalesce(b.continued -> 'skipped', '[]'), \
-    'waiting', coalesce((select jsonb_agg(w.line - 'run_id') from jsonb_array_elements(b.rest) as w (line)), '[]'), \
-    'continue_until', b.continue_until, 'created_at', b.created_at, 'finished_at', b.finished_at) \
-    from public.bulk_runs b \
+    'waiting', coalesce((select jsonb_agg(w.line - 'run_id') from jsonb_array_elements(b.rest) as w (line) \
+      where s.status <> 'complete'), '[]'), \
+    'continue_until', b.continue_until, 'created_at', b.created_at, \
+    'finished_at', coalesce(b.finished_at, case when s.status = 'complete' then i.finished_at end)) \
+    from public.bulk_runs b % \
     cross join lateral ( \
       select sum(r.credits) filter (where r.charge_outcome is distinct from 'refunded') as spent, \
+             max(r.finished_at) as finished_at, \
              jsonb_agg(jsonb_build_object('line', r.bulk_line, 'run_id', r.id, 'username', r.username, 'status', r.status, \
                'phase', r.phase, 'credits', r.credits, 'charge_outcome', r.charge_outcome, \
                'error', case when r.error_code is not null then \
@@ -50,9 +56,9 @@ const BULK: &str = "select jsonb_build_object('id', b.id, 'account_id', b.accoun
     where b.id = $2::uuid and b.account_id = $1::uuid";
 
 /// How far a bulk is.
-const PROGRESS: &str = "select jsonb_build_object('status', %, 'waiting', coalesce(jsonb_array_length(b.rest), 0), \
+const PROGRESS: &str = "select jsonb_build_object('status', s.status, 'waiting', coalesce(jsonb_array_length(b.rest), 0), \
     'ended', i.ended, 'active', coalesce(i.active, '[]')) \
-    from public.bulk_runs b \
+    from public.bulk_runs b % \
     cross join lateral ( \
       select count(*) filter (where r.status not in ('pending', 'processing')) as ended, \
              jsonb_agg(r.phase) filter (where r.status in ('pending', 'processing')) as active \

@@ -126,6 +126,12 @@ async fn a_bulk_is_read_with_every_line_and_its_state() -> Passed {
 
     fail(&stage.backend, purchase.run(4)).await?;
     assert_eq!(tenant.get(member, bulk).await?.unwrap().status, BulkStatus::AwaitingContinue);
+    assert_eq!(tenant.progress(user, bulk).await?.unwrap().status, BulkStatus::AwaitingContinue);
+    stage.execute("update bulk_runs set continue_until = clock_timestamp()", &[]).await?;
+    // Nobody has written its end down yet.
+    let over = tenant.get(member, bulk).await?.unwrap();
+    assert_eq!((over.status, over.waiting.len(), over.finished_at.is_some()), (BulkStatus::Complete, 0, true));
+    assert_eq!(tenant.progress(user, bulk).await?.unwrap().view().percent, 100);
     Ok(())
 }
 
