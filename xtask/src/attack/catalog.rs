@@ -56,6 +56,7 @@ pub const ATTACKS: &[Attack] = &[
             "events::a_run_of_another_account_does_not_exist",
             "leads::another_accounts_lead_does_not_exist",
             "outcomes::another_accounts_lead_can_be_neither_marked_nor_exported",
+            "bulk::another_accounts_bulk_does_not_exist",
             "pictures::a_picture_belongs_to_its_lead",
         ],
     ),
@@ -133,6 +134,27 @@ pub const ATTACKS: &[Attack] = &[
             "cancel::of_many_cancels_at_once_one_refunds",
             "cancel::a_cancel_that_races_the_end_loses_or_wins_but_never_both",
             "cancel::after_the_ai_call_began_the_credits_are_kept",
+        ],
+    ),
+    by(
+        ON_DATABASE,
+        MONEY,
+        "have profiles scraped and cancel before they are judged: ten refunds a day, further ones are kept",
+        &[
+            "cancel_refunds::the_eleventh_cancel_after_a_scrape_began_is_kept_until_the_next_day",
+            "cancel_refunds::of_many_cancels_at_once_ten_are_refunded",
+            "cancel_refunds::the_lines_of_a_bulk_count_one_by_one",
+        ],
+    ),
+    by(
+        ON_DATABASE,
+        MONEY,
+        "buy, continue and cancel the same lists at once: exactly what is there, each name once, a pilot continued once",
+        &[
+            "bulk::races::a_balance_of_17_pays_for_three_whole_lists_of_five",
+            "bulk::races::a_name_in_32_lists_and_single_requests_is_bought_once",
+            "bulk::races::a_pilot_is_continued_once_or_cancelled",
+            "bulk::races::two_accounts_that_buy_the_same_names_never_wait_in_a_circle",
         ],
     ),
     by(

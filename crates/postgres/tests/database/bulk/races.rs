@@ -8,7 +8,7 @@ use super::{Purchase, buy, cancel_bulk, carry_on, tend, try_buying};
 use crate::support::{CROWD, Request, Stage, advance, begin, cancel, complete, counts, outcomes};
 
 #[tokio::test]
-async fn a_balance_of_17_pays_for_exactly_17_lines() -> TestResult {
+async fn a_balance_of_17_pays_for_three_whole_lists_of_five() -> TestResult {
     let stage = Stage::with_credits(17).await?;
     let _turn = stage.database.crowd_turn().await?;
     let crowd = stage.crowd().await?;
