@@ -26,12 +26,16 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// The JSON schema of the request body; `None` if it takes none.
     pub body: Option<Value>,
+    /// Media types of files that it takes in place of JSON.
+    pub body_files: &'static [&'static str],
     /// The status of a successful answer.
     pub status: u16,
     /// What a successful answer holds.
     pub content: Content,
     /// Other statuses of success, with their meaning.
     pub other_statuses: &'static [(u16, &'static str)],
+    /// Media types of files that it may be in place of that.
+    pub files: &'static [&'static str],
     /// Headers of a successful answer, with their meaning.
     pub headers: &'static [(&'static str, &'static str)],
     /// Every error code it may answer.
@@ -92,9 +96,11 @@ impl Registry for Collector {
             caller: E::Caller::KIND,
             parameters: E::Parameters::describe(),
             body: E::Body::schema(&mut self.requests),
+            body_files: E::Body::FILES,
             status: E::STATUS.as_u16(),
             content: E::Answer::content(&mut self.answers),
             other_statuses: E::Answer::OTHER_STATUSES,
+            files: E::Answer::FILES,
             headers: E::Answer::HEADERS,
             errors,
             example: E::example(),
@@ -179,9 +185,17 @@ fn describe(operation: &Operation) -> Value {
         if let Some(example) = &operation.example.body {
             media["example"] = example.clone();
         }
-        described["requestBody"] = json!({ "required": true, "content": { "application/json": media } });
+        let mut content = json!({ "application/json": media });
+        add_files(&mut content, operation.body_files);
+        described["requestBody"] = json!({ "required": true, "content": content });
     }
     described
+}
+
+fn add_files(content: &mut Value, files: &[&str]) {
+    for media in files {
+        content[*media] = json!({ "schema": { "type": "string", "format": "binary" } });
+    }
 }
 
 /// The word for a kind of caller in the OpenAPI description and on the reference page.
@@ -237,7 +251,7 @@ fn responses(operation: &Operation) -> Map<String, Value> {
 }
 
 fn success(operation: &Operation) -> Value {
-    let content = match &operation.content {
+    let mut content = match &operation.content {
         Content::Bytes(media) => json!({ (*media): { "schema": { "type": "string", "format": "binary" } } }),
         // OpenAPI 3.1 has no word for the data of one event.
         Content::Events(schema) => json!({ "text/event-stream": {
@@ -263,6 +277,7 @@ fn success(operation: &Operation) -> Value {
             json!({ "application/json": media })
         }
     };
+    add_files(&mut content, operation.files);
     let mut answer = json!({ "description": operation.summary, "content": content });
     for (name, meaning) in operation.headers {
         answer["headers"][*name] = json!({ "description": meaning, "schema": { "type": "string" } });

@@ -167,6 +167,8 @@ impl<A: Parameters, B: Parameters> Parameters for Both<A, B> {
 pub trait RequestBody: FromRequest<(), Rejection = ApiError> + Send {
     /// The codes for bodies that are refused.
     const ERRORS: &'static [ErrorCode];
+    /// Media types of files that it takes in place of JSON.
+    const FILES: &'static [&'static str] = &[];
 
     /// The JSON schema; `None` without a body.
     fn schema(generator: &mut SchemaGenerator) -> Option<Value>;
@@ -208,6 +210,8 @@ pub trait Answer: IntoResponse + Send {
     const HEADERS: &'static [(&'static str, &'static str)] = &[];
     /// Other statuses of success, with their meaning; such an answer has no content.
     const OTHER_STATUSES: &'static [(u16, &'static str)] = &[];
+    /// Media types of files that it may be in place of JSON.
+    const FILES: &'static [&'static str] = &[];
 
     fn content(generator: &mut SchemaGenerator) -> Content;
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 const FRESH_DAYS_MAX: u32 = 365;
-/// Media types of a list that is a file.
+/// Media types of a list that is a file: some programs send a CSV file as one of the others.
 const FILES: [&str; 4] = ["text/csv", "text/plain", "text/tab-separated-values", "application/vnd.ms-excel"];
 
 /// A list with what is to be done with it. Exactly one of `usernames`, `csv`, `retry_of` and `stale_leads` says which.
@@ -67,6 +67,7 @@ pub enum BulkBody {
 
 impl RequestBody for BulkBody {
     const ERRORS: &'static [ErrorCode] = <JsonBody<BulkFields> as RequestBody>::ERRORS;
+    const FILES: &'static [&'static str] = &["text/csv"];
 
     fn schema(generator: &mut SchemaGenerator) -> Option<Value> {
         <JsonBody<BulkFields> as RequestBody>::schema(generator)

@@ -100,6 +100,7 @@ impl IntoResponse for RunAnswer {
 impl Answer for RunAnswer {
     const HEADERS: &'static [(&'static str, &'static str)] =
         &[("Content-Disposition", "The name of the file, with `format=csv`.")];
+    const FILES: &'static [&'static str] = &["text/csv"];
 
     fn content(generator: &mut SchemaGenerator) -> Content {
         Reply::<RunOrBulk>::content(generator)
