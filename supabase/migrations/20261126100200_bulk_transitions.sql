@@ -108,7 +108,7 @@ declare
   v_run record;
   v_answer jsonb;
   v_outcome text;
-  v_cancelled integer := 0;
+  v_cancelled uuid[] := '{}';
   v_refunded bigint := 0;
   v_kept bigint := 0;
 begin
@@ -133,7 +133,7 @@ begin
       v_run.ai_started_at, v_run.phase, private.refunded_cancels_left(v_bulk.account_id, clock_timestamp())
     );
     perform private.end_run(v_run.id, 'cancelled', v_outcome);
-    v_cancelled := v_cancelled + 1;
+    v_cancelled := v_cancelled || v_run.id;
     if v_outcome = 'refunded' then
       v_refunded := v_refunded + v_run.credits;
     else
@@ -141,7 +141,7 @@ begin
     end if;
   end loop;
   v_answer := jsonb_build_object(
-    'outcome', 'cancelled', 'cancelled', v_cancelled, 'refunded', v_refunded, 'kept', v_kept,
+    'outcome', 'cancelled', 'runs', to_jsonb(v_cancelled), 'refunded', v_refunded, 'kept', v_kept,
     'balance', (select b.balance from public.credit_balances b where b.account_id = v_bulk.account_id)
   );
   if p_only_unstarted and exists (select from public.runs r where r.bulk_id = p_bulk and r.started_at is not null) then

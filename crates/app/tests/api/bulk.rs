@@ -209,11 +209,12 @@ async fn the_rest_of_a_pilot_is_continued_by_an_instance_of_its_own() {
 async fn a_bulk_is_cancelled_by_the_route_of_runs() {
     let cancelling = |bulk: Value| Arc::new(Double { bulk, only_bulks: true, ..Double::new() });
     let path = format!("/runs/{ID}/cancel");
-    let double =
-        cancelling(json!({ "outcome": "cancelled", "cancelled": 3, "refunded": 10, "kept": 5, "balance": 20 }));
+    let double = cancelling(json!({ "outcome": "cancelled", "runs": [ID], "refunded": 10, "kept": 5, "balance": 20 }));
     let (status, _, body) = ask(&double, "POST", &path, Value::Null).await;
     let expected = json!({ "status": "cancelled", "refunded": 10, "kept": 5, "balance": 20 });
     assert_eq!((status.as_u16(), &body["data"]), (200, &expected));
+    let told = &double.asked()[1];
+    assert_eq!((&told[0], &told[1]["ended"]["status"]), (&json!(ID), &json!("cancelled")), "its watchers hear of it");
     let ended = cancelling(json!({ "outcome": "finished", "status": "complete" }));
     let (status, _, body) = ask(&ended, "POST", &path, Value::Null).await;
     assert_eq!((status.as_u16(), &body["code"]), (409, &json!("run_finished")));

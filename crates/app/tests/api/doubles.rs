@@ -86,7 +86,7 @@ impl BulkRepository for Double {
     async fn cancel(&self, _: UserId, _: BulkId, only_unstarted: bool) -> Result<BulkCancelled, StoreError> {
         self.heard(json!(if only_unstarted { "bulk undone" } else { "bulk cancelled" }));
         if only_unstarted {
-            return Ok(BulkCancelled::Cancelled { refunded: 2, kept: 0, balance: 9 });
+            return Ok(BulkCancelled::Cancelled { runs: vec![], refunded: 2, kept: 0, balance: 9 });
         }
         self.of_bulk()
     }
@@ -219,7 +219,11 @@ impl RunLauncher for Double {
 
 #[async_trait]
 impl ProgressSink for Double {
-    async fn tell(&self, _: RunId, _: ProgressUpdate) {}
+    async fn tell(&self, run: RunId, update: ProgressUpdate) {
+        if self.only_bulks {
+            self.heard(json!([run, update]));
+        }
+    }
 }
 
 #[async_trait]

@@ -127,7 +127,7 @@ pub async fn cancel(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<C
     Ok(cancelled)
 }
 
-async fn tell_cancelled(ports: &AnalysisPorts, run: RunId) {
+pub(super) async fn tell_cancelled(ports: &AnalysisPorts, run: RunId) {
     let status = RunStatus::Cancelled;
     let message = progress::ending(status).to_owned();
     ports.progress.tell(run, ProgressUpdate::Ended { status, message }).await;

@@ -1,5 +1,6 @@
 //! Buying, continuing and stopping a bulk on behalf of a member.
 
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::{
@@ -8,7 +9,7 @@ use super::{
 };
 use crate::{
     features::{
-        analysis::{AnalysisPorts, RequiredServices},
+        analysis::{AnalysisPorts, RequiredServices, start::tell_cancelled},
         auth::Member,
     },
     shared::{
@@ -125,12 +126,16 @@ pub async fn go_on(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result<
     Ok(Bought::Running { plan, replayed })
 }
 
-/// Stops a bulk. Its runs learn of it before their next step; progress reads the rows.
+/// Stops a bulk and then tells the watchers of its runs, who hear of an end only after it is committed.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn cancel(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result<BulkCancelled, StoreError> {
-    ports.bulks.cancel(user, bulk, false).await
+    let cancelled = ports.bulks.cancel(user, bulk, false).await?;
+    if let BulkCancelled::Cancelled { runs, .. } = &cancelled {
+        join_all(runs.iter().map(|run| tell_cancelled(ports, *run))).await;
+    }
+    Ok(cancelled)
 }
 
 fn needs(ports: &AnalysisPorts, analysis_type: AnalysisType) -> Result<RequiredServices, Vec<String>> {

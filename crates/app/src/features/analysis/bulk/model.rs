@@ -134,6 +134,8 @@ pub enum BulkRefusal {
 pub enum BulkCancelled {
     /// No run of it is active any more.
     Cancelled {
+        /// Those that this ended.
+        runs: Vec<RunId>,
         /// Credits given back, of runs whose AI work had not begun.
         refunded: i64,
         /// Credits kept, of the others.

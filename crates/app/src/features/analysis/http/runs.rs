@@ -160,7 +160,7 @@ fn cancelled(outcome: CancelOutcome) -> Result<Reply<CancelledRun>, ApiError> {
 
 fn cancelled_bulk(outcome: BulkCancelled) -> Result<Reply<CancelledRun>, ApiError> {
     match outcome {
-        BulkCancelled::Cancelled { refunded, kept, balance } => {
+        BulkCancelled::Cancelled { refunded, kept, balance, .. } => {
             Ok(Reply::new(CancelledRun { status: RunStatus::Cancelled, refunded, kept, balance }))
         }
         // Only an undone start is told that something was started.
