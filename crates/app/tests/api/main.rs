@@ -28,7 +28,10 @@ use oslira_app::{
     api::{HttpConfig, UserPorts, router},
     features::{
         analysis::{
-AnalysisPorts, AnalysisRequest, BeginOutcome, Bulk, BulkCancelled, BulkLauncher, BulkLeg, BulkLine, BulkOptions, BulkOutcome, BulkProgress, BulkRepository, CancelOutcome, ListEntry, Measured, NewTicket, Progress, ProgressBoard, ProgressLookup, ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run, RunLauncher, RunRepository, RunState, RunStatus, Spread, Transport, UndoOutcome, WatchQuestion, Watched,
+            AnalysisPorts, AnalysisRequest, BeginOutcome, Bulk, BulkCancelled, BulkLauncher, BulkLeg, BulkLine,
+            BulkOptions, BulkOutcome, BulkProgress, BulkRepository, CancelOutcome, ListEntry, Measured, NewTicket,
+            Progress, ProgressBoard, ProgressLookup, ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run,
+            RunLauncher, RunRepository, RunState, RunStatus, Spread, Transport, UndoOutcome, WatchQuestion, Watched,
         },
         auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships, Role},
         business::BusinessPorts,
@@ -36,7 +39,8 @@ AnalysisPorts, AnalysisRequest, BeginOutcome, Bulk, BulkCancelled, BulkLauncher,
         health::{DatabaseState, HealthPorts, Readiness},
         judging::{CallKind, ModelChoice, ModelLifecycle, ModelName},
         leads::{LeadPorts, exports_at_once},
-profiles::{InstagramHandle, ScrapeFault, Snapshot, SnapshotKey, SnapshotStore}, scraping::{Collected, ProfileSource, ScrapeRequest},
+        profiles::{InstagramHandle, ScrapeFault, Snapshot, SnapshotKey, SnapshotStore},
+        scraping::{Collected, ProfileSource, ScrapeRequest},
     },
     http::RequestPorts,
     shared::{

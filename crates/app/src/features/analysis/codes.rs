@@ -187,6 +187,9 @@ impl From<NotWatched> for ApiError {
             }
             NotWatched::Store(error) => error.into(),
         }
+    }
+}
+
 pub(super) fn not_ready(faults: &[String]) -> ApiError {
     ApiError::new(
         NOT_READY,

@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-AnalysisRecord, AnalysisRequest, Assignment, BeginOutcome, BulkLauncher, BulkRepository, CancelOutcome, Completion, LeadFacts, Measured, NewTicket, Phase, ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, Transport, UndoOutcome, UsageRecord, WatchQuestion, Watched, WatchedRuns,
+    AnalysisRecord, AnalysisRequest, Assignment, BeginOutcome, BulkLauncher, BulkRepository, CancelOutcome, Completion,
+    LeadFacts, Measured, NewTicket, Phase, ProgressUpdate, ProgressView, RequiredServices, Run, RunStatus, Transport,
+    UndoOutcome, UsageRecord, WatchQuestion, Watched, WatchedRuns,
 };
 use crate::{
     features::{

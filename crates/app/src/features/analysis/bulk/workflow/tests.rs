@@ -14,7 +14,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    features::analysis::{ProgressLookup, ProgressSink, ProgressUpdate, RunState},
+    features::analysis::{
+        NewTicket, ProgressLookup, ProgressSink, ProgressUpdate, RunState, Transport, WatchQuestion, Watched,
+    },
     shared::{ids::UserId, store::StoreError},
 };
 
@@ -124,6 +126,18 @@ impl ProgressBoard for World {
 
     async fn look_with_proof(&self, _: RunId, _: UserId, _: &RunState) -> Result<ProgressLookup, String> {
         Ok(ProgressLookup::Unknown)
+    }
+
+    fn object_of(&self, _: RunId) -> Result<String, String> {
+        Err("a bulk watches nothing".to_owned())
+    }
+
+    async fn keep_ticket(&self, _: RunId, _: &RunState, _: &NewTicket) -> Result<bool, String> {
+        Err("a bulk watches nothing".to_owned())
+    }
+
+    async fn watch(&self, _: &WatchQuestion, _: Transport) -> Result<Watched, String> {
+        Err("a bulk watches nothing".to_owned())
     }
 }
 
