@@ -80,7 +80,7 @@ impl ProfileSource for Ports {
         Ok(Collected::Finished(Box::new(Scraped { found, usage, ended_at, provider_run_id: bill })))
     }
 
-    async fn withdraw(&self, _: RunId) {}
+    async fn withdraw(&self, _: &[RunId]) {}
 }
 
 fn failed(fault: ScrapeFault) -> Result<Collected, ScrapeFault> {

@@ -197,7 +197,7 @@ impl ProfileSource for Double {
         Err(ScrapeFault::Unanswered("a request waits for nothing".to_owned()))
     }
 
-    async fn withdraw(&self, _: RunId) {
+    async fn withdraw(&self, _: &[RunId]) {
         self.lined_up.lock().unwrap().push(json!("left"));
     }
 }

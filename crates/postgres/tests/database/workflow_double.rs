@@ -175,7 +175,7 @@ impl ProfileSource for Double {
         Ok(Collected::Finished(Box::new(Scraped { found, usage, ended_at: None, provider_run_id })))
     }
 
-    async fn withdraw(&self, _: RunId) {}
+    async fn withdraw(&self, _: &[RunId]) {}
 }
 
 #[async_trait]

@@ -106,11 +106,11 @@ impl ProfileSource for Gate {
         SendFuture::new(in_time(self.wait(request, wait), wait)).await
     }
 
-    async fn withdraw(&self, run: RunId) {
-        let command = GateCommand::Withdraw(run);
+    async fn withdraw(&self, runs: &[RunId]) {
+        let command = GateCommand::Withdraw(runs.to_vec());
         let told = SendFuture::new(in_time(self.tell(&command), Duration::ZERO)).await;
         if let Err(error) = told {
-            tracing::warn!(run_id = %run, %error, "a run was not taken out of the line; it will be when it does not ask again");
+            tracing::warn!(%error, "runs were not taken out of the line; they will be when they do not ask again");
         }
     }
 }

@@ -29,7 +29,7 @@ pub enum GateCommand {
     /// Gets in line, and waits for so many milliseconds to be placed.
     Wait(ScrapeRequest, u64),
     /// Leaves the line.
-    Withdraw(RunId),
+    Withdraw(Vec<RunId>),
     /// A scrape takes in nobody any more.
     Closed(ScrapeId),
     /// A scrape's actor run has ended.
@@ -66,9 +66,9 @@ impl DurableObject for ScrapeGate {
                 self.bell.wait_until(is_placed, Duration::from_millis(wait_ms)).await;
                 Response::from_json(&self.place(&key).unwrap_or(Place::Waiting))
             }
-            GateCommand::Withdraw(run) => {
+            GateCommand::Withdraw(runs) => {
                 self.change(|gate| {
-                    gate.withdraw(run);
+                    gate.withdraw(&runs);
                     vec![]
                 })
                 .await?;

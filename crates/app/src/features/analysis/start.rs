@@ -66,13 +66,7 @@ pub async fn start(
     let (launched, (), ()) = futures_util::future::join3(
         launch(ports, receipt.run_id),
         ports.progress.create(receipt.run_id, member.account()),
-        ask_ahead(
-            ports.snapshots.as_ref(),
-            ports.profiles.as_ref(),
-            ports.clock.as_ref(),
-            (receipt.run_id, member.account()),
-            request,
-        ),
+        ask_ahead(ports, member.account(), request.analysis_type, vec![(receipt.run_id, request.username.clone())]),
     )
     .await;
     if launched {
@@ -82,7 +76,7 @@ pub async fn start(
     // credits for AI work that has begun, and the customer would have paid for nothing.
     match ports.runs.undo(member.user(), receipt.run_id).await? {
         UndoOutcome::Undone => {
-            ports.profiles.withdraw(receipt.run_id).await;
+            ports.profiles.withdraw(&[receipt.run_id]).await;
             tell_cancelled(ports, receipt.run_id).await;
             Ok(StartOutcome::Undone)
         }
@@ -122,7 +116,7 @@ async fn launch(ports: &AnalysisPorts, run: RunId) -> bool {
 pub async fn cancel(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
     let cancelled = ports.runs.cancel(user, run).await?;
     if let CancelOutcome::Cancelled { .. } = cancelled {
-        futures_util::future::join(tell_cancelled(ports, run), ports.profiles.withdraw(run)).await;
+        futures_util::future::join(tell_cancelled(ports, run), ports.profiles.withdraw(&[run])).await;
     }
     Ok(cancelled)
 }

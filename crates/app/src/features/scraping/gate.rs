@@ -102,9 +102,9 @@ impl ScrapeGate {
         }
     }
 
-    /// Takes the requests of a run out of the line. What is being read already is read to its end.
-    pub fn withdraw(&mut self, run: RunId) {
-        self.waiting.retain(|key, _| key.run_id != run);
+    /// Takes the requests of runs out of the line. What is being read already is read to its end.
+    pub fn withdraw(&mut self, runs: &[RunId]) {
+        self.waiting.retain(|key, _| !runs.contains(&key.run_id));
     }
 
     /// The scrape has the order.

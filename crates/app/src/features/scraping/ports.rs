@@ -27,8 +27,8 @@ pub trait ProfileSource: Send + Sync {
     /// The question was not answered: ask again. That a scrape failed is an answer.
     async fn collect(&self, request: &ScrapeRequest, wait: Duration) -> Result<Collected, ScrapeFault>;
 
-    /// Leaves the line for a run that has ended. It cannot fail: who does not ask again is taken out in any case.
-    async fn withdraw(&self, run: RunId);
+    /// Leaves the line for runs that have ended. It cannot fail: who does not ask again is taken out in any case.
+    async fn withdraw(&self, runs: &[RunId]);
 }
 
 /// How far a request is.

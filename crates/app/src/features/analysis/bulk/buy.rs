@@ -1,15 +1,15 @@
 //! Buying, continuing and stopping a bulk on behalf of a member.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use serde::Serialize;
 
 use super::{
     BulkCancelled, BulkLeg, BulkLine, BulkOptions, BulkOutcome, BulkPlan, BulkRefusal, BulkRequest, DryRun, ListEntry,
-    ListSource, NAMES_MAX,
+    ListSource, NAMES_MAX, PlannedLine,
 };
 use crate::{
     features::{
-        analysis::{AnalysisPorts, RequiredServices, start::tell_cancelled},
+        analysis::{AnalysisPorts, RequiredServices, start::tell_cancelled, workflow::ask_ahead},
         auth::Member,
     },
     shared::{
@@ -93,7 +93,7 @@ pub async fn buy(
     let key = key.map(|key| (key, hash.as_str()));
     let (profile, kind) = (request.business_profile_id, request.analysis_type);
     match ports.bulks.begin(member, bulk, &lines, profile, kind, &request.options, &needs, key).await? {
-        BulkOutcome::Bought(plan) => started(ports, member, plan).await,
+        BulkOutcome::Bought(plan) => started(ports, member, kind, plan).await,
         BulkOutcome::Replay(plan) => {
             // The first request may have died between charge and start; a second start is the same instance.
             launch(ports, &plan, BulkLeg::First).await;
@@ -133,7 +133,7 @@ pub async fn go_on(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result<
 pub async fn cancel(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result<BulkCancelled, StoreError> {
     let cancelled = ports.bulks.cancel(user, bulk, false).await?;
     if let BulkCancelled::Cancelled { runs, .. } = &cancelled {
-        join_all(runs.iter().map(|run| tell_cancelled(ports, *run))).await;
+        join(join_all(runs.iter().map(|run| tell_cancelled(ports, *run))), ports.profiles.withdraw(runs)).await;
     }
     Ok(cancelled)
 }
@@ -164,8 +164,18 @@ async fn entries(
     })
 }
 
-async fn started(ports: &AnalysisPorts, member: Member, plan: BulkPlan) -> Result<Bought, StoreError> {
-    if launch(ports, &plan, BulkLeg::First).await {
+async fn started(
+    ports: &AnalysisPorts,
+    member: Member,
+    analysis_type: AnalysisType,
+    plan: BulkPlan,
+) -> Result<Bought, StoreError> {
+    let run = |line: &PlannedLine| Some((line.run_id?, line.username.parse().ok()?));
+    let runs = plan.items.iter().filter_map(run).collect();
+    // Side by side, and all at once: the gate then fills actor runs with them.
+    let (launched, ()) =
+        join(launch(ports, &plan, BulkLeg::First), ask_ahead(ports, member.account(), analysis_type, runs)).await;
+    if launched {
         return Ok(Bought::Running { plan, replayed: false });
     }
     let Some(bulk) = plan.bulk_id else {

@@ -95,7 +95,7 @@ proptest! {
                 }
                 Event::Withdraw { number } => {
                     let run = request(1, number, "x").key.run_id;
-                    outside.gate.withdraw(run);
+                    outside.gate.withdraw(&[run]);
                     if outside.gate.place(&request(1, number, "x").key).is_none() {
                         outside.asked.retain(|key, _| key.run_id != run);
                     }

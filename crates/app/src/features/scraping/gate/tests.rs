@@ -146,7 +146,7 @@ fn who_does_not_ask_again_has_gone_and_who_withdraws_goes_at_once() {
     let (gone, cancelled, stays) = (request(2, 2, "gone"), request(3, 3, "cancelled"), request(4, 4, "stays"));
     assert_eq!(gate.ask(vec![gone.clone(), cancelled.clone(), stays.clone()], at(1), &mut id), []);
     assert_eq!(gate.place(&gone.key), Some(Place::Waiting));
-    gate.withdraw(cancelled.key.run_id);
+    gate.withdraw(&[cancelled.key.run_id]);
     assert_eq!(gate.place(&cancelled.key), None);
     assert_eq!(gate.ask(vec![stays.clone()], at(100), &mut id), []);
     assert_eq!(gate.look_after(at(125), &mut id), []);
