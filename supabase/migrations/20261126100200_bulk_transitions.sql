@@ -121,14 +121,20 @@ begin
   elsif private.settle_bulk(p_bulk) = 'complete' then
     return jsonb_build_object('outcome', 'finished', 'status', 'complete');
   end if;
+  perform from public.runs r
+    where r.bulk_id = p_bulk and r.status in ('pending', 'processing')
+    order by r.id
+      for no key update;
+  -- A start that is to be undone, and something works on it: then all of it goes on, or the answer to the purchase would be wrong.
+  if p_only_unstarted and exists (select from public.runs r where r.bulk_id = p_bulk and r.started_at is not null) then
+    return jsonb_build_object('outcome', 'started');
+  end if;
   for v_run in
     select r.id, r.status, r.credits, r.ai_started_at, r.phase
       from public.runs r
      where r.bulk_id = p_bulk and r.status in ('pending', 'processing')
      order by r.id
-       for no key update
   loop
-    continue when p_only_unstarted and v_run.status <> 'pending';
     v_outcome := private.cancelled_charge(
       v_run.ai_started_at, v_run.phase, private.refunded_cancels_left(v_bulk.account_id, clock_timestamp())
     );
@@ -144,9 +150,6 @@ begin
     'outcome', 'cancelled', 'runs', to_jsonb(v_cancelled), 'refunded', v_refunded, 'kept', v_kept,
     'balance', (select b.balance from public.credit_balances b where b.account_id = v_bulk.account_id)
   );
-  if p_only_unstarted and exists (select from public.runs r where r.bulk_id = p_bulk and r.started_at is not null) then
-    return jsonb_build_object('outcome', 'started');
-  end if;
   update public.bulk_runs b
      set status = 'cancelled', cancelled = v_answer, rest = null, finished_at = clock_timestamp(),
          -- Nothing had begun to work on it yet, so the request may be sent again with the same key.
@@ -163,10 +166,18 @@ grant execute on function api.cancel_bulk(uuid, boolean) to authenticated;
 -- gives its own, and one that does not is woken and in the end swept like any other.
 create function system.beat_unstarted(p_bulk uuid, p_runs uuid[]) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-  with beating as (
+  -- Locked by id, as everywhere.
+  with waiting as (
+    select r.id
+      from public.runs r
+     where r.bulk_id = p_bulk and r.id = any (p_runs) and r.status = 'pending'
+     order by r.id
+       for no key update
+  ), beating as (
     update public.runs r
        set heartbeat_at = clock_timestamp()
-     where r.bulk_id = p_bulk and r.id = any (p_runs) and r.status = 'pending'
+      from waiting w
+     where r.id = w.id
     returning r.id
   )
   select coalesce(jsonb_agg(b.id), '[]') from beating b

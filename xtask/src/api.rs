@@ -27,6 +27,11 @@ pub struct Accepted {
     pub run_id: String,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+struct AcceptedBulk {
+    bulk_id: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Progress {
     /// `pending`, `processing`, `complete`, `failed` or `cancelled`.
@@ -113,6 +118,17 @@ impl Api {
             "business_profile_id": self.business_profile_id,
         });
         data(self.http.post(&url, Some(&self.token), &body)?, &url)
+    }
+
+    /// Requests an analysis of each of these profiles; answers the bulk's id, which is read like a run's.
+    pub fn bulk(&self, usernames: &[String], analysis_type: &str) -> Result<String> {
+        let url = format!("{}/v1/bulk-analyze", self.url);
+        let body = json!({
+            "usernames": usernames,
+            "analysis_type": analysis_type,
+            "business_profile_id": self.business_profile_id,
+        });
+        data::<AcceptedBulk>(self.http.post(&url, Some(&self.token), &body)?, &url).map(|bulk| bulk.bulk_id)
     }
 
     pub fn progress(&self, run_id: &str) -> Result<Progress> {

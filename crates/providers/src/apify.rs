@@ -44,9 +44,9 @@ const RUN_BYTES_MAX: usize = 256 * 1024;
 const ITEMS_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Several profiles share a limit of so many times that: the isolate has to hold them.
 const ITEMS_SHARE_MAX: usize = 3;
-/// The runs in which one of unknown start is looked for: more than ours can be under way at once.
-const LISTED_MAX: u32 = 50;
-const LIST_BYTES_MAX: usize = 256 * 1024;
+/// The runs in which one of unknown start is looked for: more than `APIFY_MAX_CONCURRENT` can be.
+const LISTED_MAX: u32 = 300;
+const LIST_BYTES_MAX: usize = 1024 * 1024;
 /// The scraper's clock may be so much behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// A run about one username gives one item, besides possible error items.
@@ -151,10 +151,18 @@ impl ActorRuns for Apify {
         let listed: Listed = serde_json::from_slice(&listed)
             .map_err(|_| ScrapeFault::Unanswered("apify list: the answer is not a list of runs".to_owned()))?;
         let wanted = input(usernames, part);
-        for run in listed.data.items.iter().filter(|run| run.is_since(since)) {
+        let mut unread = None;
+        // The oldest first: a later one with the same input is another scrape's.
+        for run in listed.data.items.iter().rev().filter(|run| run.is_since(since)) {
             let store = checked_id(Operation::List, &run.default_key_value_store_id)?;
             let path = format!("/v2/key-value-stores/{store}/records/INPUT");
-            let input = self.call(Call::get(Operation::List, &path, self.patience, RUN_BYTES_MAX)).await?;
+            let input = match self.call(Call::get(Operation::List, &path, self.patience, RUN_BYTES_MAX)).await {
+                Ok(input) => input,
+                Err(error) => {
+                    unread = Some(error);
+                    continue;
+                }
+            };
             // Apify adds nothing to an input that is valid; a newer default of the actor would be a field more.
             let is_wanted = serde_json::from_slice::<Value>(&input).is_ok_and(|input| has_all(&input, &wanted));
             if is_wanted {
@@ -164,7 +172,7 @@ impl ActorRuns for Apify {
                 }));
             }
         }
-        Ok(None)
+        unread.map_or(Ok(None), |error| Err(error.into()))
     }
 
     async fn look(
@@ -193,6 +201,7 @@ impl ActorRuns for Apify {
                 let seen = items + new.len();
                 Ok(Looked::Running { read: reading.so_far(&new), items: seen })
             }
+            "SUCCEEDED" if left.is_empty() => Ok(Looked::Ended { read: vec![], ended_at: run.ended_at() }),
             "SUCCEEDED" => {
                 let all = match self.items(ticket, part, usernames.len(), 0).await {
                     Ok(all) => all,
@@ -300,16 +309,6 @@ impl fmt::Display for Operation {
             Self::Poll => "poll",
             Self::Items => "items",
         })
-    }
-}
-
-impl Operation {
-    /// A refusal that may pass. A start that was refused is made anew; a question about a paid run is asked again.
-    const fn passing(self, message: String) -> ScrapeFault {
-        match self {
-            Self::Start => ScrapeFault::Retryable(message),
-            Self::List | Self::Poll | Self::Items => ScrapeFault::Unanswered(message),
-        }
     }
 }
 
@@ -463,7 +462,8 @@ fn refused(operation: Operation, status: StatusCode, kind: &str, message: String
         true if operation == Operation::Start && (is_at_capacity || status == StatusCode::TOO_MANY_REQUESTS) => {
             ScrapeFault::AtCapacity(message)
         }
-        true => operation.passing(message),
+        // A server that fails may have done what it was asked.
+        true => ScrapeFault::Unanswered(message),
         false if OUR_ACCOUNT.contains(&status) => ScrapeFault::Exhausted(message),
         false => ScrapeFault::Terminal(message),
     }

@@ -97,7 +97,10 @@ impl Ports {
         };
         let (behaviour, key) = {
             let mut world = self.world.lock();
-            let behaviour = world.behaviour_towards(&step, service);
+            // A scrape begins in the first step that asks for it; scenarios name its start apart from the polls.
+            let begun =
+                step.split_once("-collect-").filter(|_| kind == "scrape").map(|(scrape, _)| format!("{scrape}-ask"));
+            let behaviour = world.behaviour_towards(begun.as_deref().unwrap_or(&step), service);
             if !behaviour.bills() {
                 return (behaviour, String::new());
             }

@@ -51,8 +51,10 @@ impl World {
         });
         let violation = if let Some(bill) = missing {
             Some(format!("the bill of {} is not in the database: {bill:?}", bill.key))
-        } else if let Some(key) = self.snapshots.keys().find(|key| !key.starts_with(BEFORE) && recorded(key) == 0) {
-            // A snapshot's key is its scrape's id, which is also the bill's. The step that stores it runs after the
+        } else if let Some(key) =
+            self.snapshots.keys().find(|key| !key.starts_with(BEFORE) && recorded(bill_of(key)) == 0)
+        {
+            // A snapshot's key begins with its scrape's id, which is also the bill's. The step that stores it runs after the
             // bill was recorded, so here nothing is excused.
             Some(format!("a snapshot was saved and its bill, {key}, is not in the database"))
         } else if let Some(bill) = self.bills.iter().find(|bill| recorded(&bill.key) > 1) {
@@ -65,4 +67,11 @@ impl World {
             self.report_violation(violation);
         }
     }
+}
+
+/// The bill of a snapshot, whose key ends with the run that saved it.
+fn bill_of(key: &str) -> &str {
+    const RUN_CHARS: usize = 36;
+    let end = key.len().saturating_sub(RUN_CHARS + 1);
+    key.get(..end).unwrap_or(key)
 }

@@ -171,8 +171,9 @@ impl SnapshotStore for Ports {
             if let Err(violation) = Fixtures::is_complete(snapshot) {
                 world.report_violation(violation);
             }
-            // The hint is the actor run's id: a repeat of the step stores the same snapshot under the same key.
-            if world.snapshots.insert(key_hint.to_owned(), snapshot.clone()).is_none() {
+            // The hint is the same for a repeat of the step, which finds what was stored, as in R2.
+            if !world.snapshots.contains_key(key_hint) {
+                world.snapshots.insert(key_hint.to_owned(), snapshot.clone());
                 world.continued += u32::from(snapshot.posts_read_at.is_some());
             }
         }

@@ -31,6 +31,12 @@ impl ProfileSource for Ports {
     }
 
     async fn collect(&self, request: &ScrapeRequest, wait: Duration) -> Result<Collected, ScrapeFault> {
+        if !self.world.lock().asked.contains_key(&request.key) {
+            // Whatever becomes of a start is an answer about the scrape.
+            if let Err(fault) = self.begin(request).await {
+                return failed(fault);
+            }
+        }
         let ScrapeRequest { key: RequestKey { part, .. }, username, .. } = request;
         let step = self.caller().map(|(_, step)| step);
         let (now_ms, bill, ends_ms, behaviour) = {

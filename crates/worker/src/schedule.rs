@@ -47,8 +47,10 @@ const BULKS_MAX: u32 = 500;
 async fn recover_runs(env: &Env, wake_age: SignedDuration) -> Result<(), StoreError> {
     let (runs, launcher, board) = (compose::admin(env), Launcher::new(env), Board::new(env));
     let grace = async |duration| Delay::from(duration).await;
-    let report = recover_stale_runs(runs.as_ref(), &launcher, &board, wake_age, grace).await?;
+    let recovered = recover_stale_runs(runs.as_ref(), &launcher, &board, wake_age, grace).await;
+    // Also after a sweep that failed: the bulks wait for nothing of it.
     let ended = runs.end_finished(BULKS_MAX).await?;
+    let report = recovered?;
     tracing::info!(woken = report.woken, swept = report.swept, ended, "stale runs recovered");
     Ok(())
 }

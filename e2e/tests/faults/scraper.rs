@@ -71,8 +71,10 @@ async fn a_scraper_that_keeps_failing_is_given_up_after_four_attempts() {
     let _turn = beside_others().await;
     let starts = vec![("status", json!({ "status": 500 })), ("rate_limit", json!({})), ("drop", json!({}))];
     let runs = ["FAILED", "TIMED-OUT", "ABORTED"].map(|text| ("status", json!({ "status_text": text }))).to_vec();
-    futures_util::future::join(
+    futures_util::future::join3(
         fail_under_each("apify.start", starts, "scrape_failed", 4),
+        // A scraper without room is asked three times more before an attempt has failed.
+        fail_under("apify.start", ("rate_limit", json!({})), "scrape_failed", 16),
         fail_under_each("apify.run", runs, "scrape_failed", 4),
     )
     .await;

@@ -32,6 +32,10 @@ impl Metric {
         Self { name: name.into(), value: (value * 1e4).round() / 1e4, unit: "share" }
     }
 
+    pub fn count(name: impl Into<String>, value: usize) -> Self {
+        Self { name: name.into(), value: value as f64, unit: "" }
+    }
+
     pub fn bytes(name: impl Into<String>, value: usize) -> Self {
         Self { name: name.into(), value: value as f64, unit: "bytes" }
     }

@@ -7,6 +7,7 @@ mod analyses;
 mod customer;
 mod full_profiles;
 mod load;
+mod many;
 mod metric;
 mod repeats;
 mod routes;
@@ -47,12 +48,13 @@ struct Part {
 }
 
 /// The routes come last: their analyses still run when the part ends, and would disturb another measurement.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part { names: &["bundle."], measure: bundle },
     Part { names: &["workflow."], measure: |bench, report| six_steps::measure(bench.project, report) },
     Part { names: &["light.", "deep.", "xray.", "ai.", "prompt."], measure: analyses::measure },
     Part { names: &["ai.cost_usd.deep_full", "ai.cost_usd.xray_full"], measure: full_profiles::measure },
-    Part { names: &["scrape."], measure: repeats::measure },
+    Part { names: &["scrape.cost_usd."], measure: repeats::measure },
+    Part { names: &many::NAMES, measure: many::measure },
     Part { names: &["http."], measure: routes::measure },
 ];
 

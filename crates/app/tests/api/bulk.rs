@@ -57,6 +57,17 @@ async fn a_json_list_is_bought_started_and_reported_line_by_line() {
 }
 
 #[tokio::test]
+async fn a_guard_that_is_spelled_wrong_or_in_the_wrong_place_buys_nothing() {
+    let double = answering(plan("ok"));
+    let (status, _, body) = buy(&double, json!({ "usernames": ["nasa"], "maxCredits": 1 })).await;
+    assert_eq!((status.as_u16(), &body["code"]), (422, &json!("invalid_request")), "{body}");
+    let path = "/v1/bulk-analyze?dry_run=true";
+    let (status, _, body) = ask(&double, "POST", path, list(json!({ "usernames": ["nasa"] }))).await;
+    assert_eq!((status.as_u16(), &body["code"]), (400, &json!("invalid_query")), "{body}");
+    assert_eq!(double.asked(), [Value::Null; 0]);
+}
+
+#[tokio::test]
 async fn a_file_is_a_body_too_and_its_options_are_in_the_query() {
     let double = answering(plan("ok"));
     let query =

@@ -261,7 +261,7 @@ async fn refusals_that_pass_are_told_from_those_that_last_and_those_that_strike_
     }
     for (status, kind) in passing {
         let why = format!("{status} {kind}");
-        let fault = if matches!(status, 402 | 429) { ScrapeFault::AtCapacity } else { ScrapeFault::Retryable };
+        let fault = if matches!(status, 402 | 429) { ScrapeFault::AtCapacity } else { ScrapeFault::Unanswered };
         assert_eq!(start(refusal(status, kind)).await, Err(fault(format!("apify start: {why}"))));
         let outcome = collect([run("SUCCEEDED"), refusal(status, kind)]).await;
         assert_eq!(outcome, Err(ScrapeFault::Unanswered(format!("apify items: {why}"))));
@@ -286,7 +286,7 @@ async fn lost_connections_and_unreadable_answers_pass() {
         let asked = collect([run("SUCCEEDED"), text(200, body)]).await;
         assert!(matches!(asked, Err(ScrapeFault::Unanswered(_))), "{body}");
     }
-    assert!(matches!(start(text(302, "")).await, Err(ScrapeFault::Retryable(_))));
+    assert!(matches!(start(text(302, "")).await, Err(ScrapeFault::Unanswered(_))));
 }
 
 #[tokio::test]

@@ -57,8 +57,9 @@ impl Gate {
         Self { env: env.clone() }
     }
 
-    pub async fn tell(&self, command: &GateCommand) -> Result<()> {
-        call_object(&self.env, OBJECTS, NAME, command).await
+    /// Tells the gate something, in time.
+    pub async fn tell(&self, command: &GateCommand) -> std::result::Result<(), ScrapeFault> {
+        in_time(call_object(&self.env, OBJECTS, NAME, command), Duration::ZERO).await
     }
 
     async fn wait(&self, request: &ScrapeRequest, wait: Duration) -> Result<Collected> {
@@ -85,7 +86,7 @@ fn now_ms() -> i64 {
 }
 
 /// What an object answered, given up when it is too late.
-async fn in_time<T>(work: impl Future<Output = Result<T>>, wait: Duration) -> std::result::Result<T, ScrapeFault> {
+pub async fn in_time<T>(work: impl Future<Output = Result<T>>, wait: Duration) -> std::result::Result<T, ScrapeFault> {
     use futures_util::future::{Either, select};
     let work = std::pin::pin!(work);
     match select(work, Delay::from(wait + PATIENCE)).await {
@@ -99,7 +100,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T>>, wait: Duration) -> st
 impl ProfileSource for Gate {
     async fn ask(&self, requests: &[ScrapeRequest]) -> std::result::Result<(), ScrapeFault> {
         let command = GateCommand::Ask(requests.to_vec());
-        SendFuture::new(in_time(self.tell(&command), Duration::ZERO)).await
+        SendFuture::new(self.tell(&command)).await
     }
 
     async fn collect(&self, request: &ScrapeRequest, wait: Duration) -> std::result::Result<Collected, ScrapeFault> {
@@ -108,7 +109,7 @@ impl ProfileSource for Gate {
 
     async fn withdraw(&self, runs: &[RunId]) {
         let command = GateCommand::Withdraw(runs.to_vec());
-        let told = SendFuture::new(in_time(self.tell(&command), Duration::ZERO)).await;
+        let told = SendFuture::new(self.tell(&command)).await;
         if let Err(error) = told {
             tracing::warn!(%error, "runs were not taken out of the line; they will be when they do not ask again");
         }

@@ -16,7 +16,7 @@ pub use board::{Board, Opened, QUESTION};
 pub use crypto::WebCrypto;
 pub use database::{system_login, tenant_login};
 pub use fetch::Fetch;
-pub use gate::{Gate, call_object, new_scrape_id};
+pub use gate::{Gate, call_object, in_time, new_scrape_id};
 pub use launcher::Launcher;
 pub use pictures::PictureCopies;
 pub use platform::{PlatformClock, PlatformIds, PlatformPause, PlatformReadiness};

@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 use oslira_app::{
     features::{
         profiles::InstagramHandle,
-        scraping::{ActorRuns as _, Scrape as Life, ScrapeAnswer, ScrapeEffect, ScrapeOrder, ScrapeTurn},
+        scraping::{ActorRuns as _, Looked, Scrape as Life, ScrapeAnswer, ScrapeEffect, ScrapeOrder, ScrapeTurn},
     },
     shared::{clock::Clock as _, ids::ScrapeId},
 };
@@ -25,6 +25,8 @@ const KEY: &str = "scrape";
 const ANSWERS: &str = "answer/";
 /// When a scrape whose process has died goes on.
 const LOOKED_AFTER_WITHIN: Duration = Duration::from_secs(60);
+/// Between looks that were answered at once.
+const FLOOR: Duration = Duration::from_millis(500);
 /// After a turn that failed because of the platform.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
@@ -119,6 +121,8 @@ impl DurableObject for Scrape {
                 Ok(None) => break storage.delete_alarm().await?,
                 Err(error) => {
                     tracing::warn!(%error, "a scrape was not looked after; trying again");
+                    // What was not stored has not happened.
+                    *self.life.borrow_mut() = None;
                     break storage.set_alarm(AGAIN_AFTER).await?;
                 }
             }
@@ -162,11 +166,17 @@ impl Scrape {
                 self.told(|life| life.found(answer, PlatformClock.now(), scale))
             }
             ScrapeTurn::Look { ticket, items, wait } => {
+                let asked_at = PlatformClock.now();
                 let answer = actors.look(&ticket, &order.usernames, &left, order.part, items, wait).await;
-                self.told(|life| life.looked(answer, PlatformClock.now(), scale))
+                let goes_on = matches!(answer, Ok(Looked::Running { .. }));
+                let (effects, pause) = self.told(|life| life.looked(answer, PlatformClock.now(), scale));
+                // A scraper that does not wait as it was asked to must not be asked without end.
+                let waited = PlatformClock.now().duration_since(asked_at).unsigned_abs();
+                (effects, if goes_on && waited < wait / 2 { FLOOR } else { pause })
             }
             ScrapeTurn::Return => {
-                Gate::new(&self.env).tell(&GateCommand::Ended(order.id)).await?;
+                let told = Gate::new(&self.env).tell(&GateCommand::Ended(order.id)).await;
+                told.map_err(|error| worker::Error::RustError(error.to_string()))?;
                 self.told(|life| (life.returned(), Duration::ZERO))
             }
             ScrapeTurn::Pause(pause) => return Ok(Some(pause)),

@@ -14,7 +14,7 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 
 use super::{Bell, scrape::Scrapes};
 use crate::{
-    adapters::{PlatformClock, new_scrape_id},
+    adapters::{PlatformClock, in_time, new_scrape_id},
     compose,
 };
 
@@ -94,6 +94,8 @@ impl DurableObject for ScrapeGate {
         };
         if let Err(error) = looked_after.await {
             tracing::warn!(%error, "the gate was not looked after; trying again");
+            // What was not stored is not so: the leases are read again, and the line forms again by itself.
+            *self.gate.borrow_mut() = None;
             self.state.storage().set_alarm(GATE_LOOKS_EVERY).await?;
         }
         Response::empty()
@@ -144,9 +146,14 @@ impl ScrapeGate {
         if !is_idle && storage.get_alarm().await?.is_none() {
             storage.set_alarm(GATE_LOOKS_EVERY).await?;
         }
-        self.bell.ring();
+        // Who joins a scrape was placed before they wait; everybody else is placed by an order.
+        if !orders.is_empty() {
+            self.bell.ring();
+        }
         let scrapes = Scrapes::new(&self.env);
-        let given = futures_util::future::join_all(orders.iter().map(|order| scrapes.order(order))).await;
+        let given =
+            futures_util::future::join_all(orders.iter().map(|order| in_time(scrapes.order(order), Duration::ZERO)))
+                .await;
         for (order, given) in orders.iter().zip(given) {
             match given {
                 Ok(()) => {

@@ -27,8 +27,9 @@ use crate::{
 
 /// How often the gate looks after its leases while there are any.
 pub const GATE_LOOKS_EVERY: Duration = Duration::from_secs(10);
-/// An actor run reads so many usernames at most.
+/// An actor run reads so many usernames at most, and the posts of so many: an isolate has to hold them all.
 const USERNAMES_MAX: usize = 10;
+const POSTS_OF_MAX: usize = 3;
 /// Who has not asked for so long has gone. The engine that is to ask may take half a minute to start.
 const GONE_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// So long after its end, whoever asks is still told which scrape it was.
@@ -216,7 +217,11 @@ impl ScrapeGate {
         let part = leader.key.part;
         let mut lease = Lease::new(id, leader.account_id, part, now);
         let names: BTreeSet<&str> = self.waiting_for(part).map(|request| request.username.as_str()).collect();
-        let size = names.len().div_ceil(free).clamp(1, USERNAMES_MAX);
+        let most = match part {
+            ScrapePart::Details => USERNAMES_MAX,
+            ScrapePart::Posts(_) => POSTS_OF_MAX,
+        };
+        let size = names.len().div_ceil(free).clamp(1, most);
         let mut shares: BTreeMap<AccountId, usize> = BTreeMap::new();
         let mut next = Some(leader.clone());
         while let Some(request) = next {

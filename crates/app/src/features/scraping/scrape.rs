@@ -28,6 +28,8 @@ const UNANSWERED_MAX: u32 = 12;
 const TIMEOUTS_MAX: u32 = 2;
 /// How often a dataset that lacks the items of its bill is read again.
 const REREADS_MAX: u32 = 3;
+/// How often a start is repeated that the scraper had no room for.
+const REFUSALS_MAX: u32 = 3;
 /// Pauses between looks for a run that may not have started; then whoever waits is told so.
 const FIND_PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(5)];
 /// A run that the list does not show so long after its start was sent has never started.
@@ -45,10 +47,14 @@ pub struct Scrape {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Stage {
-    Ordered,
+    /// Certainly not started; so often the scraper had no room for it.
+    Ordered {
+        refusals: u32,
+    },
     /// The start is sent, or was when the process died.
     Starting {
         sent_at: Timestamp,
+        refusals: u32,
     },
     /// Nobody knows whether it started.
     Lost(Lost),
@@ -116,7 +122,7 @@ pub type ScrapeAnswer = Result<Scraped, ScrapeFault>;
 impl Scrape {
     #[must_use]
     pub fn new(order: ScrapeOrder) -> Self {
-        Self { left: order.usernames.clone(), order, stage: Stage::Ordered }
+        Self { left: order.usernames.clone(), order, stage: Stage::Ordered { refusals: 0 } }
     }
 
     #[must_use]
@@ -134,21 +140,27 @@ impl Scrape {
     #[must_use]
     pub fn turn(&mut self, now: Timestamp, scale: f64) -> (Vec<ScrapeEffect>, ScrapeTurn) {
         match &mut self.stage {
-            Stage::Ordered if now < self.order.start_before => {
-                self.stage = Stage::Starting { sent_at: now };
+            Stage::Ordered { refusals } if now < self.order.start_before => {
+                let refusals = *refusals;
+                self.stage = Stage::Starting { sent_at: now, refusals };
                 (vec![self.stored()], ScrapeTurn::Start)
             }
-            Stage::Ordered => {
+            Stage::Ordered { .. } => {
                 let effects = self.fail(&ScrapeFault::Retryable("the scrape was not begun in time".to_owned()));
                 (self.end(effects, now), ScrapeTurn::Return)
             }
             // The process died between the sending and the answer.
-            Stage::Starting { sent_at } => {
+            Stage::Starting { sent_at, .. } => {
                 let since = *sent_at;
                 self.lose(since, ScrapeFault::Unanswered("the process of the scrape died".to_owned()));
                 (vec![self.stored()], ScrapeTurn::Find { since })
             }
             Stage::Lost(lost) => (vec![], ScrapeTurn::Find { since: lost.sent_at }),
+            // Whatever kept it from being looked at, such as items that no isolate can hold.
+            Stage::Running(running) if now >= running.since + may_last(scale) + LEASE_LAG => {
+                let effects = self.fail(&ScrapeFault::Overtime("a scrape did not end".to_owned()));
+                (self.end(effects, now), ScrapeTurn::Return)
+            }
             Stage::Running(running) => {
                 // Posts of one profile are complete only at the end.
                 let appears = self.order.usernames.len() > 1 && self.order.part == ScrapePart::Details;
@@ -175,7 +187,7 @@ impl Scrape {
         answer: Result<ScrapeTicket, ScrapeFault>,
         now: Timestamp,
     ) -> (Vec<ScrapeEffect>, Duration) {
-        let Stage::Starting { sent_at } = self.stage else { return (vec![], Duration::ZERO) };
+        let Stage::Starting { sent_at, refusals } = self.stage else { return (vec![], Duration::ZERO) };
         match answer {
             Ok(ticket) => {
                 self.run(ticket, sent_at);
@@ -184,6 +196,11 @@ impl Scrape {
             Err(fault @ (ScrapeFault::TimedOut(_) | ScrapeFault::Unanswered(_))) => {
                 self.lose(sent_at, fault);
                 (vec![self.stored()], Duration::ZERO)
+            }
+            // Others fill the plan. It keeps its lease, or the whole line would be refused within seconds.
+            Err(ScrapeFault::AtCapacity(_)) if refusals < REFUSALS_MAX => {
+                self.stage = Stage::Ordered { refusals: refusals + 1 };
+                (vec![self.stored()], LOOK_PAUSE)
             }
             Err(refused) => {
                 let effects = self.fail(&refused);

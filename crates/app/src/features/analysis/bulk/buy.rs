@@ -15,7 +15,7 @@ use crate::{
     shared::{
         analysis_type::AnalysisType,
         idempotency::{IdempotencyKey, body_hash},
-        ids::{BulkId, BusinessProfileId, UserId},
+        ids::{BulkId, BusinessProfileId, RunId, UserId},
         store::StoreError,
     },
 };
@@ -133,9 +133,14 @@ pub async fn go_on(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result<
 pub async fn cancel(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result<BulkCancelled, StoreError> {
     let cancelled = ports.bulks.cancel(user, bulk, false).await?;
     if let BulkCancelled::Cancelled { runs, .. } = &cancelled {
-        join(join_all(runs.iter().map(|run| tell_cancelled(ports, *run))), ports.profiles.withdraw(runs)).await;
+        leave(ports, runs).await;
     }
     Ok(cancelled)
+}
+
+/// Tells the watchers of runs that were cancelled, and takes the runs out of the gate's line.
+async fn leave(ports: &AnalysisPorts, runs: &[RunId]) {
+    join(join_all(runs.iter().map(|run| tell_cancelled(ports, *run))), ports.profiles.withdraw(runs)).await;
 }
 
 fn needs(ports: &AnalysisPorts, analysis_type: AnalysisType) -> Result<RequiredServices, Vec<String>> {
@@ -183,7 +188,10 @@ async fn started(
     };
     // The engine may have taken it and only its answer was lost: what is being worked on goes on.
     match ports.bulks.cancel(member.user(), bulk, true).await? {
-        BulkCancelled::Cancelled { .. } => Ok(Bought::Undone),
+        BulkCancelled::Cancelled { runs, .. } => {
+            leave(ports, &runs).await;
+            Ok(Bought::Undone)
+        }
         BulkCancelled::Started | BulkCancelled::Finished | BulkCancelled::NotFound => {
             Ok(Bought::Running { plan, replayed: false })
         }

@@ -18,7 +18,7 @@ use crate::{
     },
     http::{
         ApiError, BODY_BYTES_MAX, ErrorCode, JsonBody, RequestBody,
-        code::{BODY_TOO_LARGE, INVALID_REQUEST, UNREADABLE_BODY},
+        code::{BODY_TOO_LARGE, INVALID_QUERY, INVALID_REQUEST, UNREADABLE_BODY},
     },
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
@@ -29,6 +29,8 @@ const FILES: [&str; 4] = ["text/csv", "text/plain", "text/tab-separated-values",
 
 /// A list with what is to be done with it. Exactly one of `usernames`, `csv`, `retry_of` and `stale_leads` says which.
 #[derive(Deserialize, JsonSchema)]
+// A guard that is spelled wrong must not be one that does not guard.
+#[serde(deny_unknown_fields)]
 pub struct BulkFields {
     /// Instagram usernames, `@username` or profile addresses. The first 100 different ones are used.
     usernames: Option<Vec<String>>,
@@ -100,6 +102,10 @@ impl BulkBody {
     /// The request that body and query make.
     pub fn request(self, query: BulkQuery) -> Result<BulkRequest, ApiError> {
         match self {
+            Self::Fields(_) if query != BulkQuery::default() => Err(ApiError::new(
+                INVALID_QUERY,
+                "With a JSON body, send dry_run, max_credits and the other fields in the body. Nothing was charged.",
+            )),
             Self::Fields(fields) => {
                 let options = BulkOptions {
                     dry_run: fields.dry_run,

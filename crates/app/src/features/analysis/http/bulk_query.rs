@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// As they were sent.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BulkQuery {
     pub business_profile_id: Option<String>,
     pub analysis_type: Option<String>,
@@ -31,7 +32,7 @@ impl FromRequestParts<()> for BulkQuery {
         read.map(|Query(query)| query).map_err(|_| {
             ApiError::new(
                 INVALID_QUERY,
-                "The query string could not be read: dry_run takes true or false, max_credits, pilot and fresh_within_days take whole numbers.",
+                "The query string could not be read: dry_run takes true or false, max_credits, pilot and fresh_within_days take whole numbers, and other fields than those of a list are not known.",
             )
         })
     }

@@ -1,5 +1,5 @@
-//! One attempt at a part of a profile: asked for in one step, collected in the steps after it. Who reads it, and with whom it shares
-//! an actor run, is the gate's business.
+//! One attempt at a part of a profile: asked for and collected in the same steps. Who reads it, and with whom it shares an actor run, is
+//! the gate's business.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,14 +21,6 @@ use crate::{
     },
 };
 
-/// What asking for a scrape gave.
-#[derive(Serialize, Deserialize)]
-struct ScrapeAsked {
-    answer: Result<(), ScrapeFault>,
-    asked_at: Timestamp,
-    ended_at: Timestamp,
-}
-
 /// What one poll of a scrape gave.
 #[derive(Serialize, Deserialize)]
 struct ScrapePoll {
@@ -45,25 +37,6 @@ struct ScrapePoll {
 }
 
 impl<S: Steps> Body<'_, S> {
-    async fn ask_for_scrape(&self, request: &ScrapeRequest, name: &str) -> Result<ScrapeAsked, EarlyEnd> {
-        let (ports, run, request) = (self.ports.clone(), self.run, request.clone());
-        let asked: IfActive<ScrapeAsked> = self
-            .steps
-            .run(&format!("{name}-ask"), move || {
-                let (ports, request) = (ports.clone(), request.clone());
-                async move {
-                    if !advance(&ports, run, Phase::Scraping).await? {
-                        return Ok(IfActive::Inactive);
-                    }
-                    let asked_at = ports.clock.now();
-                    let answer = ports.profiles.ask(std::slice::from_ref(&request)).await;
-                    Ok(IfActive::Active(ScrapeAsked { answer, asked_at, ended_at: ports.clock.now() }))
-                }
-            })
-            .await?;
-        asked.active()
-    }
-
     /// One attempt at a part, whatever it gives.
     pub(super) async fn attempt_scrape(
         &self,
@@ -73,14 +46,6 @@ impl<S: Steps> Body<'_, S> {
     ) -> Result<Result<PollOutcome, ScrapeFault>, EarlyEnd> {
         let request = request(self.run, assignment, attempts);
         let silence = &mut attempts.silence;
-        let ScrapeAsked { answer, asked_at, ended_at } = self.ask_for_scrape(&request, name).await?;
-        match answer {
-            Ok(()) => silence.goes_on(asked_at, ended_at),
-            Err(fault) => {
-                note(silence, &fault, asked_at, ended_at);
-                return Ok(Err(fault));
-            }
-        }
         let (wait, polls_max) = config::polls(self.ports.pause_scale);
         let waits_max = polls_max * config::SCRAPE_WAITS_FACTOR;
         let (mut waiting, mut running, mut unanswered) = (0, 0, 0);
@@ -97,11 +62,12 @@ impl<S: Steps> Body<'_, S> {
                 // The time in the line is nobody's silence.
                 Ok(PollOutcome::Waiting) => {
                     waiting += 1;
-                    silence.broken();
+                    silence.stands_still(asked_at, ended_at);
                 }
                 Ok(PollOutcome::Running) => {
                     running += 1;
-                    silence.goes_on(asked_at, ended_at);
+                    // The gate says so, and not the scraper.
+                    silence.lasts(asked_at, ended_at);
                 }
                 // Asking again costs nothing, starting another scrape would.
                 Err(fault @ (ScrapeFault::Unanswered(_) | ScrapeFault::TimedOut(_))) if !is_final => {

@@ -37,9 +37,17 @@ impl Silence {
         self.timeouts = UNANSWERED_REPEATS + 1;
     }
 
-    fn lasts(&mut self, asked_at: Timestamp, until: Timestamp) {
+    /// Nothing can be said yet: neither an answer of the provider nor the lack of one.
+    pub(super) fn lasts(&mut self, asked_at: Timestamp, until: Timestamp) {
         self.since.get_or_insert(asked_at);
         self.until = Some(until);
+    }
+
+    /// The provider was not asked meanwhile.
+    pub(super) fn stands_still(&mut self, from: Timestamp, until: Timestamp) {
+        if let Some(since) = &mut self.since {
+            *since = since.saturating_add(until.duration_since(from)).unwrap_or(until);
+        }
     }
 
     /// Calls in a row that got no answer in time.
@@ -78,6 +86,18 @@ mod tests {
         assert!(!silence.is_over(WAIT));
         silence.timed_out(at(45), at(85));
         assert!(silence.is_over(WAIT) && silence.is_repeated());
+    }
+
+    #[test]
+    fn the_time_in_a_line_counts_for_nothing() {
+        let mut silence = Silence::default();
+        silence.timed_out(at(0), at(40));
+        silence.stands_still(at(40), at(640));
+        silence.lasts(at(640), at(670));
+        assert!(!silence.is_over(WAIT));
+        assert_eq!(silence.timeouts(), 1, "and makes nothing good");
+        silence.timed_out(at(670), at(710));
+        assert!(silence.is_over(WAIT));
     }
 
     #[test]

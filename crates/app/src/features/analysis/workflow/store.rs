@@ -44,8 +44,9 @@ impl<S: Steps> Body<'_, S> {
                 let earlier = earlier.clone();
                 async move {
                     ports.progress.tell(run, ProgressUpdate::Reached(Phase::Storing)).await;
-                    // The same for every attempt, so that a repeated save writes the same object.
-                    let hint = details.provider_run_id.clone();
+                    // The same for every attempt, so that a repeated save writes the same object; and this run's own, because
+                    // others share its scrape and may make another snapshot of it.
+                    let hint = format!("{}-{run}", details.provider_run_id);
                     let cost_microusd = details.cost_microusd + posts.as_ref().map_or(0, |posts| posts.cost_microusd);
                     let snapshot = merge(&wanted, details, posts, earlier.as_ref().clone())?;
                     mark_stale(&ports, run, &snapshot).await?;

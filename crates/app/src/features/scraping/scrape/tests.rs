@@ -128,10 +128,33 @@ fn a_start_that_is_never_found_is_told_soon_and_holds_its_lease_until_it_cannot_
 fn a_start_that_was_refused_is_told_and_frees_the_lease_at_once() {
     let mut scrape = Scrape::new(order(&["ann", "bob"]));
     let _ = scrape.turn(at(0), 1.0);
-    let refused = ScrapeFault::AtCapacity("full".to_owned());
+    let refused = ScrapeFault::Exhausted("no money".to_owned());
     let (effects, _) = scrape.started(Err(refused.clone()), at(1));
     assert_eq!(answers(&effects), [("ann".to_owned(), Err(refused.clone())), ("bob".to_owned(), Err(refused))]);
     assert_eq!(scrape.turn(at(1), 1.0).1, ScrapeTurn::Return);
+}
+
+#[test]
+fn a_scraper_without_room_is_asked_again_before_anybody_is_told() {
+    let mut scrape = Scrape::new(order(&["ann"]));
+    let full = || Err(ScrapeFault::AtCapacity("full".to_owned()));
+    for second in [0, 5, 10] {
+        assert_eq!(scrape.turn(at(second), 1.0).1, ScrapeTurn::Start);
+        let (effects, pause) = scrape.started(full(), at(second));
+        assert_eq!((answers(&effects).len(), pause), (0, LOOK_PAUSE));
+    }
+    assert_eq!(scrape.turn(at(15), 1.0).1, ScrapeTurn::Start);
+    let (effects, _) = scrape.started(full(), at(15));
+    assert_eq!(answers(&effects).len(), 1);
+    assert_eq!(scrape.turn(at(15), 1.0).1, ScrapeTurn::Return);
+}
+
+#[test]
+fn a_run_that_nobody_lives_to_look_at_ends_all_the_same() {
+    let mut scrape = running(&["ann"]);
+    assert!(matches!(scrape.turn(at(239), 1.0).1, ScrapeTurn::Look { .. }));
+    let (effects, turn) = scrape.turn(at(240), 1.0);
+    assert_eq!((answers(&effects).len(), turn), (1, ScrapeTurn::Return));
 }
 
 #[test]
@@ -233,10 +256,10 @@ proptest! {
     fn whatever_happens_it_starts_once_answers_everybody_once_and_returns_its_lease(lucks in prop::collection::vec(luck(), 0..60)) {
         let mut stored = Scrape::new(order(&["ann", "bob"]));
         let mut scrape = stored.clone();
-        let (mut now, mut starts, mut told) = (0, 0, vec![]);
+        let (mut now, mut starts, mut refused, mut told) = (0, 0, 0, vec![]);
         let mut lucks = lucks.into_iter();
         loop {
-            prop_assert!(now <= 240, "it does not end");
+            prop_assert!(now <= 320, "it does not end");
             let (effects, turn) = scrape.turn(at(now), 1.0);
             for effect in effects.into_iter() {
                 told.extend(answers(std::slice::from_ref(&effect)));
@@ -244,6 +267,7 @@ proptest! {
             }
             let luck = lucks.next().unwrap_or(Luck::Good);
             starts += u32::from(turn == ScrapeTurn::Start);
+            refused += u32::from(turn == ScrapeTurn::Start && matches!(luck, Luck::Fault(4)));
             if matches!(luck, Luck::Crash) {
                 scrape = stored.clone();
                 now += 10;
@@ -271,7 +295,8 @@ proptest! {
             }
             now += (pause.as_secs() as i64).max(1);
         }
-        prop_assert!(starts <= 1, "{starts} starts");
+        // One, and as many more as were refused for certain.
+        prop_assert!(starts <= 1 + refused, "{starts} starts, {refused} refused");
         told.sort_by(|one, other| one.0.cmp(&other.0));
         let names: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
         prop_assert_eq!(names, ["ann", "bob"]);

@@ -136,12 +136,15 @@ fn is_list(row: &Row) -> bool {
 /// Without a header: the column with the most links and names after an `@`, else with the most names; of several, the
 /// first.
 fn likely_column(rows: &[&Row]) -> usize {
-    let columns = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
+    /// No sheet of names has more.
+    const COLUMNS_MAX: usize = 200;
     let most = |is_one: fn(&str) -> bool| {
-        let count =
-            |column: usize| rows.iter().filter(|row| row.cells.get(column).is_some_and(|cell| is_one(cell))).count();
-        let best = (0..columns).rev().map(|column| (count(column), column)).max_by_key(|(count, _)| *count);
-        best.filter(|(count, _)| *count > 0).map(|(_, column)| column)
+        let mut counts = [0_usize; COLUMNS_MAX];
+        for row in rows {
+            counts.iter_mut().zip(&row.cells).filter(|(_, cell)| is_one(cell)).for_each(|(count, _)| *count += 1);
+        }
+        let best = counts.iter().enumerate().rev().max_by_key(|(_, count)| **count);
+        best.filter(|(_, count)| **count > 0).map(|(column, _)| column)
     };
     most(is_marked_name).or_else(|| most(is_name)).unwrap_or(0)
 }

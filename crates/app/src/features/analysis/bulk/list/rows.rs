@@ -90,6 +90,8 @@ fn cells(lines: &[&str], delimiter: char) -> Option<(Vec<String>, usize)> {
     let mut cells = Vec::new();
     let mut cell = String::new();
     let mut is_quoted = false;
+    // Kept beside the cell, because looking through it at every mark takes quadratic time.
+    let mut has_text = false;
     for (number, line) in lines.iter().take(CELL_LINES_MAX).enumerate() {
         let mut chars = line.chars().peekable();
         while let Some(c) = chars.next() {
@@ -97,15 +99,22 @@ fn cells(lines: &[&str], delimiter: char) -> Option<(Vec<String>, usize)> {
                 '"' if is_quoted && chars.peek() == Some(&'"') => {
                     chars.next();
                     cell.push('"');
+                    has_text = true;
                 }
                 '"' if is_quoted => is_quoted = false,
                 // Only at the beginning of a cell does a mark open it; elsewhere it is a character.
-                '"' if cell.trim().is_empty() => {
+                '"' if !has_text => {
                     cell.clear();
                     is_quoted = true;
                 }
-                c if c == delimiter && !is_quoted => cells.push(std::mem::take(&mut cell)),
-                c => cell.push(c),
+                c if c == delimiter && !is_quoted => {
+                    cells.push(std::mem::take(&mut cell));
+                    has_text = false;
+                }
+                c => {
+                    has_text |= !c.is_whitespace();
+                    cell.push(c);
+                }
             }
         }
         if !is_quoted {

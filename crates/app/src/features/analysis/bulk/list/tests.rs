@@ -178,3 +178,16 @@ proptest! {
         prop_assert_eq!(told, (1..=u32::try_from(list.len()).unwrap()).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn a_list_that_was_made_to_cost_time_is_read_like_any_other() {
+    // Quadratic in both: marks behind many blanks, read again for each line before; commas without end.
+    let marks = format!("{}a\",{}a{},\"", "a\",\"\n".repeat(49), " ".repeat(32_000), "\"".repeat(32_000));
+    let commas = format!("{}\n{}", ",".repeat(60_000), "a\n".repeat(1_900));
+    for text in [marks, commas] {
+        let begun = std::time::Instant::now();
+        let _whatever = names_in_text(text.as_bytes());
+        // Seconds of a debug build on a busy machine; it was minutes.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+    }
+}
