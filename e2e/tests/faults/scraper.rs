@@ -69,7 +69,7 @@ async fn profiles_that_cannot_be_judged_fail_with_their_reason() {
 #[tokio::test]
 async fn a_scraper_that_keeps_failing_is_given_up_after_four_attempts() {
     let _turn = beside_others().await;
-    let starts = vec![("status", json!({ "status": 500 })), ("rate_limit", json!({})), ("drop", json!({}))];
+    let starts = vec![("status", json!({ "status": 500 })), ("drop", json!({}))];
     let runs = ["FAILED", "TIMED-OUT", "ABORTED"].map(|text| ("status", json!({ "status_text": text }))).to_vec();
     futures_util::future::join3(
         fail_under_each("apify.start", starts, "scrape_failed", 4),
