@@ -36,6 +36,7 @@ impl Stack {
     }
 }
 
+const START: &str = "apify.start";
 const CHAT: &str = "openai.chat";
 const MESSAGES: &str = "anthropic.messages";
 
@@ -50,7 +51,7 @@ struct Rules(BTreeMap<&'static str, Validator>);
 
 impl Rules {
     fn load() -> Self {
-        let apify = ["apify.start", "apify.poll", "apify.items"];
+        let apify = [START, "apify.list", "apify.input", "apify.poll", "apify.items"];
         let mut rules: BTreeMap<_, _> = apify.map(|target| (target, validator(APIFY, target, &json!({})))).into();
         // OpenAI answers 400 to an unknown parameter, but its published schema allows additional ones.
         let known_only = json!({ "unevaluatedProperties": false });
@@ -71,7 +72,12 @@ impl Rules {
                 Some((_, target)) => self.question(target, call),
                 None => vec![format!("gateway: sent to {}", call["path"])],
             },
-            _ => self.judge(target, &as_sent_to_apify(call)),
+            _ => {
+                let sent = as_sent_to_apify(call);
+                let mut faults = self.judge(target, &sent);
+                faults.extend((target == START).then(|| unbounded(&sent)).flatten());
+                faults
+            }
         }
     }
 
@@ -131,6 +137,15 @@ fn as_sent_to_apify(call: &Value) -> Value {
     json!({ "method": call["method"], "path": path, "query": query, "body": call["body"] })
 }
 
+/// A start whose `maxItems` is not what its profiles may give: more would be paid, less would be missing.
+fn unbounded(start: &Value) -> Option<String> {
+    let count = |list: &str| start["body"][list].as_array().map(Vec::len);
+    let each = start["body"]["resultsLimit"].as_u64().unwrap_or(1);
+    let due = count("usernames").or_else(|| count("directUrls")).unwrap_or(0) as u64 * each;
+    let bound = &start["query"]["maxItems"];
+    (*bound != json!(due.to_string())).then(|| format!("{START}: maxItems is {bound}, and {due} items are due"))
+}
+
 /// A question that was sent to a wrong path, or not through the gateway: only the gateway adds the metadata that says
 /// what the call is for.
 fn misdirected(target: &str, call: &Value) -> Option<String> {
@@ -167,6 +182,27 @@ mod tests {
         json!({
             "target": "apify.start", "method": "POST", "query": "timeout=120&maxItems=1&maxTotalChargeUsd=0.5",
             "path": "/apify/v2/acts/apify~instagram-profile-scraper/runs", "body": {"usernames": ["nasa"]},
+        })
+    }
+
+    fn shared() -> Value {
+        let mut call = start();
+        call["query"] = json!("timeout=120&maxItems=2&maxTotalChargeUsd=0.5");
+        call["body"] = json!({"usernames": ["nasa", "esa"]});
+        call
+    }
+
+    fn list() -> Value {
+        json!({
+            "target": "apify.list", "method": "GET", "query": "desc=1&limit=300", "body": null,
+            "path": "/apify/v2/acts/apify~instagram-profile-scraper/runs",
+        })
+    }
+
+    fn input() -> Value {
+        json!({
+            "target": "apify.input", "method": "GET", "query": null, "body": null,
+            "path": "/apify/v2/key-value-stores/0FjDCDmGrVaYodyS5/records/INPUT",
         })
     }
 
@@ -240,7 +276,7 @@ mod tests {
         for call in questions.clone().into_iter().chain(questions.map(through_the_gateway)) {
             assert_eq!(Rules::load().faults_of(&call), Vec::<String>::new());
         }
-        for call in [start(), posts(), newer_posts(), picture()] {
+        for call in [start(), shared(), posts(), newer_posts(), list(), input(), picture()] {
             assert_eq!(Rules::load().faults_of(&call), Vec::<String>::new());
         }
     }
@@ -259,6 +295,11 @@ mod tests {
             (start(), "/query", json!("timeout=soon&maxItems=1&maxTotalChargeUsd=0.5")),
             (start(), "/query", json!("timeout=120&maxItems=1&maxTotalChargeUsd=0.1")),
             (start(), "/query", json!("timeout=120&maxItems=1&maxTotalChargeUsd=1000")),
+            (shared(), "/query", json!("timeout=120&maxItems=1&maxTotalChargeUsd=0.5")),
+            (shared(), "/query", json!("timeout=120&maxItems=3&maxTotalChargeUsd=0.5")),
+            (shared(), "/body/usernames/1", json!("nasa")),
+            (list(), "/query", json!("desc=1")),
+            (input(), "/path", json!("/apify/v2/key-value-stores/0FjDCDmGrVaYodyS5/records/OUTPUT")),
             (start(), "/method", json!("PUT")),
             (start(), "/path", json!("/apify/v2/acts/apify~instagram-scraper/runs")),
             (start(), "/target", json!("apify.abort")),
