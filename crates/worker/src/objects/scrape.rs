@@ -1,7 +1,11 @@
 //! The Durable Object of one actor run: the shell round [`Scrape`]. Its alarm goes one turn further each time, so a run is looked
 //! after whatever dies.
 
-use std::{cell::RefCell, collections::BTreeSet, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    time::Duration,
+};
 
 use oslira_app::{
     features::{
@@ -74,12 +78,21 @@ pub struct Scrape {
     /// Rings when there is a new answer.
     bell: Bell,
     answered: RefCell<BTreeSet<String>>,
+    /// Whether this process has looked after the run: after a death, the alarm that is left comes late.
+    is_at_work: Cell<bool>,
 }
 
 impl DurableObject for Scrape {
     fn new(state: State, env: Env) -> Self {
         compose::isolate(&env);
-        Self { state, env, life: RefCell::default(), bell: Bell::default(), answered: RefCell::default() }
+        Self {
+            state,
+            env,
+            life: RefCell::default(),
+            bell: Bell::default(),
+            answered: RefCell::default(),
+            is_at_work: Cell::default(),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -94,6 +107,11 @@ impl DurableObject for Scrape {
                 Response::from_json(&())
             }
             ScrapeCommand::Collect(username, wait_ms) => {
+                self.load().await?;
+                // Not before there is an order: the alarm of an empty object would take away the order's.
+                if self.life.borrow().is_some() && !self.is_at_work.replace(true) {
+                    self.state.storage().set_alarm(Duration::ZERO).await?;
+                }
                 let key = format!("{ANSWERS}{username}");
                 let mut answer: Option<String> = self.state.storage().get(&key).await?;
                 if answer.is_none() {
@@ -111,6 +129,7 @@ impl DurableObject for Scrape {
 
     /// Takes turns until one of them has to wait. Catches failures: the platform drops an alarm that has thrown in six retries.
     async fn alarm(&self) -> Result<Response> {
+        self.is_at_work.set(true);
         let storage = self.state.storage();
         // Should the process die in the middle.
         storage.set_alarm(LOOKED_AFTER_WITHIN).await?;
