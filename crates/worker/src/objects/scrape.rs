@@ -78,7 +78,7 @@ pub struct Scrape {
     /// Rings when there is a new answer.
     bell: Bell,
     answered: RefCell<BTreeSet<String>>,
-    /// Whether this process has looked after the run: after a death, the alarm that is left comes late.
+    /// Whether this process looks after the run, or has set the alarm to.
     is_at_work: Cell<bool>,
 }
 
@@ -100,18 +100,14 @@ impl DurableObject for Scrape {
             ScrapeCommand::Order(order) => {
                 self.load().await?;
                 if self.life.borrow().is_none() {
-                    // The alarm first: a stored order without one would never be carried out.
-                    self.state.storage().set_alarm(Duration::ZERO).await?;
-                    self.carry_out(vec![ScrapeEffect::Store(Life::new(order))]).await?;
+                    self.take(Life::new(order)).await?;
                 }
+                self.go_to_work().await?;
                 Response::from_json(&())
             }
             ScrapeCommand::Collect(username, wait_ms) => {
                 self.load().await?;
-                // Not before there is an order: the alarm of an empty object would take away the order's.
-                if self.life.borrow().is_some() && !self.is_at_work.replace(true) {
-                    self.state.storage().set_alarm(Duration::ZERO).await?;
-                }
+                self.go_to_work().await?;
                 let key = format!("{ANSWERS}{username}");
                 let mut answer: Option<String> = self.state.storage().get(&key).await?;
                 if answer.is_none() {
@@ -151,6 +147,28 @@ impl DurableObject for Scrape {
 }
 
 impl Scrape {
+    /// Takes an order. The alarm comes after it: one that ran beside it would find, and change, an older life than the last write.
+    async fn take(&self, life: Life) -> Result<()> {
+        let text = serde_json::to_string(&life)?;
+        *self.life.borrow_mut() = Some(life);
+        let stored = self.state.storage().put(KEY, text).await;
+        if stored.is_err() {
+            *self.life.borrow_mut() = None;
+        }
+        stored
+    }
+
+    /// Sets the alarm unless it is set or at work: for a new order, and after a death of the process, whose last alarm comes late.
+    async fn go_to_work(&self) -> Result<()> {
+        // Not before there is an order: the alarm of an empty object would take away the order's.
+        if self.life.borrow().is_none() || self.is_at_work.replace(true) {
+            return Ok(());
+        }
+        let set = self.state.storage().set_alarm(Duration::ZERO).await;
+        self.is_at_work.set(set.is_ok());
+        set
+    }
+
     async fn load(&self) -> Result<()> {
         if self.life.borrow().is_some() {
             return Ok(());
@@ -222,10 +240,8 @@ impl Scrape {
                     self.answered.borrow_mut().insert(username.to_string());
                     self.bell.ring();
                 }
-                ScrapeEffect::Store(life) => {
-                    storage.put(KEY, serde_json::to_string(&life)?).await?;
-                    *self.life.borrow_mut() = Some(life);
-                }
+                // In memory it is so already.
+                ScrapeEffect::Store(life) => storage.put(KEY, serde_json::to_string(&life)?).await?,
                 ScrapeEffect::Close => {
                     let id = self.life.borrow().as_ref().map(|life| life.order().id);
                     if let Some(id) = id {
