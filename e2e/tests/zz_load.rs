@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
 )]
 

@@ -240,8 +240,7 @@ async fn the_scrape_is_asked_for_with_the_request_unless_the_profile_is_cached()
         let double = Arc::new(Double { launches_nothing, ..Double::new() });
         let body = json!({ "username": username, "analysis_type": kind, "business_profile_id": Uuid::nil() });
         send(&double, ModelChoice::default(), request("POST", "/v1/analyze", &body)).await;
-        let lined_up = double.lined_up.lock().unwrap().clone();
-        lined_up
+        std::mem::take(&mut *double.lined_up.lock().unwrap())
     };
     let details = |name: &str| json!([name, "details", 1]);
     assert_eq!(lined_up("unknown", "LIGHT", false).await, [details("unknown")]);

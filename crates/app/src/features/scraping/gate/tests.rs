@@ -130,7 +130,7 @@ fn a_lease_that_nobody_returns_expires_after_its_actor_run_must_have_ended() {
     let late = request(2, 2, "bob");
     assert_eq!(gate.ask(vec![late.clone()], at(1), &mut id), []);
     // An order that did not arrive is given again, until it is too late for a start.
-    assert_eq!(orders(&gate.look_after(at(10), &mut id)), [begun.clone()]);
+    assert_eq!(orders(&gate.look_after(at(10), &mut id)), std::slice::from_ref(&begun));
     assert_eq!(begun.start_before, at(60));
     assert_eq!(gate.ask(vec![late.clone()], at(110), &mut id), []);
     assert_eq!(orders(&gate.look_after(at(200), &mut id)), [], "the actor run may still be under way");
