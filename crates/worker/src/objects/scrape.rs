@@ -133,7 +133,10 @@ impl DurableObject for Scrape {
             match self.take_a_turn().await {
                 Ok(Some(Duration::ZERO)) => {}
                 Ok(Some(after)) => break storage.set_alarm(after).await?,
-                Ok(None) => break storage.delete_alarm().await?,
+                Ok(None) => {
+                    self.is_at_work.set(false);
+                    break storage.delete_alarm().await?;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a scrape was not looked after; trying again");
                     // What was not stored has not happened.

@@ -94,8 +94,6 @@ impl DurableObject for ScrapeGate {
         };
         if let Err(error) = looked_after.await {
             tracing::warn!(%error, "the gate was not looked after; trying again");
-            // What was not stored is not so: the leases are read again, and the line forms again by itself.
-            *self.gate.borrow_mut() = None;
             self.state.storage().set_alarm(GATE_LOOKS_EVERY).await?;
         }
         Response::empty()
@@ -134,6 +132,15 @@ impl ScrapeGate {
             Some(gate) => (change(gate), gate.is_idle()),
             None => return Ok(()),
         };
+        let carried_out = self.carry_out(effects, is_idle).await;
+        if carried_out.is_err() {
+            // What was not stored is not so: the leases are read again, and the line forms again by itself.
+            *self.gate.borrow_mut() = None;
+        }
+        carried_out
+    }
+
+    async fn carry_out(&self, effects: Vec<GateEffect>, is_idle: bool) -> Result<()> {
         let storage = self.state.storage();
         let mut orders = vec![];
         for effect in effects {

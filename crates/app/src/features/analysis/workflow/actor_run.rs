@@ -207,3 +207,26 @@ fn finished(
     let cost_microusd = usage.cost_microusd;
     Ok(PollOutcome::Read(ScrapedPart { content, read_at, source: usage.source, provider_run_id, cost_microusd, posts }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_deployment_without_a_gate_remembered_of_a_poll_is_still_read() {
+        let poll = |outcome: &str| {
+            let text = format!(
+                r#"{{"outcome":{outcome},"unrecorded":null,"asked_at":"2026-11-26T12:00:00Z","ended_at":"2026-11-26T12:00:30Z"}}"#
+            );
+            serde_json::from_str::<ScrapePoll>(&text).unwrap()
+        };
+        for waiting in ["Running", "ItemsMissing"] {
+            let ScrapePoll { outcome, is_final, .. } = poll(&format!(r#"{{"Ok":"{waiting}"}}"#));
+            assert!(matches!(outcome, Ok(PollOutcome::Running)) && !is_final, "{waiting}");
+        }
+        let read = r#"{"Ok":{"Read":{"content":"{}","read_at":"2026-11-26T12:00:30Z","source":"apify","provider_run_id":"r",
+            "cost_microusd":2650}}}"#;
+        assert!(matches!(poll(read).outcome, Ok(PollOutcome::Read(part)) if part.provider_run_id == "r"));
+        assert!(matches!(poll(r#"{"Err":{"Retryable":"a failed actor"}}"#).outcome, Err(ScrapeFault::Retryable(_))));
+    }
+}

@@ -287,7 +287,7 @@ proptest! {
                 }, at(now), 1.0),
                 ScrapeTurn::Return => break,
                 ScrapeTurn::Pause(pause) => (vec![], pause),
-                ScrapeTurn::Forget => unreachable!("not before its lease is returned"),
+                ScrapeTurn::Forget => return Err(TestCaseError::fail("forgotten before its lease was returned")),
             };
             for effect in effects {
                 told.extend(answers(std::slice::from_ref(&effect)));
