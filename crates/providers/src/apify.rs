@@ -3,11 +3,11 @@
 //! A start returns a ticket at once, and a run whose start was not answered is found in Apify's list, so that after a crash the
 //! run that is already paid goes on. `maxItems` and `maxTotalChargeUsd` bound what a run can cost.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use oslira_app::features::{
     profiles::{InstagramHandle, ScrapeFault, ScrapePart, ScrapeTicket},
@@ -19,11 +19,13 @@ use serde_json::{Value, json};
 
 use crate::send::{Endpoint, HttpSend, SendError, error_word};
 
+mod call;
 mod charges;
 mod decode;
 mod reading;
 mod settings;
 
+use call::{Call, CallError, CallFailure, Operation, checked_id, refusal_kind};
 use reading::Reading;
 
 pub use settings::{ActorName, ScraperSettings, Tier};
@@ -51,14 +53,6 @@ const LIST_BYTES_MAX: usize = 1024 * 1024;
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// A run about one username gives one item, besides possible error items.
 const DETAILS_ITEMS_MAX: u32 = 10;
-const ID_BYTES_MAX: usize = 64;
-
-/// Refusals because of our account: every scrape would meet them.
-const OUR_ACCOUNT: [StatusCode; 3] = [StatusCode::UNAUTHORIZED, StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN];
-
-/// Refusals because the plan allows no more runs at once: they end when other runs end. Apify lists them under status
-/// 402, like an empty account, so only the error type tells them apart.
-const AT_CAPACITY: [&str; 2] = ["actor-memory-limit-exceeded", "concurrent-runs-limit-exceeded"];
 
 pub struct Apify {
     send: Arc<dyn HttpSend>,
@@ -293,71 +287,6 @@ fn ticket(operation: Operation, run: &Run) -> Result<ScrapeTicket, ScrapeFault> 
     })
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Start,
-    List,
-    Poll,
-    Items,
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Start => "start",
-            Self::List => "list",
-            Self::Poll => "poll",
-            Self::Items => "items",
-        })
-    }
-}
-
-struct Call<'a> {
-    operation: Operation,
-    method: Method,
-    path: &'a str,
-    body: Bytes,
-    timeout: Duration,
-    body_bytes_max: usize,
-}
-
-impl<'a> Call<'a> {
-    fn get(operation: Operation, path: &'a str, timeout: Duration, body_bytes_max: usize) -> Self {
-        Self { operation, method: Method::GET, path, body: Bytes::new(), timeout, body_bytes_max }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("apify {operation}: {failure}")]
-struct CallError {
-    operation: Operation,
-    failure: CallFailure,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum CallFailure {
-    #[error("{0}")]
-    NotSent(SendError),
-    #[error("{0}")]
-    NoAnswer(SendError),
-    #[error("{} {kind}", status.as_u16())]
-    Refused { status: StatusCode, kind: String },
-}
-
-impl From<CallError> for ScrapeFault {
-    fn from(error: CallError) -> Self {
-        let (operation, message) = (error.operation, error.to_string());
-        match error.failure {
-            // The request could not be built, so no run is waiting for an answer.
-            CallFailure::NotSent(_) => Self::Retryable(message),
-            CallFailure::NoAnswer(SendError::Timeout) => Self::TimedOut(message),
-            // A start may have been made all the same.
-            CallFailure::NoAnswer(_) => Self::Unanswered(message),
-            CallFailure::Refused { status, kind } => refused(operation, status, &kind, message),
-        }
-    }
-}
-
 #[derive(Deserialize)]
 struct Envelope {
     data: Run,
@@ -425,54 +354,11 @@ struct Stats {
     duration_millis: Option<f64>,
 }
 
-#[derive(Deserialize)]
-struct Refusal {
-    error: RefusalBody,
-}
-
-#[derive(Deserialize)]
-struct RefusalBody {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-}
-
 fn run_of(operation: Operation, body: &[u8]) -> Result<Run, ScrapeFault> {
     let envelope = serde_json::from_slice::<Envelope>(body);
     envelope
         .map(|envelope| envelope.data)
         .map_err(|_| ScrapeFault::Unanswered(format!("apify {operation}: the answer is not a run")))
-}
-
-fn refusal_kind(body: &[u8]) -> String {
-    let refusal = serde_json::from_slice::<Refusal>(body).ok();
-    error_word(refusal.as_ref().and_then(|refusal| refusal.error.kind.as_deref())).to_owned()
-}
-
-/// Whether a refusal is final. Polling a run that was just started may answer 404 until all of Apify knows it, so a 404
-/// is final for a start only.
-fn refused(operation: Operation, status: StatusCode, kind: &str, message: String) -> ScrapeFault {
-    let is_at_capacity = AT_CAPACITY.contains(&kind);
-    let passes = match status {
-        _ if is_at_capacity => true,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => true,
-        StatusCode::NOT_FOUND => operation != Operation::Start,
-        _ => !status.is_client_error(),
-    };
-    match passes {
-        true if operation == Operation::Start && (is_at_capacity || status == StatusCode::TOO_MANY_REQUESTS) => {
-            ScrapeFault::AtCapacity(message)
-        }
-        // A server that fails may have done what it was asked.
-        true => ScrapeFault::Unanswered(message),
-        false if OUR_ACCOUNT.contains(&status) => ScrapeFault::Exhausted(message),
-        false => ScrapeFault::Terminal(message),
-    }
-}
-
-/// Ids come from Apify and go into the paths of requests that carry our token: only letters and digits may pass.
-fn checked_id(operation: Operation, id: &str) -> Result<&str, ScrapeFault> {
-    let valid = (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if valid { Ok(id) } else { Err(ScrapeFault::Retryable(format!("apify {operation}: not an id"))) }
 }
 
 #[cfg(test)]

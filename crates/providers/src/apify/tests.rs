@@ -174,7 +174,7 @@ async fn no_newer_posts_are_an_answer_in_both_of_its_forms() {
 async fn ids_that_would_change_the_path_are_refused() {
     for id in ["", "a/b", "../x", "a?b", &"a".repeat(65)] {
         let data = json!({"data": {"id": id, "status": "READY", "defaultDatasetId": "set1"}});
-        assert!(matches!(start(answer(201, &data)).await, Err(ScrapeFault::Retryable(_))), "{id}");
+        assert!(matches!(start(answer(201, &data)).await, Err(ScrapeFault::Unanswered(_))), "{id}");
         let ticket = ScrapeTicket { provider_run_id: id.to_owned(), dataset_id: "set1".into() };
         let outcome = look(&real(&Arc::default()), &ticket, ScrapePart::Details).await;
         assert!(matches!(outcome, Err(ScrapeFault::Retryable(_))), "{id}");

@@ -9,12 +9,12 @@ use oslira_app::{
     http::Live,
     shared::ids::{AccountId, RunId, UserId},
 };
-use serde::{Serialize, de::DeserializeOwned};
 use worker::{
-    Env, Method, Request, RequestInit, Result, Stub, Url,
+    Env, Method, Request, Result, Stub, Url,
     send::{SendFuture, SendWrapper},
 };
 
+use super::call_object;
 use crate::objects::REFUSED;
 
 const OBJECTS: &str = "RUN_PROGRESS";
@@ -37,19 +37,6 @@ impl Board {
         self.env.durable_object(OBJECTS)?.get_by_name(&run.to_string())
     }
 
-    async fn post<T: DeserializeOwned>(&self, run: RunId, path: &str, body: &impl Serialize) -> Result<T> {
-        let stub = self.stub(run)?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post).with_body(Some(serde_json::to_string(body)?.into()));
-        // The host is never looked up: the stub leads straight to the object.
-        let request = Request::new_with_init(&format!("https://run-progress{path}"), &init)?;
-        let mut answer = stub.fetch_with_request(request).await?;
-        if answer.status_code() != 200 {
-            return Err(worker::Error::RustError(format!("the object answered {}", answer.status_code())));
-        }
-        answer.json().await
-    }
-
     async fn open(&self, question: &WatchQuestion, transport: Transport) -> Result<Watched> {
         let text = serde_json::to_string(question)?;
         let url = Url::parse_with_params("https://run-progress/watch", [(QUESTION, text)])?;
@@ -67,7 +54,8 @@ impl Board {
     }
 
     async fn command(&self, run: RunId, command: &ProgressCommand) {
-        let done: Result<bool> = SendFuture::new(self.post(run, "/command", command)).await;
+        let done: Result<bool> =
+            SendFuture::new(call_object(&self.env, OBJECTS, &run.to_string(), "/command", command)).await;
         if let Err(error) = done {
             tracing::warn!(run_id = %run, %error, "progress not sent; the object will reconcile with the database");
         }
@@ -80,7 +68,9 @@ impl Board {
         proof: Option<RunState>,
     ) -> std::result::Result<ProgressLookup, String> {
         let question = ProgressQuestion { user, proof };
-        SendFuture::new(self.post(run, "/look", &question)).await.map_err(|error| error.to_string())
+        SendFuture::new(call_object(&self.env, OBJECTS, &run.to_string(), "/look", &question))
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -117,7 +107,9 @@ impl ProgressBoard for Board {
     }
 
     async fn keep_ticket(&self, run: RunId, state: &RunState, ticket: &NewTicket) -> std::result::Result<bool, String> {
-        SendFuture::new(self.post(run, "/ticket", &(run, state, ticket))).await.map_err(|error| error.to_string())
+        SendFuture::new(call_object(&self.env, OBJECTS, &run.to_string(), "/ticket", &(run, state, ticket)))
+            .await
+            .map_err(|error| error.to_string())
     }
 
     async fn watch(&self, question: &WatchQuestion, transport: Transport) -> std::result::Result<Watched, String> {

@@ -10,10 +10,10 @@ use oslira_app::{
     },
     shared::ids::{RunId, ScrapeId},
 };
-use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
-use worker::{Delay, Env, Method, Request, RequestInit, Result, send::SendFuture};
+use worker::{Delay, Env, Result, send::SendFuture};
 
+use super::call_object;
 use crate::objects::{scrape::Scrapes, scrape_gate::GateCommand};
 
 const OBJECTS: &str = "SCRAPE_GATE";
@@ -28,25 +28,6 @@ pub fn new_scrape_id() -> ScrapeId {
     ScrapeId::new(Uuid::new_v4())
 }
 
-/// Sends a command to an object and reads its answer.
-pub async fn call_object<T: DeserializeOwned>(
-    env: &Env,
-    objects: &str,
-    name: &str,
-    command: &impl Serialize,
-) -> Result<T> {
-    let stub = env.durable_object(objects)?.get_by_name(name)?;
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(serde_json::to_string(command)?.into()));
-    // The host is never looked up: the stub leads straight to the object.
-    let request = Request::new_with_init("https://object/", &init)?;
-    let mut answer = stub.fetch_with_request(request).await?;
-    if answer.status_code() != 200 {
-        return Err(worker::Error::RustError(format!("the object answered {}", answer.status_code())));
-    }
-    answer.json().await
-}
-
 /// The gate, reached from anywhere in the Worker.
 pub struct Gate {
     env: Env,
@@ -59,14 +40,14 @@ impl Gate {
 
     /// Tells the gate something, in time.
     pub async fn tell(&self, command: &GateCommand) -> std::result::Result<(), ScrapeFault> {
-        in_time(call_object(&self.env, OBJECTS, NAME, command), Duration::ZERO).await
+        in_time(call_object(&self.env, OBJECTS, NAME, "/", command), Duration::ZERO).await
     }
 
     async fn wait(&self, request: &ScrapeRequest, wait: Duration) -> Result<Collected> {
         let begun = now_ms();
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let command = GateCommand::Wait(request.clone(), wait_ms);
-        let scrape = match call_object(&self.env, OBJECTS, NAME, &command).await? {
+        let scrape = match call_object(&self.env, OBJECTS, NAME, "/", &command).await? {
             Place::Waiting => return Ok(Collected::Waiting),
             Place::Scrape(scrape) => scrape,
         };

@@ -54,7 +54,7 @@ impl Scrapes {
     }
 
     pub async fn order(&self, order: &ScrapeOrder) -> Result<()> {
-        call_object(&self.env, OBJECTS, &order.id.to_string(), &ScrapeCommand::Order(order.clone())).await
+        call_object(&self.env, OBJECTS, &order.id.to_string(), "/", &ScrapeCommand::Order(order.clone())).await
     }
 
     /// The answer about a username; `None` while there is none.
@@ -65,7 +65,8 @@ impl Scrapes {
         wait: Duration,
     ) -> Result<Option<ScrapeAnswer>> {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        call_object(&self.env, OBJECTS, &scrape.to_string(), &ScrapeCommand::Collect(username.clone(), wait_ms)).await
+        call_object(&self.env, OBJECTS, &scrape.to_string(), "/", &ScrapeCommand::Collect(username.clone(), wait_ms))
+            .await
     }
 }
 
