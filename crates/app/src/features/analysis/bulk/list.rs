@@ -148,7 +148,7 @@ impl Reader {
         if layout.is_header(row) {
             return self.leave(row.line, &row.shown(), LineReason::Header);
         }
-        if layout.is_one_line {
+        if layout.is_one_line && !row.is_blank() {
             for cell in row.cells.iter().filter(|cell| !columns::name(cell).is_empty()) {
                 self.take(row.line, cell);
             }

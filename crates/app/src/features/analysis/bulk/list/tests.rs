@@ -28,7 +28,7 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
 
 #[test]
 fn lists_are_read_as_people_have_them() {
-    let table: [(&str, &str, &[&str], &[&str]); 27] = [
+    let table: [(&str, &str, &[&str], &[&str]); 28] = [
         ("one name a line", "nasa\nesa\n", &["1 nasa", "2 esa"], &[]),
         ("no break at the end", "nasa\nesa", &["1 nasa", "2 esa"], &[]),
         ("breaks of Windows", "nasa\r\nesa\r\n", &["1 nasa", "2 esa"], &[]),
@@ -61,6 +61,7 @@ fn lists_are_read_as_people_have_them() {
         ),
         ("no header: links tell", "1,Houston,instagram.com/nasa\n2,Paris,instagram.com/esa", &["1 nasa", "2 esa"], &[]),
         ("names in one line", "nasa, esa, @jaxa", &["1 nasa", "1 esa", "1 jaxa"], &[]),
+        ("blank lines around it", " \nnasa, esa, jaxa\n\n", &["2 nasa", "2 esa", "2 jaxa"], &["1 blank", "3 blank"]),
         ("kept as a text", "'nasa\n=\"esa\"", &["1 nasa", "2 esa"], &[]),
         ("an account that is named like a header", "@user\nnasa", &["1 user", "2 nasa"], &[]),
         ("an account that is named like a site", "instagram\nnasa", &["1 instagram", "2 nasa"], &[]),
@@ -147,6 +148,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
         "([a-c@/. ]{0,4}[,;\t|\"\r\n]{0,2}){0,30}".prop_map(String::into_bytes),
         "(username[,;]city\n)?([\"']?[a-z]{1,3}[\"']?[,;][A-Z]{0,3}(\r\n|\n|\r)){0,20}".prop_map(String::into_bytes),
         "([\"a-c,\n]){0,60}".prop_map(|text| utf16(&text, u16::to_le_bytes)),
+        "[ ,\n]{0,4}([a-c]{1,2}, ?){2,5}[a-c][ ,\n]{0,4}".prop_map(String::into_bytes),
     ]
 }
 
