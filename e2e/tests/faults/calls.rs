@@ -85,8 +85,7 @@ async fn run(stack: &Stack, username: &str, case: Case) {
     }
     let mut body = user.analysis_as(username, case.analysis_type);
     body["business_profile_id"] = json!(business);
-    let id = user.start_order_despite_outages(&body).await;
-    let ended = user.end_of(&id).await;
+    let ended = user.ordered_despite_outages(&body).await;
     for fault in planted {
         stack.release(fault).await;
     }
@@ -109,7 +108,8 @@ async fn run(stack: &Stack, username: &str, case: Case) {
             user.settles_at(6 - price).await;
         }
     }
-    let counts = count(stack, &user, &id).await;
+    let id = ended["id"].as_str().unwrap();
+    let counts = count(stack, &user, id).await;
     assert_eq!(counts.len(), case.calls.len(), "{name}: every question is asked: {counts:?}");
     for call in case.calls {
         let [openai, anthropic, answered, billed] = counts[*call];

@@ -14,6 +14,9 @@ use crate::test::plan::Suite;
 /// that on busy ones.
 const SUITE_MAX: Duration = Duration::from_secs(30 * 60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Tests of a program that run at once, the same on every machine: the stack that they share has ten actor runs, however many
+/// processors there are, and tests that wait for them share them, also with the faults that another test planted.
+const TESTS_AT_ONCE: &str = "2";
 
 /// Environment variables that say where the stack is.
 pub type Environment = [(&'static str, OsString)];
@@ -65,6 +68,9 @@ pub fn run(suite: &Suite, environment: &Environment, priority: Priority, log: &P
     };
     // The environment that cargo gives to the tests that it starts.
     command.args(&suite.arguments).current_dir(&suite.dir).env("CARGO_MANIFEST_DIR", &suite.dir);
+    if !environment.is_empty() {
+        command.env("RUST_TEST_THREADS", TESTS_AT_ONCE);
+    }
     command.envs(environment.iter().cloned()).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
     let started = Instant::now();
     let child = command.spawn().with_context(|| format!("cannot start {}", suite.program.display()))?;

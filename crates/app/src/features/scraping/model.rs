@@ -25,8 +25,17 @@ pub struct RequestKey {
     // First, because runs' ids sort by time: whoever asked first is first.
     pub run_id: RunId,
     pub part: ScrapePart,
-    /// Counted by the run.
+    /// Counted by the run, from [`RequestKey::FIRST_ATTEMPT`].
     pub attempt: u32,
+}
+
+impl RequestKey {
+    pub const FIRST_ATTEMPT: u32 = 1;
+
+    /// Whether an earlier attempt gave nothing.
+    pub(super) const fn is_repeat(&self) -> bool {
+        self.attempt > Self::FIRST_ATTEMPT
+    }
 }
 
 /// Somebody's wish to have a part of a profile read.

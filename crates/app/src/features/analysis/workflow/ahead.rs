@@ -16,8 +16,6 @@ use crate::{
     },
 };
 
-/// The number of a run's first attempt at a part.
-const FIRST_ATTEMPT: u32 = 1;
 /// A Worker's invocation may have six connections that wait for an answer, and the start of the workflow needs one.
 const LOOKS_AT_ONCE: usize = 4;
 
@@ -53,7 +51,7 @@ async fn first_requests(
         return vec![];
     }
     let request = |part| ScrapeRequest {
-        key: RequestKey { run_id, part, attempt: FIRST_ATTEMPT },
+        key: RequestKey { run_id, part, attempt: RequestKey::FIRST_ATTEMPT },
         account_id,
         username: username.clone(),
     };

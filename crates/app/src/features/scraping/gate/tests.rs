@@ -10,7 +10,7 @@ pub(super) fn at(second: i64) -> Timestamp {
 pub(super) fn request(account: u128, number: u128, username: &str) -> ScrapeRequest {
     let run_id = RunId::new(Uuid::from_u128(number));
     ScrapeRequest {
-        key: RequestKey { run_id, part: ScrapePart::Details, attempt: 0 },
+        key: RequestKey { run_id, part: ScrapePart::Details, attempt: RequestKey::FIRST_ATTEMPT },
         account_id: AccountId::new(Uuid::from_u128(account)),
         username: username.parse().unwrap(),
     }
@@ -91,7 +91,7 @@ fn who_asks_for_the_same_profile_shares_its_scrape_but_a_new_attempt_does_not() 
     assert_eq!(orders(&gate.ask(vec![other.clone()], at(1), &mut id)), []);
     assert_eq!(gate.place(&other.key), Some(Place::Scrape(begun[0].id)));
     // It gave nothing: the next attempt reads anew.
-    let again = ScrapeRequest { key: RequestKey { attempt: 1, ..one.key }, ..one };
+    let again = ScrapeRequest { key: RequestKey { attempt: 2, ..one.key }, ..one };
     assert_eq!(orders(&gate.ask(vec![again], at(2), &mut id)).len(), 1);
     // Nor does anybody join what is closed, or another part.
     let mut gate = ScrapeGate::new(10, []);
@@ -121,6 +121,28 @@ fn requests_share_an_actor_run_only_where_part_and_window_agree() {
         last = next.id;
     }
     assert_eq!(seen, [(parts[0], 2), (parts[1], 1), (parts[3], 1)]);
+}
+
+#[test]
+fn what_gave_nothing_is_read_alone() {
+    let (mut gate, mut id) = (ScrapeGate::new(1, []), ids());
+    let first = orders(&gate.ask(vec![request(9, 1, "first")], at(0), &mut id));
+    let repeat = |number, username| {
+        let request = request(1, number, username);
+        ScrapeRequest { key: RequestKey { attempt: 2, ..request.key }, ..request }
+    };
+    let waiting =
+        vec![repeat(2, "ann"), request(1, 3, "bob"), repeat(4, "eve"), request(1, 5, "joe"), request(1, 6, "eve")];
+    assert_eq!(gate.ask(waiting, at(1), &mut id), []);
+    let mut read = vec![];
+    let mut last = first[0].id;
+    for _ in 0..2 {
+        let next = orders(&gate.ended(last, at(9), &mut id)).remove(0);
+        read.push(next.usernames.iter().map(ToString::to_string).collect::<Vec<_>>());
+        last = next.id;
+    }
+    // Who wants the same profile for the first time still shares it.
+    assert_eq!(read, [vec!["ann"], vec!["bob", "joe", "eve"]]);
 }
 
 #[test]
