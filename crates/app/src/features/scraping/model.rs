@@ -97,7 +97,8 @@ pub struct ScrapeOrder {
 pub struct Scraped {
     pub found: Found,
     pub usage: ScrapeUsage,
-    /// When the actor run ended, by the scraper's clock; `None` when it does not say, or went on for others.
+    /// When the actor run ended, by the scraper's clock; where it does not say, or went on for others, when this was seen. It is
+    /// the snapshot's date, however late an analysis collects it. Older deployments left it out.
     pub ended_at: Option<Timestamp>,
     /// The actor run, and the profile where it read several: what a bill is recorded under.
     pub provider_run_id: String,

@@ -253,7 +253,7 @@ impl Scrape {
             Ok(Looked::Running { read, items }) => {
                 running.items = items;
                 (running.unanswered, running.timeouts) = (0, 0);
-                let mut effects = self.answer(read, None);
+                let mut effects = self.answer(read, now);
                 if must_have_ended {
                     effects.extend(self.fail(&ScrapeFault::Overtime("a scrape did not end".to_owned())));
                     return (self.end(effects, now), Duration::ZERO);
@@ -266,11 +266,11 @@ impl Scrape {
                 return (vec![self.stored()], LOOK_PAUSE);
             }
             Ok(Looked::ItemsMissing { unusable }) => {
-                let effects = self.answer(unusable, None);
+                let effects = self.answer(unusable, now);
                 return (self.end(effects, now), Duration::ZERO);
             }
             Ok(Looked::Ended { read, ended_at }) => {
-                let mut effects = self.answer(read, ended_at);
+                let mut effects = self.answer(read, ended_at.unwrap_or(now));
                 effects.extend(self.fail(&ScrapeFault::Retryable("a scrape says nothing of a profile".to_owned())));
                 return (self.end(effects, now), Duration::ZERO);
             }
@@ -320,8 +320,8 @@ impl Scrape {
         ScrapeEffect::Store(self.clone())
     }
 
-    /// Answers those who were read.
-    fn answer(&mut self, read: Vec<ReadProfile>, ended_at: Option<Timestamp>) -> Vec<ScrapeEffect> {
+    /// Answers those who were read by then.
+    fn answer(&mut self, read: Vec<ReadProfile>, at: Timestamp) -> Vec<ScrapeEffect> {
         let Stage::Running(running) = &self.stage else { return vec![] };
         let run = running.ticket.provider_run_id.clone();
         let is_shared = self.order.usernames.len() > 1;
@@ -331,7 +331,7 @@ impl Scrape {
             self.left.remove(place);
             // A bill is recorded once for each.
             let provider_run_id = if is_shared { format!("{run}-{username}") } else { run.clone() };
-            let scraped = Scraped { found, usage, ended_at, provider_run_id };
+            let scraped = Scraped { found, usage, ended_at: Some(at), provider_run_id };
             effects.push(ScrapeEffect::Answer(username, Box::new(Ok(scraped))));
         }
         effects

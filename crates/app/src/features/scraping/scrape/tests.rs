@@ -80,6 +80,8 @@ fn whoever_shares_an_actor_run_is_answered_as_soon_as_they_are_read() {
     assert_eq!(wait, Duration::from_secs(1));
     let (effects, _) = scrape.looked(Ok(Looked::Running { read: vec![read("bob")], items: 1 }), at(7), 1.0);
     assert_eq!(answers(&effects), [("bob".to_owned(), Ok("run1-bob".to_owned()))]);
+    let ScrapeEffect::Answer(_, bob) = &effects[0] else { panic!("{effects:?}") };
+    assert_eq!(bob.as_ref().as_ref().unwrap().ended_at, Some(at(7)), "not when somebody collects it");
     let ScrapeTurn::Look { items: 1, .. } = scrape.turn(at(7), 1.0).1 else { panic!("no look") };
     let ended = Looked::Ended { read: vec![read("bob"), read("ann")], ended_at: None };
     let (effects, _) = scrape.looked(Ok(ended), at(9), 1.0);
