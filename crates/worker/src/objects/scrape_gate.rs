@@ -142,6 +142,10 @@ impl ScrapeGate {
 
     async fn carry_out(&self, effects: Vec<GateEffect>, is_idle: bool) -> Result<()> {
         let storage = self.state.storage();
+        // Before anything is stored, so that whatever is stored is looked after, should the process die in the middle.
+        if !is_idle && storage.get_alarm().await?.is_none() {
+            storage.set_alarm(GATE_LOOKS_EVERY).await?;
+        }
         let mut orders = vec![];
         for effect in effects {
             match effect {
@@ -149,9 +153,6 @@ impl ScrapeGate {
                 GateEffect::Delete(scrape) => drop(storage.delete(&format!("{LEASES}{scrape}")).await?),
                 GateEffect::Order(order) => orders.push(order),
             }
-        }
-        if !is_idle && storage.get_alarm().await?.is_none() {
-            storage.set_alarm(GATE_LOOKS_EVERY).await?;
         }
         // Who joins a scrape was placed before they wait; everybody else is placed by an order.
         if !orders.is_empty() {
