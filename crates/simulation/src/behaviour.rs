@@ -1,9 +1,9 @@
-//! How a provider answers: by a script, or by chance at the fault rates. A provider bills every call for which it did
+//! How a model answers: by a script, or by chance at the fault rates. Its provider bills every call for which it did
 //! work, also when its answer was lost.
 
 use crate::{ports::Ports, world::World};
 
-/// How a provider answers one call.
+/// How a model's provider answers one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderBehaviour {
     /// As documented.
@@ -18,7 +18,7 @@ pub enum ProviderBehaviour {
     ModelGone,
     /// It works and bills, and its answer is lost.
     ReplyLost,
-    /// It never answers. What was asked is given up when its time is over; a model bills it all the same.
+    /// It never answers. What was asked is given up when its time is over, and billed all the same.
     Silent,
     /// Its answer cannot be parsed.
     Malformed,
@@ -62,16 +62,16 @@ impl ProviderBehaviour {
 }
 
 impl World {
-    /// How a service (`apify`, or a model as `provider/model`) behaves towards a call of a step.
-    pub(crate) fn behaviour_towards(&mut self, step: &str, service: &str) -> ProviderBehaviour {
+    /// How a model (`provider/model`) behaves towards a call of a step.
+    fn behaviour_towards(&mut self, step: &str, model: &str) -> ProviderBehaviour {
         if let Some(behaviour) = self.script.get(step) {
             return *behaviour;
         }
         // Before the random faults: a model that is gone answers nothing, not even something malformed.
-        if self.retiring_model.is_some_and(|(model, shut_down_ms)| model == service && shut_down_ms <= self.now_ms) {
+        if self.retiring_model.is_some_and(|(gone, shut_down_ms)| gone == model && shut_down_ms <= self.now_ms) {
             return ProviderBehaviour::ModelGone;
         }
-        let provider = service.split_once('/').map_or(service, |(provider, _)| provider);
+        let provider = model.split_once('/').map_or(model, |(provider, _)| provider);
         if self.fault_rates.provider_down == Some(provider) {
             return if self.random.chance(500) {
                 ProviderBehaviour::OutOfQuota
@@ -88,31 +88,24 @@ impl World {
 }
 
 impl Ports {
-    /// Decides how the provider behaves towards this call and notes its bill, if it does any work. Returns the bill's
-    /// id, which is empty without a bill.
-    pub(crate) fn provide(&self, kind: &str, service: &str) -> (ProviderBehaviour, String) {
+    /// Decides how the model behaves towards this call and notes its bill, if it does any work. Returns the bill's id,
+    /// which is empty without a bill.
+    pub(crate) fn provide(&self, model: &str) -> (ProviderBehaviour, String) {
         let Some((run, step)) = self.caller() else {
             self.world.report_violation("a provider was called outside of a step".to_owned());
             return (ProviderBehaviour::OutOfQuota, String::new());
         };
         let (behaviour, key) = {
             let mut world = self.world.lock();
-            // A scrape begins in the first step that asks for it; scenarios name its start apart from the polls.
-            let begun =
-                step.split_once("-collect-").filter(|_| kind == "scrape").map(|(scrape, _)| format!("{scrape}-ask"));
-            let behaviour = world.behaviour_towards(begun.as_deref().unwrap_or(&step), service);
+            let behaviour = world.behaviour_towards(&step, model);
             if !behaviour.bills() {
                 return (behaviour, String::new());
             }
-            let key = world.bill(run, &step, kind);
-            if kind == "ai" {
-                world.invariants.ai_called(run);
-            }
+            let key = world.bill(run, &step);
+            world.invariants.ai_called(run);
             (behaviour, key)
         };
-        // A request that the gate has taken is known to it, so a step that asks again pays nothing.
-        let is_known = kind == "scrape" && behaviour == ProviderBehaviour::Works;
-        if let Some((_, journal)) = self.owner.as_ref().filter(|_| !is_known) {
+        if let Some((_, journal)) = &self.owner {
             journal.bill();
         }
         (behaviour, key)

@@ -8,19 +8,18 @@ use crate::{World, world::BEFORE};
 /// A bill that a provider will send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bill {
-    pub run: RunId,
-    /// The provider's own id: of the answer, or of the actor run.
+    /// The provider's own id: of the answer, or of the actor run and the profile where it read several.
     pub key: String,
-    /// The step that received the bill, set when its attempt ends, with a result or a failure. `None` when the answer
-    /// was lost, or the process died before that: then the product cannot know the bill.
-    pub known_by: Option<String>,
+    /// The steps that received the bill, set when their attempt ends, with a result or a failure: several where a scrape
+    /// was shared. Empty when the answer was lost, or the process died before that: then the product cannot know the bill.
+    pub known_by: Vec<(RunId, String)>,
 }
 
 impl World {
-    /// A provider works for a run. Returns the id of its bill.
-    pub(crate) fn bill(&mut self, run: RunId, step: &str, kind: &str) -> String {
-        let key = format!("{kind}-{}-{}", run.uuid().simple(), self.bills.len());
-        self.bills.push(Bill { run, key: key.clone(), known_by: None });
+    /// A model works for a run. Returns the id of its bill.
+    pub(crate) fn bill(&mut self, run: RunId, step: &str) -> String {
+        let key = format!("ai-{}-{}", run.uuid().simple(), self.bills.len());
+        self.bills.push(Bill { key: key.clone(), known_by: vec![] });
         if let Err(violation) = self.invariants.billed(run, step) {
             self.report_violation(violation);
         }
@@ -28,9 +27,9 @@ impl World {
     }
 
     /// A step's attempt has ended: the product knows the bills that it received.
-    pub(crate) fn known(&mut self, keys: &[String], step: &str) {
+    pub(crate) fn known(&mut self, keys: &[String], run: RunId, step: &str) {
         for bill in self.bills.iter_mut().filter(|bill| keys.contains(&bill.key)) {
-            bill.known_by = Some(step.to_owned());
+            bill.known_by.push((run, step.to_owned()));
         }
     }
 
@@ -44,10 +43,9 @@ impl World {
     pub fn check_bills(&mut self) {
         let recorded = |key: &str| self.database.usage.iter().filter(|known| *known == key).count();
         let missing = self.bills.iter().find(|bill| {
-            // Without an engine the step that would record the bill never runs again.
-            let excused = self.engine_gone || bill.known_by.is_none();
-            let step = bill.known_by.as_deref().unwrap_or_default();
-            recorded(&bill.key) == 0 && !excused && !self.was_given_up(bill.run, step)
+            // Whoever received it must record it. Without an engine the step that would never runs again.
+            let is_due = bill.known_by.iter().any(|(run, step)| !self.was_given_up(*run, step));
+            recorded(&bill.key) == 0 && is_due && !self.engine_gone
         });
         let violation = if let Some(bill) = missing {
             Some(format!("the bill of {} is not in the database: {bill:?}", bill.key))

@@ -78,6 +78,14 @@ pub struct Report {
     pub stale: u32,
     /// Snapshots that go on from the posts of an earlier one.
     pub continued: u32,
+    /// Deaths of a process of the gate or of a scrape.
+    pub evictions: u32,
+    /// How often a request had to wait for a lease.
+    pub waits: u32,
+    /// Actor runs that read several profiles.
+    pub shared_runs: u32,
+    /// Actor runs whose start was not answered, and that were found in Apify's list.
+    pub found_runs: u32,
     /// Every operation, when the plan asked for them.
     pub log: Vec<Recorded>,
 }
@@ -104,6 +112,7 @@ pub fn history(plan: Plan) -> Report {
     let database = ReferenceDatabase::new(plan.customer, plan.credits(), HOURLY_MAX, plan.mutation);
     let mut world = World::new(database, random.bits());
     world.fault_rates = fault_rates(&mut random);
+    limit_actor_runs(&mut world, &mut random);
     if random.chance(KNOWN_BEFORE_PERMILLE) {
         know_profiles(&mut world, &mut random);
     }
@@ -134,9 +143,16 @@ pub fn history(plan: Plan) -> Report {
 
 fn fault_rates(random: &mut Random) -> FaultRates {
     let mut level = |worst: u64| if random.chance(500) { 0 } else { random.below(worst) };
-    let (store_down, reply_lost, provider) = (level(200), level(200), level(300));
+    let (store_down, reply_lost, provider, object) = (level(200), level(200), level(300), level(100));
     let provider_down = random.chance(150).then(|| random.pick(&["openai", "anthropic", "apify"]).copied()).flatten();
-    FaultRates { store_down, reply_lost, provider, provider_down }
+    FaultRates { store_down, reply_lost, provider, provider_down, object }
+}
+
+/// So few actor runs at once that some wait; in some histories Apify has room for fewer still.
+fn limit_actor_runs(world: &mut World, random: &mut Random) {
+    let mut below = |limit: u64| usize::try_from(random.below(limit)).unwrap_or(0);
+    world.scraping.leases_max = 1 + below(3);
+    world.scraping.apify.runs_max = Some(1 + below(10)).filter(|max| *max < world.scraping.leases_max);
 }
 
 /// Somebody had every profile analysed in depth before this history, up to ten days ago.
@@ -175,6 +191,7 @@ impl Driver {
             17..=18 => self.pass_time(),
             19 => self.outage(),
             20..=24 => self.relaunch_any(),
+            25..=27 => self.world.lock().evict_any(),
             // A run has hundreds of moments, most of them alike: several at a time let runs end within a short history.
             _ => (0..=self.random.below(MOVES_MAX)).for_each(|_| {
                 self.work();
@@ -235,8 +252,8 @@ impl Driver {
         }
     }
 
-    /// Advances one task that is ready; when all sleep, time passes until the first wakes. Returns false when no task
-    /// is left.
+    /// Advances one task, or object, that is ready; when all sleep, time passes until the first wakes. Returns false when
+    /// none is left.
     fn work(&mut self) -> bool {
         let alarms = || {
             let instances = self.instances.iter().enumerate().filter(|(_, instance)| instance.is_alive());
@@ -246,7 +263,9 @@ impl Driver {
                 .iter()
                 .enumerate()
                 .map(|(at, recovery)| (self.instances.len() + at, recovery.alarm_ms()));
-            instances.chain(recoveries)
+            let objects = self.world.lock().next_event_ms();
+            let objects = objects.map(|next_ms| (self.instances.len() + self.recoveries.len(), next_ms));
+            instances.chain(recoveries).chain(objects)
         };
         let Some(first_ms) = alarms().map(|(_, alarm_ms)| alarm_ms).min() else { return false };
         let now_ms = {
@@ -260,8 +279,10 @@ impl Driver {
             instance.poll();
         } else {
             let at = at - self.instances.len();
-            if self.recoveries.get_mut(at).is_some_and(Recovery::poll) {
-                self.recoveries.swap_remove(at);
+            match self.recoveries.get_mut(at).map(Recovery::poll) {
+                Some(true) => drop(self.recoveries.swap_remove(at)),
+                Some(false) => {}
+                None => self.world.lock().act(),
             }
         }
         true
@@ -313,6 +334,7 @@ impl Driver {
             world.report_violation(violation);
         }
         world.check_bills();
+        world.check_leases();
     }
 
     fn report(self) -> Report {
@@ -340,6 +362,10 @@ impl Driver {
             late_bills: world.late_bills,
             stale: u32::try_from(stale).unwrap_or(u32::MAX),
             continued: world.continued,
+            evictions: world.scraping.evictions,
+            waits: world.scraping.waits,
+            shared_runs: u32::try_from(world.scraping.apify.shared()).unwrap_or(u32::MAX),
+            found_runs: world.scraping.apify.found,
             log: world.log.take().unwrap_or_default(),
         }
     }

@@ -127,7 +127,7 @@ impl InvariantChecker {
         self.cleared.entry(run).or_default().insert(step.to_owned());
     }
 
-    /// A provider bills a run.
+    /// A model bills a run, or a step of it asks for a scrape.
     ///
     /// # Errors
     /// When this attempt of the step has not seen the run active, or has called a provider since. So a call after a

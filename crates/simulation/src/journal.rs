@@ -227,7 +227,7 @@ impl Journal {
     /// The engine has saved how an attempt ended. From now on the bills that it received must not be lost.
     fn note_end(&self, memory: &mut Memory, name: &str) {
         let received = memory.attempts.remove(name).unwrap_or_default().received_bills;
-        self.world.lock().known(&received, name);
+        self.world.lock().known(&received, self.run, name);
     }
 
     fn remember(&self, name: &str, text: String) {

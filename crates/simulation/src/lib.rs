@@ -1,7 +1,7 @@
 //! Proof by crashing: the real workflow body, [`oslira_app::features::analysis::analyse`], on a [`Journal`] with
-//! virtual time that dies at any chosen moment, against a model of the database ([`ReferenceDatabase`]), scripted
-//! providers and an [`InvariantChecker`] that checks every single operation. The branches of one workflow go on in any
-//! order: see [`Schedule`].
+//! virtual time that dies at any chosen moment, and the real gate and scrapes, whose objects die too ([`Scraping`]), against a
+//! model of the database ([`ReferenceDatabase`]), scripted providers and an [`InvariantChecker`] that checks every single
+//! operation. The branches of one workflow go on in any order: see [`Schedule`].
 //!
 //! A [`history()`] is a pure function of its [`Plan`], so a seed is a complete bug report; nothing here waits,
 //! reads a clock or draws randomness from outside. `docs/reliability.md` says what is proven with it.
@@ -23,7 +23,7 @@ mod recovery;
 mod reference_database;
 mod rows;
 mod scheduler;
-mod scraper;
+mod scraping;
 mod silence;
 mod staleness;
 mod world;
@@ -41,4 +41,5 @@ pub use random::Random;
 pub use reference_database::ReferenceDatabase;
 pub use rows::{AnalysisRow, Entry, RunRow};
 pub use scheduler::Schedule;
+pub use scraping::{ApifyBehaviour, Scraping};
 pub use world::{FaultRates, Recorded, Shared, World};

@@ -35,7 +35,7 @@ impl Model for Ports {
             }
         }
         // Billed before the sleep: a crash during it loses the answer, not the bill.
-        let (behaviour, key) = self.provide("ai", question.model.as_str());
+        let (behaviour, key) = self.provide(question.model.as_str());
         if behaviour == ProviderBehaviour::Silent {
             self.world.sleep(MODEL_PATIENCE).await;
             self.unheard(MODEL_PATIENCE);

@@ -1,7 +1,7 @@
 //! Deliberate defects, also called mutations. Each violates an invariant, and a test fails unless random histories find
 //! it.
 
-/// One defect in the model of the database, in the engine, or in what the workflow is given.
+/// One defect in the model of the database, in the engine, in the objects of scraping, or in what the workflow is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
     /// Failing a run posts its refund twice.
@@ -74,10 +74,24 @@ pub enum Mutation {
     TimeoutIsAnError,
     /// A scrape that goes on from an earlier snapshot loses one of its posts.
     EarlierPostLost,
+    /// After a death of its process the gate knows no lease.
+    GateForgetsLeases,
+    /// After a death of its process the gate does not know who shares a lease.
+    GateForgetsRequests,
+    /// The gate does not look after leases that are held: those that expire, and orders that did not arrive.
+    GateNeverLooks,
+    /// The gate keeps one of several leases to itself.
+    LeaseNeverGiven,
+    /// A scrape returns its lease as soon as it has told everybody of a fault, although its actor run may go on.
+    LeaseReturnedEarly,
+    /// The intent to start an actor run is not stored before the start.
+    LostStartMadeAgain,
+    /// Whoever waits for a scrape is not told that it has failed.
+    FaultKeptFromWaiters,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 42] = [
         Self::RefundTwice,
         Self::FailKeepsCharge,
         Self::CompleteAfterTheEnd,
@@ -113,5 +127,12 @@ impl Mutation {
         Self::JudgementMissing,
         Self::TimeoutIsAnError,
         Self::EarlierPostLost,
+        Self::GateForgetsLeases,
+        Self::GateForgetsRequests,
+        Self::GateNeverLooks,
+        Self::LeaseNeverGiven,
+        Self::LeaseReturnedEarly,
+        Self::LostStartMadeAgain,
+        Self::FaultKeptFromWaiters,
     ];
 }

@@ -12,13 +12,14 @@ use std::{
 
 use jiff::Timestamp;
 use oslira_app::{
-    features::{profiles::Snapshot, scraping::RequestKey},
+    features::profiles::Snapshot,
     shared::{ids::RunId, store::StoreError},
 };
 
 use crate::{
-    Answer, Bill, InvariantChecker, Mutation, Op, ProviderBehaviour, Random, ReferenceDatabase,
+    Answer, ApifyBehaviour, Bill, InvariantChecker, Mutation, Op, ProviderBehaviour, Random, ReferenceDatabase,
     scheduler::{Schedule, Scheduler},
+    scraping::Scraping,
 };
 
 /// 2020-01-01: before any real clock, because the database does not believe scrapes from the future.
@@ -38,6 +39,8 @@ pub struct FaultRates {
     pub provider: u64,
     /// A provider that is down during the whole history.
     pub provider_down: Option<&'static str>,
+    /// The process of the gate or of a scrape dies before it does the next thing, or a call to it is lost.
+    pub object: u64,
 }
 
 /// One operation as it happened.
@@ -65,8 +68,11 @@ pub struct World {
     pub retiring_model: Option<(&'static str, i64)>,
     /// No store answers before this moment.
     pub outage_until_ms: i64,
-    /// By step, how the provider behaves towards each of its attempts; for other steps the fault rates decide.
+    /// By step, how the model behaves towards each of its attempts; for other steps the fault rates decide.
     pub script: BTreeMap<String, ProviderBehaviour>,
+    /// By call, how Apify behaves: `details-0-start` is the first start that reads details, `details-0-find` every search for its
+    /// run, `details-0-look-1` the second look at it.
+    pub apify_script: BTreeMap<String, ApifyBehaviour>,
     /// By step, how often the database still refuses to record a bill.
     pub refused_bills: BTreeMap<String, u32>,
     /// Saved snapshots cannot be read.
@@ -80,10 +86,7 @@ pub struct World {
     pub snapshots: BTreeMap<String, Snapshot>,
     /// Snapshots that go on from the posts of an earlier one.
     pub continued: u32,
-    /// By request, the provider's id of the scrape that reads it.
-    pub asked: BTreeMap<RequestKey, String>,
-    /// By the provider's id, when each scrape ends.
-    pub scrapes: BTreeMap<String, i64>,
+    pub scraping: Scraping,
     /// Operations that were sent when their process died, and that may still arrive.
     pub late: Vec<Op>,
     /// Runs that are to be woken.
@@ -124,6 +127,7 @@ impl World {
             retiring_model: None,
             outage_until_ms: 0,
             script: BTreeMap::new(),
+            apify_script: BTreeMap::new(),
             refused_bills: BTreeMap::new(),
             snapshots_unreadable: false,
             bills: vec![],
@@ -131,8 +135,7 @@ impl World {
             given_up: BTreeSet::new(),
             snapshots: BTreeMap::new(),
             continued: 0,
-            asked: BTreeMap::new(),
-            scrapes: BTreeMap::new(),
+            scraping: Scraping::new(seed),
             late: vec![],
             wakes: vec![],
             engine_gone: false,
@@ -166,6 +169,10 @@ impl World {
             log.push(Recorded { op: op.clone(), answer: answer.clone(), now_s, after: self.database.clone() });
         }
         answer
+    }
+
+    pub(crate) fn has(&self, mutation: Mutation) -> bool {
+        self.database.mutation == Some(mutation)
     }
 
     /// Reports a violated invariant; the first one is kept.
@@ -230,7 +237,7 @@ impl Shared {
 
     #[must_use]
     pub fn has(&self, mutation: Mutation) -> bool {
-        self.lock().database.mutation == Some(mutation)
+        self.lock().has(mutation)
     }
 
     #[must_use]
@@ -296,6 +303,22 @@ impl Shared {
     pub async fn until(&self, alarm_ms: i64) {
         if self.now_ms() < alarm_ms {
             self.park(alarm_ms).await;
+        }
+    }
+
+    /// Waits for an object to show something, until a moment of virtual time at most.
+    pub(crate) async fn wait_until<T>(&self, deadline_ms: i64, shown: impl Fn(&World) -> Option<T>) -> Option<T> {
+        loop {
+            let next_ms = {
+                let world = self.lock();
+                let shown = shown(&world);
+                if shown.is_some() || world.now_ms >= deadline_ms {
+                    return shown;
+                }
+                // Nothing changes before an object acts.
+                world.next_event_ms().map_or(deadline_ms, |next_ms| next_ms.min(deadline_ms))
+            };
+            self.park(next_ms).await;
         }
     }
 

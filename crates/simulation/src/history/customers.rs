@@ -1,16 +1,22 @@
 //! What customers do in a history: they ask, ask again, cancel; and what their requests do after the charge.
 
 use oslira_app::{
-    features::analysis::{BeginOutcome, CancelOutcome, RunStatus, UndoOutcome},
+    features::{
+        analysis::{BeginOutcome, CancelOutcome, RunStatus, UndoOutcome},
+        profiles::ScrapePart,
+        scraping::{RequestKey, ScrapeRequest},
+    },
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
 use uuid::Uuid;
 
 use super::Driver;
-use crate::{Answer, Fixtures, Instance, Op, Schedule};
+use crate::{Answer, Fixtures, Instance, Op, Schedule, World};
 
 /// Few, so that different requests often use the same idempotency key.
 const KEYS: [&str; 3] = ["key-a", "key-b", "key-c"];
+/// The number of a run's first attempt at a part.
+const FIRST_ATTEMPT: u32 = 1;
 
 impl Driver {
     /// A customer asks for an analysis. The answer may be lost, and the launch of the workflow with it.
@@ -57,6 +63,7 @@ impl Driver {
             _ => None,
         };
         let Some(run) = launched.filter(|_| !is_lost) else { return };
+        self.ask_ahead(run);
         match self.random.below(1_000) {
             // Neither the engine nor the queue accepted the run.
             0..=29 => self.undo(run),
@@ -69,16 +76,27 @@ impl Driver {
         }
     }
 
+    /// The request also asks for the scrape, if nothing is known of the profile. As `ask_ahead` does, which is not simulated.
+    fn ask_ahead(&mut self, run: RunId) {
+        let mut world = self.world.lock();
+        let Some(username) = world.database.runs.get(&run).map(|row| row.username.clone()) else { return };
+        let is_known = world.snapshots.values().any(|snapshot| snapshot.profile.username.as_str() == username);
+        let Ok(username) = username.parse() else { return };
+        if !is_known {
+            let key = RequestKey { run_id: run, part: ScrapePart::Details, attempt: FIRST_ATTEMPT };
+            let account_id = world.database.customer.account;
+            // Whatever fails here only costs time.
+            let _unheard = world.ask_gate(&[ScrapeRequest { key, account_id, username }]);
+        }
+    }
+
     pub(super) fn undo(&mut self, run: RunId) {
         let mut world = self.world.lock();
         if world.store_is_down() {
             return;
         }
-        let answer = world.apply(&Op::Undo(run));
-        if answer == Answer::Undone(UndoOutcome::Undone)
-            && let Err(violation) = world.invariants.told(run, RunStatus::Cancelled)
-        {
-            world.report_violation(violation);
+        if world.apply(&Op::Undo(run)) == Answer::Undone(UndoOutcome::Undone) {
+            world.was_cancelled(run);
         }
     }
 
@@ -108,11 +126,19 @@ impl Driver {
         if world.store_is_down() {
             return;
         }
-        let answer = world.apply(&Op::Cancel(run));
-        if let Answer::Cancelled(CancelOutcome::Cancelled { .. }) = answer
-            && let Err(violation) = world.invariants.told(run, RunStatus::Cancelled)
-        {
-            world.report_violation(violation);
+        if let Answer::Cancelled(CancelOutcome::Cancelled { .. }) = world.apply(&Op::Cancel(run)) {
+            world.was_cancelled(run);
         }
+    }
+}
+
+impl World {
+    /// Whoever cancelled a run tells its watchers, and takes it out of the gate's line.
+    fn was_cancelled(&mut self, run: RunId) {
+        if let Err(violation) = self.invariants.told(run, RunStatus::Cancelled) {
+            self.report_violation(violation);
+        }
+        // It will be, in any case, when it does not ask again.
+        let _unheard = self.withdraw_from_gate(&[run]);
     }
 }

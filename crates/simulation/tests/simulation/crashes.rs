@@ -36,6 +36,8 @@ struct Stage<'a> {
     schedule: Schedule,
     instance: Instance,
     moment: usize,
+    /// How many bills there were before the run began.
+    earlier_bills: usize,
 }
 
 impl<'a> Stage<'a> {
@@ -45,8 +47,8 @@ impl<'a> Stage<'a> {
         if let Some(age_ms) = scenario.before.age_ms() {
             let earlier = RunId::new(Uuid::from_u128(8));
             begin(&world, earlier, scenario);
-            let mut earlier =
-                Self { scenario, schedule, instance: Instance::start(&world, earlier, schedule), moment: 0 };
+            let instance = Instance::start(&world, earlier, schedule);
+            let mut earlier = Self { scenario, schedule, instance, moment: 0, earlier_bills: 0 };
             while earlier.go_on().is_some() {}
             world.lock().now_ms += age_ms;
         }
@@ -55,10 +57,14 @@ impl<'a> Stage<'a> {
             let mut world = world.lock();
             world.outage_until_ms = if scenario.outage_ms > 0 { world.now_ms + scenario.outage_ms } else { 0 };
             world.script = scenario.script.iter().cloned().collect();
+            world.apify_script = scenario.apify_script.iter().cloned().collect();
+            // The script counts from the run's start.
+            world.scraping.forget_starts();
             world.refused_bills = scenario.refused_bills.iter().cloned().collect();
             world.snapshots_unreadable = scenario.snapshots_unreadable;
         }
-        Self { scenario, schedule, instance: Instance::start(&world, RUN, schedule), moment: 0 }
+        let earlier_bills = world.lock().bills.len();
+        Self { scenario, schedule, instance: Instance::start(&world, RUN, schedule), moment: 0, earlier_bills }
     }
 
     /// Goes one moment further and returns the crash points that branches reached; `None` when the run has ended.
@@ -70,24 +76,21 @@ impl<'a> Stage<'a> {
         self.moment += 1;
         let reached = self.instance.poll();
         // Nothing else happens in this world, so time can pass at once until a branch can go on.
-        let mut world = self.instance.world().lock();
-        world.now_ms = world.now_ms.max(self.instance.alarm_ms());
+        self.instance.world().lock().pass_to(self.instance.alarm_ms());
         Some(reached)
+    }
+
+    /// A copy of the run whose process dies at this moment, when something happens, and is started again.
+    fn crashed_when(&self, happens: impl FnOnce(&mut World)) -> Self {
+        let mut instance = self.instance.fork_crashed();
+        happens(&mut instance.world().lock());
+        instance.wake();
+        Self { instance, ..*self }
     }
 
     /// A copy of the run whose process dies at this moment and is started again.
     fn crashed(&self) -> Self {
-        let mut instance = self.instance.fork_crashed();
-        instance.wake();
-        Self { scenario: self.scenario, schedule: self.schedule, instance, moment: self.moment }
-    }
-
-    /// A copy of the run that its customer cancels at this moment, while its process dies and is started again.
-    fn cancelled_and_crashed(&self) -> Self {
-        let mut instance = self.instance.fork_crashed();
-        instance.world().lock().apply(&Op::Cancel(RUN));
-        instance.wake();
-        Self { scenario: self.scenario, schedule: self.schedule, instance, moment: self.moment }
+        self.crashed_when(|_| {})
     }
 
     /// Plays on until the run reaches a point; `false` when it ends before.
@@ -117,7 +120,7 @@ impl<'a> Stage<'a> {
             // The earlier run's analysis is stale, the one of the new scrape is not.
             assert_eq!(stale, [true, false], "{}, {schedule:?}", scenario.name);
         }
-        let bills = world.bills.iter().filter(|bill| bill.run == RUN).count();
+        let bills = world.bills.len() - self.earlier_bills;
         let repeated = self.instance.journal().bills_lost() as usize;
         Played { status: row.status, error: row.error.as_ref().map(|(code, _)| code.clone()), bills, repeated }
     }
@@ -238,7 +241,8 @@ fn a_cancellation_and_a_crash_at_any_moment_keep_every_guarantee() {
         let mut undisturbed = Stage::open(scenario, schedule);
         while undisturbed.go_on().is_some() {
             let when = format!("cancelled at moment {}", undisturbed.moment);
-            let played = undisturbed.cancelled_and_crashed().finish();
+            let cancelled = undisturbed.crashed_when(|world| drop(world.apply(&Op::Cancel(RUN))));
+            let played = cancelled.finish();
             // A cancellation after the end changes nothing.
             if played.status != Cancelled {
                 assert_ends(&played, scenario, schedule, &when);
@@ -247,4 +251,30 @@ fn a_cancellation_and_a_crash_at_any_moment_keep_every_guarantee() {
         undisturbed.moment
     });
     println!("{played} cancellations");
+}
+
+/// Together with the run's process, those of the gate and of all scrapes die.
+#[test]
+fn a_death_of_everything_at_any_moment_keeps_every_guarantee() {
+    let scenarios: Vec<Scenario> =
+        scenarios().into_iter().filter(|scenario| scenario.before != CacheState::Cached).collect();
+    let played = check_all(&some_schedule(&scenarios), |scenario, schedule| {
+        let mut undisturbed = Stage::open(scenario, schedule);
+        while undisturbed.go_on().is_some() {
+            let mut died = undisturbed.crashed_when(World::evict_all);
+            while died.go_on().is_some() {}
+            let world = died.instance.world().clone();
+            let played = died.finish();
+            // A refusal that nobody heard is asked for again, and then it may work.
+            if scenario.fails_as.is_none() {
+                assert_ends(&played, scenario, schedule, &format!("all died at moment {}", undisturbed.moment));
+            }
+            let mut world = world.lock();
+            world.pass_until_quiet();
+            world.check_leases();
+            assert_eq!(world.violation, None, "{}, {schedule:?}", scenario.name);
+        }
+        undisturbed.moment
+    });
+    println!("{played} moments");
 }

@@ -44,6 +44,12 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         // Of a model the third attempt shows it, of the scraper the time.
         Mutation::TimeoutIsAnError => "still asks after|is asked of",
         Mutation::EarlierPostLost => "lacks the post",
+        Mutation::GateForgetsLeases | Mutation::LeaseReturnedEarly => "actor runs are under way",
+        Mutation::GateForgetsRequests => "is read by scrape",
+        Mutation::GateNeverLooks => "a lease never ends",
+        Mutation::LeaseNeverGiven => "a lease is free, and",
+        Mutation::LostStartMadeAgain => "has 2 actor runs",
+        Mutation::FaultKeptFromWaiters => "ended without an answer",
     }
 }
 

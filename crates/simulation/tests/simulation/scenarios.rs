@@ -1,11 +1,13 @@
 //! The scenarios that are crashed at every point, and how each must end: every analysis type with an empty and a filled
 //! cache, each of its AI calls failing in each way, its scrapes failing, its stores failing.
 
+use std::ops::Range;
+
 use oslira_app::{
     features::judging::CallKind,
     shared::analysis_type::AnalysisType::{self, Deep, Light, Xray},
 };
-use oslira_simulation::ProviderBehaviour;
+use oslira_simulation::{ApifyBehaviour, ProviderBehaviour};
 
 /// What the profile cache has when the run begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Scenario {
     pub username: &'static str,
     pub before: CacheState,
     pub script: Vec<(String, ProviderBehaviour)>,
+    /// By call, how Apify behaves.
+    pub apify_script: Vec<(String, ApifyBehaviour)>,
     /// By step, how often the database refuses to record a bill.
     pub refused_bills: Vec<(String, u32)>,
     pub snapshots_unreadable: bool,
@@ -64,6 +68,7 @@ impl Scenario {
             username: if before == CacheState::Changed { "dancer" } else { "runner" },
             before,
             script: vec![],
+            apify_script: vec![],
             refused_bills: vec![],
             snapshots_unreadable: false,
             outage_ms: 0,
@@ -78,6 +83,11 @@ impl Scenario {
 
     fn with(mut self, step: impl Into<String>, behaviour: ProviderBehaviour) -> Self {
         self.script.push((step.into(), behaviour));
+        self
+    }
+
+    fn with_apify(mut self, call: impl Into<String>, behaviour: ApifyBehaviour) -> Self {
+        self.apify_script.push((call.into(), behaviour));
         self
     }
 
@@ -230,13 +240,9 @@ fn bills_are_late(base: &Scenario, calls: &[CallKind]) -> Vec<Scenario> {
 
 /// A deep analysis of a profile that was read before.
 fn repeats(kind: AnalysisType) -> Vec<Scenario> {
-    use ProviderBehaviour::{Malformed, Silent, Unavailable};
     let of = |before, username| {
         let name = format!("{} {before:?}, {username}", kind.as_str());
         Scenario { username, name, ..Scenario::of(kind, before) }
-    };
-    let down = |scenario: Scenario, part: &str| {
-        (0..4).fold(scenario, |it, at| it.with(format!("scrape-{part}-{at}-ask"), Unavailable))
     };
     let mut all = vec![];
     for before in [CacheState::Recent, CacheState::Changed, CacheState::LongAgo] {
@@ -244,7 +250,8 @@ fn repeats(kind: AnalysisType) -> Vec<Scenario> {
         for username in ["runner", "cook", "beginner"] {
             all.push(of(before, username));
         }
-        all.push(down(of(before, "runner").named("details down"), "details").failing("scrape_failed"));
+        let down = starts(of(before, "runner").named("details down"), "details", 0..4, ApifyBehaviour::Unavailable);
+        all.push(down.failing("scrape_failed"));
     }
     for (before, username) in
         [(CacheState::Changed, "runner"), (CacheState::LongAgo, "runner"), (CacheState::LongAgo, "cook")]
@@ -253,49 +260,56 @@ fn repeats(kind: AnalysisType) -> Vec<Scenario> {
         // Where the profile shows all that is new, the posts run may fail.
         let ends =
             |scenario: Scenario, code| if before == CacheState::Changed { scenario } else { scenario.failing(code) };
-        all.push(ends(down(base.clone().named("posts down"), "posts"), "scrape_failed"));
-        let silent = base.clone().named("posts silent").with("scrape-posts-0-ask", Silent);
-        all.push(ends(silent.with("scrape-posts-1-ask", Silent), "scrape_failed"));
-        let waits = (0..4).flat_map(|at| [0, 1].map(|wait| format!("scrape-posts-{at}-collect-{wait}")));
-        let useless = base.named("posts unusable");
-        all.push(ends(waits.fold(useless, |it, step| it.with(step, Malformed)), "posts_unreadable"));
+        let down = starts(base.clone().named("posts down"), "posts", 0..4, ApifyBehaviour::Unavailable);
+        all.push(ends(down, "scrape_failed"));
+        all.push(ends(unheard(base.clone().named("posts silent"), "posts", 0..2), "scrape_failed"));
+        let useless = starts(base.named("posts unusable"), "posts", 0..4, ApifyBehaviour::Malformed);
+        all.push(ends(useless, "posts_unreadable"));
     }
-    all.push(down(of(CacheState::LongAgo, "cook").named("all posts down"), "all").failing("scrape_failed"));
+    // The first posts run reads the newer ones, the others read all.
+    let down = of(CacheState::LongAgo, "cook").named("all posts down");
+    all.push(starts(down, "posts", 1..5, ApifyBehaviour::Unavailable).failing("scrape_failed"));
     all
+}
+
+/// The starts of some actor runs.
+fn starts(scenario: Scenario, part: &str, numbers: Range<u32>, behaviour: ApifyBehaviour) -> Scenario {
+    numbers.fold(scenario, |it, number| it.with_apify(format!("{part}-{number}-start"), behaviour))
+}
+
+/// Nothing is heard of the start of some actor runs, nor of the searches for them.
+fn unheard(scenario: Scenario, part: &str, numbers: Range<u32>) -> Scenario {
+    let unheard = starts(scenario, part, numbers.clone(), ApifyBehaviour::Silent);
+    numbers.fold(unheard, |it, number| it.with_apify(format!("{part}-{number}-find"), ApifyBehaviour::Silent))
 }
 
 /// One part of a scrape fails while the other, if there is one, works.
 fn scrapes_fail(base: &Scenario, part: &str) -> Vec<Scenario> {
-    let start = |attempt: u32| format!("scrape-{part}-{attempt}-ask");
-    let collect = |attempt: u32| format!("scrape-{part}-{attempt}-collect-0");
-    // A scrape takes up to 42 s, so it ends within two waits of 30 s; either may see its end.
-    let unusable = |scenario: Scenario, attempt: u32| {
-        let waits = [0, 1].map(|wait| format!("scrape-{part}-{attempt}-collect-{wait}"));
-        waits.into_iter().fold(scenario, |it, step| it.with(step, ProviderBehaviour::Malformed))
+    use ApifyBehaviour::{
+        Fails, Full, Hangs, ItemsLate, Malformed, OutOfQuota, Rejected, ReplyLost, RequestLost, Silent, Unavailable,
     };
     let of = |what: &str| base.clone().named(&format!("{part} {what}"));
-    let down = (0..4).fold(of("down"), |it, at| it.with(start(at), ProviderBehaviour::Unavailable));
-    let useless = (0..4).fold(of("unusable"), unusable);
-    let nothing = if part == "posts" { "posts_unreadable" } else { "scrape_failed" };
-    let silent = |scenario: Scenario, waits: u32| {
-        (0..waits)
-            .fold(scenario, |it, wait| it.with(format!("scrape-{part}-0-collect-{wait}"), ProviderBehaviour::Silent))
+    let start = |what: &str, behaviour| starts(of(what), part, 0..1, behaviour);
+    let look = |scenario: Scenario, behaviour, times: u32| {
+        (0..times).fold(scenario, |it, number| it.with_apify(format!("{part}-0-look-{number}"), behaviour))
     };
+    let nothing = if part == "posts" { "posts_unreadable" } else { "scrape_failed" };
     vec![
-        of("refused").with(start(0), ProviderBehaviour::OutOfQuota).failing("scraper_unavailable"),
-        of("refused when asked about").with(collect(0), ProviderBehaviour::Rejected).failing("scraper_unavailable"),
-        of("reply lost").with(start(0), ProviderBehaviour::ReplyLost),
-        of("unanswered").with(collect(0), ProviderBehaviour::ReplyLost),
-        of("silent once").with(start(0), ProviderBehaviour::Silent),
-        of("silent")
-            .with(start(0), ProviderBehaviour::Silent)
-            .with(start(1), ProviderBehaviour::Silent)
-            .failing("scrape_failed"),
-        silent(of("silent once when asked about"), 1),
-        silent(of("silent when asked about"), 2).failing("scrape_failed"),
-        of("failed actor").with(collect(0), ProviderBehaviour::Unavailable),
-        unusable(of("unusable once"), 0),
-        down.failing("scrape_failed"),
-        useless.failing(nothing),
+        start("refused", OutOfQuota).failing("scraper_unavailable"),
+        look(of("refused when asked about"), Rejected, 1).failing("scraper_unavailable"),
+        starts(of("has no room at first"), part, 0..3, Full),
+        start("start's reply lost", ReplyLost),
+        start("start lost", RequestLost),
+        start("silent once", Silent),
+        unheard(of("silent"), part, 0..2).failing("scrape_failed"),
+        look(of("unanswered"), ReplyLost, 1),
+        look(of("silent once when asked about"), Silent, 1),
+        look(of("silent when asked about"), Silent, 2).failing("scrape_failed"),
+        start("failed actor", Fails),
+        start("stopped actor", Hangs),
+        start("items late", ItemsLate),
+        start("unusable once", Malformed),
+        starts(of("down"), part, 0..4, Unavailable).failing("scrape_failed"),
+        starts(of("unusable"), part, 0..4, Malformed).failing(nothing),
     ]
 }
