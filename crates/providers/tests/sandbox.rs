@@ -81,6 +81,7 @@ impl Stand {
             state_dir: state_dir.clone(),
             public_url: base.clone(),
             time_scale: 0.01,
+            seed: 0,
             jwt_secret: None,
             control_token: None,
         };

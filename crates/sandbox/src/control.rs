@@ -1,5 +1,5 @@
-//! `/control`: plants faults, ends models, mints tokens, rewrites people and their times and reports what was received. For developers
-//! and tests only.
+//! `/control`: plants faults, ends models, mints tokens, rewrites people and their times, tells how long an actor run takes and
+//! reports what was received. For developers and tests only.
 
 use std::sync::Arc;
 
@@ -80,6 +80,7 @@ async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
 /// The routes below `/control`.
 pub(crate) fn routes(control: Control, guard: Guard) -> Router {
     Router::new()
+        .route("/draws", post(draw_actor_run))
         .route("/faults", post(plant_fault).get(list_faults).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
         .route("/models", post(change_model).delete(restore_models))
@@ -146,6 +147,25 @@ async fn change_model(State(control): State<Arc<Control>>, body: Bytes) -> Respo
 
 async fn restore_models(State(control): State<Arc<Control>>) -> Json<Value> {
     Json(json!({"deleted": control.lifecycles.clear()}))
+}
+
+/// An actor run that may never take place.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Draw {
+    actor: String,
+    usernames: Vec<String>,
+}
+
+async fn draw_actor_run(State(control): State<Arc<Control>>, body: Bytes) -> Response {
+    let drawn = parse::<Draw>(&body).and_then(|draw| {
+        let appears_ms = control.runs.appears_ms(&draw.actor, &draw.usernames);
+        appears_ms.ok_or_else(|| format!("there is no actor {}", draw.actor))
+    });
+    match drawn {
+        Ok(appears_ms) => Json(json!({"appears_ms": appears_ms})).into_response(),
+        Err(why) => refused(&why),
+    }
 }
 
 async fn rewrite_profile(State(control): State<Arc<Control>>, body: Bytes) -> Response {

@@ -55,6 +55,8 @@ pub struct Config {
     pub public_url: String,
     /// Multiplies every latency of the model: 1.0 is real speed, 0 answers at once.
     pub time_scale: f64,
+    /// What the latencies that vary are drawn from.
+    pub seed: u64,
     /// The legacy HS256 secret shared with the Worker; without it, tokens that are signed with it can't be minted.
     pub jwt_secret: Option<String>,
     /// What `/control` demands as a bearer token; without one it demands none.
@@ -72,7 +74,7 @@ impl Sandbox {
         std::fs::create_dir_all(&config.state_dir)?;
         let public_url = config.public_url.trim_end_matches('/');
         let tap = Tap::default();
-        let latency = Latency::new(config.time_scale)?;
+        let latency = Latency::new(config.time_scale, config.seed)?;
         let catalogue = Arc::new(Catalogue::load()?);
         let lexicon = Arc::new(Lexicon::of(catalogue.niches()));
         let lifecycles = Arc::new(Lifecycles::of([

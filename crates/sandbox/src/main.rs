@@ -21,6 +21,9 @@ struct Arguments {
     /// Multiplies every latency of the model: 1.0 is real speed, 0.05 fast.
     #[arg(long, default_value_t = 1.0)]
     time_scale: f64,
+    /// What the latencies that vary are drawn from: with the same seed, an actor takes as long for the same usernames.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
     /// File with the legacy HS256 secret, needed for the token variants it signs.
     #[arg(long)]
     jwt_secret_file: Option<PathBuf>,
@@ -56,6 +59,7 @@ async fn run(arguments: Arguments) -> Result<(), SandboxError> {
         state_dir: arguments.state_dir,
         public_url: arguments.public_url.unwrap_or_else(|| format!("http://{address}")),
         time_scale: arguments.time_scale,
+        seed: arguments.seed,
         jwt_secret: secret(arguments.jwt_secret_file)?,
         control_token: secret(arguments.control_token_file)?,
     })?;

@@ -75,6 +75,26 @@ async fn waiting_ends_with_the_run_and_not_with_the_wait() {
 }
 
 #[tokio::test]
+async fn a_run_takes_as_long_as_its_draw_says_wherever_and_whenever_it_is_asked() {
+    let six = ["one", "two", "three", "four", "five", "six"];
+    let (first, second) = (Stand::start(0.01).await, Stand::start(0.01).await);
+    let draw = json!({"actor": "apify~instagram-profile-scraper", "usernames": six});
+    let appears_ms = first.control(Method::POST, "/draws", draw.clone()).await["appears_ms"].take();
+    assert_eq!(appears_ms, second.control(Method::POST, "/draws", draw).await["appears_ms"]);
+    let appears_ms: Vec<u64> = serde_json::from_value(appears_ms).unwrap();
+    assert!(appears_ms[..5].iter().all(|ms| *ms == appears_ms[0] && *ms < appears_ms[5]), "{appears_ms:?}");
+    for stand in [&first, &first, &second] {
+        stand.scrape(&six).await;
+    }
+    let last = json!(appears_ms[5]);
+    for (stand, runs) in [(first, 2), (second, 1)] {
+        let received = stand.received("?target=apify.run").await;
+        let took: Vec<&Value> = received["calls"].as_array().unwrap().iter().map(|run| &run["duration_ms"]).collect();
+        assert_eq!(took, vec![&last; runs]);
+    }
+}
+
+#[tokio::test]
 async fn the_synchronous_form_answers_201_with_bare_items() {
     let stand = Stand::start(0.0).await;
     let path = "/acts/apify~instagram-scraper/run-sync-get-dataset-items";

@@ -186,6 +186,7 @@ async fn a_slip_in_a_control_request_is_a_400_that_says_what() {
     for (path, body) in [
         ("/faults", json!({"target": "jwks", "kind": "status"})),
         ("/faults", json!({"target": "jwks", "kind": "drop", "tmies": 1})),
+        ("/draws", json!({"actor": "apify~nobody", "usernames": ["a"]})),
         ("/models", json!({"provider": "openai", "model": "gpt-9", "gone": true})),
         ("/models", json!({"provider": "anthropic", "model": "gpt-6-luna", "gone": true})),
         ("/models", json!({"provider": "openai", "model": "gpt-6-luna", "retires_on": "24.12.2026"})),

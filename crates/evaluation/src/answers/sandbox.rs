@@ -28,6 +28,7 @@ impl LocalSandbox {
             state_dir: state_dir.clone(),
             public_url: base.clone(),
             time_scale: 0.0,
+            seed: 0,
             jwt_secret: None,
             control_token: None,
         };

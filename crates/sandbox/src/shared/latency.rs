@@ -1,6 +1,7 @@
-//! The latency model: how long the real services take, times one scale.
+//! The latency model: how long the real services take, times one scale. What varies is drawn from one seed, so that the same
+//! actor takes as long for the same usernames every time, on every machine.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::shared::error::SandboxError;
 use crate::shared::random::Seeded;
@@ -35,14 +36,15 @@ pub(crate) const fn speed(first_token_s: f64, tokens_per_s: f64) -> ModelSpeed {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Latency {
     scale: f64,
+    seed: u64,
 }
 
 impl Latency {
-    /// A latency model whose every duration is multiplied by `scale`.
-    pub(crate) fn new(scale: f64) -> Result<Self, SandboxError> {
+    /// A latency model whose every duration is multiplied by `scale`; another seed draws other durations.
+    pub(crate) fn new(scale: f64, seed: u64) -> Result<Self, SandboxError> {
         // Refuses NaN too, for which every comparison is false.
         if (0.0..=SCALE_MAX).contains(&scale) {
-            Ok(Self { scale })
+            Ok(Self { scale, seed })
         } else {
             Err(SandboxError::Config(format!("the time scale must lie between 0 and {SCALE_MAX}, not {scale}")))
         }
@@ -53,12 +55,17 @@ impl Latency {
         Duration::from_secs_f64((seconds * self.scale).max(0.0))
     }
 
-    /// When each wave of an actor run ends, counted from its creation; the first entry is the end of the start-up.
-    pub(crate) fn actor_plan_ms(self, items: usize, random: &mut Seeded) -> Vec<u64> {
+    /// When each wave of an actor run ends, in milliseconds from its creation; the first entry is the end of the start-up.
+    /// Depends on the seed, the actor and what it is asked for alone, whatever the order.
+    pub(crate) fn actor_plan_ms(self, actor: &str, asked: &[String]) -> Vec<u64> {
+        let seed = self.seed.to_string();
+        let mut texts = vec!["actor run", &seed, actor];
+        texts.extend(asked.iter().map(String::as_str).collect::<BTreeSet<_>>());
+        let mut random = Seeded::from_texts(&texts);
         let mut spread = |seconds: f64| seconds * random.between(1.0 - ACTOR_SPREAD, 1.0 + ACTOR_SPREAD);
         let mut elapsed_s = spread(ACTOR_START_S);
         let mut ends = vec![self.scaled(elapsed_s).as_millis() as u64];
-        for _ in 0..items.div_ceil(ACTOR_WAVE_SIZE) {
+        for _ in 0..asked.len().div_ceil(ACTOR_WAVE_SIZE) {
             elapsed_s += spread(ACTOR_WAVE_S);
             ends.push(self.scaled(elapsed_s).as_millis() as u64);
         }
@@ -76,30 +83,46 @@ impl Latency {
 mod tests {
     use super::*;
 
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
     #[test]
     fn one_profile_takes_6_to_8_seconds_and_six_profiles_two_waves() {
-        let latency = Latency::new(1.0).unwrap();
         for seed in 0..200 {
-            let mut random = Seeded::from_texts(&[&seed.to_string()]);
-            let one = latency.actor_plan_ms(1, &mut random);
+            let latency = Latency::new(1.0, seed).unwrap();
+            let one = latency.actor_plan_ms("profiles", &names(&["a"]));
             assert_eq!(one.len(), 2);
             assert!((5_200..=7_800).contains(one.last().unwrap()), "{one:?}");
-            let six = latency.actor_plan_ms(6, &mut random);
+            let six = latency.actor_plan_ms("profiles", &names(&["a", "b", "c", "d", "e", "f"]));
             assert_eq!(six.len(), 3);
             assert!((8_000..=12_000).contains(six.last().unwrap()), "{six:?}");
         }
     }
 
     #[test]
+    fn seed_actor_and_usernames_say_how_long_a_run_takes_and_nothing_else_does() {
+        let plan = |seed, actor, asked: &[&str]| Latency::new(1.0, seed).unwrap().actor_plan_ms(actor, &names(asked));
+        let of = plan(1, "profiles", &["a", "b"]);
+        // So on every machine, and after every update.
+        assert_eq!(of, [2_985, 6_523]);
+        assert_eq!(of, plan(1, "profiles", &["b", "a"]));
+        for other in [plan(2, "profiles", &["a", "b"]), plan(1, "posts", &["a", "b"]), plan(1, "profiles", &["ab"])] {
+            assert_ne!(of, other);
+        }
+    }
+
+    #[test]
     fn fast_is_a_twentieth_and_a_cached_prompt_starts_sooner() {
         let speed = speed(0.5, 80.0);
-        assert_eq!(Latency::new(1.0).unwrap().completion(speed, 0.0, 160), Duration::from_millis(2_500));
-        assert_eq!(Latency::new(1.0).unwrap().completion(speed, 1.0, 160), Duration::from_millis(2_350));
-        assert_eq!(Latency::new(0.05).unwrap().completion(speed, 0.0, 160), Duration::from_millis(125));
+        let latency = |scale| Latency::new(scale, 0).unwrap();
+        assert_eq!(latency(1.0).completion(speed, 0.0, 160), Duration::from_millis(2_500));
+        assert_eq!(latency(1.0).completion(speed, 1.0, 160), Duration::from_millis(2_350));
+        assert_eq!(latency(0.05).completion(speed, 0.0, 160), Duration::from_millis(125));
     }
 
     #[test]
     fn a_scale_that_is_no_number_is_refused() {
-        assert!(Latency::new(f64::NAN).is_err());
+        assert!(Latency::new(f64::NAN, 0).is_err());
     }
 }

@@ -48,6 +48,7 @@ impl Stand {
             state_dir: state_dir.to_owned(),
             public_url: base.clone(),
             time_scale,
+            seed: 0,
             jwt_secret: Some("legacy-secret".into()),
             control_token: None,
         };

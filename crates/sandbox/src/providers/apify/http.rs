@@ -23,7 +23,6 @@ use crate::shared::{
     clock::{iso, now_ms},
     faults::{Kind, Target},
     profiles::serve_pictures_from,
-    random::Seeded,
 };
 
 /// The longest `waitForFinish`; more is taken for this.
@@ -76,7 +75,7 @@ fn start(
         max_total_charge_usd: bound(parameters)?,
         user_agent: user_agent.to_owned(),
     };
-    let plan_ms = apify.latency.actor_plan_ms(actor.entries(&input), &mut Seeded::fresh());
+    let plan_ms = apify.latency.actor_plan_ms(actor.id(), &actor.asked(&input));
     let about = format!("{}\n{input}", input::usernames(&input).join("\n"));
     let mut run = Run::new(actor, input, options, plan_ms, now_ms());
     run.ago_ms = run.usernames().iter().map(|username| apify.catalogue.ago_ms(username)).max().unwrap_or(0);

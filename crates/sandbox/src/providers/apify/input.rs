@@ -109,9 +109,10 @@ impl Actor {
         }
     }
 
-    /// How many entries the run reads.
-    pub(super) fn entries(self, input: &Value) -> usize {
-        list(input, self.list_field()).count()
+    /// The entries that the run reads: lower-cased usernames, and addresses that are no profile's as they are.
+    pub(super) fn asked(self, input: &Value) -> Vec<String> {
+        let asked = |entry: &str| from_profile_url(entry).unwrap_or_else(|| entry.to_owned());
+        list(input, self.list_field()).map(|entry| asked(entry).to_ascii_lowercase()).collect()
     }
 
     /// What the run finds for its first entries, as of a day.

@@ -10,9 +10,14 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::run::Run;
+use super::{input::Actor, run::Run};
 use crate::shared::error::SandboxError;
-use crate::shared::{clock::now_ms, faults::Target, latency::Latency, received::Call};
+use crate::shared::{
+    clock::now_ms,
+    faults::Target,
+    latency::{ACTOR_WAVE_SIZE, Latency},
+    received::Call,
+};
 
 /// Beyond this number the oldest runs are forgotten.
 const RUNS_MAX: usize = 5_000;
@@ -125,6 +130,15 @@ impl Runs {
     /// The usernames of a run; the id may also be its dataset's or its store's.
     pub(super) fn usernames(&self, id: &str) -> Vec<String> {
         self.find(id).map(|run| run.usernames()).unwrap_or_default()
+    }
+
+    /// When each of these usernames would appear in the dataset of a run that reads them in this order, in milliseconds from
+    /// its start; the run ends with the last. `None` for an actor that does not exist.
+    pub(crate) fn appears_ms(&self, actor: &str, usernames: &[String]) -> Option<Vec<u64>> {
+        let asked: Vec<String> = usernames.iter().map(|username| username.to_ascii_lowercase()).collect();
+        let ends_ms = self.latency.actor_plan_ms(Actor::find(actor).ok()?.id(), &asked);
+        let waves_ms = ends_ms.get(1..)?.iter();
+        Some(waves_ms.flat_map(|end_ms| [*end_ms; ACTOR_WAVE_SIZE]).take(asked.len()).collect())
     }
 
     /// The runs in the form of received calls, so that a test can also read how many ran at once.
