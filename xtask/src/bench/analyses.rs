@@ -188,7 +188,7 @@ pub fn wait_for_end(api: &Api, run: &str) -> Result<()> {
 }
 
 /// The calls to a sandbox target about a profile that started at `after_ms` or later.
-fn calls(bench: &Bench<'_>, target: &str, username: &str, after_ms: i64) -> Result<Vec<Value>> {
+pub fn calls(bench: &Bench<'_>, target: &str, username: &str, after_ms: i64) -> Result<Vec<Value>> {
     let url = format!("{}/control/received?target={target}&match={username}", bench.stack.sandbox_url);
     let mut answer = Http::new(Duration::from_secs(5)).get(&url, Some(&bench.stack.sandbox_token))?;
     let calls = answer.body.get_mut("calls").map(Value::take).context("the sandbox's answer has no calls")?;
@@ -197,7 +197,8 @@ fn calls(bench: &Bench<'_>, target: &str, username: &str, after_ms: i64) -> Resu
     Ok(calls)
 }
 
-fn slowest(calls: &[Value]) -> Result<f64> {
+/// How long the slowest of these calls took, in milliseconds.
+pub fn slowest(calls: &[Value]) -> Result<f64> {
     let took = calls.iter().filter_map(|call| call.get("duration_ms").and_then(Value::as_f64));
     took.reduce(f64::max).context("the sandbox saw no finished call")
 }

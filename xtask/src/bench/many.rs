@@ -1,14 +1,14 @@
-//! Many analyses at once: a bulk of a hundred, a customer who comes behind it, and how many actor runs there ever were at the same
-//! time.
+//! Many analyses at once: a bulk of a hundred, a customer who comes behind it, a hundred customers, and how many actor runs there ever
+//! were at the same time.
 
-use std::{thread::sleep, time::Duration};
+use std::{cell::Cell, thread::sleep, time::Duration};
 
 use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::metric::{Metric, Report, median};
-use super::{Bench, analyses};
+use super::{Bench, analyses, concurrent};
 use crate::api::Api;
 use crate::http::Http;
 use crate::postgres::{PgUrl, database::with_client};
@@ -21,36 +21,62 @@ const BEHIND: Duration = Duration::from_millis(1_500);
 /// A bulk of a hundred takes a quarter of a minute.
 const BULK_MAX: Duration = Duration::from_secs(120);
 
-pub const NAMES: [&str; 3] = ["bulk100.", "fairness.", "scrape.peak_concurrency"];
+const BULK: &str = "bulk100.light.total_s";
+const BEHIND_BULK: &str = "fairness.single_behind_bulk_extra_s";
+const CONCURRENT: &str = "concurrent100.light.ratio_to_limit";
+const PEAK: &str = "scrape.peak_concurrency";
 
-/// Measures all of it: the three belong to one story.
+pub const NAMES: [&str; 4] = [BULK, BEHIND_BULK, CONCURRENT, PEAK];
+
+/// Measures what was asked for, and all of it for the peak.
 pub fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
-    eprintln!("  a bulk of {LINES} LIGHT analyses, and another with a single one behind it …");
+    let wants = |name| bench.wants(name) || bench.wants(PEAK);
+    let single = Single { api: bench.customers.mint()?, number: Cell::new(0) };
     // The first analysis of an isolate also compiles the module.
-    let single = bench.customers.mint()?;
-    let mut number = 0;
-    let mut one = |api: &Api| {
-        number += 1;
-        total_s(api, &bench.customers.username("s", number)?)
-    };
-    one(&single)?;
-    let alone: Vec<f64> = (0..ALONE).map(|_| one(&single)).collect::<Result<_>>()?;
-    let alone_s = median(&alone).context("nothing was measured")?;
-    report.add(Metric::s("bulk100.light.total_s", bulk(bench, "p")?));
-    let behind_s = std::thread::scope(|scope| {
-        let bulk = scope.spawn(|| bulk(bench, "q"));
-        sleep(BEHIND);
-        let behind_s = one(&single);
-        bulk.join().map_err(|_| anyhow!("a thread of the benchmark panicked"))??;
-        behind_s
-    })?;
-    report.add(Metric::s("fairness.single_behind_bulk_extra_s", behind_s - alone_s));
-    report.add(Metric::count("scrape.peak_concurrency", peak(bench)?));
+    single.total_s(bench)?;
+    if wants(BULK) {
+        eprintln!("  a bulk of {LINES} LIGHT analyses …");
+        report.add(Metric::s(BULK, bulk(bench, "p")?));
+    }
+    if wants(BEHIND_BULK) {
+        report.add(Metric::s(BEHIND_BULK, behind_bulk_extra_s(bench, &single)?));
+    }
+    if wants(CONCURRENT) {
+        report.add(Metric::ratio(CONCURRENT, concurrent::ratio_to_limit(bench)?));
+    }
+    report.add(Metric::count(PEAK, peak(bench)?));
     Ok(())
 }
 
+/// How much longer a single analysis takes that comes behind another account's bulk, than alone.
+fn behind_bulk_extra_s(bench: &Bench<'_>, single: &Single) -> Result<f64> {
+    eprintln!("  a bulk of {LINES} LIGHT analyses with a single one behind it …");
+    let alone: Vec<f64> = (0..ALONE).map(|_| single.total_s(bench)).collect::<Result<_>>()?;
+    let behind_s = std::thread::scope(|scope| {
+        let bulk = scope.spawn(|| bulk(bench, "q"));
+        sleep(BEHIND);
+        let behind_s = single.total_s(bench);
+        bulk.join().map_err(|_| anyhow!("a thread of the benchmark panicked"))??;
+        behind_s
+    })?;
+    Ok(behind_s - median(&alone).context("nothing was measured")?)
+}
+
+/// A customer who analyses one new profile after the other.
+struct Single {
+    api: Api,
+    number: Cell<usize>,
+}
+
+impl Single {
+    fn total_s(&self, bench: &Bench<'_>) -> Result<f64> {
+        self.number.set(self.number.get() + 1);
+        total_s(&self.api, &bench.customers.username("t", self.number.get())?)
+    }
+}
+
 /// From just before the request to the end that the database wrote.
-fn total_s(api: &Api, username: &str) -> Result<f64> {
+pub fn total_s(api: &Api, username: &str) -> Result<f64> {
     let asked = Timestamp::now();
     let run = api.analyze(username, "LIGHT")?.run_id;
     analyses::wait_for_end(api, &run)?;

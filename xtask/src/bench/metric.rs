@@ -32,6 +32,11 @@ impl Metric {
         Self { name: name.into(), value: (value * 1e4).round() / 1e4, unit: "share" }
     }
 
+    /// How many times as much as something else, rounded to three decimals.
+    pub fn ratio(name: impl Into<String>, value: f64) -> Self {
+        Self { name: name.into(), value: (value * 1_000.0).round() / 1_000.0, unit: "times" }
+    }
+
     pub fn count(name: impl Into<String>, value: usize) -> Self {
         Self { name: name.into(), value: value as f64, unit: "" }
     }

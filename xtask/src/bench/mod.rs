@@ -4,8 +4,10 @@
 //! change; nothing else of the benchmark runs during a measurement; no result is asserted, because machines differ.
 
 mod analyses;
+mod concurrent;
 mod customer;
 mod full_profiles;
+mod greedy;
 mod load;
 mod many;
 mod metric;
