@@ -51,6 +51,20 @@ const entry = path.basename(wrangler.main);
 files.sort((a, b) => (b === entry) - (a === entry)); // Miniflare takes the first module as the entry point
 const modules = files.map((file) => ({ type: MODULES[path.extname(file)], path: path.join(config.dist, file) }));
 
+// Cloudflare's engine may take seconds to start an instance, the local one takes none. To measure what that costs, every workflow can
+// begin late here: by an entry point before the Worker's own, which is in no deployment.
+if (config.engine_start_delay_ms > 0) {
+  const late = ({ class_name: name }) => `export class ${name} extends worker.${name} {
+    async run(...given) {
+      await scheduler.wait(${config.engine_start_delay_ms});
+      return super.run(...given);
+    }
+  }`;
+  const all = [`import * as worker from "./${entry}"; export * from "./${entry}"; export { default } from "./${entry}";`];
+  const contents = all.concat(wrangler.workflows.map(late)).join("\n");
+  modules.unshift({ type: "ESModule", path: path.join(config.dist, "late-engine.js"), contents });
+}
+
 const { rootPath, modulesRules, ...bindings } = workerOptions(wrangler).workerOptions;
 const miniflare = new Miniflare(
   convertV4MiniflareOptions({

@@ -66,13 +66,24 @@ struct Lane {
     cached: Vec<Measured>,
 }
 
+pub const NAMES: [&str; 8] = [
+    "light.cold.",
+    "light.cached.",
+    "deep.cold.",
+    "deep.cached.",
+    "xray.cold.",
+    "xray.cached.",
+    "ai.cost_usd",
+    "prompt.",
+];
+
 /// Measures the requested types: `runs` analyses of new profiles, and each of them again from the cache.
 pub fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     // The metrics about all types together need all types, whatever else was asked for.
     let about_all = ["ai.", "prompt."].into_iter().any(|name| !bench.only.is_empty() && overlaps(name, bench.only));
     let (mut cached_tokens, mut prefix_tokens) = (0.0, 0.0);
     for kind in &KINDS {
-        if !about_all && !bench.wants(&format!("{}.", kind.metric)) {
+        if !about_all && !["cold", "cached"].iter().any(|name| bench.wants(&format!("{}.{name}.", kind.metric))) {
             continue;
         }
         let measured = lanes(bench, kind)?;

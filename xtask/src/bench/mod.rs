@@ -16,6 +16,7 @@ mod routes;
 mod scale;
 mod setup_time;
 mod six_steps;
+mod slow_start;
 
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -53,7 +54,7 @@ struct Part {
 const PARTS: [Part; 7] = [
     Part { names: &["bundle."], measure: bundle },
     Part { names: &["workflow."], measure: |bench, report| six_steps::measure(bench.project, report) },
-    Part { names: &["light.", "deep.", "xray.", "ai.", "prompt."], measure: analyses::measure },
+    Part { names: &analyses::NAMES, measure: analyses::measure },
     Part { names: &["ai.cost_usd.deep_full", "ai.cost_usd.xray_full"], measure: full_profiles::measure },
     Part { names: &["scrape.cost_usd."], measure: repeats::measure },
     Part { names: &many::NAMES, measure: many::measure },
@@ -96,7 +97,7 @@ pub fn run(project: &Project, args: &BenchArgs) -> Result<()> {
     let apart = PARTS_APART.iter().find(|part| !only.is_empty() && overlaps(part.names, only));
     if let Some(part) = apart {
         (part.measure)(project, &mut report)?;
-    } else if PARTS.iter().flat_map(|part| part.names).any(|name| overlaps(name, only)) {
+    } else if PARTS.iter().flat_map(|part| part.names).chain(&[slow_start::NAME]).any(|name| overlaps(name, only)) {
         on_a_stack(project, args, only, &mut report)?;
     } else {
         bail!("no metric begins with `{only}`; docs/performance.md lists them");
@@ -114,16 +115,32 @@ fn on_a_stack(project: &Project, args: &BenchArgs, only: &str, report: &mut Repo
     stop_stack_on_interrupt(&layout)?;
     let pooler = PoolerKind::PgBouncer;
     let options = UpOptions { fresh: true, speed: Some(Speed::Real), throw_away: true, pooler, ..UpOptions::default() };
-    let measured = up(project, &layout, &options).and_then(|stack| {
-        let bench = Bench { project, stack: &stack, customers: Customers::of(&stack)?, only, runs: args.runs };
-        PARTS
-            .iter()
-            .filter(|part| part.names.iter().any(|name| bench.wants(name)))
-            .try_for_each(|part| (part.measure)(&bench, report))
-    });
+    let measured = parts(project, &layout, &options, args, only, report);
     let stopped = down(&layout);
     // If both failed, the error of the measuring is the cause.
     measured.and(stopped)
+}
+
+/// Measures what was asked for on one stack, and then what needs stacks of its own.
+fn parts(
+    project: &Project,
+    layout: &Layout,
+    options: &UpOptions,
+    args: &BenchArgs,
+    only: &str,
+    report: &mut Report,
+) -> Result<()> {
+    let is_wanted = |part: &&Part| part.names.iter().any(|name| overlaps(name, only));
+    let mut wanted = PARTS.iter().filter(is_wanted).peekable();
+    if wanted.peek().is_some() {
+        let stack = up(project, layout, options)?;
+        let bench = Bench { project, stack: &stack, customers: Customers::of(&stack)?, only, runs: args.runs };
+        wanted.try_for_each(|part| (part.measure)(&bench, report))?;
+    }
+    if overlaps(slow_start::NAME, only) {
+        slow_start::measure(project, layout, options, report)?;
+    }
+    Ok(())
 }
 
 /// The size of the Worker as it is deployed.

@@ -82,6 +82,10 @@ enum StackCommand {
         /// How fast the outside services pretend to be [default: as last time, at first real]
         #[arg(long)]
         speed: Option<Speed>,
+        /// How many seconds after their creation workflows begin; Cloudflare's engine may take some [default: as last time,
+        /// at first 0]
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=60))]
+        engine_start_delay: Option<u32>,
         /// Use the programs that this stack already has, whatever the sources say
         #[arg(long)]
         no_build: bool,
@@ -123,9 +127,15 @@ impl Place {
 /// Runs one of the subcommands; `false` if `status` found a part that does not run.
 pub fn run(project: &Project, args: &StackArgs) -> Result<bool> {
     match &args.command {
-        StackCommand::Up { fresh, speed, no_build, place } => {
+        StackCommand::Up { fresh, speed, engine_start_delay, no_build, place } => {
             let layout = place.layout(project)?;
-            let options = UpOptions { fresh: *fresh, speed: *speed, no_build: *no_build, ..UpOptions::default() };
+            let options = UpOptions {
+                fresh: *fresh,
+                speed: *speed,
+                engine_start_delay_s: *engine_start_delay,
+                no_build: *no_build,
+                ..UpOptions::default()
+            };
             let document = up(project, &layout, &options)?;
             println!(
                 "{} is up at {speed} speed; {}",

@@ -26,6 +26,9 @@ pub struct State {
     /// The directory of the stack that this is the state of.
     pub dir: PathBuf,
     pub speed: Speed,
+    /// How long workflows wait before they begin.
+    #[serde(default)]
+    pub engine_start_delay_s: u32,
     /// Whether the data may be lost in a power cut.
     #[serde(default)]
     pub throw_away: bool,

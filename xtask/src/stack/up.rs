@@ -36,6 +36,8 @@ pub struct UpOptions {
     pub fresh: bool,
     /// `None` for the same speed as last time.
     pub speed: Option<Speed>,
+    /// How long workflows wait before they begin, in real seconds; `None` for as long as last time.
+    pub engine_start_delay_s: Option<u32>,
     /// Run the programs that the stack has already.
     pub no_build: bool,
     /// Build the Worker as it is deployed, which takes most of a minute longer.
@@ -125,6 +127,7 @@ fn state(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Stat
         State { throw_away: options.throw_away, ..State::default() }
     };
     state.speed = options.speed.unwrap_or(state.speed);
+    state.engine_start_delay_s = options.engine_start_delay_s.unwrap_or(state.engine_start_delay_s);
     Ok(state)
 }
 

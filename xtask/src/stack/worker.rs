@@ -160,6 +160,7 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
         "port": port,
         "persist": layout.worker_state(),
         "ready_file": layout.worker_ready(),
+        "engine_start_delay_ms": state.engine_start_delay_s * 1_000,
         "hyperdrive": {
             "DB": around.database.with_login("oslira_tenant").to_string(),
             "DB_ADMIN": around.database.with_login("oslira_admin").to_string(),
