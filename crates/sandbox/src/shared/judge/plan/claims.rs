@@ -98,7 +98,8 @@ pub(super) fn all(judgement: &Judgement, hooks: &[Hook], writer: &mut Writer) ->
 struct Chooser<'a> {
     judgement: &'a Judgement,
     band: usize,
-    quoted: BTreeSet<String>,
+    /// The phrases that are quoted, and those that say nearly the same.
+    quoted: BTreeSet<&'a str>,
     counted: BTreeSet<String>,
 }
 
@@ -118,7 +119,7 @@ impl<'a> Chooser<'a> {
             let sections = [format!("hook/{}", hook.sign.name()), "hook".to_owned()];
             let slots = writer.slots.clone();
             let Some(statement) = writer.insight(&sections, &slots, true) else { continue };
-            self.quoted.insert(hook.quote.clone());
+            self.quote(&hook.quote);
             claims.push(Claim {
                 posts: vec![hook.post.clone()],
                 quote: Some(hook.quote.clone()),
@@ -149,7 +150,7 @@ impl<'a> Chooser<'a> {
         let candidate = self.candidate(list, known)?;
         let slots = writer.slots.clone();
         let statement = writer.insight(&self.sections(list, candidate.phrase.sign.name(), known), &slots, false)?;
-        self.quoted.insert(candidate.phrase.text.clone());
+        self.quote(&candidate.phrase.text);
         Some(Claim {
             posts: vec![candidate.post.clone()],
             quote: Some(candidate.phrase.text.clone()),
@@ -202,9 +203,15 @@ impl<'a> Chooser<'a> {
         best.or_else(|| self.judgement.evidence.candidates.first().filter(|_| list.is_needed && known.is_empty()))
     }
 
+    /// Quotes a phrase. Compared with the others once, here, and not whenever one of them is looked at.
+    fn quote(&mut self, quote: &str) {
+        let texts = self.judgement.evidence.candidates.iter().map(|candidate| candidate.phrase.text.as_str());
+        self.quoted.extend(texts.filter(|text| are_alike(quote, text)));
+    }
+
     /// Whether it, or nearly it, is quoted already.
     fn is_quoted(&self, candidate: &Candidate) -> bool {
-        self.quoted.iter().any(|quote| are_alike(quote, &candidate.phrase.text))
+        self.quoted.contains(candidate.phrase.text.as_str())
     }
 
     fn recurrence(&self) -> Option<&'a Recurrence> {
@@ -232,7 +239,9 @@ impl<'a> Chooser<'a> {
                 let Some(found) = self.phrase_about(theme, posts) else { continue };
                 (vec![found.post.clone()], Some(found.phrase.text.clone()), None)
             };
-            self.quoted.extend(quote.clone());
+            if let Some(quote) = &quote {
+                self.quote(quote);
+            }
             claims.push(Claim { posts, quote, count, statement: theme.clone(), ..Claim::default() });
         }
         claims
@@ -269,7 +278,7 @@ impl<'a> Chooser<'a> {
                 _ => "moderate",
             };
             let Some(found) = found else { continue };
-            self.quoted.insert(found.phrase.text.clone());
+            self.quote(&found.phrase.text);
             let (posts, quote) = (vec![found.post.clone()], Some(found.phrase.text.clone()));
             claims.push(Claim { posts, quote, statement, strength, ..Claim::default() });
         }
@@ -285,8 +294,8 @@ impl<'a> Chooser<'a> {
         let free = candidates.find(|candidate| !self.is_quoted(candidate));
         let found = free.or_else(|| self.judgement.evidence.candidates.last())?;
         let statement = writer.field(&format!("trait.{}", found.phrase.sign.name()))?;
+        self.quote(&found.phrase.text);
         let quote = Some(found.phrase.text.clone());
-        self.quoted.extend(quote.clone());
         Some(Claim { posts: vec![found.post.clone()], quote, statement, strength: "weak", ..Claim::default() })
     }
 }
