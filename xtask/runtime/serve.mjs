@@ -3,7 +3,7 @@
 //   node serve.mjs CONFIG.json        (written by `cargo xtask stack up` and `cargo xtask bench`)
 //
 // Promises: when workerd dies, this process exits at once, so that no half of the pair goes on alone; SIGTERM stops
-// both cleanly; CONFIG's `ready_file` appears when requests are served; the scheduled job runs once as "@start" and
+// both cleanly; SIGUSR2 resets all Durable Objects; CONFIG's `ready_file` appears when requests are served; the scheduled job runs once as "@start" and
 // then by its crons. Everything that the Worker logs goes to standard output.
 import childProcess from "node:child_process";
 import fs from "node:fs";
@@ -65,6 +65,12 @@ if (config.engine_start_delay_ms > 0) {
   modules.unshift({ type: "ESModule", path: path.join(config.dist, "late-engine.js"), contents });
 }
 
+// Throws every Durable Object out of memory while its callers go on, as Cloudflare does when a new version is deployed. Workflows
+// live in such objects too.
+const RESET = "reset-objects";
+const reset = `import unsafe from "workerd:unsafe";
+export default { fetch: async () => (await unsafe.abortAllDurableObjects(), new Response(null)) };`;
+
 const { rootPath, modulesRules, ...bindings } = workerOptions(wrangler).workerOptions;
 const miniflare = new Miniflare(
   convertV4MiniflareOptions({
@@ -78,7 +84,15 @@ const miniflare = new Miniflare(
     log: new Log(LogLevel.WARN),
     handleStructuredLogs: ({ timestamp, level, message }) =>
       console.log(`[${level}] ${new Date(timestamp).toISOString()} ${message}`),
-    workers: [{ name: wrangler.name, ...bindings, modules, modulesRoot: config.dist }],
+    workers: [
+      { name: wrangler.name, ...bindings, modules, modulesRoot: config.dist },
+      {
+        name: RESET,
+        modules: [{ type: "ESModule", path: "reset.js", contents: reset }],
+        compatibilityDate: wrangler.compatibility_date,
+        compatibilityFlags: ["unsafe_module"],
+      },
+    ],
   }),
 );
 
@@ -92,6 +106,15 @@ const stop = async (signal) => {
 };
 process.on("SIGTERM", () => stop("SIGTERM"));
 process.on("SIGINT", () => stop("SIGINT"));
+
+process.on("SIGUSR2", async () => {
+  try {
+    await (await miniflare.getWorker(RESET)).fetch("http://reset/");
+    log("SIGUSR2: all objects were reset");
+  } catch (error) {
+    log(`SIGUSR2: ${error.message}`);
+  }
+});
 
 const url = await miniflare.ready;
 const runCron = async (cron) => {

@@ -32,11 +32,27 @@ impl Http {
     }
 
     pub fn post(&self, url: &str, token: Option<&str>, body: &Value) -> Result<Answer> {
+        self.post_once(url, token, None, body)
+    }
+
+    /// The same with an idempotency key. A body of `null` is none.
+    pub fn post_once(&self, url: &str, token: Option<&str>, key: Option<&str>, body: &Value) -> Result<Answer> {
         let mut request = self.0.post(url);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        answer(request.send_json(body), url)
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        answer(if body.is_null() { request.send_empty() } else { request.send_json(body) }, url)
+    }
+
+    pub fn delete(&self, url: &str, token: Option<&str>) -> Result<Answer> {
+        let mut request = self.0.delete(url);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        answer(request.call(), url)
     }
 }
 

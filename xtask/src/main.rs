@@ -11,6 +11,7 @@ mod api;
 mod attack;
 mod bench;
 mod build;
+mod chaos;
 mod contract;
 mod demo;
 mod eval;
@@ -63,6 +64,10 @@ enum Command {
     Test(test::TestArgs),
     /// Attack a throw-away stack in .oslira/attack as docs/security.md tells, and print what was held
     Attack(attack::AttackArgs),
+    /// Break a throw-away stack in .oslira/chaos at random while customers use it, then audit everything
+    ///
+    /// What is asked and what breaks comes from the seed. Exits with 1 if a rule was broken; the stack and its logs are kept then.
+    Chaos(chaos::ChaosArgs),
     /// Check the format and run clippy with warnings denied, for both targets
     Lint,
     /// Score three Instagram profiles end to end and show what happens
@@ -103,6 +108,7 @@ fn run(command: Command) -> Result<std::process::ExitCode> {
         Command::Models(args) => models::run(&project, &args)?,
         Command::Test(args) => test::run(&project, &args)?,
         Command::Attack(args) => attack::run(&project, &args)?,
+        Command::Chaos(args) => chaos::run(&project, &args)?,
         Command::Lint => lint::run(&project).map(|()| true)?,
         Command::Demo(args) => demo::run(&project, &args).map(|()| true)?,
         Command::Eval(args) => eval::run(&project, &args)?,

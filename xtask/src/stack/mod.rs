@@ -17,6 +17,7 @@ mod programs;
 mod sandbox;
 mod state;
 mod status;
+mod strike;
 mod supervise;
 mod token;
 mod up;
@@ -32,10 +33,12 @@ use crate::project::Project;
 pub use document::Document;
 pub use down::down;
 pub use layout::Layout;
+pub use part::Part;
 pub use pooler::PoolerKind;
+pub use strike::{end, make_new_version, reset_objects};
 pub use token::TokenArgs;
 pub use token::run as token;
-pub use up::{UpOptions, mint_token, up};
+pub use up::{UpOptions, delete, mint_token, up};
 
 /// How fast the outside services pretend to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

@@ -131,6 +131,12 @@ fn state(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Stat
     Ok(state)
 }
 
+/// Stops a stack and deletes all that it holds.
+pub fn delete(project: &Project, layout: &Layout) -> Result<()> {
+    let _alone = layout.lock()?;
+    forget(project, layout, State::load(layout)?)
+}
+
 fn forget(project: &Project, layout: &Layout, known: Option<State>) -> Result<()> {
     match known {
         Some(mut state) => down::stop_all(layout, &mut state)?,

@@ -184,6 +184,6 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
     })
 }
 
-fn dist(layout: &Layout) -> PathBuf {
+pub fn dist(layout: &Layout) -> PathBuf {
     layout.programs().join("dist")
 }

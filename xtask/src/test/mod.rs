@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::chaos;
 use crate::interrupt::stop_stack_on_interrupt;
 use crate::lint::WASM_ONLY;
 use crate::process::{own_binary, run_loud};
@@ -50,6 +51,7 @@ fn everything(project: &Project, keep: bool) -> Result<bool> {
     let options = UpOptions { optimize: true, ..of_tests() };
     let outcomes = with_stack(project, STACK, keep, &options, |stack, environment| {
         plan.stack.extend(schemathesis::suite(project, stack)?);
+        plan.apart.push(chaos::suite(project)?);
         runner::run(project, &plan, environment)
     })?;
     Ok(runner::summarize(&outcomes, started.elapsed()))

@@ -2,8 +2,9 @@
 //!
 //! Three lists run side by side: suites that need only processors, those that need the database server, and those that
 //! need the whole stack. A fourth list kills processes of the stack, the database server too, so it starts when the
-//! second and third are done. The suites of one list run one after the other. A suite that is in the first list by
-//! mistake fails at once, because only the other lists are told where the stack is.
+//! second and third are done; last come those that have a stack of their own. The suites of one list run one after the
+//! other. A suite that is in the first list by mistake fails at once, because only the other lists are told where the
+//! stack is.
 
 use std::path::PathBuf;
 
@@ -34,6 +35,8 @@ pub struct Plan {
     /// The whole stack for themselves, because they kill its processes. The last one checks every request that the
     /// suites before it made the Worker send.
     pub kills: Vec<Suite>,
+    /// A stack of their own, and the machine for themselves.
+    pub apart: Vec<Suite>,
 }
 
 impl Plan {

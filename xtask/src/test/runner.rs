@@ -26,6 +26,7 @@ pub fn run(project: &Project, plan: &Plan, stack: &Environment) -> Result<Vec<Ou
         let killed = on_stack.and(on_database).and_then(|()| report.run_all(&plan.kills, stack, Priority::Normal));
         join(processors).and(killed)
     })?;
+    report.run_all(&plan.apart, &[], Priority::Normal)?;
     report.outcomes.into_inner().map_err(|_| anyhow!("a thread that ran tests died"))
 }
 

@@ -99,8 +99,15 @@ fn wait(mut child: Child, started: Instant) -> Result<Option<ExitStatus>> {
 }
 
 /// Passed, failed and ignored tests, from the totals that Rust's test programs print, or the number of schemathesis's
-/// cases.
+/// cases, or of the rules of chaos.
 fn counts(output: &str) -> [u32; 3] {
+    let rules = output.lines().find_map(|line| {
+        let (held, broken) = line.strip_suffix(" broken")?.split_once(" rules held, ")?;
+        Some([held.parse().ok()?, broken.parse().ok()?, 0])
+    });
+    if let Some(rules) = rules {
+        return rules;
+    }
     let cases = output.lines().find_map(|line| line.trim().split_once(" generated,")?.0.parse().ok());
     if let Some(cases) = cases {
         return [cases, 0, 0];
@@ -142,6 +149,12 @@ mod tests {
     fn cases_of_schemathesis_are_counted() {
         let outcome = shell("echo 'Test cases:'; echo '  2711 generated, 2711 passed, 36 skipped'");
         assert_eq!((outcome.passed, outcome.failed), (2_711, 0));
+    }
+
+    #[test]
+    fn rules_of_chaos_are_counted() {
+        let outcome = shell("echo '11 rules held, 3 broken'; exit 1");
+        assert_eq!((outcome.passed, outcome.failed), (11, 3));
     }
 
     #[test]

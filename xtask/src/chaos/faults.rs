@@ -1,0 +1,228 @@
+//! What breaks: as data, and how it is done to a stack.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::plan::Random;
+use crate::http::Http;
+use crate::project::Project;
+use crate::stack::{self, Document, Layout, Part, UpOptions};
+
+const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
+/// A repair may meet a machine that is busy with everything else.
+const REPAIRS_MAX: u32 = 4;
+
+/// A fault and when it is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedFault {
+    /// Since the beginning.
+    pub at: Duration,
+    /// From then until the repair begins.
+    pub lasts: Duration,
+    pub fault: Fault,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fault {
+    /// Of the stack's own processes.
+    Strike(Strike),
+    /// Of an outside service.
+    Provider(ProviderFault),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strike {
+    /// SIGKILL to these, at the same moment.
+    Kill(&'static [Part]),
+    /// A clean and quick shutdown, as for an update of the server.
+    RestartPostgres,
+    /// Another version of the Worker takes the place of the one that runs.
+    Deploy,
+    /// Every Durable Object, the engine of each workflow too, is thrown out of memory while its callers go on, as Cloudflare does
+    /// when the code changes.
+    ResetObjects,
+}
+
+impl Strike {
+    pub const ALL: [Self; 9] = [
+        Self::Kill(&[Part::Workerd]),
+        Self::Kill(&[Part::Worker]),
+        Self::Kill(&[Part::Postgres]),
+        Self::Kill(&[Part::Pooler]),
+        Self::Kill(&[Part::Postgres, Part::Pooler, Part::Workerd]),
+        Self::RestartPostgres,
+        Self::Deploy,
+        Self::ResetObjects,
+        Self::ResetObjects,
+    ];
+}
+
+impl Fault {
+    /// For counting.
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Strike(Strike::Kill(parts)) => {
+                let names: Vec<_> = parts.iter().map(|part| part.name()).collect();
+                format!("SIGKILL {}", names.join("+"))
+            }
+            Self::Strike(Strike::RestartPostgres) => "restart of postgres".to_owned(),
+            Self::Strike(Strike::Deploy) => "new version of the Worker".to_owned(),
+            Self::Strike(Strike::ResetObjects) => "all objects reset".to_owned(),
+            Self::Provider(fault) => format!("{} {}", fault.target, fault.kind),
+        }
+    }
+
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Strike(_) => self.kind(),
+            Self::Provider(fault) => {
+                let who = fault.username.as_deref().map_or_else(String::new, |name| format!(", of {name} only"));
+                format!("{} ({} % of calls{who})", self.kind(), fault.percent)
+            }
+        }
+    }
+}
+
+/// A fault that the sandbox plays.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProviderFault {
+    pub target: &'static str,
+    pub kind: &'static str,
+    /// What the kind needs besides: a status, a delay.
+    more: Value,
+    /// Of the calls that it can strike.
+    percent: u32,
+    /// `None` strikes calls about anybody.
+    username: Option<String>,
+}
+
+impl ProviderFault {
+    pub fn any(random: &mut Random, names: &[String]) -> Self {
+        const CALLS: [&str; 4] = ["apify.start", "apify.poll", "apify.items", "apify.list"];
+        const MODELS: [&str; 3] = ["openai.chat", "openai.chat", "anthropic.messages"];
+        const OTHERS: [&str; 3] = ["gateway", "jwks", "instagram.picture"];
+        let (target, kinds): (_, &[&str]) = match random.between(1, 100) {
+            1..=40 => (random.pick(&CALLS).copied(), &CALL_KINDS),
+            41..=50 => (Some("apify.run"), &RUN_KINDS),
+            51..=85 => (random.pick(&MODELS).copied(), &MODEL_KINDS),
+            _ => (random.pick(&OTHERS).copied(), &CALL_KINDS),
+        };
+        let target = target.unwrap_or("apify.start");
+        let kind = random.pick(kinds).copied().unwrap_or("drop");
+        let more = match kind {
+            "status" if target == "apify.run" => {
+                let end = random.pick(&["FAILED", "TIMED-OUT", "ABORTED"]).copied();
+                json!({ "status_text": end })
+            }
+            "status" => json!({ "status": random.pick(&[429, 500, 502, 503]) }),
+            "delay" => json!({ "delay_ms": random.between(200, 9_000) }),
+            "insufficient_quota" => json!({ "times": 3 }),
+            _ => json!({}),
+        };
+        // Calls to these are about nobody.
+        let is_about_somebody = !matches!(target, "jwks" | "apify.list");
+        let username = if is_about_somebody && random.chance(25) { random.pick(names).cloned() } else { None };
+        let percent = random.pick(&[100, 100, 60, 30]).copied().unwrap_or(100);
+        Self { target, kind, more, percent, username }
+    }
+
+    /// As the sandbox's `/control/faults` takes it.
+    fn spec(&self) -> Value {
+        let mut spec = json!({ "target": self.target, "kind": self.kind, "rate": f64::from(self.percent) / 100.0 });
+        if let Some(fields) = spec.as_object_mut() {
+            fields.extend(self.more.as_object().cloned().unwrap_or_default());
+            fields.extend(self.username.iter().map(|name| ("match".to_owned(), Value::from(name.as_str()))));
+        }
+        spec
+    }
+}
+
+const CALL_KINDS: [&str; 7] = ["status", "delay", "truncate", "drop", "malformed", "rate_limit", "hold"];
+const RUN_KINDS: [&str; 3] = ["status", "delay", "hold"];
+const MODEL_KINDS: [&str; 13] = [
+    "status",
+    "delay",
+    "truncate",
+    "drop",
+    "malformed",
+    "rate_limit",
+    "hold",
+    "refusal",
+    "length",
+    "schema_violation",
+    "overloaded",
+    "insufficient_quota",
+    "model_gone",
+];
+
+/// A stack that can be broken and repaired.
+pub struct Target<'a> {
+    pub project: &'a Project,
+    pub layout: &'a Layout,
+    pub stack: &'a Document,
+}
+
+impl Target<'_> {
+    pub fn strike(&self, strike: Strike) -> Result<()> {
+        match strike {
+            Strike::Kill(parts) => stack::end(self.layout, parts, Signal::KILL),
+            Strike::RestartPostgres => stack::end(self.layout, &[Part::Postgres], Signal::INT),
+            Strike::Deploy => stack::make_new_version(self.layout),
+            Strike::ResetObjects => stack::reset_objects(self.layout),
+        }
+    }
+
+    /// Starts what does not run, with the same programs and on the same ports.
+    pub fn repair(&self) -> Result<()> {
+        let options = UpOptions { no_build: true, ..UpOptions::default() };
+        let mut failed = 0;
+        while let Err(error) = stack::up(self.project, self.layout, &options) {
+            failed += 1;
+            if failed == REPAIRS_MAX {
+                return Err(error).context("the stack could not be repaired");
+            }
+            eprintln!("  the repair did not succeed, once more: {error:#}");
+        }
+        Ok(())
+    }
+
+    /// Plants a fault of a provider; the answer takes it away again.
+    pub fn plant(&self, fault: &ProviderFault) -> Result<String> {
+        self.plant_spec(&fault.spec())
+    }
+
+    pub fn plant_spec(&self, spec: &Value) -> Result<String> {
+        let answer = Http::new(CONTROL_TIMEOUT).post(&self.control("faults"), Some(&self.stack.sandbox_token), spec)?;
+        match answer.body.get("id").and_then(Value::as_str) {
+            Some(id) if answer.status == 201 => Ok(id.to_owned()),
+            _ => bail!("the sandbox refuses the fault {spec}: {} {}", answer.status, answer.body),
+        }
+    }
+
+    /// Takes a fault away; what it held goes on.
+    pub fn release(&self, id: &str) -> Result<()> {
+        self.delete(&format!("faults/{id}"))
+    }
+
+    pub fn release_all(&self) -> Result<()> {
+        self.delete("faults")
+    }
+
+    /// What the sandbox says that it received.
+    pub fn received(&self, query: &str) -> Result<Value> {
+        let url = self.control(&format!("received?{query}"));
+        Http::new(CONTROL_TIMEOUT).get(&url, Some(&self.stack.sandbox_token)).map(|answer| answer.body)
+    }
+
+    fn delete(&self, path: &str) -> Result<()> {
+        let answer = Http::new(CONTROL_TIMEOUT).delete(&self.control(path), Some(&self.stack.sandbox_token))?;
+        if answer.status == 200 { Ok(()) } else { bail!("DELETE {path}: {} {}", answer.status, answer.body) }
+    }
+
+    fn control(&self, path: &str) -> String {
+        format!("{}/control/{path}", self.stack.sandbox_url)
+    }
+}

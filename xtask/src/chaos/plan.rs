@@ -1,0 +1,172 @@
+//! What a seed means: who asks for what, what breaks, and when. Nothing here looks at a clock or a stack, so a seed gives the same
+//! plan on every machine; what a machine makes of it depends on its speed.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+
+use super::acts::{Act, CustomerPlan};
+use super::faults::{Fault, PlannedFault, ProviderFault, Strike};
+use crate::stack::Part;
+
+/// Accounts with more credits than they spend, and accounts whose credits run out.
+const RICH: usize = 6;
+const POOR: usize = 3;
+const CREDITS_OF_THE_RICH: i32 = 5_000;
+/// Nothing breaks before this, so that there is something to break, nor in the last seconds.
+const CALM: Duration = Duration::from_secs(4);
+
+/// Everything that is going to happen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// How long customers ask and things break.
+    pub length: Duration,
+    pub customers: Vec<CustomerPlan>,
+    /// Signals and new versions, one after the other, in the order of time.
+    pub strikes: Vec<PlannedFault>,
+    /// Faults of the outside services, which overlap with everything.
+    pub providers: Vec<PlannedFault>,
+}
+
+impl Plan {
+    pub fn of(seed: u64, length: Duration) -> Self {
+        let random = &mut Random::new(seed);
+        let names = names(seed);
+        let customers = (0..RICH + POOR)
+            .map(|number| {
+                let credits = if number < RICH { CREDITS_OF_THE_RICH } else { random.between(3, 40) as i32 };
+                CustomerPlan { credits, acts: Act::all(random, &names, length) }
+            })
+            .collect();
+        let strikes = strikes(random, length);
+        Self { length, customers, strikes, providers: provider_faults(random, &names, length) }
+    }
+
+    /// One line for each fault, in the order of time.
+    pub fn lines(&self) -> String {
+        let mut faults: Vec<&PlannedFault> = self.strikes.iter().chain(&self.providers).collect();
+        faults.sort_by_key(|fault| fault.at);
+        faults.iter().fold(String::new(), |mut text, fault| {
+            // Writing to a text cannot fail.
+            let _ = writeln!(
+                text,
+                "  {:>6.1} s  for {:>4.1} s  {}",
+                fault.at.as_secs_f64(),
+                fault.lasts.as_secs_f64(),
+                fault.fault.describe()
+            );
+            text
+        })
+    }
+}
+
+/// Profiles that all customers choose from, so that they meet in the cache and at the gate. No name is the beginning of another,
+/// because the sandbox finds what a fault is about by searching for the name.
+fn names(seed: u64) -> Vec<String> {
+    const ORDINARY: [&str; 5] = ["coffee", "yoga", "travel", "food", "music"];
+    const SPECIAL: [&str; 6] = ["private", "notfound", "restricted", "zeroposts", "fewposts", "noposts"];
+    let tag = format!("{:x}", seed & 0xffff);
+    let ordinary = (0..90).map(|number| (ORDINARY.get(number % ORDINARY.len()).copied().unwrap_or("food"), number));
+    let special = SPECIAL.into_iter().zip(90..);
+    ordinary.chain(special).map(|(kind, number)| format!("{kind}_x{tag}_{number:03}")).collect()
+}
+
+/// Draws every kind of strike once before any comes again.
+fn strikes(random: &mut Random, length: Duration) -> Vec<PlannedFault> {
+    let mut planned = Vec::new();
+    let mut deck = Vec::new();
+    let mut at = CALM + random.duration(500, 3_000);
+    while at + CALM < length {
+        if deck.is_empty() {
+            deck = Strike::ALL.to_vec();
+            deck.shuffle(&mut random.0);
+        }
+        let Some(strike) = deck.pop() else { break };
+        let lasts = match strike {
+            Strike::Kill(parts) if parts.contains(&Part::Postgres) => random.duration(500, 8_000),
+            Strike::Kill(_) => random.duration(0, 5_000),
+            Strike::RestartPostgres | Strike::Deploy | Strike::ResetObjects => Duration::ZERO,
+        };
+        planned.push(PlannedFault { at, lasts, fault: Fault::Strike(strike) });
+        at += lasts + random.duration(6_000, 14_000);
+    }
+    planned
+}
+
+fn provider_faults(random: &mut Random, names: &[String], length: Duration) -> Vec<PlannedFault> {
+    let mut planned = Vec::new();
+    let mut at = CALM / 2 + random.duration(0, 2_000);
+    while at + CALM < length {
+        let fault = ProviderFault::any(random, names);
+        planned.push(PlannedFault { at, lasts: random.duration(1_000, 10_000), fault: Fault::Provider(fault) });
+        at += random.duration(1_000, 6_000);
+    }
+    planned
+}
+
+/// Repeatable randomness: ChaCha8, whose stream for a seed is the same on every machine.
+pub struct Random(ChaCha8Rng);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// A number from `least` to `most`, both included.
+    pub fn between(&mut self, least: u32, most: u32) -> u32 {
+        self.0.random_range(least..=most)
+    }
+
+    /// True `percent` times out of a hundred.
+    pub fn chance(&mut self, percent: u32) -> bool {
+        self.between(1, 100) <= percent
+    }
+
+    /// A time from `least_ms` to `most_ms` milliseconds.
+    pub fn duration(&mut self, least_ms: u32, most_ms: u32) -> Duration {
+        Duration::from_millis(self.between(least_ms, most_ms).into())
+    }
+
+    /// One of `items`, each as likely; `None` when there are none.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        let last = u32::try_from(items.len().checked_sub(1)?).ok()?;
+        items.get(self.between(0, last) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_seed_is_a_plan_and_another_seed_another() {
+        assert_eq!(Plan::of(1, MINUTE), Plan::of(1, MINUTE));
+        assert_ne!(Plan::of(1, MINUTE).strikes, Plan::of(2, MINUTE).strikes);
+    }
+
+    #[test]
+    fn a_minute_has_several_kinds_of_strikes_and_many_faults_of_providers() {
+        for seed in 1..=50 {
+            let plan = Plan::of(seed, MINUTE);
+            let kinds: std::collections::BTreeSet<String> =
+                plan.strikes.iter().map(|strike| strike.fault.kind()).collect();
+            assert!(kinds.len() >= 3, "seed {seed}: {kinds:?}");
+            assert!(plan.providers.len() >= 8, "seed {seed}");
+            let last = plan.strikes.iter().map(|strike| strike.at).max();
+            assert!(last.is_some_and(|last| last + CALM < MINUTE), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn no_name_is_the_beginning_of_another_and_all_are_usernames() {
+        let names = names(u64::MAX);
+        for name in &names {
+            assert!(name.len() <= 30, "{name}");
+            assert_eq!(names.iter().filter(|other| other.contains(name.as_str())).count(), 1, "{name}");
+        }
+    }
+}
