@@ -8,6 +8,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "tests make identifiers that no other test has")]
 
+mod audit;
 mod begin_analysis;
 mod bulk;
 mod business_profile_functions;
