@@ -326,3 +326,20 @@ async fn the_five_minute_job_starts_a_bulk_that_was_charged_but_never_started_an
     assert_eq!(stack.sql().await.query_one(ended, &[&bulk]).await.unwrap().get::<_, String>(0), "complete");
     all_settle(&stack, &user, 8).await;
 }
+
+#[tokio::test]
+async fn a_backlog_that_is_more_than_one_round_takes_is_worked_off_by_one_job() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 225).await;
+    let mut bulks = vec![];
+    // A round wakes two hundred.
+    for _ in 0..3 {
+        let names: Vec<String> = (0..75).map(|_| handle("tea")).collect();
+        bulks.push(user.bulk_charged_but_not_started(&names, 2).await);
+    }
+    stack.run_five_minute_job().await;
+    for bulk in bulks {
+        assert_lines_complete(&end_of_bulk(&user, &bulk.to_string()).await, 75);
+    }
+    all_settle(&stack, &user, 0).await;
+}

@@ -159,6 +159,25 @@ $$;
 revoke all on function api.refund_if_cancelled(uuid) from public, anon, authenticated, service_role;
 grant execute on function api.refund_if_cancelled(uuid) to authenticated;
 
+-- The request that buys an analysis has its scrape begun before a workflow takes the run up, and the row does not know of it. Before
+-- a cancel, this writes down which of the user's runs the gate is scraping for, so that the cancel counts as one after a scrape.
+create function api.note_scrapes(p_runs uuid[]) returns bigint
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  -- Locked by id, as everywhere.
+  with scraped as (
+    select r.id from public.runs r
+     where r.id = any (p_runs) and r.account_id = any (array(select private.my_accounts()))
+       and r.status in ('pending', 'processing') and coalesce(r.phase, 'cache') = 'cache'
+     order by r.id
+       for no key update
+  ), noted as (
+    update public.runs r set phase = 'scraping' from scraped s where r.id = s.id returning r.id
+  )
+  select count(*) from noted
+$$;
+revoke all on function api.note_scrapes(uuid[]) from public, anon, authenticated, service_role;
+grant execute on function api.note_scrapes(uuid[]) to authenticated;
+
 -- The customer stops a run: full refund while no AI call has started, none after, and none after a scrape has begun when the
 -- day's refunds of such cancels are used up. A repeat gives the first answer.
 create function api.cancel_run(p_run uuid) returns jsonb
@@ -249,25 +268,58 @@ end $$;
 revoke all on function system.fail_run(uuid, text, text) from public, anon, authenticated, service_role;
 grant execute on function system.fail_run(uuid, text, text) to service_role;
 
--- Fails up to p_limit runs whose last heartbeat is older than p_age, and returns those that it ended. One call is one
--- transaction, so callers loop with a limit of 1 and each refund is committed by itself.
+-- Silent runs that nobody has tried to wake within p_age either, those silent longest first, for the caller to wake: each is
+-- given to one caller, so any number of them may ask at once.
+create function system.claim_silent_runs(p_age interval, p_limit integer) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now constant timestamptz := clock_timestamp();
+begin
+  if p_age is null or p_age < interval '0' or p_limit is null or p_limit not between 1 and 1000 then
+    raise exception 'the age must not be negative, the limit between 1 and 1000' using errcode = 'invalid_parameter_value';
+  end if;
+  return (
+    with silent as (
+      select r.id from public.runs r
+       -- `greatest` ignores null.
+       where r.status in ('pending', 'processing') and greatest(coalesce(r.heartbeat_at, r.created_at), r.woken_at) <= v_now - p_age
+       order by coalesce(r.heartbeat_at, r.created_at)
+       limit p_limit
+         for no key update skip locked
+    ), claimed as (
+      update public.runs r set woken_at = v_now from silent s where r.id = s.id
+      returning r.id, v_now - coalesce(r.heartbeat_at, r.created_at) as silent_for
+    )
+    select coalesce(
+      jsonb_agg(jsonb_build_object('run_id', c.id, 'silent_s', extract(epoch from c.silent_for)) order by c.silent_for desc), '[]'
+    )
+    from claimed c
+  );
+end $$;
+revoke all on function system.claim_silent_runs(interval, integer) from public, anon, authenticated, service_role;
+grant execute on function system.claim_silent_runs(interval, integer) to service_role;
+
+-- Fails up to p_limit runs whose last heartbeat is older than p_age and that were woken since, p_grace ago or earlier, without a
+-- sign of life; returns those that it ended. One call is one transaction: whatever ends it early, the next call refunds them.
 --
 -- It waits for nobody: a run that is locked, or whose balance is, is left for the next turn, because one account that
 -- somebody holds must not keep all others from their refunds. The lock_timeout does the same for the rows that only
 -- foreign keys lock. It must end far below the logins' statement_timeout, whose error nothing here can catch.
-create function system.sweep_stale_runs(p_age interval, p_limit integer default 1) returns jsonb
+create function system.sweep_stale_runs(p_age interval, p_grace interval, p_limit integer) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '100ms' as $$
 declare
   v_run record;
   v_swept jsonb := '[]';
 begin
-  if p_age is null or p_age < interval '0' or p_limit is null or p_limit not between 1 and 1000 then
-    raise exception 'the age must not be negative, the limit between 1 and 1000' using errcode = 'invalid_parameter_value';
+  if p_age is null or p_age < interval '0' or p_grace is null or p_grace < interval '0'
+     or p_limit is null or p_limit not between 1 and 1000 then
+    raise exception 'age and grace must not be negative, the limit between 1 and 1000' using errcode = 'invalid_parameter_value';
   end if;
   for v_run in
     select r.id, r.account_id, r.credits
       from public.runs r
      where r.status in ('pending', 'processing') and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - p_age
+       and r.woken_at > coalesce(r.heartbeat_at, r.created_at) and r.woken_at <= clock_timestamp() - p_grace
      order by r.account_id, r.id
   loop
     -- One run that cannot be ended must not keep all others from their refunds.
@@ -284,5 +336,5 @@ begin
   end loop;
   return v_swept;
 end $$;
-revoke all on function system.sweep_stale_runs(interval, integer) from public, anon, authenticated, service_role;
-grant execute on function system.sweep_stale_runs(interval, integer) to service_role;
+revoke all on function system.sweep_stale_runs(interval, interval, integer) from public, anon, authenticated, service_role;
+grant execute on function system.sweep_stale_runs(interval, interval, integer) to service_role;

@@ -48,17 +48,20 @@ impl Job {
 /// A queue whose messages the Worker consumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {
-    /// Runs and bulks whose workflow could not be started by the request.
+    /// Runs and bulks whose workflow could not be started by the request, and what the five-minute job leaves for its next round.
     Analysis,
+    /// What could not be done after all deliveries.
+    AnalysisDead,
 }
 
 impl Queue {
-    pub const ALL: [Self; 1] = [Self::Analysis];
+    pub const ALL: [Self; 2] = [Self::Analysis, Self::AnalysisDead];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Analysis => "analysis",
+            Self::AnalysisDead => "analysis-dead",
         }
     }
 
@@ -147,7 +150,7 @@ mod tests {
         assert_eq!(Job::at("@start", false), None, "only a local stack may send this word");
         assert_eq!(Job::at("@start", true), Some(Job::RecoverAllRuns));
         assert_eq!(Queue::named("analysis"), Some(Queue::Analysis));
-        assert_eq!(Queue::named("analysis-dead"), None);
+        assert_eq!(Queue::named("analysis-dead-dead"), None);
         assert_eq!(WorkflowClass::named("AnalysisWorkflow"), Some(WorkflowClass::Analysis));
         assert_eq!(WorkflowClass::named("analysis"), None);
     }

@@ -273,11 +273,16 @@ impl Journal {
 }
 
 fn failed(step: &str, message: impl ToString) -> StepFailed {
-    StepFailed { step: step.to_owned(), message: message.to_string() }
+    StepFailed { step: step.to_owned(), message: message.to_string(), is_unreadable: false }
+}
+
+/// What this version of the body cannot read.
+fn unreadable(step: &str, message: impl ToString) -> StepFailed {
+    StepFailed { is_unreadable: true, ..failed(step, message) }
 }
 
 impl Steps for Journal {
-    fn run<T, F, Fut>(&self, name: &str, effect: F) -> impl Future<Output = Result<T, StepFailed>>
+    fn run_as<T, F, Fut>(&self, name: &str, effect: F) -> impl Future<Output = Result<T, StepFailed>>
     where
         T: Serialize + DeserializeOwned + 'static,
         F: Fn() -> Fut + 'static,
@@ -295,7 +300,7 @@ impl Steps for Journal {
             loop {
                 let remembered = journal.memory().results.get(&name).cloned();
                 match remembered {
-                    Some(Ok(text)) => return serde_json::from_str(&text).map_err(|error| failed(&name, error)),
+                    Some(Ok(text)) => return serde_json::from_str(&text).map_err(|error| unreadable(&name, error)),
                     Some(Err(message)) => return Err(failed(&name, message)),
                     None => {}
                 }

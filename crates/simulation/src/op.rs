@@ -63,10 +63,10 @@ pub enum Op {
     },
     /// Reads the run's row, which progress is reconciled with.
     State(RunId),
-    /// Lists active runs without a heartbeat for an age in seconds, up to a limit.
-    Stale(i64, u32),
-    /// `system.sweep_stale_runs` with limit 1, for an age in seconds.
-    SweepOne(i64),
+    /// `system.claim_silent_runs` for an age in seconds, up to a limit.
+    ClaimSilent(i64, u32),
+    /// `system.sweep_stale_runs` for an age and a grace in seconds, up to a limit.
+    Sweep(i64, i64, u32),
 }
 
 impl Op {
@@ -103,8 +103,8 @@ pub enum Answer {
     Marked(u64),
     /// To a read of the row.
     State(Option<RunState>),
-    /// To the search for silent runs.
-    Stale(Vec<RunId>),
+    /// To the claim of silent runs: which, by their ids, and for how many seconds each has been silent.
+    Claimed(Vec<(RunId, i64)>),
     /// To a sweep.
-    Swept(Option<RunId>),
+    Swept(Vec<RunId>),
 }

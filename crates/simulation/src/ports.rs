@@ -1,6 +1,6 @@
 //! The product's ports over the simulated world: the database, the profile cache, watchers, the clock, the launcher.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +8,7 @@ use oslira_app::{
     features::{
         analysis::{
             AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, ProgressSink, ProgressUpdate,
-            RunLauncher, RunState, SystemRuns, UsageRecord,
+            RunLauncher, RunState, SilentRun, SystemRuns, UsageRecord,
         },
         profiles::{InstagramHandle, PictureStore, Snapshot, SnapshotKey, SnapshotStore},
     },
@@ -117,16 +117,20 @@ impl SystemRuns for Ports {
         }
     }
 
-    async fn stale(&self, age: SignedDuration, limit: u32) -> Result<Vec<RunId>, StoreError> {
-        match self.call(Op::Stale(age.as_secs(), limit)).await? {
-            Answer::Stale(runs) => Ok(runs),
+    async fn claim_silent(&self, age: SignedDuration, limit: u32) -> Result<Vec<SilentRun>, StoreError> {
+        match self.call(Op::ClaimSilent(age.as_secs(), limit)).await? {
+            Answer::Claimed(runs) => {
+                let silent = |(run_id, silent_s)| SilentRun { run_id, silent_s: silent_s as f64 };
+                Ok(runs.into_iter().map(silent).collect())
+            }
             other => Err(mistaken(&other)),
         }
     }
 
-    async fn sweep_one(&self, age: SignedDuration) -> Result<Option<RunId>, StoreError> {
-        match self.call(Op::SweepOne(age.as_secs())).await? {
-            Answer::Swept(run) => Ok(run),
+    async fn sweep(&self, age: SignedDuration, grace: Duration, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        let grace_s = i64::try_from(grace.as_secs()).unwrap_or(i64::MAX);
+        match self.call(Op::Sweep(age.as_secs(), grace_s, limit)).await? {
+            Answer::Swept(runs) => Ok(runs),
             other => Err(mistaken(&other)),
         }
     }
@@ -228,6 +232,10 @@ impl Clock for Ports {
 impl RunLauncher for Ports {
     async fn start(&self, run: RunId) -> Result<(), String> {
         self.wake(run).await
+    }
+
+    async fn enqueue_recovery(&self) -> Result<(), String> {
+        Err("a history has fewer silent runs than a round takes".to_owned())
     }
 
     async fn enqueue(&self, run: RunId) -> Result<(), String> {

@@ -99,8 +99,8 @@ impl ReferenceDatabase {
             // The circuit breaker is not modelled: histories name no required provider.
             Op::ReportOutage { .. } => Answer::Done,
             Op::State(run) => Answer::State(self.state(*run)),
-            Op::Stale(age_s, limit) => Answer::Stale(self.stale(*age_s, *limit, now_s)),
-            Op::SweepOne(age_s) => Answer::Swept(self.sweep_one(*age_s, now_s)),
+            Op::ClaimSilent(age_s, limit) => Answer::Claimed(self.claim_silent(*age_s, *limit, now_s)),
+            Op::Sweep(age_s, grace_s, limit) => Answer::Swept(self.sweep(*age_s, *grace_s, *limit, now_s)),
         }
     }
 
@@ -171,6 +171,7 @@ impl ReferenceDatabase {
             outcome: None,
             ai_started: false,
             heartbeat_s: None,
+            woken_s: None,
             created_s: now_s,
             key: key.map(str::to_owned),
             body_hash: body_hash.to_owned(),
@@ -332,23 +333,36 @@ impl ReferenceDatabase {
         })
     }
 
-    fn stale(&self, age_s: i64, limit: u32, now_s: i64) -> Vec<RunId> {
-        let silent = |row: &RunRow| row.is_active() && row.last_sign_s() <= now_s - age_s;
-        let mut found: Vec<_> =
-            self.runs.iter().filter(|(_, row)| silent(row)).map(|(id, row)| (row.last_sign_s(), *id)).collect();
-        found.sort_unstable();
-        found.into_iter().take(limit as usize).map(|(_, id)| id).collect()
+    fn claim_silent(&mut self, age_s: i64, limit: u32, now_s: i64) -> Vec<(RunId, i64)> {
+        let heard_s = |row: &RunRow| row.woken_s.max(Some(row.last_sign_s()));
+        let is_silent = |row: &RunRow| row.is_active() && heard_s(row) <= Some(now_s - age_s);
+        let silent = self.runs.iter().filter(|(_, row)| is_silent(row));
+        let mut claimed: Vec<(RunId, i64)> = silent.map(|(id, row)| (*id, now_s - row.last_sign_s())).collect();
+        claimed.sort_by_key(|(id, silent_s)| (-silent_s, *id));
+        claimed.truncate(limit as usize);
+        claimed.sort_unstable();
+        for (run, _) in &claimed {
+            if let Some(row) = self.runs.get_mut(run) {
+                row.woken_s = Some(now_s);
+            }
+        }
+        claimed
     }
 
-    fn sweep_one(&mut self, age_s: i64, now_s: i64) -> Option<RunId> {
+    fn sweep(&mut self, age_s: i64, grace_s: i64, limit: u32, now_s: i64) -> Vec<RunId> {
         let (by_age, blind) = (self.has(Mutation::SweepIgnoresHeartbeat), self.has(Mutation::SweepMissesPending));
-        let sign = |row: &RunRow| if by_age { row.created_s } else { row.last_sign_s() };
-        let swept = self.runs.iter().find(|(_, row)| {
-            row.is_active() && sign(row) <= now_s - age_s && !(blind && row.status == RunStatus::Pending)
-        });
-        let run = *swept?.0;
-        self.stall(run);
-        Some(run)
+        let is_dead = |row: &RunRow| {
+            let was_woken = row.woken_s > Some(row.last_sign_s()) && row.woken_s <= Some(now_s - grace_s);
+            row.last_sign_s() <= now_s - age_s && was_woken
+        };
+        let is_old = |row: &RunRow| row.created_s <= now_s - age_s;
+        let is_swept = |row: &RunRow| row.is_active() && if by_age { is_old(row) } else { is_dead(row) };
+        let swept = self.runs.iter().filter(|(_, row)| is_swept(row) && !(blind && row.status == RunStatus::Pending));
+        let swept: Vec<RunId> = swept.map(|(id, _)| *id).take(limit as usize).collect();
+        for run in &swept {
+            self.stall(*run);
+        }
+        swept
     }
 
     fn stall(&mut self, run: RunId) {

@@ -38,6 +38,8 @@ pub struct RunRow {
     pub ai_started: bool,
     /// When the last heartbeat was, in seconds of virtual time.
     pub heartbeat_s: Option<i64>,
+    /// When the five-minute job last claimed it to wake it, in seconds of virtual time.
+    pub woken_s: Option<i64>,
     /// When it was begun and charged, in seconds of virtual time.
     pub created_s: i64,
     /// The idempotency key, while the run holds it.

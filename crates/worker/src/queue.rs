@@ -1,22 +1,30 @@
 //! Queue messages: which consumer a batch goes to, and what each does.
 
 use oslira_app::{
-    features::analysis::{BulkLauncher, RunLauncher},
+    features::analysis::{BulkLauncher, RunLauncher, config::STALE_WAKE},
     shared::ids::RunId,
     triggers::Queue,
 };
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
-use worker::{Env, MessageBatch, MessageExt as _, worker_sys};
+use worker::{Env, MessageBatch, MessageExt, worker_sys};
 
-use crate::{adapters::Launcher, compose, workflow::BulkParams};
+use crate::{adapters::Launcher, compose, schedule::recover_runs, workflow::BulkParams};
 
-/// A message: start this.
+/// A message: start this, or go on with that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Start {
+pub enum Message {
     Run { run_id: RunId },
     Bulk(BulkParams),
+    Recover { recover: Backlog },
+}
+
+/// What may be more than one round of the five-minute job does.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backlog {
+    SilentRuns,
 }
 
 /// Hands a batch to the consumer of its queue. A batch that fails as a whole is delivered again, and in the end lands
@@ -29,17 +37,19 @@ pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     let batch: worker_sys::MessageBatch = batch.unchecked_into();
     let name = batch.queue()?.as_string().unwrap_or_default();
     match Queue::named(&name) {
-        Some(Queue::Analysis) => start_all(&batch.into(), &Launcher::new(&env)).await,
+        Some(Queue::Analysis) => work_off(&batch.into(), &env).await,
+        Some(Queue::AnalysisDead) => bury(&batch.into(), &env).await,
         None => {
             tracing::error!(queue = name, "no consumer belongs to this queue");
-            return Err(js_sys::Error::new("no such queue").into());
+            Err(js_sys::Error::new("no such queue").into())
         }
     }
-    Ok(())
 }
 
-/// Starts everything of the batch. The five-minute job refunds the runs that could not be started after all deliveries.
-async fn start_all(batch: &MessageBatch<Start>, launcher: &Launcher) {
+/// Starts everything of the batch; then goes on with the recovery of silent runs if any message asks for it.
+async fn work_off(batch: &MessageBatch<Message>, env: &Env) -> Result<(), JsValue> {
+    let launcher = Launcher::new(env);
+    let mut recoveries = vec![];
     for message in batch.iter() {
         let Ok(message) = message else {
             // Acknowledged with the batch: it would be as unreadable the next time.
@@ -47,8 +57,12 @@ async fn start_all(batch: &MessageBatch<Start>, launcher: &Launcher) {
             continue;
         };
         let started = match message.body() {
-            Start::Run { run_id } => RunLauncher::start(launcher, *run_id).await,
-            Start::Bulk(BulkParams { bulk_id, leg }) => BulkLauncher::start(launcher, *bulk_id, *leg).await,
+            Message::Run { run_id } => RunLauncher::start(&launcher, *run_id).await,
+            Message::Bulk(BulkParams { bulk_id, leg }) => BulkLauncher::start(&launcher, *bulk_id, *leg).await,
+            Message::Recover { recover: Backlog::SilentRuns } => {
+                recoveries.push(message);
+                continue;
+            }
         };
         match started {
             Ok(()) => message.ack(),
@@ -58,4 +72,24 @@ async fn start_all(batch: &MessageBatch<Start>, launcher: &Launcher) {
             }
         }
     }
+    // One round for all of them: the second would find nothing else.
+    if !recoveries.is_empty()
+        && let Err(error) = recover_runs(env, STALE_WAKE).await
+    {
+        tracing::error!(%error, "silent runs not recovered from the queue");
+        recoveries.iter().for_each(MessageExt::retry);
+    }
+    Ok(())
+}
+
+/// What could not be started after all deliveries is a silent run by now, or a bulk of silent runs: it is tried once more, and what
+/// stays silent is refunded, without waiting for the five-minute job.
+async fn bury(batch: &MessageBatch<Message>, env: &Env) -> Result<(), JsValue> {
+    for message in batch.iter().flatten() {
+        tracing::error!(message = ?message.body(), "given up by the queue");
+    }
+    recover_runs(env, STALE_WAKE).await.map_err(|error| {
+        tracing::error!(%error, "silent runs not recovered after the queue gave up");
+        js_sys::Error::new("silent runs not recovered").into()
+    })
 }

@@ -42,16 +42,17 @@ pub async fn scheduled(cron: String, env: JsValue) -> Result<(), JsValue> {
 /// Bulks that one job ends; the next one takes the rest.
 const BULKS_MAX: u32 = 500;
 
-/// Wakes runs without a heartbeat for `wake_age`, then fails those that stay silent, then ends bulks that are over. Lines of
-/// a bulk that died before it started them are silent runs too: waking starts them.
-async fn recover_runs(env: &Env, wake_age: SignedDuration) -> Result<(), StoreError> {
+/// One round: wakes runs without a heartbeat for `wake_age`, then fails those that stay silent, then ends bulks that are over. Lines
+/// of a bulk that died before it started them are silent runs too: waking starts them.
+pub async fn recover_runs(env: &Env, wake_age: SignedDuration) -> Result<(), StoreError> {
     let (runs, launcher, board) = (compose::admin(env), Launcher::new(env), Board::new(env));
     let grace = async |duration| Delay::from(duration).await;
     let recovered = recover_stale_runs(runs.as_ref(), &launcher, &board, wake_age, grace).await;
     // Also after a sweep that failed: the bulks wait for nothing of it.
     let ended = runs.end_finished(BULKS_MAX).await?;
     let report = recovered?;
-    tracing::info!(woken = report.woken, swept = report.swept, ended, "stale runs recovered");
+    let is_cut_short = report.is_cut_short;
+    tracing::info!(woken = report.woken, swept = report.swept, ended, is_cut_short, "stale runs recovered");
     Ok(())
 }
 

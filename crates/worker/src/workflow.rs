@@ -13,7 +13,7 @@ use oslira_app::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::Env;
-use workers_workflows::{Backoff, Event, Retries, Step, StepConfig, StepError};
+use workers_workflows::{Backoff, Event, Retries, Step, StepConfig, StepError, WorkflowError};
 
 use crate::compose;
 
@@ -38,7 +38,7 @@ pub struct BulkParams {
 struct Engine(Step);
 
 impl Steps for Engine {
-    async fn run<T, F, Fut>(&self, name: &str, effect: F) -> Result<T, StepFailed>
+    async fn run_as<T, F, Fut>(&self, name: &str, effect: F) -> Result<T, StepFailed>
     where
         T: Serialize + DeserializeOwned + 'static,
         F: Fn() -> Fut + 'static,
@@ -62,16 +62,16 @@ impl Steps for Engine {
                 })
             }
         };
-        let failed =
-            |error: workers_workflows::WorkflowError| StepFailed { step: name.to_owned(), message: error.to_string() };
-        self.0.run(name, &config, attempt).await.map_err(failed)
+        self.0.run(name, &config, attempt).await.map_err(|error| failed(name, &error))
     }
 
     async fn sleep(&self, name: &str, duration: Duration) -> Result<(), StepFailed> {
-        let failed =
-            |error: workers_workflows::WorkflowError| StepFailed { step: name.to_owned(), message: error.to_string() };
-        self.0.sleep(name, duration).await.map_err(failed)
+        self.0.sleep(name, duration).await.map_err(|error| failed(name, &error))
     }
+}
+
+fn failed(step: &str, error: &WorkflowError) -> StepFailed {
+    StepFailed { step: step.to_owned(), message: error.to_string(), is_unreadable: error.is_unreadable_result() }
 }
 
 /// The body of every workflow: `class` is the name of the JavaScript class that the engine started.

@@ -40,9 +40,18 @@ pub struct WorkflowError {
     pub message: String,
 }
 
+/// The name of errors that are made here and not thrown.
+const ENCODING_ERROR: &str = "EncodingError";
+
 impl WorkflowError {
     pub(crate) fn encoding(error: &serde_wasm_bindgen::Error) -> Self {
-        Self { name: "EncodingError".to_owned(), message: error.to_string() }
+        Self { name: ENCODING_ERROR.to_owned(), message: error.to_string() }
+    }
+
+    /// Of [`crate::Step::run`]: whether the step has a result that is not of the type that was asked for.
+    #[must_use]
+    pub fn is_unreadable_result(&self) -> bool {
+        self.name == ENCODING_ERROR
     }
 }
 

@@ -22,6 +22,10 @@ impl RunRepository for Double {
         Ok(self.measured.clone())
     }
 
+    async fn note_scrapes(&self, _: UserId, _: &[RunId]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn cancel(&self, _: UserId, _: RunId) -> Result<CancelOutcome, StoreError> {
         if self.only_bulks {
             return Ok(CancelOutcome::NotFound);
@@ -81,6 +85,10 @@ impl BulkRepository for Double {
     async fn go_on(&self, _: UserId, _: BulkId, _: &RequiredServices) -> Result<BulkOutcome, StoreError> {
         self.heard(json!("continued"));
         self.of_bulk()
+    }
+
+    async fn unstarted(&self, _: UserId, _: BulkId) -> Result<Vec<RunId>, StoreError> {
+        Ok(vec![])
     }
 
     async fn cancel(&self, _: UserId, _: BulkId, only_unstarted: bool) -> Result<BulkCancelled, StoreError> {
@@ -197,6 +205,10 @@ impl ProfileSource for Double {
         Err(ScrapeFault::Unanswered("a request waits for nothing".to_owned()))
     }
 
+    async fn begun(&self, _: &[RunId]) -> Vec<RunId> {
+        vec![]
+    }
+
     async fn withdraw(&self, _: &[RunId]) {
         self.lined_up.lock().unwrap().push(json!("left"));
     }
@@ -213,6 +225,10 @@ impl RunLauncher for Double {
     }
 
     async fn wake(&self, _: RunId) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn enqueue_recovery(&self) -> Result<(), String> {
         Ok(())
     }
 }

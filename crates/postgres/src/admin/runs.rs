@@ -1,11 +1,14 @@
 //! Runs, as workflows and schedules work on them.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::{
         analysis::{
-            AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, RunState, SystemRuns, UsageRecord,
+            AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, RunState, SilentRun, SystemRuns,
+            UsageRecord,
         },
         profiles::InstagramHandle,
     },
@@ -99,19 +102,16 @@ impl SystemRuns for AdminDb {
         Ok(self.values(RUN_STATE, &[Param::of(run)]).await?.into_iter().next())
     }
 
-    async fn stale(&self, age: SignedDuration, limit: u32) -> Result<Vec<RunId>, StoreError> {
-        // A run that no workflow has taken up yet has no heartbeat.
-        const SQL: &str = "select to_jsonb(r.id) from public.runs r \
-            where r.status in ('pending', 'processing') \
-              and coalesce(r.heartbeat_at, r.created_at) <= clock_timestamp() - make_interval(secs => $1::float8) \
-            order by coalesce(r.heartbeat_at, r.created_at) limit $2::bigint";
-        self.values(SQL, &[Param::of(age.as_secs_f64()), Param::of(limit)]).await
+    async fn claim_silent(&self, age: SignedDuration, limit: u32) -> Result<Vec<SilentRun>, StoreError> {
+        const SQL: &str = "select system.claim_silent_runs(make_interval(secs => $1::float8), $2::integer)";
+        self.value(SQL, &[Param::of(age.as_secs_f64()), Param::of(limit)]).await
     }
 
-    async fn sweep_one(&self, age: SignedDuration) -> Result<Option<RunId>, StoreError> {
-        // One run a transaction, so that each refund is committed by itself.
-        const SQL: &str = "select system.sweep_stale_runs(make_interval(secs => $1::float8), 1)";
-        let swept: Vec<Swept> = self.value(SQL, &[Param::of(age.as_secs_f64())]).await?;
-        Ok(swept.into_iter().next().map(|swept| swept.run_id))
+    async fn sweep(&self, age: SignedDuration, grace: Duration, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        const SQL: &str = "select system.sweep_stale_runs(\
+            make_interval(secs => $1::float8), make_interval(secs => $2::float8), $3::integer)";
+        let params = [Param::of(age.as_secs_f64()), Param::of(grace.as_secs_f64()), Param::of(limit)];
+        let swept: Vec<Swept> = self.value(SQL, &params).await?;
+        Ok(swept.into_iter().map(|swept| swept.run_id).collect())
     }
 }

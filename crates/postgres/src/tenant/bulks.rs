@@ -13,7 +13,7 @@ use oslira_app::{
     shared::{
         analysis_type::AnalysisType,
         idempotency::IdempotencyKey,
-        ids::{BulkId, BusinessProfileId, UserId},
+        ids::{BulkId, BusinessProfileId, RunId, UserId},
         store::StoreError,
     },
 };
@@ -102,6 +102,12 @@ impl BulkRepository for TenantDb {
     async fn go_on(&self, user: UserId, bulk: BulkId, needs: &RequiredServices) -> Result<BulkOutcome, StoreError> {
         let params = [Param::of(bulk), Param::json(needs)?];
         self.value(user, "select api.continue_bulk($1::uuid, $2::jsonb)", &params).await
+    }
+
+    async fn unstarted(&self, user: UserId, bulk: BulkId) -> Result<Vec<RunId>, StoreError> {
+        const SQL: &str = "select to_jsonb(r.id) from public.runs r \
+            where r.bulk_id = $1::uuid and r.status in ('pending', 'processing') and coalesce(r.phase, 'cache') = 'cache'";
+        self.values(user, SQL, &[Param::of(bulk)]).await
     }
 
     async fn cancel(&self, user: UserId, bulk: BulkId, only_unstarted: bool) -> Result<BulkCancelled, StoreError> {

@@ -62,6 +62,12 @@ impl RunRepository for TenantDb {
         estimate::measure(self, member, analysis_type).await
     }
 
+    async fn note_scrapes(&self, user: UserId, runs: &[RunId]) -> Result<(), StoreError> {
+        let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+        const SQL: &str = "select to_jsonb(api.note_scrapes(array(select jsonb_array_elements_text($1::jsonb)::uuid)))";
+        self.value::<u64>(user, SQL, &[Param::json(&runs)?]).await.map(drop)
+    }
+
     async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
         self.value(user, "select api.cancel_run($1::uuid)", &[Param::of(run)]).await
     }

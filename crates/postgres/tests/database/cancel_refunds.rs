@@ -46,6 +46,26 @@ async fn the_eleventh_cancel_after_a_scrape_began_is_kept_until_the_next_day() -
 }
 
 #[tokio::test]
+async fn a_scrape_that_began_before_the_workflow_counts_once_it_is_noted() -> TestResult {
+    let stage = Stage::with_credits(30).await?;
+    cancel_scraped(&stage, 10, "first").await?;
+    let (asked, analyzing) = (stage.begun("asked").await?, stage.begun_and("analyzing", "analyzing").await?);
+    let other = stage.database.member("bob", 0).await?;
+    let bob = stage.database.customer(other.user_id).await?;
+    let note = async |session: &Session| {
+        session.call("select to_jsonb(api.note_scrapes($1))", &[&[asked, analyzing].as_slice()]).await
+    };
+    assert_eq!(note(&bob).await?, 0, "of others nothing is noted");
+    assert_eq!(told(&stage.customer, asked).await?, Some(1));
+    assert_eq!(note(&stage.customer).await?, 1);
+    assert_eq!(note(&stage.customer).await?, 0);
+    assert_eq!(stage.run_field(analyzing, "phase").await?.as_deref(), Some("analyzing"));
+    assert_eq!(told(&stage.customer, asked).await?, Some(0));
+    assert_eq!(cancel(&stage.customer, asked).await?["kept"], 1);
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
 async fn each_account_has_its_own_ten() -> TestResult {
     let stage = Stage::with_credits(30).await?;
     cancel_scraped(&stage, 11, "first").await?;

@@ -54,6 +54,7 @@ pub fn designed() -> Vec<&'static str> {
         "authenticated executes api.delete_lead(uuid,uuid)",
         "authenticated executes api.mark_lead_outcome(uuid,uuid,text)",
         "authenticated executes api.model_lifecycles()",
+        "authenticated executes api.note_scrapes(uuid[])",
         "authenticated executes api.refund_if_cancelled(uuid)",
         "authenticated executes api.search_leads(text,uuid,uuid,integer,integer,text,boolean,text,text,uuid,bigint)",
         "authenticated executes api.set_daily_cap(uuid,integer)",
@@ -71,6 +72,7 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.abandoned_pictures(timestamp with time zone,timestamp with time zone,text,bigint)",
         "service_role executes system.advance_run(uuid,text)",
         "service_role executes system.beat_unstarted(uuid,uuid[])",
+        "service_role executes system.claim_silent_runs(interval,integer)",
         "service_role executes system.complete_run(uuid,jsonb,jsonb)",
         "service_role executes system.deduct_credits_atomic(uuid,integer,uuid,text,text)",
         "service_role executes system.end_finished_bulks(bigint)",
@@ -82,7 +84,7 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.record_usage(uuid,text,text,jsonb)",
         "service_role executes system.report_outage(text,text,uuid)",
         "service_role executes system.run_costs(timestamp with time zone,timestamp with time zone)",
-        "service_role executes system.sweep_stale_runs(interval,integer)",
+        "service_role executes system.sweep_stale_runs(interval,interval,integer)",
         "service_role executes system.tend_bulk(uuid)",
     ]
 }

@@ -4,7 +4,9 @@ use futures_util::future::{join, try_join_all};
 use oslira_testkit::TestResult;
 use serde_json::Value;
 
-use crate::support::{CROWD, Request, Stage, advance, begin, cancel, complete, counts, fail, outcomes, sweep, undo};
+use crate::support::{
+    CROWD, Request, Stage, advance, begin, cancel, complete, counts, fail, outcomes, sweep, sweep_all, undo,
+};
 
 #[tokio::test]
 async fn of_32_identical_requests_one_wins() -> TestResult {
@@ -183,10 +185,7 @@ async fn a_storm_of_everything_over_three_accounts_never_deadlocks() -> TestResu
                         advance(&backend, run, "analyzing").await?;
                         complete(&backend, run).await?;
                     }
-                    3 => {
-                        let all = "select system.sweep_stale_runs(interval '0', 1000)";
-                        backend.call(all, &[]).await?;
-                    }
+                    3 => drop(sweep_all(&backend).await?),
                     _ => {
                         advance(&backend, run, "analyzing").await?;
                         cancel(&customer, run).await?;

@@ -230,9 +230,16 @@ pub async fn fail(session: &Session, run: Uuid) -> Result<Value, Error> {
         .await
 }
 
-/// Sweeps with the age the product uses.
+/// Sweeps with the age the product uses, after it claimed all silent runs to wake them, which helps none.
 pub async fn sweep(session: &Session, limit: i32) -> Result<Value, Error> {
-    session.call("select system.sweep_stale_runs(interval '5 minutes', $1)", &[&limit]).await
+    session.call("select system.claim_silent_runs(interval '5 minutes', 1000)", &[]).await?;
+    session.call("select system.sweep_stale_runs(interval '5 minutes', interval '0', $1)", &[&limit]).await
+}
+
+/// Sweeps every active run, however young.
+pub async fn sweep_all(session: &Session) -> Result<Value, Error> {
+    session.call("select system.claim_silent_runs(interval '0', 1000)", &[]).await?;
+    session.call("select system.sweep_stale_runs(interval '0', interval '0', 1000)", &[]).await
 }
 
 pub async fn complete(session: &Session, run: Uuid) -> Result<Value, Error> {

@@ -1,4 +1,4 @@
-//! The sweep: runs without a heartbeat for five minutes are failed and refunded, one transaction each.
+//! Silent runs: each is claimed by one who wakes it; without a heartbeat for five minutes it is failed and refunded.
 
 use std::time::Duration;
 
@@ -22,6 +22,50 @@ async fn a_run_that_beats_is_left_alone() -> TestResult {
     let old = "update runs set created_at = created_at - interval '2 hours' where id = $1";
     stage.execute(old, &[&beating]).await?;
     assert_eq!(sweep(&stage.backend, 100).await?, nothing());
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn a_silent_run_is_claimed_by_one_and_again_only_after_as_long_a_silence() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    let older = stage.begun_and("older", "scraping").await?;
+    let newer = stage.begun("newer").await?;
+    stage.let_beat_age(older, 200.0).await?;
+    stage.execute("update runs set created_at = created_at - interval '100 seconds' where id = $1", &[&newer]).await?;
+    stage.begun("just_begun").await?;
+    let claim = async |limit: i32| -> Result<Vec<Uuid>, Error> {
+        let claimed =
+            stage.backend.call("select system.claim_silent_runs(interval '90 seconds', $1)", &[&limit]).await?;
+        let run = |claimed: &Value| claimed["run_id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+        Ok(claimed.as_array().into_iter().flatten().map(run).collect())
+    };
+    assert_eq!(claim(1).await?, [older], "who is silent longest comes first");
+    assert_eq!(claim(10).await?, [newer]);
+    assert_eq!(claim(10).await?, [] as [Uuid; 0]);
+    stage.execute("update runs set woken_at = woken_at - interval '91 seconds'", &[]).await?;
+    assert_eq!(claim(10).await?, [older, newer], "whom waking did not help is woken again");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_is_swept_only_after_it_was_woken_and_had_time_to_answer() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    let run = stage.begun_and("nasa", "scraping").await?;
+    stage.let_beat_age(run, 400.0).await?;
+    let sweep = async || {
+        let sql = "select system.sweep_stale_runs(interval '5 minutes', interval '10 seconds', 10)";
+        stage.backend.call(sql, &[]).await
+    };
+    let woken = async |ago: &str| {
+        stage.execute(&format!("update runs set woken_at = clock_timestamp() - interval '{ago}'"), &[]).await
+    };
+    assert_eq!(sweep().await?, nothing(), "nobody tried to wake it");
+    woken("450 seconds").await?;
+    assert_eq!(sweep().await?, nothing(), "it has answered since");
+    woken("9 seconds").await?;
+    assert_eq!(sweep().await?, nothing(), "it may still answer");
+    woken("10 seconds").await?;
+    assert_eq!(sweep().await?[0]["run_id"], json!(run));
     stage.assert_ledger_is_whole().await
 }
 
@@ -90,9 +134,16 @@ async fn a_run_that_somebody_is_just_ending_is_passed_over() -> TestResult {
 #[tokio::test]
 async fn a_senseless_age_or_limit_is_an_error() -> TestResult {
     let stage = Stage::with_credits(0).await?;
-    for arguments in ["null, 1", "interval '-1 second', 1", "interval '5 minutes', 0", "interval '5 minutes', null"] {
-        let sql = format!("select system.sweep_stale_runs({arguments})");
-        assert_eq!(sqlstate(stage.backend.call(&sql, &[]).await), "22023", "{arguments}");
+    for (age, limit) in
+        [("null", "1"), ("interval '-1 second'", "1"), ("interval '5 minutes'", "0"), ("interval '0'", "null")]
+    {
+        for call in [
+            format!("claim_silent_runs({age}, {limit})"),
+            format!("sweep_stale_runs({age}, interval '0', {limit})"),
+            "sweep_stale_runs(interval '0', null, 1)".to_owned(),
+        ] {
+            assert_eq!(sqlstate(stage.backend.call(&format!("select system.{call}"), &[]).await), "22023", "{call}");
+        }
     }
     Ok(())
 }

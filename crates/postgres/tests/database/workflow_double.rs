@@ -88,13 +88,17 @@ struct Double {
 struct Straight;
 
 impl Steps for Straight {
-    async fn run<T, F, Fut>(&self, name: &str, effect: F) -> Result<T, StepFailed>
+    async fn run_as<T, F, Fut>(&self, name: &str, effect: F) -> Result<T, StepFailed>
     where
         T: Serialize + DeserializeOwned + 'static,
         F: Fn() -> Fut + 'static,
         Fut: Future<Output = Result<T, AttemptFailed>> + 'static,
     {
-        effect().await.map_err(|error| StepFailed { step: name.to_owned(), message: error.to_string() })
+        effect().await.map_err(|error| StepFailed {
+            step: name.to_owned(),
+            message: error.to_string(),
+            is_unreadable: false,
+        })
     }
 
     async fn sleep(&self, _: &str, _: Duration) -> Result<(), StepFailed> {
@@ -173,6 +177,10 @@ impl ProfileSource for Double {
         };
         let provider_run_id = Uuid::now_v7().to_string();
         Ok(Collected::Finished(Box::new(Scraped { found, usage, ended_at: None, provider_run_id })))
+    }
+
+    async fn begun(&self, _: &[RunId]) -> Vec<RunId> {
+        vec![]
     }
 
     async fn withdraw(&self, _: &[RunId]) {}

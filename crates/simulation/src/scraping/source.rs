@@ -56,6 +56,11 @@ impl ProfileSource for Ports {
         })
     }
 
+    async fn begun(&self, _: &[RunId]) -> Vec<RunId> {
+        // Only a request that cancels asks, and the customers of histories do without requests.
+        vec![]
+    }
+
     async fn withdraw(&self, runs: &[RunId]) {
         self.world.pause().await;
         let _unheard = self.world.lock().withdraw_from_gate(runs);

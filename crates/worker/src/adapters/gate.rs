@@ -88,6 +88,15 @@ impl ProfileSource for Gate {
         SendFuture::new(in_time(self.wait(request, wait), wait)).await
     }
 
+    async fn begun(&self, runs: &[RunId]) -> Vec<RunId> {
+        let command = GateCommand::Begun(runs.to_vec());
+        let asked = in_time(call_object(&self.env, OBJECTS, NAME, "/", &command), Duration::ZERO);
+        SendFuture::new(asked).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "not known which runs are scraped for; none counts");
+            vec![]
+        })
+    }
+
     async fn withdraw(&self, runs: &[RunId]) {
         let command = GateCommand::Withdraw(runs.to_vec());
         let told = SendFuture::new(self.tell(&command)).await;

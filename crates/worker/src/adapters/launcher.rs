@@ -10,7 +10,7 @@ use worker::{Env, QueueContentType, RawMessageBuilder, send::SendFuture};
 use workers_workflows::{Workflow, WorkflowError};
 
 use crate::{
-    queue::Start,
+    queue::{Backlog, Message},
     workflow::{BulkParams, Params},
 };
 
@@ -75,14 +75,14 @@ impl Launcher {
         instance.send_event(WAKE_EVENT, &()).await
     }
 
-    async fn send(&self, start: Start) -> Result<(), String> {
+    async fn send(&self, message: Message) -> Result<(), String> {
         let failed = |error: &dyn std::fmt::Display| error.to_string();
         let queue = self.env.queue(QUEUE).map_err(|error| failed(&error))?;
         // Not `Queue::send`: it has delivered JSON values as `{}`.
         let body =
-            start.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(|error| failed(&error))?;
-        let message = RawMessageBuilder::new(body).build_with_content_type(QueueContentType::Json);
-        queue.send_raw(message).await.map_err(|error| failed(&error))
+            message.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(|error| failed(&error))?;
+        let raw = RawMessageBuilder::new(body).build_with_content_type(QueueContentType::Json);
+        queue.send_raw(raw).await.map_err(|error| failed(&error))
     }
 }
 
@@ -112,11 +112,15 @@ impl RunLauncher for Launcher {
     }
 
     async fn enqueue(&self, run: RunId) -> Result<(), String> {
-        SendFuture::new(self.send(Start::Run { run_id: run })).await
+        SendFuture::new(self.send(Message::Run { run_id: run })).await
     }
 
     async fn wake(&self, run: RunId) -> Result<(), String> {
         SendFuture::new(self.revive(run)).await.map_err(|error| error.to_string())
+    }
+
+    async fn enqueue_recovery(&self) -> Result<(), String> {
+        SendFuture::new(self.send(Message::Recover { recover: Backlog::SilentRuns })).await
     }
 }
 
@@ -128,6 +132,6 @@ impl BulkLauncher for Launcher {
     }
 
     async fn enqueue(&self, bulk: BulkId, leg: BulkLeg) -> Result<(), String> {
-        SendFuture::new(self.send(Start::Bulk(BulkParams { bulk_id: bulk, leg }))).await
+        SendFuture::new(self.send(Message::Bulk(BulkParams { bulk_id: bulk, leg }))).await
     }
 }

@@ -28,6 +28,8 @@ pub enum GateCommand {
     Ask(Vec<ScrapeRequest>),
     /// Gets in line, and waits for so many milliseconds to be placed.
     Wait(ScrapeRequest, u64),
+    /// Asks which of them have a scrape.
+    Begun(Vec<RunId>),
     /// Leaves the line.
     Withdraw(Vec<RunId>),
     /// A scrape takes in nobody any more.
@@ -66,6 +68,10 @@ impl DurableObject for ScrapeGate {
                 self.bell.wait_until(is_placed, Duration::from_millis(wait_ms)).await;
                 Response::from_json(&self.place(&key).unwrap_or(Place::Waiting))
             }
+            GateCommand::Begun(runs) => {
+                let begun = self.gate.borrow().as_ref().map(|gate| gate.begun(&runs));
+                Response::from_json(&begun.unwrap_or_default())
+            }
             GateCommand::Withdraw(runs) => {
                 self.change(|gate| {
                     gate.withdraw(&runs);
@@ -100,6 +106,16 @@ impl DurableObject for ScrapeGate {
     }
 }
 
+/// A lease as it is stored. One that this version cannot read must not keep the gate from all others.
+fn lease(key: &str, value: &str) -> Result<Lease> {
+    serde_json::from_str(value).or_else(|error| {
+        let id = key.trim_start_matches(LEASES);
+        tracing::error!(scrape_id = id, %error, "a lease cannot be read; it is held for as long as any may be");
+        let id: ScrapeId = serde_json::from_value(id.into())?;
+        Ok(Lease::unreadable(id, PlatformClock.now()))
+    })
+}
+
 impl ScrapeGate {
     /// Reads the leases, once in the life of the process.
     async fn load(&self) -> Result<()> {
@@ -109,8 +125,9 @@ impl ScrapeGate {
         let options = worker::ListOptions::new().prefix(LEASES);
         let stored = self.state.storage().list_with_options(options).await?;
         let mut leases: Vec<Lease> = vec![];
-        for value in stored.values() {
-            leases.push(serde_json::from_str(&value?.as_string().unwrap_or_default())?);
+        for entry in stored.entries() {
+            let (key, value): (String, String) = serde_wasm_bindgen::from_value(entry?)?;
+            leases.push(lease(&key, &value)?);
         }
         let leases_max = compose::isolate(&self.env).config.providers.scraper.runs_max;
         // Another request may have been let in meanwhile.

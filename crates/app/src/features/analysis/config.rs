@@ -161,6 +161,8 @@ pub const STALE_FAIL: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a woken run has to beat again before it may be swept.
 pub const WAKE_GRACE: Duration = Duration::from_secs(10);
+/// By how much the clocks of the Worker and of the database may differ over such a time.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -41,7 +41,7 @@ pub use model::{
 };
 pub use ports::{
     AnalysisPorts, Outage, ProgressBoard, ProgressLookup, ProgressSink, RunLauncher, RunRepository, RunState,
-    SystemRuns,
+    SilentRun, SystemRuns,
 };
 pub use progress::{Progress, ProgressCommand, ProgressOutcome, ProgressUpdate, ProgressView};
 pub use progress_object::{

@@ -1,6 +1,6 @@
 //! What an analysis needs from outside. Every effect MUST be safe to repeat: the workflow runs each at least once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -76,6 +76,9 @@ pub trait RunRepository: Send + Sync {
     /// shows no account (a membership that has just ended). MUST be one round trip.
     async fn measure(&self, member: Member, analysis_type: AnalysisType) -> Result<Option<Measured>, StoreError>;
 
+    /// Writes down that the user's active runs among these are being scraped for, where the row does not know it yet.
+    async fn note_scrapes(&self, user: UserId, runs: &[RunId]) -> Result<(), StoreError>;
+
     /// Stops a run and settles its charge in one transaction.
     async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError>;
 
@@ -134,11 +137,21 @@ pub trait SystemRuns: Send + Sync {
     /// The run's state, for reconciling progress.
     async fn state(&self, run: RunId) -> Result<Option<RunState>, StoreError>;
 
-    /// Active runs without a heartbeat for `age`, oldest first, at most `limit`.
-    async fn stale(&self, age: SignedDuration, limit: u32) -> Result<Vec<RunId>, StoreError>;
+    /// At most `limit` active runs without a heartbeat for `age`, those silent longest first, that nobody has claimed within
+    /// `age` either. Who claims a run wakes it: a run that was never claimed is never swept.
+    async fn claim_silent(&self, age: SignedDuration, limit: u32) -> Result<Vec<SilentRun>, StoreError>;
 
-    /// Fails and refunds one run without a heartbeat for `age`; `None` when there is none left.
-    async fn sweep_one(&self, age: SignedDuration) -> Result<Option<RunId>, StoreError>;
+    /// Fails and refunds, in one transaction, at most `limit` runs without a heartbeat for `age` that were claimed since, at
+    /// least `grace` ago; answers which.
+    async fn sweep(&self, age: SignedDuration, grace: Duration, limit: u32) -> Result<Vec<RunId>, StoreError>;
+}
+
+/// A run that gives no sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SilentRun {
+    pub run_id: RunId,
+    /// Seconds since its last heartbeat, or since it was bought.
+    pub silent_s: f64,
 }
 
 /// How a provider or a model is out.
@@ -185,6 +198,12 @@ pub trait RunLauncher: Send + Sync {
     /// # Errors
     /// A sentence for the log.
     async fn wake(&self, run: RunId) -> Result<(), String>;
+
+    /// Has the queue go on with the recovery of silent runs at once.
+    ///
+    /// # Errors
+    /// A sentence for the log.
+    async fn enqueue_recovery(&self) -> Result<(), String>;
 }
 
 /// Receives progress. It is a convenience for watchers and never decides anything, so it cannot fail.

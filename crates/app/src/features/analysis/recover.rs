@@ -1,27 +1,37 @@
-//! The job that runs every five minutes: it wakes runs whose engine stopped, then fails and refunds those without a
-//! heartbeat. Two instances of it may run at once: waking does no harm to a run that works, and a run is refunded in
-//! one transaction, once.
+//! The job that runs every five minutes: it wakes runs whose engine stopped, then fails and refunds those that stay silent.
+//! Any number of it may run at once: a silent run is claimed by one of them, waking does no harm to a run that works, and a run is
+//! refunded once.
+//!
+//! One round has limits, so that it fits into one invocation. What is left after an outage is not left for five minutes: the
+//! queue starts the next round at once, beside this one.
 
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use jiff::SignedDuration;
 
-use super::{ProgressSink, ProgressUpdate, RunLauncher, RunStatus, SystemRuns, config, progress};
-use crate::shared::store::StoreError;
+use super::{ProgressSink, ProgressUpdate, RunLauncher, RunStatus, SilentRun, SystemRuns, config, progress};
+use crate::shared::{ids::RunId, store::StoreError};
 
-/// Limits of one job; the next one, five minutes later, takes the rest.
+/// Limits of one round.
 const WAKES_MAX: u32 = 200;
 const SWEEPS_MAX: u32 = 500;
-/// How many sweeps may fail before the job ends. One that fails must not keep the others from their refunds, but a
-/// database that does not answer is not asked five hundred times, at up to 15 s each.
+/// Runs that are failed in one transaction.
+const SWEEPS_AT_ONCE: u32 = 50;
+/// A Worker's invocation may have six connections that wait for an answer.
+const CALLS_AT_ONCE: usize = 4;
+/// How many sweeps may fail before the round ends. One that fails must not keep the others from their refunds, but a
+/// database that does not answer is not asked again and again, for up to 15 s each time.
 const SWEEP_FAULTS_MAX: u32 = 3;
 
-/// What the job did.
+/// What a round did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecoveryReport {
     pub woken: u32,
     /// Runs that were failed and refunded.
     pub swept: u32,
+    /// Whether there is more to do than one round does; the next one has been asked for.
+    pub is_cut_short: bool,
 }
 
 /// Wakes every run without a heartbeat for `wake_age`, waits for a `grace` in which woken runs write one, then fails
@@ -37,39 +47,77 @@ pub async fn recover_stale_runs(
     grace: impl AsyncFnOnce(Duration),
 ) -> Result<RecoveryReport, StoreError> {
     let mut report = RecoveryReport::default();
-    for run in runs.stale(wake_age, WAKES_MAX).await? {
-        match launcher.wake(run).await {
-            Ok(()) => report.woken += 1,
-            // The others are woken all the same; this one is swept when it stays silent.
-            Err(cause) => tracing::error!(run_id = %run, cause, "run could not be woken"),
-        }
+    let silent = runs.claim_silent(wake_age, WAKES_MAX).await?;
+    if silent.len() >= WAKES_MAX as usize {
+        // Before the work, so that the rounds overlap.
+        go_on(launcher, &mut report).await;
     }
-    // Only when a run that was just woken could be swept below: it gets time to write a heartbeat first.
-    if report.woken > 0 && !runs.stale(config::STALE_FAIL, 1).await?.is_empty() {
-        grace(config::WAKE_GRACE).await;
+    let woken = stream::iter(&silent).map(|run| wake(launcher, run.run_id)).buffer_unordered(CALLS_AT_ONCE);
+    report.woken = woken.fold(0, async |sum, is_woken| sum + u32::from(is_woken)).await;
+    // Only where a run that was just woken may have to be swept: it gets time to write a heartbeat first. In a round that is cut
+    // short, a later one does that.
+    if !report.is_cut_short && silent.iter().any(SilentRun::is_as_good_as_dead) {
+        grace(config::WAKE_GRACE + config::CLOCK_TOLERANCE).await;
     }
+    sweep(runs, watchers, &mut report).await?;
+    if report.swept >= SWEEPS_MAX && !report.is_cut_short {
+        go_on(launcher, &mut report).await;
+    }
+    Ok(report)
+}
+
+impl SilentRun {
+    /// Whether it is failed unless it gives a sign of life when it is woken.
+    fn is_as_good_as_dead(&self) -> bool {
+        self.silent_s >= (config::STALE_FAIL - SignedDuration::from_secs(1)).as_secs_f64()
+    }
+}
+
+async fn go_on(launcher: &dyn RunLauncher, report: &mut RecoveryReport) {
+    report.is_cut_short = true;
+    if let Err(cause) = launcher.enqueue_recovery().await {
+        tracing::error!(cause, "the next round of recovery waits for the five-minute job");
+    }
+}
+
+async fn wake(launcher: &dyn RunLauncher, run: RunId) -> bool {
+    let woken = launcher.wake(run).await;
+    if let Err(cause) = &woken {
+        // The others are woken all the same; this one is swept when it stays silent.
+        tracing::error!(run_id = %run, cause, "run could not be woken");
+    }
+    woken.is_ok()
+}
+
+async fn sweep(
+    runs: &dyn SystemRuns,
+    watchers: &dyn ProgressSink,
+    report: &mut RecoveryReport,
+) -> Result<(), StoreError> {
     let mut faults = 0;
-    // One transaction for each run, so that an error here leaves the other refunds committed.
     while report.swept < SWEEPS_MAX {
-        let run = match runs.sweep_one(config::STALE_FAIL).await {
-            Ok(Some(run)) => run,
-            Ok(None) => break,
+        let swept = match runs.sweep(config::STALE_FAIL, config::WAKE_GRACE, SWEEPS_AT_ONCE).await {
+            Ok(swept) if swept.is_empty() => break,
+            Ok(swept) => swept,
             Err(error) => {
                 faults += 1;
                 if faults == SWEEP_FAULTS_MAX {
                     return Err(error);
                 }
-                tracing::error!(%error, "a silent run could not be swept");
+                tracing::error!(%error, "silent runs could not be swept");
                 continue;
             }
         };
-        report.swept += 1;
-        tracing::warn!(run_id = %run, "silent run failed and refunded");
-        let status = RunStatus::Failed;
-        let message = progress::ending(status).to_owned();
-        watchers.tell(run, ProgressUpdate::Ended { status, message }).await;
+        report.swept += u32::try_from(swept.len()).unwrap_or(SWEEPS_MAX);
+        let tell = async |run: RunId| {
+            tracing::warn!(run_id = %run, "silent run failed and refunded");
+            let status = RunStatus::Failed;
+            let message = progress::ending(status).to_owned();
+            watchers.tell(run, ProgressUpdate::Ended { status, message }).await;
+        };
+        stream::iter(swept).for_each_concurrent(CALLS_AT_ONCE, tell).await;
     }
-    Ok(report)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -114,11 +114,21 @@ async fn launch(ports: &AnalysisPorts, run: RunId) -> bool {
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn cancel(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
+    note_scrapes(ports, user, &[run]).await?;
     let cancelled = ports.runs.cancel(user, run).await?;
     if let CancelOutcome::Cancelled { .. } = cancelled {
         futures_util::future::join(tell_cancelled(ports, run), ports.profiles.withdraw(&[run])).await;
     }
     Ok(cancelled)
+}
+
+/// Before a cancel: a scrape that began with the request counts, also before a workflow has taken its run up.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub(super) async fn note_scrapes(ports: &AnalysisPorts, user: UserId, runs: &[RunId]) -> Result<(), StoreError> {
+    let begun = if runs.is_empty() { vec![] } else { ports.profiles.begun(runs).await };
+    if begun.is_empty() { Ok(()) } else { ports.runs.note_scrapes(user, &begun).await }
 }
 
 pub(super) async fn tell_cancelled(ports: &AnalysisPorts, run: RunId) {

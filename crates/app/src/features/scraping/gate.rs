@@ -104,6 +104,13 @@ impl ScrapeGate {
         }
     }
 
+    /// Those of the runs that have a scrape.
+    #[must_use]
+    pub fn begun(&self, runs: &[RunId]) -> Vec<RunId> {
+        let is_placed = |run: &&RunId| self.placed.keys().any(|key| key.run_id == **run);
+        runs.iter().filter(is_placed).copied().collect()
+    }
+
     /// Takes the requests of runs out of the line. What is being read already is read to its end.
     pub fn withdraw(&mut self, runs: &[RunId]) {
         self.waiting.retain(|key, _| !runs.contains(&key.run_id));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     features::profiles::{Found, InstagramHandle, ScrapePart, ScrapeUsage},
@@ -78,6 +79,14 @@ impl Lease {
         // Outlives the actor run: a lease that is given back by its expiry alone is no eleventh run.
         let expires_at = order.start_before + SCRAPE_TIMEOUT + LEASE_LAG;
         Self { order, leader, requests: vec![], is_taken: false, is_closed: false, expires_at, ended_at: None }
+    }
+
+    /// In place of one that is stored in a form that this version cannot read: its actor run may be under way as long as any may.
+    /// Who waited for it asks again.
+    #[must_use]
+    pub fn unreadable(id: ScrapeId, now: Timestamp) -> Self {
+        let nobody = AccountId::new(Uuid::nil());
+        Self { is_taken: true, is_closed: true, ..Self::new(id, nobody, ScrapePart::Details, now) }
     }
 }
 

@@ -27,6 +27,9 @@ pub trait ProfileSource: Send + Sync {
     /// The question was not answered: ask again. That a scrape failed is an answer.
     async fn collect(&self, request: &ScrapeRequest, wait: Duration) -> Result<Collected, ScrapeFault>;
 
+    /// Which of these runs a scrape has begun for, whether or not anything of it is read yet. When the gate does not answer: none.
+    async fn begun(&self, runs: &[RunId]) -> Vec<RunId>;
+
     /// Leaves the line for runs that have ended. It cannot fail: who does not ask again is taken out in any case.
     async fn withdraw(&self, runs: &[RunId]);
 }

@@ -5,7 +5,7 @@ use oslira_testkit::TestResult;
 use serde_json::json;
 
 use super::{Purchase, buy, cancel_bulk, carry_on, tend, try_buying};
-use crate::support::{CROWD, Request, Stage, advance, begin, cancel, complete, counts, outcomes};
+use crate::support::{CROWD, Request, Stage, advance, begin, cancel, complete, counts, outcomes, sweep_all};
 
 #[tokio::test]
 async fn a_balance_of_17_pays_for_three_whole_lists_of_five() -> TestResult {
@@ -130,7 +130,7 @@ async fn two_accounts_that_buy_the_same_names_never_wait_in_a_circle() -> TestRe
                     0 => drop(cancel_bulk(&customer, purchase.bulk).await?),
                     1 => drop(carry_on(&customer, purchase.bulk).await?),
                     2 => {
-                        backend.call("select system.sweep_stale_runs(interval '0', 1000)", &[]).await?;
+                        sweep_all(&backend).await?;
                         tend(&backend, purchase.bulk).await?;
                     }
                     _ => {

@@ -9,7 +9,11 @@ use super::{
 };
 use crate::{
     features::{
-        analysis::{AnalysisPorts, RequiredServices, start::tell_cancelled, workflow::ask_ahead},
+        analysis::{
+            AnalysisPorts, RequiredServices,
+            start::{note_scrapes, tell_cancelled},
+            workflow::ask_ahead,
+        },
         auth::Member,
     },
     shared::{
@@ -131,6 +135,7 @@ pub async fn go_on(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result<
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn cancel(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result<BulkCancelled, StoreError> {
+    note_scrapes(ports, user, &ports.bulks.unstarted(user, bulk).await?).await?;
     let cancelled = ports.bulks.cancel(user, bulk, false).await?;
     if let BulkCancelled::Cancelled { runs, .. } = &cancelled {
         leave(ports, runs).await;

@@ -49,6 +49,9 @@ pub trait BulkRepository: Send + Sync {
     /// Buys the lines behind a pilot.
     async fn go_on(&self, user: UserId, bulk: BulkId, needs: &RequiredServices) -> Result<BulkOutcome, StoreError>;
 
+    /// Runs of the bulk that no workflow has taken up, if this user may see it.
+    async fn unstarted(&self, user: UserId, bulk: BulkId) -> Result<Vec<RunId>, StoreError>;
+
     /// Stops a bulk and settles the charges of its runs. With `only_unstarted`, what somebody works on goes on.
     async fn cancel(&self, user: UserId, bulk: BulkId, only_unstarted: bool) -> Result<BulkCancelled, StoreError>;
 

@@ -51,6 +51,7 @@ impl ScrapedPart {
             Ok(PartContent::Posts(_)) | Err(_) => Err(EarlyEnd::Broken(StepFailed {
                 step: "scrape-details".to_owned(),
                 message: "the details are no profile".to_owned(),
+                is_unreadable: false,
             })),
         }
     }

@@ -162,12 +162,27 @@ fn a_lease_that_nobody_returns_expires_after_its_actor_run_must_have_ended() {
 }
 
 #[test]
+fn a_lease_that_cannot_be_read_is_held_until_its_actor_run_must_have_ended() {
+    let mut id = ids();
+    let lease = Lease::unreadable(ScrapeId::new(Uuid::from_u128(7)), at(0));
+    let mut gate = ScrapeGate::new(1, [lease]);
+    let ann = request(1, 1, "ann");
+    assert_eq!(gate.ask(vec![ann.clone()], at(1), &mut id), [], "it may be the one run that is allowed");
+    assert_eq!(orders(&gate.look_after(at(30), &mut id)), [], "nor is it given to the scrape again");
+    assert_eq!(gate.ask(vec![ann.clone()], at(200), &mut id), []);
+    let next = orders(&gate.look_after(at(240), &mut id));
+    assert_eq!(next[0].usernames, [ann.username]);
+}
+
+#[test]
 fn who_does_not_ask_again_has_gone_and_who_withdraws_goes_at_once() {
     let (mut gate, mut id) = (ScrapeGate::new(1, []), ids());
     let begun = orders(&gate.ask(vec![request(1, 1, "ann")], at(0), &mut id)).remove(0);
     let (gone, cancelled, stays) = (request(2, 2, "gone"), request(3, 3, "cancelled"), request(4, 4, "stays"));
     assert_eq!(gate.ask(vec![gone.clone(), cancelled.clone(), stays.clone()], at(1), &mut id), []);
     assert_eq!(gate.place(&gone.key), Some(Place::Waiting));
+    let ann = request(1, 1, "ann").key.run_id;
+    assert_eq!(gate.begun(&[ann, gone.key.run_id]), [ann]);
     gate.withdraw(&[cancelled.key.run_id]);
     assert_eq!(gate.place(&cancelled.key), None);
     assert_eq!(gate.ask(vec![stays.clone()], at(100), &mut id), []);

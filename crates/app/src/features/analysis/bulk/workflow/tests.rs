@@ -104,6 +104,10 @@ impl RunLauncher for World {
         Ok(())
     }
 
+    async fn enqueue_recovery(&self) -> Result<(), String> {
+        Err("a bulk recovers nothing".to_owned())
+    }
+
     async fn wake(&self, _: RunId) -> Result<(), String> {
         Err("a bulk wakes nothing".to_owned())
     }
@@ -152,14 +156,19 @@ struct Journal {
 }
 
 impl Steps for Journal {
-    async fn run<T, F, Fut>(&self, name: &str, effect: F) -> Result<T, StepFailed>
+    async fn run_as<T, F, Fut>(&self, name: &str, effect: F) -> Result<T, StepFailed>
     where
         T: Serialize + DeserializeOwned + 'static,
         F: Fn() -> Fut + 'static,
         Fut: Future<Output = Result<T, AttemptFailed>> + 'static,
     {
         if let Some(known) = self.results.lock().unwrap().get(name) {
-            return Ok(serde_json::from_value(known.clone()).unwrap());
+            let (step, is_unreadable) = (name.to_owned(), true);
+            return serde_json::from_value(known.clone()).map_err(|error| StepFailed {
+                step,
+                message: error.to_string(),
+                is_unreadable,
+            });
         }
         let number = {
             let mut effects = self.effects.lock().unwrap();
@@ -174,7 +183,11 @@ impl Steps for Journal {
         if crash == Some((number, true)) {
             return pending().await;
         }
-        let value = result.map_err(|error| StepFailed { step: name.to_owned(), message: error.to_string() })?;
+        let value = result.map_err(|error| StepFailed {
+            step: name.to_owned(),
+            message: error.to_string(),
+            is_unreadable: false,
+        })?;
         self.results.lock().unwrap().insert(name.to_owned(), serde_json::to_value(&value).unwrap());
         Ok(value)
     }
