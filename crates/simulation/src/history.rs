@@ -6,8 +6,8 @@ mod customers;
 use oslira_app::shared::{analysis_type::AnalysisType, ids::RunId};
 
 use crate::{
-    Customer, FaultRates, Fixtures, Instance, Mutation, Op, Random, Recorded, ReferenceDatabase, RunRow, Shared, World,
-    recovery::Recovery, world::BEFORE,
+    Customer, FaultRates, Fixtures, Instance, Mutation, Op, Random, Recorded, ReferenceDatabase, RunRow, Shared,
+    Version, World, recovery::Recovery, world::BEFORE,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -78,6 +78,8 @@ pub struct Report {
     pub stale: u32,
     /// Snapshots that go on from the posts of an earlier one.
     pub continued: u32,
+    /// Changes of the product's version.
+    pub deployments: u32,
     /// Deaths of a process of the gate or of a scrape.
     pub evictions: u32,
     /// How often a request had to wait for a lease.
@@ -102,6 +104,7 @@ struct Driver {
     seed: u64,
     crashes: u32,
     crashes_in_parallel: u32,
+    deployments: u32,
 }
 
 /// Plays one history to its end and checks every invariant after each operation.
@@ -129,6 +132,7 @@ pub fn history(plan: Plan) -> Report {
         seed: plan.seed,
         crashes: 0,
         crashes_in_parallel: 0,
+        deployments: 0,
     };
     let moments = 40 + driver.random.below(100);
     for _ in 0..moments {
@@ -192,6 +196,7 @@ impl Driver {
             19 => self.outage(),
             20..=24 => self.relaunch_any(),
             25..=27 => self.world.lock().evict_any(),
+            28 => self.deploy(),
             // A run has hundreds of moments, most of them alike: several at a time let runs end within a short history.
             _ => (0..=self.random.below(MOVES_MAX)).for_each(|_| {
                 self.work();
@@ -211,6 +216,18 @@ impl Driver {
                 instance.wake();
             }
         }
+    }
+
+    /// Another version takes over: everything that lives dies at once, and goes on with what was written before.
+    fn deploy(&mut self) {
+        let version = self.random.pick(&Version::ALL).copied().unwrap_or_default();
+        self.world.lock().version = version;
+        self.world.lock().evict_all();
+        for instance in self.instances.iter_mut().filter(|instance| instance.is_alive()) {
+            instance.crash();
+            instance.wake();
+        }
+        self.deployments += 1;
     }
 
     /// A statement that a dead process had sent arrives after all.
@@ -362,6 +379,7 @@ impl Driver {
             late_bills: world.late_bills,
             stale: u32::try_from(stale).unwrap_or(u32::MAX),
             continued: world.continued,
+            deployments: self.deployments,
             evictions: world.scraping.evictions,
             waits: world.scraping.waits,
             shared_runs: u32::try_from(world.scraping.apify.shared()).unwrap_or(u32::MAX),

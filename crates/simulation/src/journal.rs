@@ -300,7 +300,12 @@ impl Steps for Journal {
             loop {
                 let remembered = journal.memory().results.get(&name).cloned();
                 match remembered {
-                    Some(Ok(text)) => return serde_json::from_str(&text).map_err(|error| unreadable(&name, error)),
+                    Some(Ok(text)) => {
+                        return serde_json::from_str(&text).map_err(|error| {
+                            journal.world.report_violation(format!("what {name} gave cannot be read: {error}: {text}"));
+                            unreadable(&name, error)
+                        });
+                    }
                     Some(Err(message)) => return Err(failed(&name, message)),
                     None => {}
                 }
@@ -310,6 +315,7 @@ impl Steps for Journal {
                 match outcome {
                     Ok(value) => {
                         let text = serde_json::to_string(&value).map_err(|error| failed(&name, error))?;
+                        let text = journal.world.lock().written(text);
                         journal.remember(&name, text.clone());
                         journal.stop_at(CrashPoint::AfterStep(name.clone())).await;
                         // Parsed again rather than handed on: the body sees what a replay would see.

@@ -26,6 +26,7 @@ mod scheduler;
 mod scraping;
 mod silence;
 mod staleness;
+mod version;
 mod world;
 
 pub use behaviour::ProviderBehaviour;
@@ -42,4 +43,5 @@ pub use reference_database::ReferenceDatabase;
 pub use rows::{AnalysisRow, Entry, RunRow};
 pub use scheduler::Schedule;
 pub use scraping::{ApifyBehaviour, Scraping};
+pub use version::Version;
 pub use world::{FaultRates, Recorded, Shared, World};

@@ -88,10 +88,12 @@ pub enum Mutation {
     LostStartMadeAgain,
     /// Whoever waits for a scrape is not told that it has failed.
     FaultKeptFromWaiters,
+    /// The version before did not write a field that the present one cannot do without.
+    VersionsDisagree,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::RefundTwice,
         Self::FailKeepsCharge,
         Self::CompleteAfterTheEnd,
@@ -134,5 +136,6 @@ impl Mutation {
         Self::LeaseReturnedEarly,
         Self::LostStartMadeAgain,
         Self::FaultKeptFromWaiters,
+        Self::VersionsDisagree,
     ];
 }

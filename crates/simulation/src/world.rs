@@ -20,6 +20,7 @@ use crate::{
     Answer, ApifyBehaviour, Bill, InvariantChecker, Mutation, Op, ProviderBehaviour, Random, ReferenceDatabase,
     scheduler::{Schedule, Scheduler},
     scraping::Scraping,
+    version::Version,
 };
 
 /// 2020-01-01: before any real clock, because the database does not believe scrapes from the future.
@@ -87,6 +88,8 @@ pub struct World {
     /// Snapshots that go on from the posts of an earlier one.
     pub continued: u32,
     pub scraping: Scraping,
+    /// The version of the product that runs.
+    pub version: Version,
     /// Operations that were sent when their process died, and that may still arrive.
     pub late: Vec<Op>,
     /// Runs that are to be woken.
@@ -136,6 +139,7 @@ impl World {
             snapshots: BTreeMap::new(),
             continued: 0,
             scraping: Scraping::new(seed),
+            version: Version::default(),
             late: vec![],
             wakes: vec![],
             engine_gone: false,
@@ -178,6 +182,15 @@ impl World {
     /// Reports a violated invariant; the first one is kept.
     pub fn report_violation(&mut self, violation: String) {
         self.violation.get_or_insert(violation);
+    }
+
+    /// A JSON text as the version that runs writes it.
+    pub(crate) fn written(&self, text: String) -> String {
+        let text = self.version.writes(text);
+        if self.version == Version::Earlier && self.has(Mutation::VersionsDisagree) {
+            return text.replace(r#""asked_at""#, r#""asked""#);
+        }
+        text
     }
 
     /// Whether a store refuses to answer now.

@@ -174,6 +174,7 @@ impl World {
         {
             *requests = serde_json::json!([]);
         }
-        self.scraping.gate.stored.insert(lease.order.id, value.to_string());
+        let text = self.written(value.to_string());
+        self.scraping.gate.stored.insert(lease.order.id, text);
     }
 }

@@ -74,12 +74,12 @@ impl World {
         }
         self.scraping.scrapes.entry(order.id).or_default();
         self.load_scrape(order.id);
-        if let Some(object) = self.scrape(order.id)
-            && object.live.is_none()
-        {
+        if self.scrape(order.id).is_some_and(|object| object.live.is_none()) {
             let life = Scrape::new(order.clone());
-            object.stored = serde_json::to_string(&life).ok();
-            object.live = Some(life);
+            self.store_scrape(order.id, &life);
+            if let Some(object) = self.scrape(order.id) {
+                object.live = Some(life);
+            }
         }
         self.go_to_work(order.id);
         if self.object_fails() { Err(Unheard) } else { Ok(()) }
@@ -228,14 +228,15 @@ impl World {
                 self.evict_scrape(id);
                 return Err(Unheard);
             }
-            let keeps_faults = self.has(Mutation::FaultKeptFromWaiters);
-            let Some(object) = self.scrape(id) else { return Err(Unheard) };
             match effect {
-                ScrapeEffect::Answer(_, answer) if keeps_faults && answer.is_err() => {}
+                ScrapeEffect::Answer(_, answer) if self.has(Mutation::FaultKeptFromWaiters) && answer.is_err() => {}
                 ScrapeEffect::Answer(username, answer) => {
-                    object.answers.extend(serde_json::to_string(&answer).ok().map(|text| (username.to_string(), text)));
+                    let text = serde_json::to_string(&answer).ok().map(|text| self.written(text));
+                    if let Some(object) = self.scrape(id) {
+                        object.answers.extend(text.map(|text| (username.to_string(), text)));
+                    }
                 }
-                ScrapeEffect::Store(life) => object.stored = serde_json::to_string(&life).ok(),
+                ScrapeEffect::Store(life) => self.store_scrape(id, &life),
                 // Whoever joins all the same is told what the others were told.
                 ScrapeEffect::Close => {
                     let _unheard = self.close_lease(id);
@@ -243,6 +244,13 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn store_scrape(&mut self, id: ScrapeId, life: &Scrape) {
+        let text = serde_json::to_string(life).ok().map(|text| self.written(text));
+        if let Some(object) = self.scrape(id) {
+            object.stored = text;
+        }
     }
 
     fn do_until(&mut self, id: ScrapeId, doing: Doing, done_ms: i64) {

@@ -49,7 +49,7 @@ fn a_hundred_thousand_random_histories_keep_every_guarantee() {
 }
 
 /// The events that must have happened in the histories, in the order of [`counts`].
-const COUNTED: [&str; 15] = [
+const COUNTED: [&str; 16] = [
     "crashes",
     "crashes of several steps at once",
     "results",
@@ -61,6 +61,7 @@ const COUNTED: [&str; 15] = [
     "bills recorded late",
     "analyses made stale",
     "snapshots that go on from an earlier one",
+    "changes of version",
     "deaths of the gate or of a scrape",
     "waits for a lease",
     "actor runs that read several profiles",
@@ -81,6 +82,7 @@ fn counts(report: &Report) -> [u32; COUNTED.len()] {
         report.late_bills,
         report.stale,
         report.continued,
+        report.deployments,
         report.evictions,
         report.waits,
         report.shared_runs,

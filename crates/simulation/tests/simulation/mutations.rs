@@ -50,6 +50,7 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         Mutation::LeaseNeverGiven => "a lease is free, and",
         Mutation::LostStartMadeAgain => "has 2 actor runs",
         Mutation::FaultKeptFromWaiters => "ended without an answer",
+        Mutation::VersionsDisagree => "cannot be read",
     }
 }
 

@@ -7,7 +7,7 @@ use oslira_app::{
     features::judging::CallKind,
     shared::analysis_type::AnalysisType::{self, Deep, Light, Xray},
 };
-use oslira_simulation::{ApifyBehaviour, ProviderBehaviour};
+use oslira_simulation::{ApifyBehaviour, ProviderBehaviour, Version};
 
 /// What the profile cache has when the run begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Scenario {
     pub snapshots_unreadable: bool,
     /// How long no store answers, from the start of the run.
     pub outage_ms: i64,
+    /// The version of the product that runs at first.
+    pub version: Version,
     /// The error code that the run must end with; `None` when it must end with a result.
     pub fails_as: Option<&'static str>,
 }
@@ -72,6 +74,7 @@ impl Scenario {
             refused_bills: vec![],
             snapshots_unreadable: false,
             outage_ms: 0,
+            version: Version::Present,
             fails_as: None,
         }
     }
