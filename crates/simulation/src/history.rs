@@ -6,8 +6,8 @@ mod customers;
 use oslira_app::shared::{analysis_type::AnalysisType, ids::RunId};
 
 use crate::{
-    Customer, FaultRates, Fixtures, Instance, Mutation, Op, Random, Recorded, ReferenceDatabase, RunRow, Shared,
-    Version, World, recovery::Recovery, world::BEFORE,
+    BulkRow, Customer, FaultRates, Fixtures, Instance, Mutation, Op, Random, Recorded, ReferenceDatabase, RunRow,
+    Shared, Version, World, recovery::Recovery, world::BEFORE,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -78,6 +78,8 @@ pub struct Report {
     pub stale: u32,
     /// Snapshots that go on from the posts of an earlier one.
     pub continued: u32,
+    /// Lines of bulks that a cancellation of their bulk ended.
+    pub cancelled_lines: u32,
     /// Changes of the product's version.
     pub deployments: u32,
     /// Deaths of a process of the gate or of a scrape.
@@ -102,6 +104,8 @@ struct Driver {
     undos: Vec<RunId>,
     runs: u64,
     seed: u64,
+    /// Whether customers buy bulks: not where the real database replays it.
+    has_bulks: bool,
     crashes: u32,
     crashes_in_parallel: u32,
     deployments: u32,
@@ -130,6 +134,7 @@ pub fn history(plan: Plan) -> Report {
         undos: vec![],
         runs: 0,
         seed: plan.seed,
+        has_bulks: !plan.record,
         crashes: 0,
         crashes_in_parallel: 0,
         deployments: 0,
@@ -197,6 +202,8 @@ impl Driver {
             20..=24 => self.relaunch_any(),
             25..=27 => self.world.lock().evict_any(),
             28 => self.deploy(),
+            29 if self.has_bulks => self.request_bulk(),
+            30..=31 => self.cancel_bulk(),
             // A run has hundreds of moments, most of them alike: several at a time let runs end within a short history.
             _ => (0..=self.random.below(MOVES_MAX)).for_each(|_| {
                 self.work();
@@ -340,7 +347,8 @@ impl Driver {
             }
             self.deliver_late_operation();
             let mut world = self.world.lock();
-            if world.late.is_empty() && world.database.runs.values().all(|row| row.status.is_terminal()) {
+            let have_ended = world.invariants.settled(&world.database).is_ok();
+            if world.late.is_empty() && have_ended {
                 break;
             }
             // To the next run of the job, and to the age at which it sweeps.
@@ -367,6 +375,7 @@ impl Driver {
                 && world.invariants.calls.met_a_shut_down_model(**run)
         };
         let completed_after_model_end = world.database.runs.iter().filter(is_completed_after_model_end).count();
+        let cancelled_lines: usize = world.database.bulks.values().map(BulkRow::cancelled_lines).sum();
         let stale = world.database.analyses.iter().filter(|analysis| analysis.is_stale).count();
         Report {
             violation: world.violation.clone(),
@@ -379,6 +388,7 @@ impl Driver {
             late_bills: world.late_bills,
             stale: u32::try_from(stale).unwrap_or(u32::MAX),
             continued: world.continued,
+            cancelled_lines: u32::try_from(cancelled_lines).unwrap_or(u32::MAX),
             deployments: self.deployments,
             evictions: world.scraping.evictions,
             waits: world.scraping.waits,

@@ -4,14 +4,18 @@ use std::{future::Future, pin::Pin, sync::Arc, task::Poll};
 
 use oslira_app::{
     features::{
-        analysis::{WorkflowPorts, analyse},
+        analysis::{WorkflowPorts, analyse, run_bulk},
         judging::ModelChoice,
     },
-    shared::{ids::RunId, steps::StepFailed},
+    shared::{
+        ids::{BulkId, RunId},
+        steps::StepFailed,
+    },
 };
 
 use crate::{
     CrashPoint, Journal, Mutation, Shared,
+    bulks::bulk_ports,
     ports::Ports,
     scheduler::{Schedule, Scheduler},
 };
@@ -21,6 +25,8 @@ pub(crate) type Task<T> = Pin<Box<dyn Future<Output = T>>>;
 /// A workflow instance under the simulation's engine.
 pub struct Instance {
     run: RunId,
+    /// The bulk, if it is the workflow of one. Its run is none, and has the same id.
+    bulk: Option<BulkId>,
     world: Shared,
     journal: Journal,
     life: Option<Task<Result<(), StepFailed>>>,
@@ -33,9 +39,19 @@ impl Instance {
     /// Starts the workflow of `run`; the schedule says in which order its branches go on.
     #[must_use]
     pub fn start(world: &Shared, run: RunId, schedule: Schedule) -> Self {
+        Self::of(world, run, None, schedule)
+    }
+
+    /// Starts the workflow of a bulk.
+    #[must_use]
+    pub fn start_bulk(world: &Shared, bulk: BulkId, schedule: Schedule) -> Self {
+        Self::of(world, RunId::new(bulk.uuid()), Some(bulk), schedule)
+    }
+
+    fn of(world: &Shared, run: RunId, bulk: Option<BulkId>, schedule: Schedule) -> Self {
         let (world, journal) = (world.clone(), Journal::new(world.clone(), run));
         let mut instance =
-            Self { run, world, journal, life: None, scheduler: Scheduler::default(), schedule, ended: false };
+            Self { run, bulk, world, journal, life: None, scheduler: Scheduler::default(), schedule, ended: false };
         instance.wake();
         instance
     }
@@ -81,6 +97,11 @@ impl Instance {
         let (run, journal) = (self.run, self.journal.clone());
         let ports = Ports { world: self.world.clone(), owner: Some((run, journal.clone())) };
         let ports = Arc::new(ports);
+        self.scheduler = Scheduler::default();
+        if let Some(bulk) = self.bulk {
+            self.life = Some(Box::pin(async move { run_bulk(&journal, bulk_ports(ports), bulk).await }));
+            return;
+        }
         let mut models = ModelChoice::default();
         // Anthropic has the fall-back model of every call.
         if self.world.has(Mutation::FallbackNeverAsked) {
@@ -98,7 +119,6 @@ impl Instance {
             // Time is virtual, so pauses can have their full length.
             pause_scale: 1.0,
         };
-        self.scheduler = Scheduler::default();
         self.life = Some(Box::pin(async move { analyse(&journal, ports, run).await }));
     }
 
@@ -120,6 +140,7 @@ impl Instance {
         }
         Self {
             run: self.run,
+            bulk: self.bulk,
             world,
             journal,
             life: None,

@@ -15,7 +15,9 @@ use oslira_app::{
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
 
-use crate::{Answer, Entry, Op, ReferenceDatabase, RunRow, calls::Calls, silence::Silences, staleness::Staleness};
+use crate::{
+    Answer, Entry, Op, ReferenceDatabase, RunRow, bulks, calls::Calls, silence::Silences, staleness::Staleness,
+};
 
 // The numbers are those of `docs/reliability.md`. They are not taken from the product or from the reference database,
 // so that a wrong number there is found.
@@ -107,6 +109,7 @@ impl InvariantChecker {
                 self.seen.insert(*id, row.clone());
             }
         }
+        bulks::bulks_hold(database)?;
         self.limits(database, now_s)
     }
 
@@ -148,15 +151,15 @@ impl InvariantChecker {
         })
     }
 
-    /// No run is active at the end of a history.
+    /// No run and no bulk is active at the end of a history.
     ///
     /// # Errors
-    /// Names the run that is still active.
+    /// Names the one that still is.
     pub fn settled(&self, database: &ReferenceDatabase) -> Verdict {
         for (id, row) in &database.runs {
             hold(row.status.is_terminal(), || format!("run {id} never ends: {row:?}"))?;
         }
-        Ok(())
+        bulks::bulks_have_ended(database)
     }
 
     /// Checks the new entries and returns the runs that they belong to.
@@ -238,7 +241,7 @@ impl InvariantChecker {
             let is_only = active.insert((&row.username, row.kind.as_str()));
             hold(is_only, || format!("two active runs analyse @{} as {:?}", row.username, row.kind))?;
         }
-        let young = database.runs.values().filter(|row| row.created_s > now_s - HOUR_S).count();
+        let young = database.runs.values().filter(|row| row.bulk.is_none() && row.created_s > now_s - HOUR_S).count();
         hold(young <= database.hourly_max, || format!("{young} runs within an hour"))
     }
 
@@ -258,6 +261,14 @@ impl InvariantChecker {
                 self.staleness.holds(database)?;
                 let first = self.completions.entry(*run).or_insert_with(|| completion.clone());
                 hold(first == completion, || format!("run {run} was completed twice and differently"))
+            }
+            (Op::BeginBulk { .. }, Answer::BulkBegun(Some(runs))) => {
+                self.signs.extend(runs.iter().map(|run| (*run, now_s)));
+                Ok(())
+            }
+            (Op::BeatUnstarted(..), Answer::Waiting(runs)) => {
+                self.signs.extend(runs.iter().map(|run| (*run, now_s)));
+                Ok(())
             }
             (Op::MarkStale(username, at), _) => self.staleness.marked(username.as_str(), *at, database),
             (Op::Fail { run, code, .. }, Answer::Done) => self.failed(*run, code),

@@ -8,6 +8,7 @@
 
 mod behaviour;
 mod bills;
+mod bulks;
 mod calls;
 mod fixtures;
 mod history;
@@ -40,7 +41,7 @@ pub use mutation::Mutation;
 pub use op::{Answer, Op};
 pub use random::Random;
 pub use reference_database::ReferenceDatabase;
-pub use rows::{AnalysisRow, Entry, RunRow};
+pub use rows::{AnalysisRow, BulkEnd, BulkRow, Entry, RunRow};
 pub use scheduler::Schedule;
 pub use scraping::{ApifyBehaviour, Scraping};
 pub use version::Version;

@@ -90,10 +90,16 @@ pub enum Mutation {
     FaultKeptFromWaiters,
     /// The version before did not write a field that the present one cannot do without.
     VersionsDisagree,
+    /// Cancelling a bulk forgets the lines that nobody has started.
+    BulkCancelSparesUnstarted,
+    /// A bulk ends although lines of it are active.
+    BulkEndsEarly,
+    /// Nobody writes down that a bulk is over.
+    BulkNeverEnds,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 46] = [
         Self::RefundTwice,
         Self::FailKeepsCharge,
         Self::CompleteAfterTheEnd,
@@ -137,5 +143,8 @@ impl Mutation {
         Self::LostStartMadeAgain,
         Self::FaultKeptFromWaiters,
         Self::VersionsDisagree,
+        Self::BulkCancelSparesUnstarted,
+        Self::BulkEndsEarly,
+        Self::BulkNeverEnds,
     ];
 }

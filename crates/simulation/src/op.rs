@@ -5,12 +5,15 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         analysis::{
-            AnalysisRecord, BeginOutcome, CancelOutcome, Completion, LeadFacts, Outage, Phase, RunState, UndoOutcome,
-            UsageRecord,
+            AnalysisRecord, BeginOutcome, CancelOutcome, Completion, LeadFacts, Outage, Phase, RunState, Tended,
+            UndoOutcome, UsageRecord,
         },
         profiles::InstagramHandle,
     },
-    shared::{analysis_type::AnalysisType, ids::RunId},
+    shared::{
+        analysis_type::AnalysisType,
+        ids::{BulkId, RunId},
+    },
 };
 
 /// One transaction.
@@ -67,6 +70,21 @@ pub enum Op {
     ClaimSilent(i64, u32),
     /// `system.sweep_stale_runs` for an age and a grace in seconds, up to a limit.
     Sweep(i64, i64, u32),
+    /// `api.begin_bulk`, without options and without a key.
+    BeginBulk {
+        bulk: BulkId,
+        kind: AnalysisType,
+        /// Usernames, each once, and the ids that their runs get if they are bought.
+        lines: Vec<(String, RunId)>,
+    },
+    /// `api.cancel_bulk`.
+    CancelBulk(BulkId),
+    /// `system.tend_bulk`.
+    TendBulk(BulkId),
+    /// `system.beat_unstarted`.
+    BeatUnstarted(BulkId, Vec<RunId>),
+    /// `system.end_finished_bulks`, up to a limit.
+    EndFinishedBulks(u32),
 }
 
 impl Op {
@@ -107,4 +125,14 @@ pub enum Answer {
     Claimed(Vec<(RunId, i64)>),
     /// To a sweep.
     Swept(Vec<RunId>),
+    /// To the begin of a bulk: its runs, unless it costs too much.
+    BulkBegun(Option<Vec<RunId>>),
+    /// To a cancel of a bulk: the runs that it ended, the credits refunded, and those kept; `None` when it had ended.
+    BulkCancelled(Option<(Vec<RunId>, i64, i64)>),
+    /// To a look at a bulk.
+    Tended(Tended),
+    /// To a bulk's heartbeat: which lines still wait.
+    Waiting(Vec<RunId>),
+    /// To the search for bulks that are over.
+    BulksEnded(u32),
 }

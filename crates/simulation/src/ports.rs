@@ -30,7 +30,7 @@ fn down() -> StoreError {
 }
 
 impl Ports {
-    async fn call(&self, op: Op) -> Result<Answer, StoreError> {
+    pub(crate) async fn call(&self, op: Op) -> Result<Answer, StoreError> {
         let run = self.owner.as_ref().map(|(run, _)| *run);
         let step = self.owner.as_ref().and_then(|(_, journal)| journal.running());
         self.world.call(run, step.as_deref(), op).await
@@ -48,7 +48,7 @@ impl Ports {
     }
 }
 
-fn mistaken(answer: &Answer) -> StoreError {
+pub(crate) fn mistaken(answer: &Answer) -> StoreError {
     StoreError::Defect(format!("unexpected answer {answer:?}"))
 }
 

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use oslira_app::features::analysis::{config, recover_stale_runs};
+use oslira_app::features::analysis::{SystemBulks as _, config, recover_stale_runs};
 
 use crate::{
     Shared,
@@ -10,6 +10,9 @@ use crate::{
     ports::Ports,
     scheduler::{Schedule, Scheduler},
 };
+
+/// More bulks than a history has.
+const BULKS_MAX: u32 = 100;
 
 /// One run of the job.
 pub(crate) struct Recovery {
@@ -26,6 +29,8 @@ impl Recovery {
             let grace = async |pause| shared.sleep(pause).await;
             // Fails when a store is down; the next run of the job goes on.
             let _report = recover_stale_runs(&ports, &ports, &ports, config::STALE_WAKE, grace).await;
+            // As `crates/worker/src/schedule.rs` goes on.
+            let _ended = ports.end_finished(BULKS_MAX).await;
         });
         Self { world: world.clone(), task, scheduler: Scheduler::default() }
     }

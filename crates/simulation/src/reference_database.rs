@@ -1,6 +1,9 @@
 //! The ledger and the runs as pure functions of (state, operation, time): what `begin_analysis`, `cancel_run`,
 //! `undo_run`, `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs`, `record_usage` and `mark_stale` must do, for one
-//! account. The same histories run against the real functions, so this model cannot drift from them.
+//! account. The same histories run against the real functions, so this model cannot drift from them; those without bulks, which
+//! are modelled in `bulks`.
+
+mod bulks;
 
 use std::collections::BTreeMap;
 
@@ -9,12 +12,12 @@ use oslira_app::{
     features::analysis::{BeginOutcome, CancelOutcome, Completion, Phase, Receipt, RunState, RunStatus, UndoOutcome},
     shared::{
         analysis_type::AnalysisType,
-        ids::{AnalysisId, LeadId, RunId},
+        ids::{AnalysisId, BulkId, LeadId, RunId},
     },
 };
 use uuid::Uuid;
 
-use crate::{AnalysisRow, Answer, Customer, Entry, Mutation, Op, RunRow};
+use crate::{AnalysisRow, Answer, BulkRow, Customer, Entry, Mutation, Op, RunRow};
 
 const HOUR_S: i64 = 3_600;
 const KEY_LIFE_S: i64 = 24 * HOUR_S;
@@ -41,6 +44,7 @@ pub struct ReferenceDatabase {
     pub balance: i64,
     pub entries: Vec<Entry>,
     pub runs: BTreeMap<RunId, RunRow>,
+    pub bulks: BTreeMap<BulkId, BulkRow>,
     /// One lead per username.
     pub leads: BTreeMap<String, LeadId>,
     pub analyses: Vec<AnalysisRow>,
@@ -62,6 +66,7 @@ impl ReferenceDatabase {
             balance: credits,
             entries: vec![first],
             runs: BTreeMap::new(),
+            bulks: BTreeMap::new(),
             leads: BTreeMap::new(),
             analyses: vec![],
             changes: BTreeMap::new(),
@@ -101,6 +106,11 @@ impl ReferenceDatabase {
             Op::State(run) => Answer::State(self.state(*run)),
             Op::ClaimSilent(age_s, limit) => Answer::Claimed(self.claim_silent(*age_s, *limit, now_s)),
             Op::Sweep(age_s, grace_s, limit) => Answer::Swept(self.sweep(*age_s, *grace_s, *limit, now_s)),
+            Op::BeginBulk { bulk, kind, lines } => Answer::BulkBegun(self.begin_bulk(*bulk, *kind, lines, now_s)),
+            Op::CancelBulk(bulk) => Answer::BulkCancelled(self.cancel_bulk(*bulk)),
+            Op::TendBulk(bulk) => Answer::Tended(self.tend_bulk(*bulk)),
+            Op::BeatUnstarted(bulk, runs) => Answer::Waiting(self.beat_unstarted(*bulk, runs, now_s)),
+            Op::EndFinishedBulks(limit) => Answer::BulksEnded(self.end_finished_bulks(*limit)),
         }
     }
 
@@ -162,24 +172,8 @@ impl ReferenceDatabase {
         if self.balance < price && !self.has(Mutation::BalanceNotChecked) {
             return BeginOutcome::InsufficientCredits { balance: self.balance, required: price };
         }
-        let row = RunRow {
-            username: username.to_owned(),
-            kind,
-            status: RunStatus::Pending,
-            phase: None,
-            credits: price,
-            outcome: None,
-            ai_started: false,
-            heartbeat_s: None,
-            woken_s: None,
-            created_s: now_s,
-            key: key.map(str::to_owned),
-            body_hash: body_hash.to_owned(),
-            error: None,
-            ended_balance: None,
-            completed: None,
-        };
-        self.runs.insert(run, row);
+        let row = RunRow::new(username, kind, price, now_s);
+        self.runs.insert(run, RunRow { key: key.map(str::to_owned), body_hash: body_hash.to_owned(), ..row });
         let balance = self.post("charge", -price, run);
         BeginOutcome::Started(Receipt { run_id: run, credits: price, balance })
     }
@@ -217,7 +211,9 @@ impl ReferenceDatabase {
     }
 
     fn hourly_wait_s(&self, now_s: i64) -> Option<u32> {
-        let mut young: Vec<i64> = self.runs.values().map(|row| row.created_s).filter(|s| *s > now_s - HOUR_S).collect();
+        // Lines of bulks count to a limit of their own, which histories do not meet.
+        let single = self.runs.values().filter(|row| row.bulk.is_none()).map(|row| row.created_s);
+        let mut young: Vec<i64> = single.filter(|s| *s > now_s - HOUR_S).collect();
         young.sort_unstable_by(|a, b| b.cmp(a));
         // With a limit of n, the next run may begin when the nth newest is an hour old.
         let nth = young.get(self.hourly_max.checked_sub(1)?)?;
@@ -233,14 +229,19 @@ impl ReferenceDatabase {
                 (row.outcome.unwrap_or("kept"), row.ended_balance.unwrap_or(self.balance))
             }
             RunStatus::Cancelled | RunStatus::Pending | RunStatus::Processing => {
-                let refunds = (!row.ai_started || self.has(Mutation::CancelRefundsAfterAi))
-                    && !self.has(Mutation::CancelKeepsBeforeAi);
-                let outcome = if refunds { "refunded" } else { "kept" };
+                let outcome = self.cancels_as(row);
                 (outcome, self.end(run, RunStatus::Cancelled, outcome, None))
             }
         };
         let refunded = if outcome == "refunded" { credits } else { 0 };
         CancelOutcome::Cancelled { refunded, kept: credits - refunded, balance }
+    }
+
+    /// How a cancellation ends the charge of an active run.
+    fn cancels_as(&self, row: &RunRow) -> &'static str {
+        let refunds =
+            (!row.ai_started || self.has(Mutation::CancelRefundsAfterAi)) && !self.has(Mutation::CancelKeepsBeforeAi);
+        if refunds { "refunded" } else { "kept" }
     }
 
     fn undo(&mut self, run: RunId) -> UndoOutcome {

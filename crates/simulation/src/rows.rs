@@ -5,7 +5,7 @@ use oslira_app::{
     features::analysis::{Phase, RunStatus},
     shared::{
         analysis_type::AnalysisType,
-        ids::{AnalysisId, LeadId, RunId},
+        ids::{AnalysisId, BulkId, LeadId, RunId},
     },
 };
 
@@ -52,9 +52,33 @@ pub struct RunRow {
     pub ended_balance: Option<i64>,
     /// The lead, whether it was new, and the analysis: what a repeated completion answers again.
     pub completed: Option<(LeadId, bool, AnalysisId)>,
+    /// The bulk that it is a line of.
+    pub bulk: Option<BulkId>,
 }
 
 impl RunRow {
+    /// A run that was just charged, without an idempotency key.
+    pub(crate) fn new(username: &str, kind: AnalysisType, credits: i64, now_s: i64) -> Self {
+        Self {
+            username: username.to_owned(),
+            kind,
+            status: RunStatus::Pending,
+            phase: None,
+            credits,
+            outcome: None,
+            ai_started: false,
+            heartbeat_s: None,
+            woken_s: None,
+            created_s: now_s,
+            key: None,
+            body_hash: String::new(),
+            error: None,
+            ended_balance: None,
+            completed: None,
+            bulk: None,
+        }
+    }
+
     /// The last heartbeat, or the start of a run that has none.
     #[must_use]
     pub fn last_sign_s(&self) -> i64 {
@@ -75,4 +99,32 @@ pub struct AnalysisRow {
     pub scraped_at: Timestamp,
     /// Whether a later scrape found the profile significantly changed.
     pub is_stale: bool,
+}
+
+/// One bulk's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkRow {
+    /// Its lines, in the order of the list.
+    pub runs: Vec<RunId>,
+    /// How it ended; `None` while it goes on.
+    pub end: Option<BulkEnd>,
+}
+
+/// How a bulk ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BulkEnd {
+    /// All its lines have ended.
+    Complete,
+    /// By its customer: the lines that this ended, the credits refunded, and those kept, which a repeat answers again.
+    Cancelled((Vec<RunId>, i64, i64)),
+}
+
+impl BulkRow {
+    /// How many lines were ended by a cancellation of the bulk.
+    pub(crate) fn cancelled_lines(&self) -> usize {
+        match &self.end {
+            Some(BulkEnd::Cancelled((runs, ..))) => runs.len(),
+            Some(BulkEnd::Complete) | None => 0,
+        }
+    }
 }

@@ -6,7 +6,10 @@ use oslira_app::{
         profiles::ScrapePart,
         scraping::{RequestKey, ScrapeRequest},
     },
-    shared::{analysis_type::AnalysisType, ids::RunId},
+    shared::{
+        analysis_type::AnalysisType,
+        ids::{BulkId, RunId},
+    },
 };
 use uuid::Uuid;
 
@@ -17,15 +20,15 @@ use crate::{Answer, Fixtures, Instance, Op, Schedule, World};
 const KEYS: [&str; 3] = ["key-a", "key-b", "key-c"];
 /// The number of a run's first attempt at a part.
 const FIRST_ATTEMPT: u32 = 1;
+/// A bulk has so many lines at most.
+const LINES_MAX: u64 = 6;
 
 impl Driver {
     /// A customer asks for an analysis. The answer may be lost, and the launch of the workflow with it.
     pub(super) fn request_analysis(&mut self) {
         let username = self.random.pick(&Fixtures::USERNAMES).copied().unwrap_or("runner");
         let key = if self.random.chance(600) { self.random.pick(&KEYS).map(|key| (*key).to_owned()) } else { None };
-        self.runs += 1;
-        // With the seed in it, because the histories that are replayed in one real database must not share run ids.
-        let run = RunId::new(Uuid::from_u128((u128::from(self.seed) << 64) | u128::from(self.runs)));
+        let run = self.new_run();
         let kind = self.random.pick(&Fixtures::KINDS).copied().unwrap_or(AnalysisType::Light);
         let body_hash = format!("hash of {username} as {}", kind.as_str());
         let op = Op::Begin { run, username: username.to_owned(), kind, key, body_hash };
@@ -38,9 +41,50 @@ impl Driver {
         let Some(Op::Begin { username, kind, key, body_hash, .. }) = self.random.pick(&self.begun).cloned() else {
             return;
         };
-        self.runs += 1;
-        let run = RunId::new(Uuid::from_u128((u128::from(self.seed) << 64) | u128::from(self.runs)));
+        let run = self.new_run();
         self.begin(&Op::Begin { run, username, kind, key, body_hash });
+    }
+
+    fn new_run(&mut self) -> RunId {
+        self.runs += 1;
+        // With the seed in it, because the histories that are replayed in one real database must not share run ids.
+        RunId::new(Uuid::from_u128((u128::from(self.seed) << 64) | u128::from(self.runs)))
+    }
+
+    /// A customer buys a list. The launch of its workflow may be lost; then the five-minute job starts the lines.
+    pub(super) fn request_bulk(&mut self) {
+        let bulk = BulkId::new(self.new_run().uuid());
+        let mut lines: Vec<(String, RunId)> = vec![];
+        for _ in 0..=self.random.below(LINES_MAX) {
+            let username = self.random.pick(&Fixtures::USERNAMES).copied().unwrap_or("runner");
+            if !lines.iter().any(|(name, _)| name == username) {
+                lines.push((username.to_owned(), self.new_run()));
+            }
+        }
+        let bought = {
+            let mut world = self.world.lock();
+            if world.store_is_down() {
+                return;
+            }
+            world.apply(&Op::BeginBulk { bulk, kind: AnalysisType::Light, lines })
+        };
+        let Answer::BulkBegun(Some(runs)) = bought else { return };
+        runs.into_iter().for_each(|run| self.ask_ahead(run));
+        if !self.random.chance(150) {
+            self.instances.push(Instance::start_bulk(&self.world, bulk, Schedule::Any));
+        }
+    }
+
+    pub(super) fn cancel_bulk(&mut self) {
+        let bulks: Vec<BulkId> = self.world.lock().database.bulks.keys().copied().collect();
+        let Some(bulk) = self.random.pick(&bulks).copied() else { return };
+        let mut world = self.world.lock();
+        if world.store_is_down() {
+            return;
+        }
+        if let Answer::BulkCancelled(Some((runs, ..))) = world.apply(&Op::CancelBulk(bulk)) {
+            runs.into_iter().for_each(|run| world.was_cancelled(run));
+        }
     }
 
     // Follows `features/analysis/start.rs`, which is not simulated.

@@ -49,7 +49,7 @@ fn a_hundred_thousand_random_histories_keep_every_guarantee() {
 }
 
 /// The events that must have happened in the histories, in the order of [`counts`].
-const COUNTED: [&str; 16] = [
+const COUNTED: [&str; 17] = [
     "crashes",
     "crashes of several steps at once",
     "results",
@@ -61,6 +61,7 @@ const COUNTED: [&str; 16] = [
     "bills recorded late",
     "analyses made stale",
     "snapshots that go on from an earlier one",
+    "lines of bulks cancelled",
     "changes of version",
     "deaths of the gate or of a scrape",
     "waits for a lease",
@@ -82,6 +83,7 @@ fn counts(report: &Report) -> [u32; COUNTED.len()] {
         report.late_bills,
         report.stale,
         report.continued,
+        report.cancelled_lines,
         report.deployments,
         report.evictions,
         report.waits,

@@ -51,6 +51,9 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         Mutation::LostStartMadeAgain => "has 2 actor runs",
         Mutation::FaultKeptFromWaiters => "ended without an answer",
         Mutation::VersionsDisagree => "cannot be read",
+        Mutation::BulkCancelSparesUnstarted => "was cancelled, and its line",
+        Mutation::BulkEndsEarly => "has ended before its line",
+        Mutation::BulkNeverEnds => "never ends: BulkRow",
     }
 }
 

@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use oslira_app::{
     features::{
-        analysis::{AnalysisRequest, BeginOutcome, Completion, RequiredServices, RunRepository, SystemRuns},
+        analysis::{
+            AnalysisRequest, BeginOutcome, Completion, RequiredServices, RunRepository, SystemBulks, SystemRuns,
+        },
         auth::Member,
     },
     shared::{
@@ -171,6 +173,10 @@ impl Stage {
                 let (age, grace) =
                     (SignedDuration::from_secs(*age_s), Duration::from_secs(u64::try_from(*grace_s).unwrap()));
                 Answer::Swept(admin.sweep(age, grace, *limit).await?)
+            }
+            Op::EndFinishedBulks(limit) => Answer::BulksEnded(admin.end_finished(*limit).await?),
+            Op::BeginBulk { .. } | Op::CancelBulk(_) | Op::TendBulk(_) | Op::BeatUnstarted(..) => {
+                panic!("a history that is replayed buys no bulk")
             }
         })
     }
