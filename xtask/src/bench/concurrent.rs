@@ -15,18 +15,18 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
+use oslira_providers::apify::PROFILE_ACTOR;
 use serde_json::{Value, json};
 
 use super::greedy::{Limits, schedule};
 use super::{Bench, analyses};
+use crate::api::Api;
 use crate::http::Http;
 use crate::postgres::{PgUrl, database::with_client};
 
 const ACCOUNTS: usize = 100;
 /// `APIFY_MAX_CONCURRENT`, and how many profiles share an actor run.
 const LIMITS: Limits = Limits { actor_runs: 10, profiles_per_run: 10 };
-/// As in `crates/providers`: the actor that reads profiles.
-const PROFILE_ACTOR: &str = "apify~instagram-profile-scraper";
 const ALL_MAX: Duration = Duration::from_secs(180);
 
 /// One of the analyses.
@@ -66,7 +66,7 @@ fn start_all(bench: &Bench<'_>) -> Result<Vec<Started>> {
     let all_ready = Barrier::new(ACCOUNTS);
     let all_ready = &all_ready;
     std::thread::scope(|scope| {
-        let start = |(api, username): (crate::api::Api, String)| {
+        let start = |(api, username): (Api, String)| {
             scope.spawn(move || {
                 all_ready.wait();
                 let asked = Timestamp::now();
