@@ -40,6 +40,9 @@ pub const AUTH_UNAVAILABLE: ErrorCode = ErrorCode::new(
     "the token cannot be checked just now; try again",
 );
 
+/// When a token can be checked again at the earliest; the keys are not asked for before.
+pub(super) const KEYS_RETRY_AFTER_S: u32 = 5;
+
 pub const INVALID_ACCOUNT_ID: ErrorCode =
     ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_account_id", "`X-Account-Id` is not a UUID");
 

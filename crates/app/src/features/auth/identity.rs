@@ -8,8 +8,8 @@ use axum::{
 use super::{
     AuthError, AuthPorts, Member, Membership,
     codes::{
-        ACCOUNT_FORBIDDEN, ANONYMOUS_USER_REFUSED, AUTH_UNAVAILABLE, INVALID_ACCOUNT_ID, OWNER_REQUIRED, TOKEN_EXPIRED,
-        TOKEN_INVALID, TOKEN_MALFORMED, TOKEN_MISSING, TOKEN_ROLE_REFUSED, forbidden,
+        ACCOUNT_FORBIDDEN, ANONYMOUS_USER_REFUSED, AUTH_UNAVAILABLE, INVALID_ACCOUNT_ID, KEYS_RETRY_AFTER_S,
+        OWNER_REQUIRED, TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_MALFORMED, TOKEN_MISSING, TOKEN_ROLE_REFUSED, forbidden,
     },
 };
 use crate::{
@@ -48,7 +48,7 @@ impl From<AuthError> for ApiError {
             AuthError::KeysUnavailable(cause) => {
                 tracing::error!(cause, "signing keys unavailable");
                 Self::new(AUTH_UNAVAILABLE, "The token cannot be checked just now. Try again in a few seconds.")
-                    .with_retry_after(5)
+                    .with_retry_after(KEYS_RETRY_AFTER_S)
             }
         }
     }

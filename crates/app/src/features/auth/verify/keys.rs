@@ -1,19 +1,21 @@
 //! What an isolate knows of the issuer's keys, and whether to fetch them: pure, the caller does the fetching.
 //!
-//! Promises: a fetch begins at most once in [`KEYS_REFETCH_PAUSE`]; while one is under way no second one begins, unless it
-//! has taken longer than any fetch may.
+//! Promises: a fetch begins at most once in [`KEYS_REFETCH_PAUSE`], or as long as there are no keys in [`NO_KEYS_PAUSE`]; while one
+//! is under way no second one begins, unless it has taken longer than any fetch may.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Header;
-use crate::features::auth::{JwkSet, VerifyingKey};
+use crate::features::auth::{JwkSet, VerifyingKey, codes::KEYS_RETRY_AFTER_S};
 
 /// Supabase's edge and its clients keep the key set for ten minutes as well.
 const KEYS_FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// Tokens with invented key ids must not make every request fetch the key set.
 const KEYS_REFETCH_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+/// Without any keys everybody is refused, so a fetch that failed is repeated as soon as the refusal's `Retry-After` says.
+const NO_KEYS_PAUSE: SignedDuration = SignedDuration::from_secs(KEYS_RETRY_AFTER_S as i64);
 /// A fetch that has not ended by now never will: the client of its request went away, and the runtime dropped it. Longer
 /// than the fetch's own timeout.
 const FETCH_MAX: SignedDuration = SignedDuration::from_secs(6);
@@ -59,7 +61,8 @@ impl Keys {
             |from: Option<Timestamp>, span: SignedDuration| from.is_some_and(|from| now.duration_since(from) < span);
         let is_fetching = self.is_fetching && within(self.tried, FETCH_MAX);
         let has_died = self.is_fetching && !is_fetching;
-        let tried_lately = within(self.tried, KEYS_REFETCH_PAUSE) && !has_died;
+        let pause = if self.fetched.is_some() { KEYS_REFETCH_PAUSE } else { NO_KEYS_PAUSE };
+        let tried_lately = within(self.tried, pause) && !has_died;
         match self.find(header) {
             // Old keys do while new ones are fetched, and while the issuer does not answer.
             Some(key) if is_fetching || tried_lately || within(self.fetched, KEYS_FRESH) => Lookup::Found(key),

@@ -246,6 +246,25 @@ async fn while_the_issuer_is_down_it_is_asked_once_in_an_interval_and_known_keys
 }
 
 #[tokio::test]
+async fn a_first_fetch_that_fails_keeps_nobody_out_for_longer_than_the_refusal_says() {
+    let world = World::new();
+    *world.is_down.lock().unwrap() = true;
+    let check = check(&world);
+    let token = of_key("known");
+    assert!(check.authenticate(&token).await.is_err());
+    *world.is_down.lock().unwrap() = false;
+    world.later(4);
+    assert!(check.authenticate(&token).await.is_err(), "the issuer is not asked for every request");
+    world.later(1);
+    check.authenticate(&token).await.unwrap();
+    assert_eq!(world.fetches(), 2);
+    // With keys, those that nobody knows are looked for every thirty seconds only.
+    world.later(29);
+    assert_eq!(check.authenticate(&of_key("unknown")).await, Err(AuthError::Invalid));
+    assert_eq!(world.fetches(), 2);
+}
+
+#[tokio::test]
 async fn a_fetch_whose_request_died_is_taken_over() {
     let world = World::new();
     let check = check(&world);
