@@ -13,8 +13,9 @@ use super::facts::{Facts, Outage, Shown};
 
 /// More would be refused by Apify, or cost the other customers of the plan (`APIFY_MAX_CONCURRENT`).
 pub const ACTOR_RUNS_MAX: u64 = 10;
-/// So long after a repair, a request may still meet what was broken: connections are made anew, statements time out.
-const ECHO: Duration = Duration::from_secs(30);
+/// So long after a repair, a request may still meet what was broken: hundreds of runs go on at once, connections and keys are got
+/// anew, and on a slow machine some of that takes too long and is tried again.
+const ECHO: Duration = Duration::from_secs(120);
 /// A circuit breaker is open for so long at most.
 const BREAKER_MAX: Duration = Duration::from_secs(600);
 

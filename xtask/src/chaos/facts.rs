@@ -19,6 +19,7 @@ pub struct RunRow {
     pub analysis_type: String,
     pub status: String,
     pub charge_outcome: Option<String>,
+    pub error_code: Option<String>,
     /// Taken away when a run is cancelled before a workflow took it up: then the key is free again.
     pub idempotency_key: Option<String>,
     pub bulk_id: Option<String>,

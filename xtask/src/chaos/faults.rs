@@ -7,13 +7,14 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::plan::Random;
-use crate::http::Http;
+use crate::http::{Answer, Http};
 use crate::project::Project;
 use crate::stack::{self, Document, Layout, Part, UpOptions};
 
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
+const CONTROL_ATTEMPTS_MAX: u32 = 20;
 /// A repair may meet a machine that is busy with everything else.
-const REPAIRS_MAX: u32 = 4;
+const REPAIRS_MAX: u32 = 8;
 
 /// A fault and when it is there.
 #[derive(Debug, Clone, PartialEq)]
@@ -175,6 +176,11 @@ impl Target<'_> {
         }
     }
 
+    /// Undoes a strike. Objects come back by themselves: a stack that could not do that would be restarted here, and nobody would see.
+    pub fn undo(&self, strike: Strike) -> Result<()> {
+        if strike == Strike::ResetObjects { Ok(()) } else { self.repair() }
+    }
+
     /// Starts what does not run, with the same programs and on the same ports.
     pub fn repair(&self) -> Result<()> {
         let options = UpOptions { no_build: true, ..UpOptions::default() };
@@ -189,20 +195,20 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Plants a fault of a provider; the answer takes it away again.
+    /// Plants a fault of a provider and answers its id.
     pub fn plant(&self, fault: &ProviderFault) -> Result<String> {
         self.plant_spec(&fault.spec())
     }
 
     pub fn plant_spec(&self, spec: &Value) -> Result<String> {
-        let answer = Http::new(CONTROL_TIMEOUT).post(&self.control("faults"), Some(&self.stack.sandbox_token), spec)?;
+        let answer = persistently(|http| http.post(&self.control("faults"), Some(&self.stack.sandbox_token), spec))?;
         match answer.body.get("id").and_then(Value::as_str) {
             Some(id) if answer.status == 201 => Ok(id.to_owned()),
             _ => bail!("the sandbox refuses the fault {spec}: {} {}", answer.status, answer.body),
         }
     }
 
-    /// Takes a fault away; what it held goes on.
+    /// Takes a fault away; what it held goes on. One that went with its sandbox need not be taken away.
     pub fn release(&self, id: &str) -> Result<()> {
         self.delete(&format!("faults/{id}"))
     }
@@ -214,15 +220,34 @@ impl Target<'_> {
     /// What the sandbox says that it received.
     pub fn received(&self, query: &str) -> Result<Value> {
         let url = self.control(&format!("received?{query}"));
-        Http::new(CONTROL_TIMEOUT).get(&url, Some(&self.stack.sandbox_token)).map(|answer| answer.body)
+        persistently(|http| http.get(&url, Some(&self.stack.sandbox_token))).map(|answer| answer.body)
     }
 
     fn delete(&self, path: &str) -> Result<()> {
-        let answer = Http::new(CONTROL_TIMEOUT).delete(&self.control(path), Some(&self.stack.sandbox_token))?;
-        if answer.status == 200 { Ok(()) } else { bail!("DELETE {path}: {} {}", answer.status, answer.body) }
+        let answer = persistently(|http| http.delete(&self.control(path), Some(&self.stack.sandbox_token)))?;
+        match answer.status {
+            200 | 404 => Ok(()),
+            status => bail!("DELETE {path}: {status} {}", answer.body),
+        }
     }
 
     fn control(&self, path: &str) -> String {
         format!("{}/control/{path}", self.stack.sandbox_url)
+    }
+}
+
+/// A repair restarts whatever is too slow to answer, the sandbox too: then the question is asked once more.
+fn persistently(ask: impl Fn(&Http) -> Result<Answer>) -> Result<Answer> {
+    let http = Http::new(CONTROL_TIMEOUT);
+    let mut failed = 0;
+    loop {
+        match ask(&http) {
+            Err(error) if failed == CONTROL_ATTEMPTS_MAX => return Err(error),
+            Err(_) => {
+                failed += 1;
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            answered => return answered,
+        }
     }
 }

@@ -116,7 +116,8 @@ fn play(project: &Project, layout: &Layout, stack: &Document, args: &ChaosArgs, 
             Customer::mint(stack, &book, number, &format!("chaos {} {number}", args.seed), customer.credits)
         })
         .collect::<Result<Vec<_>>>()?;
-    let outages = storm::rage(&target, &database, &book, plan, &mut customers)?;
+    let mut outages = storm::rage(&target, &database, &book, plan, &mut customers)?;
+    outages.push(quiet::repair(&target, &database, &book)?);
     let began = Instant::now();
     let settled_s = quiet::settle(&target, &database, &mut customers)?;
     let actor_runs_at_the_end = probe::side_by_side(&target, &database, &book, customers.len())?;

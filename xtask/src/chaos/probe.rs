@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::audit::ACTOR_RUNS_MAX;
 use super::book::Book;
 use super::customer::{ANALYZE, Customer};
-use super::facts::open;
+use super::facts::{close_breakers, open};
 use super::faults::Target;
 use crate::postgres::PgUrl;
 
@@ -34,6 +34,8 @@ pub fn side_by_side(target: &Target<'_>, database: &PgUrl, book: &Book, number: 
 }
 
 fn once(target: &Target<'_>, database: &PgUrl, book: &Book, number: usize, attempt: u32) -> Result<u64> {
+    // What went on after the storm may have met a service that was just coming back.
+    close_breakers(database)?;
     let tag = format!("probe{attempt}x");
     // Nobody else's requests: the customer is not one of those whose requests are audited.
     let probing = Book::begin();

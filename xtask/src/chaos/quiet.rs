@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
+use super::book::Book;
 use super::customer::{Customer, PROGRESS, RUN};
-use super::facts::{Shown, close_breakers, open, rows};
+use super::facts::{Outage, Shown, close_breakers, open, rows};
 use super::faults::Target;
 use crate::http::Http;
 use crate::postgres::PgUrl;
@@ -23,12 +24,18 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// A progress object that missed the end compares itself with the row every 30 s.
 const TOLD_WITHIN: Duration = Duration::from_secs(120);
 
-/// Repairs everything and waits until every run and bulk has ended, or too long. Answers how many seconds that took.
-pub fn settle(target: &Target<'_>, database: &PgUrl, customers: &mut [Customer<'_>]) -> Result<f64> {
-    let began = Instant::now();
+/// Ends all faults. What is too slow to answer is restarted, so this is an outage too.
+pub fn repair(target: &Target<'_>, database: &PgUrl, book: &Book) -> Result<Outage> {
+    let from = book.now();
     target.release_all()?;
     target.repair()?;
     close_breakers(database)?;
+    Ok(Outage { kind: "the repair at the end".to_owned(), from, to: book.now(), is_own: true, is_of_keys: false })
+}
+
+/// Waits until every run and bulk has ended, or too long. Answers how many seconds that took.
+pub fn settle(target: &Target<'_>, database: &PgUrl, customers: &mut [Customer<'_>]) -> Result<f64> {
+    let began = Instant::now();
     std::thread::scope(|scope| {
         for customer in customers.iter_mut() {
             scope.spawn(|| customer.settle());

@@ -23,7 +23,7 @@ pub struct Report {
     requests: BTreeMap<String, usize>,
     /// Faults by kind.
     faults: BTreeMap<String, usize>,
-    /// Runs by type, end and charge.
+    /// Runs by type, end, charge and why they failed.
     runs: BTreeMap<String, usize>,
     bulks: BTreeMap<String, usize>,
     /// The most that went on at once.
@@ -34,7 +34,9 @@ pub struct Report {
 impl Report {
     pub fn of(seed: u64, minutes: u64, facts: &Facts, settled_s: f64, audit_s: f64) -> Self {
         let run = |run: &super::facts::RunRow| {
-            format!("{} {} {}", run.analysis_type, run.status, run.charge_outcome.as_deref().unwrap_or("open"))
+            let charge = run.charge_outcome.as_deref().unwrap_or("open");
+            let why = run.error_code.as_deref().map_or_else(String::new, |code| format!(" {code}"));
+            format!("{} {} {charge}{why}", run.analysis_type, run.status)
         };
         Self {
             seed,

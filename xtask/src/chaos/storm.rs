@@ -53,7 +53,7 @@ fn strikes(target: &Target<'_>, book: &Book, began: Duration, plan: &Plan) -> Re
         eprintln!("  {:>6.1} s  {}", from.saturating_sub(began).as_secs_f64(), planned.fault.describe());
         target.strike(*strike)?;
         std::thread::sleep(planned.lasts);
-        target.repair()?;
+        target.undo(*strike)?;
         outages.push(Outage { kind: planned.fault.kind(), from, to: book.now(), is_own: true, is_of_keys: false });
     }
     Ok(outages)

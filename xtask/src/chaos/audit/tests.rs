@@ -56,6 +56,7 @@ fn run(id: &str, bulk: Option<&str>) -> RunRow {
         analysis_type: "LIGHT".to_owned(),
         status: "complete".to_owned(),
         charge_outcome: Some("result".to_owned()),
+        error_code: None,
         idempotency_key: Some("key".to_owned()),
         bulk_id: bulk.map(str::to_owned),
     }
