@@ -3,8 +3,8 @@
 //   node serve.mjs CONFIG.json        (written by `cargo xtask stack up` and `cargo xtask bench`)
 //
 // Promises: when workerd dies, this process exits at once, so that no half of the pair goes on alone; SIGTERM stops
-// both cleanly; SIGUSR2 resets all Durable Objects; CONFIG's `ready_file` appears when requests are served; the scheduled job runs once as "@start" and
-// then by its crons. Everything that the Worker logs goes to standard output.
+// both cleanly; SIGUSR2 resets all Durable Objects; CONFIG's `ready_file` appears when requests are served; the
+// scheduled job runs once as "@start" and then by its crons. Everything that the Worker logs goes to standard output.
 import childProcess from "node:child_process";
 import fs from "node:fs";
 import { createRequire, syncBuiltinESMExports } from "node:module";

@@ -126,7 +126,7 @@ impl ProviderFault {
         // Calls to these are about nobody.
         let is_about_somebody = !matches!(target, "jwks" | "apify.list");
         let username = if is_about_somebody && random.chance(25) { random.pick(names).cloned() } else { None };
-        let percent = random.pick(&[100, 100, 60, 30]).copied().unwrap_or(100);
+        let percent = random.pick(&[100, 60, 30, 15]).copied().unwrap_or(100);
         Self { target, kind, more, percent, username }
     }
 
