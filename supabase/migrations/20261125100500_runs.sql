@@ -19,7 +19,8 @@ create table public.runs (
   ai_started_at timestamptz,
   -- The last sign of life of the workflow. Until the first one, created_at counts instead.
   heartbeat_at timestamptz,
-  -- When the five-minute job last tried to wake its workflow because it was silent.
+  -- When somebody last took on to wake its workflow because it was silent, and when that was last done, or tried.
+  claimed_at timestamptz,
   woken_at timestamptz,
   error_code text check (char_length(error_code) between 1 and 64),
   error_message text check (char_length(error_message) between 1 and 500),

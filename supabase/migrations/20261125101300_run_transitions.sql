@@ -268,36 +268,53 @@ end $$;
 revoke all on function system.fail_run(uuid, text, text) from public, anon, authenticated, service_role;
 grant execute on function system.fail_run(uuid, text, text) to service_role;
 
--- Silent runs that nobody has tried to wake within p_age either, those silent longest first, for the caller to wake: each is
--- given to one caller, so any number of them may ask at once.
+-- Silent runs that nobody has claimed within p_age either, those silent longest first, for the caller to wake: each is given to
+-- one caller, so any number of them may ask at once. A caller that dies leaves them to another.
 create function system.claim_silent_runs(p_age interval, p_limit integer) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_now constant timestamptz := clock_timestamp();
+  v_claimed jsonb;
 begin
   if p_age is null or p_age < interval '0' or p_limit is null or p_limit not between 1 and 1000 then
     raise exception 'the age must not be negative, the limit between 1 and 1000' using errcode = 'invalid_parameter_value';
   end if;
-  return (
-    with silent as (
-      select r.id from public.runs r
-       -- `greatest` ignores null.
-       where r.status in ('pending', 'processing') and greatest(coalesce(r.heartbeat_at, r.created_at), r.woken_at) <= v_now - p_age
-       order by coalesce(r.heartbeat_at, r.created_at)
-       limit p_limit
-         for no key update skip locked
-    ), claimed as (
-      update public.runs r set woken_at = v_now from silent s where r.id = s.id
-      returning r.id, v_now - coalesce(r.heartbeat_at, r.created_at) as silent_for
-    )
-    select coalesce(
-      jsonb_agg(jsonb_build_object('run_id', c.id, 'silent_s', extract(epoch from c.silent_for)) order by c.silent_for desc), '[]'
-    )
-    from claimed c
-  );
+  with silent as (
+    select r.id from public.runs r
+     -- `greatest` ignores null.
+     where r.status in ('pending', 'processing') and greatest(coalesce(r.heartbeat_at, r.created_at), r.claimed_at) <= v_now - p_age
+     order by coalesce(r.heartbeat_at, r.created_at)
+     limit p_limit
+       for no key update skip locked
+  ), claimed as (
+    update public.runs r set claimed_at = v_now from silent s where r.id = s.id
+    returning r.id, v_now - coalesce(r.heartbeat_at, r.created_at) as silent_for
+  )
+  select coalesce(
+    jsonb_agg(jsonb_build_object('run_id', c.id, 'silent_s', extract(epoch from c.silent_for)) order by c.silent_for desc), '[]'
+  )
+    into v_claimed
+    from claimed c;
+  return v_claimed;
 end $$;
 revoke all on function system.claim_silent_runs(interval, integer) from public, anon, authenticated, service_role;
 grant execute on function system.claim_silent_runs(interval, integer) to service_role;
+
+-- Writes down that these were woken, or that it was tried. Those that somebody has locked are on the way to their end, or beat.
+create function system.note_woken(p_runs uuid[]) returns bigint
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  with woken as (
+    select r.id from public.runs r
+     where r.id = any (p_runs) and r.status in ('pending', 'processing')
+     order by r.id
+       for no key update skip locked
+  ), noted as (
+    update public.runs r set woken_at = clock_timestamp() from woken w where r.id = w.id returning r.id
+  )
+  select count(*) from noted
+$$;
+revoke all on function system.note_woken(uuid[]) from public, anon, authenticated, service_role;
+grant execute on function system.note_woken(uuid[]) to service_role;
 
 -- Fails up to p_limit runs whose last heartbeat is older than p_age and that were woken since, p_grace ago or earlier, without a
 -- sign of life; returns those that it ended. One call is one transaction: whatever ends it early, the next call refunds them.

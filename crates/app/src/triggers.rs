@@ -48,20 +48,23 @@ impl Job {
 /// A queue whose messages the Worker consumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {
-    /// Runs and bulks whose workflow could not be started by the request, and what the five-minute job leaves for its next round.
+    /// Runs and bulks whose workflow could not be started by the request.
     Analysis,
-    /// What could not be done after all deliveries.
+    /// What could not be started after all deliveries.
     AnalysisDead,
+    /// Rounds of the recovery of silent runs. Apart from the starts, which would wait behind them.
+    Recovery,
 }
 
 impl Queue {
-    pub const ALL: [Self; 2] = [Self::Analysis, Self::AnalysisDead];
+    pub const ALL: [Self; 3] = [Self::Analysis, Self::AnalysisDead, Self::Recovery];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Analysis => "analysis",
             Self::AnalysisDead => "analysis-dead",
+            Self::Recovery => "recovery",
         }
     }
 

@@ -68,6 +68,8 @@ pub enum Op {
     State(RunId),
     /// `system.claim_silent_runs` for an age in seconds, up to a limit.
     ClaimSilent(i64, u32),
+    /// `system.note_woken`.
+    NoteWoken(Vec<RunId>),
     /// `system.sweep_stale_runs` for an age and a grace in seconds, up to a limit.
     Sweep(i64, i64, u32),
     /// `api.begin_bulk`, without options and without a key.

@@ -127,6 +127,10 @@ impl SystemRuns for Ports {
         }
     }
 
+    async fn note_woken(&self, runs: &[RunId]) -> Result<(), StoreError> {
+        self.call(Op::NoteWoken(runs.to_vec())).await.map(drop)
+    }
+
     async fn sweep(&self, age: SignedDuration, grace: Duration, limit: u32) -> Result<Vec<RunId>, StoreError> {
         let grace_s = i64::try_from(grace.as_secs()).unwrap_or(i64::MAX);
         match self.call(Op::Sweep(age.as_secs(), grace_s, limit)).await? {

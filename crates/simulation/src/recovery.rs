@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use oslira_app::features::analysis::{SystemBulks as _, config, recover_stale_runs};
+use oslira_app::features::analysis::{Round, SystemBulks as _, config, recover_stale_runs};
 
 use crate::{
     Shared,
@@ -28,7 +28,7 @@ impl Recovery {
             let ports = Ports { world: shared.clone(), owner: None };
             let grace = async |pause| shared.sleep(pause).await;
             // Fails when a store is down; the next run of the job goes on.
-            let _report = recover_stale_runs(&ports, &ports, &ports, config::STALE_WAKE, grace).await;
+            let _report = recover_stale_runs(&ports, &ports, &ports, Round::OfJob, config::STALE_WAKE, grace).await;
             // As `crates/worker/src/schedule.rs` goes on.
             let _ended = ports.end_finished(BULKS_MAX).await;
         });

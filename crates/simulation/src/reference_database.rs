@@ -105,6 +105,10 @@ impl ReferenceDatabase {
             Op::ReportOutage { .. } => Answer::Done,
             Op::State(run) => Answer::State(self.state(*run)),
             Op::ClaimSilent(age_s, limit) => Answer::Claimed(self.claim_silent(*age_s, *limit, now_s)),
+            Op::NoteWoken(runs) => {
+                self.note_woken(runs, now_s);
+                Answer::Done
+            }
             Op::Sweep(age_s, grace_s, limit) => Answer::Swept(self.sweep(*age_s, *grace_s, *limit, now_s)),
             Op::BeginBulk { bulk, kind, lines } => Answer::BulkBegun(self.begin_bulk(*bulk, *kind, lines, now_s)),
             Op::CancelBulk(bulk) => Answer::BulkCancelled(self.cancel_bulk(*bulk)),
@@ -335,7 +339,7 @@ impl ReferenceDatabase {
     }
 
     fn claim_silent(&mut self, age_s: i64, limit: u32, now_s: i64) -> Vec<(RunId, i64)> {
-        let heard_s = |row: &RunRow| row.woken_s.max(Some(row.last_sign_s()));
+        let heard_s = |row: &RunRow| row.claimed_s.max(Some(row.last_sign_s()));
         let is_silent = |row: &RunRow| row.is_active() && heard_s(row) <= Some(now_s - age_s);
         let silent = self.runs.iter().filter(|(_, row)| is_silent(row));
         let mut claimed: Vec<(RunId, i64)> = silent.map(|(id, row)| (*id, now_s - row.last_sign_s())).collect();
@@ -344,10 +348,16 @@ impl ReferenceDatabase {
         claimed.sort_unstable();
         for (run, _) in &claimed {
             if let Some(row) = self.runs.get_mut(run) {
-                row.woken_s = Some(now_s);
+                row.claimed_s = Some(now_s);
             }
         }
         claimed
+    }
+
+    fn note_woken(&mut self, runs: &[RunId], now_s: i64) {
+        for (_, row) in self.runs.iter_mut().filter(|(id, row)| runs.contains(id) && row.is_active()) {
+            row.woken_s = Some(now_s);
+        }
     }
 
     fn sweep(&mut self, age_s: i64, grace_s: i64, limit: u32, now_s: i64) -> Vec<RunId> {

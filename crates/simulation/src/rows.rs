@@ -38,7 +38,8 @@ pub struct RunRow {
     pub ai_started: bool,
     /// When the last heartbeat was, in seconds of virtual time.
     pub heartbeat_s: Option<i64>,
-    /// When the five-minute job last claimed it to wake it, in seconds of virtual time.
+    /// When the five-minute job last claimed it, and when it last tried to wake it, in seconds of virtual time.
+    pub claimed_s: Option<i64>,
     pub woken_s: Option<i64>,
     /// When it was begun and charged, in seconds of virtual time.
     pub created_s: i64,
@@ -68,6 +69,7 @@ impl RunRow {
             outcome: None,
             ai_started: false,
             heartbeat_s: None,
+            claimed_s: None,
             woken_s: None,
             created_s: now_s,
             key: None,

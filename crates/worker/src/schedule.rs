@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, tz::TimeZone};
 use oslira_app::{
     features::{
-        analysis::{SystemBulks as _, config::STALE_WAKE, recover_stale_runs},
+        analysis::{Round, SystemBulks as _, config::STALE_WAKE, recover_stale_runs},
         judging::watch_models,
         profiles::forget_profiles,
     },
@@ -28,8 +28,8 @@ pub async fn scheduled(cron: String, env: JsValue) -> Result<(), JsValue> {
         return Err(js_sys::Error::new("no such job").into());
     };
     let done = match job {
-        Job::RecoverRuns => recover_runs(&env, STALE_WAKE).await,
-        Job::RecoverAllRuns => recover_runs(&env, SignedDuration::ZERO).await,
+        Job::RecoverRuns => recover_runs(&env, Round::OfJob, STALE_WAKE).await,
+        Job::RecoverAllRuns => recover_runs(&env, Round::OfJob, SignedDuration::ZERO).await,
         Job::ForgetProfiles => forget(&env).await,
         Job::WatchModels => watch(&env).await,
     };
@@ -44,10 +44,10 @@ const BULKS_MAX: u32 = 500;
 
 /// One round: wakes runs without a heartbeat for `wake_age`, then fails those that stay silent, then ends bulks that are over. Lines
 /// of a bulk that died before it started them are silent runs too: waking starts them.
-pub async fn recover_runs(env: &Env, wake_age: SignedDuration) -> Result<(), StoreError> {
+pub async fn recover_runs(env: &Env, round: Round, wake_age: SignedDuration) -> Result<(), StoreError> {
     let (runs, launcher, board) = (compose::admin(env), Launcher::new(env), Board::new(env));
     let grace = async |duration| Delay::from(duration).await;
-    let recovered = recover_stale_runs(runs.as_ref(), &launcher, &board, wake_age, grace).await;
+    let recovered = recover_stale_runs(runs.as_ref(), &launcher, &board, round, wake_age, grace).await;
     // Also after a sweep that failed: the bulks wait for nothing of it.
     let ended = runs.end_finished(BULKS_MAX).await?;
     let report = recovered?;

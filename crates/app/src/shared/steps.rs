@@ -85,7 +85,7 @@ pub trait Steps {
         }
     }
 
-    /// The same under exactly this name.
+    /// The same under exactly this name: for a plan that later steps follow, since their results would belong to another one.
     ///
     /// # Errors
     /// The same, and when the remembered result cannot be read.

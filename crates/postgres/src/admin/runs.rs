@@ -107,6 +107,12 @@ impl SystemRuns for AdminDb {
         self.value(SQL, &[Param::of(age.as_secs_f64()), Param::of(limit)]).await
     }
 
+    async fn note_woken(&self, runs: &[RunId]) -> Result<(), StoreError> {
+        const SQL: &str =
+            "select to_jsonb(system.note_woken(array(select jsonb_array_elements_text($1::jsonb)::uuid)))";
+        self.value::<u64>(SQL, &[Param::json(runs)?]).await.map(drop)
+    }
+
     async fn sweep(&self, age: SignedDuration, grace: Duration, limit: u32) -> Result<Vec<RunId>, StoreError> {
         const SQL: &str = "select system.sweep_stale_runs(\
             make_interval(secs => $1::float8), make_interval(secs => $2::float8), $3::integer)";

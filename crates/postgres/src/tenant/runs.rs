@@ -63,9 +63,8 @@ impl RunRepository for TenantDb {
     }
 
     async fn note_scrapes(&self, user: UserId, runs: &[RunId]) -> Result<(), StoreError> {
-        let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
         const SQL: &str = "select to_jsonb(api.note_scrapes(array(select jsonb_array_elements_text($1::jsonb)::uuid)))";
-        self.value::<u64>(user, SQL, &[Param::json(&runs)?]).await.map(drop)
+        self.value::<u64>(user, SQL, &[Param::json(runs)?]).await.map(drop)
     }
 
     async fn cancel(&self, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {

@@ -80,6 +80,7 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.forget_profile_changes(timestamp with time zone)",
         "service_role executes system.grant_credits(uuid,integer,text,uuid,text,text)",
         "service_role executes system.mark_stale(text,timestamp with time zone)",
+        "service_role executes system.note_woken(uuid[])",
         "service_role executes system.record_model_lifecycles(jsonb)",
         "service_role executes system.record_usage(uuid,text,text,jsonb)",
         "service_role executes system.report_outage(text,text,uuid)",

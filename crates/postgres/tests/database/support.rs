@@ -232,13 +232,21 @@ pub async fn fail(session: &Session, run: Uuid) -> Result<Value, Error> {
 
 /// Sweeps with the age the product uses, after it claimed all silent runs to wake them, which helps none.
 pub async fn sweep(session: &Session, limit: i32) -> Result<Value, Error> {
-    session.call("select system.claim_silent_runs(interval '5 minutes', 1000)", &[]).await?;
+    wake_in_vain(session, "5 minutes").await?;
     session.call("select system.sweep_stale_runs(interval '5 minutes', interval '0', $1)", &[&limit]).await
+}
+
+async fn wake_in_vain(session: &Session, age: &str) -> Result<Value, Error> {
+    let sql = format!(
+        "select to_jsonb(system.note_woken(array(select (claimed ->> 'run_id')::uuid
+           from jsonb_array_elements(system.claim_silent_runs(interval '{age}', 1000)) as claimed)))"
+    );
+    session.call(&sql, &[]).await
 }
 
 /// Sweeps every active run, however young.
 pub async fn sweep_all(session: &Session) -> Result<Value, Error> {
-    session.call("select system.claim_silent_runs(interval '0', 1000)", &[]).await?;
+    wake_in_vain(session, "0").await?;
     session.call("select system.sweep_stale_runs(interval '0', interval '0', 1000)", &[]).await
 }
 

@@ -42,7 +42,7 @@ async fn a_silent_run_is_claimed_by_one_and_again_only_after_as_long_a_silence()
     assert_eq!(claim(1).await?, [older], "who is silent longest comes first");
     assert_eq!(claim(10).await?, [newer]);
     assert_eq!(claim(10).await?, [] as [Uuid; 0]);
-    stage.execute("update runs set woken_at = woken_at - interval '91 seconds'", &[]).await?;
+    stage.execute("update runs set claimed_at = claimed_at - interval '91 seconds'", &[]).await?;
     assert_eq!(claim(10).await?, [older, newer], "whom waking did not help is woken again");
     Ok(())
 }

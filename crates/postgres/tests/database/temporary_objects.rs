@@ -194,7 +194,7 @@ impl Prey {
             (_, "p_usage") => ai_usage().to_string(),
             (_, "p_models") => json!([{ "model": "openai/gpt-6-luna", "status": "active", "retires_on": "2027-01-01" }]).to_string(),
             (_, "p_outcome") => "won".to_owned(),
-            (_, "p_age") => "0 seconds".to_owned(),
+            (_, "p_age" | "p_grace") => "0 seconds".to_owned(),
             (_, "p_since") => "2026-01-01".to_owned(),
             (_, "p_after") => "a".to_owned(),
             (_, "p_until") => "infinity".to_owned(),

@@ -111,7 +111,7 @@ impl<'a> Stage<'a> {
         let mut world = self.instance.world().lock();
         // The sweep ends a run that not even the workflow's last step, `fail`, could end.
         world.now_ms += 600_000;
-        world.apply(&Op::ClaimSilent(300, 10));
+        world.apply(&Op::NoteWoken(vec![RUN]));
         world.apply(&Op::Sweep(300, 0, 10));
         world.check_bills();
         assert_eq!(world.violation, None, "{}, {schedule:?}", scenario.name);

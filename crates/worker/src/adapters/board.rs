@@ -1,5 +1,7 @@
 //! Talks to the runs' progress objects.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use oslira_app::{
     features::analysis::{
@@ -14,7 +16,7 @@ use worker::{
     send::{SendFuture, SendWrapper},
 };
 
-use super::call_object;
+use super::{call_object, in_time};
 use crate::objects::REFUSED;
 
 const OBJECTS: &str = "RUN_PROGRESS";
@@ -54,9 +56,9 @@ impl Board {
     }
 
     async fn command(&self, run: RunId, command: &ProgressCommand) {
-        let done: Result<bool> =
-            SendFuture::new(call_object(&self.env, OBJECTS, &run.to_string(), "/command", command)).await;
-        if let Err(error) = done {
+        let name = run.to_string();
+        let told = in_time(call_object::<bool>(&self.env, OBJECTS, &name, "/command", command), Duration::ZERO);
+        if let Err(error) = SendFuture::new(told).await {
             tracing::warn!(run_id = %run, %error, "progress not sent; the object will reconcile with the database");
         }
     }

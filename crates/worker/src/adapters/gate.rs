@@ -19,6 +19,8 @@ use crate::objects::{scrape::Scrapes, scrape_gate::GateCommand};
 const OBJECTS: &str = "SCRAPE_GATE";
 /// There is one gate, over all accounts.
 const NAME: &str = "gate";
+/// A cancel waits no longer: meanwhile its run goes on, and may come to where a cancel gives nothing back.
+const BEGUN_PATIENCE: Duration = Duration::from_secs(1);
 /// An object that does not answer so long after the wait that it was asked for is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -66,11 +68,15 @@ fn now_ms() -> i64 {
     super::PlatformClock.now().as_millisecond()
 }
 
-/// What an object answered, given up when it is too late.
+/// What an object answered that was asked to wait for so long, given up when it is too late.
 pub async fn in_time<T>(work: impl Future<Output = Result<T>>, wait: Duration) -> std::result::Result<T, ScrapeFault> {
+    within(wait + PATIENCE, work).await
+}
+
+async fn within<T>(patience: Duration, work: impl Future<Output = Result<T>>) -> std::result::Result<T, ScrapeFault> {
     use futures_util::future::{Either, select};
     let work = std::pin::pin!(work);
-    match select(work, Delay::from(wait + PATIENCE)).await {
+    match select(work, Delay::from(patience)).await {
         Either::Left((Ok(answer), _)) => Ok(answer),
         Either::Left((Err(error), _)) => Err(ScrapeFault::Unanswered(format!("the gate: {error}"))),
         Either::Right(_) => Err(ScrapeFault::TimedOut("the gate: timed out".to_owned())),
@@ -90,8 +96,8 @@ impl ProfileSource for Gate {
 
     async fn begun(&self, runs: &[RunId]) -> Vec<RunId> {
         let command = GateCommand::Begun(runs.to_vec());
-        let asked = in_time(call_object(&self.env, OBJECTS, NAME, "/", &command), Duration::ZERO);
-        SendFuture::new(asked).await.unwrap_or_else(|error| {
+        let asked = call_object(&self.env, OBJECTS, NAME, "/", &command);
+        SendFuture::new(within(BEGUN_PATIENCE, asked)).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "not known which runs are scraped for; none counts");
             vec![]
         })

@@ -1,22 +1,28 @@
 //! Starts and wakes workflow instances.
 
+use std::{pin::pin, time::Duration};
+
 use async_trait::async_trait;
+use futures_util::future::{Either, select};
 use oslira_app::{
     features::analysis::{BulkLauncher, BulkLeg, RunLauncher},
     shared::ids::{BulkId, RunId},
 };
 use serde::Serialize;
-use worker::{Env, QueueContentType, RawMessageBuilder, send::SendFuture};
+use worker::{Delay, Env, QueueContentType, RawMessageBuilder, send::SendFuture};
 use workers_workflows::{Workflow, WorkflowError};
 
 use crate::{
-    queue::{Backlog, Message},
+    queue::Start,
     workflow::{BulkParams, Params},
 };
 
 const WORKFLOW: &str = "ANALYSIS_WORKFLOW";
 const BULK_WORKFLOW: &str = "BULK_WORKFLOW";
 const QUEUE: &str = "ANALYSIS_QUEUE";
+const RECOVERY_QUEUE: &str = "RECOVERY_QUEUE";
+/// A wake is given up after this. It may arrive all the same, and then does no harm.
+const WAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// No step waits for this event: any event makes an instance that lost its engine continue.
 const WAKE_EVENT: &str = "wake";
 
@@ -75,9 +81,9 @@ impl Launcher {
         instance.send_event(WAKE_EVENT, &()).await
     }
 
-    async fn send(&self, message: Message) -> Result<(), String> {
+    async fn send(&self, queue: &str, message: &impl Serialize) -> Result<(), String> {
         let failed = |error: &dyn std::fmt::Display| error.to_string();
-        let queue = self.env.queue(QUEUE).map_err(|error| failed(&error))?;
+        let queue = self.env.queue(queue).map_err(|error| failed(&error))?;
         // Not `Queue::send`: it has delivered JSON values as `{}`.
         let body =
             message.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(|error| failed(&error))?;
@@ -112,15 +118,21 @@ impl RunLauncher for Launcher {
     }
 
     async fn enqueue(&self, run: RunId) -> Result<(), String> {
-        SendFuture::new(self.send(Message::Run { run_id: run })).await
+        SendFuture::new(self.send(QUEUE, &Start::Run { run_id: run })).await
     }
 
     async fn wake(&self, run: RunId) -> Result<(), String> {
-        SendFuture::new(self.revive(run)).await.map_err(|error| error.to_string())
+        let revived = async {
+            match select(pin!(self.revive(run)), Delay::from(WAKE_PATIENCE)).await {
+                Either::Left((revived, _)) => revived.map_err(|error| error.to_string()),
+                Either::Right(_) => Err("timed out".to_owned()),
+            }
+        };
+        SendFuture::new(revived).await
     }
 
     async fn enqueue_recovery(&self) -> Result<(), String> {
-        SendFuture::new(self.send(Message::Recover { recover: Backlog::SilentRuns })).await
+        SendFuture::new(self.send(RECOVERY_QUEUE, &"silent runs")).await
     }
 }
 
@@ -132,6 +144,6 @@ impl BulkLauncher for Launcher {
     }
 
     async fn enqueue(&self, bulk: BulkId, leg: BulkLeg) -> Result<(), String> {
-        SendFuture::new(self.send(Message::Bulk(BulkParams { bulk_id: bulk, leg }))).await
+        SendFuture::new(self.send(QUEUE, &Start::Bulk(BulkParams { bulk_id: bulk, leg }))).await
     }
 }

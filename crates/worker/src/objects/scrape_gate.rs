@@ -106,16 +106,6 @@ impl DurableObject for ScrapeGate {
     }
 }
 
-/// A lease as it is stored. One that this version cannot read must not keep the gate from all others.
-fn lease(key: &str, value: &str) -> Result<Lease> {
-    serde_json::from_str(value).or_else(|error| {
-        let id = key.trim_start_matches(LEASES);
-        tracing::error!(scrape_id = id, %error, "a lease cannot be read; it is held for as long as any may be");
-        let id: ScrapeId = serde_json::from_value(id.into())?;
-        Ok(Lease::unreadable(id, PlatformClock.now()))
-    })
-}
-
 impl ScrapeGate {
     /// Reads the leases, once in the life of the process.
     async fn load(&self) -> Result<()> {
@@ -126,13 +116,28 @@ impl ScrapeGate {
         let stored = self.state.storage().list_with_options(options).await?;
         let mut leases: Vec<Lease> = vec![];
         for entry in stored.entries() {
-            let (key, value): (String, String) = serde_wasm_bindgen::from_value(entry?)?;
-            leases.push(lease(&key, &value)?);
+            let (key, value): (String, serde_json::Value) = serde_wasm_bindgen::from_value(entry?)?;
+            match serde_json::from_str(value.as_str().unwrap_or_default()) {
+                Ok(lease) => leases.push(lease),
+                Err(error) => leases.extend(self.unreadable(&key, &error).await?),
+            }
         }
         let leases_max = compose::isolate(&self.env).config.providers.scraper.runs_max;
         // Another request may have been let in meanwhile.
         self.gate.borrow_mut().get_or_insert_with(|| Gate::new(leases_max, leases));
         Ok(())
+    }
+
+    /// In place of a stored lease that this version cannot read, which must not keep the gate from all others. It is stored, so that its
+    /// time is over once.
+    async fn unreadable(&self, key: &str, error: &serde_json::Error) -> Result<Option<Lease>> {
+        tracing::error!(key, %error, "a lease cannot be read; it is held for as long as any may be");
+        let Ok(id) = serde_json::from_value(key.trim_start_matches(LEASES).into()) else {
+            return Ok(None);
+        };
+        let lease = Lease::unreadable(id, PlatformClock.now());
+        self.store(&lease).await?;
+        Ok(Some(lease))
     }
 
     fn place(&self, key: &RequestKey) -> Option<Place> {

@@ -48,7 +48,7 @@ pub use progress_object::{
     Pass, ProgressAlarm, ProgressEffect, ProgressObject, ProgressProofs, ProgressQuestion, ProgressRecord,
     RECONCILE_EVERY, WatchAnswer, WatchQuestion, WatchRefusal,
 };
-pub use recover::{RecoveryReport, recover_stale_runs};
+pub use recover::{RecoveryReport, Round, recover_stale_runs};
 pub use required_services::RequiredServices;
 pub use result::{
     AnalysisRecord, AnalysisResult, CallAnswers, CallCost, CitedSource, CommercialAnswer, Cost, JudgedProfile,

@@ -138,10 +138,13 @@ pub trait SystemRuns: Send + Sync {
     async fn state(&self, run: RunId) -> Result<Option<RunState>, StoreError>;
 
     /// At most `limit` active runs without a heartbeat for `age`, those silent longest first, that nobody has claimed within
-    /// `age` either. Who claims a run wakes it: a run that was never claimed is never swept.
+    /// `age` either. Who claims runs wakes them, and says so.
     async fn claim_silent(&self, age: SignedDuration, limit: u32) -> Result<Vec<SilentRun>, StoreError>;
 
-    /// Fails and refunds, in one transaction, at most `limit` runs without a heartbeat for `age` that were claimed since, at
+    /// Says that these were woken, or that it was tried: a run that never was is never swept.
+    async fn note_woken(&self, runs: &[RunId]) -> Result<(), StoreError>;
+
+    /// Fails and refunds, in one transaction, at most `limit` runs without a heartbeat for `age` that were woken since, at
     /// least `grace` ago; answers which.
     async fn sweep(&self, age: SignedDuration, grace: Duration, limit: u32) -> Result<Vec<RunId>, StoreError>;
 }

@@ -2,12 +2,12 @@
 //! Any number of it may run at once: a silent run is claimed by one of them, waking does no harm to a run that works, and a run is
 //! refunded once.
 //!
-//! One round has limits, so that it fits into one invocation. What is left after an outage is not left for five minutes: the
-//! queue starts the next round at once, beside this one.
+//! One round has limits, so that it fits into one invocation. What is left after an outage is not left for five minutes: a round that
+//! meets a limit has a queue start the next one at once, and the job's own round starts several such chains.
 
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::future::join_all;
 use jiff::SignedDuration;
 
 use super::{ProgressSink, ProgressUpdate, RunLauncher, RunStatus, SilentRun, SystemRuns, config, progress};
@@ -20,9 +20,20 @@ const SWEEPS_MAX: u32 = 500;
 const SWEEPS_AT_ONCE: u32 = 50;
 /// A Worker's invocation may have six connections that wait for an answer.
 const CALLS_AT_ONCE: usize = 4;
+/// Chains of rounds that the job starts when it alone does not get through. The queue has as many consumers.
+const CHAINS: u32 = 5;
 /// How many sweeps may fail before the round ends. One that fails must not keep the others from their refunds, but a
 /// database that does not answer is not asked again and again, for up to 15 s each time.
 const SWEEP_FAULTS_MAX: u32 = 3;
+
+/// Who started a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    /// The schedule.
+    OfJob,
+    /// A round before it.
+    OfChain,
+}
 
 /// What a round did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +46,7 @@ pub struct RecoveryReport {
 }
 
 /// Wakes every run without a heartbeat for `wake_age`, waits for a `grace` in which woken runs write one, then fails
-/// and refunds every run without one for five minutes.
+/// and refunds every run without one for five minutes that was woken in vain.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer (in the sweep: several times); the next run of the job goes on.
@@ -43,25 +54,35 @@ pub async fn recover_stale_runs(
     runs: &dyn SystemRuns,
     launcher: &dyn RunLauncher,
     watchers: &dyn ProgressSink,
+    round: Round,
     wake_age: SignedDuration,
     grace: impl AsyncFnOnce(Duration),
 ) -> Result<RecoveryReport, StoreError> {
     let mut report = RecoveryReport::default();
-    let silent = runs.claim_silent(wake_age, WAKES_MAX).await?;
-    if silent.len() >= WAKES_MAX as usize {
-        // Before the work, so that the rounds overlap.
-        go_on(launcher, &mut report).await;
-    }
-    let woken = stream::iter(&silent).map(|run| wake(launcher, run.run_id)).buffer_unordered(CALLS_AT_ONCE);
-    report.woken = woken.fold(0, async |sum, is_woken| sum + u32::from(is_woken)).await;
-    // Only where a run that was just woken may have to be swept: it gets time to write a heartbeat first. In a round that is cut
-    // short, a later one does that.
-    if !report.is_cut_short && silent.iter().any(SilentRun::is_as_good_as_dead) {
-        grace(config::WAKE_GRACE + config::CLOCK_TOLERANCE).await;
-    }
+    // First, while it is known who was woken in vain: a claim may be of the same runs.
     sweep(runs, watchers, &mut report).await?;
+    let silent = runs.claim_silent(wake_age, WAKES_MAX).await?;
+    let claimed: Vec<RunId> = silent.iter().map(|run| run.run_id).collect();
+    if claimed.len() >= WAKES_MAX as usize {
+        // Before the work, so that rounds can go on beside each other.
+        go_on(launcher, round, &mut report).await;
+    }
+    for some in claimed.chunks(CALLS_AT_ONCE) {
+        let woken = join_all(some.iter().map(|run| wake(launcher, *run))).await;
+        report.woken += woken.into_iter().map(u32::from).sum::<u32>();
+    }
+    if !claimed.is_empty() {
+        runs.note_woken(&claimed).await?;
+    }
+    // Where a run that was just woken may have to be swept, it gets time to write a heartbeat first. Between two rounds of a chain the
+    // next one sweeps; the last one does it for those before it.
+    let is_last_of_chain = round == Round::OfChain && !report.is_cut_short;
+    if is_last_of_chain || !report.is_cut_short && silent.iter().any(SilentRun::is_as_good_as_dead) {
+        grace(config::WAKE_GRACE + config::CLOCK_TOLERANCE).await;
+        sweep(runs, watchers, &mut report).await?;
+    }
     if report.swept >= SWEEPS_MAX && !report.is_cut_short {
-        go_on(launcher, &mut report).await;
+        go_on(launcher, round, &mut report).await;
     }
     Ok(report)
 }
@@ -73,10 +94,13 @@ impl SilentRun {
     }
 }
 
-async fn go_on(launcher: &dyn RunLauncher, report: &mut RecoveryReport) {
+async fn go_on(launcher: &dyn RunLauncher, round: Round, report: &mut RecoveryReport) {
     report.is_cut_short = true;
-    if let Err(cause) = launcher.enqueue_recovery().await {
-        tracing::error!(cause, "the next round of recovery waits for the five-minute job");
+    let chains = if round == Round::OfJob { CHAINS } else { 1 };
+    for _ in 0..chains {
+        if let Err(cause) = launcher.enqueue_recovery().await {
+            tracing::error!(cause, "the next round of recovery waits for the five-minute job");
+        }
     }
 }
 
@@ -115,7 +139,9 @@ async fn sweep(
             let message = progress::ending(status).to_owned();
             watchers.tell(run, ProgressUpdate::Ended { status, message }).await;
         };
-        stream::iter(swept).for_each_concurrent(CALLS_AT_ONCE, tell).await;
+        for some in swept.chunks(CALLS_AT_ONCE) {
+            join_all(some.iter().copied().map(tell)).await;
+        }
     }
     Ok(())
 }

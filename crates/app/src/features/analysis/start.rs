@@ -1,8 +1,8 @@
 //! Starting and stopping an analysis on behalf of a member.
 
 use super::{
-    AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, ProgressUpdate, Receipt, RequiredServices, RunStatus,
-    UndoOutcome, progress, workflow::ask_ahead,
+    AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Phase, ProgressUpdate, Receipt, RequiredServices,
+    RunState, RunStatus, UndoOutcome, progress, workflow::ask_ahead,
 };
 use crate::{
     features::auth::Member,
@@ -114,7 +114,12 @@ async fn launch(ports: &AnalysisPorts, run: RunId) -> bool {
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn cancel(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<CancelOutcome, StoreError> {
-    note_scrapes(ports, user, &[run]).await?;
+    // Only what the user may see, and the row does not answer by itself, is asked of the gate.
+    let state = ports.runs.visible_state(user, run).await?;
+    let is_open = |state: &RunState| !state.status.is_terminal() && matches!(state.phase, None | Some(Phase::Cache));
+    if state.as_ref().is_some_and(is_open) {
+        note_scrapes(ports, user, &[run]).await?;
+    }
     let cancelled = ports.runs.cancel(user, run).await?;
     if let CancelOutcome::Cancelled { .. } = cancelled {
         futures_util::future::join(tell_cancelled(ports, run), ports.profiles.withdraw(&[run])).await;

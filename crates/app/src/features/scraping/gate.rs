@@ -3,7 +3,7 @@
 //! Promises: never more leases at once than allowed; a lease ends when its actor run has ended or cannot go on any more, whatever
 //! dies; of the accounts that wait, the one with the fewest leases is next, and within an account whoever asked first; an
 //! actor run is never held back to fill it; a profile that is just being read is not read again for the next who asks; what gave
-//! nothing is read alone the next time, so that one profile on which actor runs fail takes no others with it for good.
+//! nothing twice is read alone, so that one profile on which actor runs fail takes no others with it for good.
 //!
 //! Only leases are stored. The line is not: everybody in it asks again within a minute, and their place follows from the
 //! age of their runs.
@@ -220,14 +220,14 @@ impl ScrapeGate {
         requests.min_by_key(|request| (held(request), request.key)).cloned()
     }
 
-    /// A lease for the leader, shared with whoever waits for the same part: as many as make all free leases equally full. A repeat
-    /// is shared with nobody.
+    /// A lease for the leader, shared with whoever waits for the same part: as many as make all free leases equally full. What gave
+    /// nothing twice is shared with nobody.
     fn lease(&mut self, leader: &ScrapeRequest, free: usize, now: Timestamp, id: ScrapeId) -> Lease {
         let part = leader.key.part;
         let mut lease = Lease::new(id, leader.account_id, part, now);
         let names: BTreeSet<&str> = self.company_for(part).map(|request| request.username.as_str()).collect();
         let most = match part {
-            _ if leader.key.is_repeat() => 1,
+            _ if leader.key.is_suspect() => 1,
             ScrapePart::Details => USERNAMES_MAX,
             ScrapePart::Posts(_) => POSTS_OF_MAX,
         };
@@ -253,7 +253,7 @@ impl ScrapeGate {
 
     /// Who may share an actor run.
     fn company_for(&self, part: ScrapePart) -> impl Iterator<Item = &ScrapeRequest> {
-        self.waiting_for(part).filter(|request| !request.key.is_repeat())
+        self.waiting_for(part).filter(|request| !request.key.is_suspect())
     }
 
     /// Puts a username into the lease, with everybody who waits for it.

@@ -33,9 +33,10 @@ pub struct RequestKey {
 impl RequestKey {
     pub const FIRST_ATTEMPT: u32 = 1;
 
-    /// Whether an earlier attempt gave nothing.
-    pub(super) const fn is_repeat(&self) -> bool {
-        self.attempt > Self::FIRST_ATTEMPT
+    /// Whether two attempts gave nothing: one may have been anybody's misfortune, and repeated alone, a bad minute of the scraper would
+    /// cost ten times the actor runs.
+    pub(super) const fn is_suspect(&self) -> bool {
+        self.attempt > Self::FIRST_ATTEMPT + 1
     }
 }
 

@@ -32,8 +32,9 @@ use super::{
 /// Makes each run as old as the history says.
 const AGE: &str = "update runs r set created_at = statement_timestamp() - make_interval(secs => age.created),
         heartbeat_at = statement_timestamp() - make_interval(secs => age.beat),
+        claimed_at = statement_timestamp() - make_interval(secs => age.claimed),
         woken_at = statement_timestamp() - make_interval(secs => age.woken)
-    from jsonb_to_recordset($1) as age (id uuid, created float8, beat float8, woken float8) where r.id = age.id";
+    from jsonb_to_recordset($1) as age (id uuid, created float8, beat float8, claimed float8, woken float8) where r.id = age.id";
 
 /// A database and the product's two ways into it.
 pub struct Stage {
@@ -114,8 +115,8 @@ impl Stage {
     async fn age(&self, database: &ReferenceDatabase, now_s: i64) {
         let ages = database.runs.iter().map(|(id, row)| {
             let age = |at: Option<i64>| at.map(|at| now_s - at);
-            let (beat, woken) = (age(row.heartbeat_s), age(row.woken_s));
-            json!({ "id": id, "created": now_s - row.created_s, "beat": beat, "woken": woken })
+            let (beat, claimed, woken) = (age(row.heartbeat_s), age(row.claimed_s), age(row.woken_s));
+            json!({ "id": id, "created": now_s - row.created_s, "beat": beat, "claimed": claimed, "woken": woken })
         });
         let ages = Value::Array(ages.collect());
         self.superuser.execute(&self.ages, &[&ages]).await.unwrap();
@@ -168,6 +169,10 @@ impl Stage {
                     claimed.into_iter().map(|silent| (silent.run_id, silent.silent_s as i64)).collect();
                 claimed.sort_unstable();
                 Answer::Claimed(claimed)
+            }
+            Op::NoteWoken(runs) => {
+                admin.note_woken(runs).await?;
+                Answer::Done
             }
             Op::Sweep(age_s, grace_s, limit) => {
                 let (age, grace) =

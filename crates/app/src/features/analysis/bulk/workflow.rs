@@ -74,7 +74,7 @@ pub async fn run_bulk<S: Steps>(steps: &S, ports: BulkPorts, bulk: BulkId) -> Re
 async fn look<S: Steps>(steps: &S, ports: &BulkPorts, bulk: BulkId, name: &str) -> Result<Tended, StepFailed> {
     let bulks = ports.bulks.clone();
     steps
-        .run(name, move || {
+        .run_as(name, move || {
             let bulks = bulks.clone();
             async move { Ok(bulks.tend(bulk).await?) }
         })

@@ -43,8 +43,12 @@ impl Double {
     }
 
     async fn recover(&self) -> Result<RecoveryReport, StoreError> {
+        self.round(Round::OfJob).await
+    }
+
+    async fn round(&self, round: Round) -> Result<RecoveryReport, StoreError> {
         let grace = async |pause| self.waits.lock().unwrap().push(pause);
-        recover_stale_runs(self, self, self, config::STALE_WAKE, grace).await
+        recover_stale_runs(self, self, self, round, config::STALE_WAKE, grace).await
     }
 
     fn rounds_asked_for(&self) -> u32 {
@@ -79,17 +83,20 @@ async fn a_database_that_answers_no_sweep_is_left_until_the_next_job() {
 }
 
 #[tokio::test]
-async fn a_round_that_cannot_do_everything_asks_for_the_next_one_once() {
+async fn a_round_that_cannot_do_everything_asks_for_the_next_one() {
     let full = Double::silent(500, 3_600.0);
     let report = full.recover().await.unwrap();
     assert_eq!(report, RecoveryReport { woken: 100, swept: 0, is_cut_short: true });
-    assert_eq!((full.woken.lock().unwrap().len(), full.rounds_asked_for()), (200, 1));
+    assert_eq!((full.woken.lock().unwrap().len(), full.rounds_asked_for()), (200, 5), "the job starts five chains");
     assert_eq!(*full.waits.lock().unwrap(), [], "a later round sweeps those");
+    let full = Double::silent(500, 3_600.0);
+    full.round(Round::OfChain).await.unwrap();
+    assert_eq!(full.rounds_asked_for(), 1, "a chain goes on as one");
 
     let sweeps = Double::answering((0..20).map(|_| Ok((0..50).map(run).collect())));
     let report = sweeps.recover().await.unwrap();
     assert_eq!(report, RecoveryReport { woken: 0, swept: 500, is_cut_short: true });
-    assert_eq!(sweeps.rounds_asked_for(), 1);
+    assert_eq!(sweeps.rounds_asked_for(), 5);
 
     let few = Double::silent(199, 3_600.0);
     assert_eq!(few.recover().await.unwrap(), RecoveryReport { woken: 100, swept: 0, is_cut_short: false });
@@ -104,6 +111,9 @@ async fn only_who_may_have_to_be_swept_is_waited_for() {
     let old = Double::silent(5, 300.0);
     old.recover().await.unwrap();
     assert_eq!(*old.waits.lock().unwrap(), [Duration::from_secs(11)]);
+    let last = Double::silent(0, 0.0);
+    last.round(Round::OfChain).await.unwrap();
+    assert_eq!(*last.waits.lock().unwrap(), [Duration::from_secs(11)], "rounds before it did not wait");
 }
 
 #[async_trait]
@@ -142,6 +152,11 @@ impl SystemRuns for Double {
 
     async fn claim_silent(&self, _: SignedDuration, limit: u32) -> Result<Vec<SilentRun>, StoreError> {
         Ok(self.silent.iter().take(limit as usize).copied().collect())
+    }
+
+    async fn note_woken(&self, runs: &[RunId]) -> Result<(), StoreError> {
+        assert_eq!(runs.len(), self.woken.lock().unwrap().len(), "after the wakes, all of them");
+        Ok(())
     }
 
     async fn sweep(&self, _: SignedDuration, _: Duration, _: u32) -> Result<Vec<RunId>, StoreError> {

@@ -161,7 +161,7 @@ impl<S: Steps> Body<'_, S> {
         let (ports, run) = (self.ports.clone(), self.run);
         let taken: IfActive<TakenUp> = self
             .steps
-            .run("take-up", move || {
+            .run_as("take-up", move || {
                 // The engine calls this once per attempt, and each attempt's future must own what it uses.
                 let ports = ports.clone();
                 async move {

@@ -124,15 +124,15 @@ fn requests_share_an_actor_run_only_where_part_and_window_agree() {
 }
 
 #[test]
-fn what_gave_nothing_is_read_alone() {
+fn what_gave_nothing_twice_is_read_alone() {
     let (mut gate, mut id) = (ScrapeGate::new(1, []), ids());
     let first = orders(&gate.ask(vec![request(9, 1, "first")], at(0), &mut id));
-    let repeat = |number, username| {
+    let repeat = |attempt, number, username| {
         let request = request(1, number, username);
-        ScrapeRequest { key: RequestKey { attempt: 2, ..request.key }, ..request }
+        ScrapeRequest { key: RequestKey { attempt, ..request.key }, ..request }
     };
     let waiting =
-        vec![repeat(2, "ann"), request(1, 3, "bob"), repeat(4, "eve"), request(1, 5, "joe"), request(1, 6, "eve")];
+        vec![repeat(3, 2, "ann"), request(1, 3, "bob"), repeat(3, 4, "eve"), repeat(2, 5, "joe"), request(1, 6, "eve")];
     assert_eq!(gate.ask(waiting, at(1), &mut id), []);
     let mut read = vec![];
     let mut last = first[0].id;

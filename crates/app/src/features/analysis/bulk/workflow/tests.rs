@@ -262,3 +262,10 @@ fn after_a_crash_at_any_step_every_line_is_started_and_the_bulk_ends() {
         }
     }
 }
+
+#[test]
+fn what_a_look_remembered_stays_readable() {
+    let remembered = serde_json::json!({ "account_id": Uuid::nil(), "active": 2, "pending": [Uuid::nil()] });
+    let look: Tended = serde_json::from_value(remembered).unwrap();
+    assert_eq!((look.active, look.pending.len()), (2, 1));
+}
