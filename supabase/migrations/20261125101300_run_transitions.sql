@@ -269,33 +269,38 @@ revoke all on function system.fail_run(uuid, text, text) from public, anon, auth
 grant execute on function system.fail_run(uuid, text, text) to service_role;
 
 -- Silent runs that nobody has claimed within p_age either, those silent longest first, for the caller to wake: each is given to
--- one caller, so any number of them may ask at once. A caller that dies leaves them to another.
+-- one caller, so any number of them may ask at once. A caller that dies leaves them to another. A run whose row is locked, by a
+-- statement that hangs, may be the one that has to be woken: it is given too, only not marked, so perhaps to several callers.
 create function system.claim_silent_runs(p_age interval, p_limit integer) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_now constant timestamptz := clock_timestamp();
-  v_claimed jsonb;
+  v_now timestamptz;
+  v_silent jsonb;
 begin
   if p_age is null or p_age < interval '0' or p_limit is null or p_limit not between 1 and 1000 then
     raise exception 'the age must not be negative, the limit between 1 and 1000' using errcode = 'invalid_parameter_value';
   end if;
+  -- One claim after the other, so that a locked row is nobody's claim. It takes milliseconds and waits for no other lock.
+  perform pg_advisory_xact_lock(hashtext('system.claim_silent_runs'));
+  v_now := clock_timestamp();
   with silent as (
-    select r.id from public.runs r
+    select r.id, v_now - coalesce(r.heartbeat_at, r.created_at) as silent_for
+      from public.runs r
      -- `greatest` ignores null.
      where r.status in ('pending', 'processing') and greatest(coalesce(r.heartbeat_at, r.created_at), r.claimed_at) <= v_now - p_age
      order by coalesce(r.heartbeat_at, r.created_at)
      limit p_limit
-       for no key update skip locked
+  ), free as (
+    select r.id from public.runs r where r.id in (select s.id from silent s) for no key update skip locked
   ), claimed as (
-    update public.runs r set claimed_at = v_now from silent s where r.id = s.id
-    returning r.id, v_now - coalesce(r.heartbeat_at, r.created_at) as silent_for
+    update public.runs r set claimed_at = v_now from free f where r.id = f.id
   )
   select coalesce(
-    jsonb_agg(jsonb_build_object('run_id', c.id, 'silent_s', extract(epoch from c.silent_for)) order by c.silent_for desc), '[]'
+    jsonb_agg(jsonb_build_object('run_id', s.id, 'silent_s', extract(epoch from s.silent_for)) order by s.silent_for desc), '[]'
   )
-    into v_claimed
-    from claimed c;
-  return v_claimed;
+    into v_silent
+    from silent s;
+  return v_silent;
 end $$;
 revoke all on function system.claim_silent_runs(interval, integer) from public, anon, authenticated, service_role;
 grant execute on function system.claim_silent_runs(interval, integer) to service_role;

@@ -93,7 +93,7 @@ async fn a_client_that_says_nothing_does_not_stay() {
     let mut client = Client::dial(stage.address).await;
     let error = client.answer().await.unwrap_err();
     assert_eq!((error.severity.as_str(), error.sqlstate.as_str()), ("FATAL", "08P01"));
-    assert_eq!(error.message, "the strict pooler refuses: no startup message within 5 s");
+    assert_eq!(error.message, "the strict pooler refuses: no startup message within 15 s");
     client.assert_closed().await;
 }
 

@@ -48,6 +48,21 @@ async fn a_silent_run_is_claimed_by_one_and_again_only_after_as_long_a_silence()
 }
 
 #[tokio::test]
+async fn a_silent_run_whose_row_is_locked_is_woken_and_not_waited_for() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    let run = stage.begun_and("nasa", "scraping").await?;
+    stage.let_beat_age(run, 400.0).await?;
+    stage.superuser.batch_execute("begin").await?;
+    stage.superuser.query("select from runs where id = $1 for update", &[&run]).await?;
+    let claim = stage.backend.call("select system.claim_silent_runs(interval '90 seconds', 10)", &[]);
+    let claimed = timeout(Duration::from_secs(5), claim).await;
+    let claimed = claimed.map_err(|_| Error::Unexpected("the claim waits for a row".to_owned()))??;
+    stage.superuser.batch_execute("rollback").await?;
+    assert_eq!(claimed[0]["run_id"], json!(run));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_run_is_swept_only_after_it_was_woken_and_had_time_to_answer() -> TestResult {
     let stage = Stage::with_credits(5).await?;
     let run = stage.begun_and("nasa", "scraping").await?;
