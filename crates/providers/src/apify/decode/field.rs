@@ -3,11 +3,11 @@
 use oslira_app::features::{
     business::IdealCustomer,
     judging::{CallKind, Verdict, examples},
-    profiles::Snapshot,
+    profiles::{DETAILS_POSTS, Post, Profile, Snapshot},
     scoring::{Facts, match_ideal_customer},
 };
 
-use super::*;
+use super::{post::*, *};
 
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/field/apify");
 

@@ -1,9 +1,12 @@
 //! Property tests: any input is either refused or read as exactly what it says.
 
+use std::{cmp::Reverse, collections::HashSet};
+
+use oslira_app::features::profiles::{DETAILS_POSTS, Post, Profile};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::json;
 
-use super::*;
+use super::{json::*, post::*, profile::*, *};
 use crate::property::{config, damaged, no_count, strange};
 
 const PROFILES: [(&str, &str); 7] = [

@@ -1,6 +1,7 @@
+use oslira_app::features::profiles::{DETAILS_POSTS, Post, PostKind, Profile};
 use serde_json::json;
 
-use super::*;
+use super::{json::*, post::*, profile::*, *};
 
 macro_rules! fixture {
     ($name:literal) => {
