@@ -18,7 +18,7 @@ use crate::{
 const PASSWORD_REQUEST: &[u8] = b"R\0\0\0\x08\0\0\0\x03";
 const PASSWORD_MESSAGE_TAG: u8 = b'p';
 
-/// A Worker whose one thread has hundreds of runs to start opens connections first, and comes to their first message seconds later.
+/// Generous: on a busy machine a Worker has been seen to open connections and to send their first message more than 5 s later.
 const STARTUP_MAX: Duration = Duration::from_secs(15);
 
 pub(crate) struct Client {

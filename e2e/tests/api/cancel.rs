@@ -61,6 +61,29 @@ async fn after_the_ai_call_began_the_credits_are_kept() {
 }
 
 #[tokio::test]
+async fn a_scrape_that_began_before_the_workflow_counts() {
+    let stack = Stack::load();
+    let user = User::new(&stack, 10).await;
+    let username = handle("gaming");
+    let held = stack.hold("apify.poll", &username).await;
+    let run = user.start(&username).await;
+    stack.until_received("apify.poll", &username).await;
+    // The row as it was before the workflow took it up, which no transition allows.
+    let sql = stack.sql().await;
+    sql.batch_execute("set session_replication_role = replica").await.unwrap();
+    let before = "update runs set status = 'pending', phase = null, started_at = null where id = $1::text::uuid";
+    assert_eq!(sql.execute(before, &[&run]).await.unwrap(), 1);
+
+    let cancelled = user.post(&format!("/runs/{run}/cancel")).await;
+    assert_eq!(cancelled.data(200)["refunded"], 1);
+    stack.release(held).await;
+    // Of such a run it is among the refunded cancels of the day.
+    let ended = user.end_of(&run).await;
+    assert_eq!((&ended["status"], &ended["phase"]), (&json!("cancelled"), &json!("scraping")), "{ended}");
+    user.settles_at(10).await;
+}
+
+#[tokio::test]
 async fn a_finished_run_cannot_be_cancelled() {
     let stack = Stack::load();
     let user = User::new(&stack, 10).await;
