@@ -92,9 +92,21 @@ impl Stack {
         self.run_job("0 5 * * *").await;
     }
 
-    /// Runs the daily job that ends the lives of personal data.
-    pub async fn forget_profiles(&self) {
+    /// Runs the daily job that ends the lives of data that nobody needs any more.
+    pub async fn clean_up(&self) {
         self.run_job("0 2 * * *").await;
+    }
+
+    /// What `cargo xtask cron` printed for this job: its report, or why there is none. With `at` the job takes that moment for
+    /// now.
+    pub async fn xtask_cron(&self, job: &str, at: Option<&str>) -> Result<Value, String> {
+        let moment: Vec<&str> = at.into_iter().flat_map(|at| ["--at", at]).collect();
+        let output = xtask_output(&[&["cron", job], &*moment].concat()).await;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {output:?}")))
     }
 
     async fn run_job(&self, cron: &str) {

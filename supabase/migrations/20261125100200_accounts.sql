@@ -11,9 +11,16 @@ create table public.accounts (
   -- What runs may cost in one day (UTC); null for no cap.
   daily_credit_cap integer check (daily_credit_cap >= 0),
   created_at timestamptz not null default now(),
-  deleted_at timestamptz
+  deleted_at timestamptz,
+  -- Up to which run its runs have been wiped, and when everything that says whose account it was had been erased, for good (in
+  -- the file `clean_up`).
+  wiped_to_run uuid,
+  tombstoned_at timestamptz,
+  constraint only_closed_ones_are_tombstones check (tombstoned_at is null or deleted_at is not null)
 );
 create index accounts_plan on public.accounts (plan_id);
+-- Closed ones that are no tombstones yet.
+create index accounts_to_erase on public.accounts (deleted_at) where deleted_at is not null and tombstoned_at is null;
 
 create table public.account_members (
   user_id uuid not null references auth.users (id) on delete cascade,

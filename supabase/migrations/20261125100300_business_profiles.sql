@@ -1,5 +1,6 @@
 -- What a customer sells, to whom, and how they write about it: the business half of every prompt, with the
--- ideal-customer profile as typed columns. A deleted profile stays as a row, because leads and runs point at it.
+-- ideal-customer profile as typed columns. A deleted profile stays as a row while leads point at it, but not its texts: in the
+-- file `clean_up`.
 
 select set_config('lock_timeout', '5s', true);
 
@@ -36,8 +37,11 @@ create table public.business_profiles (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
+  -- When its texts were wiped.
+  emptied_at timestamptz,
   -- Lets other tables point at a profile of the same account, and at no other.
   unique (id, account_id),
+  constraint only_deleted_ones_are_empty check (emptied_at is null or deleted_at is not null),
   constraint follower_range check (follower_min <= follower_max),
   constraint themes_are_few check (
     cardinality(content_themes) <= 30 and array_position(content_themes, null) is null
@@ -51,6 +55,7 @@ create table public.business_profiles (
 create index business_profiles_newest on public.business_profiles (account_id, created_at desc, id desc);
 create unique index business_profiles_idempotency on public.business_profiles (account_id, idempotency_key)
   where idempotency_key is not null;
+create index business_profiles_deleted on public.business_profiles (deleted_at) where deleted_at is not null;
 
 -- context_version is the version of the prompts' stable beginning: it rises with every change that reaches a prompt,
 -- and an UPDATE cannot set it.

@@ -80,12 +80,14 @@ create index runs_complete on public.runs (account_id, analysis_type, id desc) i
 create index runs_by_time on public.runs using brin (created_at) with (pages_per_range = 16);
 
 -- Refuses every transition that the state machine does not have. A finished run never changes again, except that its
--- references and its idempotency key may become null.
+-- references and its idempotency key may become null, and its username 'erased..' when its account is erased: no username
+-- of Instagram ends in a dot.
 create function private.guard_run() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  if (new.id, new.account_id, new.username, new.analysis_type, new.credits, new.bulk_id, new.bulk_line)
-     is distinct from (old.id, old.account_id, old.username, old.analysis_type, old.credits, old.bulk_id, old.bulk_line) then
+  if (new.id, new.account_id, new.analysis_type, new.credits, new.bulk_id, new.bulk_line)
+     is distinct from (old.id, old.account_id, old.analysis_type, old.credits, old.bulk_id, old.bulk_line)
+     or (new.username <> old.username and (new.username <> 'erased..' or old.status in ('pending', 'processing'))) then
     raise exception 'run %: what was bought never changes', old.id using errcode = 'restrict_violation';
   end if;
   if old.status in ('complete', 'failed', 'cancelled')

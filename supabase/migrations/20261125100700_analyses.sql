@@ -33,6 +33,7 @@ create table public.analyses (
 create index analyses_newest on public.analyses (account_id, created_at desc, id desc);
 -- The first live one of a lead is its latest.
 create index analyses_lead on public.analyses (lead_id, scraped_at desc, created_at desc, id desc);
+create index analyses_deleted on public.analyses (deleted_at) where deleted_at is not null;
 
 -- The key of the lock of an Instagram profile (pg_advisory_xact_lock). Whoever stores an analysis of it holds the lock
 -- shared until the commit, whoever says that it has changed holds it alone: so each sees what the other committed. It is

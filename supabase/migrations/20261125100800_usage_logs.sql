@@ -29,6 +29,8 @@ create table public.ai_usage_logs (
 );
 create index ai_usage_logs_newest on public.ai_usage_logs (account_id, created_at desc);
 create index ai_usage_logs_run on public.ai_usage_logs (run_id);
+-- For their end, by their age.
+create index ai_usage_logs_oldest on public.ai_usage_logs (created_at);
 
 create table public.scrape_logs (
   id bigint generated always as identity primary key,
@@ -46,6 +48,7 @@ create table public.scrape_logs (
 );
 create index scrape_logs_newest on public.scrape_logs (account_id, created_at desc);
 create index scrape_logs_run on public.scrape_logs (run_id);
+create index scrape_logs_oldest on public.scrape_logs (created_at);
 
 alter table public.ai_usage_logs enable row level security;
 alter table public.ai_usage_logs force row level security;

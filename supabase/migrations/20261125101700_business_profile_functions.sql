@@ -6,7 +6,7 @@ select set_config('lock_timeout', '5s', true);
 -- A profile as its customer sees it, with its criteria in a part of their own, without the columns that only we need.
 create function private.shown_business_profile(p_profile public.business_profiles) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select to_jsonb(p_profile) - array['idempotency_key', 'body_hash', 'deleted_at']
+  select to_jsonb(p_profile) - array['idempotency_key', 'body_hash', 'deleted_at', 'emptied_at']
     || jsonb_build_object('ideal_customer', to_jsonb(p_profile))
 $$;
 revoke all on function private.shown_business_profile(public.business_profiles)

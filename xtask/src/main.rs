@@ -13,6 +13,7 @@ mod bench;
 mod build;
 mod chaos;
 mod contract;
+mod cron;
 mod demo;
 mod eval;
 mod http;
@@ -56,6 +57,8 @@ enum Command {
     Stack(stack::StackArgs),
     /// Mint a user of the running stack and print a token
     Token(stack::TokenArgs),
+    /// Run one scheduled job of the running stack at once, and print what it did
+    Cron(cron::CronArgs),
     /// List the configured models: price, cache rule, and when their providers shut them down
     Models(models::ModelsArgs),
     /// Run every test, against a throw-away stack in .oslira/test
@@ -105,6 +108,7 @@ fn run(command: Command) -> Result<std::process::ExitCode> {
         Command::Build(args) => build::run(&project, &args).map(|()| true)?,
         Command::Stack(args) => stack::run(&project, &args)?,
         Command::Token(args) => stack::token(&project, &args).map(|()| true)?,
+        Command::Cron(args) => cron::run(&project, &args).map(|()| true)?,
         Command::Models(args) => models::run(&project, &args)?,
         Command::Test(args) => test::run(&project, &args)?,
         Command::Attack(args) => attack::run(&project, &args)?,

@@ -8,20 +8,45 @@
 /// A job that runs by the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Job {
-    /// Every five minutes: takes care of runs that lost their engine.
+    /// Takes care of runs that lost their engine.
     RecoverRuns,
-    /// When a local stack starts: the same, but every engine has just died, so no run is given time to show a
-    /// heartbeat.
+    /// The same when a local stack starts; but every engine has just died, so no run is given time to show a heartbeat.
     RecoverAllRuns,
-    /// Daily: ends the lives of personal data that nobody needs any more.
-    ForgetProfiles,
-    /// Daily: checks which models will be retired soon.
+    /// Ends the lives of data that nobody needs any more.
+    CleanUp,
+    /// Checks which models will be retired soon.
     WatchModels,
 }
 
 impl Job {
+    pub const ALL: [Self; 4] = [Self::RecoverRuns, Self::RecoverAllRuns, Self::CleanUp, Self::WatchModels];
+
     /// The jobs that the platform starts.
-    pub const SCHEDULED: [Self; 3] = [Self::RecoverRuns, Self::ForgetProfiles, Self::WatchModels];
+    pub const SCHEDULED: [Self; 3] = [Self::RecoverRuns, Self::CleanUp, Self::WatchModels];
+
+    /// Its name, for rows, logs and the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RecoverRuns => "recover-runs",
+            Self::RecoverAllRuns => "recover-all-runs",
+            Self::CleanUp => "clean-up",
+            Self::WatchModels => "watch-models",
+        }
+    }
+
+    /// What it does, for who chooses one.
+    #[must_use]
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::RecoverRuns => {
+                "every 5 minutes: wake silent runs, refund those that stay silent, end bulks that are over"
+            }
+            Self::RecoverAllRuns => "when a local stack starts: the same, but wake every active run",
+            Self::CleanUp => "daily: remove pictures, deleted rows and old logs, and erase closed accounts",
+            Self::WatchModels => "daily: look up when the models in use will be shut down",
+        }
+    }
 
     /// Its cron expression, as the platform reports it. The job of a starting local stack has a word that no schedule
     /// produces.
@@ -30,7 +55,7 @@ impl Job {
         match self {
             Self::RecoverRuns => "*/5 * * * *",
             Self::RecoverAllRuns => "@start",
-            Self::ForgetProfiles => "0 2 * * *",
+            Self::CleanUp => "0 2 * * *",
             Self::WatchModels => "0 5 * * *",
         }
     }
@@ -42,6 +67,11 @@ impl Job {
             return Some(Self::RecoverAllRuns);
         }
         Self::SCHEDULED.into_iter().find(|job| job.cron() == cron)
+    }
+
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|job| job.name() == name)
     }
 }
 
@@ -134,6 +164,16 @@ mod tests {
     }
 
     #[test]
+    fn every_job_has_a_name_and_a_time_of_its_own() {
+        for job in Job::ALL {
+            assert_eq!(Job::named(job.name()), Some(job));
+            assert_eq!(Job::at(job.cron(), true), Some(job));
+            assert!(job.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", job.name());
+        }
+        assert!(Job::SCHEDULED.iter().all(|job| Job::ALL.contains(job)));
+    }
+
+    #[test]
     fn the_platform_delivers_exactly_the_queues() {
         assert_eq!(names(&wrangler()["queues"]["consumers"], "queue"), Queue::ALL.map(Queue::name));
     }
@@ -152,6 +192,7 @@ mod tests {
         assert_eq!(Job::at("*/10 * * * *", true), None);
         assert_eq!(Job::at("@start", false), None, "only a local stack may send this word");
         assert_eq!(Job::at("@start", true), Some(Job::RecoverAllRuns));
+        assert_eq!(Job::named("forget-profiles"), None);
         assert_eq!(Queue::named("analysis"), Some(Queue::Analysis));
         assert_eq!(Queue::named("analysis-dead-dead"), None);
         assert_eq!(WorkflowClass::named("AnalysisWorkflow"), Some(WorkflowClass::Analysis));

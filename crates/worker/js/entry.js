@@ -169,7 +169,7 @@ export default class extends WorkerEntrypoint {
   }
 
   scheduled(event) {
-    return call(() => rust.scheduled(event.cron, this.env));
+    return call(() => rust.scheduled(event.cron, event.scheduledTime, this.env));
   }
 }
 

@@ -74,8 +74,10 @@ fn bury(batch: &MessageBatch<Start>) {
 }
 
 async fn recover(env: &Env, round: Round) -> Result<(), JsValue> {
-    recover_runs(env, round, STALE_WAKE).await.map_err(|error| {
+    let report = recover_runs(env, round, STALE_WAKE).await.map_err(|error| {
         tracing::error!(?round, %error, "silent runs not recovered from a queue");
-        js_sys::Error::new("silent runs not recovered").into()
-    })
+        js_sys::Error::new("silent runs not recovered")
+    })?;
+    tracing::info!(?round, ?report, "silent runs recovered from a queue");
+    Ok(())
 }

@@ -1,11 +1,12 @@
 //! Scheduled jobs: which one a cron expression starts, and what each needs of this platform.
 
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use oslira_app::{
     features::{
-        analysis::{Round, SystemBulks as _, config::STALE_WAKE, recover_stale_runs},
-        judging::watch_models,
-        profiles::forget_profiles,
+        analysis::{RecoveryReport, Round, SystemBulks as _, config::STALE_WAKE, recover_stale_runs},
+        jobs::{JobReport, moment, recorded},
+        judging::{WatchReport, watch_models},
+        retention::{CleanUpReport, clean_up},
     },
     shared::{clock::Clock as _, store::StoreError},
     triggers::Job,
@@ -18,24 +19,30 @@ use crate::{
     compose,
 };
 
-/// Runs the job of `cron`; an unknown expression runs nothing.
+/// Runs the job of `cron`, which was scheduled for this time (in milliseconds since 1970); an unknown expression runs nothing.
 #[wasm_bindgen]
-pub async fn scheduled(cron: String, env: JsValue) -> Result<(), JsValue> {
+pub async fn scheduled(cron: String, scheduled_ms: f64, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
     let local = compose::isolate(&env).config.deployment.environment.is_local();
     let Some(job) = Job::at(&cron, local) else {
         tracing::error!(cron, "no job belongs to this cron expression");
         return Err(js_sys::Error::new("no such job").into());
     };
-    let done = match job {
-        Job::RecoverRuns => recover_runs(&env, Round::OfJob, STALE_WAKE).await,
-        Job::RecoverAllRuns => recover_runs(&env, Round::OfJob, SignedDuration::ZERO).await,
-        Job::ForgetProfiles => forget(&env).await,
-        Job::WatchModels => watch(&env).await,
-    };
-    done.map_err(|error| {
-        tracing::error!(cron, ?job, %error, "a scheduled job failed");
-        js_sys::Error::new("a scheduled job failed").into()
+    let scheduled_for =
+        scheduled_ms.is_finite().then(|| Timestamp::from_millisecond(scheduled_ms as i64).ok()).flatten();
+    let now = moment(scheduled_for, PlatformClock.now(), local);
+    let records = compose::admin(&env);
+    // `recorded` has logged the cause.
+    let done = recorded(records.as_ref(), job, now, run(job, &env, now)).await;
+    done.map(drop).map_err(|_| js_sys::Error::new("a scheduled job failed").into())
+}
+
+async fn run(job: Job, env: &Env, now: Timestamp) -> Result<JobReport, StoreError> {
+    Ok(match job {
+        Job::RecoverRuns => JobReport::of(&recover_runs(env, Round::OfJob, STALE_WAKE).await?),
+        Job::RecoverAllRuns => JobReport::of(&recover_runs(env, Round::OfJob, SignedDuration::ZERO).await?),
+        Job::CleanUp => JobReport::of(&remove_what_has_ended(env, now).await?),
+        Job::WatchModels => JobReport::of(&watch(env, now).await?),
     })
 }
 
@@ -44,32 +51,24 @@ const BULKS_MAX: u32 = 500;
 
 /// One round: wakes runs without a heartbeat for `wake_age`, then fails those that stay silent, then ends bulks that are over. Lines
 /// of a bulk that died before it started them are silent runs too: waking starts them.
-pub async fn recover_runs(env: &Env, round: Round, wake_age: SignedDuration) -> Result<(), StoreError> {
+pub async fn recover_runs(env: &Env, round: Round, wake_age: SignedDuration) -> Result<RecoveryReport, StoreError> {
     let (runs, launcher, board) = (compose::admin(env), Launcher::new(env), Board::new(env));
     let grace = async |duration| Delay::from(duration).await;
     let recovered = recover_stale_runs(runs.as_ref(), &launcher, &board, round, wake_age, grace).await;
     // Also after a sweep that failed: the bulks wait for nothing of it.
-    let ended = runs.end_finished(BULKS_MAX).await?;
-    let report = recovered?;
-    let is_cut_short = report.is_cut_short;
-    tracing::info!(woken = report.woken, swept = report.swept, ended, is_cut_short, "stale runs recovered");
-    Ok(())
+    let bulks_ended = runs.end_finished(BULKS_MAX).await?;
+    Ok(RecoveryReport { bulks_ended, ..recovered? })
 }
 
-async fn forget(env: &Env) -> Result<(), StoreError> {
-    let (records, pictures) = (compose::admin(env), compose::pictures(env, &compose::isolate(env).config));
-    let report = forget_profiles(records.as_ref(), pictures.as_ref(), PlatformClock.now()).await?;
-    if report.is_cut_short {
-        tracing::error!("more pictures are abandoned than one job can delete; the rest is left");
-    }
-    tracing::info!(pictures = report.pictures, changes = report.changes, "personal data forgotten");
-    Ok(())
+async fn remove_what_has_ended(env: &Env, now: Timestamp) -> Result<CleanUpReport, StoreError> {
+    let (database, pictures) = (compose::admin(env), compose::pictures(env, &compose::isolate(env).config));
+    clean_up(database.as_ref(), pictures.as_ref(), database.as_ref(), now).await
 }
 
-async fn watch(env: &Env) -> Result<(), StoreError> {
+async fn watch(env: &Env, now: Timestamp) -> Result<WatchReport, StoreError> {
     let isolate = compose::isolate(env);
     let config = &isolate.config;
     let (lists, database) = (compose::model_lists(config), compose::admin(env));
-    let today = PlatformClock.now().to_zoned(TimeZone::UTC).date();
+    let today = now.to_zoned(TimeZone::UTC).date();
     watch_models(&config.models, &lists, &config.models_announced(), database.as_ref(), today).await
 }

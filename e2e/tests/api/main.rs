@@ -15,6 +15,7 @@ mod deep;
 mod events;
 mod hostile;
 mod idempotency;
+mod jobs;
 mod leads;
 mod lists;
 mod machine;

@@ -92,12 +92,12 @@ async fn a_picture_ends_when_nobody_has_its_lead_any_more() {
 
     delete(&one, &leads[0]).await;
     sql.execute(yesterday, &[&username]).await.unwrap();
-    stack.forget_profiles().await;
+    stack.clean_up().await;
     assert!(has_picture(&other, &leads[1]).await, "the other account has the lead still");
 
     delete(&other, &leads[1]).await;
     sql.execute(yesterday, &[&username]).await.unwrap();
-    stack.forget_profiles().await;
+    stack.clean_up().await;
     // To see it, a lead is needed again.
     let restore = "update leads set deleted_at = null where username = $1 and account_id = $2";
     sql.execute(restore, &[&username, &other.account_id]).await.unwrap();

@@ -17,7 +17,7 @@ pub struct Document {
     pub env: String,
     pub speed: Speed,
     pub api_url: String,
-    /// POST here with `?cron=…` to run a scheduled job at once.
+    /// POST here with `?cron=…` to run a scheduled job at once; `&time=…` (milliseconds since 1970) is its now.
     pub scheduled_url: String,
     /// The database, as superuser and without the pooler.
     pub database_url: String,

@@ -2,8 +2,10 @@
 
 mod bulks;
 mod db;
+mod jobs;
 mod models;
 mod profiles;
+mod remains;
 mod runs;
 
 pub use db::AdminDb;

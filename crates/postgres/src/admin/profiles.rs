@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
-    features::profiles::{InstagramHandle, ProfileRecords},
+    features::profiles::{AbandonedWhen, InstagramHandle, ProfileRecords},
     shared::store::StoreError,
 };
 
@@ -14,14 +14,16 @@ use crate::session::Param;
 impl ProfileRecords for AdminDb {
     async fn abandoned(
         &self,
-        since: Timestamp,
-        until: Timestamp,
+        when: AbandonedWhen,
         after: Option<&InstagramHandle>,
         limit: usize,
     ) -> Result<Vec<InstagramHandle>, StoreError> {
-        const SQL: &str =
-            "select to_jsonb(u) from system.abandoned_pictures($1::timestamptz, $2::timestamptz, $3, $4::bigint) u";
-        self.values(SQL, &[Param::of(since), Param::of(until), Param::maybe(after), Param::of(limit)]).await
+        const SQL: &str = "select to_jsonb(u) from system.abandoned_pictures(\
+            $1::timestamptz, $2::timestamptz, $3::timestamptz, $4, $5::bigint) u";
+        let AbandonedWhen { since, until, closed_before } = when;
+        let params =
+            [Param::of(since), Param::of(until), Param::of(closed_before), Param::maybe(after), Param::of(limit)];
+        self.values(SQL, &params).await
     }
 
     async fn forget_changes(&self, until: Timestamp) -> Result<u64, StoreError> {

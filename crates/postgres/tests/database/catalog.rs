@@ -8,7 +8,8 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 2] = ["analysis_prices", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 4] = ["model_lifecycles", "profile_changes", "service_outages", "spending_days"];
+pub const HIDDEN_TABLES: [&str; 5] =
+    ["job_runs", "model_lifecycles", "profile_changes", "service_outages", "spending_days"];
 
 /// The first column of every row.
 async fn texts(client: &Client, sql: &str) -> Result<Vec<String>, Error> {

@@ -1,7 +1,7 @@
 //! What the daily job asks: whose pictures nobody needs, and which changes no run can meet.
 
 use jiff::{SignedDuration, Timestamp};
-use oslira_app::features::profiles::{InstagramHandle, ProfileRecords};
+use oslira_app::features::profiles::{AbandonedWhen, InstagramHandle, ProfileRecords};
 use oslira_testkit::{Error, TestResult};
 use uuid::Uuid;
 
@@ -11,8 +11,9 @@ use crate::support::{Request, Stage, advance, begun, complete, fail};
 async fn abandoned(stage: &Stage, after: Option<&str>, limit: usize) -> Vec<String> {
     let after: Option<InstagramHandle> = after.map(|after| after.parse().unwrap());
     let now = Timestamp::now();
-    let (since, until) = (now - SignedDuration::from_hours(7 * 24), now - SignedDuration::from_hours(24));
-    let names = stage.admin().abandoned(since, until, after.as_ref(), limit).await.unwrap();
+    let days_ago = |days: i64| now - SignedDuration::from_hours(days * 24);
+    let when = AbandonedWhen { since: days_ago(7), until: days_ago(1), closed_before: days_ago(30) };
+    let names = stage.admin().abandoned(when, after.as_ref(), limit).await.unwrap();
     names.into_iter().map(|name| name.to_string()).collect()
 }
 
@@ -85,11 +86,23 @@ async fn a_closed_account_needs_its_pictures_for_thirty_days() -> TestResult {
     let run = stage.begun_and("nasa", "saving").await?;
     complete(&stage.backend, run).await?;
     stage.execute("update runs set created_at = now() - interval '60 days'", &[]).await?;
-    for (days, expected) in [(1, vec![]), (29, vec![]), (33, vec!["nasa"])] {
+    // However long ago: a job that failed for weeks finds them too.
+    for (days, expected) in [(1, vec![]), (29, vec![]), (31, vec!["nasa"]), (90, vec!["nasa"])] {
         stage.execute("update accounts set deleted_at = now() - make_interval(days => $1)", &[&days]).await?;
         assert_eq!(abandoned(&stage, None, 10).await, expected, "closed {days} days ago");
     }
-    stage.execute("update accounts set deleted_at = null", &[]).await?;
+    stage.execute("update accounts set tombstoned_at = now()", &[]).await?;
+    assert_eq!(abandoned(&stage, None, 10).await, [""; 0], "they are gone");
+    stage.execute("update accounts set deleted_at = null, tombstoned_at = null", &[]).await?;
+    assert_eq!(abandoned(&stage, None, 10).await, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_of_an_erased_account_names_no_picture() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    let run = ended(&stage, "failed").await?;
+    stage.execute("update runs set username = 'erased..' where id = $1", &[&run]).await?;
     assert_eq!(abandoned(&stage, None, 10).await, [""; 0]);
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
+use serde::Serialize;
 
 use super::{ProgressSink, ProgressUpdate, RunLauncher, RunStatus, SilentRun, SystemRuns, config, progress};
 use crate::shared::{ids::RunId, store::StoreError};
@@ -36,11 +37,13 @@ pub enum Round {
 }
 
 /// What a round did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RecoveryReport {
     pub woken: u32,
     /// Runs that were failed and refunded.
     pub swept: u32,
+    /// Bulks that were over, and that nobody had ended.
+    pub bulks_ended: u32,
     /// Whether there is more to do than one round does; the next one has been asked for.
     pub is_cut_short: bool,
 }

@@ -107,6 +107,15 @@ fn lifecycle(model: ModelName, listed: Option<&Vec<ListedModel>>) -> ModelLifecy
     ModelLifecycle { model, status, retires_on }
 }
 
+/// What the daily job has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct WatchReport {
+    /// Models in use.
+    pub models: usize,
+    /// What the operator should know, a sentence for each model that needs care.
+    pub warnings: Vec<String>,
+}
+
 /// The daily job: looks the models up, warns the operator of those that end soon, and stores what was found.
 ///
 /// # Errors
@@ -117,14 +126,14 @@ pub async fn watch_models(
     announced: &[ModelLifecycle],
     store: &dyn LifecycleStore,
     today: Date,
-) -> Result<(), StoreError> {
+) -> Result<WatchReport, StoreError> {
     let found = look_up_models(choice, lists).await;
-    for warning in warnings(choice, &found, announced, today) {
+    let warnings = warnings(choice, &found, announced, today);
+    for warning in &warnings {
         tracing::warn!(warning, "a model in use needs care");
     }
     store.record(&found).await?;
-    tracing::info!(models = found.len(), "the models in use were looked up");
-    Ok(())
+    Ok(WatchReport { models: found.len(), warnings })
 }
 
 /// What the operator should know of the models in use, a sentence for each. `announced` is what was known when this
@@ -224,7 +233,9 @@ mod tests {
         ]);
         let kept = Kept::default();
         let choice = ModelChoice::default();
-        watch_models(&choice, &lists, &[], &kept, date(2026, 11, 25)).now_or_never().unwrap().unwrap();
+        let watched = watch_models(&choice, &lists, &[], &kept, date(2026, 11, 25)).now_or_never().unwrap().unwrap();
+        assert_eq!(watched.models, 4);
+        assert!(watched.warnings[0].starts_with("openai/gpt-6.1-terra is deprecated"), "{watched:?}");
         let expected = [
             known("anthropic/claude-haiku-5-5", LifecycleStatus::Unknown, None),
             known("anthropic/claude-sonnet-5-5", LifecycleStatus::Unknown, None),

@@ -52,18 +52,27 @@ pub trait PictureStore: Send + Sync {
     async fn delete(&self, usernames: &[InstagramHandle]) -> Result<(), StoreError>;
 }
 
+/// When a profile must have lost those who needed its picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AbandonedWhen {
+    /// Between these two, a lead of it was deleted, or a run ended without one.
+    pub since: Timestamp,
+    pub until: Timestamp,
+    /// Or the account of a lead of it was closed before this.
+    pub closed_before: Timestamp,
+}
+
 /// What the database knows of profiles, whoever analysed them; used by schedules only.
 #[async_trait]
 pub trait ProfileRecords: Send + Sync {
-    /// Usernames, in their order and after `after`, of which nobody needs the picture any more: between the two times a lead
-    /// of it was deleted, or a run ended without one; no account has it as a lead, and no run works on it.
+    /// Usernames, in their order and after `after`, of which nobody needs the picture any more: it was abandoned then, no
+    /// account has it as a lead, and no run works on it.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     async fn abandoned(
         &self,
-        since: Timestamp,
-        until: Timestamp,
+        when: AbandonedWhen,
         after: Option<&InstagramHandle>,
         limit: usize,
     ) -> Result<Vec<InstagramHandle>, StoreError>;

@@ -86,7 +86,7 @@ async fn a_database_that_answers_no_sweep_is_left_until_the_next_job() {
 async fn a_round_that_cannot_do_everything_asks_for_the_next_one() {
     let full = Double::silent(500, 3_600.0);
     let report = full.recover().await.unwrap();
-    assert_eq!(report, RecoveryReport { woken: 100, swept: 0, is_cut_short: true });
+    assert_eq!(report, RecoveryReport { woken: 100, swept: 0, bulks_ended: 0, is_cut_short: true });
     assert_eq!((full.woken.lock().unwrap().len(), full.rounds_asked_for()), (200, 5), "the job starts five chains");
     assert_eq!(*full.waits.lock().unwrap(), [], "a later round sweeps those");
     let full = Double::silent(500, 3_600.0);
@@ -95,11 +95,14 @@ async fn a_round_that_cannot_do_everything_asks_for_the_next_one() {
 
     let sweeps = Double::answering((0..20).map(|_| Ok((0..50).map(run).collect())));
     let report = sweeps.recover().await.unwrap();
-    assert_eq!(report, RecoveryReport { woken: 0, swept: 500, is_cut_short: true });
+    assert_eq!(report, RecoveryReport { woken: 0, swept: 500, bulks_ended: 0, is_cut_short: true });
     assert_eq!(sweeps.rounds_asked_for(), 5);
 
     let few = Double::silent(199, 3_600.0);
-    assert_eq!(few.recover().await.unwrap(), RecoveryReport { woken: 100, swept: 0, is_cut_short: false });
+    assert_eq!(
+        few.recover().await.unwrap(),
+        RecoveryReport { woken: 100, swept: 0, bulks_ended: 0, is_cut_short: false }
+    );
     assert_eq!(few.rounds_asked_for(), 0);
 }
 

@@ -50,7 +50,7 @@ fn no_rule_can_use_what_has_ended() {
 struct Double {
     abandoned: Vec<InstagramHandle>,
     deleted: Mutex<Vec<InstagramHandle>>,
-    asked: Mutex<Vec<(Timestamp, Timestamp)>>,
+    asked: Mutex<Vec<AbandonedWhen>>,
     is_bucket_out: bool,
 }
 
@@ -58,12 +58,11 @@ struct Double {
 impl ProfileRecords for Double {
     async fn abandoned(
         &self,
-        since: Timestamp,
-        until: Timestamp,
+        when: AbandonedWhen,
         after: Option<&InstagramHandle>,
         limit: usize,
     ) -> Result<Vec<InstagramHandle>, StoreError> {
-        self.asked.lock().unwrap().push((since, until));
+        self.asked.lock().unwrap().push(when);
         let later = self.abandoned.iter().filter(|name| after.is_none_or(|after| name.as_str() > after.as_str()));
         Ok(later.take(limit).cloned().collect())
     }
@@ -94,13 +93,16 @@ fn usernames(count: usize) -> Vec<InstagramHandle> {
 
 #[tokio::test]
 async fn every_abandoned_picture_is_deleted_whatever_their_number() {
-    let now: Timestamp = "2026-11-26T02:00:00Z".parse().unwrap();
+    let time = |text: &str| -> Timestamp { text.parse().unwrap() };
+    let (now, closed_before) = (time("2026-11-26T02:00:00Z"), time("2026-10-27T02:00:00Z"));
     for count in [0, 1, PAGE, PAGE + 1, 2 * PAGE + 5] {
         let double = Double { abandoned: usernames(count), ..Double::default() };
-        let report = forget_profiles(&double, &double, now).await.unwrap();
-        assert_eq!(report, ForgetReport { pictures: count, changes: 3, is_cut_short: false });
+        let report = forget_profiles(&double, &double, now, closed_before).await.unwrap();
+        let calls = 1 + 2 * (count / PAGE + 1);
+        assert_eq!(report, ForgetReport { pictures: count, changes: 3, is_cut_short: false, calls });
         assert_eq!(*double.deleted.lock().unwrap(), double.abandoned);
-        let window = ("2026-11-17T02:00:00Z".parse().unwrap(), "2026-11-25T01:00:00Z".parse().unwrap());
+        let (since, until) = (time("2026-11-17T02:00:00Z"), time("2026-11-25T01:00:00Z"));
+        let window = AbandonedWhen { since, until, closed_before };
         assert!(double.asked.lock().unwrap().iter().all(|asked| *asked == window));
     }
 }
@@ -108,13 +110,14 @@ async fn every_abandoned_picture_is_deleted_whatever_their_number() {
 #[tokio::test]
 async fn a_job_that_leaves_some_says_so() {
     let double = Double { abandoned: usernames(PAGES_MAX * PAGE + 1), ..Double::default() };
-    let report = forget_profiles(&double, &double, Timestamp::UNIX_EPOCH).await.unwrap();
-    assert_eq!(report, ForgetReport { pictures: PAGES_MAX * PAGE, changes: 3, is_cut_short: true });
+    let report = forget_profiles(&double, &double, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH).await.unwrap();
+    let (pictures, calls) = (PAGES_MAX * PAGE, FORGET_CALLS_MAX);
+    assert_eq!(report, ForgetReport { pictures, changes: 3, is_cut_short: true, calls });
 }
 
 #[tokio::test]
 async fn a_job_that_could_not_delete_fails() {
     let double = Double { abandoned: usernames(1), is_bucket_out: true, ..Double::default() };
-    let failed = forget_profiles(&double, &double, Timestamp::UNIX_EPOCH).await;
+    let failed = forget_profiles(&double, &double, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH).await;
     assert!(matches!(failed, Err(StoreError::Unavailable(_))));
 }

@@ -1,0 +1,52 @@
+//! The kinds of rows that end, and when.
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+/// How long what was deleted stays, so that an operator can bring it back.
+const DELETED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long logs stay.
+const LOGGED_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// A kind of rows that end, in the order in which they are worked off: what points at others first, people before logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remains {
+    /// Deleted analyses, with the marks of how their leads turned out.
+    Analyses,
+    /// Deleted leads.
+    Leads,
+    /// Deleted business profiles that nothing needs any more.
+    BusinessProfiles,
+    /// The texts of those that have to stay, for leads that live.
+    BusinessProfileTexts,
+    /// Everything that says whose a closed account was, and of whom it bought analyses.
+    Accounts,
+    ScrapeLogs,
+    AiUsage,
+    JobRuns,
+}
+
+impl Remains {
+    pub const ALL: [Self; 8] = [
+        Self::Analyses,
+        Self::Leads,
+        Self::BusinessProfiles,
+        Self::BusinessProfileTexts,
+        Self::Accounts,
+        Self::ScrapeLogs,
+        Self::AiUsage,
+        Self::JobRuns,
+    ];
+
+    /// How long they are kept: since they were deleted, or since they were written.
+    #[must_use]
+    pub const fn kept_for(self) -> SignedDuration {
+        match self {
+            Self::Analyses | Self::Leads | Self::BusinessProfiles | Self::BusinessProfileTexts | Self::Accounts => {
+                DELETED_FOR
+            }
+            Self::ScrapeLogs | Self::AiUsage | Self::JobRuns => LOGGED_FOR,
+        }
+    }
+}
