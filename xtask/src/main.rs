@@ -29,6 +29,7 @@ mod setup;
 mod stack;
 mod stamp;
 mod step;
+mod stripe;
 mod table;
 mod test;
 
@@ -61,6 +62,8 @@ enum Command {
     Cron(cron::CronArgs),
     /// List the configured models: price, cache rule, and when their providers shut them down
     Models(models::ModelsArgs),
+    /// Be the customers, the banks and the clock of the running stack's Stripe, and send its events
+    Stripe(stripe::StripeArgs),
     /// Run every test, against a throw-away stack in .oslira/test
     ///
     /// Suites run side by side, each ends with one line, and what each printed stays in .oslira/test-logs.
@@ -110,6 +113,7 @@ fn run(command: Command) -> Result<std::process::ExitCode> {
         Command::Token(args) => stack::token(&project, &args).map(|()| true)?,
         Command::Cron(args) => cron::run(&project, &args).map(|()| true)?,
         Command::Models(args) => models::run(&project, &args)?,
+        Command::Stripe(args) => stripe::run(&project, &args).map(|()| true)?,
         Command::Test(args) => test::run(&project, &args)?,
         Command::Attack(args) => attack::run(&project, &args)?,
         Command::Chaos(args) => chaos::run(&project, &args)?,

@@ -24,6 +24,11 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// The secret in a file, made when it is first needed: random, and worth nothing elsewhere.
 pub fn secret(path: &Path) -> Result<String> {
+    prefixed_secret(path, "")
+}
+
+/// The same for a secret whose beginning tells what it is.
+pub fn prefixed_secret(path: &Path, prefix: &str) -> Result<String> {
     if let Ok(secret) = std::fs::read_to_string(path) {
         return Ok(secret);
     }
@@ -31,10 +36,11 @@ pub fn secret(path: &Path) -> Result<String> {
     std::fs::File::open("/dev/urandom")
         .and_then(|mut random| random.read_exact(&mut bytes))
         .context("no randomness")?;
-    let secret = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    if secret.chars().all(|digit| digit == '0') {
+    let digits = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    if digits.chars().all(|digit| digit == '0') {
         bail!("/dev/urandom gives nothing but zeros");
     }
+    let secret = format!("{prefix}{digits}");
     write_private(path, secret.as_bytes())?;
     Ok(secret)
 }

@@ -83,6 +83,8 @@ impl Stand {
             time_scale: 0.01,
             seed: 0,
             jwt_secret: None,
+            stripe_endpoint: None,
+            stripe_webhook_secrets: vec![],
             control_token: None,
         };
         let sandbox = Sandbox::open(config).unwrap();

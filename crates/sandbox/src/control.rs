@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::{
     providers::{
         apify::Runs,
+        stripe::{self, Stripe},
         supabase::{Supabase, TokenRequest},
     },
     shared::{
@@ -39,6 +40,7 @@ pub(crate) struct Control {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) supabase: Arc<Supabase>,
+    pub(crate) stripe: Arc<Stripe>,
 }
 
 /// Who may use `/control`.
@@ -79,6 +81,7 @@ async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
 
 /// The routes below `/control`.
 pub(crate) fn routes(control: Control, guard: Guard) -> Router {
+    let stripe = stripe::control_routes(&control.stripe);
     Router::new()
         .route("/draws", post(draw_actor_run))
         .route("/faults", post(plant_fault).get(list_faults).delete(clear_faults))
@@ -88,6 +91,7 @@ pub(crate) fn routes(control: Control, guard: Guard) -> Router {
         .route("/received", get(report_received).delete(clear_received))
         .route("/tokens", post(mint_token))
         .with_state(Arc::new(control))
+        .nest("/stripe", stripe)
         .layer(from_fn_with_state(Arc::new(guard), admit))
 }
 

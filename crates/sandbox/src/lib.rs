@@ -1,5 +1,5 @@
-//! The offline stand-in for the services Oslira talks to: Apify, OpenAI, Anthropic, the AI Gateway and Supabase Auth's
-//! key set.
+//! The offline stand-in for the services Oslira talks to: Apify, OpenAI, Anthropic, the AI Gateway, Stripe and
+//! Supabase Auth's key set.
 //!
 //! What it promises:
 //! - **Wire-compatible.** Paths, status codes, headers, bodies and error objects are the real services'; their
@@ -24,7 +24,10 @@ mod control;
 mod providers;
 mod shared;
 
-pub use providers::{anthropic::ANTHROPIC_API_KEY, apify::APIFY_TOKEN, gateway::GATEWAY_TOKEN, openai::OPENAI_API_KEY};
+pub use providers::{
+    anthropic::ANTHROPIC_API_KEY, apify::APIFY_TOKEN, gateway::GATEWAY_TOKEN, openai::OPENAI_API_KEY,
+    stripe::STRIPE_SECRET_KEY,
+};
 pub use shared::error::SandboxError;
 
 use control::{Control, Guard};
@@ -34,6 +37,7 @@ use providers::{
     gateway::{self, Gateway},
     instagram,
     openai::{self, OpenAi},
+    stripe::{self, Endpoint, Stripe},
     supabase::{self, Keys, Supabase},
 };
 use shared::{
@@ -48,7 +52,7 @@ use shared::{
 /// The settings of a sandbox.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the signing key and the actor runs are kept across restarts.
+    /// Where the signing key, the actor runs and what Stripe knows are kept across restarts.
     pub state_dir: PathBuf,
     /// The address at which others reach the sandbox, for example `http://127.0.0.1:4010`; the token issuer is below
     /// it.
@@ -59,6 +63,10 @@ pub struct Config {
     pub seed: u64,
     /// The legacy HS256 secret shared with the Worker; without it, tokens that are signed with it can't be minted.
     pub jwt_secret: Option<String>,
+    /// Where Stripe sends its events; without one it sends none.
+    pub stripe_endpoint: Option<String>,
+    /// What signs Stripe's events: one secret, or two while one takes the other's place.
+    pub stripe_webhook_secrets: Vec<String>,
     /// What `/control` demands as a bearer token; without one it demands none.
     pub control_token: Option<String>,
 }
@@ -66,6 +74,7 @@ pub struct Config {
 /// A sandbox, ready to be served.
 pub struct Sandbox {
     router: Router,
+    stripe: Arc<Stripe>,
 }
 
 impl Sandbox {
@@ -84,6 +93,9 @@ impl Sandbox {
         let runs = Arc::new(Runs::open(&config.state_dir, latency)?);
         let supabase = Arc::new(Supabase::new(Keys::open(&config.state_dir, config.jwt_secret)?, public_url));
 
+        let endpoint = Endpoint::new(config.stripe_endpoint, config.stripe_webhook_secrets);
+        let stripe = Arc::new(Stripe::open(&config.state_dir, latency, endpoint)?);
+
         let guard = Guard::new(public_url, config.control_token);
 
         let openai = OpenAi::new(latency, Arc::clone(&lexicon), Arc::clone(&lifecycles));
@@ -95,21 +107,30 @@ impl Sandbox {
         // The gateway calls the same routes as an outside caller, so that the provider's call is recorded and hit by
         // faults too.
         let gateway = Gateway::new(latency, models.clone());
+        let control = Control {
+            tap: tap.clone(),
+            lifecycles,
+            catalogue,
+            runs,
+            supabase: Arc::clone(&supabase),
+            stripe: Arc::clone(&stripe),
+        };
         let router = models
             .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
             .nest("/apify", apify::routes(&Arc::new(apify), &tap))
             .nest("/gateway", gateway::routes(&Arc::new(gateway), &tap))
             .nest("/instagram", instagram::routes(&tap))
+            .nest("/stripe", stripe::routes(&stripe, &tap))
             .nest("/supabase", supabase::routes(&supabase, &tap))
-            .nest("/control", control::routes(Control { tap, lifecycles, catalogue, runs, supabase }, guard))
+            .nest("/control", control::routes(control, guard))
             // The tap limits the size of bodies itself, to answer with the provider's own error.
             .layer(DefaultBodyLimit::disable())
             // Apify's official client compresses its requests.
             .layer(RequestDecompressionLayer::new());
-        Ok(Self { router })
+        Ok(Self { router, stripe })
     }
 
-    /// The whole surface as one router. The fault kind `drop` needs [`Sandbox::serve`], which owns the connections.
+    /// The whole surface as one router. The fault kind `drop` and the delivery of Stripe's events need [`Sandbox::serve`].
     pub fn router(&self) -> Router {
         self.router.clone()
     }
@@ -117,7 +138,10 @@ impl Sandbox {
     /// Serves until the process ends or the future is dropped.
     pub async fn serve(self, listener: TcpListener) -> Result<(), SandboxError> {
         let service = self.router().into_make_service_with_connect_info::<Connection>();
-        axum::serve(KillableListener(listener), service).await?;
+        tokio::select! {
+            served = async { axum::serve(KillableListener(listener), service).await } => served?,
+            () = self.stripe.deliver() => {}
+        }
         Ok(())
     }
 }

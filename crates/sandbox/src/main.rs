@@ -1,4 +1,4 @@
-//! `oslira-sandbox`: the offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway and Supabase Auth, on 127.0.0.1.
+//! `oslira-sandbox`: the offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway, Stripe and Supabase Auth, on 127.0.0.1.
 //!
 //! It prints errors, one line when it chose its own port (`--port 0`), and nothing else.
 
@@ -8,14 +8,14 @@ use clap::Parser;
 use oslira_sandbox::{Config, Sandbox, SandboxError};
 use tokio::net::TcpListener;
 
-/// The offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway and Supabase Auth.
+/// The offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway, Stripe and Supabase Auth.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
     /// Port on 127.0.0.1; 0 takes a free one and prints the address.
     #[arg(long)]
     port: u16,
-    /// Where the signing key and the actor runs are kept across restarts.
+    /// Where the signing key, the actor runs and what Stripe knows are kept across restarts.
     #[arg(long)]
     state_dir: PathBuf,
     /// Multiplies every latency of the model: 1.0 is real speed, 0.05 fast.
@@ -30,6 +30,12 @@ struct Arguments {
     /// File with the token that `/control` demands; without one it demands none.
     #[arg(long)]
     control_token_file: Option<PathBuf>,
+    /// File with the secret that signs Stripe's events, or with two, a line each, while one takes the other's place.
+    #[arg(long)]
+    stripe_webhook_secret_file: Option<PathBuf>,
+    /// Where Stripe's events are sent; without one they are only listed.
+    #[arg(long)]
+    stripe_endpoint: Option<String>,
     /// The address others know the sandbox by, when it is not http://127.0.0.1:PORT.
     #[arg(long)]
     public_url: Option<String>,
@@ -61,6 +67,10 @@ async fn run(arguments: Arguments) -> Result<(), SandboxError> {
         time_scale: arguments.time_scale,
         seed: arguments.seed,
         jwt_secret: secret(arguments.jwt_secret_file)?,
+        stripe_endpoint: arguments.stripe_endpoint,
+        stripe_webhook_secrets: secret(arguments.stripe_webhook_secret_file)?
+            .map(|secrets| secrets.lines().map(|line| line.trim().to_owned()).collect())
+            .unwrap_or_default(),
         control_token: secret(arguments.control_token_file)?,
     })?;
     if arguments.port == 0 {

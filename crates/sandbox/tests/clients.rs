@@ -24,6 +24,11 @@ async fn openais_client_sees_openai() {
     passes("openai.mjs", "openai").await;
 }
 
+#[tokio::test]
+async fn stripes_client_sees_stripe() {
+    passes("stripe.mjs", "stripe").await;
+}
+
 /// Runs a script against a sandbox of its own. Its test cases are in its output.
 async fn passes(script: &str, client: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -61,7 +61,12 @@ impl Layout {
         self.dir.join("sandbox-token")
     }
 
-    /// The sandbox's state: its signing key and its actor runs.
+    /// What signs the events of the sandbox's Stripe.
+    pub fn stripe_webhook_secret(&self) -> PathBuf {
+        self.dir.join("stripe-webhook-secret")
+    }
+
+    /// The sandbox's state: its signing key, its actor runs, what its Stripe knows.
     pub fn sandbox_state(&self) -> PathBuf {
         self.dir.join("sandbox")
     }
@@ -106,6 +111,7 @@ impl Layout {
             self.state(),
             self.jwt_secret(),
             self.sandbox_token(),
+            self.stripe_webhook_secret(),
             self.database_password(),
             self.worker_config(),
             self.worker_ready(),

@@ -11,12 +11,14 @@ use crate::stack::part::Part;
 use crate::stack::processes::Launch;
 use crate::stack::state::State;
 use crate::stack::supervise::{Plan, ensure, port};
-use crate::stack::{Layout, programs};
+use crate::stack::{Layout, programs, worker};
 use crate::step::step;
 
 /// Starts the sandbox, unless the right one runs already, and returns its URL.
 pub fn start(layout: &Layout, state: &mut State) -> Result<String> {
     let port = port(layout, state, Part::Sandbox)?;
+    // The Worker starts later; until it does, Stripe's events wait.
+    let endpoint = format!("{}/webhooks/stripe", worker::url(layout, state)?);
     let url = format!("http://127.0.0.1:{port}");
     let program = programs::of(layout, Part::Sandbox)?;
     let scale = state.speed.time_scale();
@@ -27,6 +29,8 @@ pub fn start(layout: &Layout, state: &mut State) -> Result<String> {
         command.args(["--port", &port.to_string(), "--time-scale", scale]);
         command.arg("--state-dir").arg(layout.sandbox_state()).arg("--jwt-secret-file").arg(layout.jwt_secret());
         command.arg("--control-token-file").arg(layout.sandbox_token());
+        command.arg("--stripe-webhook-secret-file").arg(layout.stripe_webhook_secret());
+        command.args(["--stripe-endpoint", &endpoint]);
         command.current_dir(layout.dir());
         Ok(Launch { command, log: log.clone(), user: None })
     };
@@ -37,7 +41,7 @@ pub fn start(layout: &Layout, state: &mut State) -> Result<String> {
     };
     let plan = Plan {
         part: Part::Sandbox,
-        fingerprint: format!("{version} {port} {scale}"),
+        fingerprint: format!("{version} {port} {scale} {endpoint}"),
         stop: Signal::TERM,
         launch: &mut launch,
         check: &check,

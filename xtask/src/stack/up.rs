@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::http::Http;
 use crate::postgres::database::User;
 use crate::postgres::{self, PgUrl, Server, database};
-use crate::private::secret;
+use crate::private::{prefixed_secret, secret};
 use crate::project::Project;
 use crate::stack::part::Part;
 use crate::stack::pooler::PoolerKind;
@@ -66,9 +66,15 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
     let pooled = pooler::start(project, layout, &mut state, pooler.as_ref(), &database)?;
     let jwt_secret = secret(&layout.jwt_secret())?;
     let sandbox_token = secret(&layout.sandbox_token())?;
+    let stripe_webhook_secret = prefixed_secret(&layout.stripe_webhook_secret(), "whsec_")?;
     let sandbox_url = sandbox::start(layout, &mut state)?;
-    let around =
-        Surroundings { node: &tools.node, database: &pooled, sandbox_url: &sandbox_url, jwt_secret: &jwt_secret };
+    let around = Surroundings {
+        node: &tools.node,
+        database: &pooled,
+        sandbox_url: &sandbox_url,
+        jwt_secret: &jwt_secret,
+        stripe_webhook_secret: &stripe_webhook_secret,
+    };
     let api_url = worker::start(project, layout, &mut state, &around)?;
     state.save(layout)?;
 

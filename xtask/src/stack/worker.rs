@@ -67,6 +67,13 @@ pub struct Surroundings<'a> {
     pub sandbox_url: &'a str,
     /// The secret of legacy (HS256) tokens.
     pub jwt_secret: &'a str,
+    /// What signs the events of Stripe.
+    pub stripe_webhook_secret: &'a str,
+}
+
+/// Where the Worker is, or will be.
+pub fn url(layout: &Layout, state: &mut State) -> Result<String> {
+    Ok(format!("http://127.0.0.1:{}", port(layout, state, Part::Worker)?))
 }
 
 /// Starts the Worker, unless the right one runs already, and returns its URL.
@@ -177,6 +184,9 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "ANTHROPIC_API_KEY": "sandbox-anthropic-key",
             "AI_GATEWAY_URL": format!("{sandbox}/gateway/v1/oslira/local"),
             "AI_GATEWAY_TOKEN": "sandbox-gateway-token",
+            "STRIPE_BASE_URL": format!("{sandbox}/stripe"),
+            "STRIPE_SECRET_KEY": "sandbox-stripe-key",
+            "STRIPE_WEBHOOK_SECRET": around.stripe_webhook_secret,
             // 5173 is the default port of Vite's development server.
             "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
             "RETRY_TIME_SCALE": state.speed.time_scale(),

@@ -5,4 +5,5 @@ pub(crate) mod apify;
 pub(crate) mod gateway;
 pub(crate) mod instagram;
 pub(crate) mod openai;
+pub(crate) mod stripe;
 pub(crate) mod supabase;

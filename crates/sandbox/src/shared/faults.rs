@@ -52,6 +52,26 @@ pub(crate) enum Target {
     Gateway,
     #[serde(rename = "instagram.picture")]
     InstagramPicture,
+    #[serde(rename = "stripe.customers")]
+    StripeCustomers,
+    #[serde(rename = "stripe.checkout")]
+    StripeCheckout,
+    #[serde(rename = "stripe.portal")]
+    StripePortal,
+    #[serde(rename = "stripe.subscriptions")]
+    StripeSubscriptions,
+    /// Invoices and their payments.
+    #[serde(rename = "stripe.invoices")]
+    StripeInvoices,
+    /// Payment intents.
+    #[serde(rename = "stripe.payments")]
+    StripePayments,
+    #[serde(rename = "stripe.refunds")]
+    StripeRefunds,
+    #[serde(rename = "stripe.events")]
+    StripeEvents,
+    #[serde(rename = "stripe.other")]
+    StripeOther,
     /// The key set of Supabase Auth.
     #[serde(rename = "jwks")]
     Jwks,

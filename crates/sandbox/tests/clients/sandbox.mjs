@@ -18,6 +18,9 @@ export const release = (id) => control("DELETE", `/faults/${id}`);
 /** Changes the end date of a model, or shuts it down (see ../../README.md). */
 export const change = (model) => control("POST", "/models", model);
 
+/** Tells the sandbox's Stripe what customers, banks and time do (see ../../README.md). */
+export const tell = (path, body) => control("POST", `/stripe${path}`, body);
+
 /** The calls of a target that were about `match`, oldest first. */
 export const received = async (target, match) =>
   (await control("GET", `/received?target=${target}&match=${encodeURIComponent(match)}`)).calls;

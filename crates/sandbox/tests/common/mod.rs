@@ -50,6 +50,8 @@ impl Stand {
             time_scale,
             seed: 0,
             jwt_secret: Some("legacy-secret".into()),
+            stripe_endpoint: None,
+            stripe_webhook_secrets: vec!["whsec_sandbox_first".into()],
             control_token: None,
         };
         let sandbox = Sandbox::open(config).unwrap();
