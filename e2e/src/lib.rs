@@ -25,7 +25,7 @@ mod wait;
 pub use answer::Answer;
 pub use events::{Block, EventStream, Heard, Socket};
 pub use sandbox::Fault;
-pub use stack::{Part, Stack};
+pub use stack::{Part, Stack, stack_dir};
 pub use user::User;
 pub use wait::{eventually, eventually_within};
 

@@ -67,6 +67,7 @@ impl Rules {
             "jwks" | "instagram.picture" => get_without_body(call),
             CHAT | MESSAGES => self.question(target, call),
             "openai.other" | "anthropic.other" => not_the_list_of_models(call),
+            stripe if stripe.starts_with("stripe.") => unknown_to_stripe(call).into_iter().collect(),
             // The gateway gets the same body as the provider, on the provider's native path.
             "gateway" => match GATEWAY.iter().find(|(path, _)| call["path"] == *path) {
                 Some((_, target)) => self.question(target, call),
@@ -103,6 +104,41 @@ impl Rules {
         faults.extend(jsonschema::meta::validate(answer).err().map(|error| format!("{target} schema: {error}")));
         faults
     }
+}
+
+/// What the Worker asks of Stripe, and what the tests do there as an owner would in the portal (`{}` is an id). The bodies are
+/// checked by the sandbox, which refuses every parameter that it does not know, as Stripe does.
+const STRIPE: [(&str, &str); 17] = [
+    ("GET", "/customers/{}"),
+    ("GET", "/customers/{}/payment_methods"),
+    ("GET", "/events"),
+    ("GET", "/invoice_payments"),
+    ("GET", "/invoices"),
+    ("GET", "/invoices/{}/lines"),
+    ("GET", "/payment_intents"),
+    ("GET", "/payment_intents/{}"),
+    ("GET", "/prices"),
+    ("GET", "/prices/{}"),
+    ("GET", "/subscriptions"),
+    ("GET", "/subscriptions/{}"),
+    ("POST", "/billing_portal/sessions"),
+    ("POST", "/checkout/sessions"),
+    ("POST", "/customers"),
+    ("POST", "/payment_intents"),
+    ("POST", "/subscriptions/{}"),
+];
+
+fn unknown_to_stripe(call: &Value) -> Option<String> {
+    let (method, path) = (call["method"].as_str().unwrap(), call["path"].as_str().unwrap());
+    let parts = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+    let asked = parts(path.strip_prefix("/stripe/v1").unwrap_or_default());
+    let is_known = STRIPE.iter().any(|(known_method, known)| {
+        let known = parts(known);
+        *known_method == method
+            && known.len() == asked.len()
+            && known.iter().zip(&asked).all(|(known, asked)| known == asked || (known == "{}" && !asked.is_empty()))
+    });
+    (!is_known).then(|| format!("{}: the Worker has no reason to call {method} {path}", call["target"]))
 }
 
 /// What OpenAI accepts but handles in a way that we do not want: without an effort, models from gpt-5.6 on think at

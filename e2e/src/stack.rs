@@ -109,8 +109,18 @@ impl Stack {
         Ok(serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {output:?}")))
     }
 
-    async fn run_job(&self, cron: &str) {
-        let request = self.http.post(&self.scheduled_url).query(&[("cron", cron)]);
+    /// Runs a scheduled job and waits for its end.
+    pub async fn run_job(&self, cron: &str) {
+        self.run_job_with(&[("cron", cron)]).await;
+    }
+
+    /// The same, as if it were this time (milliseconds since 1970).
+    pub async fn run_job_at(&self, cron: &str, at_ms: i64) {
+        self.run_job_with(&[("cron", cron), ("time", &at_ms.to_string())]).await;
+    }
+
+    async fn run_job_with(&self, query: &[(&str, &str)]) {
+        let request = self.http.post(&self.scheduled_url).query(query);
         let response = request.send().await.unwrap();
         let status = response.status();
         assert!(status.is_success(), "{status}: {:?}", response.text().await);
@@ -272,7 +282,9 @@ fn is_alive(pid: &u32) -> bool {
 }
 
 /// Runs the developer tool on the stack under test and returns its standard output.
-fn stack_dir() -> PathBuf {
+/// The directory of the stack's files.
+#[must_use]
+pub fn stack_dir() -> PathBuf {
     PathBuf::from(std::env::var_os("OSLIRA_STACK_DIR").expect("the tests run under `cargo xtask test`"))
 }
 

@@ -30,7 +30,9 @@ begin
   if v_is_new then
     select p_credits - b.balance into strict v_missing from public.credit_balances b where b.account_id = v_account;
     if v_missing > 0 then
-      perform system.grant_credits(v_account, v_missing::integer, 'adjustment', null, 'local:' || v_user, 'Local credits');
+      perform system.grant_credits(
+        v_account, v_missing::integer, 'adjustment', null, null, 'local:' || v_user, 'Local credits'
+      );
     elsif v_missing < 0 then
       perform system.deduct_credits_atomic(v_account, (-v_missing)::integer, null, 'local:' || v_user, 'Local credits');
     end if;

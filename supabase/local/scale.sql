@@ -198,9 +198,15 @@ insert into public.analyses (
     join results r on r.n = pg_temp.pick(j.n, 83, 64)
    order by j.made_at;
 
--- First a purchase that nobody can use up, then many small ones, charges and refunds.
-insert into public.credit_transactions (account_id, kind, amount, balance_after, run_id, description, idempotency_key, created_at)
-  select e.account_id, e.kind, e.amount, sum(e.amount) over (partition by e.account_id order by e.at, e.key), e.run_id, e.description, e.key, e.at
+-- First a purchase that nobody can use up, then many small ones, charges and refunds; all of one grant an account, whose rest
+-- is set at the end.
+insert into public.credit_grants (account_id, source, amount, remaining, created_at)
+  select md5('scale account ' || k)::uuid, 'pack', 20000000, 20000000, timestamptz '2026-07-01' from generate_series(1, 1000) k;
+insert into public.credit_transactions (
+  account_id, kind, amount, balance_after, run_id, description, idempotency_key, grants, created_at
+)
+  select e.account_id, e.kind, e.amount, sum(e.amount) over (partition by e.account_id order by e.at, e.key), e.run_id, e.description, e.key,
+         jsonb_build_object(g.id::text, e.amount), e.at
     from (
       select md5('scale account ' || k)::uuid, 'purchase', 10000000, null::uuid, 'Credits', 'scale:first:' || k, timestamptz '2026-07-01'
         from generate_series(1, 1000) k
@@ -216,9 +222,11 @@ insert into public.credit_transactions (account_id, kind, amount, balance_after,
         from bought b join public.analysis_prices p using (analysis_type)
        where not b.is_complete
     ) e (account_id, kind, amount, run_id, description, key, at)
+    join public.credit_grants g on g.account_id = e.account_id
    order by e.at, e.key;
 insert into public.credit_balances (account_id, balance)
   select t.account_id, sum(t.amount) from public.credit_transactions t group by t.account_id;
+update public.credit_grants g set remaining = b.balance from public.credit_balances b where b.account_id = g.account_id;
 
 insert into public.spending_days (account_id, starts_at, credits)
   select r.account_id, date_trunc('day', r.created_at, 'UTC'), sum(r.credits)
@@ -241,9 +249,12 @@ declare
   v_since constant timestamptz := now() - interval '24 hours';
   v_missing bigint;
   v_balance bigint;
+  v_grant bigint;
 begin
   select p_runs - count(*) into v_missing from public.runs r where r.account_id = p_account and r.created_at >= v_since;
   select b.balance into v_balance from public.credit_balances b where b.account_id = p_account for no key update;
+  select g.id into strict v_grant
+    from public.credit_grants g where g.account_id = p_account order by g.remaining desc limit 1;
   -- A run is born pending; these only have to be there.
   perform set_config('session_replication_role', 'replica', true);
   with made as (
@@ -259,13 +270,18 @@ begin
         cross join lateral (select v_since + interval '24 hours' * (n::float8 / v_missing)) d (at)
       returning id, created_at
   ), charged as (
-    insert into public.credit_transactions (account_id, kind, amount, balance_after, run_id, description, idempotency_key)
-      select p_account, 'charge', -1, v_balance - row_number() over (), m.id, 'LIGHT analysis', 'charge:' || m.id from made m
+    insert into public.credit_transactions (
+      account_id, kind, amount, balance_after, run_id, description, idempotency_key, grants
+    )
+      select p_account, 'charge', -1, v_balance - row_number() over (), m.id, 'LIGHT analysis', 'charge:' || m.id,
+             jsonb_build_object(v_grant::text, -1)
+        from made m
   )
   insert into public.spending_days as s (account_id, starts_at, credits)
     select p_account, date_trunc('day', m.created_at, 'UTC'), count(*) from made m group by 2
     on conflict (account_id, starts_at) do update set credits = s.credits + excluded.credits;
   update public.credit_balances b set balance = b.balance - greatest(v_missing, 0) where b.account_id = p_account;
+  update public.credit_grants g set remaining = g.remaining - greatest(v_missing, 0) where g.id = v_grant;
 end $$;
 revoke all on function local.busy_day(uuid, bigint) from public, anon, authenticated, service_role;
 commit;

@@ -8,6 +8,29 @@
 
 select set_config('lock_timeout', '5s', true);
 
+-- E-mail addresses whose owner has had starting credits, hashed: they outlive the user, so that whoever deletes their account
+-- and signs up again gets none a second time.
+create table public.starting_credits (
+  email_hash bytea primary key,
+  given_at timestamptz not null default clock_timestamp()
+);
+alter table public.starting_credits enable row level security;
+alter table public.starting_credits force row level security;
+revoke all on public.starting_credits from public, anon, authenticated, service_role;
+
+-- One hash for all spellings of a mailbox that providers deliver to the same place: case, `+tags`, and Gmail's dots.
+create function private.mailbox_hash(p_email text) returns bytea
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select sha256(convert_to(
+    case when p.domain in ('gmail.com', 'googlemail.com') then replace(p.name, '.', '') || '@gmail.com'
+         else p.name || '@' || p.domain end, 'UTF8'
+  ))
+    from (
+      select split_part(split_part(lower(trim(p_email)), '@', 1), '+', 1), split_part(lower(trim(p_email)), '@', 2)
+    ) p (name, domain)
+$$;
+revoke all on function private.mailbox_hash(text) from public, anon, authenticated, service_role;
+
 create function private.provision_user(p_user uuid, p_email text, p_earns_credits boolean) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -39,10 +62,18 @@ begin
   perform from public.credit_balances b where b.account_id = v_account for no key update;
   update public.accounts a set starting_credits_at = clock_timestamp()
    where a.id = v_account and a.starting_credits_at is null;
-  -- The idempotency key names the user, so that a second account of the same user earns nothing.
-  if found and v_credits > 0
-     and not exists (select from public.credit_transactions t where t.idempotency_key = 'starting:' || p_user) then
-    perform private.post_entry(v_account, 'adjustment', v_credits, null, 'starting:' || p_user, 'Starting credits');
+  if not found or v_credits = 0 then
+    return;
+  end if;
+  if p_email is not null then
+    insert into public.starting_credits (email_hash) values (private.mailbox_hash(p_email)) on conflict do nothing;
+    if not found then
+      return;
+    end if;
+  end if;
+  -- The idempotency key names the user, so that a second account of the same user earns nothing, whatever its address is now.
+  if not exists (select from public.credit_transactions t where t.idempotency_key = 'starting:' || p_user) then
+    perform private.add_grant(v_account, 'free', v_credits, 'adjustment', null, 'starting:' || p_user, 'Starting credits');
   end if;
 end $$;
 revoke all on function private.provision_user(uuid, text, boolean) from public, anon, authenticated, service_role;

@@ -25,8 +25,8 @@ begin
   returning r.account_id, r.credits into strict v_run;
 
   if p_outcome = 'refunded' then
-    return private.post_entry(
-      v_run.account_id, 'refund', v_run.credits, p_run, 'refund:' || p_run,
+    return private.refund_run(
+      v_run.account_id, p_run,
       case p_status when 'cancelled' then 'Refund: analysis cancelled' else 'Refund: analysis failed' end
     );
   end if;
@@ -198,7 +198,7 @@ begin
     select t.balance_after into v_balance
       from public.credit_transactions t
      where t.account_id = v_run.account_id
-       and (t.idempotency_key = 'refund:' || p_run or (v_run.charge_outcome = 'kept' and t.created_at <= v_run.finished_at))
+       and (t.idempotency_key in ('refund:' || p_run, 'clawback:debt:refund:' || p_run) or (v_run.charge_outcome = 'kept' and t.created_at <= v_run.finished_at))
      order by t.id desc
      limit 1;
   else

@@ -139,6 +139,7 @@ begin
   if v_answer is not null then
     return v_answer;
   end if;
+  perform private.end_due_grants(p_account, v_now);
   select b.balance into strict v_balance from public.credit_balances b where b.account_id = p_account;
   if v_balance < v_price then
     return jsonb_build_object('outcome', 'insufficient_credits', 'balance', v_balance, 'required', v_price);
@@ -150,9 +151,12 @@ begin
     p_run, p_account, p_business_profile, v_user, p_username, p_type, v_price, p_idempotency_key, p_body_hash, v_now
   );
   v_balance := private.post_entry(
-    p_account, 'charge', -v_price::bigint, p_run, 'charge:' || p_run, p_type || ' analysis'
+    p_account, 'charge', -v_price::bigint, p_run, 'charge:' || p_run, p_type || ' analysis', private.draw(p_account, v_price)
   );
-  return jsonb_build_object('outcome', 'ok', 'run_id', p_run, 'credits', v_price, 'balance', v_balance);
+  return jsonb_strip_nulls(jsonb_build_object(
+    'outcome', 'ok', 'run_id', p_run, 'credits', v_price, 'balance', v_balance,
+    'top_up', private.after_charge(p_account, v_balance + v_price, v_balance)
+  ));
 end $$;
 revoke all on function api.begin_analysis(uuid, uuid, text, uuid, text, text, text, jsonb)
   from public, anon, authenticated, service_role;

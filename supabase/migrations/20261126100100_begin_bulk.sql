@@ -85,6 +85,7 @@ declare
   v_wait_s integer;
   v_refusal jsonb;
   v_balance bigint;
+  v_back bigint;
 begin
   if p_count = 0 then
     return null;
@@ -101,8 +102,10 @@ begin
   if v_refusal is not null then
     return v_refusal;
   end if;
-  select b.balance into strict v_balance from public.credit_balances b where b.account_id = p_account;
-  if v_balance + p_coming_back < v_required then
+  -- What comes back pays debts first.
+  select b.balance, greatest(0, p_coming_back - b.owed) into strict v_balance, v_back
+    from public.credit_balances b where b.account_id = p_account;
+  if v_balance + v_back < v_required then
     return jsonb_build_object('outcome', 'insufficient_credits', 'balance', v_balance, 'required', v_required);
   end if;
   return null;
@@ -110,12 +113,16 @@ end $$;
 revoke all on function private.refuse_bulk(uuid, integer, jsonb, integer, integer, bigint, timestamptz)
   from public, anon, authenticated, service_role;
 
--- Charges each line by itself and makes its run; returns the balance. The caller holds the locks of balance and bulk, and
--- has checked that nothing refuses it.
-create function private.buy_lines(p_bulk public.bulk_runs, p_user uuid, p_lines jsonb, p_now timestamptz) returns bigint
+-- Charges each line by itself and makes its run; returns the balance, and the automatic purchase that this leads to, if any.
+-- The caller holds the locks of balance and bulk, and has checked that nothing refuses it.
+create function private.buy_lines(
+  p_bulk public.bulk_runs, p_user uuid, p_lines jsonb, p_now timestamptz, out balance_after bigint, out top_up uuid
+)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_balance bigint;
+  v_line record;
+  v_drawn jsonb := '[]';
 begin
   insert into public.runs (
     id, account_id, business_profile_id, created_by, username, analysis_type, credits, created_at, bulk_id, bulk_line
@@ -126,16 +133,23 @@ begin
 
   -- As private.post_entry does for one entry.
   select b.balance into strict v_balance from public.credit_balances b where b.account_id = p_bulk.account_id;
-  insert into public.credit_transactions (account_id, kind, amount, balance_after, run_id, description, idempotency_key)
-  select p_bulk.account_id, 'charge', -p_bulk.credits_each, v_balance - p_bulk.credits_each * row_number() over (order by l.line),
-         l.run_id, p_bulk.analysis_type || ' analysis', 'charge:' || l.run_id
-    from jsonb_to_recordset(p_lines) as l (line integer, run_id uuid)
-   order by l.line;
+  for v_line in select l.line, l.run_id from jsonb_to_recordset(p_lines) as l (line integer, run_id uuid) order by l.line loop
+    v_drawn := v_drawn || jsonb_build_object(
+      'run_id', v_line.run_id, 'grants', private.draw(p_bulk.account_id, p_bulk.credits_each)
+    );
+  end loop;
+  insert into public.credit_transactions (
+    account_id, kind, amount, balance_after, run_id, description, idempotency_key, grants
+  )
+  select p_bulk.account_id, 'charge', -p_bulk.credits_each, v_balance - p_bulk.credits_each * d.place,
+         (d.drawn ->> 'run_id')::uuid, p_bulk.analysis_type || ' analysis', 'charge:' || (d.drawn ->> 'run_id'), d.drawn -> 'grants'
+    from jsonb_array_elements(v_drawn) with ordinality as d (drawn, place)
+   order by d.place;
   update public.credit_balances b
      set balance = b.balance - p_bulk.credits_each::bigint * jsonb_array_length(p_lines), updated_at = clock_timestamp()
    where b.account_id = p_bulk.account_id
-  returning b.balance into strict v_balance;
-  return v_balance;
+  returning b.balance into strict balance_after;
+  top_up := private.after_charge(p_bulk.account_id, v_balance, balance_after);
 end $$;
 revoke all on function private.buy_lines(public.bulk_runs, uuid, jsonb, timestamptz)
   from public, anon, authenticated, service_role;
@@ -183,6 +197,7 @@ declare
   v_refusal jsonb;
   v_answer jsonb;
   v_balance bigint;
+  v_top_up uuid;
   v_bulk public.bulk_runs;
 begin
   if p_services is null or jsonb_typeof(p_services) <> 'array' then
@@ -208,6 +223,7 @@ begin
     return jsonb_build_object('outcome', 'forbidden');
   end if;
   v_now := clock_timestamp();
+  perform private.end_due_grants(p_account, v_now);
   select p.hourly_bulk_analyses_max into v_hourly_max
     from public.account_members m
     join public.accounts a on a.id = m.account_id
@@ -283,8 +299,9 @@ begin
     case when v_rest <> '[]' then v_rest end, (v_answer ->> 'continue_until')::timestamptz, p_idempotency_key, p_body_hash,
     v_now, case when v_count > 0 then 'processing' else 'complete' end, case when v_count = 0 then v_now end
   );
-  perform private.buy_lines(v_bulk, v_user, v_now_bought, v_now);
-  return v_answer;
+  select b.top_up into strict v_top_up from private.buy_lines(v_bulk, v_user, v_now_bought, v_now) b;
+  -- Not part of what a repeat is answered: it is asked for once.
+  return v_answer || jsonb_strip_nulls(jsonb_build_object('top_up', v_top_up));
 end $$;
 revoke all on function api.begin_bulk(uuid, uuid, jsonb, uuid, text, jsonb, text, text, jsonb)
   from public, anon, authenticated, service_role;

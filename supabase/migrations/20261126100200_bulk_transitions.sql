@@ -33,6 +33,7 @@ declare
   v_hourly_max integer;
   v_plan record;
   v_count integer;
+  v_bought record;
   v_answer jsonb;
 begin
   if p_services is null or jsonb_typeof(p_services) <> 'array' then
@@ -52,6 +53,7 @@ begin
   if not found then
     return jsonb_build_object('outcome', 'business_profile_not_found');
   end if;
+  perform private.end_due_grants(v_bulk.account_id, v_now);
   select p.hourly_bulk_analyses_max into strict v_hourly_max
     from public.accounts a join public.plans p on p.id = a.plan_id where a.id = v_bulk.account_id;
 
@@ -71,13 +73,14 @@ begin
   if v_answer is not null then
     return v_answer;
   end if;
+  select * into strict v_bought from private.buy_lines(v_bulk, auth.uid(), v_plan.bought, v_now);
   v_answer := jsonb_build_object(
     'outcome', 'ok', 'bulk_id', p_bulk, 'credits_each', v_bulk.credits_each, 'credits', v_count * v_bulk.credits_each,
     'items', v_plan.bought, 'held', v_plan.held, 'skipped', v_plan.skipped, 'waiting', '[]'::jsonb, 'continue_until', null,
-    'balance', private.buy_lines(v_bulk, auth.uid(), v_plan.bought, v_now)
+    'balance', v_bought.balance_after
   );
   update public.bulk_runs b set rest = null, continued = v_answer where b.id = p_bulk;
-  return v_answer;
+  return v_answer || jsonb_strip_nulls(jsonb_build_object('top_up', v_bought.top_up));
 end $$;
 revoke all on function api.continue_bulk(uuid, jsonb) from public, anon, authenticated, service_role;
 grant execute on function api.continue_bulk(uuid, jsonb) to authenticated;

@@ -288,6 +288,11 @@ begin
   end if;
 
   delete from public.account_members m where m.account_id = p_account;
+  delete from public.auto_top_ups t where t.account_id = p_account;
+  update public.credit_purchases c set idempotency_key = null where c.account_id = p_account and c.idempotency_key is not null;
+  -- What Stripe told of its customer.
+  update public.webhook_events e set payload = null
+   where e.account_id = p_account and e.processed_at is not null and e.payload is not null;
   update public.accounts a set name = 'Deleted account', tombstoned_at = clock_timestamp() where a.id = p_account;
   return v_taken + 1;
 end $$;

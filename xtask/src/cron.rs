@@ -82,7 +82,7 @@ fn outcome(database: &PgUrl, job: Job, before: i64, at: Timestamp) -> Result<Opt
 }
 
 /// For a query: everything but letters and digits in its percent-encoding.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() {
             encoded.push(char::from(byte));

@@ -16,13 +16,34 @@ pub enum Job {
     CleanUp,
     /// Checks which models will be retired soon.
     WatchModels,
+    /// Grants the months of plans that no invoice of their own pays for.
+    RenewSubscriptions,
+    /// Tries events of Stripe's again, and ends grants whose time is over.
+    ReplayEvents,
+    /// Compares what Stripe has with what we have.
+    ReconcileBilling,
 }
 
 impl Job {
-    pub const ALL: [Self; 4] = [Self::RecoverRuns, Self::RecoverAllRuns, Self::CleanUp, Self::WatchModels];
+    pub const ALL: [Self; 7] = [
+        Self::RecoverRuns,
+        Self::RecoverAllRuns,
+        Self::ReplayEvents,
+        Self::CleanUp,
+        Self::RenewSubscriptions,
+        Self::ReconcileBilling,
+        Self::WatchModels,
+    ];
 
     /// The jobs that the platform starts.
-    pub const SCHEDULED: [Self; 3] = [Self::RecoverRuns, Self::CleanUp, Self::WatchModels];
+    pub const SCHEDULED: [Self; 6] = [
+        Self::RecoverRuns,
+        Self::ReplayEvents,
+        Self::CleanUp,
+        Self::RenewSubscriptions,
+        Self::ReconcileBilling,
+        Self::WatchModels,
+    ];
 
     /// Its name, for rows, logs and the command line.
     #[must_use]
@@ -32,6 +53,9 @@ impl Job {
             Self::RecoverAllRuns => "recover-all-runs",
             Self::CleanUp => "clean-up",
             Self::WatchModels => "watch-models",
+            Self::RenewSubscriptions => "renew-subscriptions",
+            Self::ReplayEvents => "replay-events",
+            Self::ReconcileBilling => "reconcile-billing",
         }
     }
 
@@ -45,6 +69,11 @@ impl Job {
             Self::RecoverAllRuns => "when a local stack starts: the same, but wake every active run",
             Self::CleanUp => "daily: remove pictures, deleted rows and old logs, and erase closed accounts",
             Self::WatchModels => "daily: look up when the models in use will be shut down",
+            Self::RenewSubscriptions => "daily: grant the months of yearly plans and of plans without Stripe",
+            Self::ReplayEvents => "hourly: try events of Stripe's and automatic purchases again, end expired grants",
+            Self::ReconcileBilling => {
+                "daily: compare subscriptions and events with Stripe's, and repair what was missed"
+            }
         }
     }
 
@@ -57,6 +86,9 @@ impl Job {
             Self::RecoverAllRuns => "@start",
             Self::CleanUp => "0 2 * * *",
             Self::WatchModels => "0 5 * * *",
+            Self::RenewSubscriptions => "0 3 * * *",
+            Self::ReplayEvents => "0 * * * *",
+            Self::ReconcileBilling => "0 4 * * *",
         }
     }
 
@@ -84,10 +116,14 @@ pub enum Queue {
     AnalysisDead,
     /// Rounds of the recovery of silent runs. Apart from the starts, which would wait behind them.
     Recovery,
+    /// Events of Stripe's, and automatic purchases.
+    Billing,
+    /// Those that could not be delivered.
+    BillingDead,
 }
 
 impl Queue {
-    pub const ALL: [Self; 3] = [Self::Analysis, Self::AnalysisDead, Self::Recovery];
+    pub const ALL: [Self; 5] = [Self::Analysis, Self::AnalysisDead, Self::Recovery, Self::Billing, Self::BillingDead];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -95,6 +131,8 @@ impl Queue {
             Self::Analysis => "analysis",
             Self::AnalysisDead => "analysis-dead",
             Self::Recovery => "recovery",
+            Self::Billing => "billing",
+            Self::BillingDead => "billing-dead",
         }
     }
 

@@ -1,5 +1,5 @@
-//! The outside services behind the product's ports: Apify (profiles), OpenAI and Anthropic (judgements), Supabase Auth
-//! (keys).
+//! The outside services behind the product's ports: Apify (profiles), OpenAI and Anthropic (judgements), Stripe
+//! (payments), Supabase Auth (keys).
 //!
 //! What it promises:
 //! - **No HTTP client of its own.** Every request goes through [`HttpSend`], so the same code runs in a Worker and
@@ -18,6 +18,7 @@ pub mod native;
 pub mod prices;
 pub mod send;
 pub mod settings;
+pub mod stripe;
 pub mod supabase;
 
 #[cfg(test)]
@@ -33,4 +34,5 @@ pub use models::Models;
 pub use native::NativeSend;
 pub use send::{Endpoint, HttpSend, Secret, SendError};
 pub use settings::ProviderSettings;
+pub use stripe::{STRIPE_API_VERSION, SignedEvents, StripeApi, WebhookSecrets, event_types};
 pub use supabase::SupabaseKeys;

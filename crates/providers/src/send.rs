@@ -55,6 +55,11 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
+    /// For computing with it.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     pub(crate) fn bearer(&self) -> Result<HeaderValue, SendError> {
         header_value(&format!("Bearer {}", self.0))
     }
@@ -112,6 +117,14 @@ impl Endpoint {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         request.body(body).map_err(|why| SendError::Broken(why.to_string()))
+    }
+
+    /// A request that carries the key and sends a form, already encoded.
+    pub(crate) fn form(&self, path: &str, form: String) -> Result<Request<Bytes>, SendError> {
+        let mut request = self.request(Method::POST, path, form.into())?;
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        Ok(request)
     }
 }
 

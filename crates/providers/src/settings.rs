@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use oslira_app::features::health::setting_fault;
 
-use crate::{Endpoint, Gateway, ScraperSettings, Secret};
+use crate::{Endpoint, Gateway, ScraperSettings, Secret, WebhookSecrets};
 
 /// Cloudflare's gateway caches for at least a minute and at most a month (30 days).
 const GATEWAY_CACHE_S: RangeInclusive<u32> = 60..=2_592_000;
@@ -24,6 +24,9 @@ pub struct ProviderSettings {
     /// Anthropic's list of models: from Anthropic itself, or through the gateway if only the gateway's address is set.
     pub anthropic_list: Option<Endpoint>,
     pub gateway: Option<Gateway>,
+    pub stripe: Endpoint,
+    /// None if the setting has a fault, so that no event is accepted.
+    pub stripe_webhook: WebhookSecrets,
 }
 
 impl ProviderSettings {
@@ -38,6 +41,10 @@ impl ProviderSettings {
         });
         let (scraper, scraper_faults) = ScraperSettings::read(&text);
         faults.extend(scraper_faults);
+        let stripe_webhook = WebhookSecrets::read(&text("STRIPE_WEBHOOK_SECRET"), local).unwrap_or_else(|fault| {
+            faults.push(fault);
+            WebhookSecrets::default()
+        });
         let gateway_url = text("AI_GATEWAY_URL").trim_end_matches('/').to_owned();
         // The gateway serves each provider below its own address; without a gateway each provider is called directly.
         let address = |name: &str, provider: &str| match gateway_url.as_str() {
@@ -58,13 +65,16 @@ impl ProviderSettings {
             anthropic_list: anthropic_direct.map_or_else(|| anthropic.clone(), |url| anthropic_at(&url)),
             anthropic,
             gateway: (!gateway_url.is_empty()).then(|| Gateway::new(secret("AI_GATEWAY_TOKEN"), cache_ttl_s)),
+            stripe: Endpoint::new(&text("STRIPE_BASE_URL"), Secret::new(text("STRIPE_SECRET_KEY"))),
+            stripe_webhook,
         };
         (settings, faults)
     }
 }
 
 fn faults(text: impl Fn(&str) -> String, local: bool) -> Vec<String> {
-    let required = ["APIFY_BASE_URL", "APIFY_TOKEN", "OPENAI_BASE_URL", "OPENAI_API_KEY"];
+    let required =
+        ["APIFY_BASE_URL", "APIFY_TOKEN", "OPENAI_BASE_URL", "OPENAI_API_KEY", "STRIPE_BASE_URL", "STRIPE_SECRET_KEY"];
     // Checked only if they are set.
     let optional = ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "AI_GATEWAY_URL", "AI_GATEWAY_TOKEN"];
     // A key needs an address; behind a gateway that is the gateway's.
@@ -96,6 +106,9 @@ mod tests {
             ("OPENAI_BASE_URL", "https://api.openai.com/v1"),
             ("OPENAI_API_KEY", "sk-x"),
             ("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+            ("STRIPE_BASE_URL", "https://api.stripe.com"),
+            ("STRIPE_SECRET_KEY", "sk_live_x"),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_Y29uc3RydWN0ZWQgZm9yIHRlc3Rz"),
         ];
         let of = |name: &str, pairs: &[(&str, &str)]| {
             pairs.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
@@ -164,6 +177,12 @@ mod tests {
             ("APIFY_TOKEN", "", "is not set"),
             ("OPENAI_BASE_URL", "", "is not set"),
             ("OPENAI_API_KEY", "", "is not set"),
+            ("STRIPE_BASE_URL", "", "is not set"),
+            ("STRIPE_SECRET_KEY", "", "is not set"),
+            ("STRIPE_WEBHOOK_SECRET", "", "is not set"),
+            ("STRIPE_BASE_URL", "http://api.stripe.com", "must begin with https://"),
+            ("STRIPE_SECRET_KEY", "sandbox-stripe-key", "is a sandbox value"),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_sandbox_for_a_local_stack_only", "is a sandbox value"),
             ("APIFY_BASE_URL", "http://api.apify.com", "must begin with https://"),
             ("OPENAI_BASE_URL", "https://localhost:4010/openai", "names this machine"),
             ("OPENAI_BASE_URL", "HTTPS://LOCALHOST/v1", "names this machine"),
@@ -181,6 +200,20 @@ mod tests {
         let (_, faults) = read_as(true, &[("APIFY_TOKEN", "sandbox-x"), ("OPENAI_BASE_URL", "http://127.0.0.1:4010")]);
         assert_eq!(faults, [""; 0]);
         assert_eq!(read_as(true, &[("OPENAI_API_KEY", "")]).1, ["OPENAI_API_KEY is not set"]);
+    }
+
+    #[test]
+    fn stripe_is_required_on_a_local_stack_too_and_no_event_is_accepted_without_a_sound_secret() {
+        let (settings, faults) = read(&[]);
+        assert_eq!(faults, [""; 0]);
+        assert_eq!(settings.stripe, Endpoint::new("https://api.stripe.com", Secret::new("sk_live_x")));
+        assert_ne!(settings.stripe_webhook, WebhookSecrets::default());
+
+        for name in ["STRIPE_BASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"] {
+            assert_eq!(read_as(true, &[(name, "")]).1, [format!("{name} is not set")]);
+        }
+        let (settings, faults) = read_as(true, &[("STRIPE_WEBHOOK_SECRET", "whsec_short")]);
+        assert_eq!((settings.stripe_webhook, faults.len()), (WebhookSecrets::default(), 1));
     }
 
     #[test]

@@ -83,9 +83,9 @@ impl Stand {
             time_scale: 0.01,
             seed: 0,
             jwt_secret: None,
-            stripe_endpoint: None,
-            stripe_webhook_secrets: vec![],
             control_token: None,
+            stripe_endpoint: None,
+            stripe_webhook_secrets: Vec::new(),
         };
         let sandbox = Sandbox::open(config).unwrap();
         let server = tokio::spawn(async move { sandbox.serve(listener).await.unwrap() });

@@ -179,7 +179,7 @@ impl ReferenceDatabase {
         let row = RunRow::new(username, kind, price, now_s);
         self.runs.insert(run, RunRow { key: key.map(str::to_owned), body_hash: body_hash.to_owned(), ..row });
         let balance = self.post("charge", -price, run);
-        BeginOutcome::Started(Receipt { run_id: run, credits: price, balance })
+        BeginOutcome::Started(Receipt { run_id: run, credits: price, balance, top_up: None })
     }
 
     fn answer_from_key(&mut self, key: Option<&str>, body_hash: &str, now_s: i64) -> Option<BeginOutcome> {
@@ -196,7 +196,7 @@ impl ReferenceDatabase {
         let first = self.entries.iter().find(|entry| entry.kind == "charge" && entry.run == Some(*id))?;
         let forgets = self.mutation == Some(Mutation::ReplayForgetsItsAnswer);
         let balance = if forgets { self.balance } else { first.balance_after };
-        Some(BeginOutcome::Replay(Receipt { run_id: *id, credits: row.credits, balance }))
+        Some(BeginOutcome::Replay(Receipt { run_id: *id, credits: row.credits, balance, top_up: None }))
     }
 
     fn active_duplicate(&mut self, username: &str, kind: AnalysisType, now_s: i64) -> Option<RunId> {

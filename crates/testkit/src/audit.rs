@@ -4,7 +4,7 @@
 use tokio_postgres::Client;
 
 /// Each rule's query returns one line of text per violation.
-const RULES: [(&str, &str); 9] = [
+const RULES: [(&str, &str); 12] = [
     (
         "the sum of the transactions is the balance",
         "select b.account_id || ': balance ' || b.balance || ', transactions ' || coalesce(sum(t.amount), 0)
@@ -16,6 +16,28 @@ const RULES: [(&str, &str); 9] = [
         "select id || ': ' || balance_after || ' instead of ' || running from (
            select id, balance_after, sum(amount) over (partition by account_id order by id) as running from credit_transactions
          ) t where balance_after <> running",
+    ),
+    (
+        "a balance is what is left of its grants",
+        "select b.account_id || ': balance ' || b.balance || ', grants ' || coalesce(sum(g.remaining), 0)
+           from credit_balances b left join credit_grants g using (account_id)
+          group by b.account_id, b.balance having b.balance <> coalesce(sum(g.remaining), 0)",
+    ),
+    (
+        "what is left of a grant is the sum of its movements",
+        "select coalesce(g.id, m.grant_id) || ': ' || coalesce(g.remaining, 0) || ' left of ' || coalesce(g.amount, 0)
+                || ', moved ' || coalesce(m.moved, 0)
+           from credit_grants g full join (
+             select account_id, key::bigint as grant_id, sum(value::bigint) as moved, max(value::bigint) as first
+               from credit_transactions, jsonb_each_text(grants) group by 1, 2
+           ) m on m.grant_id = g.id and m.account_id = g.account_id
+          where g.remaining is distinct from m.moved or g.amount is distinct from m.first",
+    ),
+    (
+        "an entry moves what it says of its grants",
+        "select id || ': ' || amount || ' ' || grants from credit_transactions
+          where amount <> (select sum(value::bigint) from jsonb_each_text(grants))
+             or exists (select from jsonb_each_text(grants) where sign(value::bigint) <> sign(amount))",
     ),
     (
         "every run was charged its price, once",

@@ -54,19 +54,21 @@ function call(enter) {
   });
 }
 
-// Mirrors BODY_BYTES_MAX: one byte more is enough for Rust to see that the body is too large.
+// Mirrors BODY_BYTES_MAX and EVENT_BYTES_MAX: one byte more is enough for Rust to see that the body is too large.
 const BODY_BYTES_MAX = 64 * 1024;
+const EVENT_BYTES_MAX = 1024 * 1024;
 
 // The body, undefined without one, null if the client's upload broke off.
 async function readBody(request) {
   if (!request.body) return undefined;
+  const max = addressOf(request).startsWith("/webhooks/") ? EVENT_BYTES_MAX : BODY_BYTES_MAX;
   const chunks = [];
   let size = 0;
   try {
     for await (const chunk of request.body) {
       chunks.push(chunk);
       size += chunk.byteLength;
-      if (size > BODY_BYTES_MAX) break;
+      if (size > max) break;
     }
   } catch {
     return null;

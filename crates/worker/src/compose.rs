@@ -3,10 +3,11 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use oslira_app::{
-    api::UserPorts,
+    api::{ProviderPorts, UserPorts},
     features::{
         analysis::{AnalysisPorts, BulkPorts, WatchedRuns, WorkflowPorts, config::patience},
         auth::{AuthPorts, TokenCheck, TokenVerifier},
+        billing::{BillingJobPorts, BillingPorts, WebhookPorts},
         business::BusinessPorts,
         credits::CreditPorts,
         health::HealthPorts,
@@ -17,12 +18,12 @@ use oslira_app::{
     shared::{ids::AccountId, in_flight::InFlight},
 };
 use oslira_postgres::{AdminDb, TenantDb};
-use oslira_providers::{Anthropic, Apify, Models, OpenAi, ProviderLists, SupabaseKeys};
+use oslira_providers::{Anthropic, Apify, Models, OpenAi, ProviderLists, SignedEvents, StripeApi, SupabaseKeys};
 use worker::Env;
 
 use crate::{
     adapters::{
-        Accounts, Board, Fetch, Gate, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformPause,
+        Accounts, Board, Fetch, Gate, Inbox, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformPause,
         PlatformReadiness, Snapshots, WebCrypto, system_login, tenant_login,
     },
     config::Config,
@@ -74,6 +75,12 @@ pub fn user_ports(env: &Env) -> UserPorts {
             memberships: Arc::new(Accounts::new(tenant.clone())),
         },
         credits: CreditPorts { ledger: tenant.clone() },
+        billing: BillingPorts {
+            billing: tenant.clone(),
+            stripe: Arc::new(stripe(config, &clock)),
+            readiness: readiness.clone(),
+            ids: ids.clone(),
+        },
         business: BusinessPorts { profiles: tenant.clone() },
         leads: LeadPorts {
             leads: tenant.clone(),
@@ -89,6 +96,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
             profiles: Arc::new(Gate::new(env)),
             bulks: tenant,
             bulk_launcher: Arc::new(Launcher::new(env)),
+            top_ups: Arc::new(Inbox::new(env)),
             progress: Arc::new(Board::new(env)),
             models: config.models.clone(),
             readiness: readiness.clone(),
@@ -98,6 +106,36 @@ pub fn user_ports(env: &Env) -> UserPorts {
         },
         health: HealthPorts { readiness, models: config.models.clone(), clock },
     }
+}
+
+/// The ports of a request that a provider sends: nothing of a user's is among them.
+pub fn provider_ports(env: &Env) -> ProviderPorts {
+    let isolate = isolate(env);
+    let clock = Arc::new(PlatformClock);
+    ProviderPorts {
+        request: RequestPorts { clock: clock.clone(), ids: Arc::new(PlatformIds) },
+        webhook: WebhookPorts {
+            events: Arc::new(SignedEvents::new(isolate.config.providers.stripe_webhook.clone())),
+            inbox: Arc::new(Inbox::new(env)),
+            store: admin(env),
+            clock,
+        },
+    }
+}
+
+/// The ports of the consumer of Stripe's events, and of billing's jobs.
+pub fn billing_jobs(env: &Env) -> BillingJobPorts {
+    let isolate = isolate(env);
+    BillingJobPorts {
+        events: Arc::new(SignedEvents::new(isolate.config.providers.stripe_webhook.clone())),
+        stripe: Arc::new(stripe(&isolate.config, &Arc::new(PlatformClock))),
+        inbox: Arc::new(Inbox::new(env)),
+        store: admin(env),
+    }
+}
+
+fn stripe(config: &Config, clock: &Arc<PlatformClock>) -> StripeApi {
+    StripeApi::new(Arc::new(Fetch), config.providers.stripe.clone(), clock.clone())
 }
 
 /// The database as the system: for workflows, schedules and objects.

@@ -1,15 +1,24 @@
 //! Queue messages: which consumer a batch goes to, and what each does.
 
+use futures_util::future::join_all;
 use oslira_app::{
-    features::analysis::{BulkLauncher, Round, RunLauncher, config::STALE_WAKE},
-    shared::ids::RunId,
+    features::{
+        analysis::{BulkLauncher, Round, RunLauncher, config::STALE_WAKE},
+        billing::{ApplyError, BillingJobPorts, apply_event, buy_top_up},
+    },
+    shared::{clock::Clock as _, ids::RunId},
     triggers::Queue,
 };
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::{Env, MessageBatch, MessageExt as _, worker_sys};
 
-use crate::{adapters::Launcher, compose, schedule::recover_runs, workflow::BulkParams};
+use crate::{
+    adapters::{BillingMessage, Launcher, PlatformClock, StoredEvent},
+    compose,
+    schedule::recover_runs,
+    workflow::BulkParams,
+};
 
 /// A message: start this.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,6 +46,8 @@ pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
             return recover(&env, Round::OfJob).await;
         }
         Some(Queue::Recovery) => return recover(&env, Round::OfChain).await,
+        Some(Queue::Billing) => settle_all(&batch.into(), &compose::billing_jobs(&env)).await,
+        Some(Queue::BillingDead) => keep_all(&batch.into(), &compose::billing_jobs(&env)).await,
         None => {
             tracing::error!(queue = name, "no consumer belongs to this queue");
             return Err(js_sys::Error::new("no such queue").into());
@@ -80,4 +91,51 @@ async fn recover(env: &Env, round: Round) -> Result<(), JsValue> {
     })?;
     tracing::info!(?round, ?report, "silent runs recovered from a queue");
     Ok(())
+}
+
+/// Applies every event of the batch, side by side: most of the time of each is waiting for Stripe.
+async fn settle_all(batch: &MessageBatch<BillingMessage>, ports: &BillingJobPorts) {
+    join_all(batch.iter().map(|message| async {
+        // Nothing of it is known that could be retried; Stripe's event is found by the nightly comparison.
+        let Ok(message) = message else {
+            tracing::error!("a message about billing could not be read");
+            return;
+        };
+        match settle(ports, message.body()).await {
+            Ok(()) => message.ack(),
+            Err(error) => {
+                tracing::error!(%error, "billing could not go on; the message comes again");
+                message.retry();
+            }
+        }
+    }))
+    .await;
+}
+
+async fn settle(ports: &BillingJobPorts, message: &BillingMessage) -> Result<(), ApplyError> {
+    match message {
+        BillingMessage::Event(StoredEvent { event, payload }) => match apply_event(ports, event, payload).await {
+            // It is in the table, where it waits for a Worker that reads it.
+            Ok(_) | Err(ApplyError::Unreadable(_)) => Ok(()),
+            Err(error) => Err(error),
+        },
+        BillingMessage::TopUp { purchase_id } => buy_top_up(ports, *purchase_id, PlatformClock.now()).await,
+    }
+}
+
+/// What could not be delivered is kept: in the table, else in the bucket. An automatic purchase is in the table already.
+async fn keep_all(batch: &MessageBatch<BillingMessage>, ports: &BillingJobPorts) {
+    for message in batch.iter().flatten() {
+        let BillingMessage::Event(StoredEvent { event, payload }) = message.body() else {
+            tracing::error!(message = ?message.body(), "given up by the queue; the hourly job goes on with it");
+            continue;
+        };
+        tracing::error!(event_id = event.id, "given up by the queue; the hourly job goes on with it");
+        if ports.store.receive(event, payload, false).await.is_ok() {
+            message.ack();
+        } else if let Err(cause) = ports.inbox.store(event, payload).await {
+            tracing::error!(event_id = event.id, cause, "webhook event could be put nowhere");
+            message.retry();
+        }
+    }
 }

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use oslira_app::{
     features::{
         analysis::{RecoveryReport, Round, SystemBulks as _, config::STALE_WAKE, recover_stale_runs},
+        billing::{reconcile, renew_subscriptions, replay_events},
         jobs::{JobReport, moment, recorded},
         judging::{WatchReport, watch_models},
         retention::{CleanUpReport, clean_up},
@@ -43,6 +44,9 @@ async fn run(job: Job, env: &Env, now: Timestamp) -> Result<JobReport, StoreErro
         Job::RecoverAllRuns => JobReport::of(&recover_runs(env, Round::OfJob, SignedDuration::ZERO).await?),
         Job::CleanUp => JobReport::of(&remove_what_has_ended(env, now).await?),
         Job::WatchModels => JobReport::of(&watch(env, now).await?),
+        Job::RenewSubscriptions => JobReport::of(&renew_subscriptions(&compose::billing_jobs(env), now).await?),
+        Job::ReplayEvents => JobReport::of(&replay_events(&compose::billing_jobs(env), now).await?),
+        Job::ReconcileBilling => JobReport::of(&reconcile(&compose::billing_jobs(env), now).await?),
     })
 }
 

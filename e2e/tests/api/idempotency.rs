@@ -75,7 +75,7 @@ async fn a_refused_request_does_not_use_up_its_key() {
     let user = User::new(&stack, 0).await;
     let (username, key) = (handle("tech"), Uuid::new_v4().to_string());
     user.analyze_once(&username, &key).await.refused(402, "insufficient_credits");
-    let grant = "select system.grant_credits($1, 2, 'purchase', null, $2, 'Bought')";
+    let grant = "select system.grant_credits($1, 2, 'promotion', null, null, $2, 'A gift')";
     stack.sql().await.execute(grant, &[&user.account_id, &format!("e2e:{key}")]).await.unwrap();
     let answer = user.analyze_once(&username, &key).await;
     assert_eq!(answer.header("idempotency-replayed"), None);

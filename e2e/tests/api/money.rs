@@ -166,3 +166,26 @@ async fn clicks_at_once_never_exceed_a_cap() {
     user.analysed(&handle("art")).await;
     user.settles_at(46).await;
 }
+
+#[tokio::test]
+async fn what_an_analysis_holds_is_spent_by_its_result_and_comes_back_without_one() {
+    let stack = Stack::load();
+    let user = User::new(&stack, 10).await;
+    let newest = async || user.get("/credits/transactions?limit=2").await.data(200)["items"].clone();
+    let username = handle("coffee");
+    let held = stack.hold("apify.start", &username).await;
+    let run = user.start(&username).await;
+    let balance = user.get("/credits/balance").await;
+    assert_eq!((&balance.data(200)["balance"], &balance.data(200)["held"]), (&json!(9), &json!(1)));
+    assert_eq!((&newest().await[0]["kind"], &newest().await[0]["state"]), (&json!("charge"), &json!("held")));
+    stack.release(held).await;
+    assert_eq!(user.end_of(&run).await["status"], "complete");
+    assert_eq!((&newest().await[0]["state"], user.balance().await), (&json!("spent"), 9));
+
+    assert_eq!(user.analysed(&handle("notfound")).await["status"], "failed");
+    let entries = newest().await;
+    assert_eq!((&entries[0]["kind"], &entries[0]["state"]), (&json!("refund"), &json!(null)));
+    assert_eq!((&entries[1]["kind"], &entries[1]["state"]), (&json!("charge"), &json!("returned")));
+    assert_eq!(user.get("/credits/balance").await.data(200)["held"], 0);
+    user.settles_at(9).await;
+}

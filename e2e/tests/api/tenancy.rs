@@ -99,7 +99,7 @@ async fn a_member_of_two_accounts_pays_from_the_one_they_choose() {
     stack.sql().await.execute(join, &[&user.user_id, &host.account_id]).await.unwrap();
 
     let balance = as_account(&user, &foreign, "/credits/balance").await;
-    assert_eq!(balance.data(200), &json!({ "account_id": foreign, "balance": 9 }));
+    assert_eq!(balance.data(200), &json!({ "account_id": foreign, "balance": 9, "held": 0, "owed": 0 }));
     let mut body: Value = user.analysis_of(&handle("coffee"));
     let request = user.analyze_request(&body).header("x-account-id", &foreign);
     let answer = Answer::read(request.send().await.unwrap()).await;

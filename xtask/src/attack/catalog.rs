@@ -25,6 +25,7 @@ use Tests::{Generated, Named};
 type Program = (&'static str, &'static str);
 
 const API: Program = ("e2e", "api");
+const BILLING: Program = ("e2e", "zz_billing");
 const CLIENTS: Program = ("e2e", "zz_clients");
 const FAULTS: Program = ("e2e", "faults");
 const ON_DATABASE: Program = ("crates/postgres", "database");
@@ -189,6 +190,44 @@ pub const ATTACKS: &[Attack] = &[
         MONEY,
         "hold one account's balance locked: the refunds of the others go on",
         &["sweep::an_account_that_somebody_holds_keeps_no_other_from_its_refund"],
+    ),
+    by(
+        BILLING,
+        MONEY,
+        "send the webhook what Stripe did not sign: refused, and nothing is kept",
+        &[
+            "signatures::the_official_library_signs_what_is_taken_and_what_is_refused",
+            "signatures::without_a_signature_nothing_is_taken_whoever_sends_it",
+        ],
+    ),
+    by(
+        ON_DATABASE,
+        MONEY,
+        "have one payment told by many events, 32 at once and in every order: its credits come once",
+        &[
+            "billing::events::six_events_of_a_life_come_to_the_same_in_every_order",
+            "billing::events::one_invoice_under_many_event_ids_grants_once",
+            "billing::purchases::thirty_two_events_at_once_for_one_purchase_grant_once",
+        ],
+    ),
+    by(
+        ON_DATABASE,
+        MONEY,
+        "upgrade and downgrade three times in a month, or spend and then take the money back: no credit is made",
+        &[
+            "billing::months::a_paid_upgrade_grants_the_difference_and_a_downgrade_waits_for_the_next_month",
+            "billing::losses::what_is_spent_is_taken_from_other_grants_and_the_rest_is_owed_until_credits_come",
+            "billing::losses::a_dispute_that_is_lost_won_and_refunded_later_counts_once",
+        ],
+    ),
+    by(
+        ON_DATABASE,
+        MONEY,
+        "buy for another's account, take another's customer or purchase, sign up again for free credits: refused",
+        &[
+            "billing::purchases::only_an_owner_buys_links_a_customer_or_sets_thresholds",
+            "sign_up::whoever_comes_back_with_the_same_mailbox_gets_no_second_free_credits",
+        ],
     ),
     by(
         API,

@@ -71,8 +71,14 @@ pub struct Surroundings<'a> {
     pub stripe_webhook_secret: &'a str,
 }
 
-/// Where the Worker is, or will be.
+/// Where the Worker is, or will be. The workerd of a runner that was killed is ended first: it would keep the port, and the Worker
+/// would move to another.
 pub fn url(layout: &Layout, state: &mut State) -> Result<String> {
+    let workerd = state.processes.get(&Part::Workerd).map(|running| running.process.clone());
+    let runner_lives = state.processes.get(&Part::Worker).is_some_and(|running| running.process.is_alive());
+    if !runner_lives {
+        end_orphan(workerd.as_ref())?;
+    }
     Ok(format!("http://127.0.0.1:{}", port(layout, state, Part::Worker)?))
 }
 
@@ -83,12 +89,8 @@ pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Sur
         bail!("this stack has no Worker yet: run `cargo xtask stack up` without --no-build");
     }
     let workerd = state.processes.get(&Part::Workerd).map(|running| running.process.clone());
-    let runner_lives = state.processes.get(&Part::Worker).is_some_and(|running| running.process.is_alive());
-    if !runner_lives {
-        end_orphan(workerd.as_ref())?;
-    }
+    let url = url(layout, state)?;
     let port = port(layout, state, Part::Worker)?;
-    let url = format!("http://127.0.0.1:{port}");
     let script = project.root().join("xtask/runtime/serve.mjs");
     let config = config(project, layout, state, around, port);
     let version = state.programs.get(&Part::Worker).cloned().unwrap_or_default();

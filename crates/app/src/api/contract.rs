@@ -1,7 +1,7 @@
 //! Every endpoint of the API, feature by feature: the one list that the router, the description and the tests read.
 
 use crate::{
-    features::{analysis, auth, business, credits, health, leads},
+    features::{analysis, auth, billing, business, credits, health, leads},
     http::Registry,
 };
 
@@ -11,6 +11,7 @@ pub fn register(registry: &mut impl Registry) {
     leads::endpoints(registry);
     business::endpoints(registry);
     credits::endpoints(registry);
+    billing::endpoints(registry);
     auth::endpoints(registry);
     health::endpoints(registry);
 }

@@ -4,7 +4,12 @@ use axum::http::Extensions;
 
 use crate::{
     features::{
-        analysis::AnalysisPorts, auth::AuthPorts, business::BusinessPorts, credits::CreditPorts, health::HealthPorts,
+        analysis::AnalysisPorts,
+        auth::AuthPorts,
+        billing::{BillingPorts, WebhookPorts},
+        business::BusinessPorts,
+        credits::CreditPorts,
+        health::HealthPorts,
         leads::LeadPorts,
     },
     http::RequestPorts,
@@ -19,19 +24,43 @@ pub struct UserPorts {
     pub request: RequestPorts,
     pub auth: AuthPorts,
     pub credits: CreditPorts,
+    pub billing: BillingPorts,
     pub business: BusinessPorts,
     pub leads: LeadPorts,
     pub analysis: AnalysisPorts,
     pub health: HealthPorts,
 }
 
+/// The bundles of ports of a request that a provider sends. They have the system's database role, and no bundle of a user's.
+#[derive(Clone)]
+pub struct ProviderPorts {
+    pub request: RequestPorts,
+    pub webhook: WebhookPorts,
+}
+
+impl ProviderPorts {
+    /// Puts every bundle into the request's extensions.
+    pub fn install(self, extensions: &mut Extensions) {
+        let Self { request, webhook } = self;
+        extensions.insert(request);
+        extensions.insert(webhook);
+    }
+}
+
+/// Whether requests to this path come from a provider, and get [`ProviderPorts`].
+#[must_use]
+pub fn is_of_a_provider(path: &str) -> bool {
+    path.starts_with("/webhooks/")
+}
+
 impl UserPorts {
     /// Puts every bundle into the request's extensions, where [`crate::http::Ports`] looks for it.
     pub fn install(self, extensions: &mut Extensions) {
-        let Self { request, auth, credits, business, leads, analysis, health } = self;
+        let Self { request, auth, credits, billing, business, leads, analysis, health } = self;
         extensions.insert(request);
         extensions.insert(auth);
         extensions.insert(credits);
+        extensions.insert(billing);
         extensions.insert(business);
         extensions.insert(leads);
         extensions.insert(analysis);

@@ -13,7 +13,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{contract::register, documents::DOCUMENTS};
 use crate::http::{
-    ApiError, BODY_BYTES_MAX, Endpoint, Registry,
+    ApiError, Endpoint, Registry, RequestBody as _,
     code::{METHOD_NOT_ALLOWED, ROUTE_NOT_FOUND},
     keep_route, refuse, seal, serve,
 };
@@ -32,7 +32,8 @@ impl Registry for Routes {
     fn add<E: Endpoint>(&mut self) {
         // The conversion fails only for methods outside the HTTP standard, which no endpoint declares.
         let method = MethodFilter::try_from(E::METHOD).unwrap_or(MethodFilter::GET);
-        self.0 = std::mem::take(&mut self.0).route(E::PATH, on(method, serve::<E>));
+        let limit = DefaultBodyLimit::max(E::Body::BYTES_MAX);
+        self.0 = std::mem::take(&mut self.0).route(E::PATH, on(method, serve::<E>).layer(limit));
     }
 }
 
@@ -52,7 +53,6 @@ pub fn router(config: &HttpConfig) -> Router {
         // The layer added last is the outermost: `seal` also wraps what the fallbacks, the refusals and
         // CORS answer.
         .route_layer(middleware::from_fn(keep_route))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(refuse))
         .layer(cors(config))
         .layer(middleware::from_fn(seal))

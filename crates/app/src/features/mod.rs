@@ -2,6 +2,7 @@
 
 pub mod analysis;
 pub mod auth;
+pub mod billing;
 pub mod business;
 pub mod credits;
 pub mod health;

@@ -2,12 +2,13 @@
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{FromRequest, Request, rejection::JsonRejection},
     http::StatusCode,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     ApiError, ErrorCode, RequestBody,
@@ -16,6 +17,30 @@ use super::{
 
 /// Larger request bodies are refused before they are read to the end.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A body as it came, for who has to check its bytes before its meaning: JSON of at most `MAX` bytes.
+#[derive(Debug, Clone)]
+pub struct RawBody<const MAX: usize>(pub Bytes);
+
+impl<const MAX: usize> RequestBody for RawBody<MAX> {
+    const ERRORS: &'static [ErrorCode] = &[BODY_TOO_LARGE, UNREADABLE_BODY];
+    const BYTES_MAX: usize = MAX;
+
+    fn schema(_: &mut SchemaGenerator) -> Option<Value> {
+        Some(json!({ "type": "object" }))
+    }
+}
+
+impl<const MAX: usize, S: Send + Sync> FromRequest<S> for RawBody<MAX> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        Bytes::from_request(request, state).await.map(Self).map_err(|error| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(MAX),
+            _ => unreadable(),
+        })
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct JsonBody<T>(pub T);
@@ -48,10 +73,18 @@ fn refuse(rejection: &JsonRejection) -> ApiError {
         JsonRejection::JsonSyntaxError(_) => ApiError::new(MALFORMED_JSON, "The body is not valid JSON."),
         JsonRejection::JsonDataError(_) => invalid("it is not a JSON object"),
         JsonRejection::BytesRejection(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            ApiError::new(BODY_TOO_LARGE, format!("The body may have at most {BODY_BYTES_MAX} bytes."))
+            too_large(BODY_BYTES_MAX)
         }
-        _ => ApiError::new(UNREADABLE_BODY, "The body could not be read to its end. Send it again."),
+        _ => unreadable(),
     }
+}
+
+fn too_large(max: usize) -> ApiError {
+    ApiError::new(BODY_TOO_LARGE, format!("The body may have at most {max} bytes."))
+}
+
+fn unreadable() -> ApiError {
+    ApiError::new(UNREADABLE_BODY, "The body could not be read to its end. Send it again.")
 }
 
 fn invalid(reason: &str) -> ApiError {

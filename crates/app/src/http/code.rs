@@ -51,8 +51,11 @@ pub const MALFORMED_JSON: ErrorCode = ErrorCode::new(StatusCode::BAD_REQUEST, "m
 pub const UNREADABLE_BODY: ErrorCode =
     ErrorCode::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body ended early");
 
-pub const BODY_TOO_LARGE: ErrorCode =
-    ErrorCode::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "more than 65,536 bytes");
+pub const BODY_TOO_LARGE: ErrorCode = ErrorCode::new(
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "body_too_large",
+    "more than 65,536 bytes (an event of Stripe's: 1 MiB)",
+);
 
 pub const INVALID_REQUEST: ErrorCode =
     ErrorCode::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", "a field is missing or has a wrong type");

@@ -12,7 +12,7 @@ use axum::{
 use schemars::SchemaGenerator;
 use serde_json::Value;
 
-use super::{ApiError, ErrorCode, Ports, code::ANYWHERE};
+use super::{ApiError, BODY_BYTES_MAX, ErrorCode, Ports, code::ANYWHERE};
 
 /// One operation of the API: a method on a path.
 pub trait Endpoint: 'static {
@@ -169,6 +169,8 @@ pub trait RequestBody: FromRequest<(), Rejection = ApiError> + Send {
     const ERRORS: &'static [ErrorCode];
     /// Media types of files that it takes in place of JSON.
     const FILES: &'static [&'static str] = &[];
+    /// A larger body is refused before it is read to the end.
+    const BYTES_MAX: usize = BODY_BYTES_MAX;
 
     /// The JSON schema; `None` without a body.
     fn schema(generator: &mut SchemaGenerator) -> Option<Value>;

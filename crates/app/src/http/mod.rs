@@ -13,7 +13,7 @@ mod ports;
 mod refuse;
 mod whole_number;
 
-pub use body::{BODY_BYTES_MAX, JsonBody};
+pub use body::{BODY_BYTES_MAX, JsonBody, RawBody};
 pub use code::ErrorCode;
 pub use endpoint::{
     Answer, Anyone, Both, Caller, CallerKind, Content, Endpoint, Example, NoBody, NoParameters, Parameter, Parameters,

@@ -3,6 +3,7 @@
 //! it was asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "all of this crate is tests")]
 
+mod billing;
 mod bulk;
 mod codes;
 mod contract;
@@ -34,8 +35,9 @@ use oslira_app::{
             RunLauncher, RunRepository, RunState, RunStatus, Spread, Transport, UndoOutcome, WatchQuestion, Watched,
         },
         auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships, Role},
+        billing::{BillingPorts, TopUpQueue},
         business::BusinessPorts,
-        credits::{Balance, Budget, CapOutcome, CreditLedger, CreditPorts, DailyCap, Transaction},
+        credits::{Balance, Budget, CapOutcome, CreditLedger, CreditPorts, DailyCap, Grant, Transaction},
         health::{DatabaseState, HealthPorts, Readiness},
         judging::{CallKind, ModelChoice, ModelLifecycle, ModelName},
         leads::{LeadPorts, exports_at_once},
@@ -89,9 +91,15 @@ impl Double {
     fn new() -> Self {
         let budget = Budget { daily_cap: Some(50), used_today: 7, resets_at: RESETS_AT.parse().unwrap() };
         Self {
-            begun: BeginOutcome::Started(Receipt { run_id: RunId::new(Uuid::nil()), credits: 1, balance: 9 }),
+            begun: BeginOutcome::Started(Receipt {
+                run_id: RunId::new(Uuid::nil()),
+                credits: 1,
+                balance: 9,
+                top_up: None,
+            }),
             measured: Some(Measured {
                 credits_each: 5,
+                price_usd_each: 4.85,
                 balance: 100,
                 daily_cap: Some(50),
                 used_today: 7,
@@ -132,6 +140,12 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
         request: RequestPorts { clock: double.clone(), ids: double.clone() },
         auth: AuthPorts { authenticator: double.clone(), memberships: double.clone() },
         credits: CreditPorts { ledger: double.clone() },
+        billing: BillingPorts {
+            billing: Arc::new(Unasked),
+            stripe: Arc::new(Unasked),
+            readiness: double.clone(),
+            ids: double.clone(),
+        },
         business: BusinessPorts { profiles: Arc::new(Unasked) },
         leads: LeadPorts {
             leads: Arc::new(Unasked),
@@ -147,6 +161,7 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
             profiles: double.clone(),
             bulks: double.clone(),
             bulk_launcher: double.clone(),
+            top_ups: double.clone(),
             progress: double.clone(),
             models: models.clone(),
             readiness: double.clone(),
@@ -268,7 +283,7 @@ async fn an_estimate_says_what_it_costs_and_how_long_it_takes() {
     let (status, _, body) = ask(&double, "GET", "/v1/estimate?analysis_type=DEEP&count=8", Value::Null).await;
     assert_eq!(status.as_u16(), 200, "{body}");
     let expected = json!({
-        "analysis_type": "DEEP", "count": 8, "credits_each": 5, "credits_total": 40, "balance": 100, "affordable": true,
+        "analysis_type": "DEEP", "count": 8, "credits_each": 5, "credits_total": 40, "price_usd_each": 4.85, "price_usd_total": 38.8, "balance": 100, "affordable": true,
         "daily_cap_left": 43, "based_on_runs": 12,
         "usual_seconds": {
             "p50": 20.0, "p90": 31.0, "cold": null, "cached": { "p50": 9.0, "p90": 11.5, "based_on_runs": 2 }

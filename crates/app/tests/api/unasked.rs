@@ -5,6 +5,11 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         auth::Member,
+        billing::{
+            Billing, BillingCustomer, Catalogue, ChargeOutcome, CheckoutOrder, CreditAlerts, CreditAlertsOutcome,
+            EventPage, HostedPage, LinkOutcome, PaidFor, PaidLine, PurchaseOutcome, Stripe, StripeError, StripePrice,
+            Subscription, SubscriptionPage, SubscriptionState, TopUp,
+        },
         business::{
             BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, BusinessProfileRepository, CreateOutcome,
             NewBusinessProfile, UpdateOutcome,
@@ -16,16 +21,17 @@ use oslira_app::{
     },
     shared::{
         idempotency::IdempotencyKey,
-        ids::{BusinessProfileId, LeadId},
+        ids::{AccountId, BusinessProfileId, LeadId},
         pagination::{Page, PageQuery},
         store::StoreError,
     },
 };
+use uuid::Uuid;
 
 /// Answers every call with a defect.
 pub struct Unasked;
 
-fn refuse<T>() -> Result<T, StoreError> {
+pub fn refuse<T>() -> Result<T, StoreError> {
     Err(StoreError::Defect("this test asks nothing of the kind".to_owned()))
 }
 
@@ -112,5 +118,93 @@ impl OutcomeRepository for Unasked {
 impl Pictures for Unasked {
     async fn of(&self, _: &str) -> Result<Option<Picture>, StoreError> {
         refuse()
+    }
+}
+
+#[async_trait]
+impl Billing for Unasked {
+    async fn subscriptions(&self, _: Member) -> Result<Vec<Subscription>, StoreError> {
+        refuse()
+    }
+
+    async fn catalogue(&self, _: Member) -> Result<Catalogue, StoreError> {
+        refuse()
+    }
+
+    async fn customer(&self, _: Member) -> Result<BillingCustomer, StoreError> {
+        refuse()
+    }
+
+    async fn link_customer(&self, _: Member, _: &str) -> Result<LinkOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn begin_purchase(
+        &self,
+        _: Member,
+        _: Uuid,
+        _: &str,
+        _: Option<&IdempotencyKey>,
+    ) -> Result<PurchaseOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn alerts(&self, _: Member) -> Result<Option<CreditAlerts>, StoreError> {
+        refuse()
+    }
+
+    async fn set_alerts(&self, _: Member, _: &CreditAlerts) -> Result<CreditAlertsOutcome, StoreError> {
+        refuse()
+    }
+}
+
+pub fn refused<T>() -> Result<T, StripeError> {
+    Err(StripeError::Refused("this test asks nothing of the kind".to_owned()))
+}
+
+#[async_trait]
+impl Stripe for Unasked {
+    async fn subscription(&self, _: &str) -> Result<SubscriptionState, StripeError> {
+        refused()
+    }
+
+    async fn price(&self, _: &str) -> Result<StripePrice, StripeError> {
+        refused()
+    }
+
+    async fn price_by_lookup_key(&self, _: &str) -> Result<String, StripeError> {
+        refused()
+    }
+
+    async fn paid_for(&self, _: &str) -> Result<PaidFor, StripeError> {
+        refused()
+    }
+
+    async fn invoice_lines(&self, _: &str) -> Result<Vec<PaidLine>, StripeError> {
+        refused()
+    }
+
+    async fn create_customer(&self, _: AccountId, _: Option<&str>) -> Result<String, StripeError> {
+        refused()
+    }
+
+    async fn create_checkout(&self, _: &CheckoutOrder) -> Result<HostedPage, StripeError> {
+        refused()
+    }
+
+    async fn create_portal(&self, _: &str, _: &str) -> Result<HostedPage, StripeError> {
+        refused()
+    }
+
+    async fn charge(&self, _: &TopUp) -> Result<ChargeOutcome, StripeError> {
+        refused()
+    }
+
+    async fn events(&self, _: Timestamp, _: Option<&str>) -> Result<EventPage, StripeError> {
+        refused()
+    }
+
+    async fn subscriptions(&self, _: Option<&str>) -> Result<SubscriptionPage, StripeError> {
+        refused()
     }
 }

@@ -30,9 +30,9 @@ impl LocalSandbox {
             time_scale: 0.0,
             seed: 0,
             jwt_secret: None,
-            stripe_endpoint: None,
-            stripe_webhook_secrets: vec![],
             control_token: None,
+            stripe_endpoint: None,
+            stripe_webhook_secrets: Vec::new(),
         };
         let sandbox = Sandbox::open(config).map_err(|why| anyhow::anyhow!("the sandbox does not start: {why}"))?;
         let server = tokio::spawn(async move {

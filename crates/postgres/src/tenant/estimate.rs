@@ -5,13 +5,14 @@ use oslira_app::{
     shared::{analysis_type::AnalysisType, store::StoreError},
 };
 
-use super::db::TenantDb;
+use super::{credits::spendable, db::TenantDb};
 use crate::session::Param;
 
 /// The last fifty complete runs of a type, from request to result. A run that scraped (`cold`) has a bill for it;
 /// looking for the bill is cheaper than reading fifty results. The subquery has `limit 1`, where `exists` would do, to
 /// keep Postgres from reading all of the account's bills at once.
-const MEASURE: &str = "with recent as materialized ( \
+const MEASURE: &str = concat!(
+    "with recent as materialized ( \
       select extract(epoch from r.finished_at - r.created_at)::float8 as seconds, \
         (select true from public.scrape_logs l where l.run_id = r.id and l.account_id = $1::uuid limit 1) is not null as cold \
       from public.runs r \
@@ -24,7 +25,9 @@ const MEASURE: &str = "with recent as materialized ( \
         count(*) filter (where not cold) as cached_runs \
       from recent \
     ) \
-    select jsonb_build_object('credits_each', p.credits, 'balance', b.balance, \
+    select jsonb_build_object('credits_each', p.credits, 'price_usd_each', p.price_usd, 'balance', ",
+    spendable!(),
+    ", \
       'daily_cap', d.budget -> 'daily_cap', 'used_today', d.budget -> 'used_today', \
       'all', case when m.all_runs > 0 then \
         jsonb_build_object('p50', m.\"all\"[1], 'p90', m.\"all\"[2], 'based_on_runs', m.all_runs) end, \
@@ -34,7 +37,8 @@ const MEASURE: &str = "with recent as materialized ( \
         jsonb_build_object('p50', m.cached[1], 'p90', m.cached[2], 'based_on_runs', m.cached_runs) end) \
     from public.analysis_prices p cross join public.credit_balances b cross join measured m \
     cross join api.daily_budget($1::uuid) as d (budget) \
-    where p.analysis_type = $2 and b.account_id = $1::uuid and d.budget is not null";
+    where p.analysis_type = $2 and b.account_id = $1::uuid and d.budget is not null"
+);
 
 pub(super) async fn measure(
     db: &TenantDb,

@@ -6,9 +6,16 @@ use oslira_testkit::{TestResult, audit};
 use crate::support::{Stage, complete, fail};
 
 /// What spoils a whole database, and the rule that must find it.
-const SPOILT: [(&str, &str); 11] = [
+const SPOILT: [(&str, &str); 15] = [
     ("update credit_balances set balance = balance + 1", "the sum of the transactions is the balance"),
     ("update credit_transactions set balance_after = balance_after + 1", "balance_after is the running sum"),
+    ("update credit_grants set remaining = remaining - 1", "a balance is what is left of its grants"),
+    ("update credit_grants set remaining = remaining - 1", "what is left of a grant is the sum of its movements"),
+    ("update credit_grants set amount = amount + 1", "what is left of a grant is the sum of its movements"),
+    (
+        "update credit_transactions set grants = jsonb_build_object('1', 2) where kind = 'charge'",
+        "an entry moves what it says of its grants",
+    ),
     ("delete from credit_transactions where kind = 'charge'", "every run was charged its price, once"),
     ("delete from credit_transactions where kind = 'refund'", "a run is refunded in full exactly when it says so"),
     (

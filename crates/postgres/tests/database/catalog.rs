@@ -5,11 +5,24 @@ use oslira_testkit::{Error, TestDatabase, TestResult};
 use tokio_postgres::Client;
 
 /// Tables that say the same to every customer.
-pub const REFERENCE_TABLES: [&str; 2] = ["analysis_prices", "plans"];
+pub const REFERENCE_TABLES: [&str; 3] = ["analysis_prices", "credit_packs", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 5] =
-    ["job_runs", "model_lifecycles", "profile_changes", "service_outages", "spending_days"];
+pub const HIDDEN_TABLES: [&str; 13] = [
+    "billing_customers",
+    "disputes",
+    "job_runs",
+    "model_lifecycles",
+    "paid_periods",
+    "payments",
+    "profile_changes",
+    "returned_periods",
+    "service_outages",
+    "spending_days",
+    "starting_credits",
+    "stripe_prices",
+    "webhook_events",
+];
 
 /// The first column of every row.
 async fn texts(client: &Client, sql: &str) -> Result<Vec<String>, Error> {

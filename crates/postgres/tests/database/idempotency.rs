@@ -41,7 +41,7 @@ async fn a_refused_request_does_not_use_up_its_key() -> TestResult {
     let stage = Stage::with_credits(0).await?;
     let request = stage.request("nasa").keyed("key");
     assert_eq!(begin(&stage.customer, &request).await?["outcome"], "insufficient_credits");
-    let grant = "select system.grant_credits($1, 1, 'purchase', null, 'purchase:1', 'Credit pack')";
+    let grant = "select system.grant_credits($1, 1, 'promotion', null, null, 'promotion:1', 'A gift')";
     stage.backend.call(grant, &[&stage.member.account_id]).await?;
     begun(&stage.customer, &request.again()).await?;
     stage.assert_ledger_is_whole().await

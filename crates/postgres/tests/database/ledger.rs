@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::support::{Request, Stage, begun, cancel, fail, sqlstate};
 
-async fn grant(session: &Session, account: Uuid, amount: i32, kind: &str, key: &str) -> Result<Value, Error> {
+async fn grant(session: &Session, account: Uuid, amount: i32, source: &str, key: &str) -> Result<Value, Error> {
     session
-        .call("select system.grant_credits($1, $2, $3, null, $4, 'A grant')", &[&account, &amount, &kind, &key])
+        .call("select system.grant_credits($1, $2, $3, null, null, $4, 'A grant')", &[&account, &amount, &source, &key])
         .await
 }
 
@@ -38,9 +38,9 @@ async fn a_grant_and_a_charge_move_the_balance_once_per_key() -> TestResult {
     let ok = |balance: i64| json!({ "outcome": "ok", "balance": balance });
     let replay = |balance: i64| json!({ "outcome": "replay", "balance": balance });
 
-    assert_eq!(grant(&stage.backend, account, 10, "purchase", "pack:1").await?, ok(15));
+    assert_eq!(grant(&stage.backend, account, 10, "promotion", "gift:1").await?, ok(15));
     assert_eq!(deduct(&stage.backend, account, 4, "use:1").await?, ok(11));
-    assert_eq!(grant(&stage.backend, account, 10, "purchase", "pack:1").await?, replay(15));
+    assert_eq!(grant(&stage.backend, account, 10, "promotion", "gift:1").await?, replay(15));
     assert_eq!(deduct(&stage.backend, account, 4, "use:1").await?, replay(11));
     assert_eq!(stage.balance().await?, 11);
     stage.assert_ledger_is_whole().await
@@ -51,11 +51,10 @@ async fn a_key_names_one_movement() -> TestResult {
     let stage = Stage::with_credits(5).await?;
     let other = stage.database.member("bob", 5).await?;
     let reused = json!({ "outcome": "idempotency_key_reused" });
-    grant(&stage.backend, stage.member.account_id, 10, "purchase", "key").await?;
+    grant(&stage.backend, stage.member.account_id, 10, "adjustment", "key").await?;
 
-    assert_eq!(grant(&stage.backend, stage.member.account_id, 11, "purchase", "key").await?, reused);
-    assert_eq!(grant(&stage.backend, stage.member.account_id, 10, "renewal", "key").await?, reused);
-    assert_eq!(grant(&stage.backend, other.account_id, 10, "purchase", "key").await?, reused);
+    assert_eq!(grant(&stage.backend, stage.member.account_id, 11, "adjustment", "key").await?, reused);
+    assert_eq!(grant(&stage.backend, other.account_id, 10, "adjustment", "key").await?, reused);
     assert_eq!(deduct(&stage.backend, stage.member.account_id, 10, "key").await?, reused);
     assert_eq!(stage.balance().await?, 15);
     stage.assert_ledger_is_whole().await
@@ -65,11 +64,11 @@ async fn a_key_names_one_movement() -> TestResult {
 async fn an_amount_is_always_positive() -> TestResult {
     let stage = Stage::with_credits(5).await?;
     for amount in [0, -1, i32::MIN] {
-        assert_eq!(sqlstate(grant(&stage.backend, stage.member.account_id, amount, "purchase", "a").await), "22023");
+        assert_eq!(sqlstate(grant(&stage.backend, stage.member.account_id, amount, "adjustment", "a").await), "22023");
         assert_eq!(sqlstate(deduct(&stage.backend, stage.member.account_id, amount, "b").await), "22023");
     }
     for statement in [
-        "select system.grant_credits(null, null, 'purchase', null, 'k', 'd')",
+        "select system.grant_credits(null, null, 'adjustment', null, null, 'k', 'd')",
         "select system.deduct_credits_atomic(null, null, null, 'k', 'd')",
     ] {
         assert_eq!(sqlstate(stage.backend.call(statement, &[]).await), "22023");
@@ -88,13 +87,14 @@ async fn a_balance_never_goes_below_zero() -> TestResult {
 }
 
 #[tokio::test]
-async fn credits_are_granted_only_for_a_reason_that_is_not_a_refund() -> TestResult {
+async fn what_is_paid_or_refunded_is_not_granted_by_hand() -> TestResult {
     let stage = Stage::with_credits(5).await?;
-    for kind in ["refund", "charge", "gift", ""] {
-        assert_eq!(sqlstate(grant(&stage.backend, stage.member.account_id, 1, kind, "key").await), "22023", "{kind}");
+    for source in ["plan", "pack", "refund", "gift", ""] {
+        let refused = grant(&stage.backend, stage.member.account_id, 1, source, "key").await;
+        assert_eq!(sqlstate(refused), "22023", "{source}");
     }
-    for kind in ["renewal", "purchase", "adjustment"] {
-        assert_eq!(grant(&stage.backend, stage.member.account_id, 1, kind, kind).await?["outcome"], "ok");
+    for source in ["promotion", "free", "adjustment"] {
+        assert_eq!(grant(&stage.backend, stage.member.account_id, 1, source, source).await?["outcome"], "ok");
     }
     stage.assert_ledger_is_whole().await
 }
@@ -105,7 +105,7 @@ async fn an_account_that_is_gone_neither_gets_nor_pays() -> TestResult {
     stage.execute("update accounts set deleted_at = now()", &[]).await?;
     let not_found = json!({ "outcome": "account_not_found" });
     for account in [stage.member.account_id, Uuid::now_v7()] {
-        assert_eq!(grant(&stage.backend, account, 1, "purchase", "a").await?, not_found);
+        assert_eq!(grant(&stage.backend, account, 1, "promotion", "a").await?, not_found);
         assert_eq!(deduct(&stage.backend, account, 1, "b").await?, not_found);
     }
     stage.assert_ledger_is_whole().await
@@ -138,9 +138,21 @@ async fn a_row_that_makes_no_sense_is_refused_whoever_writes_it() -> TestResult 
         ("charge", -1, None, "starting:x"),
         ("refund", 1, Some(run), "charge:x"),
         ("refund", 1, Some(run), "refund:00000000-0000-0000-0000-000000000000"),
+        ("expiry", 1, None, "expiry:1:1"),
+        ("expiry", -1, None, "k"),
+        ("adjustment", -1, None, "expiry:1:1"),
+        ("clawback", 1, None, "clawback:x"),
+        ("clawback", -1, None, "k"),
+        ("charge", -1, None, "clawback:x"),
+        ("reinstatement", -1, None, "reinstatement:x"),
+        ("reinstatement", 1, None, "k"),
+        ("purchase", 1, None, "reinstatement:x"),
+        ("adjustment", 1, None, "grant:x"),
+        ("purchase", 1, None, "k"),
     ] {
-        let insert = "insert into credit_transactions (account_id, kind, amount, balance_after, run_id, description, idempotency_key)
-                      values ($1, $2, $3, 4, $4, 'x', $5)";
+        let insert = "insert into credit_transactions
+                        (account_id, kind, amount, balance_after, run_id, description, idempotency_key, grants)
+                      values ($1, $2, $3, 4, $4, 'x', $5, '{\"1\": 1}')";
         let outcome = stage.execute(insert, &[&stage.member.account_id, &kind, &amount, &run, &key]).await;
         assert_eq!(sqlstate(outcome), "23514", "{kind} {amount} {key}");
     }
@@ -163,7 +175,7 @@ async fn moved(stage: &Stage, kind: &str, run: Option<Uuid>, key: &str) -> Resul
         let sql = "select system.deduct_credits_atomic($1, 1, $2, $3, 'A charge')";
         stage.backend.call(sql, &[&account, &run, &key]).await
     } else {
-        let sql = "select system.grant_credits($1, 1, $2, $3, $4, 'A grant')";
+        let sql = "select system.grant_credits($1, 1, $2, null, $3, $4, 'A grant')";
         stage.backend.call(sql, &[&account, &kind, &run, &key]).await
     }
 }
@@ -176,12 +188,17 @@ async fn nobody_takes_the_key_of_a_charge_a_refund_or_a_grant_away() -> TestResu
         (format!("charge:{run}"), format!("refund:{run}"), format!("starting:{}", Uuid::new_v4()));
     for (kind, key) in [
         ("adjustment", &charge),
-        ("purchase", &refund),
-        ("renewal", &refund),
+        ("promotion", &refund),
+        ("free", &refund),
         ("adjustment", &starting),
+        ("adjustment", &"expiry:1:1".to_owned()),
+        ("adjustment", &"clawback:x".to_owned()),
+        ("adjustment", &"reinstatement:x".to_owned()),
+        ("charge", &"expiry:1:1".to_owned()),
         ("charge", &refund),
         ("charge", &starting),
         ("charge", &"grant:1".to_owned()),
+        ("promotion", &"grant:1".to_owned()),
         ("charge", &"charge:anything".to_owned()),
     ] {
         for run in [None, Some(run)].into_iter().filter(|run| (kind, key, run.is_some()) != ("charge", &charge, true)) {
@@ -191,7 +208,7 @@ async fn nobody_takes_the_key_of_a_charge_a_refund_or_a_grant_away() -> TestResu
     // A run that was charged cannot be charged by any other key either, and the charge itself is a repeat.
     assert_eq!(sqlstate(moved(&stage, "charge", Some(run), "use:1").await), "22023");
     assert_eq!(moved(&stage, "charge", Some(run), &charge).await?["outcome"], "replay");
-    assert_eq!(moved(&stage, "purchase", None, "grant:1").await?["outcome"], "ok");
+    assert_eq!(moved(&stage, "promotion", None, "gift:1").await?["outcome"], "ok");
 
     assert_eq!(fail(&stage.backend, run).await?["outcome"], "failed", "its refund has its key");
     stage.assert_ledger_is_whole().await
@@ -208,8 +225,8 @@ async fn an_entry_belongs_to_a_run_of_its_own_account() -> TestResult {
         assert_eq!(moved(&stage, "charge", Some(run), &format!("charge:{run}")).await?, not_found);
     }
     for insert in [
-        "insert into credit_transactions (account_id, kind, amount, balance_after, run_id, description, idempotency_key)
-         values ($1, 'adjustment', 1, 6, $2, 'x', 'k')",
+        "insert into credit_transactions (account_id, kind, amount, balance_after, run_id, description, idempotency_key, grants)
+         values ($1, 'adjustment', 1, 6, $2, 'x', 'k', '{\"1\": 1}')",
         "insert into ai_usage_logs (account_id, run_id, provider_key, call, provider, model) values ($1, $2, 'k', 'x', 'x', 'x')",
         "insert into scrape_logs (account_id, run_id, provider_key, actor, username, outcome) values ($1, $2, 'k', 'x', 'x', 'x')",
     ] {
@@ -241,7 +258,7 @@ async fn the_ledger_names_nobody() -> TestResult {
     let reasons = "runs where strpos(error_message, username) > 0 or strpos(error_code, username) > 0";
     assert_eq!(stage.count(reasons).await?, 0);
 
-    let grant = "select system.grant_credits($1, 1, 'purchase', null, 'k', $2)";
+    let grant = "select system.grant_credits($1, 1, 'adjustment', null, null, 'k', $2)";
     for description in ["For @nasa", "For ann@example.test"] {
         let outcome = stage.backend.call(grant, &[&stage.member.account_id, &description]).await;
         assert_eq!(sqlstate(outcome), "23514", "{description}");

@@ -10,6 +10,7 @@
 
 mod audit;
 mod begin_analysis;
+mod billing;
 mod bulk;
 mod business_profile_functions;
 mod business_profiles;

@@ -15,3 +15,12 @@ async fn what_is_charged_is_what_the_code_says() -> TestResult {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn what_an_analysis_is_worth_is_what_the_specification_says() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let sql = "select string_agg(analysis_type || ' ' || price_usd, ', ' order by credits) from analysis_prices";
+    let prices: String = stage.superuser.query_one(sql, &[]).await?.get(0);
+    assert_eq!(prices, "LIGHT 0.97, DEEP 4.85, XRAY 5.82");
+    Ok(())
+}

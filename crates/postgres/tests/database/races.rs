@@ -78,7 +78,7 @@ async fn of_32_grants_with_one_key_one_goes_through() -> TestResult {
     let stage = Stage::with_credits(17).await?;
     let _turn = stage.database.crowd_turn().await?;
     let crowd = stage.backend_crowd().await?;
-    let grant = "select system.grant_credits($1, 5, 'renewal', null, 'renewal:1', 'Renewal')";
+    let grant = "select system.grant_credits($1, 5, 'promotion', null, null, 'promotion:1', 'A gift')";
 
     let answers =
         try_join_all(crowd.iter().map(|backend| async { backend.call(grant, &[&stage.member.account_id]).await }))

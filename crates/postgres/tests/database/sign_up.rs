@@ -105,6 +105,35 @@ async fn a_second_account_of_the_same_user_earns_nothing() -> TestResult {
 }
 
 #[tokio::test]
+async fn whoever_comes_back_with_the_same_mailbox_gets_no_second_free_credits() -> TestResult {
+    let database = TestDatabase::create().await?;
+    let auth = auth_server(&database).await?;
+    let sign_up = async |email: &str| -> Result<Uuid, Error> {
+        let user = Uuid::new_v4();
+        let sql = "insert into auth.users (id, email, email_confirmed_at) values ($1, $2, now())";
+        auth.execute(sql, &[&user, &email]).await?;
+        Ok(user)
+    };
+    let first = sign_up("ann.lee@gmail.com").await?;
+    assert_eq!(balances(&database, first).await?, [10]);
+    auth.execute("delete from auth.users where id = $1", &[&first]).await?;
+    for spelling in ["ann.lee@gmail.com", "Ann.Lee@GMail.com", "annlee+again@googlemail.com"] {
+        let again = sign_up(spelling).await?;
+        assert_eq!(balances(&database, again).await?, [0], "{spelling}");
+        auth.execute("delete from auth.users where id = $1", &[&again]).await?;
+    }
+    let other = sign_up("a.nnlee@example.test").await?;
+    assert_eq!(balances(&database, other).await?, [10]);
+    let hashes = "select count(*) from starting_credits where position('ann'::bytea in email_hash) = 0";
+    assert_eq!(
+        database.superuser().await?.query_one(hashes, &[]).await?.get::<_, i64>(0),
+        2,
+        "hashes, and no addresses"
+    );
+    database.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
 async fn whatever_is_broken_the_sign_up_goes_through_and_the_next_sign_in_repairs_it() -> TestResult {
     let breakages = [
         ("delete from plans", "insert into plans (id, name, starting_credits) values ('free', 'Free', 10)"),

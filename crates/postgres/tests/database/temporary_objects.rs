@@ -131,7 +131,8 @@ async fn targets(client: &Client, value: impl Fn(&str, &str) -> Option<String>) 
     Ok(targets.collect())
 }
 
-/// What is there to work on: a run of each state that a function asks for, a lead, and a bulk that can be continued.
+/// What is there to work on: a run of each state that a function asks for, a lead, a bulk that can be continued, a
+/// subscription, an automatic purchase, and an event.
 struct Prey {
     user: Uuid,
     account: Uuid,
@@ -140,6 +141,8 @@ struct Prey {
     processing: Uuid,
     lead: Uuid,
     bulk: Uuid,
+    subscription: Uuid,
+    top_up: Uuid,
 }
 
 impl Prey {
@@ -151,9 +154,26 @@ impl Prey {
         let row = stage.superuser.query_one("select id from leads", &[]).await?;
         let purchase = Purchase::of(&["piloted", "waiting"]).with(json!({ "pilot": 1 }));
         buy(stage, &purchase).await?;
+        let plan = stage.backend.call("select system.give_plan($1, 'starter')", &[&stage.member.account_id]).await?;
+        let subscription = plan["subscription_id"].as_str().unwrap().parse().unwrap();
+        stage.customer.call("select api.link_customer($1, 'cus_1')", &[&stage.member.account_id]).await?;
+        crate::billing::receive(&stage.backend, "evt_1").await?;
+        let top_up = "insert into credit_purchases (id, account_id, pack_id, credits, price_cents, origin)
+                      values (gen_random_uuid(), $1, 'pack_20', 20, 2000, 'auto_top_up') returning id";
+        let top_up = stage.superuser.query_one(top_up, &[&stage.member.account_id]).await?.get(0);
         let member = stage.member;
         let (user, account, profile) = (member.user_id, member.account_id, member.business_profile_id);
-        Ok(Self { user, account, profile, pending, processing, lead: row.get(0), bulk: purchase.bulk })
+        Ok(Self {
+            user,
+            account,
+            profile,
+            pending,
+            processing,
+            lead: row.get(0),
+            bulk: purchase.bulk,
+            subscription,
+            top_up,
+        })
     }
 
     /// Arguments with which every function does its work.
@@ -161,6 +181,7 @@ impl Prey {
         Some(match (function, argument) {
             ("api.begin_analysis", "p_run") => Uuid::now_v7().to_string(),
             ("api.begin_bulk", "p_bulk") => Uuid::now_v7().to_string(),
+            ("system.receive_event" | "system.apply_event" | "system.put_off_event", "p_id") => "evt_1".to_owned(),
             (_, "p_bulk" | "p_id") => self.bulk.to_string(),
             (_, "p_lines") => json!([{ "line": 1, "username": "esa", "run_id": Uuid::now_v7() }]).to_string(),
             (_, "p_options") => json!({ "fresh_within_days": 1 }).to_string(),
@@ -168,12 +189,14 @@ impl Prey {
             (_, "p_only_unstarted") => "false".to_owned(),
             ("api.undo_run", "p_run") => self.pending.to_string(),
             ("system.deduct_credits_atomic" | "system.grant_credits", "p_run")
+            | ("system.grant_credits", "p_expires_at")
+            | ("system.renewable_subscriptions", "p_after")
             | ("api.search_leads", "p_key")
             | (_, "p_expected_version") => return None,
             ("api.delete_lead" | "api.mark_lead_outcome", "p_lead") => self.lead.to_string(),
             ("system.record_usage", "p_kind") => "ai".to_owned(),
             ("system.report_outage", "p_kind") => "down".to_owned(),
-            ("system.grant_credits", "p_kind") => "purchase".to_owned(),
+            ("system.grant_credits", "p_source") => "promotion".to_owned(),
             (_, "p_account") => self.account.to_string(),
             (_, "p_run") => self.processing.to_string(),
             (_, "p_business_profile" | "p_profile") => self.profile.to_string(),
@@ -194,6 +217,23 @@ impl Prey {
             (_, "p_usage") => ai_usage().to_string(),
             (_, "p_models") => json!([{ "model": "openai/gpt-6-luna", "status": "active", "retires_on": "2027-01-01" }]).to_string(),
             (_, "p_outcome") => "won".to_owned(),
+            ("api.begin_purchase", "p_purchase") => Uuid::now_v7().to_string(),
+            ("system.attempt_top_up", "p_purchase") => self.top_up.to_string(),
+            (_, "p_subscription") => self.subscription.to_string(),
+            (_, "p_pack") => "pack_20".to_owned(),
+            (_, "p_plan") => "starter".to_owned(),
+            (_, "p_customer") => "cus_1".to_owned(),
+            (_, "p_auto_top_up") => {
+                json!({ "is_on": true, "threshold": 1, "pack": "pack_20", "monthly_max_cents": 1 }).to_string()
+            }
+            (_, "p_note" | "p_api_version" | "p_payload") => "x".to_owned(),
+            (_, "p_is_unreadable" | "p_is_taken") => "false".to_owned(),
+            (_, "p_ids") => json!(["x"]).to_string(),
+            (_, "p_effect") => json!({ "kind": "failed_purchase", "purchase_id": self.top_up }).to_string(),
+            (_, "p_state") => state(self.account).to_string(),
+            (_, "p_states") => json!([state(self.account)]).to_string(),
+            (_, "p_now") => "2027-01-01".to_owned(),
+            (_, "p_low_balance_at") => "5".to_owned(),
             (_, "p_age" | "p_grace") => "0 seconds".to_owned(),
             (_, "p_since") => "2026-01-01".to_owned(),
             (_, "p_after") => "a".to_owned(),
@@ -209,6 +249,16 @@ impl Prey {
             _ => return None,
         })
     }
+}
+
+/// A subscription as Stripe describes it.
+fn state(account: Uuid) -> serde_json::Value {
+    json!({
+        "id": "sub_1", "customer_id": "cus_1", "account_id": account,
+        "price": { "id": "price_1", "lookup_key": "starter_month", "unit_amount": 2000 }, "status": "active",
+        "anchor_at": "2026-11-01T00:00:00Z", "period_starts_at": "2026-11-01T00:00:00Z",
+        "period_ends_at": "2026-12-01T00:00:00Z", "observed_at": "2026-11-01T00:00:00Z",
+    })
 }
 
 async fn sprung(client: &Client) -> Result<i64, Error> {

@@ -20,7 +20,21 @@ async fn furnish(stage: &Stage, member: &Member, customer: &Session) -> Result<(
     let lead: Uuid = done["lead_id"].as_str().unwrap().parse().unwrap();
     customer.call("select api.mark_lead_outcome($1, $2, 'won')", &[&member.account_id, &lead]).await?;
     begun(customer, &Request::new(member, "esa")).await?;
+    let alerts = json!({ "is_on": true, "threshold": 1, "pack": "pack_20", "monthly_max_cents": 2000 });
+    customer.call("select api.set_credit_alerts($1, 7, $2)", &[&member.account_id, &alerts]).await?;
+    customer.call("select api.begin_purchase($1, gen_random_uuid(), 'pack_20', null)", &[&member.account_id]).await?;
+    stage.backend.call("select system.give_plan($1, 'starter')", &[&member.account_id]).await?;
+    spend_below(stage, member, 7).await?;
     buy_as(customer, member, &Purchase::of(&["jaxa"])).await?;
+    Ok(())
+}
+
+/// Takes credits until the next one takes the balance below `threshold`.
+async fn spend_below(stage: &Stage, member: &Member, threshold: i64) -> Result<(), Error> {
+    let sql =
+        "select system.deduct_credits_atomic($1, (b.balance - $2)::integer, null, gen_random_uuid()::text, 'A charge')
+               from credit_balances b where b.account_id = $1";
+    stage.backend.call(sql, &[&member.account_id, &threshold]).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{BeginOutcome, BulkRefusal, InvalidRequest, NotWatched, UnusedLine, WATCHERS_MAX};
 use crate::{
-    features::{auth::forbidden, business::BUSINESS_PROFILE_NOT_FOUND, health::NOT_READY, profiles::InvalidHandle},
+    features::{auth::forbidden, business::BUSINESS_PROFILE_NOT_FOUND, profiles::InvalidHandle},
     http::{ApiError, ErrorCode, code::IDEMPOTENCY_KEY_REUSED},
 };
 
@@ -188,14 +188,6 @@ impl From<NotWatched> for ApiError {
             NotWatched::Store(error) => error.into(),
         }
     }
-}
-
-pub(super) fn not_ready(faults: &[String]) -> ApiError {
-    ApiError::new(
-        NOT_READY,
-        "This deployment is not configured yet. Nothing was charged. details.faults says what has to be fixed.",
-    )
-    .with_details(json!({ "faults": faults }))
 }
 
 /// What the refusal of a bulk means to the caller, whose list has these lines that cannot be used.

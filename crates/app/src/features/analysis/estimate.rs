@@ -16,6 +16,8 @@ pub const COUNT_MAX: u32 = 100;
 pub struct Measured {
     /// What one analysis is charged, in credits.
     pub credits_each: i64,
+    /// What so many credits are worth, in US dollars.
+    pub price_usd_each: f64,
     pub balance: i64,
     /// `None` without a cap.
     pub daily_cap: Option<i64>,
@@ -47,6 +49,10 @@ pub struct Estimate {
     count: u32,
     credits_each: i64,
     credits_total: i64,
+    /// What one analysis is worth, in US dollars.
+    price_usd_each: f64,
+    /// What all of them are worth, in US dollars.
+    price_usd_total: f64,
     balance: i64,
     /// Whether balance and daily cap allow all of them now.
     affordable: bool,
@@ -77,6 +83,8 @@ impl Estimate {
             count,
             credits_each: measured.credits_each,
             credits_total,
+            price_usd_each: measured.price_usd_each,
+            price_usd_total: (measured.price_usd_each * f64::from(count) * 100.0).round() / 100.0,
             balance: measured.balance,
             affordable: measured.balance >= credits_total && daily_cap_left.is_none_or(|left| left >= credits_total),
             daily_cap_left,
@@ -123,7 +131,22 @@ mod tests {
 
     fn measured() -> Measured {
         let balance = 20;
-        Measured { credits_each: 5, balance, daily_cap: None, used_today: 7, all: None, cold: None, cached: None }
+        Measured {
+            credits_each: 5,
+            price_usd_each: 4.85,
+            balance,
+            daily_cap: None,
+            used_today: 7,
+            all: None,
+            cold: None,
+            cached: None,
+        }
+    }
+
+    #[test]
+    fn dollars_are_whole_cents() {
+        let estimate = Estimate::of(AnalysisType::Deep, 3, &measured());
+        assert_eq!((estimate.price_usd_each, estimate.price_usd_total), (4.85, 14.55));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::AnalysisResult;
 use crate::{
@@ -99,6 +100,9 @@ pub struct Receipt {
     pub credits: i64,
     /// The balance after the charge.
     pub balance: i64,
+    /// The automatic purchase that the charge has set out to make.
+    #[serde(default)]
+    pub top_up: Option<Uuid>,
 }
 
 /// What `cancel_run` decided.

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     features::{
         auth::Member,
+        billing::TopUpQueue,
         health::Readiness,
         judging::ModelChoice,
         profiles::{InstagramHandle, SnapshotStore},
@@ -42,6 +43,8 @@ pub struct AnalysisPorts {
     /// Bulks, as the calling user.
     pub bulks: Arc<dyn BulkRepository>,
     pub bulk_launcher: Arc<dyn BulkLauncher>,
+    /// For a charge that sets out to buy credits.
+    pub top_ups: Arc<dyn TopUpQueue>,
     pub progress: Arc<dyn ProgressBoard>,
     /// The models this deployment asks. A charge is refused while the circuit breaker has all models of a call out.
     pub models: Arc<ModelChoice>,

@@ -5,7 +5,7 @@ use super::{
     RunState, RunStatus, UndoOutcome, progress, workflow::ask_ahead,
 };
 use crate::{
-    features::auth::Member,
+    features::{auth::Member, billing::ask_for_top_up},
     shared::{
         idempotency::{IdempotencyKey, body_hash},
         ids::{RunId, UserId},
@@ -63,10 +63,11 @@ pub async fn start(
         return replay(ports, member, receipt).await;
     }
     // Side by side: creating the instance is most of this request's time (docs/performance.md).
-    let (launched, (), ()) = futures_util::future::join3(
+    let (launched, (), (), ()) = futures_util::future::join4(
         launch(ports, receipt.run_id),
         ports.progress.create(receipt.run_id, member.account()),
         ask_ahead(ports, member.account(), request.analysis_type, vec![(receipt.run_id, request.username.clone())]),
+        ask_for_top_up(ports.top_ups.as_ref(), receipt.top_up),
     )
     .await;
     if launched {

@@ -1,11 +1,11 @@
-//! `GET /credits/balance`, `GET /credits/transactions`, `GET` and `PUT /credits/budget`.
+//! `GET /credits/balance`, `GET /credits/grants`, `GET /credits/transactions`, `GET` and `PUT /credits/budget`.
 
 use axum::http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Value, json};
 
-use super::{Balance, Budget, CapOutcome, CreditPorts, DAILY_CAP_MAX, DailyCap, InvalidDailyCap, Transaction};
+use super::{Balance, Budget, CapOutcome, CreditPorts, DAILY_CAP_MAX, DailyCap, Grant, InvalidDailyCap, Transaction};
 use crate::{
     features::auth::{Member, OWNER_REQUIRED, Owner, forbidden},
     http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply, whole_number},
@@ -14,6 +14,7 @@ use crate::{
 
 pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<GetBalance>();
+    registry.add::<ListGrants>();
     registry.add::<ListTransactions>();
     registry.add::<GetBudget>();
     registry.add::<SetBudget>();
@@ -39,7 +40,7 @@ impl Endpoint for GetBalance {
     type Answer = Reply<Balance>;
 
     fn example() -> Example {
-        let data = json!({ "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "balance": 95 });
+        let data = json!({ "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "balance": 95, "held": 5, "owed": 0 });
         Example { data: Some(data), ..Example::default() }
     }
 
@@ -50,6 +51,40 @@ impl Endpoint for GetBalance {
         _: NoBody,
     ) -> Result<Reply<Balance>, ApiError> {
         ports.ledger.balance(member).await?.map(Reply::new).ok_or_else(forbidden)
+    }
+}
+
+pub struct ListGrants;
+
+impl Endpoint for ListGrants {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/credits/grants";
+    const SUMMARY: &'static str = "What the balance is made of, and what has ended, newest first.";
+
+    type Ports = CreditPorts;
+    type Caller = Member;
+    type Parameters = PageQuery<i64>;
+    type Body = NoBody;
+    type Answer = Reply<Page<Grant>>;
+
+    fn example() -> Example {
+        let data = json!({
+            "items": [{
+                "id": 3, "source": "plan", "amount": 100, "remaining": 95, "state": "live", "priority": 3,
+                "expires_at": "2026-12-28T09:30:00Z", "created_at": "2026-11-25T09:30:00Z",
+            }],
+            "next_cursor": null,
+        });
+        Example { data: Some(data), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: CreditPorts,
+        member: Member,
+        page: PageQuery<i64>,
+        _: NoBody,
+    ) -> Result<Reply<Page<Grant>>, ApiError> {
+        Ok(Reply::new(ports.ledger.grants(member, page).await?))
     }
 }
 
@@ -70,7 +105,7 @@ impl Endpoint for ListTransactions {
         let data = json!({
             "items": [{
                 "id": 7, "kind": "charge", "amount": -5, "balance_after": 95, "run_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10",
-                "description": "DEEP analysis", "created_at": "2026-11-25T09:30:00Z",
+                "state": "held", "description": "DEEP analysis", "created_at": "2026-11-25T09:30:00Z",
             }],
             "next_cursor": null,
         });

@@ -8,5 +8,5 @@ mod ports;
 
 pub use budget::{Budget, CapOutcome, DAILY_CAP_MAX, DailyCap, InvalidDailyCap};
 pub use http::endpoints;
-pub use model::{Balance, Transaction, TransactionKind};
+pub use model::{Balance, ChargeState, Grant, GrantSource, GrantState, Transaction, TransactionKind};
 pub use ports::{CreditLedger, CreditPorts};

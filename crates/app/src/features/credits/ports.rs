@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Balance, Budget, CapOutcome, DailyCap, Transaction};
+use super::{Balance, Budget, CapOutcome, DailyCap, Grant, Transaction};
 use crate::{
     features::auth::Member,
     shared::{
@@ -27,6 +27,12 @@ pub trait CreditLedger: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     async fn transactions(&self, member: Member, page: PageQuery<i64>) -> Result<Page<Transaction>, StoreError>;
+
+    /// Grants, newest first, ended ones included. One whose time is over MUST be shown so, even before its end is posted.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn grants(&self, member: Member, page: PageQuery<i64>) -> Result<Page<Grant>, StoreError>;
 
     /// The daily cap and what is used of it; `None` when the caller's membership has ended.
     ///

@@ -17,6 +17,15 @@ pub fn endpoints(registry: &mut impl Registry) {
 }
 
 /// The configuration does not allow charging for work.
+/// The refusal of what would cost money on a deployment with these faults.
+pub fn not_ready(faults: &[String]) -> ApiError {
+    ApiError::new(
+        NOT_READY,
+        "This deployment is not configured yet. Nothing was charged. details.faults says what has to be fixed.",
+    )
+    .with_details(json!({ "faults": faults }))
+}
+
 pub const NOT_READY: ErrorCode =
     ErrorCode::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "the deployment is not configured; `details.faults`");
 

@@ -5,6 +5,6 @@ mod ports;
 mod ready;
 mod settings;
 
-pub use http::{NOT_READY, endpoints};
+pub use http::{NOT_READY, endpoints, not_ready};
 pub use ports::{DatabaseState, HealthPorts, Readiness};
 pub use settings::{DeploymentSettings, Environment, setting_fault};

@@ -25,10 +25,12 @@ pub enum Remains {
     ScrapeLogs,
     AiUsage,
     JobRuns,
+    /// The texts of Stripe's events that are done with; what came of them stays.
+    WebhookPayloads,
 }
 
 impl Remains {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Analyses,
         Self::Leads,
         Self::BusinessProfiles,
@@ -37,6 +39,7 @@ impl Remains {
         Self::ScrapeLogs,
         Self::AiUsage,
         Self::JobRuns,
+        Self::WebhookPayloads,
     ];
 
     /// How long they are kept: since they were deleted, or since they were written.
@@ -46,7 +49,7 @@ impl Remains {
             Self::Analyses | Self::Leads | Self::BusinessProfiles | Self::BusinessProfileTexts | Self::Accounts => {
                 DELETED_FOR
             }
-            Self::ScrapeLogs | Self::AiUsage | Self::JobRuns => LOGGED_FOR,
+            Self::ScrapeLogs | Self::AiUsage | Self::JobRuns | Self::WebhookPayloads => LOGGED_FOR,
         }
     }
 }

@@ -52,7 +52,10 @@ async fn a_continuation_that_cannot_be_paid_is_refused_and_can_be_repeated() -> 
     assert_eq!(carry_on(&stage.customer, purchase.bulk).await?, refused);
     stage
         .backend
-        .call("select system.grant_credits($1, 5, 'purchase', null, 'pack', 'Pack')", &[&stage.member.account_id])
+        .call(
+            "select system.grant_credits($1, 5, 'promotion', null, null, 'gift', 'A gift')",
+            &[&stage.member.account_id],
+        )
         .await?;
     assert_eq!(carry_on(&stage.customer, purchase.bulk).await?["balance"], 4);
     stage.assert_ledger_is_whole().await

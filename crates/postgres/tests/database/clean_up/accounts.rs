@@ -90,6 +90,7 @@ async fn a_tombstone_keeps_what_was_bought_and_paid_and_nobodys_name() -> TestRe
         ("ai_usage_logs", 1),
         ("bulk_runs", 2),
         ("credit_balances", 1),
+        ("credit_grants", 2),
         ("credit_transactions", 11),
         ("runs", 6),
         ("scrape_logs", 1),

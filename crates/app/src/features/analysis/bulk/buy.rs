@@ -15,6 +15,7 @@ use crate::{
             workflow::ask_ahead,
         },
         auth::Member,
+        billing::ask_for_top_up,
     },
     shared::{
         analysis_type::AnalysisType,
@@ -97,7 +98,10 @@ pub async fn buy(
     let key = key.map(|key| (key, hash.as_str()));
     let (profile, kind) = (request.business_profile_id, request.analysis_type);
     match ports.bulks.begin(member, bulk, &lines, profile, kind, &request.options, &needs, key).await? {
-        BulkOutcome::Bought(plan) => started(ports, member, kind, plan).await,
+        BulkOutcome::Bought(plan) => {
+            let top_up = ask_for_top_up(ports.top_ups.as_ref(), plan.top_up);
+            join(started(ports, member, kind, plan.clone()), top_up).await.0
+        }
         BulkOutcome::Replay(plan) => {
             // The first request may have died between charge and start; a second start is the same instance.
             launch(ports, &plan, BulkLeg::First).await;
@@ -126,7 +130,7 @@ pub async fn go_on(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result<
         BulkOutcome::DryRun(dry) => return Ok(Bought::Dry(dry)),
         BulkOutcome::Refused(refusal) => return Ok(Bought::Refused(refusal)),
     };
-    launch(ports, &plan, BulkLeg::Rest).await;
+    join(launch(ports, &plan, BulkLeg::Rest), ask_for_top_up(ports.top_ups.as_ref(), plan.top_up)).await;
     Ok(Bought::Running { plan, replayed })
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::LinesUsed;
 use crate::{
@@ -86,6 +87,9 @@ pub struct BulkPlan {
     /// Behind the pilot.
     pub waiting: Vec<PlannedLine>,
     pub continue_until: Option<Timestamp>,
+    /// The automatic purchase that the charges have set out to make.
+    #[serde(default)]
+    pub top_up: Option<Uuid>,
 }
 
 /// A plan that was not carried out.

@@ -11,14 +11,13 @@ use crate::{
             AnalysisPorts, AnalysisRequest, InvalidRequest, RunStatus,
             codes::{
                 ANALYSIS_IN_PROGRESS, BUDGET_EXCEEDED, INSUFFICIENT_CREDITS, INVALID_BUSINESS_PROFILE_ID,
-                INVALID_USERNAME, PROVIDER_UNAVAILABLE, RATE_LIMITED, START_FAILED, UNKNOWN_ANALYSIS_TYPE, not_ready,
-                refusal,
+                INVALID_USERNAME, PROVIDER_UNAVAILABLE, RATE_LIMITED, START_FAILED, UNKNOWN_ANALYSIS_TYPE, refusal,
             },
             start::{self, StartOutcome},
         },
         auth::Member,
         business::BUSINESS_PROFILE_NOT_FOUND,
-        health::NOT_READY,
+        health::{NOT_READY, not_ready},
     },
     http::{
         ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, Reply, code::IDEMPOTENCY_KEY_REUSED,

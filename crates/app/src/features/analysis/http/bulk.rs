@@ -15,12 +15,12 @@ use crate::{
             codes::{
                 BUDGET_EXCEEDED, EMPTY_LIST, INSUFFICIENT_CREDITS, INVALID_BULK_OPTION, INVALID_BUSINESS_PROFILE_ID,
                 LIST_TOO_LONG, NOTHING_TO_CONTINUE, OVER_CEILING, PROVIDER_UNAVAILABLE, RATE_LIMITED, RUN_NOT_FOUND,
-                START_FAILED, UNKNOWN_ANALYSIS_TYPE, bulk_refusal, not_ready,
+                START_FAILED, UNKNOWN_ANALYSIS_TYPE, bulk_refusal,
             },
         },
         auth::{CallingUser, Member},
         business::BUSINESS_PROFILE_NOT_FOUND,
-        health::NOT_READY,
+        health::{NOT_READY, not_ready},
     },
     http::{
         ApiError, Both, Endpoint, ErrorCode, Example, MaybeIdempotencyKey, NoBody, PathId, Reply,

@@ -97,7 +97,8 @@ impl Endpoint for GetEstimate {
     fn example() -> Example {
         let spread = json!({ "p50": 15.2, "p90": 19.8, "based_on_runs": 20 });
         let data = json!({
-            "analysis_type": "DEEP", "count": 2, "credits_each": 5, "credits_total": 10, "balance": 95, "affordable": true,
+            "analysis_type": "DEEP", "count": 2, "credits_each": 5, "credits_total": 10, "price_usd_each": 4.85,
+            "price_usd_total": 9.7, "balance": 95, "affordable": true,
             "daily_cap_left": null, "usual_seconds": { "p50": 15.2, "p90": 19.8, "cold": spread, "cached": null },
             "based_on_runs": 20,
         });

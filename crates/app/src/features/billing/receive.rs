@@ -1,0 +1,46 @@
+//! A delivery of Stripe's: checked, then made durable in the first of three places that takes it, before it is acknowledged.
+
+use super::{EventEnvelope, WebhookPorts, WebhookRefusal};
+
+/// Why a delivery is not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiveError {
+    /// It is none of Stripe's; it would be refused again.
+    #[error(transparent)]
+    Refused(#[from] WebhookRefusal),
+    /// Queue, table and bucket all refused it. Stripe delivers it again.
+    #[error("the event could be put nowhere")]
+    NowhereToPut,
+}
+
+/// Checks a delivery and makes it durable: in the queue, else in the table, else in the bucket. Its effect comes later.
+///
+/// # Errors
+/// [`ReceiveError`].
+pub async fn receive_delivery(
+    ports: &WebhookPorts,
+    signature: Option<&str>,
+    body: &[u8],
+) -> Result<EventEnvelope, ReceiveError> {
+    let envelope = ports.events.verify(signature, body, ports.clock.now())?;
+    // What was verified is JSON, so it is text.
+    let payload = std::str::from_utf8(body).map_err(|_| WebhookRefusal::Malformed)?;
+    let Err(cause) = ports.inbox.enqueue(&envelope, payload).await else {
+        return Ok(envelope);
+    };
+    tracing::error!(event_id = envelope.id, cause, "webhook event not queued; it goes to the table");
+    let Err(cause) = ports.store.receive(&envelope, payload, false).await else {
+        return Ok(envelope);
+    };
+    tracing::error!(event_id = envelope.id, %cause, "webhook event not in the table either; it goes to the bucket");
+    match ports.inbox.store(&envelope, payload).await {
+        Ok(()) => Ok(envelope),
+        Err(cause) => {
+            tracing::error!(event_id = envelope.id, cause, "webhook event could be put nowhere");
+            Err(ReceiveError::NowhereToPut)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

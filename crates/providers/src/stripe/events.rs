@@ -1,0 +1,32 @@
+//! Stripe's events behind [`StripeEvents`].
+
+use jiff::Timestamp;
+use oslira_app::features::billing::{EventEnvelope, EventReading, StripeEvents, WebhookRefusal};
+
+use super::{envelope, reading, secrets::WebhookSecrets, signature};
+
+/// Events of our API version that one of our secrets signed.
+pub struct SignedEvents {
+    secrets: WebhookSecrets,
+}
+
+impl SignedEvents {
+    #[must_use]
+    pub const fn new(secrets: WebhookSecrets) -> Self {
+        Self { secrets }
+    }
+}
+
+impl StripeEvents for SignedEvents {
+    fn verify(&self, signature: Option<&str>, body: &[u8], now: Timestamp) -> Result<EventEnvelope, WebhookRefusal> {
+        let is_signed = signature.is_some_and(|header| signature::is_valid(header, body, &self.secrets, now));
+        if !is_signed {
+            return Err(WebhookRefusal::Signature);
+        }
+        envelope::read(body).ok_or(WebhookRefusal::Malformed)
+    }
+
+    fn read(&self, payload: &str) -> EventReading {
+        reading::of(payload)
+    }
+}
