@@ -88,6 +88,12 @@ struct Page {
     next_cursor: Option<String>,
 }
 
+/// A page of Stripe's.
+#[derive(Deserialize)]
+struct HostedPage {
+    url: String,
+}
+
 #[derive(Deserialize)]
 struct Balance {
     balance: i64,
@@ -129,6 +135,18 @@ impl Api {
             "business_profile_id": self.business_profile_id,
         });
         data::<AcceptedBulk>(self.http.post(&url, Some(&self.token), &body)?, &url).map(|bulk| bulk.bulk_id)
+    }
+
+    /// Sets out to subscribe to a plan by the month; answers the page where Stripe takes the payment.
+    pub fn subscribe(&self, plan: &str) -> Result<String> {
+        let url = format!("{}/billing/checkout", self.url);
+        let body = json!({
+            "plan": plan,
+            "interval": "month",
+            "success_url": "https://app.test/thanks",
+            "cancel_url": "https://app.test/plans",
+        });
+        data::<HostedPage>(self.http.post(&url, Some(&self.token), &body)?, &url).map(|page| page.url)
     }
 
     pub fn progress(&self, run_id: &str) -> Result<Progress> {

@@ -47,6 +47,20 @@ impl Http {
         answer(if body.is_null() { request.send_empty() } else { request.send_json(body) }, url)
     }
 
+    /// Posts a body as it is, with a header of its own.
+    pub fn post_text(&self, url: &str, (name, value): (&str, &str), body: &str) -> Result<Answer> {
+        let request = self.0.post(url).header("content-type", "application/json").header(name, value);
+        answer(request.send(body), url)
+    }
+
+    pub fn put(&self, url: &str, token: Option<&str>, body: &Value) -> Result<Answer> {
+        let mut request = self.0.put(url);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        answer(request.send_json(body), url)
+    }
+
     pub fn delete(&self, url: &str, token: Option<&str>) -> Result<Answer> {
         let mut request = self.0.delete(url);
         if let Some(token) = token {

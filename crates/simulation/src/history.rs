@@ -2,20 +2,19 @@
 //! decides.
 
 mod customers;
+mod plan;
+
+pub use plan::Plan;
 
 use oslira_app::shared::{analysis_type::AnalysisType, ids::RunId};
 
 use crate::{
-    BulkRow, Customer, FaultRates, Fixtures, Instance, Mutation, Op, Random, Recorded, ReferenceDatabase, RunRow,
-    Shared, Version, World, recovery::Recovery, world::BEFORE,
+    BulkRow, Entry, FaultRates, Fixtures, Instance, Op, Random, Recorded, ReferenceDatabase, RunRow, Shared, Version,
+    World, recovery::Recovery, world::BEFORE,
 };
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
-/// Few, so that histories run out of credits: an XRAY costs 6.
-const CREDITS_MAX: u64 = 24;
-/// The hourly limit in histories, low enough to be met. The plan in the real database is set to the same.
-const HOURLY_MAX: usize = 4;
 /// After this many rounds of recovery no run may be active: the sweep ends what nothing else ended.
 const RECOVERY_ROUNDS_MAX: u32 = 30;
 const MOVES_MAX: u64 = 12;
@@ -23,38 +22,6 @@ const MOVES_MAX: u64 = 12;
 const KNOWN_BEFORE_PERMILLE: u64 = 400;
 /// A history that needs more polls than this to settle counts as an endless loop.
 const POLLS_MAX: u32 = 100_000;
-
-/// What a history is made of; the same plan gives the same history.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    pub seed: u64,
-    /// The deliberate defect to find, if any.
-    pub mutation: Option<Mutation>,
-    pub customer: Customer,
-    /// Keep every operation, for a replay against the database.
-    pub record: bool,
-}
-
-impl Plan {
-    /// The history of a seed, without defects.
-    #[must_use]
-    pub fn of(seed: u64) -> Self {
-        Self { seed, mutation: None, customer: Customer::default(), record: false }
-    }
-
-    /// The credits that the history starts with.
-    #[must_use]
-    pub fn credits(self) -> i64 {
-        // A generator of its own: a replay must create the customer in the real database before it plays the history.
-        i64::try_from(Random::new(self.seed).below(CREDITS_MAX)).unwrap_or(0) + 1
-    }
-
-    /// The hourly limit that the account's plan must have.
-    #[must_use]
-    pub const fn hourly_max() -> usize {
-        HOURLY_MAX
-    }
-}
 
 /// The result of a history.
 #[derive(Debug)]
@@ -80,6 +47,10 @@ pub struct Report {
     pub continued: u32,
     /// Lines of bulks that a cancellation of their bulk ended.
     pub cancelled_lines: u32,
+    /// Charges that drew on several grants.
+    pub split_charges: u32,
+    /// Grants that ended with something left.
+    pub ended_grants: u32,
     /// Changes of the product's version.
     pub deployments: u32,
     /// Deaths of a process of the gate or of a scrape.
@@ -116,13 +87,15 @@ struct Driver {
 pub fn history(plan: Plan) -> Report {
     // Inverted, so that the first draws here do not equal the draw of `Plan::credits`.
     let mut random = Random::new(!plan.seed);
-    let database = ReferenceDatabase::new(plan.customer, plan.credits(), HOURLY_MAX, plan.mutation);
+    let database = ReferenceDatabase::new(plan.customer, plan.credits(), Plan::hourly_max(), plan.mutation);
     let mut world = World::new(database, random.bits());
     world.fault_rates = fault_rates(&mut random);
     limit_actor_runs(&mut world, &mut random);
     if random.chance(KNOWN_BEFORE_PERMILLE) {
         know_profiles(&mut world, &mut random);
     }
+    let grants = plan.grants(world.now_s());
+    world.database = world.database.with_grants(&grants);
     world.retiring_model = retiring_model(&mut random, world.now_ms);
     world.log = plan.record.then(Vec::new);
     let mut driver = Driver {
@@ -377,6 +350,9 @@ impl Driver {
         let completed_after_model_end = world.database.runs.iter().filter(is_completed_after_model_end).count();
         let cancelled_lines: usize = world.database.bulks.values().map(BulkRow::cancelled_lines).sum();
         let stale = world.database.analyses.iter().filter(|analysis| analysis.is_stale).count();
+        let entries = |is: fn(&&Entry) -> bool| world.database.entries.iter().filter(is).count();
+        let split_charges = entries(|entry| entry.kind == "charge" && entry.grants.len() > 1);
+        let ended_grants = entries(|entry| entry.kind == "expiry");
         Report {
             violation: world.violation.clone(),
             crashes: self.crashes,
@@ -389,6 +365,8 @@ impl Driver {
             stale: u32::try_from(stale).unwrap_or(u32::MAX),
             continued: world.continued,
             cancelled_lines: u32::try_from(cancelled_lines).unwrap_or(u32::MAX),
+            split_charges: u32::try_from(split_charges).unwrap_or(u32::MAX),
+            ended_grants: u32::try_from(ended_grants).unwrap_or(u32::MAX),
             deployments: self.deployments,
             evictions: world.scraping.evictions,
             waits: world.scraping.waits,

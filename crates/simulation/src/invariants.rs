@@ -16,7 +16,8 @@ use oslira_app::{
 };
 
 use crate::{
-    Answer, Entry, Op, ReferenceDatabase, RunRow, bulks, calls::Calls, silence::Silences, staleness::Staleness,
+    Answer, Entry, Op, ReferenceDatabase, RunRow, bulks, calls::Calls, grants::Grants, silence::Silences,
+    staleness::Staleness,
 };
 
 // The numbers are those of `docs/reliability.md`. They are not taken from the product or from the reference database,
@@ -72,6 +73,8 @@ pub struct InvariantChecker {
     pub(crate) staleness: Staleness,
     /// The ledger as it was after the last operation.
     entries: Vec<Entry>,
+    /// What every grant has.
+    grants: Grants,
     /// How many analyses there were.
     analyses: usize,
     seen: BTreeMap<RunId, RunRow>,
@@ -109,6 +112,7 @@ impl InvariantChecker {
                 self.seen.insert(*id, row.clone());
             }
         }
+        self.grants.check(database, now_s)?;
         bulks::bulks_hold(database)?;
         self.limits(database, now_s)
     }

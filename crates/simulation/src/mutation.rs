@@ -96,10 +96,22 @@ pub enum Mutation {
     BulkEndsEarly,
     /// Nobody writes down that a bulk is over.
     BulkNeverEnds,
+    /// A charge draws on the oldest grant first, whatever its priority and its end.
+    DrawsTheOldest,
+    /// Of grants of one priority, a charge draws on the one first that ends last.
+    DrawsTheLastToEnd,
+    /// A charge draws on grants whose time is over.
+    EndedGrantIsSpent,
+    /// A refund goes to the newest grant, and not to those that the charge drew on.
+    RefundToAnotherGrant,
+    /// A refund does not end first what is left of a grant whose time is over, and lengthens its life with its own.
+    RefundRevivesAnEndedGrant,
+    /// A refund changes the balance and the ledger, and no grant.
+    GrantForgotten,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 52] = [
         Self::RefundTwice,
         Self::FailKeepsCharge,
         Self::CompleteAfterTheEnd,
@@ -146,5 +158,11 @@ impl Mutation {
         Self::BulkCancelSparesUnstarted,
         Self::BulkEndsEarly,
         Self::BulkNeverEnds,
+        Self::DrawsTheOldest,
+        Self::DrawsTheLastToEnd,
+        Self::EndedGrantIsSpent,
+        Self::RefundToAnotherGrant,
+        Self::RefundRevivesAnEndedGrant,
+        Self::GrantForgotten,
     ];
 }

@@ -1,9 +1,10 @@
 //! The ledger and the runs as pure functions of (state, operation, time): what `begin_analysis`, `cancel_run`,
 //! `undo_run`, `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs`, `record_usage` and `mark_stale` must do, for one
 //! account. The same histories run against the real functions, so this model cannot drift from them; those without bulks, which
-//! are modelled in `bulks`.
+//! are modelled in `bulks`. What a balance is made of is modelled in `grants`.
 
 mod bulks;
+mod grants;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use oslira_app::{
 };
 use uuid::Uuid;
 
-use crate::{AnalysisRow, Answer, BulkRow, Customer, Entry, Mutation, Op, RunRow};
+use crate::{AnalysisRow, Answer, BulkRow, Customer, Entry, GrantRow, GrantSource, Mutation, Op, RunRow};
 
 const HOUR_S: i64 = 3_600;
 const KEY_LIFE_S: i64 = 24 * HOUR_S;
@@ -42,6 +43,8 @@ pub struct ReferenceDatabase {
     pub hourly_max: usize,
     /// In credits.
     pub balance: i64,
+    /// In the order in which they were given.
+    pub grants: Vec<GrantRow>,
     pub entries: Vec<Entry>,
     pub runs: BTreeMap<RunId, RunRow>,
     pub bulks: BTreeMap<BulkId, BulkRow>,
@@ -52,30 +55,35 @@ pub struct ReferenceDatabase {
     pub changes: BTreeMap<String, Timestamp>,
     /// The provider key of every recorded bill.
     pub usage: Vec<String>,
+    /// The second of the present transaction.
+    now_s: i64,
 }
 
 impl ReferenceDatabase {
-    /// A database whose ledger starts with `credits`.
+    /// A database whose ledger starts with `credits`, which never end.
     #[must_use]
     pub fn new(customer: Customer, credits: i64, hourly_max: usize, mutation: Option<Mutation>) -> Self {
-        let first = Entry { kind: "adjustment", amount: credits, balance_after: credits, run: None };
-        Self {
+        let database = Self {
             mutation,
             customer,
             hourly_max,
-            balance: credits,
-            entries: vec![first],
+            balance: 0,
+            grants: vec![],
+            entries: vec![],
             runs: BTreeMap::new(),
             bulks: BTreeMap::new(),
             leads: BTreeMap::new(),
             analyses: vec![],
             changes: BTreeMap::new(),
             usage: vec![],
-        }
+            now_s: 0,
+        };
+        database.with_grants(&[GrantRow::new(GrantSource::Adjustment, credits, None)])
     }
 
     /// Runs one transaction at the second `now_s`.
     pub fn apply(&mut self, op: &Op, now_s: i64) -> Answer {
+        self.now_s = now_s;
         match op {
             Op::Begin { run, username, kind, key, body_hash } => {
                 Answer::Begun(self.begin((*run, username, *kind), key.as_deref(), body_hash, now_s))
@@ -122,10 +130,10 @@ impl ReferenceDatabase {
         self.mutation == Some(mutation)
     }
 
-    fn post(&mut self, kind: &'static str, amount: i64, run: RunId) -> i64 {
+    fn post(&mut self, kind: &'static str, amount: i64, run: RunId, grants: Vec<(usize, i64)>) -> i64 {
         self.balance += amount;
         if !self.has(Mutation::EntryForgotten) || kind != "refund" {
-            self.entries.push(Entry { kind, amount, balance_after: self.balance, run: Some(run) });
+            self.entries.push(Entry { kind, amount, balance_after: self.balance, run: Some(run), grants });
         }
         self.balance
     }
@@ -143,9 +151,9 @@ impl ReferenceDatabase {
         let credits = row.credits;
         let is_failure = status == RunStatus::Failed;
         if outcome == "refunded" && !(is_failure && self.has(Mutation::FailKeepsCharge)) {
-            self.post("refund", if is_failure && self.has(Mutation::RefundsOneCredit) { 1 } else { credits }, run);
+            self.refund(run, if is_failure && self.has(Mutation::RefundsOneCredit) { 1 } else { credits });
             if is_failure && self.has(Mutation::RefundTwice) {
-                self.post("refund", credits, run);
+                self.refund(run, credits);
             }
         }
         let balance = self.balance;
@@ -173,12 +181,15 @@ impl ReferenceDatabase {
         if let Some(retry_after_s) = self.hourly_wait_s(now_s) {
             return BeginOutcome::RateLimited { retry_after_s };
         }
+        if !self.has(Mutation::EndedGrantIsSpent) {
+            self.end_due_grants();
+        }
         if self.balance < price && !self.has(Mutation::BalanceNotChecked) {
             return BeginOutcome::InsufficientCredits { balance: self.balance, required: price };
         }
         let row = RunRow::new(username, kind, price, now_s);
         self.runs.insert(run, RunRow { key: key.map(str::to_owned), body_hash: body_hash.to_owned(), ..row });
-        let balance = self.post("charge", -price, run);
+        let balance = self.charge(run, price);
         BeginOutcome::Started(Receipt { run_id: run, credits: price, balance, top_up: None })
     }
 

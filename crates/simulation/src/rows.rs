@@ -12,14 +12,73 @@ use oslira_app::{
 /// One movement of credits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// `charge`, `refund` or `adjustment`.
+    /// `charge`, `refund`, `adjustment` or `expiry`.
     pub kind: &'static str,
     /// Credits, negative for a charge.
     pub amount: i64,
     /// The balance right after it.
     pub balance_after: i64,
-    /// `None` for the credits that an account starts with.
+    /// `None` for the credits that an account starts with, and for those that have ended.
     pub run: Option<RunId>,
+    /// The grants that it moved, by their place, and by how much each.
+    pub grants: Vec<(usize, i64)>,
+}
+
+/// Where credits came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantSource {
+    Promotion,
+    Free,
+    Plan,
+    Pack,
+    Adjustment,
+}
+
+impl GrantSource {
+    pub const ALL: [Self; 5] = [Self::Promotion, Self::Free, Self::Plan, Self::Pack, Self::Adjustment];
+
+    /// As the database calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Promotion => "promotion",
+            Self::Free => "free",
+            Self::Plan => "plan",
+            Self::Pack => "pack",
+            Self::Adjustment => "adjustment",
+        }
+    }
+
+    /// The lowest is drawn first.
+    pub(crate) const fn priority(self) -> i64 {
+        match self {
+            Self::Promotion => 1,
+            Self::Free => 2,
+            Self::Plan => 3,
+            Self::Pack | Self::Adjustment => 4,
+        }
+    }
+}
+
+/// One grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRow {
+    pub source: GrantSource,
+    pub amount: i64,
+    /// What is left of it.
+    pub remaining: i64,
+    /// From when on it cannot be spent, in seconds of virtual time; `None` for never.
+    pub ends_s: Option<i64>,
+    /// How often its time was over.
+    pub times_ended: u32,
+}
+
+impl GrantRow {
+    /// A grant of which nothing is spent.
+    #[must_use]
+    pub const fn new(source: GrantSource, amount: i64, ends_s: Option<i64>) -> Self {
+        Self { source, amount, remaining: amount, ends_s, times_ended: 0 }
+    }
 }
 
 /// One run's row.

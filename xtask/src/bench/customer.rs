@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 
 use crate::api::Api;
+use crate::postgres::database::{User, mint_users};
 use crate::postgres::{PgUrl, database};
 use crate::stack::{Document, mint_token};
 
@@ -37,6 +38,17 @@ impl<'a> Customers<'a> {
         let user = database::mint_user(&self.database, &format!("bench {} {number}", self.tag), CREDITS)?;
         let token = mint_token(&self.stack.sandbox_url, &self.stack.sandbox_token, &user)?;
         Ok(Api::of(self.stack, &token, &user.business_profile_id))
+    }
+
+    /// Many accounts with exactly so many credits, for parts that need no tokens.
+    pub fn mint_many(&self, count: usize, credits: i32) -> Result<Vec<User>> {
+        let number = self.minted.fetch_add(1, Ordering::Relaxed);
+        mint_users(&self.database, &format!("bench {} {number}", self.tag), i32::try_from(count)?, credits)
+    }
+
+    /// What the names of this run's accounts have in them, and those of no other run.
+    pub fn tag(&self) -> &str {
+        &self.tag
     }
 
     /// A username that was never analysed. None is the beginning of another, because the sandbox's calls are found by

@@ -37,6 +37,11 @@ impl Metric {
         Self { name: name.into(), value: (value * 1_000.0).round() / 1_000.0, unit: "times" }
     }
 
+    /// How often in a second, rounded to a whole number.
+    pub fn per_s(name: impl Into<String>, value: f64) -> Self {
+        Self { name: name.into(), value: value.round(), unit: "per s" }
+    }
+
     pub fn count(name: impl Into<String>, value: usize) -> Self {
         Self { name: name.into(), value: value as f64, unit: "" }
     }

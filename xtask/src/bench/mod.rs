@@ -4,10 +4,12 @@
 //! change; nothing else of the benchmark runs during a measurement; no result is asserted, because machines differ.
 
 mod analyses;
+mod begin;
 mod concurrent;
 mod customer;
 mod full_profiles;
 mod greedy;
+mod ledger;
 mod load;
 mod many;
 mod metric;
@@ -17,6 +19,8 @@ mod scale;
 mod setup_time;
 mod six_steps;
 mod slow_start;
+mod timed;
+mod webhook;
 
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -51,13 +55,16 @@ struct Part {
 }
 
 /// The routes come last: their analyses still run when the part ends, and would disturb another measurement.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 10] = [
     Part { names: &["bundle."], measure: bundle },
     Part { names: &["workflow."], measure: |bench, report| six_steps::measure(bench.project, report) },
     Part { names: &analyses::NAMES, measure: analyses::measure },
     Part { names: &["ai.cost_usd.deep_full", "ai.cost_usd.xray_full"], measure: full_profiles::measure },
     Part { names: &["scrape.cost_usd."], measure: repeats::measure },
     Part { names: &many::NAMES, measure: many::measure },
+    Part { names: &ledger::NAMES, measure: ledger::measure },
+    Part { names: &[begin::NAME], measure: begin::measure },
+    Part { names: &webhook::NAMES, measure: webhook::measure },
     Part { names: &["http."], measure: routes::measure },
 ];
 
@@ -75,6 +82,7 @@ const PARTS_APART: [PartApart; 2] = [
 struct Bench<'a> {
     project: &'a Project,
     stack: &'a Document,
+    layout: &'a Layout,
     customers: Customers<'a>,
     only: &'a str,
     runs: u32,
@@ -134,7 +142,7 @@ fn parts(
     let mut wanted = PARTS.iter().filter(is_wanted).peekable();
     if wanted.peek().is_some() {
         let stack = up(project, layout, options)?;
-        let bench = Bench { project, stack: &stack, customers: Customers::of(&stack)?, only, runs: args.runs };
+        let bench = Bench { project, stack: &stack, layout, customers: Customers::of(&stack)?, only, runs: args.runs };
         wanted.try_for_each(|part| (part.measure)(&bench, report))?;
     }
     if overlaps(slow_start::NAME, only) {

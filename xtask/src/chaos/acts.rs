@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::deals::Deal;
 use super::plan::Random;
 
 const TYPES: [&str; 3] = ["LIGHT", "DEEP", "XRAY"];
@@ -86,6 +87,8 @@ pub enum What {
     },
     /// Reads balance, ledger, runs and leads.
     Browse,
+    /// Does something with money.
+    Deal(Deal),
 }
 
 impl Act {

@@ -1,5 +1,7 @@
 //! What must hold when everything is over. Every check is a pure function of the facts; each names what it found and where to look.
 
+mod money;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use serde_json::Value;
 
 use super::book::{Exchange, Outcome};
 use super::customer::{ANALYZE, BULK, CANCEL, CONTINUE, PROGRESS, RUN};
-use super::facts::{Facts, Outage, Shown};
+use super::facts::{Facts, Origin, Outage, Shown};
 
 /// More would be refused by Apify, or cost the other customers of the plan (`APIFY_MAX_CONCURRENT`).
 pub const ACTOR_RUNS_MAX: u64 = 10;
@@ -28,7 +30,7 @@ pub struct Check {
 
 type Rule = (&'static str, fn(&Facts) -> Vec<String>);
 
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 19] = [
     ("every run and every bulk has ended", ended),
     ("ledger, balances, runs, analyses and leads agree", |facts| facts.books.clone()),
     ("no balance was ever below zero", |facts| facts.negative.clone()),
@@ -43,6 +45,11 @@ const RULES: [Rule; 14] = [
     ("progress and row tell the same", same),
     ("no answer is undocumented, and none is a failure that no outage excuses", documented),
     ("the Worker never trapped", |facts| facts.traps.clone()),
+    ("every pack that was paid at Stripe was granted once, and no other", money::packs),
+    ("every paid month of a subscription was granted once, and no other", money::months),
+    ("what a payment lost is taken back in proportion, once, and what is spent is owed", money::taken_back),
+    ("no event that Stripe lists is missing or not applied", money::events),
+    ("at most one automatic purchase for each crossing, and never above the ceiling", money::top_ups),
 ];
 
 /// Applies every rule.
@@ -251,10 +258,13 @@ fn is_excused(sent: &Exchange, outages: &[Outage]) -> bool {
     let overlaps = |outage: &Outage, echo| outage.from <= sent.ended_at && sent.sent_at <= outage.to + echo;
     match sent.code() {
         Some("database_unavailable" | "start_failed" | "events_unavailable") => {
-            outages.iter().any(|outage| outage.is_own && overlaps(outage, ECHO))
+            outages.iter().any(|outage| outage.origin == Origin::Own && overlaps(outage, ECHO))
+        }
+        Some("billing_unavailable") => {
+            outages.iter().any(|outage| matches!(outage.origin, Origin::Own | Origin::Stripe) && overlaps(outage, ECHO))
         }
         Some("auth_unavailable") => {
-            outages.iter().any(|outage| (outage.is_own || outage.is_of_keys) && overlaps(outage, ECHO))
+            outages.iter().any(|outage| matches!(outage.origin, Origin::Own | Origin::Keys) && overlaps(outage, ECHO))
         }
         Some("provider_unavailable") => outages.iter().any(|outage| overlaps(outage, BREAKER_MAX)),
         _ => false,

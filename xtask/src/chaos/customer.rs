@@ -1,5 +1,7 @@
 //! One customer: does what the plan says, one thing after the other, and writes down what came of it.
 
+mod buyer;
+
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -7,9 +9,12 @@ use serde_json::{Value, json};
 
 use super::acts::{Act, BUSINESSES, List, Order, What};
 use super::book::{Book, Exchange, Outcome};
+use super::stripe::Stripe;
 use crate::http::Http;
 use crate::postgres::{PgUrl, database};
 use crate::stack::{Document, mint_token};
+
+use buyer::Wallet;
 
 /// Longer than any answer takes, an outage of the database included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,6 +50,8 @@ pub struct Customer<'a> {
     purchases: Vec<Purchase>,
     runs: Vec<String>,
     bulks: Vec<String>,
+    stripe: Stripe,
+    wallet: Wallet,
 }
 
 impl<'a> Customer<'a> {
@@ -77,6 +84,8 @@ impl<'a> Customer<'a> {
             purchases: Vec::new(),
             runs: Vec::new(),
             bulks: Vec::new(),
+            stripe: Stripe::of(stack),
+            wallet: Wallet::default(),
         })
     }
 
@@ -132,7 +141,13 @@ impl<'a> Customer<'a> {
                     self.get(operation, None);
                 }
             }
+            What::Deal(deal) => self.deal(deal),
         }
+    }
+
+    /// Who the customer is at Stripe, once they have paid there.
+    pub fn at_stripe(&self) -> Option<&str> {
+        self.wallet.customer.as_deref()
     }
 
     pub fn businesses(&self) -> &[String] {
@@ -250,6 +265,10 @@ impl<'a> Customer<'a> {
 
     pub fn post(&self, operation: &'static str, id: Option<&str>, key: Option<&str>, body: &Value) -> Exchange {
         self.exchange(operation, id, key, body, |http, url, token| http.post_once(url, token, key, body))
+    }
+
+    fn put(&self, operation: &'static str, body: &Value) -> Exchange {
+        self.exchange(operation, None, None, body, |http, url, token| http.put(url, token, body))
     }
 
     fn exchange(

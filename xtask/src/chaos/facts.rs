@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::book::Exchange;
+use super::money::Money;
 use crate::postgres::{PgUrl, database::with_client};
 
 /// A run's row.
@@ -57,10 +58,19 @@ pub struct Outage {
     pub from: Duration,
     /// When it was repaired.
     pub to: Duration,
-    /// Whether it is one of the stack's own processes, and not an outside service.
-    pub is_own: bool,
-    /// Whether it keeps the token's keys away.
-    pub is_of_keys: bool,
+    pub origin: Origin,
+}
+
+/// Whose fault an outage is: it decides which answers it excuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// One of the stack's own processes.
+    Own,
+    /// Whoever publishes the keys of the tokens.
+    Keys,
+    Stripe,
+    /// Another outside service.
+    Outside,
 }
 
 /// Everything, after the stack has been repaired and left alone.
@@ -83,6 +93,8 @@ pub struct Facts {
     pub actor_runs_at_the_end: u64,
     /// Lines of the Worker's log that tell of a trap.
     pub traps: Vec<String>,
+    /// What was paid and what it became.
+    pub money: Money,
 }
 
 /// The rows of all runs and bulks.

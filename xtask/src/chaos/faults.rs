@@ -6,7 +6,10 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::deals::Disturbance;
+use super::facts::Origin;
 use super::plan::Random;
+use super::stripe::Stripe;
 use crate::http::{Answer, Http};
 use crate::project::Project;
 use crate::stack::{self, Document, Layout, Part, UpOptions};
@@ -32,6 +35,8 @@ pub enum Fault {
     Strike(Strike),
     /// Of an outside service.
     Provider(ProviderFault),
+    /// Of Stripe's events on their way.
+    Deliveries(Disturbance),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +78,17 @@ impl Fault {
             Self::Strike(Strike::Deploy) => "new version of the Worker".to_owned(),
             Self::Strike(Strike::ResetObjects) => "all objects reset".to_owned(),
             Self::Provider(fault) => format!("{} {}", fault.target, fault.kind),
+            Self::Deliveries(disturbance) => disturbance.kind(),
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::Strike(_) => Origin::Own,
+            Self::Provider(fault) if fault.target == "jwks" => Origin::Keys,
+            Self::Provider(fault) if fault.target.starts_with("stripe") => Origin::Stripe,
+            Self::Provider(_) | Self::Deliveries(_) => Origin::Outside,
         }
     }
 
@@ -83,6 +99,7 @@ impl Fault {
                 let who = fault.username.as_deref().map_or_else(String::new, |name| format!(", of {name} only"));
                 format!("{} ({} % of calls{who})", self.kind(), fault.percent)
             }
+            Self::Deliveries(Disturbance(knobs)) => format!("{} {knobs}", self.kind()),
         }
     }
 }
@@ -128,6 +145,28 @@ impl ProviderFault {
         let username = if is_about_somebody && random.chance(25) { random.pick(names).cloned() } else { None };
         let percent = random.pick(&[100, 60, 30, 15]).copied().unwrap_or(100);
         Self { target, kind, more, percent, username }
+    }
+
+    /// One of Stripe's answers to the Worker.
+    pub fn of_stripe(random: &mut Random) -> Self {
+        const CALLS: [&str; 7] = [
+            "stripe.checkout",
+            "stripe.customers",
+            "stripe.events",
+            "stripe.invoices",
+            "stripe.payments",
+            "stripe.subscriptions",
+            "stripe.other",
+        ];
+        let kind = random.pick(&CALL_KINDS).copied().unwrap_or("drop");
+        let more = match kind {
+            "status" => json!({ "status": random.pick(&[429, 500, 502, 503]) }),
+            "delay" => json!({ "delay_ms": random.between(200, 9_000) }),
+            _ => json!({}),
+        };
+        let target = random.pick(&CALLS).copied().unwrap_or("stripe.other");
+        let percent = random.pick(&[100, 60, 30]).copied().unwrap_or(100);
+        Self { target, kind, more, percent, username: None }
     }
 
     /// As the sandbox's `/control/faults` takes it.
@@ -185,12 +224,22 @@ impl Target<'_> {
     pub fn repair(&self) -> Result<()> {
         let options = UpOptions { no_build: true, ..UpOptions::default() };
         let mut failed = 0;
-        while let Err(error) = stack::up(self.project, self.layout, &options) {
-            failed += 1;
-            if failed == REPAIRS_MAX {
-                return Err(error).context("the stack could not be repaired");
+        let repaired = loop {
+            match stack::up(self.project, self.layout, &options) {
+                Ok(stack) => break stack,
+                Err(error) => {
+                    failed += 1;
+                    if failed == REPAIRS_MAX {
+                        return Err(error).context("the stack could not be repaired");
+                    }
+                    eprintln!("  the repair did not succeed, once more: {error:#}");
+                }
             }
-            eprintln!("  the repair did not succeed, once more: {error:#}");
+        };
+        let place = |stack: &Document| [&stack.api_url, &stack.sandbox_url, &stack.scheduled_url].map(String::clone);
+        if place(&repaired) != place(self.stack) {
+            // Everybody would go on to ask where nobody is.
+            bail!("another program took a port of the stack: {:?} are {:?} now", place(self.stack), place(&repaired));
         }
         Ok(())
     }
@@ -217,6 +266,15 @@ impl Target<'_> {
         self.delete("faults")
     }
 
+    /// Disturbs Stripe's deliveries from now on, and in no other way; `null` ends that.
+    pub fn disturb(&self, knobs: &Value) -> Result<()> {
+        let knobs = if knobs.is_null() { json!({}) } else { knobs.clone() };
+        match Stripe::of(self.stack).tell("delivery", &knobs)? {
+            Some(_) => Ok(()),
+            None => bail!("the sandbox refuses to disturb its deliveries by {knobs}"),
+        }
+    }
+
     /// What the sandbox says that it received.
     pub fn received(&self, query: &str) -> Result<Value> {
         let url = self.control(&format!("received?{query}"));
@@ -236,9 +294,14 @@ impl Target<'_> {
     }
 }
 
+/// For the sandbox, which answers at once unless a fault holds it back.
+pub fn control_client() -> Http {
+    Http::new(CONTROL_TIMEOUT)
+}
+
 /// A repair restarts whatever is too slow to answer, the sandbox too: then the question is asked once more.
-fn persistently(ask: impl Fn(&Http) -> Result<Answer>) -> Result<Answer> {
-    let http = Http::new(CONTROL_TIMEOUT);
+pub fn persistently(ask: impl Fn(&Http) -> Result<Answer>) -> Result<Answer> {
+    let http = control_client();
     let mut failed = 0;
     loop {
         match ask(&http) {

@@ -1,4 +1,4 @@
-//! `cargo xtask chaos`: customers buy, repeat and cancel at random while the stack and the outside services break at random; then
+//! `cargo xtask chaos`: customers buy, repeat, cancel and pay at random while the stack and the outside services break at random; then
 //! everything is repaired, and the audit says whether all that docs/reliability.md promises still holds.
 //!
 //! Promises: the seed decides what is asked and what breaks, and when; the stack is one of its own; a stack on which a rule was
@@ -8,13 +8,16 @@ mod acts;
 mod audit;
 mod book;
 mod customer;
+mod deals;
 mod facts;
 mod faults;
+mod money;
 mod plan;
 mod probe;
 mod quiet;
 mod report;
 mod storm;
+mod stripe;
 
 use std::time::{Duration, Instant};
 
@@ -120,6 +123,7 @@ fn play(project: &Project, layout: &Layout, stack: &Document, args: &ChaosArgs, 
     outages.push(quiet::repair(&target, &database, &book)?);
     let began = Instant::now();
     let settled_s = quiet::settle(&target, &database, &mut customers)?;
+    let money = quiet::settle_money(&target, &database, &customers, plan)?;
     let actor_runs_at_the_end = probe::side_by_side(&target, &database, &book, customers.len())?;
     let shown = quiet::shown(&database, &customers)?;
     let (runs, bulks) = facts::rows(&database)?;
@@ -136,6 +140,7 @@ fn play(project: &Project, layout: &Layout, stack: &Document, args: &ChaosArgs, 
         peak_of_actor_runs: probe::peak(&target, "")?,
         actor_runs_at_the_end,
         traps: quiet::traps(layout),
+        money,
     };
     let audit_s = began.elapsed().as_secs_f64() - settled_s;
     Ok(Report::of(args.seed, args.minutes, &facts, settled_s, audit_s))

@@ -7,7 +7,8 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use super::acts::{Act, CustomerPlan};
+use super::acts::{Act, CustomerPlan, What};
+use super::deals::{Deal, Disturbance};
 use super::faults::{Fault, PlannedFault, ProviderFault, Strike};
 use crate::stack::Part;
 
@@ -28,25 +29,44 @@ pub struct Plan {
     pub strikes: Vec<PlannedFault>,
     /// Faults of the outside services, which overlap with everything.
     pub providers: Vec<PlannedFault>,
+    /// How Stripe's events are disturbed, one after the other.
+    pub deliveries: Vec<PlannedFault>,
+    /// The customers whose card is refused when their next month is due, by their number.
+    pub declining: Vec<usize>,
+    /// How the events of the next month are disturbed.
+    pub renewal: Disturbance,
 }
 
 impl Plan {
     pub fn of(seed: u64, length: Duration) -> Self {
         let random = &mut Random::new(seed);
         let names = names(seed);
-        let customers = (0..RICH + POOR)
+        // Money has a stream of its own, so that what a seed breaks does not depend on it.
+        let money = &mut Random::new(!seed);
+        let mut customers: Vec<CustomerPlan> = (0..RICH + POOR)
             .map(|number| {
                 let credits = if number < RICH { CREDITS_OF_THE_RICH } else { random.between(3, 40) as i32 };
                 CustomerPlan { credits, acts: Act::all(random, &names, length) }
             })
             .collect();
+        for (number, customer) in customers.iter_mut().enumerate() {
+            let tops_up = number + 1 == RICH + POOR;
+            let deals = Deal::all(money, number < RICH, tops_up, length);
+            customer.acts.extend(deals.into_iter().map(|(at, deal)| Act { at, what: What::Deal(deal) }));
+            customer.acts.sort_by_key(|act| act.at);
+        }
         let strikes = strikes(random, length);
-        Self { length, customers, strikes, providers: provider_faults(random, &names, length) }
+        let mut providers = provider_faults(random, &names, length);
+        providers.extend(stripe_faults(money, length));
+        let deliveries = disturbances(money, length);
+        let declining = (0..RICH + POOR).filter(|_| money.chance(25)).collect();
+        Self { length, customers, strikes, providers, deliveries, declining, renewal: Disturbance::any(money) }
     }
 
     /// One line for each fault, in the order of time.
     pub fn lines(&self) -> String {
-        let mut faults: Vec<&PlannedFault> = self.strikes.iter().chain(&self.providers).collect();
+        let mut faults: Vec<&PlannedFault> =
+            self.strikes.iter().chain(&self.providers).chain(&self.deliveries).collect();
         faults.sort_by_key(|fault| fault.at);
         faults.iter().fold(String::new(), |mut text, fault| {
             // Writing to a text cannot fail.
@@ -106,6 +126,28 @@ fn provider_faults(random: &mut Random, names: &[String], length: Duration) -> V
     planned
 }
 
+fn stripe_faults(random: &mut Random, length: Duration) -> Vec<PlannedFault> {
+    let mut planned = Vec::new();
+    let mut at = CALM + random.duration(0, 4_000);
+    while at + CALM < length {
+        let fault = Fault::Provider(ProviderFault::of_stripe(random));
+        planned.push(PlannedFault { at, lasts: random.duration(1_000, 6_000), fault });
+        at += random.duration(3_000, 10_000);
+    }
+    planned
+}
+
+fn disturbances(random: &mut Random, length: Duration) -> Vec<PlannedFault> {
+    let mut planned = Vec::new();
+    let mut at = random.duration(1_000, 4_000);
+    while at < length {
+        let lasts = random.duration(3_000, 10_000);
+        planned.push(PlannedFault { at, lasts, fault: Fault::Deliveries(Disturbance::any(random)) });
+        at += lasts + random.duration(500, 3_000);
+    }
+    planned
+}
+
 /// Repeatable randomness: ChaCha8, whose stream for a seed is the same on every machine.
 pub struct Random(ChaCha8Rng);
 
@@ -159,6 +201,25 @@ mod tests {
             let last = plan.strikes.iter().map(|strike| strike.at).max();
             assert!(last.is_some_and(|last| last + CALM < MINUTE), "seed {seed}");
         }
+    }
+
+    #[test]
+    fn within_a_minute_all_kinds_of_deals_are_made_and_all_kinds_of_disturbances_come() {
+        let mut disturbed = std::collections::BTreeSet::new();
+        for seed in 1..=20 {
+            let plan = Plan::of(seed, MINUTE);
+            let acts = || plan.customers.iter().flat_map(|customer| &customer.acts);
+            let deals = |is: fn(&Deal) -> bool| acts().any(|act| matches!(&act.what, What::Deal(deal) if is(deal)));
+            assert!(deals(|deal| matches!(deal, Deal::Pack { .. })), "seed {seed}");
+            assert!(deals(|deal| matches!(deal, Deal::Plan { .. })), "seed {seed}");
+            assert!(deals(|deal| matches!(deal, Deal::Refund { .. })), "seed {seed}");
+            assert!(deals(|deal| matches!(deal, Deal::Dispute { .. })), "seed {seed}");
+            let topping_up = acts().filter(|act| matches!(act.what, What::Deal(Deal::TopUp(_)))).count();
+            assert_eq!(topping_up, 1, "seed {seed}");
+            assert!(plan.deliveries.len() >= 4, "seed {seed}");
+            disturbed.extend(plan.deliveries.iter().map(|planned| planned.fault.kind()));
+        }
+        assert_eq!(disturbed.len(), 4, "{disturbed:?}");
     }
 
     #[test]

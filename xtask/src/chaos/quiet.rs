@@ -1,24 +1,30 @@
-//! After the storm: everything is repaired, customers find out what became of their requests, and the five-minute job runs until
-//! nothing is left to do.
+//! After the storm: everything is repaired, customers find out what became of their requests, and the jobs run until nothing is
+//! left to do.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use serde_json::Value;
+use oslira_app::triggers::Job;
+use serde_json::{Value, json};
 
 use super::book::Book;
 use super::customer::{Customer, PROGRESS, RUN};
-use super::facts::{Outage, Shown, close_breakers, open, rows};
+use super::facts::{Origin, Outage, Shown, close_breakers, open, rows};
 use super::faults::Target;
+use super::money::{self, Money};
+use super::plan::Plan;
+use super::stripe::Stripe;
+use crate::cron::encoded;
 use crate::http::Http;
 use crate::postgres::PgUrl;
 use crate::stack::{Layout, Part};
 
 /// The job looks at how long a run has been silent, so it may run more often than on its schedule.
 const JOB_EVERY: Duration = Duration::from_secs(20);
-const JOB: &str = "*/5 * * * *";
-/// The job itself waits ten seconds between waking and failing.
+/// The five-minute job itself waits ten seconds between waking and failing.
 const JOB_MAX: Duration = Duration::from_secs(120);
+/// The jobs of money have little to do, and each may bring something that the next goes on with.
+const MONEY_JOBS_EVERY: Duration = Duration::from_secs(5);
 /// A run that nobody works on is failed after five minutes; on a slow machine everything takes longer.
 const SETTLED_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// A progress object that missed the end compares itself with the row every 30 s.
@@ -29,8 +35,9 @@ pub fn repair(target: &Target<'_>, database: &PgUrl, book: &Book) -> Result<Outa
     let from = book.now();
     target.release_all()?;
     target.repair()?;
+    target.disturb(&Value::Null)?;
     close_breakers(database)?;
-    Ok(Outage { kind: "the repair at the end".to_owned(), from, to: book.now(), is_own: true, is_of_keys: false })
+    Ok(Outage { kind: "the repair at the end".to_owned(), from, to: book.now(), origin: Origin::Own })
 }
 
 /// Waits until every run and bulk has ended, or too long. Answers how many seconds that took.
@@ -43,7 +50,7 @@ pub fn settle(target: &Target<'_>, database: &PgUrl, customers: &mut [Customer<'
     });
     eprintln!("  quiet: waiting until every run and bulk has ended …");
     loop {
-        run_job(target)?;
+        run_job(target, Job::RecoverRuns)?;
         give_up_what_waits(database, customers)?;
         let turn = Instant::now();
         while turn.elapsed() < JOB_EVERY {
@@ -72,13 +79,50 @@ fn give_up_what_waits(database: &PgUrl, customers: &[Customer<'_>]) -> Result<()
     Ok(())
 }
 
-fn run_job(target: &Target<'_>) -> Result<()> {
-    let url = format!("{}?cron={}", target.stack.scheduled_url, JOB.replace(' ', "%20"));
-    let answer = Http::new(JOB_MAX).post(&url, None, &Value::Null).context("the five-minute job did not run")?;
+fn run_job(target: &Target<'_>, job: Job) -> Result<()> {
+    let url = format!("{}?cron={}", target.stack.scheduled_url, encoded(job.cron()));
+    let answer =
+        Http::new(JOB_MAX).post(&url, None, &Value::Null).with_context(|| format!("{} did not run", job.name()))?;
     if answer.status != 200 {
-        eprintln!("  the five-minute job answered {}", answer.status);
+        eprintln!("  {} answered {}", job.name(), answer.status);
     }
     Ok(())
+}
+
+/// Brings what was paid to its end: first of the storm, then of the month after it, whose events are disturbed too and for which
+/// some cards are refused.
+pub fn settle_money(target: &Target<'_>, database: &PgUrl, customers: &[Customer<'_>], plan: &Plan) -> Result<Money> {
+    let stripe = Stripe::of(target.stack);
+    apply_all(target, database, &stripe)?;
+    // In a month they will not be listed any more.
+    let of_the_storm = money::listed_events(&stripe)?;
+    for customer in plan.declining.iter().filter_map(|number| customers.get(*number)?.at_stripe()) {
+        stripe.tell("card", &json!({ "customer": customer, "card": "declines" }))?;
+    }
+    target.disturb(&plan.renewal.0)?;
+    stripe.tell("clock", &json!({ "advance": "+1month" }))?.context("Stripe's clock cannot be moved")?;
+    std::thread::sleep(MONEY_JOBS_EVERY);
+    apply_all(target, database, &stripe)?;
+    let mut money = money::read(&stripe, database)?;
+    money.at_stripe.events.extend(of_the_storm);
+    Ok(money)
+}
+
+/// Ends all disturbances, and runs the jobs until nothing is left to do, or for too long: then the audit tells what is left.
+fn apply_all(target: &Target<'_>, database: &PgUrl, stripe: &Stripe) -> Result<()> {
+    target.disturb(&Value::Null)?;
+    let began = Instant::now();
+    loop {
+        money::hasten(database)?;
+        run_job(target, Job::ReplayEvents)?;
+        run_job(target, Job::ReconcileBilling)?;
+        let open = money::open(stripe, database)?;
+        if open.is_empty() || began.elapsed() > SETTLED_WITHIN {
+            return Ok(());
+        }
+        eprintln!("  {:>6.1} s  {}", began.elapsed().as_secs_f64(), open.join(", "));
+        std::thread::sleep(MONEY_JOBS_EVERY);
+    }
 }
 
 /// What their customers are shown of all runs and bulks, as soon as both sources agree, or after a while.

@@ -26,6 +26,8 @@ pub struct Report {
     /// Runs by type, end, charge and why they failed.
     runs: BTreeMap<String, usize>,
     bulks: BTreeMap<String, usize>,
+    /// What was paid at Stripe, and lost again.
+    money: BTreeMap<String, usize>,
     /// The most that went on at once.
     peak_of_actor_runs: u64,
     checks: Vec<Check>,
@@ -47,6 +49,7 @@ impl Report {
             faults: counted(facts.outages.iter().map(|outage| outage.kind.clone())),
             runs: counted(facts.runs.iter().map(run)),
             bulks: counted(facts.bulks.iter().map(|bulk| bulk.status.clone())),
+            money: money(facts),
             peak_of_actor_runs: facts.peak_of_actor_runs,
             checks: audit(facts),
         }
@@ -58,9 +61,13 @@ impl Report {
 
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for (what, counts) in
-            [("request", &self.requests), ("fault", &self.faults), ("run", &self.runs), ("bulk", &self.bulks)]
-        {
+        for (what, counts) in [
+            ("request", &self.requests),
+            ("fault", &self.faults),
+            ("run", &self.runs),
+            ("bulk", &self.bulks),
+            ("money", &self.money),
+        ] {
             let rows = counts.iter().map(|(kind, count)| vec![kind.clone(), count.to_string()]).collect();
             text += &table(&[what, "count"], rows);
             text.push('\n');
@@ -87,6 +94,21 @@ impl Report {
         );
         text
     }
+}
+
+fn money(facts: &Facts) -> BTreeMap<String, usize> {
+    let at_stripe = &facts.money.at_stripe;
+    let debtors = facts.money.ours.debts.iter().filter(|debt| debt.owed > 0);
+    let counts = [
+        ("packs paid", at_stripe.packs.iter().filter(|pack| !pack.is_automatic).count()),
+        ("packs bought by themselves", at_stripe.packs.iter().filter(|pack| pack.is_automatic).count()),
+        ("months paid", at_stripe.months.len()),
+        ("payments", at_stripe.payments.len()),
+        ("payments that lost money", at_stripe.payments.iter().filter(|payment| payment.lost_cents > 0).count()),
+        ("events listed", at_stripe.events.len()),
+        ("accounts that owe credits", debtors.count()),
+    ];
+    counts.into_iter().map(|(what, count)| (what.to_owned(), count)).collect()
 }
 
 fn counted(kinds: impl Iterator<Item = String>) -> BTreeMap<String, usize> {

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use serde_json::Value;
 
 use super::book::Book;
 use super::customer::Customer;
+use super::deals::Disturbance;
 use super::facts::{Outage, close_breakers};
 use super::faults::{Fault, PlannedFault, Target};
 use super::plan::Plan;
@@ -27,14 +29,15 @@ pub fn rage(
     std::thread::scope(|scope| {
         let striking = scope.spawn(move || strikes(target, book, began, plan));
         let failing = scope.spawn(move || providers(target, database, book, began, plan));
+        let disturbing = scope.spawn(move || deliveries(target, book, began, plan));
         for (customer, planned) in customers.iter_mut().zip(&plan.customers) {
             scope.spawn(move || customer.play(&planned.acts, began, end));
         }
         let of = |thread: std::thread::ScopedJoinHandle<'_, Result<Vec<Outage>>>| {
             thread.join().map_err(|_| anyhow!("a thread of the storm died"))?
         };
-        let (own, outside) = (of(striking), of(failing));
-        Ok(own?.into_iter().chain(outside?).collect())
+        let (own, outside, disturbed) = (of(striking), of(failing), of(disturbing));
+        Ok(own?.into_iter().chain(outside?).chain(disturbed?).collect())
     })
 }
 
@@ -54,7 +57,7 @@ fn strikes(target: &Target<'_>, book: &Book, began: Duration, plan: &Plan) -> Re
         target.strike(*strike)?;
         std::thread::sleep(planned.lasts);
         target.undo(*strike)?;
-        outages.push(Outage { kind: planned.fault.kind(), from, to: book.now(), is_own: true, is_of_keys: false });
+        outages.push(Outage { kind: planned.fault.kind(), from, to: book.now(), origin: planned.fault.origin() });
     }
     Ok(outages)
 }
@@ -91,8 +94,23 @@ fn providers(target: &Target<'_>, database: &PgUrl, book: &Book, began: Duration
         // An open breaker refuses customers long after the fault, and then there would be little to break. The database may be
         // away, which is no harm here.
         let _ = close_breakers(database);
-        let is_of_keys = fault.target == "jwks";
-        outages.push(Outage { kind: turn.fault.fault.kind(), from, to: book.now(), is_own: false, is_of_keys });
+        let (kind, origin) = (turn.fault.fault.kind(), turn.fault.fault.origin());
+        outages.push(Outage { kind, from, to: book.now(), origin });
+    }
+    Ok(outages)
+}
+
+/// One after the other, because each sets how all events are delivered.
+fn deliveries(target: &Target<'_>, book: &Book, began: Duration, plan: &Plan) -> Result<Vec<Outage>> {
+    let mut outages = Vec::new();
+    for planned in &plan.deliveries {
+        let Fault::Deliveries(Disturbance(knobs)) = &planned.fault else { continue };
+        book.wait_until(began + planned.at);
+        let from = book.now();
+        target.disturb(knobs)?;
+        book.wait_until(began + planned.at + planned.lasts);
+        target.disturb(&Value::Null)?;
+        outages.push(Outage { kind: planned.fault.kind(), from, to: book.now(), origin: planned.fault.origin() });
     }
     Ok(outages)
 }

@@ -84,6 +84,16 @@ pub fn mint_user(url: &PgUrl, name: &str, credits: i32) -> Result<User> {
     serde_json::from_str(&text).context("local.mint_user gave an unexpected answer")
 }
 
+/// Users by this name and a number, each with an account of exactly so many credits.
+pub fn mint_users(url: &PgUrl, name: &str, count: i32, credits: i32) -> Result<Vec<User>> {
+    let sql = "select local.mint_user($1 || ' of many ' || n, $2)::text from generate_series(1, $3) n";
+    with_client(url, async |client| {
+        let rows = client.query(sql, &[&name, &credits, &count]).await.context("cannot mint the users")?;
+        let user = |row: &tokio_postgres::Row| Ok(serde_json::from_str(row.try_get(0)?)?);
+        rows.iter().map(user).collect()
+    })
+}
+
 /// Runs the work on a connection of its own.
 pub fn with_client<T>(url: &PgUrl, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -25,12 +25,13 @@ impl ReferenceDatabase {
         let is_free = |database: &mut Self, name: &str| database.active_duplicate(name, kind, now_s).is_none();
         let bought: Vec<&(String, RunId)> = lines.iter().filter(|(name, _)| is_free(self, name)).collect();
         let each = price(kind);
+        self.end_due_grants();
         if self.balance < each * i64::try_from(bought.len()).unwrap_or(i64::MAX) {
             return None;
         }
         for (username, run) in &bought {
             self.runs.insert(*run, RunRow { bulk: Some(bulk), ..RunRow::new(username, kind, each, now_s) });
-            self.post("charge", -each, *run);
+            self.charge(*run, each);
         }
         let runs: Vec<RunId> = bought.iter().map(|(_, run)| *run).collect();
         let end = runs.is_empty().then_some(BulkEnd::Complete);

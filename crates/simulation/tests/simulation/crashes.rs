@@ -11,7 +11,9 @@ use oslira_app::{
     features::analysis::RunStatus::{self, Cancelled, Complete, Failed},
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
-use oslira_simulation::{CrashPoint, Customer, Instance, Op, ReferenceDatabase, Schedule, Shared, Version, World};
+use oslira_simulation::{
+    CrashPoint, Customer, GrantRow, GrantSource, Instance, Op, ReferenceDatabase, Schedule, Shared, Version, World,
+};
 use uuid::Uuid;
 
 use crate::scenarios::{CacheState, Scenario, scenarios};
@@ -42,8 +44,14 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     fn open(scenario: &'a Scenario, schedule: Schedule) -> Self {
-        // 30 credits and 10 runs an hour: two runs cannot use them up.
-        let world = Shared::new(World::new(ReferenceDatabase::new(Customer::default(), 30, 10, None), 1));
+        // 30 credits and 10 runs an hour: two runs cannot use them up. Of these grants a deep analysis draws on three.
+        let grants = [
+            GrantRow::new(GrantSource::Pack, 26, None),
+            GrantRow::new(GrantSource::Plan, 3, Some(i64::MAX)),
+            GrantRow::new(GrantSource::Promotion, 1, None),
+        ];
+        let database = ReferenceDatabase::new(Customer::default(), 30, 10, None).with_grants(&grants);
+        let world = Shared::new(World::new(database, 1));
         if let Some(age_ms) = scenario.before.age_ms() {
             let earlier = RunId::new(Uuid::from_u128(8));
             begin(&world, earlier, scenario);

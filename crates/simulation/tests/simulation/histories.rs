@@ -49,7 +49,7 @@ fn a_hundred_thousand_random_histories_keep_every_guarantee() {
 }
 
 /// The events that must have happened in the histories, in the order of [`counts`].
-const COUNTED: [&str; 17] = [
+const COUNTED: [&str; 19] = [
     "crashes",
     "crashes of several steps at once",
     "results",
@@ -62,6 +62,8 @@ const COUNTED: [&str; 17] = [
     "analyses made stale",
     "snapshots that go on from an earlier one",
     "lines of bulks cancelled",
+    "charges that draw on several grants",
+    "grants ended",
     "changes of version",
     "deaths of the gate or of a scrape",
     "waits for a lease",
@@ -84,6 +86,8 @@ fn counts(report: &Report) -> [u32; COUNTED.len()] {
         report.stale,
         report.continued,
         report.cancelled_lines,
+        report.split_charges,
+        report.ended_grants,
         report.deployments,
         report.evictions,
         report.waits,

@@ -54,6 +54,10 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         Mutation::BulkCancelSparesUnstarted => "was cancelled, and its line",
         Mutation::BulkEndsEarly => "has ended before its line",
         Mutation::BulkNeverEnds => "never ends: BulkRow",
+        Mutation::DrawsTheOldest | Mutation::DrawsTheLastToEnd | Mutation::EndedGrantIsSpent => "draws on",
+        Mutation::RefundToAnotherGrant => "goes to",
+        Mutation::RefundRevivesAnEndedGrant => "comes to life again",
+        Mutation::GrantForgotten => "is left of grant",
     }
 }
 

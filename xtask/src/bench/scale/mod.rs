@@ -1,32 +1,27 @@
 //! The database at scale: the product's own statements, as a customer of the largest account and as one of a large one,
 //! in a database of a million leads.
 //!
-//! A sample is the time of one `session.run_as`, from sending it to having its answer, over a loopback connection that
-//! stays open. What the product does with the answer afterwards is left out, except for the export: that is the whole of
-//! it. The requests are random and the same in every run.
+//! A sample is one statement's time (`timed`). What the product does with the answer afterwards is left out, except for the export:
+//! that is the whole of it. The requests are random and the same in every run.
 
 mod database;
 mod requests;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
-use async_trait::async_trait;
+use anyhow::{Result, anyhow};
 use futures_util::TryStreamExt as _;
 use jiff::SignedDuration;
 use oslira_app::features::analysis::{BeginOutcome, RequiredServices, RunRepository, SystemRuns};
 use oslira_app::features::judging::ModelChoice;
 use oslira_app::features::leads::{LeadQuery, LeadRepository, export};
-use oslira_app::shared::{analysis_type::AnalysisType, ids::RunId, store::StoreError};
-use oslira_postgres::native::{Connect, Native};
-use oslira_postgres::{AdminDb, Call, Driver, TenantDb};
-use tokio_postgres::{Client, NoTls};
+use oslira_app::shared::{analysis_type::AnalysisType, ids::RunId};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use self::requests::{Account, Random};
 use super::metric::{Metric, Report, quantile};
+use super::timed::{Users, connect};
 use crate::postgres::PgUrl;
 use crate::project::Project;
 
@@ -36,65 +31,6 @@ const SAMPLES: usize = 2_000;
 const EXPORTS: usize = 100;
 const RUNS_A_DAY: i64 = 10_000;
 
-/// The time that calls took, handed from the driver to the measurement.
-#[derive(Default)]
-struct Spent(AtomicU64);
-
-impl Spent {
-    /// Milliseconds since it was asked last.
-    fn take_ms(&self) -> f64 {
-        self.0.swap(0, Ordering::Relaxed) as f64 / 1_000.0
-    }
-}
-
-/// A driver that measures.
-struct Timed {
-    inner: Native<Kept>,
-    spent: Arc<Spent>,
-}
-
-#[async_trait]
-impl Driver for Timed {
-    async fn run_as(&self, call: &Call<'_>) -> Result<String, StoreError> {
-        let started = Instant::now();
-        let answer = self.inner.run_as(call).await;
-        let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.spent.0.fetch_add(us, Ordering::Relaxed);
-        answer
-    }
-
-    async fn clock(&self) -> Result<String, StoreError> {
-        self.inner.clock().await
-    }
-}
-
-/// One connection for all calls.
-struct Kept(Arc<Client>);
-
-struct Shared(Arc<Client>);
-
-impl AsRef<Client> for Shared {
-    fn as_ref(&self) -> &Client {
-        &self.0
-    }
-}
-
-#[async_trait]
-impl Connect for Kept {
-    type Connection = Shared;
-
-    async fn connect(&self) -> Result<Shared, StoreError> {
-        Ok(Shared(self.0.clone()))
-    }
-}
-
-/// The database as its users see it.
-struct Users {
-    tenant: Arc<TenantDb>,
-    admin: AdminDb,
-    spent: Arc<Spent>,
-}
-
 pub fn measure(project: &Project, report: &mut Report) -> Result<()> {
     let database = database::start(project)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -103,13 +39,7 @@ pub fn measure(project: &Project, report: &mut Report) -> Result<()> {
 
 async fn measure_all(url: &PgUrl, report: &mut Report) -> Result<()> {
     let superuser = connect(url).await?;
-    let spent = Arc::new(Spent::default());
-    let timed = |client| Arc::new(Timed { inner: Native(Kept(Arc::new(client))), spent: spent.clone() });
-    let users = Users {
-        tenant: Arc::new(TenantDb::new(timed(connect(&url.with_login("oslira_tenant")).await?))),
-        admin: AdminDb::new(timed(connect(&url.with_login("oslira_admin")).await?)),
-        spent: spent.clone(),
-    };
+    let users = Users::connect(url).await?;
     for (number, names) in [(1, "scale."), (2, "scale.small.")] {
         let account = Account::read(&superuser, number).await?;
         read_into_memory(&superuser, &account).await?;
@@ -226,11 +156,4 @@ fn add(report: &mut Report, name: &str, taken: &[f64]) {
     for (share, percentile) in [(0.5, "p50"), (0.99, "p99")] {
         report.add(Metric::ms(format!("{name}{percentile}"), quantile(taken, share).unwrap_or_default()));
     }
-}
-
-async fn connect(url: &PgUrl) -> Result<Client> {
-    let (client, connection) = tokio_postgres::connect(&url.to_string(), NoTls).await.context("cannot connect")?;
-    // Its error, if any, appears at the next use of the client.
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(client)
 }

@@ -2,6 +2,10 @@ use serde_json::json;
 
 use super::*;
 use crate::chaos::facts::{BulkRow, RunRow};
+use crate::chaos::money::{
+    AtStripe, AutomaticRow, CrossingRow, DebtRow, GrantRow, ListedEvent, Money, Ours, PaidMonth, PaidPack, Payment,
+    PaymentRow, TopUpRow,
+};
 
 const RUN_ID: &str = "run-1";
 const BULK_ID: &str = "bulk-1";
@@ -83,7 +87,65 @@ fn whole() -> Facts {
         shown: vec![shown(RUN_ID), shown(BULK_ID)],
         peak_of_actor_runs: ACTOR_RUNS_MAX,
         actor_runs_at_the_end: ACTOR_RUNS_MAX,
+        money: paid(),
         ..Facts::default()
+    }
+}
+
+/// A pack of which a third was given back and mostly spent before, one that was bought by itself, and a month with an upgrade.
+fn paid() -> Money {
+    let pack = |id: &str, is_automatic| PaidPack { purchase_id: id.to_owned(), cents: 2_000, is_automatic };
+    let month = |plan: &str| PaidMonth {
+        subscription: "sub_1".to_owned(),
+        price: format!("price_sandbox_{plan}_month"),
+        ends_at: 100,
+    };
+    let payment = |id: &str, lost_cents| Payment { id: id.to_owned(), cents: 2_000, lost_cents };
+    let row = |id: &str, credits, taken_back| PaymentRow {
+        id: id.to_owned(),
+        account_id: "account".to_owned(),
+        credits,
+        taken_back,
+    };
+    let of_pack = |id: &str| GrantRow {
+        amount: 20,
+        payment_id: Some(format!("purchase:{id}")),
+        subscription: None,
+        ends_at: None,
+    };
+    let of_month = |amount| GrantRow {
+        amount,
+        payment_id: Some("invoice:in_1".to_owned()),
+        subscription: Some("sub_1".to_owned()),
+        ends_at: Some(100),
+    };
+    Money {
+        at_stripe: AtStripe {
+            packs: vec![pack("bought", false), pack("automatic", true)],
+            months: vec![month("starter"), month("growth")],
+            payments: vec![payment("purchase:bought", 667), payment("purchase:automatic", 0)],
+            events: vec![ListedEvent { id: "evt_1".to_owned(), kind: "invoice.paid".to_owned() }],
+        },
+        ours: Ours {
+            grants: vec![of_pack("bought"), of_pack("automatic"), of_month(25), of_month(75)],
+            payments: vec![row("purchase:bought", 20, 6), row("purchase:automatic", 20, 0)],
+            debts: vec![DebtRow { account_id: "account".to_owned(), balance: 0, owed: 4, collected: 2 }],
+            events: BTreeMap::from([("evt_1".to_owned(), Some("applied".to_owned()))]),
+            top_ups: vec![TopUpRow { account_id: "account".to_owned(), monthly_max_cents: 2_000 }],
+            automatic: vec![automatic()],
+            crossings: vec![CrossingRow { account_id: "account".to_owned(), at: 10 }],
+        },
+    }
+}
+
+fn automatic() -> AutomaticRow {
+    AutomaticRow {
+        id: "automatic".to_owned(),
+        account_id: "account".to_owned(),
+        price_cents: 2_000,
+        status: "paid".to_owned(),
+        at: 11,
+        month: "2026-11".to_owned(),
     }
 }
 
@@ -94,7 +156,7 @@ fn broken(facts: &Facts) -> Vec<&'static str> {
 type Spoil = fn(&mut Facts);
 
 /// What spoils the facts, and the one rule that this breaks.
-const SPOILT: [(Spoil, &str); 25] = [
+const SPOILT: [(Spoil, &str); 44] = [
     (|facts| facts.runs[0].status = "processing".to_owned(), "every run and every bulk has ended"),
     (|facts| facts.bulks[0].status = "processing".to_owned(), "every run and every bulk has ended"),
     (|facts| facts.books.push("…".to_owned()), "ledger, balances, runs, analyses and leads agree"),
@@ -138,7 +200,32 @@ const SPOILT: [(Spoil, &str); 25] = [
     (|facts| facts.exchanges.push(exchange(RUN, None, 502, Value::Null)), DOCUMENTED),
     (|facts| facts.exchanges.push(exchange(RUN, None, 202, json!({ "data": {} }))), DOCUMENTED),
     (|facts| facts.traps.push("…".to_owned()), "the Worker never trapped"),
+    (|facts| drop(facts.money.ours.grants.remove(0)), PACKS),
+    (|facts| drop(facts.money.at_stripe.packs.remove(0)), PACKS),
+    (|facts| facts.money.ours.grants[1].amount = 100, PACKS),
+    (|facts| facts.money.ours.grants.push(facts.money.ours.grants[0].clone()), PACKS),
+    (|facts| drop(facts.money.ours.grants.remove(2)), MONTHS),
+    (|facts| facts.money.at_stripe.months.clear(), MONTHS),
+    (|facts| facts.money.ours.grants[3].ends_at = Some(200), MONTHS),
+    (|facts| facts.money.ours.grants.push(facts.money.ours.grants[2].clone()), MONTHS),
+    (|facts| facts.money.at_stripe.payments[0].lost_cents = 700, TAKEN_BACK),
+    (|facts| facts.money.at_stripe.payments[1].lost_cents = 2_000, TAKEN_BACK),
+    (|facts| drop(facts.money.ours.payments.remove(0)), TAKEN_BACK),
+    (|facts| facts.money.ours.debts[0].owed = 0, TAKEN_BACK),
+    (|facts| facts.money.ours.debts[0].collected = 8, TAKEN_BACK),
+    (|facts| facts.money.ours.debts[0].balance = 1, TAKEN_BACK),
+    (|facts| facts.money.ours.events.clear(), EVENTS),
+    (|facts| drop(facts.money.ours.events.insert("evt_1".to_owned(), None)), EVENTS),
+    (|facts| facts.money.ours.crossings[0].at = 12, TOP_UPS),
+    (|facts| facts.money.ours.top_ups[0].monthly_max_cents = 1_999, TOP_UPS),
+    (|facts| facts.money.at_stripe.packs.push(facts.money.at_stripe.packs[1].clone()), TOP_UPS),
 ];
+
+const PACKS: &str = "every pack that was paid at Stripe was granted once, and no other";
+const MONTHS: &str = "every paid month of a subscription was granted once, and no other";
+const TAKEN_BACK: &str = "what a payment lost is taken back in proportion, once, and what is spent is owed";
+const EVENTS: &str = "no event that Stripe lists is missing or not applied";
+const TOP_UPS: &str = "at most one automatic purchase for each crossing, and never above the ceiling";
 
 const DOCUMENTED: &str = "no answer is undocumented, and none is a failure that no outage excuses";
 
@@ -200,16 +287,19 @@ fn a_key_of_one_request_was_not_used_for_another() {
 
 #[test]
 fn an_outage_excuses_what_it_explains_for_a_while() {
-    let outage = |is_own, is_of_keys| Outage { kind: String::new(), from: at(0), to: at(5), is_own, is_of_keys };
+    let outage = |origin| Outage { kind: String::new(), from: at(0), to: at(5), origin };
     let excused = |code: &str, outage: Outage, sent_at| {
         is_excused(&Exchange { sent_at, ended_at: sent_at, ..refused(RUN, 503, code) }, &[outage])
     };
-    assert!(excused("database_unavailable", outage(true, false), at(3)));
-    assert!(excused("database_unavailable", outage(true, false), at(5) + ECHO));
-    assert!(!excused("database_unavailable", outage(true, false), at(6) + ECHO));
-    assert!(!excused("database_unavailable", outage(false, false), at(3)));
-    assert!(excused("auth_unavailable", outage(false, true), at(3)));
-    assert!(!excused("auth_unavailable", outage(false, false), at(3)));
-    assert!(excused("provider_unavailable", outage(false, false), at(300)));
-    assert!(!excused("internal_error", outage(true, true), at(3)));
+    assert!(excused("database_unavailable", outage(Origin::Own), at(3)));
+    assert!(excused("database_unavailable", outage(Origin::Own), at(5) + ECHO));
+    assert!(!excused("database_unavailable", outage(Origin::Own), at(6) + ECHO));
+    assert!(!excused("database_unavailable", outage(Origin::Outside), at(3)));
+    assert!(excused("auth_unavailable", outage(Origin::Keys), at(3)));
+    assert!(!excused("auth_unavailable", outage(Origin::Outside), at(3)));
+    assert!(excused("provider_unavailable", outage(Origin::Outside), at(300)));
+    assert!(excused("billing_unavailable", outage(Origin::Stripe), at(3)));
+    assert!(excused("billing_unavailable", outage(Origin::Own), at(3)));
+    assert!(!excused("billing_unavailable", outage(Origin::Outside), at(3)));
+    assert!(!excused("internal_error", outage(Origin::Own), at(3)));
 }

@@ -5,13 +5,28 @@ use oslira_simulation::ReferenceDatabase;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Statement};
 
-// `collate "C"` sorts by bytes, as Rust does. The entry without a run is left out: it gives the account its credits,
-// which each side does in its own way.
+/// The start of the keys of the grants that a history begins with; the place of each follows.
+pub const GRANT_KEY: &str = "given:history:";
+
+// `collate "C"` sorts by bytes, as Rust does. The entries that give the account its credits are left out, which each side makes in
+// its own way; so is the grant of the sign-up, of which nothing is left.
 /// One statement, to be prepared once, because it runs after every operation.
-pub const FACTS: &str = "select jsonb_build_object(
+pub const FACTS: &str = "with places as (
+    select g.*, split_part(t.idempotency_key, ':', 4)::integer as place
+      from credit_transactions t
+      join credit_grants g on g.account_id = t.account_id and t.grants ? g.id::text
+     where t.account_id = $1 and starts_with(t.idempotency_key, 'given:history:')
+  )
+  select jsonb_build_object(
     'balance', (select b.balance from credit_balances b where b.account_id = $1),
-    'entries', (select coalesce(jsonb_agg(jsonb_build_array(t.kind, t.amount, t.balance_after, t.run_id) order by t.id), '[]')
-                  from credit_transactions t where t.account_id = $1 and t.run_id is not null),
+    'grants', (select coalesce(jsonb_agg(jsonb_build_object(
+                 'source', p.source, 'amount', p.amount, 'left', p.remaining, 'times_ended', p.times_ended,
+                 'ends', p.expires_at is not null) order by p.place), '[]') from places p),
+    'entries', (select coalesce(jsonb_agg(jsonb_build_array(t.kind, t.amount, t.balance_after, t.run_id, (
+                    select jsonb_agg(jsonb_build_array(p.place, m.value::bigint) order by p.place)
+                      from jsonb_each_text(t.grants) m join places p on p.id = m.key::bigint)) order by t.id), '[]')
+                  from credit_transactions t
+                 where t.account_id = $1 and (t.run_id is not null or t.kind = 'expiry')),
     'runs', (select coalesce(jsonb_object_agg(r.id, jsonb_build_object(
                'username', r.username, 'status', r.status, 'phase', r.phase, 'outcome', r.charge_outcome,
                'credits', r.credits, 'ai', r.ai_started_at is not null, 'beat', r.heartbeat_at is not null,
@@ -29,9 +44,20 @@ pub async fn in_database(superuser: &Client, facts: &Statement, account: Account
 }
 
 pub fn in_model(database: &ReferenceDatabase) -> Value {
-    let of_runs = database.entries.iter().filter(|entry| entry.run.is_some());
-    let entries: Vec<Value> =
-        of_runs.map(|entry| json!([entry.kind, entry.amount, entry.balance_after, entry.run])).collect();
+    let later = database.entries.iter().filter(|entry| entry.run.is_some() || entry.kind == "expiry");
+    let entries: Vec<Value> = later
+        .map(|entry| {
+            let mut moved = entry.grants.clone();
+            moved.sort_unstable();
+            json!([entry.kind, entry.amount, entry.balance_after, entry.run, moved])
+        })
+        .collect();
+    let grants = database.grants.iter().map(|grant| {
+        json!({
+            "source": grant.source.name(), "amount": grant.amount, "left": grant.remaining,
+            "times_ended": grant.times_ended, "ends": grant.ends_s.is_some(),
+        })
+    });
     let runs = database.runs.iter().map(|(id, row)| {
         let analyses: Vec<bool> =
             database.analyses.iter().filter(|row| row.run == *id).map(|row| row.is_stale).collect();
@@ -47,7 +73,7 @@ pub fn in_model(database: &ReferenceDatabase) -> Value {
     let mut usage: Vec<&String> = database.usage.iter().collect();
     usage.sort_unstable();
     json!({
-        "balance": database.balance, "entries": entries, "runs": runs.collect::<serde_json::Map<_, _>>(),
+        "balance": database.balance, "grants": grants.collect::<Vec<_>>(), "entries": entries, "runs": runs.collect::<serde_json::Map<_, _>>(),
         "leads": database.leads.keys().collect::<Vec<_>>(), "usage": usage,
     })
 }

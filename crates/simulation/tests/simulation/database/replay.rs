@@ -18,14 +18,14 @@ use oslira_app::{
     },
 };
 use oslira_postgres::{AdminDb, TenantDb, native::Native};
-use oslira_simulation::{Answer, Customer, Op, Plan, Recorded, ReferenceDatabase, history};
+use oslira_simulation::{Answer, Customer, GrantRow, Op, Plan, Recorded, ReferenceDatabase, history};
 use oslira_testkit::TestDatabase;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
 use super::{
-    compare::{FACTS, in_database, in_model},
+    compare::{FACTS, GRANT_KEY, in_database, in_model},
     pool::Pool,
 };
 
@@ -36,6 +36,17 @@ const AGE: &str = "update runs r set created_at = statement_timestamp() - make_i
         woken_at = statement_timestamp() - make_interval(secs => age.woken)
     from jsonb_to_recordset($1) as age (id uuid, created float8, beat float8, claimed float8, woken float8) where r.id = age.id";
 
+/// Lets each grant end when the history says. One that ends later gets an hour more, so that a slow machine does not end it.
+const AGE_GRANTS: &str = "update credit_grants g
+      set expires_at = statement_timestamp() + make_interval(secs => age.rest + case when age.rest > 0 then 3600 else 0 end)
+    from jsonb_to_recordset($2) as age (place integer, rest float8)
+    join credit_transactions t on t.idempotency_key = 'given:history:' || $1::uuid || ':' || age.place
+   where t.grants ? g.id::text";
+
+/// Gives a grant as the product does for money, for a plan, or as an operator.
+const GRANT: &str = "select private.add_grant(
+    $1, $2, $3, 'adjustment', null, $4, 'A grant of a history', clock_timestamp() + make_interval(secs => $5))";
+
 /// A database and the product's two ways into it.
 pub struct Stage {
     tenant: TenantDb,
@@ -43,6 +54,7 @@ pub struct Stage {
     superuser: Client,
     facts: Statement,
     ages: Statement,
+    grant_ages: Statement,
     /// By the reference database's lead, the real database's.
     leads: BTreeMap<LeadId, LeadId>,
 }
@@ -58,6 +70,7 @@ impl Stage {
             admin: AdminDb::new(Arc::new(Native(Pool::new(database.name(), "oslira_admin")))),
             facts: superuser.prepare(FACTS).await.unwrap(),
             ages: superuser.prepare(AGE).await.unwrap(),
+            grant_ages: superuser.prepare(AGE_GRANTS).await.unwrap(),
             superuser,
             leads: BTreeMap::new(),
         }
@@ -67,7 +80,7 @@ impl Stage {
     pub async fn replay(&mut self, seed: u64) -> usize {
         let plan = Plan { record: true, ..Plan::of(seed) };
         self.forget_earlier_profiles().await;
-        let customer = self.create_customer(&format!("sim-{seed}"), plan.credits()).await;
+        let customer = self.create_customer(&format!("sim-{seed}"), &plan.grants(0)).await;
         let report = history(Plan { customer, ..plan });
         assert_eq!(report.violation, None, "seed {seed}");
         let mut before: Option<&ReferenceDatabase> = None;
@@ -76,6 +89,10 @@ impl Stage {
             // Only these three look at the age of runs.
             if let (Some(database), Op::Begin { .. } | Op::ClaimSilent(..) | Op::Sweep(..)) = (before, op) {
                 self.age(database, *now_s).await;
+            }
+            // These end grants or give something back to them, and a first operation changes no end.
+            if matches!(op, Op::Begin { .. } | Op::Cancel(_) | Op::Undo(_) | Op::Fail { .. } | Op::Sweep(..)) {
+                self.age_grants(customer, before.unwrap_or(after), *now_s).await;
             }
             let actual = self.apply(customer, op).await;
             self.same(&context, answer, actual);
@@ -100,16 +117,31 @@ impl Stage {
             .unwrap();
     }
 
-    async fn create_customer(&self, name: &str, credits: i64) -> Customer {
-        let credits = i32::try_from(credits).unwrap();
-        let row = self.superuser.query_one("select local.mint_user($1, $2)", &[&name, &credits]).await.unwrap();
+    async fn create_customer(&self, name: &str, grants: &[GrantRow]) -> Customer {
+        // What the sign-up gives is taken away again.
+        let row = self.superuser.query_one("select local.mint_user($1, 0)", &[&name]).await.unwrap();
         let minted: Value = row.get(0);
         let id = |field: &str| -> Uuid { minted[field].as_str().unwrap().parse().unwrap() };
+        let account = id("account_id");
+        for (place, grant) in grants.iter().enumerate() {
+            let key = format!("{GRANT_KEY}{account}:{place}");
+            let (source, ends_s) = (grant.source.name(), grant.ends_s.map(|ends_s| ends_s as f64));
+            self.superuser.execute(GRANT, &[&account, &source, &grant.amount, &key, &ends_s]).await.unwrap();
+        }
         Customer {
             user: UserId::new(id("user_id")),
-            account: AccountId::new(id("account_id")),
+            account: AccountId::new(account),
             business_profile: BusinessProfileId::new(id("business_profile_id")),
         }
+    }
+
+    async fn age_grants(&self, customer: Customer, database: &ReferenceDatabase, now_s: i64) {
+        let ages = database.grants.iter().enumerate().filter_map(|(place, grant)| {
+            let rest = grant.ends_s? - now_s;
+            Some(json!({ "place": place, "rest": rest }))
+        });
+        let ages = Value::Array(ages.collect());
+        self.superuser.execute(&self.grant_ages, &[&customer.account.uuid(), &ages]).await.unwrap();
     }
 
     async fn age(&self, database: &ReferenceDatabase, now_s: i64) {
