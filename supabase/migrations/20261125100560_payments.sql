@@ -100,18 +100,22 @@ alter table public.paid_periods force row level security;
 revoke all on public.paid_periods from public, anon, authenticated, service_role;
 revoke all on sequence public.paid_periods_id_seq from public, anon, authenticated, service_role;
 
--- Time of a paid period that was given back for money, when a plan was changed: no month of that plan begins in it.
+-- Time of a paid period that was given back for money, when a plan or a price was changed: no month of it begins then.
 create table public.returned_periods (
   account_id uuid not null references public.accounts (id),
   subscription_id uuid not null,
   plan_id text not null references public.plans (id),
+  -- Of the invoice that gave it back.
+  payment_id text not null,
   starts_at timestamptz not null,
   ends_at timestamptz not null,
   primary key (subscription_id, plan_id, starts_at),
-  foreign key (subscription_id, account_id) references public.subscriptions (id, account_id)
+  foreign key (subscription_id, account_id) references public.subscriptions (id, account_id),
+  foreign key (payment_id, account_id) references public.payments (id, account_id)
 );
 create index returned_periods_account on public.returned_periods (account_id);
 create index returned_periods_plan on public.returned_periods (plan_id);
+create index returned_periods_payment on public.returned_periods (payment_id);
 alter table public.returned_periods enable row level security;
 alter table public.returned_periods force row level security;
 revoke all on public.returned_periods from public, anon, authenticated, service_role;

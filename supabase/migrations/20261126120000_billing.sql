@@ -1,7 +1,8 @@
 -- What money does to credits: the months of a plan, refunds and disputes, and the functions for customers who buy.
 --
--- Everything here comes out the same in whatever order, and however often, it is told: a month is granted up to the dearest
--- plan that was paid for it, and what a payment lost decides how much of its credits is taken back.
+-- Nothing here depends on how often it is told, or on what is told first: a month is granted up to the dearest plan that was
+-- paid for it, and what a payment lost decides how much of its credits is taken back. Only when a change of plan that gives
+-- time back is told before the month that it changes, can the sum differ, by what the two plans grant for that time.
 
 select set_config('lock_timeout', '5s', true);
 
@@ -19,15 +20,26 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.months_after(timestamptz, integer) from public, anon, authenticated, service_role;
 
+-- From when on a paid period was given back for money. What the very invoice that pays for it gives back from its start on
+-- belongs to the period before: a change to another price of the same plan.
+create function private.returns_of(p_period public.paid_periods) returns setof timestamptz
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select r.starts_at
+    from public.returned_periods r
+   where r.subscription_id = p_period.subscription_id and r.plan_id = p_period.plan_id and r.ends_at = p_period.ends_at
+     and (r.starts_at > p_period.starts_at
+       or r.starts_at = p_period.starts_at and r.payment_id is distinct from p_period.payment_id)
+$$;
+revoke all on function private.returns_of(public.paid_periods) from public, anon, authenticated, service_role;
+
 -- When the time of a month was given back for money, if it was: the first such moment within it.
 create function private.returned_at(p_grant public.credit_grants) returns timestamptz
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   select min(r.starts_at)
     from public.paid_periods pp
-    join public.returned_periods r
-      on r.subscription_id = pp.subscription_id and r.plan_id = pp.plan_id and r.ends_at = pp.ends_at
-   where pp.id = p_grant.paid_period_id and r.starts_at >= greatest(p_grant.period_starts_at, pp.starts_at)
-     and r.starts_at < p_grant.period_ends_at
+    cross join lateral private.returns_of(pp) r (starts_at)
+   where pp.id = p_grant.paid_period_id
+     and r.starts_at >= p_grant.period_starts_at and r.starts_at < p_grant.period_ends_at
 $$;
 revoke all on function private.returned_at(public.credit_grants) from public, anon, authenticated, service_role;
 
@@ -163,7 +175,7 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.granted_for(uuid, timestamptz, timestamptz) from public, anon, authenticated, service_role;
 
--- The months of a paid period, with the number of each, its start and its end. The last ends with the period.
+-- The months of a paid period: start and end of each, in their order. The last ends with the period.
 create function private.months_of(p_period public.paid_periods)
 returns table (starts_at timestamptz, ends_at timestamptz)
 language sql volatile set search_path = pg_catalog, pg_temp as $$
@@ -186,11 +198,7 @@ create function private.is_due(
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   select p_month_starts_at <= p_period.starts_at or (
     p_month_starts_at <= p_now and (p_ended_at is null or p_month_starts_at < p_ended_at)
-    and not exists (
-      select from public.returned_periods r
-       where r.subscription_id = p_period.subscription_id and r.plan_id = p_period.plan_id and r.ends_at = p_period.ends_at
-         and r.starts_at >= p_period.starts_at and r.starts_at <= p_month_starts_at
-    )
+    and not exists (select from private.returns_of(p_period) r (starts_at) where r.starts_at <= p_month_starts_at)
   )
 $$;
 revoke all on function private.is_due(public.paid_periods, timestamptz, timestamptz, timestamptz)

@@ -132,8 +132,8 @@ begin
 end $$;
 revoke all on function private.apply_subscription(jsonb) from public, anon, authenticated, service_role;
 
--- A paid line becomes a paid period, and time that is given back a returned one. An upgrade within a period is billed from its day to the end of the period; its months
--- are those of the period. The caller holds the balance's lock.
+-- A paid line becomes a paid period, and time that is given back a returned one. An upgrade within a period is billed from its
+-- day to the end of the period; its months are those of the period. The caller holds the balance's lock.
 create function private.note_paid_line(p_account uuid, p_subscription uuid, p_payment text, p_line jsonb) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -152,8 +152,8 @@ begin
     return;
   end if;
   if (p_line ->> 'amount_cents')::bigint < 0 then
-    insert into public.returned_periods (account_id, subscription_id, plan_id, starts_at, ends_at)
-      values (p_account, p_subscription, v_price.plan_id, v_starts_at, v_ends_at)
+    insert into public.returned_periods (account_id, subscription_id, plan_id, payment_id, starts_at, ends_at)
+      values (p_account, p_subscription, v_price.plan_id, p_payment, v_starts_at, v_ends_at)
       on conflict (subscription_id, plan_id, starts_at) do nothing;
     return;
   end if;

@@ -3,7 +3,7 @@
 use oslira_testkit::{Error, TestResult};
 use serde_json::{Value, json};
 
-use super::{GROWTH, STARTER, applied, invoice, line, month, spend, subscription, tell, with};
+use super::{GROWTH, STARTER, applied, invoice, line, month, price, spend, subscription, tell, with};
 use crate::support::Stage;
 
 /// Grants what is due at that moment, and answers how much that was.
@@ -143,6 +143,37 @@ async fn time_that_was_given_back_for_money_grants_no_month_any_more() -> TestRe
                 let (day, credits) = month.split_once(':').unwrap();
                 assert_eq!(of(day), credits.parse::<i64>().unwrap(), "{cheap} {is_in_order} {granted:?}");
             }
+            stage.assert_ledger_is_whole().await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_to_another_price_of_the_same_plan_changes_no_credits() -> TestResult {
+    // What is given back of the old price, and what is paid of the new one, begin at the same moment and are of one plan.
+    for (lookup_key, end, later) in [(STARTER, "2096-12-01T00:00:00Z", 0), ("starter_year", "2097-11-01T00:00:00Z", 25)]
+    {
+        for is_in_order in [true, false] {
+            let stage = Stage::with_credits(0).await?;
+            let (start, at) = ("2096-11-01T00:00:00Z", "2096-11-16T00:00:00Z");
+            let mut dearer = price(lookup_key);
+            dearer["id"] = json!("price_dearer");
+            let before = subscription(&stage, lookup_key, start, end);
+            let after = with(before.clone(), &json!({ "observed_at": at, "price": dearer }));
+            let paid = with(line(lookup_key, at, end, 1500), &json!({ "price_id": "price_dearer" }));
+            let mut told = [
+                ("evt_1", invoice("in_1", &before, &[line(lookup_key, start, end, 2000)])),
+                ("evt_2", invoice("in_2", &after, &[line(lookup_key, at, end, -1000), paid])),
+            ];
+            if !is_in_order {
+                told.reverse();
+            }
+            for (event, effect) in &told {
+                applied(&stage, event, effect).await?;
+            }
+            assert_eq!(stage.balance().await?, 25, "{lookup_key} {is_in_order}");
+            assert_eq!(renewed(&stage, "2096-12-01T00:00:00Z").await?, later, "{lookup_key} {is_in_order}");
             stage.assert_ledger_is_whole().await?;
         }
     }
