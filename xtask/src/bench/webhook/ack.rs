@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 
 use super::applied;
 use super::endpoint::{Endpoint, connection, filled};
@@ -52,6 +53,7 @@ pub fn p99_ms(bench: &Bench<'_>) -> Result<f64> {
             status => bail!("event {number} was answered with {status}"),
         }
     })?;
+    let delivered_at = Timestamp::now();
     let baseline_ms = baseline.ms(0.5);
     eprintln!(
         "  at the client: median {:.1} ms, p99 {:.1} ms; the way alone: {baseline_ms:.1} ms",
@@ -59,8 +61,12 @@ pub fn p99_ms(bench: &Bench<'_>) -> Result<f64> {
         latency.ms(0.99)
     );
     // Nothing of these should be left for the next measurement.
-    if let Err(error) = applied(bench, &prefix, count, SETTLED_WITHIN) {
-        eprintln!("  the queue is still at work: {error}");
+    match applied(bench, &prefix, count, SETTLED_WITHIN) {
+        Ok(last_s) => eprintln!(
+            "  the last was applied {:.1} s after the last was acknowledged",
+            last_s - delivered_at.as_millisecond() as f64 / 1_000.0
+        ),
+        Err(error) => eprintln!("  the queue is still at work: {error}"),
     }
     Ok(latency.ms(0.99) - baseline_ms)
 }
