@@ -13,6 +13,7 @@
 mod jobs;
 mod outages;
 mod purchases;
+mod recorded;
 mod signatures;
 mod subscriptions;
 mod top_ups;

@@ -54,7 +54,7 @@ fn chosen(books: &mut Books, asked: Sending) -> Result<(String, bool), StripeErr
     match (asked.event, asked.kind, asked.object) {
         (Some(id), None, None) if id.starts_with("evt_") => Ok((books.find(EVENT, &id)?.text("id").to_owned(), true)),
         (Some(name), None, None) => {
-            let event = fixtures::find(&name, asked.account.as_deref()).ok_or_else(|| {
+            let event = fixtures::find(books, &name, asked.account.as_deref()).ok_or_else(|| {
                 StripeError::invalid(format!("there is no event {name}; there are: {}", fixtures::names().join(", ")))
             })?;
             let previous = event.at("data").get("previous_attributes").cloned();
