@@ -16,7 +16,7 @@ use super::{
     API_VERSION, access,
     books::Cause,
     call::{Answer, Call, Operation},
-    errors::{StripeError, error_of_status},
+    errors::{StripeError, error_of_status, in_use},
     expand::expand,
     form, idempotency,
     object::{Fields, fresh_id, shown},
@@ -120,10 +120,10 @@ async fn read(
 
 async fn carry_out(stripe: &Stripe, asked: Asked) -> Response {
     let key = asked.cause.idempotency_key.clone();
-    let _claim = match key.as_deref().map(|key| idempotency::claim(stripe, key)).transpose() {
-        Ok(claim) => claim,
-        Err(error) => return refused(&error),
-    };
+    let claim = key.as_deref().map(|key| stripe.keys_in_use.claim(key));
+    if matches!(claim, Some(None)) {
+        return refused(&in_use());
+    }
     tokio::time::sleep(asked.wait).await;
     let kept = key
         .as_deref()

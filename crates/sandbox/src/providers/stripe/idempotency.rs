@@ -3,31 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{
-    books::Books,
-    errors::{StripeError, in_use},
-    object::Fields,
-    state::Stripe,
-};
+use super::{books::Books, errors::StripeError, object::Fields};
 
 const KEPT_S: i64 = 24 * 60 * 60;
-
-/// A key that no other request can use meanwhile.
-pub(super) struct Claim<'a> {
-    stripe: &'a Stripe,
-    key: String,
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        self.stripe.keys_in_use.lock().remove(&self.key);
-    }
-}
-
-pub(super) fn claim<'a>(stripe: &'a Stripe, key: &str) -> Result<Claim<'a>, StripeError> {
-    let key = key.to_owned();
-    if stripe.keys_in_use.lock().insert(key.clone()) { Ok(Claim { stripe, key }) } else { Err(in_use()) }
-}
 
 /// The answer to the first request with this key, if there was one; an error if that asked for something else.
 pub(super) fn kept(books: &Books, key: &str, fingerprint: &str) -> Result<Option<Value>, StripeError> {

@@ -23,7 +23,6 @@ mod form;
 mod http;
 mod idempotency;
 mod invoices;
-mod journal;
 mod listing;
 mod object;
 mod payment_intents;

@@ -1,9 +1,10 @@
 //! Stripe as a whole: its books below one lock, and transactions on them.
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{
@@ -12,16 +13,17 @@ use super::{
     delivery::{Endpoint, Post},
     errors::error_of_status,
     http::refused,
-    journal::Journal,
+    object::Fields,
     prices,
 };
-use crate::shared::{error::SandboxError, faults::Target, latency::Latency, tap::Tapped};
+use crate::shared::{
+    claims::Claims, error::SandboxError, faults::Target, journal::Journal, latency::Latency, tap::Tapped,
+};
 
 /// What Stripe's handlers and its delivery of events need.
 pub(crate) struct Stripe {
     state: Mutex<State>,
-    /// The idempotency keys of requests that go on.
-    pub(super) keys_in_use: Mutex<HashSet<String>>,
+    pub(super) keys_in_use: Claims,
     pub(super) latency: Latency,
     /// Notified when there may be something to deliver.
     pub(super) changed: Notify,
@@ -37,11 +39,14 @@ pub(super) struct State {
 impl Stripe {
     /// The Stripe of this state directory; events go to this endpoint.
     pub(crate) fn open(state_dir: &Path, latency: Latency, endpoint: Endpoint) -> Result<Self, SandboxError> {
-        let (journal, mut books) = Journal::open(state_dir)?;
+        let path = state_dir.join("stripe.jsonl");
+        let mut books = Books::default();
+        Journal::read(&path, |object: Value| books.place(object.text("id").to_owned(), object))?;
+        let journal = Journal::begin(&path, books.everything())?;
         prices::stock(&mut books);
         let post = Post::new(&books, endpoint);
         let state = Mutex::new(State { books, post, journal });
-        Ok(Self { state, keys_in_use: Mutex::default(), latency, changed: Notify::new() })
+        Ok(Self { state, keys_in_use: Claims::default(), latency, changed: Notify::new() })
     }
 
     /// Carries out one change of the books, after all that is due by now.

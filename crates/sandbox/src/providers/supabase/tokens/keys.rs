@@ -1,7 +1,6 @@
 //! The signing key of a state directory: made on first use, kept across restarts, readable by its owner only.
 
 use std::{
-    fs::OpenOptions,
     io::{ErrorKind, Write},
     path::Path,
 };
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::shared::error::SandboxError;
+use crate::shared::{error::SandboxError, private_file};
 
 const FILE: &str = "signing-key.json";
 
@@ -63,12 +62,7 @@ fn create(path: &Path) -> Result<Stored, SandboxError> {
     let secret = SecretKey::random(&mut OsRng);
     let stored = Stored { kid: Uuid::new_v4().to_string(), d: URL_SAFE_NO_PAD.encode(secret.to_bytes()) };
     let partial = path.with_extension("partial");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    // Set at the creation: there is no moment at which others can read the file.
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&partial)?;
+    let mut file = private_file::create(&partial)?;
     file.write_all(json!(stored).to_string().as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&partial, path)?;
