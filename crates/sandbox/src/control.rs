@@ -1,6 +1,8 @@
 //! `/control`: plants faults, ends models, mints tokens, rewrites people and their times, tells how long an actor run takes and
 //! reports what was received. For developers and tests only.
 
+mod mail;
+
 use std::sync::Arc;
 
 use axum::{
@@ -27,6 +29,7 @@ use crate::{
     shared::{
         faults::{FaultSpec, Target},
         lifecycle::{Change, Lifecycles},
+        outbox::Outbox,
         profiles::{Catalogue, Rewrite},
         received,
         tap::Tap,
@@ -41,6 +44,7 @@ pub(crate) struct Control {
     pub(crate) runs: Arc<Runs>,
     pub(crate) supabase: Arc<Supabase>,
     pub(crate) stripe: Arc<Stripe>,
+    pub(crate) outbox: Arc<Outbox>,
 }
 
 /// Who may use `/control`.
@@ -82,6 +86,7 @@ async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
 /// The routes below `/control`.
 pub(crate) fn routes(control: Control, guard: Guard) -> Router {
     let stripe = stripe::control_routes(&control.stripe);
+    let mail = mail::routes(&control.outbox);
     Router::new()
         .route("/draws", post(draw_actor_run))
         .route("/faults", post(plant_fault).get(list_faults).delete(clear_faults))
@@ -91,6 +96,7 @@ pub(crate) fn routes(control: Control, guard: Guard) -> Router {
         .route("/received", get(report_received).delete(clear_received))
         .route("/tokens", post(mint_token))
         .with_state(Arc::new(control))
+        .nest("/mail", mail)
         .nest("/stripe", stripe)
         .layer(from_fn_with_state(Arc::new(guard), admit))
 }

@@ -1,4 +1,4 @@
-//! The offline stand-in for the services Oslira talks to: Apify, OpenAI, Anthropic, the AI Gateway, Stripe and
+//! The offline stand-in for the services Oslira talks to: Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend and
 //! Supabase Auth's key set.
 //!
 //! What it promises:
@@ -7,8 +7,8 @@
 //!   `msg_sandbox_…`).
 //! - **Stable.** The same handle is the same person all day; the same prompt gets the same answer.
 //! - **Honest about time.** A latency model, scaled by one number, stands for the real services' latency.
-//! - **Scriptable.** `/control` plants faults, ends models, mints tokens and reports what was received; no other path
-//!   differs from the real services.
+//! - **Scriptable.** `/control` plants faults, ends models, mints tokens, reports what was received and shows the mail; no
+//!   other path differs from the real services.
 //!
 //! It is a developer's tool on 127.0.0.1. Any user of the machine, and any page in a browser on it, can reach the port: so
 //! `/control`, which mints tokens, answers only to its own host name and a token.
@@ -26,7 +26,7 @@ mod shared;
 
 pub use providers::{
     anthropic::ANTHROPIC_API_KEY, apify::APIFY_TOKEN, gateway::GATEWAY_TOKEN, openai::OPENAI_API_KEY,
-    stripe::STRIPE_SECRET_KEY,
+    resend::RESEND_API_KEY, stripe::STRIPE_SECRET_KEY,
 };
 pub use shared::error::SandboxError;
 
@@ -37,6 +37,7 @@ use providers::{
     gateway::{self, Gateway},
     instagram,
     openai::{self, OpenAi},
+    resend::{self, Resend},
     stripe::{self, Endpoint, Stripe},
     supabase::{self, Keys, Supabase},
 };
@@ -45,6 +46,7 @@ use shared::{
     judge::Lexicon,
     latency::Latency,
     lifecycle::{Lifecycles, Provider},
+    outbox::Outbox,
     profiles::Catalogue,
     tap::Tap,
 };
@@ -52,7 +54,7 @@ use shared::{
 /// The settings of a sandbox.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the signing key, the actor runs and what Stripe knows are kept across restarts.
+    /// Where the signing key, the actor runs, the mail and what Stripe knows are kept across restarts.
     pub state_dir: PathBuf,
     /// The address at which others reach the sandbox, for example `http://127.0.0.1:4010`; the token issuer is below
     /// it.
@@ -96,6 +98,9 @@ impl Sandbox {
         let endpoint = Endpoint::new(config.stripe_endpoint, config.stripe_webhook_secrets);
         let stripe = Arc::new(Stripe::open(&config.state_dir, latency, endpoint)?);
 
+        let outbox = Arc::new(Outbox::open(&config.state_dir)?);
+        let resend = Arc::new(Resend::new(latency, Arc::clone(&outbox)));
+
         let guard = Guard::new(public_url, config.control_token);
 
         let openai = OpenAi::new(latency, Arc::clone(&lexicon), Arc::clone(&lifecycles));
@@ -114,12 +119,14 @@ impl Sandbox {
             runs,
             supabase: Arc::clone(&supabase),
             stripe: Arc::clone(&stripe),
+            outbox,
         };
         let router = models
             .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
             .nest("/apify", apify::routes(&Arc::new(apify), &tap))
             .nest("/gateway", gateway::routes(&Arc::new(gateway), &tap))
             .nest("/instagram", instagram::routes(&tap))
+            .nest("/resend", resend::routes(&resend, &tap))
             .nest("/stripe", stripe::routes(&stripe, &tap))
             .nest("/supabase", supabase::routes(&supabase, &tap))
             .nest("/control", control::routes(control, guard))

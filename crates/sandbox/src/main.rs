@@ -1,4 +1,5 @@
-//! `oslira-sandbox`: the offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway, Stripe and Supabase Auth, on 127.0.0.1.
+//! `oslira-sandbox`: the offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend and Supabase
+//! Auth, on 127.0.0.1.
 //!
 //! It prints errors, one line when it chose its own port (`--port 0`), and nothing else.
 
@@ -8,14 +9,14 @@ use clap::Parser;
 use oslira_sandbox::{Config, Sandbox, SandboxError};
 use tokio::net::TcpListener;
 
-/// The offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway, Stripe and Supabase Auth.
+/// The offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend and Supabase Auth.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
     /// Port on 127.0.0.1; 0 takes a free one and prints the address.
     #[arg(long)]
     port: u16,
-    /// Where the signing key, the actor runs and what Stripe knows are kept across restarts.
+    /// Where the signing key, the actor runs, the mail and what Stripe knows are kept across restarts.
     #[arg(long)]
     state_dir: PathBuf,
     /// Multiplies every latency of the model: 1.0 is real speed, 0.05 fast.

@@ -25,6 +25,11 @@ async fn openais_client_sees_openai() {
 }
 
 #[tokio::test]
+async fn resends_client_sees_resend() {
+    passes("resend.mjs", "resend").await;
+}
+
+#[tokio::test]
 async fn stripes_client_sees_stripe() {
     passes("stripe.mjs", "stripe").await;
 }

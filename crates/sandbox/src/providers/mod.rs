@@ -5,5 +5,6 @@ pub(crate) mod apify;
 pub(crate) mod gateway;
 pub(crate) mod instagram;
 pub(crate) mod openai;
+pub(crate) mod resend;
 pub(crate) mod stripe;
 pub(crate) mod supabase;

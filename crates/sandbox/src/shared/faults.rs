@@ -72,6 +72,11 @@ pub(crate) enum Target {
     StripeEvents,
     #[serde(rename = "stripe.other")]
     StripeOther,
+    /// Sending a mail.
+    #[serde(rename = "resend.emails")]
+    ResendEmails,
+    #[serde(rename = "resend.other")]
+    ResendOther,
     /// The key set of Supabase Auth.
     #[serde(rename = "jwks")]
     Jwks,

@@ -12,6 +12,7 @@ pub(crate) mod json;
 pub(crate) mod judge;
 pub(crate) mod latency;
 pub(crate) mod lifecycle;
+pub(crate) mod outbox;
 pub(crate) mod private_file;
 pub(crate) mod profiles;
 pub(crate) mod prompt_cache;

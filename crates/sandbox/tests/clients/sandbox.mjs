@@ -21,6 +21,9 @@ export const change = (model) => control("POST", "/models", model);
 /** Tells the sandbox's Stripe what customers, banks and time do (see ../../README.md). */
 export const tell = (path, body) => control("POST", `/stripe${path}`, body);
 
+/** The mails to an address, the newest first. */
+export const mailTo = async (address) => (await control("GET", `/mail?to=${encodeURIComponent(address)}`)).mails;
+
 /** The calls of a target that were about `match`, oldest first. */
 export const received = async (target, match) =>
   (await control("GET", `/received?target=${target}&match=${encodeURIComponent(match)}`)).calls;
