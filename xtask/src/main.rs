@@ -19,6 +19,7 @@ mod eval;
 mod http;
 mod interrupt;
 mod lint;
+mod mail;
 mod models;
 mod npm;
 mod postgres;
@@ -64,6 +65,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// Be the customers, the banks and the clock of the running stack's Stripe, and send its events
     Stripe(stripe::StripeArgs),
+    /// Print the mails that the running stack has sent
+    Mail(mail::MailArgs),
     /// Run every test, against a throw-away stack in .oslira/test
     ///
     /// Suites run side by side, each ends with one line, and what each printed stays in .oslira/test-logs.
@@ -114,6 +117,7 @@ fn run(command: Command) -> Result<std::process::ExitCode> {
         Command::Cron(args) => cron::run(&project, &args).map(|()| true)?,
         Command::Models(args) => models::run(&project, &args)?,
         Command::Stripe(args) => stripe::run(&project, &args).map(|()| true)?,
+        Command::Mail(args) => mail::run(&project, &args).map(|()| true)?,
         Command::Test(args) => test::run(&project, &args)?,
         Command::Attack(args) => attack::run(&project, &args)?,
         Command::Chaos(args) => chaos::run(&project, &args)?,

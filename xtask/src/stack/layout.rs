@@ -66,7 +66,7 @@ impl Layout {
         self.dir.join("stripe-webhook-secret")
     }
 
-    /// The sandbox's state: its signing key, its actor runs, what its Stripe knows.
+    /// The sandbox's state: its signing key, its actor runs, its mail, what its Stripe knows.
     pub fn sandbox_state(&self) -> PathBuf {
         self.dir.join("sandbox")
     }
