@@ -1,5 +1,5 @@
 //! The offline stand-in for the services Oslira talks to: Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend and
-//! Supabase Auth's key set.
+//! Supabase Auth.
 //!
 //! What it promises:
 //! - **Wire-compatible.** Paths, status codes, headers, bodies and error objects are the real services'; their
@@ -26,7 +26,7 @@ mod shared;
 
 pub use providers::{
     anthropic::ANTHROPIC_API_KEY, apify::APIFY_TOKEN, gateway::GATEWAY_TOKEN, openai::OPENAI_API_KEY,
-    resend::RESEND_API_KEY, stripe::STRIPE_SECRET_KEY,
+    resend::RESEND_API_KEY, stripe::STRIPE_SECRET_KEY, supabase::SUPABASE_PUBLISHABLE_KEY,
 };
 pub use shared::error::SandboxError;
 
@@ -39,7 +39,7 @@ use providers::{
     openai::{self, OpenAi},
     resend::{self, Resend},
     stripe::{self, Endpoint, Stripe},
-    supabase::{self, Keys, Supabase},
+    supabase::{self, Database, Keys, Supabase},
 };
 use shared::{
     connection::{Connection, KillableListener},
@@ -54,7 +54,7 @@ use shared::{
 /// The settings of a sandbox.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the signing key, the actor runs, the mail and what Stripe knows are kept across restarts.
+    /// Where the signing key, the actor runs, the mail, and what Stripe and Supabase Auth know are kept across restarts.
     pub state_dir: PathBuf,
     /// The address at which others reach the sandbox, for example `http://127.0.0.1:4010`; the token issuer is below
     /// it.
@@ -82,6 +82,12 @@ pub struct Sandbox {
 impl Sandbox {
     /// Opens the state directory (made when missing) and everything kept in it.
     pub fn open(config: Config) -> Result<Self, SandboxError> {
+        Self::open_with_users_in(config, None)
+    }
+
+    /// The same with the users of Supabase Auth in the table `auth.users` of this database.
+    pub fn open_with_users_in(config: Config, database_url: Option<&str>) -> Result<Self, SandboxError> {
+        let database = database_url.map(Database::parse).transpose()?;
         std::fs::create_dir_all(&config.state_dir)?;
         let public_url = config.public_url.trim_end_matches('/');
         let tap = Tap::default();
@@ -93,12 +99,13 @@ impl Sandbox {
             (Provider::Anthropic, anthropic::announced),
         ]));
         let runs = Arc::new(Runs::open(&config.state_dir, latency)?);
-        let supabase = Arc::new(Supabase::new(Keys::open(&config.state_dir, config.jwt_secret)?, public_url));
-
         let endpoint = Endpoint::new(config.stripe_endpoint, config.stripe_webhook_secrets);
         let stripe = Arc::new(Stripe::open(&config.state_dir, latency, endpoint)?);
 
         let outbox = Arc::new(Outbox::open(&config.state_dir)?);
+        let keys = Keys::open(&config.state_dir, config.jwt_secret)?;
+        let supabase = Supabase::open(&config.state_dir, keys, public_url, database, Arc::clone(&outbox))?;
+        let supabase = Arc::new(supabase);
         let resend = Arc::new(Resend::new(latency, Arc::clone(&outbox)));
 
         let guard = Guard::new(public_url, config.control_token);

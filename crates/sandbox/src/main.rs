@@ -16,7 +16,7 @@ struct Arguments {
     /// Port on 127.0.0.1; 0 takes a free one and prints the address.
     #[arg(long)]
     port: u16,
-    /// Where the signing key, the actor runs, the mail and what Stripe knows are kept across restarts.
+    /// Where the signing key, the actor runs, the mail, and what Stripe and Supabase Auth know are kept across restarts.
     #[arg(long)]
     state_dir: PathBuf,
     /// Multiplies every latency of the model: 1.0 is real speed, 0.05 fast.
@@ -37,6 +37,9 @@ struct Arguments {
     /// Where Stripe's events are sent; without one they are only listed.
     #[arg(long)]
     stripe_endpoint: Option<String>,
+    /// File with the URL of a Postgres database whose `auth.users` are Supabase Auth's users; without one they are the sandbox's own.
+    #[arg(long)]
+    database_url_file: Option<PathBuf>,
     /// The address others know the sandbox by, when it is not http://127.0.0.1:PORT.
     #[arg(long)]
     public_url: Option<String>,
@@ -62,7 +65,8 @@ async fn run(arguments: Arguments) -> Result<(), SandboxError> {
     let secret = |file: Option<PathBuf>| -> std::io::Result<Option<String>> {
         Ok(file.map(std::fs::read_to_string).transpose()?.map(|text| text.trim().to_owned()))
     };
-    let sandbox = Sandbox::open(Config {
+    let database_url = secret(arguments.database_url_file)?;
+    let config = Config {
         state_dir: arguments.state_dir,
         public_url: arguments.public_url.unwrap_or_else(|| format!("http://{address}")),
         time_scale: arguments.time_scale,
@@ -73,7 +77,8 @@ async fn run(arguments: Arguments) -> Result<(), SandboxError> {
             .map(|secrets| secrets.lines().map(|line| line.trim().to_owned()).collect())
             .unwrap_or_default(),
         control_token: secret(arguments.control_token_file)?,
-    })?;
+    };
+    let sandbox = Sandbox::open_with_users_in(config, database_url.as_deref())?;
     if arguments.port == 0 {
         println!("listening on http://{address}");
     }

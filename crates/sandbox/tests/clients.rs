@@ -25,6 +25,11 @@ async fn openais_client_sees_openai() {
 }
 
 #[tokio::test]
+async fn supabases_client_sees_supabase_auth() {
+    passes("auth.mjs", "@supabase/auth-js").await;
+}
+
+#[tokio::test]
 async fn resends_client_sees_resend() {
     passes("resend.mjs", "resend").await;
 }

@@ -77,6 +77,23 @@ pub(crate) enum Target {
     ResendEmails,
     #[serde(rename = "resend.other")]
     ResendOther,
+    /// Signing up at Supabase Auth.
+    #[serde(rename = "auth.signup")]
+    AuthSignup,
+    /// Having a session made or refreshed.
+    #[serde(rename = "auth.token")]
+    AuthToken,
+    /// Reading or changing the user of a session.
+    #[serde(rename = "auth.user")]
+    AuthUser,
+    /// Using what was mailed.
+    #[serde(rename = "auth.verify")]
+    AuthVerify,
+    /// Asking for a mail.
+    #[serde(rename = "auth.mail")]
+    AuthMail,
+    #[serde(rename = "auth.other")]
+    AuthOther,
     /// The key set of Supabase Auth.
     #[serde(rename = "jwks")]
     Jwks,

@@ -43,6 +43,11 @@ pub(crate) trait Tapped: Send + Sync + 'static {
         vec![]
     }
 
+    /// The body of a call as it is recorded, without what nobody may read there.
+    fn recorded(&self, body: String) -> String {
+        body
+    }
+
     /// What the caller says about the call in its headers.
     fn metadata(&self, _headers: &HeaderMap) -> Option<Value> {
         None
@@ -131,7 +136,7 @@ impl Spot {
             query: parts.uri.query().map(without_token),
             usernames: self.provider.usernames(self.target, &body, id.as_deref()),
             metadata: metadata.or_else(|| self.provider.metadata(&parts.headers)),
-            body,
+            body: self.provider.recorded(body),
             status: None,
             started_at_ms: now_ms(),
             duration_ms: None,

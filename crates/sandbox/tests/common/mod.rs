@@ -17,6 +17,8 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
+pub mod visitor;
+
 static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
 
 /// A running sandbox and a client for it.
@@ -32,16 +34,26 @@ pub struct Stand {
 impl Stand {
     /// A fresh sandbox at this time scale.
     pub async fn start(time_scale: f64) -> Self {
+        Self::start_in(&Self::fresh_state_dir(), time_scale).await
+    }
+
+    /// A directory that no other sandbox uses.
+    pub fn fresh_state_dir() -> PathBuf {
         let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
         let name = format!("oslira-sandbox-test-{}-{number}", std::process::id());
         let state_dir = std::env::temp_dir().join(name);
         // Process ids are reused, so an earlier test may have left a directory with this name.
         let _ = std::fs::remove_dir_all(&state_dir);
-        Self::start_in(&state_dir, time_scale).await
+        state_dir
     }
 
     /// A sandbox on a state directory that may hold the state of an earlier one.
     pub async fn start_in(state_dir: &Path, time_scale: f64) -> Self {
+        Self::start_with_users_in(state_dir, time_scale, None).await
+    }
+
+    /// A sandbox whose Supabase Auth has its users in this database.
+    pub async fn start_with_users_in(state_dir: &Path, time_scale: f64, database_url: Option<&str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let config = Config {
@@ -54,7 +66,7 @@ impl Stand {
             stripe_webhook_secrets: vec!["whsec_sandbox_first".into()],
             control_token: None,
         };
-        let sandbox = Sandbox::open(config).unwrap();
+        let sandbox = Sandbox::open_with_users_in(config, database_url).unwrap();
         let server = tokio::spawn(async move { sandbox.serve(listener).await.unwrap() });
         // A proxy in the developer's environment must not get calls to this machine.
         let client = Client::builder().no_proxy().build().unwrap();

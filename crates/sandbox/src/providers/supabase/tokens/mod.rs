@@ -4,6 +4,7 @@
 //! of it tests that thing.
 
 mod keys;
+mod read;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
@@ -36,6 +37,19 @@ pub(crate) struct TokenRequest {
     claims: Map<String, Value>,
     #[serde(default)]
     expires_in_s: Option<i64>,
+}
+
+impl TokenRequest {
+    /// A good token of a user with these claims beside the usual ones.
+    pub(super) fn of_user(sub: Uuid, email: &str, claims: Value, expires_in_s: i64) -> Self {
+        Self {
+            sub: Some(sub.to_string()),
+            email: Some(email.to_owned()),
+            variant: Variant::Valid,
+            claims: if let Value::Object(claims) = claims { claims } else { Map::new() },
+            expires_in_s: Some(expires_in_s),
+        }
+    }
 }
 
 /// How a token differs from a good ES256 user token.

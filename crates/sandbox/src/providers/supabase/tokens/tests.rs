@@ -32,6 +32,24 @@ fn a_good_token_verifies_and_carries_supabases_claims() {
 }
 
 #[test]
+fn only_good_tokens_of_the_project_are_read() {
+    let keys = keys("read");
+    let issuer = "http://sandbox/supabase/auth/v1";
+    let read = |request: Value, issuer: &str| {
+        let token = keys.mint(&serde_json::from_value(request).unwrap(), "http://sandbox/supabase/auth/v1").unwrap();
+        keys.read(&token, issuer)
+    };
+    assert_eq!(read(json!({"sub": "u1"}), issuer).unwrap()["sub"], "u1");
+    assert!(read(json!({"sub": "u1"}), "http://elsewhere").is_none());
+    for variant in
+        ["expired", "forged", "hs256", "alg_none", "algorithm_confusion", "swapped_payload", "wrong_issuer", "no_exp"]
+    {
+        assert!(read(json!({"sub": "u1", "variant": variant}), issuer).is_none(), "{variant}");
+    }
+    assert!(keys.read("", issuer).is_none() && keys.read("a.b.c", issuer).is_none());
+}
+
+#[test]
 fn forgeries_do_not_verify_and_the_others_do() {
     let keys = keys("forged");
     for variant in
