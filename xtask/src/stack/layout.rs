@@ -61,12 +61,17 @@ impl Layout {
         self.dir.join("sandbox-token")
     }
 
+    /// Where the sandbox's Supabase Auth has its users, with the superuser's password.
+    pub fn sandbox_database_url(&self) -> PathBuf {
+        self.dir.join("sandbox-database-url")
+    }
+
     /// What signs the events of the sandbox's Stripe.
     pub fn stripe_webhook_secret(&self) -> PathBuf {
         self.dir.join("stripe-webhook-secret")
     }
 
-    /// The sandbox's state: its signing key, its actor runs, its mail, what its Stripe knows.
+    /// The sandbox's state: its signing key, its actor runs, its mail, what its Stripe and its Supabase Auth know.
     pub fn sandbox_state(&self) -> PathBuf {
         self.dir.join("sandbox")
     }
@@ -107,6 +112,7 @@ impl Layout {
     /// Deletes all that `down` keeps, except the database server's data.
     pub fn delete_state(&self) -> Result<()> {
         let files = [
+            self.sandbox_database_url(),
             self.document(),
             self.state(),
             self.jwt_secret(),

@@ -67,7 +67,7 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
     let jwt_secret = secret(&layout.jwt_secret())?;
     let sandbox_token = secret(&layout.sandbox_token())?;
     let stripe_webhook_secret = prefixed_secret(&layout.stripe_webhook_secret(), "whsec_")?;
-    let sandbox_url = sandbox::start(layout, &mut state)?;
+    let sandbox_url = sandbox::start(layout, &mut state, &database)?;
     let around = Surroundings {
         node: &tools.node,
         database: &pooled,

@@ -54,7 +54,9 @@ impl Plan {
             match (binary.package.as_str(), binary.target.as_str()) {
                 ("e2e", target) if target.starts_with("zz") => plan.kills.push(suite("", &[])),
                 ("e2e", _) => plan.stack.push(suite("", &[])),
-                ("crates/postgres", "database") | ("crates/pooler", "pooler") => plan.database.push(suite("", &[])),
+                ("crates/postgres", "database") | ("crates/pooler", "pooler") | ("crates/sandbox", "auth_users") => {
+                    plan.database.push(suite("", &[]));
+                }
                 ("crates/simulation", "simulation") => {
                     // It takes longest, so it starts first.
                     plan.processors.insert(0, suite("", &["--skip", "database::"]));
