@@ -30,7 +30,9 @@ pub(super) struct DatabaseDown;
 
 impl From<tokio_postgres::Error> for DatabaseDown {
     fn from(error: tokio_postgres::Error) -> Self {
-        eprintln!("oslira-sandbox: auth.users: {error}");
+        // By itself, an error of the server's says no more than that it is one.
+        let why = error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string);
+        eprintln!("oslira-sandbox: auth.users: {why}");
         Self
     }
 }
