@@ -1,6 +1,6 @@
 //! What every feature shares: ids, time, durable steps, store errors, pages, idempotency keys, the kinds of analysis,
 //! the bounded map with expiry, a limit on what goes on at once, which answers are streamed, which characters are seen, cells of
-//! spreadsheets.
+//! spreadsheets, mail as a port.
 
 pub mod analysis_type;
 pub mod characters;
@@ -10,6 +10,7 @@ pub mod folding;
 pub mod idempotency;
 pub mod ids;
 pub mod in_flight;
+pub mod mail;
 pub mod pagination;
 pub mod places;
 pub mod spreadsheet;
