@@ -3,14 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stand outside test functions")]
 #![expect(clippy::disallowed_methods, reason = "the test is the HTTP client and the clock behind the ports")]
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+mod stand;
+
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use oslira_app::{
@@ -23,10 +18,10 @@ use oslira_app::{
     },
     shared::{analysis_type::AnalysisType, clock::Clock, ids::RunId},
 };
-use oslira_providers::{Anthropic, Apify, Endpoint, Gateway, NativeSend, OpenAi, Secret, SupabaseKeys};
-use oslira_sandbox::{ANTHROPIC_API_KEY, APIFY_TOKEN, Config, GATEWAY_TOKEN, OPENAI_API_KEY, Sandbox};
+use oslira_providers::{Anthropic, Apify, Endpoint, Gateway, OpenAi, Secret, SupabaseKeys};
+use oslira_sandbox::{ANTHROPIC_API_KEY, APIFY_TOKEN, GATEWAY_TOKEN, OPENAI_API_KEY};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use stand::Stand;
 
 /// What a look at a run about one username shows.
 #[derive(Debug, PartialEq)]
@@ -61,47 +56,7 @@ impl Clock for Wall {
     }
 }
 
-struct Stand {
-    base: String,
-    client: reqwest::Client,
-    state_dir: PathBuf,
-    server: JoinHandle<()>,
-}
-
 impl Stand {
-    async fn start() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("oslira-providers-test-{}-{number}", std::process::id());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let state_dir = std::env::temp_dir().join(name);
-        // Simulated provider delays take a hundredth of their time, so that the tests are quick.
-        let config = Config {
-            state_dir: state_dir.clone(),
-            public_url: base.clone(),
-            time_scale: 0.01,
-            seed: 0,
-            jwt_secret: None,
-            control_token: None,
-            stripe_endpoint: None,
-            stripe_webhook_secrets: Vec::new(),
-        };
-        let sandbox = Sandbox::open(config).unwrap();
-        let server = tokio::spawn(async move { sandbox.serve(listener).await.unwrap() });
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { base, client, state_dir, server }
-    }
-
-    async fn fault(&self, fault: Value) {
-        let sent = self.client.post(format!("{}/control/faults", self.base)).json(&fault).send().await.unwrap();
-        assert_eq!(sent.status(), 201);
-    }
-
-    fn wire(&self) -> Arc<NativeSend> {
-        Arc::new(NativeSend::new().unwrap())
-    }
-
     fn apify(&self) -> Apify {
         Apify::new(self.wire(), Endpoint::new(&format!("{}/apify", self.base), Secret::new(APIFY_TOKEN)))
     }
@@ -116,13 +71,6 @@ impl Stand {
         let apify = self.apify();
         let ticket = apify.start(std::slice::from_ref(&name), ScrapePart::Details).await?;
         look(&apify, &ticket, &name, ScrapePart::Details, Duration::from_secs(30)).await
-    }
-}
-
-impl Drop for Stand {
-    fn drop(&mut self) {
-        self.server.abort();
-        let _ = std::fs::remove_dir_all(&self.state_dir);
     }
 }
 
