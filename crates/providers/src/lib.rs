@@ -1,12 +1,12 @@
 //! The outside services behind the product's ports: Apify (profiles), OpenAI and Anthropic (judgements), Stripe
-//! (payments), Supabase Auth (keys).
+//! (payments), Resend (mail), Supabase Auth (keys).
 //!
 //! What it promises:
 //! - **No HTTP client of its own.** Every request goes through [`HttpSend`], so the same code runs in a Worker and
 //!   natively.
 //! - **No retries.** One call, one classified answer; the workflow decides what to retry.
 //! - **No invented numbers.** A number that a provider left out is absent or an error, never zero.
-//! - **No leaks.** Errors carry a status and the provider's error type, never keys, prompts or profile text.
+//! - **No leaks.** Errors carry a status and the provider's error type, never keys, prompts, profile text or mail.
 
 pub mod apify;
 pub mod chat;
@@ -16,6 +16,7 @@ pub mod models;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod prices;
+pub mod resend;
 pub mod send;
 pub mod settings;
 pub mod stripe;
@@ -32,6 +33,7 @@ pub use lists::ProviderLists;
 pub use models::Models;
 #[cfg(feature = "native")]
 pub use native::NativeSend;
+pub use resend::{Resend, ResendAccount};
 pub use send::{Endpoint, HttpSend, Secret, SendError};
 pub use settings::ProviderSettings;
 pub use stripe::{STRIPE_API_VERSION, SignedEvents, StripeApi, WebhookSecrets, event_types};

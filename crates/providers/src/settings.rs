@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use oslira_app::features::health::setting_fault;
 
-use crate::{Endpoint, Gateway, ScraperSettings, Secret, WebhookSecrets};
+use crate::{Endpoint, Gateway, ResendAccount, ScraperSettings, Secret, WebhookSecrets};
 
 /// Cloudflare's gateway caches for at least a minute and at most a month (30 days).
 const GATEWAY_CACHE_S: RangeInclusive<u32> = 60..=2_592_000;
@@ -27,6 +27,8 @@ pub struct ProviderSettings {
     pub stripe: Endpoint,
     /// None if the setting has a fault, so that no event is accepted.
     pub stripe_webhook: WebhookSecrets,
+    /// `None` without a key, or with a fault: then no mail is sent.
+    pub resend: Option<ResendAccount>,
 }
 
 impl ProviderSettings {
@@ -45,6 +47,8 @@ impl ProviderSettings {
             faults.push(fault);
             WebhookSecrets::default()
         });
+        let (resend, mail_faults) = ResendAccount::read(&text, local);
+        faults.extend(mail_faults);
         let gateway_url = text("AI_GATEWAY_URL").trim_end_matches('/').to_owned();
         // The gateway serves each provider below its own address; without a gateway each provider is called directly.
         let address = |name: &str, provider: &str| match gateway_url.as_str() {
@@ -67,6 +71,7 @@ impl ProviderSettings {
             gateway: (!gateway_url.is_empty()).then(|| Gateway::new(secret("AI_GATEWAY_TOKEN"), cache_ttl_s)),
             stripe: Endpoint::new(&text("STRIPE_BASE_URL"), Secret::new(text("STRIPE_SECRET_KEY"))),
             stripe_webhook,
+            resend,
         };
         (settings, faults)
     }
@@ -224,6 +229,21 @@ mod tests {
             assert!(faults[0].starts_with("APIFY_PRICE_PER_RESULT_USD takes dollars"), "{faults:?}");
             assert_eq!((settings.scraper.tier, settings.scraper.price_per_result_microusd), (Tier::Gold, None));
         }
+    }
+
+    #[test]
+    fn a_deployment_without_mail_has_no_fault_and_one_with_half_of_it_has() {
+        let (settings, faults) = read(&[]);
+        assert_eq!((settings.resend, faults), (None, vec![]));
+
+        let key = ("RESEND_API_KEY", "re_x");
+        let (settings, faults) = read(&[key]);
+        assert_eq!(settings.resend, None);
+        assert_eq!(faults, ["RESEND_BASE_URL is not set", "MAIL_FROM is not set"]);
+
+        let sound = [key, ("RESEND_BASE_URL", "https://api.resend.com"), ("MAIL_FROM", "mail@example.com")];
+        let (settings, faults) = read(&sound);
+        assert_eq!((settings.resend.is_some(), faults), (true, vec![]));
     }
 
     #[test]
