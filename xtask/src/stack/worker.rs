@@ -189,6 +189,9 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "STRIPE_BASE_URL": format!("{sandbox}/stripe"),
             "STRIPE_SECRET_KEY": "sandbox-stripe-key",
             "STRIPE_WEBHOOK_SECRET": around.stripe_webhook_secret,
+            "RESEND_BASE_URL": format!("{sandbox}/resend"),
+            "RESEND_API_KEY": "sandbox-resend-key",
+            "MAIL_FROM": "Oslira <mail@oslira.test>",
             // 5173 is the default port of Vite's development server.
             "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
             "RETRY_TIME_SCALE": state.speed.time_scale(),
