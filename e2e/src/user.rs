@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{Answer, Stack, eventually, eventually_within};
 
 /// Longer than any run takes at test speed, with every retry of ours and the workflow engine's own after a crash.
-const RUN_MAX: Duration = Duration::from_secs(120);
+const RUN_MAX: Duration = Duration::from_secs(300);
 
 /// Actor runs that a stack's gate lets go on at once, and how many of them an analysis may need.
 static SCRAPES: Semaphore = Semaphore::const_new(10);

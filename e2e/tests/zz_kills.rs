@@ -284,7 +284,7 @@ async fn silence(sql: &tokio_postgres::Client, run: &str) {
 /// Waits until all lines of the bulk have ended.
 async fn end_of_bulk(user: &User, bulk: &str) -> Value {
     let what = format!("the end of bulk {bulk}");
-    eventually_within(Duration::from_secs(120), &what, async || {
+    eventually_within(Duration::from_secs(600), &what, async || {
         let found = user.run(bulk).await;
         (found["status"] == "complete").then_some(found)
     })

@@ -59,33 +59,19 @@ pub struct Apify {
     endpoint: Endpoint,
     settings: ScraperSettings,
     timeout: Duration,
-    patience: Duration,
 }
 
 impl Apify {
     /// With the usual actors and prices and the configured timeout; `endpoint` is the address without `/v2`.
     #[must_use]
     pub fn new(send: Arc<dyn HttpSend>, endpoint: Endpoint) -> Self {
-        Self {
-            send,
-            endpoint,
-            settings: ScraperSettings::default(),
-            timeout: SCRAPE_TIMEOUT,
-            patience: SCRAPE_PATIENCE,
-        }
+        Self { send, endpoint, settings: ScraperSettings::default(), timeout: SCRAPE_TIMEOUT }
     }
 
     /// Uses the actors and prices of a deployment.
     #[must_use]
     pub fn with_settings(mut self, settings: ScraperSettings) -> Self {
         self.settings = settings;
-        self
-    }
-
-    /// Gives an unanswered call up so long after the wait that it asked for.
-    #[must_use]
-    pub const fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
         self
     }
 
@@ -127,7 +113,7 @@ impl ActorRuns for Apify {
         let path =
             format!("/v2/acts/{actor}/runs?timeout={timeout_s}&maxItems={items_max}&maxTotalChargeUsd={charge_max}");
         let body = input(usernames, part).to_string().into();
-        let (method, timeout, body_bytes_max) = (Method::POST, self.patience, RUN_BYTES_MAX);
+        let (method, timeout, body_bytes_max) = (Method::POST, SCRAPE_PATIENCE, RUN_BYTES_MAX);
         let answer =
             self.call(Call { operation: Operation::Start, method, path: &path, body, timeout, body_bytes_max }).await?;
         ticket(Operation::Start, &run_of(Operation::Start, &answer)?)
@@ -141,7 +127,7 @@ impl ActorRuns for Apify {
     ) -> Result<Option<ScrapeTicket>, ScrapeFault> {
         let actor = utf8_percent_encode(self.actor(part), NOT_UNRESERVED);
         let path = format!("/v2/acts/{actor}/runs?desc=1&limit={LISTED_MAX}");
-        let listed = self.call(Call::get(Operation::List, &path, self.patience, LIST_BYTES_MAX)).await?;
+        let listed = self.call(Call::get(Operation::List, &path, SCRAPE_PATIENCE, LIST_BYTES_MAX)).await?;
         let listed: Listed = serde_json::from_slice(&listed)
             .map_err(|_| ScrapeFault::Unanswered("apify list: the answer is not a list of runs".to_owned()))?;
         let wanted = input(usernames, part);
@@ -150,7 +136,7 @@ impl ActorRuns for Apify {
         for run in listed.data.items.iter().rev().filter(|run| run.is_since(since)) {
             let store = checked_id(Operation::List, &run.default_key_value_store_id)?;
             let path = format!("/v2/key-value-stores/{store}/records/INPUT");
-            let input = match self.call(Call::get(Operation::List, &path, self.patience, RUN_BYTES_MAX)).await {
+            let input = match self.call(Call::get(Operation::List, &path, SCRAPE_PATIENCE, RUN_BYTES_MAX)).await {
                 Ok(input) => input,
                 Err(error) => {
                     unread = Some(error);
@@ -181,7 +167,7 @@ impl ActorRuns for Apify {
         let wait_s = wait.as_secs().min(WAIT_SECS_MAX);
         let id = checked_id(Operation::Poll, &ticket.provider_run_id)?;
         let path = format!("/v2/actor-runs/{id}?waitForFinish={wait_s}");
-        let timeout = Duration::from_secs(wait_s) + self.patience;
+        let timeout = Duration::from_secs(wait_s) + SCRAPE_PATIENCE;
         let run =
             run_of(Operation::Poll, &self.call(Call::get(Operation::Poll, &path, timeout, RUN_BYTES_MAX)).await?)?;
         let reading = Reading { apify: self, run: &run, usernames, left, part };
@@ -231,7 +217,7 @@ impl Apify {
         // `clean=1` leaves out empty items and hidden fields.
         let path = format!("/v2/datasets/{id}/items?format=json&clean=1&limit={limit}{offset}");
         let bytes_max = ITEMS_BYTES_MAX * usernames.clamp(1, ITEMS_SHARE_MAX);
-        let body = match self.call(Call::get(Operation::Items, &path, self.patience, bytes_max)).await {
+        let body = match self.call(Call::get(Operation::Items, &path, SCRAPE_PATIENCE, bytes_max)).await {
             Ok(body) => body,
             Err(error @ CallError { failure: CallFailure::NoAnswer(SendError::TooLarge), .. }) => {
                 return Err(ItemsError::TooLarge(error.to_string()));

@@ -5,14 +5,13 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use oslira_app::{
     api::{ProviderPorts, UserPorts},
     features::{
-        analysis::{AnalysisPorts, BulkPorts, WatchedRuns, WorkflowPorts, config::patience},
+        analysis::{AnalysisPorts, BulkPorts, WatchedRuns, WorkflowPorts},
         auth::{AuthPorts, TokenCheck, TokenVerifier},
         billing::{BillingJobPorts, BillingPorts, WebhookPorts},
         business::BusinessPorts,
         credits::CreditPorts,
         health::HealthPorts,
         leads::{LeadPorts, exports_at_once},
-        scraping::SCRAPE_PATIENCE,
     },
     http::RequestPorts,
     shared::{ids::AccountId, in_flight::InFlight},
@@ -173,9 +172,7 @@ pub fn model_lists(config: &Config) -> ProviderLists {
 /// The scraper itself. Only scrapes that have a lease reach it.
 pub fn actors(env: &Env) -> Apify {
     let config = &isolate(env).config;
-    Apify::new(Arc::new(Fetch), config.providers.apify.clone())
-        .with_settings(config.providers.scraper.clone())
-        .with_patience(patience(SCRAPE_PATIENCE, config.deployment.pause_scale))
+    Apify::new(Arc::new(Fetch), config.providers.apify.clone()).with_settings(config.providers.scraper.clone())
 }
 
 /// The ports of one workflow.

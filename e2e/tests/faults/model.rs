@@ -166,7 +166,7 @@ async fn one_fault_of_the_first_model_is_lived_through_without_the_second() {
     .await;
 }
 
-/// At fast speed a call is given up after 8 s.
+/// A call is given up after 40 s, at every speed.
 #[tokio::test]
 async fn a_model_that_never_answers_is_asked_twice_and_then_the_other_one() {
     let _turn = beside_others().await;

@@ -43,7 +43,7 @@ impl ProfileSource for Ports {
                 Collected::Running
                 | Collected::Failed(ScrapeFault::TimedOut(_) | ScrapeFault::Silent(_) | ScrapeFault::Overtime(_)),
             )
-            | Err(ScrapeFault::TimedOut(_)) => self.unheard(lasted),
+            | Err(ScrapeFault::GateSilent(_)) => self.unheard(lasted),
             Ok(Collected::Finished(_) | Collected::Failed(_)) | Err(_) => self.heard(),
         }
         // A bill comes with the answer. One that nobody asks for is on Apify's invoice and in no log.
@@ -51,7 +51,7 @@ impl ProfileSource for Ports {
             journal.receive_bill(&scraped.provider_run_id);
         }
         collected.map_err(|fault| match fault {
-            ScrapeFault::TimedOut(why) if self.world.has(Mutation::TimeoutIsAnError) => ScrapeFault::Unanswered(why),
+            ScrapeFault::GateSilent(why) if self.world.has(Mutation::TimeoutIsAnError) => ScrapeFault::Unanswered(why),
             fault => fault,
         })
     }
@@ -129,6 +129,6 @@ impl Ports {
         }
         let given_up_after = i64::try_from(given_up_after(wait).as_millis()).unwrap_or(0);
         self.world.until(begun_ms + given_up_after).await;
-        ScrapeFault::TimedOut("the gate: timed out".to_owned())
+        ScrapeFault::GateSilent("the gate: timed out".to_owned())
     }
 }

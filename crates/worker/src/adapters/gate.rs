@@ -79,7 +79,7 @@ async fn within<T>(patience: Duration, work: impl Future<Output = Result<T>>) ->
     match select(work, Delay::from(patience)).await {
         Either::Left((Ok(answer), _)) => Ok(answer),
         Either::Left((Err(error), _)) => Err(ScrapeFault::Unanswered(format!("the gate: {error}"))),
-        Either::Right(_) => Err(ScrapeFault::TimedOut("the gate: timed out".to_owned())),
+        Either::Right(_) => Err(ScrapeFault::GateSilent("the gate: timed out".to_owned())),
     }
 }
 

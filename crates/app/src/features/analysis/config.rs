@@ -110,15 +110,7 @@ pub const UNANSWERED_REPEATS: u32 = 1;
 /// A branch that has waited so long for a result, whatever it was told meanwhile, ends the run.
 pub const SILENCE_MAX: Duration = Duration::from_mins(4);
 
-/// The least that a local stack which runs faster than real time waits for an answer: its machine is not faster.
-const PATIENCE_MIN: Duration = Duration::from_secs(8);
 const POLL_WAIT_MIN: Duration = Duration::from_secs(1);
-
-/// How long to wait for an answer where pauses are scaled by `scale`.
-#[must_use]
-pub fn patience(full: Duration, scale: f64) -> Duration {
-    full.mul_f64(scale).max(PATIENCE_MIN.min(full))
-}
 
 /// How long one poll waits where pauses are scaled by `scale`, and how many polls wait [`SCRAPE_POLLS_MAX`] times the
 /// full wait: the actor is not faster either.
@@ -179,11 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_local_stack_waits_less_but_never_less_than_its_machine_takes() {
-        assert_eq!(patience(Duration::from_secs(10), 1.0), Duration::from_secs(10));
-        assert_eq!(patience(Duration::from_secs(40), 0.5), Duration::from_secs(20));
-        assert_eq!(patience(Duration::from_secs(40), 0.05), PATIENCE_MIN);
-        assert_eq!(patience(Duration::from_secs(2), 0.05), Duration::from_secs(2));
+    fn a_local_stack_polls_more_often_and_gives_up_no_sooner() {
         assert_eq!(polls(1.0), (SCRAPE_POLL_WAIT, SCRAPE_POLLS_MAX));
         assert_eq!(polls(0.1), (Duration::from_secs(3), 60));
         assert_eq!(polls(0.0), (Duration::from_secs(1), 180));

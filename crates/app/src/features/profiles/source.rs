@@ -114,6 +114,9 @@ pub enum ScrapeFault {
     /// No answer in time to a question about a scrape, although it was repeated: the scraper is not asked any more.
     #[error("{0}")]
     Silent(String),
+    /// Our own gate or scrape object gave no answer in time: it is busy, which says nothing about the scraper. Ask again.
+    #[error("{0}")]
+    GateSilent(String),
     /// The question was not answered, though not for want of time (a lost connection, a 5xx), so the scrape it was about, or which it
     /// was to start, may still succeed: ask again, do not start (and pay) another one.
     #[error("{0}")]

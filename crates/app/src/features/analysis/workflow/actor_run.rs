@@ -49,6 +49,7 @@ impl<S: Steps> Body<'_, S> {
         let (wait, polls_max) = config::polls(self.ports.pause_scale);
         let waits_max = polls_max * config::SCRAPE_WAITS_FACTOR;
         let (mut waiting, mut running, mut unanswered) = (0, 0, 0);
+        let mut silent_gate = None;
         while waiting < waits_max
             && running < polls_max
             && unanswered < config::SCRAPE_UNANSWERED_MAX
@@ -61,22 +62,25 @@ impl<S: Steps> Body<'_, S> {
             match outcome {
                 // The time in the line is nobody's silence.
                 Ok(PollOutcome::Waiting) => {
-                    waiting += 1;
+                    (waiting, silent_gate) = (waiting + 1, None);
                     silence.stands_still(asked_at, ended_at);
                 }
                 Ok(PollOutcome::Running) => {
-                    running += 1;
+                    (running, silent_gate) = (running + 1, None);
                     // The gate says so, and not the scraper.
                     silence.lasts(asked_at, ended_at);
                 }
                 // Asking again costs nothing, starting another scrape would.
-                Err(fault @ (ScrapeFault::Unanswered(_) | ScrapeFault::TimedOut(_))) if !is_final => {
+                Err(fault @ (ScrapeFault::Unanswered(_) | ScrapeFault::TimedOut(_) | ScrapeFault::GateSilent(_)))
+                    if !is_final =>
+                {
                     unanswered += 1;
                     note(silence, &fault, asked_at, ended_at);
                     tracing::warn!(run_id = %self.run, name, cause = %fault, "asking about the scrape again");
                     if silence.is_repeated() {
                         return Ok(Err(fault));
                     }
+                    silent_gate = Some(fault).filter(|fault| matches!(fault, ScrapeFault::GateSilent(_)));
                     self.pause(&format!("{name}-pause"), config::SCRAPE_UNANSWERED_PAUSE).await?;
                 }
                 Ok(ended) => {
@@ -89,8 +93,9 @@ impl<S: Steps> Body<'_, S> {
                 }
             }
         }
-        // Also after a minute without answers: for the caller, a scrape that did not end in time.
-        Ok(Ok(PollOutcome::Running))
+        // Also after a minute without answers: for the caller, a scrape that did not end in time. That the gate has been silent is not
+        // the scraper's fault.
+        Ok(silent_gate.map_or(Ok(PollOutcome::Running), Err))
     }
 
     async fn poll(&self, assignment: &Assignment, request: &ScrapeRequest, name: &str) -> Result<ScrapePoll, EarlyEnd> {
@@ -158,6 +163,7 @@ fn note(silence: &mut Silence, fault: &ScrapeFault, asked_at: Timestamp, ended_a
         ScrapeFault::TimedOut(_) => silence.timed_out(asked_at, ended_at),
         ScrapeFault::Silent(_) => silence.was_repeated(),
         ScrapeFault::Overtime(_) => silence.goes_on(asked_at, ended_at),
+        ScrapeFault::GateSilent(_) => silence.lasts(asked_at, ended_at),
         ScrapeFault::Unanswered(_)
         | ScrapeFault::Retryable(_)
         | ScrapeFault::AtCapacity(_)

@@ -143,7 +143,6 @@ impl<S: Steps> Body<'_, S> {
                     let budget = wanted.analysis_type.config().profile_budget();
                     let tags = CallTags { run, analysis_type: wanted.analysis_type, call: asked.call };
                     let (mut question, shown) = question(tags, &asked.model, &wanted.business, &snapshot, budget);
-                    question.timeout = config::patience(question.timeout, ports.pause_scale);
                     if let Some(correction) = &asked.correction {
                         question = corrected(question, correction);
                     }

@@ -133,8 +133,10 @@ impl Attempts {
             Err(ScrapeFault::Exhausted(cause)) => {
                 Next::Never(why(&cause, SCRAPER_UNAVAILABLE, Some(Outage::Exhausted)))
             }
-            // Our plan is full, which is no outage of the scraper.
-            Err(ScrapeFault::AtCapacity(cause)) => Next::Again(why(&cause, SCRAPE_FAILED, None)),
+            // Our plan is full, or our gate is busy, which is no outage of the scraper.
+            Err(ScrapeFault::AtCapacity(cause) | ScrapeFault::GateSilent(cause)) => {
+                Next::Again(why(&cause, SCRAPE_FAILED, None))
+            }
             Err(
                 ScrapeFault::Retryable(cause)
                 | ScrapeFault::Unanswered(cause)
@@ -370,6 +372,7 @@ mod tests {
             (ScrapeFault::Silent(why()), (true, "scrape_failed", down)),
             (ScrapeFault::Overtime(why()), (true, "scrape_failed", down)),
             (ScrapeFault::AtCapacity(why()), (true, "scrape_failed", None)),
+            (ScrapeFault::GateSilent(why()), (true, "scrape_failed", None)),
         ];
         for (fault, expected) in cases {
             assert_eq!(told(details, Err(fault.clone())), expected, "{fault:?}");
