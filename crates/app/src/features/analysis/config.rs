@@ -110,6 +110,7 @@ pub const UNANSWERED_REPEATS: u32 = 1;
 /// A branch that has waited so long for a result, whatever it was told meanwhile, ends the run.
 pub const SILENCE_MAX: Duration = Duration::from_mins(4);
 
+/// The least that a poll of a local stack waits, however fast its pauses are.
 const POLL_WAIT_MIN: Duration = Duration::from_secs(1);
 
 /// How long one poll waits where pauses are scaled by `scale`, and how many polls wait [`SCRAPE_POLLS_MAX`] times the

@@ -93,8 +93,8 @@ impl<S: Steps> Body<'_, S> {
                 }
             }
         }
-        // Also after a minute without answers: for the caller, a scrape that did not end in time. That the gate has been silent is not
-        // the scraper's fault.
+        // Also after a minute without answers: for the caller, a scrape that did not end in time. Where it was the gate that gave none,
+        // the caller hears so, and does not blame the scraper.
         Ok(silent_gate.map_or(Ok(PollOutcome::Running), Err))
     }
 
@@ -217,6 +217,25 @@ fn finished(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// How many polls in a row may end like this, each 30 s of waiting, 10 s of patience and a pause of 5 s.
+    fn polls_that_end_in(fault: &ScrapeFault) -> usize {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut silence = Silence::default();
+        let mut polls = 0;
+        while !silence.is_over(config::SCRAPE_POLL_WAIT) {
+            let asked_at = 45 * i64::try_from(polls).unwrap();
+            note(&mut silence, fault, at(asked_at), at(asked_at + 40));
+            polls += 1;
+        }
+        polls
+    }
+
+    #[test]
+    fn a_silent_gate_is_asked_again_for_four_minutes_and_a_silent_scraper_once() {
+        assert_eq!(polls_that_end_in(&ScrapeFault::GateSilent("the gate".to_owned())), 5);
+        assert_eq!(polls_that_end_in(&ScrapeFault::TimedOut("the scraper".to_owned())), 2);
+    }
 
     #[test]
     fn what_a_deployment_without_a_gate_remembered_of_a_poll_is_still_read() {
