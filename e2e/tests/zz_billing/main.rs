@@ -72,13 +72,22 @@ async fn has(user: &User, credits: i64) {
     eventually(&format!("a balance of {credits}"), async || (user.balance().await == credits).then_some(())).await;
 }
 
-/// Waits until every event that Stripe has told of is done with.
+/// Waits until every event that Stripe has told of, or still means to, is done with.
 async fn all_is_applied(stack: &Stack) {
     let sql = stack.sql().await;
     let open = "select count(*) from webhook_events where processed_at is null";
+    let applied = "select coalesce(array_agg(id), '{}') from webhook_events where processed_at is not null";
     eventually("no event to be left", async || {
+        let told = stack.control(Method::GET, "stripe/deliveries").send().await.unwrap();
+        let told: Value = told.json().await.unwrap();
         let left: i64 = sql.query_one(open, &[]).await.unwrap().get(0);
-        (left == 0).then_some(())
+        let applied: Vec<String> = sql.query_one(applied, &[]).await.unwrap().get(0);
+        let is_over = |delivery: &Value| match delivery["state"].as_str().unwrap() {
+            // What was accepted may be in the queue and in no table yet.
+            "delivered" => applied.iter().any(|id| delivery["event"] == **id),
+            state => state != "waiting",
+        };
+        (left == 0 && told["deliveries"].as_array().unwrap().iter().all(is_over)).then_some(())
     })
     .await;
 }
