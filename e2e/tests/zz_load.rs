@@ -93,6 +93,10 @@ async fn a_whole_bulk_ends_well(analysis_type: &str, price: i64) {
     let is_whole = |item: &Value| item["status"] == "complete" && item["charge_outcome"] == "result";
     let broken: Vec<&Value> = items.iter().filter(|item| !is_whole(item)).collect();
     assert!(broken.is_empty(), "{broken:?}");
+    let in_order: Vec<&Value> = items.iter().map(|item| &item["username"]).collect();
+    assert_eq!(in_order, names.iter().collect::<Vec<_>>());
+    let progress = user.get(&format!("/runs/{bulk}/progress")).await;
+    assert_eq!((&progress.data(200)["status"], &progress.body["data"]["percent"]), (&json!("complete"), &json!(100)));
     let leads: BTreeSet<&str> = items.iter().map(|item| item["lead_id"].as_str().unwrap()).collect();
     assert_eq!(
         (&ended["analysis_type"], &ended["credits_spent"], leads.len()),
@@ -113,13 +117,23 @@ async fn a_whole_bulk_ends_well(analysis_type: &str, price: i64) {
     user.settles_at(7).await;
 
     // The profile and its posts are read by an actor each.
-    for (field, most) in [("usernames", PROFILES_MAX), ("directUrls", POSTS_OF_MAX)] {
+    let actors = [("usernames", PROFILES_MAX), ("directUrls", POSTS_OF_MAX)];
+    for (field, most) in actors.into_iter().take(if analysis_type == "LIGHT" { 1 } else { 2 }) {
         let actor_runs = actor_runs_about(&stack, &names, field).await;
         assert_eq!(times_read(&actor_runs, &names), LINES, "each is read once by {field}");
         assert!(actor_runs.iter().all(|names| names.len() <= most), "{actor_runs:?}");
     }
     let peak = peak_of_actor_runs(&stack).await;
     assert!(peak <= ACTOR_RUNS_MAX, "{peak} actor runs at once");
+
+    // A hundred in a bulk are none of the hourly hundred of single analyses.
+    user.analysed(&handle("coffee")).await;
+    user.settles_at(6).await;
+}
+
+#[tokio::test]
+async fn a_bulk_of_a_hundred_light_analyses_is_delivered_and_paid_once() {
+    a_whole_bulk_ends_well("LIGHT", 1).await;
 }
 
 #[tokio::test]
