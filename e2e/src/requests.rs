@@ -67,6 +67,8 @@ impl Rules {
             "jwks" | "instagram.picture" => get_without_body(call),
             CHAT | MESSAGES => self.question(target, call),
             "openai.other" | "anthropic.other" => not_the_list_of_models(call),
+            // The body is checked by the sandbox, which refuses every field that it does not know.
+            "resend.emails" => no_mail(call).into_iter().collect(),
             stripe if stripe.starts_with("stripe.") => unknown_to_stripe(call).into_iter().collect(),
             // The gateway gets the same body as the provider, on the provider's native path.
             "gateway" => match GATEWAY.iter().find(|(path, _)| call["path"] == *path) {
@@ -139,6 +141,12 @@ fn unknown_to_stripe(call: &Value) -> Option<String> {
             && known.iter().zip(&asked).all(|(known, asked)| known == asked || (known == "{}" && !asked.is_empty()))
     });
     (!is_known).then(|| format!("{}: the Worker has no reason to call {method} {path}", call["target"]))
+}
+
+fn no_mail(call: &Value) -> Option<String> {
+    let place = (call["method"].as_str().unwrap(), call["path"].as_str().unwrap(), call["query"].as_str());
+    let is_sent = place == ("POST", "/resend/emails", None);
+    (!is_sent).then(|| format!("resend.emails: the Worker has no reason to call {place:?}"))
 }
 
 /// What OpenAI accepts but handles in a way that we do not want: without an effort, models from gpt-5.6 on think at

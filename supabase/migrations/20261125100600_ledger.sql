@@ -156,6 +156,13 @@ grant select on public.credit_transactions to authenticated, service_role;
 create policy members_read on public.credit_transactions for select to authenticated
   using (account_id = any (array(select private.my_accounts())));
 
+-- Locks an account's balance.
+create function private.lock_balance(p_account uuid) returns void
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select from public.credit_balances b where b.account_id = p_account for no key update
+$$;
+revoke all on function private.lock_balance(uuid) from public, anon, authenticated, service_role;
+
 -- Moves a balance and writes the entry that explains it. The caller holds the balance row's lock, has checked that the
 -- balance suffices (the CHECK on the balance is the second guard), and has changed the grants by p_grants. Returns the new
 -- balance.

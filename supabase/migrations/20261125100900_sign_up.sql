@@ -1,7 +1,8 @@
 -- A new user gets an account, a membership and a balance row. The plan's starting credits come once, when the e-mail
 -- address is confirmed and the user is not anonymous. A user who is deleted is no longer a member anywhere; an account
--- whose last member has left is deleted too, in the way that accounts are: the row, its runs and its ledger stay. Runs
--- that are under way end by themselves.
+-- that no person belongs to any more is deleted too, in the way that accounts are: the row, its runs and its ledger stay. Runs
+-- that are under way end by themselves. Where people stay behind without an owner, whoever has the highest role, and of
+-- those has belonged to it longest, becomes one.
 --
 -- Nothing here can block a sign-up or a deletion: every error becomes a warning in the log. The first trigger also
 -- fires on last_sign_in_at, which every sign-in updates, so that the next sign-in does what failed before.
@@ -31,6 +32,34 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.mailbox_hash(text) from public, anon, authenticated, service_role;
 
+-- Makes an owner in each of these accounts that has people and no owner. Whoever is locked is being deleted, or changed by somebody who
+-- will ask for an heir themselves.
+create function private.promote_heirs(p_accounts uuid[]) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_account uuid;
+  v_heir uuid;
+begin
+  for v_account in
+    select a.id from unnest(p_accounts) a (id)
+     where not exists (select from public.account_members o where o.account_id = a.id and o.role = 'owner')
+     order by a.id
+  loop
+    select m.user_id into v_heir
+      from public.account_members m
+     where m.account_id = v_account and m.role <> 'key'
+     order by case m.role when 'admin' then 1 when 'member' then 2 else 3 end, m.created_at, m.user_id
+     limit 1
+       for no key update skip locked;
+    if found then
+      update public.account_members m set role = 'owner' where m.account_id = v_account and m.user_id = v_heir;
+      insert into public.member_actions (account_id, actor_id, action, subject_id)
+        values (v_account, v_heir, 'became_owner', v_heir);
+    end if;
+  end loop;
+end $$;
+revoke all on function private.promote_heirs(uuid[]) from public, anon, authenticated, service_role;
+
 create function private.provision_user(p_user uuid, p_email text, p_earns_credits boolean) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -44,6 +73,9 @@ begin
     insert into public.account_members (user_id, account_id, role) values (p_user, v_account, 'owner');
     insert into public.credit_balances (account_id) values (v_account);
   end if;
+
+  -- What the end of the last owner should have done, had it not failed.
+  perform private.promote_heirs(array(select m.account_id from public.account_members m where m.user_id = p_user));
 
   if not p_earns_credits then
     return;
@@ -127,7 +159,18 @@ begin
       for no key update;
   update public.accounts a set deleted_at = clock_timestamp()
    where a.id in (select l.account_id from left_members l) and a.deleted_at is null
-     and not exists (select from public.account_members m where m.account_id = a.id);
+     and not exists (select from public.account_members m where m.account_id = a.id and m.role <> 'key');
+  perform private.promote_heirs(array(select distinct l.account_id from left_members l));
+  -- What they offered was offered with the role that they had; and whoever has left knows the secret of their keys. If this fails,
+  -- neither is good any more all the same: `api.resolve_key` and `api.accept_invitation` ask who is behind them.
+  begin
+    perform private.revoke_keys_of(l.account_id, l.user_id) from left_members l where l.role <> 'key';
+    update public.invitations i set revoked_at = clock_timestamp()
+      from left_members l
+     where i.account_id = l.account_id and i.invited_by = l.user_id and i.accepted_at is null and i.revoked_at is null;
+  exception when others then
+    raise warning 'keys and invitations of a member who left were not ended: % (%)', sqlerrm, sqlstate;
+  end;
   return null;
 exception when others then
   raise warning 'an account without members was not deleted: % (%)', sqlerrm, sqlstate;

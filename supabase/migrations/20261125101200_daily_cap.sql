@@ -1,5 +1,6 @@
--- The cap on what an account's runs may cost in a day (UTC): `accounts.daily_credit_cap`, set by the account's owners.
--- begin_analysis checks it under the balance's lock, so it holds exactly, however many requests come at once.
+-- The cap on what an account's runs may cost in a day (UTC): `accounts.daily_credit_cap`, set by the account's owners; and the
+-- limits of its members, each for a period of their own. begin_analysis checks them under the balance's lock, so they hold exactly, however many requests come
+-- at once.
 
 select set_config('lock_timeout', '5s', true);
 
@@ -24,7 +25,24 @@ alter table public.spending_days enable row level security;
 alter table public.spending_days force row level security;
 revoke all on public.spending_days from public, anon, authenticated, service_role;
 
--- Keeps them. Runs are charged and refunded under the lock of their account's balance, so that no other transaction waits
+-- The same for each member, by whom the runs were begun: what their limits count, and who spent what. An erased account keeps
+-- none.
+create table public.member_spending_days (
+  account_id uuid not null references public.accounts (id),
+  -- A user's id, or an API key's. It may have left since.
+  user_id uuid not null,
+  starts_at timestamptz not null check (starts_at = date_trunc('day', starts_at, 'UTC')),
+  credits bigint not null check (credits >= 0),
+  primary key (account_id, user_id, starts_at)
+) with (fillfactor = 50);
+alter table public.member_spending_days enable row level security;
+alter table public.member_spending_days force row level security;
+revoke all on public.member_spending_days from public, anon, authenticated, service_role;
+grant select on public.member_spending_days to authenticated;
+create policy members_read on public.member_spending_days for select to authenticated
+  using (account_id = any (array(select private.my_accounts())));
+
+-- Keeps both. Runs are charged and refunded under the lock of their account's balance, so that no other transaction waits
 -- for the day's row.
 create function private.count_spending() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -53,6 +71,11 @@ begin
       insert into public.spending_days as s (account_id, starts_at, credits)
         values (new.account_id, v_change.starts_at, v_change.credits)
         on conflict (account_id, starts_at) do update set credits = s.credits + excluded.credits;
+    end if;
+    if new.created_by is not null then
+      insert into public.member_spending_days as s (account_id, user_id, starts_at, credits)
+        values (new.account_id, new.created_by, v_change.starts_at, greatest(0, v_change.credits))
+        on conflict (account_id, user_id, starts_at) do update set credits = greatest(0, s.credits + v_change.credits);
     end if;
   end loop;
   return null;
@@ -97,6 +120,52 @@ begin
 end $$;
 revoke all on function private.over_daily_cap(uuid, bigint, timestamptz) from public, anon, authenticated, service_role;
 
+-- The period of the calendar (UTC) in which p_at is: a day, a week from Monday on, a month.
+create function private.period_of(p_period text, p_at timestamptz, out starts_at timestamptz, out ends_at timestamptz)
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select date_trunc(p_period, p_at, 'UTC'),
+         ((date_trunc(p_period, p_at, 'UTC') at time zone 'UTC') + ('1 ' || p_period)::interval) at time zone 'UTC'
+$$;
+revoke all on function private.period_of(text, timestamptz) from public, anon, authenticated, service_role;
+
+-- What a member has spent in the period in which p_at is.
+create function private.spent_by_member(p_account uuid, p_user uuid, p_period text, p_at timestamptz) returns bigint
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(s.credits), 0)::bigint
+    from public.member_spending_days s
+   where s.account_id = p_account and s.user_id = p_user
+     and s.starts_at >= (select p.starts_at from private.period_of(p_period, p_at) p) and s.starts_at <= p_at
+$$;
+revoke all on function private.spent_by_member(uuid, uuid, text, timestamptz) from public, anon, authenticated, service_role;
+
+-- The refusal of p_required more credits to whoever asks, or null when their own limit allows them. The caller holds the
+-- balance's lock.
+create function private.over_member_limit(p_account uuid, p_required bigint, p_now timestamptz) returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_member record;
+  v_used bigint;
+begin
+  select m.user_id, m.credit_limit, m.limit_period into v_member
+    from public.account_members m where m.account_id = p_account and m.user_id = auth.uid();
+  if v_member.credit_limit is null then
+    return null;
+  end if;
+  v_used := private.spent_by_member(p_account, v_member.user_id, v_member.limit_period, p_now);
+  if v_used + p_required <= v_member.credit_limit then
+    return null;
+  end if;
+  return jsonb_build_object(
+    'outcome', 'member_limit_reached', 'limit', v_member.credit_limit, 'period', v_member.limit_period, 'used', v_used,
+    'required', p_required,
+    'resets_in_s', (
+      select greatest(1, ceil(extract(epoch from p.ends_at - p_now))::integer)
+        from private.period_of(v_member.limit_period, p_now) p
+    )
+  );
+end $$;
+revoke all on function private.over_member_limit(uuid, bigint, timestamptz) from public, anon, authenticated, service_role;
+
 -- The cap, what is used of it today, and when the next day begins.
 create function private.daily_budget(p_account uuid, p_now timestamptz) returns jsonb
 language sql volatile set search_path = pg_catalog, pg_temp as $$
@@ -127,29 +196,20 @@ grant execute on function api.daily_budget(uuid) to authenticated;
 create function api.set_daily_cap(p_account uuid, p_cap integer) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_user constant uuid := auth.uid();
+  v_refusal jsonb;
 begin
   if p_cap < 0 then
     raise exception 'a cap must not be negative' using errcode = 'invalid_parameter_value';
   end if;
   -- Only an owner may even wait for the lock. Whether ownership and account still stand is asked again under it.
-  perform from public.credit_balances b
-    where b.account_id = p_account
-      and exists (
-        select from public.account_members m
-        where m.user_id = v_user and m.account_id = p_account and m.role = 'owner'
-      )
-      for no key update;
-  if not found then
-    return jsonb_build_object(
-      'outcome', case when p_account = any (array(select private.my_accounts())) then 'owner_required' else 'forbidden' end
-    );
+  v_refusal := private.refuse_without(p_account, 'manage_billing');
+  if v_refusal is not null then
+    return v_refusal;
   end if;
-  perform from public.account_members m
-    join public.accounts a on a.id = m.account_id
-    where m.user_id = v_user and m.account_id = p_account and m.role = 'owner' and a.deleted_at is null;
-  if not found then
-    return jsonb_build_object('outcome', 'forbidden');
+  perform private.lock_balance(p_account);
+  v_refusal := private.refuse_without(p_account, 'manage_billing');
+  if v_refusal is not null then
+    return v_refusal;
   end if;
   update public.accounts a set daily_credit_cap = p_cap where a.id = p_account;
   return jsonb_build_object('outcome', 'ok') || private.daily_budget(p_account, clock_timestamp());

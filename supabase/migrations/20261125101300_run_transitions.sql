@@ -97,7 +97,8 @@ end $$;
 revoke all on function system.advance_run(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function system.advance_run(uuid, text) to service_role;
 
--- Locks a run of the user who asks, its balance first, and returns it; null for a run of others.
+-- Locks a run of the user who asks, its balance first, and returns it; null for a run of others. Without the permission to
+-- analyse, the statement ends.
 create function private.lock_my_run(p_run uuid) returns public.runs
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -108,7 +109,12 @@ begin
       and b.account_id = any (array(select private.my_accounts()))
       for no key update;
   if found then
-    select r.* into strict v_run from public.runs r where r.id = p_run for no key update;
+    -- The account may have been closed, or the membership may have ended, during the wait.
+    select r.* into v_run
+      from public.runs r
+     where r.id = p_run and r.account_id = any (array(select private.my_accounts()))
+       for no key update;
+    perform private.require_permission(v_run.account_id, 'analyse');
   end if;
   return v_run;
 end $$;
@@ -166,7 +172,7 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
   -- Locked by id, as everywhere.
   with scraped as (
     select r.id from public.runs r
-     where r.id = any (p_runs) and r.account_id = any (array(select private.my_accounts()))
+     where r.id = any (p_runs) and r.account_id = any (array(select private.my_accounts())) and private.may(r.account_id, 'analyse')
        and r.status in ('pending', 'processing') and coalesce(r.phase, 'cache') = 'cache'
      order by r.id
        for no key update

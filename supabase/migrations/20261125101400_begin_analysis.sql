@@ -94,23 +94,19 @@ begin
     return jsonb_build_object('outcome', 'unknown_analysis_type');
   end if;
 
-  -- Only a member may even wait for the lock. Whether membership, account and plan still stand is asked again under it.
-  perform from public.credit_balances b
-    where b.account_id = p_account
-      and exists (select from public.account_members m where m.user_id = v_user and m.account_id = p_account)
-      for no key update;
-  if not found then
-    return jsonb_build_object('outcome', 'forbidden');
+  -- Only who may buy may even wait for the lock. Whether permission, account and plan still stand is asked again under it.
+  v_answer := private.refuse_without(p_account, 'analyse');
+  if v_answer is not null then
+    return v_answer;
   end if;
+  perform private.lock_balance(p_account);
   v_now := clock_timestamp();
-  select p.hourly_analyses_max into v_hourly_max
-    from public.account_members m
-    join public.accounts a on a.id = m.account_id
-    join public.plans p on p.id = a.plan_id
-   where m.user_id = v_user and m.account_id = p_account and a.deleted_at is null;
-  if not found then
-    return jsonb_build_object('outcome', 'forbidden');
+  v_answer := private.refuse_without(p_account, 'analyse');
+  if v_answer is not null then
+    return v_answer;
   end if;
+  select p.hourly_analyses_max into strict v_hourly_max
+    from public.accounts a join public.plans p on p.id = a.plan_id where a.id = p_account;
 
   v_answer := private.answer_from_key(p_account, p_idempotency_key, p_body_hash, v_now);
   if v_answer is not null then
@@ -135,7 +131,7 @@ begin
   if v_wait_s is not null then
     return jsonb_build_object('outcome', 'provider_unavailable', 'retry_after_s', v_wait_s);
   end if;
-  v_answer := private.over_daily_cap(p_account, v_price, v_now);
+  v_answer := coalesce(private.over_daily_cap(p_account, v_price, v_now), private.over_member_limit(p_account, v_price, v_now));
   if v_answer is not null then
     return v_answer;
   end if;

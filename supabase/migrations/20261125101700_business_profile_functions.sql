@@ -28,15 +28,19 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   c_live_max constant integer := 100;
   c_key_life constant interval := interval '24 hours';
+  v_refusal jsonb;
   v_now timestamptz;
   v_profile public.business_profiles;
 begin
-  -- Only a member may even wait for the lock. Whether membership and account still stand is asked again under it.
-  perform from public.credit_balances b
-    where b.account_id = p_account and b.account_id = any (array(select private.my_accounts()))
-      for no key update;
-  if not found or not p_account = any (array(select private.my_accounts())) then
-    return jsonb_build_object('outcome', 'forbidden');
+  -- Only who may create one may even wait for the lock. Whether permission and account still stand is asked again under it.
+  v_refusal := private.refuse_without(p_account, 'edit_business');
+  if v_refusal is not null then
+    return v_refusal;
+  end if;
+  perform private.lock_balance(p_account);
+  v_refusal := private.refuse_without(p_account, 'edit_business');
+  if v_refusal is not null then
+    return v_refusal;
   end if;
   v_now := clock_timestamp();
 
@@ -83,6 +87,7 @@ declare
   v_old public.business_profiles;
   v_new public.business_profiles;
 begin
+  perform private.require_permission(p_account, 'edit_business');
   select * into v_old
     from public.business_profiles bp
    where bp.id = p_profile and bp.account_id = p_account and bp.deleted_at is null
@@ -90,7 +95,10 @@ begin
      for no key update;
   if not found then
     return jsonb_build_object('outcome', 'not_found');
-  elsif p_expected_version <> v_old.context_version then
+  end if;
+  -- It may have been taken away during the wait.
+  perform private.require_permission(p_account, 'edit_business');
+  if p_expected_version <> v_old.context_version then
     return jsonb_build_object('outcome', 'other_version', 'context_version', v_old.context_version);
   end if;
 
@@ -138,6 +146,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   v_deleted_at timestamptz;
 begin
+  perform private.require_permission(p_account, 'edit_business');
   update public.business_profiles bp
      set deleted_at = coalesce(bp.deleted_at, clock_timestamp())
    where bp.id = p_profile and bp.account_id = p_account
@@ -146,6 +155,8 @@ begin
   if not found then
     return jsonb_build_object('outcome', 'not_found');
   end if;
+  -- It may have been taken away during the wait.
+  perform private.require_permission(p_account, 'edit_business');
   return jsonb_build_object('outcome', 'deleted', 'deleted_at', v_deleted_at);
 end $$;
 revoke all on function api.delete_business_profile(uuid, uuid) from public, anon, authenticated, service_role;

@@ -10,6 +10,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   v_deleted_at timestamptz;
 begin
+  perform private.require_permission(p_account, 'edit_leads');
   select l.deleted_at into v_deleted_at
     from public.leads l
    where l.id = p_lead and l.account_id = p_account and l.account_id = any (array(select private.my_accounts()))
@@ -17,6 +18,8 @@ begin
   if not found then
     return jsonb_build_object('outcome', 'not_found');
   end if;
+  -- It may have been taken away during the wait.
+  perform private.require_permission(p_account, 'edit_leads');
   if v_deleted_at is null then
     v_deleted_at := clock_timestamp();
     update public.leads l set deleted_at = v_deleted_at where l.id = p_lead;

@@ -80,6 +80,7 @@ declare
   v_wait_s integer;
   v_mark public.lead_outcomes;
 begin
+  perform private.require_permission(p_account, 'edit_leads');
   -- Only a member may even wait for the lock. Whether membership and account still stand is asked again under it.
   perform from public.credit_balances b
     where b.account_id = p_account and b.account_id = any (array(select private.my_accounts()))
@@ -97,6 +98,8 @@ begin
   if not found then
     return jsonb_build_object('outcome', 'not_found');
   end if;
+  -- It may have been taken away during the wait.
+  perform private.require_permission(p_account, 'edit_leads');
 
   select * into v_mark from public.lead_outcomes o where o.lead_id = p_lead order by o.id desc limit 1;
   if v_mark.outcome is distinct from p_outcome then

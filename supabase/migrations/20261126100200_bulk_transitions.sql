@@ -3,7 +3,8 @@
 
 select set_config('lock_timeout', '5s', true);
 
--- Locks a bulk of the user who asks, its balance first, and returns it; null for a bulk of others.
+-- Locks a bulk of the user who asks, its balance first, and returns it; null for a bulk of others. Without the permission to
+-- analyse, the statement ends.
 create function private.lock_my_bulk(p_bulk uuid) returns public.bulk_runs
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -19,6 +20,7 @@ begin
       from public.bulk_runs k
      where k.id = p_bulk and k.account_id = any (array(select private.my_accounts()))
        for no key update;
+    perform private.require_permission(v_bulk.account_id, 'analyse');
   end if;
   return v_bulk;
 end $$;

@@ -73,6 +73,25 @@ end $$;
 revoke all on function system.remove_job_runs(timestamptz, integer) from public, anon, authenticated, service_role;
 grant execute on function system.remove_job_runs(timestamptz, integer) to service_role;
 
+-- Invitations that were accepted, revoked or expired before p_before.
+create function system.remove_invitations(p_before timestamptz, p_limit integer) returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
+declare
+  v_taken bigint;
+begin
+  perform private.take_turn(p_before, p_limit);
+  delete from public.invitations i where i.id = any (array(
+    select o.id from public.invitations o
+     where least(o.accepted_at, o.revoked_at, o.expires_at) < p_before
+     order by least(o.accepted_at, o.revoked_at, o.expires_at) limit p_limit
+       for update skip locked
+  ));
+  get diagnostics v_taken = row_count;
+  return v_taken;
+end $$;
+revoke all on function system.remove_invitations(timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function system.remove_invitations(timestamptz, integer) to service_role;
+
 -- Analyses that were deleted before p_before.
 create function system.remove_analyses(p_before timestamptz, p_limit integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
@@ -288,6 +307,10 @@ begin
   end if;
 
   delete from public.account_members m where m.account_id = p_account;
+  delete from public.member_spending_days s where s.account_id = p_account;
+  delete from public.invitations i where i.account_id = p_account;
+  delete from public.api_keys k where k.account_id = p_account;
+  delete from public.member_actions n where n.account_id = p_account;
   delete from public.auto_top_ups t where t.account_id = p_account;
   update public.credit_purchases c set idempotency_key = null where c.account_id = p_account and c.idempotency_key is not null;
   -- What Stripe told of its customer.

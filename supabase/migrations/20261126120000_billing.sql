@@ -6,13 +6,6 @@
 
 select set_config('lock_timeout', '5s', true);
 
--- Locks an account's balance.
-create function private.lock_balance(p_account uuid) returns void
-language sql volatile set search_path = pg_catalog, pg_temp as $$
-  select from public.credit_balances b where b.account_id = p_account for no key update
-$$;
-revoke all on function private.lock_balance(uuid) from public, anon, authenticated, service_role;
-
 -- The moment p_months months after an anchor, as Stripe counts (UTC): 31 January, 28 February, 31 March.
 create function private.months_after(p_anchor timestamptz, p_months integer) returns timestamptz
 language sql immutable set search_path = pg_catalog, pg_temp as $$
@@ -261,24 +254,12 @@ revoke all on function private.grant_months(uuid, timestamptz) from public, anon
 
 -- For customers. --------------------------------------------------------------------------------------------------------
 
--- Why an owner's request is refused, or null. The caller holds the balance's lock.
-create function private.refuse_owner(p_account uuid) returns jsonb
-language sql volatile set search_path = pg_catalog, pg_temp as $$
-  select case
-    when not p_account = any (array(select private.my_accounts())) then jsonb_build_object('outcome', 'forbidden')
-    when not exists (
-      select from public.account_members m where m.user_id = auth.uid() and m.account_id = p_account and m.role = 'owner'
-    ) then jsonb_build_object('outcome', 'owner_required')
-  end
-$$;
-revoke all on function private.refuse_owner(uuid) from public, anon, authenticated, service_role;
-
 -- The account's customer at Stripe, its own e-mail address for a new one, and whether it has a subscription that goes on; for
 -- owners.
 create function api.billing_customer(p_account uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  return coalesce(private.refuse_owner(p_account), jsonb_build_object(
+  return coalesce(private.refuse_without(p_account, 'manage_billing'), jsonb_build_object(
     'outcome', 'ok',
     'customer_id', (select c.stripe_customer_id from public.billing_customers c where c.account_id = p_account),
     'email', (select u.email from auth.users u where u.id = auth.uid()),
@@ -296,7 +277,7 @@ grant execute on function api.billing_customer(uuid) to authenticated;
 create function api.link_customer(p_account uuid, p_customer text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_refusal constant jsonb := private.refuse_owner(p_account);
+  v_refusal constant jsonb := private.refuse_without(p_account, 'manage_billing');
 begin
   if v_refusal is not null then
     return v_refusal;
@@ -318,7 +299,7 @@ declare
   c_daily_max constant integer := 100;
   -- Less than the day for which Stripe remembers a key.
   c_key_life constant interval := interval '23 hours';
-  v_refusal jsonb := private.refuse_owner(p_account);
+  v_refusal jsonb := private.refuse_without(p_account, 'manage_billing');
   v_now timestamptz;
   v_first record;
 begin
@@ -326,7 +307,7 @@ begin
     return v_refusal;
   end if;
   perform private.lock_balance(p_account);
-  v_refusal := private.refuse_owner(p_account);
+  v_refusal := private.refuse_without(p_account, 'manage_billing');
   if v_refusal is not null then
     return v_refusal;
   end if;
@@ -384,13 +365,13 @@ grant execute on function api.credit_alerts(uuid) to authenticated;
 create function api.set_credit_alerts(p_account uuid, p_low_balance_at integer, p_auto_top_up jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_refusal jsonb := private.refuse_owner(p_account);
+  v_refusal jsonb := private.refuse_without(p_account, 'manage_billing');
 begin
   if v_refusal is not null then
     return v_refusal;
   end if;
   perform private.lock_balance(p_account);
-  v_refusal := private.refuse_owner(p_account);
+  v_refusal := private.refuse_without(p_account, 'manage_billing');
   if v_refusal is not null then
     return v_refusal;
   elsif p_auto_top_up is not null

@@ -372,6 +372,7 @@ impl InvariantChecker {
                 Err(format!("{begun:?} for a key that is free"))
             }
             BeginOutcome::RateLimited { .. }
+            | BeginOutcome::MemberLimitReached { .. }
             | BeginOutcome::Forbidden
             | BeginOutcome::BusinessProfileNotFound
             | BeginOutcome::UnknownAnalysisType => Ok(()),

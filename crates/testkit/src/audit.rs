@@ -99,7 +99,7 @@ const RULES: [(&str, &str); 12] = [
 ];
 
 /// Of tables that no customer sees.
-const SYSTEM_RULES: [(&str, &str); 1] = [
+const SYSTEM_RULES: [(&str, &str); 2] = [
     (
         "what is kept of a day's spending is what its runs cost",
         "select coalesce(s.account_id, r.account_id) || ' ' || coalesce(s.starts_at, r.starts_at) || ': ' || coalesce(s.credits, 0)
@@ -109,6 +109,17 @@ const SYSTEM_RULES: [(&str, &str); 1] = [
               where charge_outcome is distinct from 'refunded' group by 1, 2
            ) r on r.account_id = s.account_id and r.starts_at = s.starts_at
           where coalesce(s.credits, 0) <> coalesce(r.credits, 0)",
+    ),
+    (
+        "what is kept of a member's spending is what their runs cost",
+        "select coalesce(s.account_id, r.account_id) || ' ' || coalesce(s.user_id, r.created_by) || ': ' || coalesce(s.credits, 0)
+                || ' instead of ' || coalesce(r.credits, 0)
+           from member_spending_days s full join (
+             select account_id, created_by, date_trunc('day', created_at, 'UTC') as starts_at, sum(credits) as credits from runs
+              where charge_outcome is distinct from 'refunded' and created_by is not null group by 1, 2, 3
+           ) r on r.account_id = s.account_id and r.created_by = s.user_id and r.starts_at = s.starts_at
+           join accounts a on a.id = coalesce(s.account_id, r.account_id)
+          where coalesce(s.credits, 0) <> coalesce(r.credits, 0) and a.wiped_to_run is null",
     ),
 ];
 

@@ -12,12 +12,15 @@ use oslira_app::{
         credits::CreditPorts,
         health::HealthPorts,
         leads::{LeadPorts, exports_at_once},
+        members::MemberPorts,
     },
     http::RequestPorts,
     shared::{ids::AccountId, in_flight::InFlight},
 };
 use oslira_postgres::{AdminDb, TenantDb};
-use oslira_providers::{Anthropic, Apify, Models, OpenAi, ProviderLists, SignedEvents, StripeApi, SupabaseKeys};
+use oslira_providers::{
+    Anthropic, Apify, Models, OpenAi, ProviderLists, Resend, SignedEvents, StripeApi, SupabaseKeys,
+};
 use worker::Env;
 
 use crate::{
@@ -72,6 +75,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
                 pause: Arc::new(PlatformPause),
             }),
             memberships: Arc::new(Accounts::new(tenant.clone())),
+            keys: tenant.clone(),
         },
         credits: CreditPorts { ledger: tenant.clone() },
         billing: BillingPorts {
@@ -93,15 +97,22 @@ pub fn user_ports(env: &Env) -> UserPorts {
             launcher: Arc::new(Launcher::new(env)),
             snapshots: Arc::new(Snapshots::new(env)),
             profiles: Arc::new(Gate::new(env)),
-            bulks: tenant,
+            bulks: tenant.clone(),
             bulk_launcher: Arc::new(Launcher::new(env)),
             top_ups: Arc::new(Inbox::new(env)),
             progress: Arc::new(Board::new(env)),
             models: config.models.clone(),
             readiness: readiness.clone(),
-            ids,
+            ids: ids.clone(),
             clock: clock.clone(),
             watched: isolate.watched.clone(),
+        },
+        members: MemberPorts {
+            store: tenant.clone(),
+            mailer: Arc::new(Resend::new(Arc::new(Fetch), config.providers.resend.clone())),
+            ids: ids.clone(),
+            clock: clock.clone(),
+            app_url: config.deployment.app_url.clone(),
         },
         health: HealthPorts { readiness, models: config.models.clone(), clock },
     }

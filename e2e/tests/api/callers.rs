@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use oslira_e2e::{Stack, User};
+use oslira_e2e::{Answer, Stack, User};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -19,10 +19,25 @@ struct Caller {
 
 async fn callers(stack: &Stack, owner: &User) -> Vec<Caller> {
     let token = async |variant: &str| stack.token(&json!({ "variant": variant })).await;
-    let member = User::new(stack, 0).await;
-    let join = "insert into account_members (user_id, account_id, role) values ($1, $2, 'member')";
-    stack.sql().await.execute(join, &[&member.user_id, &owner.account_id]).await.unwrap();
+    let colleague = async |role: &str| {
+        let colleague = User::new(stack, 0).await;
+        let join = "insert into account_members (user_id, account_id, role) values ($1, $2, $3)";
+        stack.sql().await.execute(join, &[&colleague.user_id, &owner.account_id, &role]).await.unwrap();
+        Some(colleague.token)
+    };
     let stranger = User::new(stack, 5).await;
+    let key = async |of: &User, scopes: Value| {
+        let body = json!({ "name": "Walk", "scopes": scopes });
+        let made = Answer::read(of.request(Method::POST, "/api-keys").json(&body).send().await.unwrap()).await;
+        let made = made.data(201);
+        (made["key"]["id"].as_str().unwrap().to_owned(), Some(made["secret"].as_str().unwrap().to_owned()))
+    };
+    let (revoked, revoked_secret) = key(owner, json!(["analyse"])).await;
+    let revoke = owner.request(Method::DELETE, &format!("/api-keys/{revoked}")).send().await.unwrap();
+    Answer::read(revoke).await.data(200);
+    let (expired, expired_secret) = key(owner, json!(["analyse"])).await;
+    let end = "update account_members set expires_at = clock_timestamp() where user_id = ($1::text)::uuid";
+    stack.sql().await.execute(end, &[&expired]).await.unwrap();
     let caller = |name, token, account| Caller { name, token, account };
     vec![
         caller("nobody", None, None),
@@ -32,8 +47,18 @@ async fn callers(stack: &Stack, owner: &User) -> Vec<Caller> {
         caller("anon key", Some(token("anon_key").await), None),
         caller("service-role key", Some(token("service_role_key").await), None),
         caller("anonymous user", Some(token("anonymous").await), None),
-        caller("stranger", Some(stranger.token), Some(owner.account_id)),
-        caller("member", Some(member.token), Some(owner.account_id)),
+        caller("stranger", Some(stranger.token.clone()), Some(owner.account_id)),
+        caller("no key", Some("oslira_0123".to_owned()), None),
+        caller("revoked key", revoked_secret, None),
+        caller("expired key", expired_secret, None),
+        caller("stranger's key", key(&stranger, json!(["analyse"])).await.1, Some(owner.account_id)),
+        caller("key to read", key(owner, json!([])).await.1, None),
+        caller("key to analyse", key(owner, json!(["analyse"])).await.1, None),
+        caller("key to edit leads", key(owner, json!(["edit_leads"])).await.1, None),
+        caller("key for business", key(owner, json!(["edit_business"])).await.1, None),
+        caller("viewer", colleague("viewer").await, Some(owner.account_id)),
+        caller("member", colleague("member").await, Some(owner.account_id)),
+        caller("admin", colleague("admin").await, Some(owner.account_id)),
         caller("owner", Some(owner.token.clone()), Some(owner.account_id)),
     ]
 }

@@ -20,6 +20,7 @@ mod leads;
 mod lists;
 mod machine;
 mod main_job;
+mod members;
 mod money;
 mod outcomes;
 mod pictures;

@@ -140,7 +140,7 @@ async fn a_cap_is_a_whole_number_and_an_owners_to_set() {
     stack.sql().await.execute(join, &[&member.user_id, &user.account_id]).await.unwrap();
     let as_host = |method: Method| member.request(method, BUDGET).header("x-account-id", user.account_id.to_string());
     let put = as_host(Method::PUT).json(&json!({ "daily_cap": 9 })).send().await.unwrap();
-    Answer::read(put).await.refused(403, "owner_required");
+    Answer::read(put).await.refused(403, "permission_missing");
     let seen = Answer::read(as_host(Method::GET).send().await.unwrap()).await;
     assert_eq!(seen.data(200)["daily_cap"], 1_000_000, "a member sees it, and did not change it");
     assert_eq!(member.get(BUDGET).await.data(200)["daily_cap"], Value::Null, "their own account has none");

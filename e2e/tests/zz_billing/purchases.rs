@@ -96,7 +96,7 @@ async fn only_an_owner_is_sent_to_stripe_and_only_for_what_is_sold() {
         .request(Method::POST, "/billing/checkout")
         .header("x-account-id", user.account_id.to_string())
         .json(&body);
-    Answer::read(as_member.send().await.unwrap()).await.refused(403, "owner_required");
+    Answer::read(as_member.send().await.unwrap()).await.refused(403, "permission_missing");
 
     for what in [
         json!({}),

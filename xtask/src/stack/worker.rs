@@ -193,6 +193,7 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "RESEND_API_KEY": "sandbox-resend-key",
             "MAIL_FROM": "Oslira <mail@oslira.test>",
             // 5173 is the default port of Vite's development server.
+            "APP_URL": "http://localhost:5173",
             "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
             "RETRY_TIME_SCALE": state.speed.time_scale(),
         },

@@ -199,12 +199,12 @@ fn add_files(content: &mut Value, files: &[&str]) {
 }
 
 /// The word for a kind of caller in the OpenAPI description and on the reference page.
-pub(super) const fn caller_word(caller: CallerKind) -> &'static str {
+pub(super) fn caller_word(caller: CallerKind) -> String {
     match caller {
-        CallerKind::Public => "public",
-        CallerKind::SignedIn => "signed-in",
-        CallerKind::Member => "member",
-        CallerKind::Owner => "owner",
+        CallerKind::Public => "public".to_owned(),
+        CallerKind::SignedIn => "signed-in".to_owned(),
+        CallerKind::Member => "member".to_owned(),
+        CallerKind::Permitted(permission) => format!("member who may {permission}"),
     }
 }
 
@@ -224,7 +224,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             })
         })
         .collect();
-    if matches!(operation.caller, CallerKind::Member | CallerKind::Owner) {
+    if matches!(operation.caller, CallerKind::Member | CallerKind::Permitted(_)) {
         described.push(json!({
             "name": "X-Account-Id", "in": "header", "required": false,
             "description": "Which of your accounts to act for; without it the one you have belonged to longest.",

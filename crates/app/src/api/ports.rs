@@ -11,6 +11,7 @@ use crate::{
         credits::CreditPorts,
         health::HealthPorts,
         leads::LeadPorts,
+        members::MemberPorts,
     },
     http::RequestPorts,
 };
@@ -29,6 +30,7 @@ pub struct UserPorts {
     pub leads: LeadPorts,
     pub analysis: AnalysisPorts,
     pub health: HealthPorts,
+    pub members: MemberPorts,
 }
 
 /// The bundles of ports of a request that a provider sends. They have the system's database role, and no bundle of a user's.
@@ -56,7 +58,7 @@ pub fn is_of_a_provider(path: &str) -> bool {
 impl UserPorts {
     /// Puts every bundle into the request's extensions, where [`crate::http::Ports`] looks for it.
     pub fn install(self, extensions: &mut Extensions) {
-        let Self { request, auth, credits, billing, business, leads, analysis, health } = self;
+        let Self { request, auth, credits, billing, business, leads, analysis, health, members } = self;
         extensions.insert(request);
         extensions.insert(auth);
         extensions.insert(credits);
@@ -65,5 +67,6 @@ impl UserPorts {
         extensions.insert(leads);
         extensions.insert(analysis);
         extensions.insert(health);
+        extensions.insert(members);
     }
 }

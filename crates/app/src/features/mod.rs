@@ -9,6 +9,7 @@ pub mod health;
 pub mod jobs;
 pub mod judging;
 pub mod leads;
+pub mod members;
 pub mod profiles;
 pub mod retention;
 pub mod scoring;

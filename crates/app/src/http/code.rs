@@ -25,6 +25,12 @@ pub const DATABASE_UNAVAILABLE: ErrorCode = ErrorCode::new(
     "database_unavailable",
     "the outcome may be unknown: repeat with the same `Idempotency-Key`",
 );
+/// Who may call an endpoint says which permission it needs.
+pub const PERMISSION_MISSING: ErrorCode = ErrorCode::new(
+    StatusCode::FORBIDDEN,
+    "permission_missing",
+    "the caller's role in the account, or the key's scopes, do not allow this",
+);
 /// Answered before the request reaches a route.
 pub const ADDRESS_TOO_LONG: ErrorCode =
     ErrorCode::new(StatusCode::URI_TOO_LONG, "address_too_long", "more than 8,192 characters");

@@ -63,8 +63,8 @@ pub enum CallerKind {
     SignedIn,
     /// A user acting for an account that they belong to.
     Member,
-    /// An owner of the account.
-    Owner,
+    /// Of them, who has this permission in the account.
+    Permitted(&'static str),
 }
 
 /// Who calls, as an argument of a handler: a request without the required rights is answered with an error instead.

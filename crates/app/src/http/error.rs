@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     ErrorCode,
-    code::{DATABASE_UNAVAILABLE, INTERNAL_ERROR},
+    code::{DATABASE_UNAVAILABLE, INTERNAL_ERROR, PERMISSION_MISSING},
     envelope::Payload,
 };
 use crate::shared::store::StoreError;
@@ -77,6 +77,10 @@ impl From<StoreError> for ApiError {
                 .with_retry_after(5)
             }
             StoreError::Defect(cause) => Self::internal(&cause),
+            StoreError::PermissionMissing => Self::new(
+                PERMISSION_MISSING,
+                "Your role in this account, or the scopes of your API key, do not allow this. GET /auth/verify says what they do; an owner or admin can change them.",
+            ),
         }
     }
 }

@@ -14,7 +14,7 @@ mod refuse;
 mod whole_number;
 
 pub use body::{BODY_BYTES_MAX, JsonBody, RawBody};
-pub use code::ErrorCode;
+pub use code::{ErrorCode, PERMISSION_MISSING};
 pub use endpoint::{
     Answer, Anyone, Both, Caller, CallerKind, Content, Endpoint, Example, NoBody, NoParameters, Parameter, Parameters,
     Place, Registry, RequestBody, declared_errors, serve,

@@ -1,4 +1,4 @@
-//! The two ways any store (Postgres, R2, a Durable Object) can fail.
+//! The ways any store (Postgres, R2, a Durable Object) can fail.
 
 /// Why a store did not answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -9,4 +9,7 @@ pub enum StoreError {
     /// It answered with something we do not understand, or refused the statement: a defect of ours.
     #[error("store defect: {0}")]
     Defect(String),
+    /// The caller belongs to the account and may not do this there: only the database of a tenant says so.
+    #[error("permission missing")]
+    PermissionMissing,
 }

@@ -182,7 +182,12 @@ impl Authenticator for Double {
 impl Memberships for Double {
     async fn accounts_of(&self, _: UserId) -> Result<Vec<Membership>, StoreError> {
         let account_id = AccountId::new(Uuid::nil());
-        Ok(vec![Membership { account_id, account_name: "Ann".to_owned(), role: Role::Owner }])
+        Ok(vec![Membership {
+            account_id,
+            account_name: "Ann".to_owned(),
+            role: Role::Owner,
+            permissions: Role::Owner.permissions().to_vec(),
+        }])
     }
 }
 

@@ -35,6 +35,10 @@ struct Slow {
 
 #[async_trait]
 impl LeadRepository for Slow {
+    async fn may_export(&self, _: Member) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn list(&self, _: Member, _: &LeadQuery, page: PageQuery<LeadCursor>) -> Result<Page<Lead>, StoreError> {
         while !self.is_done.load(Ordering::Relaxed) {
             tokio::task::yield_now().await;

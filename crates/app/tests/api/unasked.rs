@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
     features::{
-        auth::Member,
+        auth::{ApiKeys, KeyAccess, KeySecret, Member, Role, SecretHash, SpendingLimit},
         billing::{
             Billing, BillingCustomer, Catalogue, ChargeOutcome, CheckoutOrder, CreditAlerts, CreditAlertsOutcome,
             EventPage, HostedPage, LinkOutcome, PaidFor, PaidLine, PurchaseOutcome, Stripe, StripeError, StripePrice,
@@ -18,10 +18,15 @@ use oslira_app::{
             Analysis, JudgedOutcome, Lead, LeadCursor, LeadOutcome, LeadQuery, LeadRepository, Mark, MarkOutcome,
             OutcomeRepository, Picture, Pictures,
         },
+        members::{
+            AcceptOutcome, ApiKey, Invitation, InviteOutcome, KeyOutcome, MemberAction, MemberOutcome, MemberStore,
+            MemberView, NewApiKey, NewInvitation, RemoveOutcome, RevokeOutcome,
+        },
     },
     shared::{
         idempotency::IdempotencyKey,
-        ids::{AccountId, BusinessProfileId, LeadId},
+        ids::{AccountId, BusinessProfileId, LeadId, UserId},
+        mail::{Mail, MailError, Mailer},
         pagination::{Page, PageQuery},
         store::StoreError,
     },
@@ -72,6 +77,10 @@ impl BusinessProfileRepository for Unasked {
 
 #[async_trait]
 impl LeadRepository for Unasked {
+    async fn may_export(&self, _: Member) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn list(&self, _: Member, _: &LeadQuery, _: PageQuery<LeadCursor>) -> Result<Page<Lead>, StoreError> {
         refuse()
     }
@@ -206,5 +215,76 @@ impl Stripe for Unasked {
 
     async fn subscriptions(&self, _: Option<&str>) -> Result<SubscriptionPage, StripeError> {
         refused()
+    }
+}
+
+#[async_trait]
+impl MemberStore for Unasked {
+    async fn members(&self, _: Member) -> Result<Option<Vec<MemberView>>, StoreError> {
+        refuse()
+    }
+
+    async fn change_member(
+        &self,
+        _: Member,
+        _: UserId,
+        _: Role,
+        _: Option<SpendingLimit>,
+    ) -> Result<MemberOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn remove_member(&self, _: Member, _: UserId) -> Result<RemoveOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn actions(&self, _: Member, _: PageQuery<i64>) -> Result<Option<Page<MemberAction>>, StoreError> {
+        refuse()
+    }
+
+    async fn invite(&self, _: Member, _: &NewInvitation) -> Result<InviteOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn invitations(&self, _: Member) -> Result<Option<Vec<Invitation>>, StoreError> {
+        refuse()
+    }
+
+    async fn revoke_invitation(&self, _: Member, _: Uuid) -> Result<RevokeOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn accept(&self, _: UserId, _: &SecretHash) -> Result<AcceptOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn create_key(&self, _: Member, _: &NewApiKey) -> Result<KeyOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn keys(&self, _: Member) -> Result<Option<Vec<ApiKey>>, StoreError> {
+        refuse()
+    }
+
+    async fn rotate_key(&self, _: Member, _: Uuid, _: u32, _: &KeySecret) -> Result<KeyOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn revoke_key(&self, _: Member, _: Uuid) -> Result<KeyOutcome, StoreError> {
+        refuse()
+    }
+}
+
+#[async_trait]
+impl Mailer for Unasked {
+    async fn send(&self, _: &Mail, _: &str) -> Result<(), MailError> {
+        Err(MailError::Unavailable("nobody is written to".to_owned()))
+    }
+}
+
+#[async_trait]
+impl ApiKeys for Unasked {
+    async fn resolve(&self, _: &SecretHash) -> Result<Option<KeyAccess>, StoreError> {
+        Ok(None)
     }
 }

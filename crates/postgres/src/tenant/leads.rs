@@ -120,6 +120,12 @@ impl LeadRepository for TenantDb {
         Ok(Page::cut(leads, page.limit, |last| LeadCursor::of(query.sort, last)))
     }
 
+    async fn may_export(&self, member: Member) -> Result<(), StoreError> {
+        let sql = "select to_jsonb(api.require_permission($1::uuid, 'export'))";
+        let _: bool = self.value(member.user(), sql, &[Param::of(member.account())]).await?;
+        Ok(())
+    }
+
     async fn are_more_than(&self, member: Member, query: &LeadQuery, rows: u32) -> Result<bool, StoreError> {
         let sql = format!("select to_jsonb(count(*)) from ({}) found", found(query));
         let counted: u64 = self.value(member.user(), &sql, &parameters(member, query, None, rows + 1)).await?;

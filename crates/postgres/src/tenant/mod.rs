@@ -8,6 +8,7 @@ mod db;
 mod deletion;
 mod estimate;
 mod leads;
+mod members;
 mod memberships;
 mod models;
 mod outcomes;

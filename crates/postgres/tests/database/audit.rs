@@ -6,7 +6,7 @@ use oslira_testkit::{TestResult, audit};
 use crate::support::{Stage, complete, fail};
 
 /// What spoils a whole database, and the rule that must find it.
-const SPOILT: [(&str, &str); 15] = [
+const SPOILT: [(&str, &str); 16] = [
     ("update credit_balances set balance = balance + 1", "the sum of the transactions is the balance"),
     ("update credit_transactions set balance_after = balance_after + 1", "balance_after is the running sum"),
     ("update credit_grants set remaining = remaining - 1", "a balance is what is left of its grants"),
@@ -32,6 +32,10 @@ const SPOILT: [(&str, &str); 15] = [
     ("delete from analyses", "every lead was found by an analysis of its account"),
     ("update leads set score = score + 1", "a lead shows one analysis, its latest, and the types of all"),
     ("update spending_days set credits = credits + 1", "what is kept of a day's spending is what its runs cost"),
+    (
+        "update member_spending_days set credits = credits + 1",
+        "what is kept of a member's spending is what their runs cost",
+    ),
 ];
 
 #[tokio::test]

@@ -8,15 +8,19 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 3] = ["analysis_prices", "credit_packs", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 13] = [
+pub const HIDDEN_TABLES: [&str; 17] = [
+    "api_keys",
     "billing_customers",
     "disputes",
+    "invitations",
     "job_runs",
+    "member_actions",
     "model_lifecycles",
     "paid_periods",
     "payments",
     "profile_changes",
     "returned_periods",
+    "role_permissions",
     "service_outages",
     "spending_days",
     "starting_credits",

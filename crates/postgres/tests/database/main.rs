@@ -8,6 +8,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "tests make identifiers that no other test has")]
 
+mod api_keys;
 mod audit;
 mod begin_analysis;
 mod billing;
@@ -28,6 +29,7 @@ mod leads;
 mod leaving;
 mod ledger;
 mod logins;
+mod members;
 mod migrations;
 mod model_lifecycles;
 mod outcomes;

@@ -197,6 +197,20 @@ impl Prey {
             ("system.record_usage", "p_kind") => "ai".to_owned(),
             ("system.report_outage", "p_kind") => "down".to_owned(),
             ("system.grant_credits", "p_source") => "promotion".to_owned(),
+            ("api.list_member_actions", "p_before") => "9".to_owned(),
+            ("api.create_key" | "api.rotate_key" | "api.revoke_key", "p_key") | (_, "p_invitation" | "p_member") => {
+                Uuid::now_v7().to_string()
+            }
+            (_, "p_email") => "guest@example.com".to_owned(),
+            (_, "p_role") => "member".to_owned(),
+            (_, "p_period") => "month".to_owned(),
+            (_, "p_token_hash" | "p_secret_hash") => "ab".repeat(32),
+            (_, "p_prefix") => "oslira_0123".to_owned(),
+            (_, "p_name") => "x".to_owned(),
+            (_, "p_scopes") => "{read}".to_owned(),
+            (_, "p_permission") => "read".to_owned(),
+            (_, "p_overlap_s") => "60".to_owned(),
+            ("api.create_key", "p_expires_at") => "2099-01-01".to_owned(),
             (_, "p_account") => self.account.to_string(),
             (_, "p_run") => self.processing.to_string(),
             (_, "p_business_profile" | "p_profile") => self.profile.to_string(),

@@ -32,6 +32,12 @@ pub const ANALYSIS_IN_PROGRESS: ErrorCode =
 pub const INSUFFICIENT_CREDITS: ErrorCode =
     ErrorCode::new(StatusCode::PAYMENT_REQUIRED, "insufficient_credits", "`details`: `balance`, `required`");
 
+pub const MEMBER_LIMIT_REACHED: ErrorCode = ErrorCode::new(
+    StatusCode::PAYMENT_REQUIRED,
+    "member_limit_reached",
+    "the limit of this member, or of this API key, is used up for the period; `details.resets_in_s` says until when",
+);
+
 pub const BUDGET_EXCEEDED: ErrorCode = ErrorCode::new(
     StatusCode::PAYMENT_REQUIRED,
     "budget_exceeded",
@@ -248,6 +254,14 @@ pub(super) fn refusal(outcome: &BeginOutcome) -> ApiError {
             "The account's daily cap does not allow this analysis. Nothing was charged; an owner can change the cap, or try again after the time in Retry-After.",
         )
         .with_details(json!({ "cap": cap, "used": used, "required": required, "resets_in_s": resets_in_s }))
+        .with_retry_after(*resets_in_s),
+        BeginOutcome::MemberLimitReached { limit, period, used, required, resets_in_s } => ApiError::new(
+            MEMBER_LIMIT_REACHED,
+            "Your own limit in this account does not allow this analysis. Nothing was charged; an owner or admin can change the limit, or try again after the time in Retry-After.",
+        )
+        .with_details(json!({
+            "limit": limit, "period": period, "used": used, "required": required, "resets_in_s": resets_in_s,
+        }))
         .with_retry_after(*resets_in_s),
         BeginOutcome::Forbidden => forbidden(),
         BeginOutcome::BusinessProfileNotFound => ApiError::new(

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::AnalysisResult;
 use crate::{
     features::{
+        auth::LimitPeriod,
         business::BusinessContext,
         profiles::{InstagramHandle, InvalidHandle},
     },
@@ -82,6 +83,17 @@ pub enum BeginOutcome {
         used: i64,
         required: i64,
         /// Seconds until the next UTC day.
+        resets_in_s: u32,
+    },
+    /// The caller's own limit does not allow it.
+    MemberLimitReached {
+        limit: i64,
+        /// The period of the calendar that it is for.
+        period: LimitPeriod,
+        /// What the caller's runs of this period cost, refunded ones left out.
+        used: i64,
+        required: i64,
+        /// Seconds until the next period.
         resets_in_s: u32,
     },
     /// Not a member, or the account is closed.

@@ -7,7 +7,7 @@ use crate::http::{ApiError, ErrorCode};
 pub const TOKEN_MISSING: ErrorCode = ErrorCode::new(
     StatusCode::UNAUTHORIZED,
     "token_missing",
-    "send `Authorization: Bearer` with a user's access token",
+    "send `Authorization: Bearer` with a user's access token or an API key",
 );
 
 pub const TOKEN_MALFORMED: ErrorCode = ErrorCode::new(
@@ -43,14 +43,20 @@ pub const AUTH_UNAVAILABLE: ErrorCode = ErrorCode::new(
 /// When a token can be checked again at the earliest; the keys are not asked for before.
 pub(super) const KEYS_RETRY_AFTER_S: u32 = 5;
 
+pub const KEY_INVALID: ErrorCode = ErrorCode::new(
+    StatusCode::UNAUTHORIZED,
+    "key_invalid",
+    "there is no such API key, or it has expired, was revoked or rotated, or its account is closed",
+);
+
+pub const PERSON_REQUIRED: ErrorCode =
+    ErrorCode::new(StatusCode::FORBIDDEN, "person_required", "an API key cannot do this; sign in as a person");
+
 pub const INVALID_ACCOUNT_ID: ErrorCode =
     ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_account_id", "`X-Account-Id` is not a UUID");
 
 pub const ACCOUNT_FORBIDDEN: ErrorCode =
     ErrorCode::new(StatusCode::FORBIDDEN, "account_forbidden", "not a member of the account, or it is closed");
-
-pub const OWNER_REQUIRED: ErrorCode =
-    ErrorCode::new(StatusCode::FORBIDDEN, "owner_required", "only an owner of the account may do this");
 
 /// The same answer for an unknown account and for another customer's, so that nobody can find out which accounts exist.
 pub fn forbidden() -> ApiError {

@@ -40,8 +40,7 @@ impl Endpoint for Verify {
     type Answer = Reply<Verified>;
 
     fn example() -> Example {
-        let account =
-            json!({ "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_name": "Fuel", "role": "owner" });
+        let account = json!({ "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_name": "Fuel", "role": "viewer", "permissions": ["read"] });
         let data = json!({ "user_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "accounts": [account] });
         Example { data: Some(data), ..Example::default() }
     }

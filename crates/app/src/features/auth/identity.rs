@@ -1,23 +1,26 @@
 //! Who is calling. A handler that takes [`Member`] or [`CallingUser`] needs a token; one that takes neither is public.
 
+use std::marker::PhantomData;
+
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
 
 use super::{
-    AuthError, AuthPorts, Member, Membership,
+    AuthError, AuthPorts, KeyAccess, KeySecret, Member, Membership, Needed,
     codes::{
-        ACCOUNT_FORBIDDEN, ANONYMOUS_USER_REFUSED, AUTH_UNAVAILABLE, INVALID_ACCOUNT_ID, KEYS_RETRY_AFTER_S,
-        OWNER_REQUIRED, TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_MALFORMED, TOKEN_MISSING, TOKEN_ROLE_REFUSED, forbidden,
+        ACCOUNT_FORBIDDEN, ANONYMOUS_USER_REFUSED, AUTH_UNAVAILABLE, INVALID_ACCOUNT_ID, KEY_INVALID,
+        KEYS_RETRY_AFTER_S, PERSON_REQUIRED, TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_MALFORMED, TOKEN_MISSING,
+        TOKEN_ROLE_REFUSED, forbidden,
     },
 };
 use crate::{
-    http::{ApiError, Caller, CallerKind, ErrorCode, Ports},
+    http::{ApiError, Caller, CallerKind, ErrorCode, PERMISSION_MISSING, Ports},
     shared::ids::{AccountId, UserId},
 };
 
-/// The user a token was verified for, without a choice of account.
+/// The user a token was verified for, or the API key, without a choice of account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallingUser(pub UserId);
 
@@ -27,7 +30,9 @@ const TOKEN_CHARS_MAX: usize = 8 * 1024;
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         match error {
-            AuthError::Missing => Self::new(TOKEN_MISSING, "Send the header Authorization: Bearer <access token>."),
+            AuthError::Missing => {
+                Self::new(TOKEN_MISSING, "Send the header Authorization: Bearer with an access token or an API key.")
+            }
             AuthError::Malformed => Self::new(TOKEN_MALFORMED, "The access token is not a JSON Web Token."),
             // What a user or an app stores in `user_metadata` and `app_metadata` is part of every token.
             AuthError::TooLong => Self::new(
@@ -67,13 +72,56 @@ fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
     Ok(token.trim())
 }
 
+/// Whose credential a request carries.
+enum Principal {
+    Person(UserId),
+    Key(KeyAccess),
+}
+
+impl Principal {
+    async fn of<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Ports(ports) = Ports::<AuthPorts>::from_request_parts(parts, state).await?;
+        let credential = bearer(&parts.headers)?.to_owned();
+        if !KeySecret::is_meant(&credential) {
+            return Ok(Self::Person(ports.authenticator.authenticate(&credential).await?));
+        }
+        let known = match KeySecret::parse(&credential) {
+            Some(secret) => ports.keys.resolve(&secret.hash()).await?,
+            None => None,
+        };
+        known.map(Self::Key).ok_or_else(|| {
+            ApiError::new(
+                KEY_INVALID,
+                "There is no such API key, or it is over. GET /api-keys lists those of an account, for who manages them.",
+            )
+        })
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for CallingUser {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let Ports(ports) = Ports::<AuthPorts>::from_request_parts(parts, state).await?;
-        let token = bearer(&parts.headers)?.to_owned();
-        Ok(Self(ports.authenticator.authenticate(&token).await?))
+        Ok(Self(match Principal::of(parts, state).await? {
+            Principal::Person(user) => user,
+            Principal::Key(access) => access.key_id,
+        }))
+    }
+}
+
+/// A person who signed in: what no program may do.
+pub struct Person(pub UserId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Person {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        match Principal::of(parts, state).await? {
+            Principal::Person(user) => Ok(Self(user)),
+            Principal::Key(_) => {
+                Err(ApiError::new(PERSON_REQUIRED, "An API key cannot do this. Sign in and send the user's token."))
+            }
+        }
     }
 }
 
@@ -81,9 +129,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Member {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let CallingUser(user) = CallingUser::from_request_parts(parts, state).await?;
+        let principal = Principal::of(parts, state).await?;
         let Ports(ports) = Ports::<AuthPorts>::from_request_parts(parts, state).await?;
         let wanted = chosen_account(&parts.headers)?;
+        let user = match principal {
+            Principal::Person(user) => user,
+            Principal::Key(KeyAccess { key_id, membership: Membership { account_id, .. } }) => {
+                let is_its_account = wanted.is_none_or(|wanted| wanted == account_id);
+                return is_its_account.then(|| Self::new(key_id, account_id)).ok_or_else(forbidden);
+            }
+        };
         let pick = |accounts: Vec<Membership>| match wanted {
             Some(wanted) => accounts.into_iter().find(|m| m.account_id == wanted),
             // The oldest membership: the same account every time.
@@ -109,16 +164,19 @@ fn chosen_account(headers: &HeaderMap) -> Result<Option<AccountId>, ApiError> {
         .ok_or_else(|| ApiError::new(INVALID_ACCOUNT_ID, "X-Account-Id takes the UUID of one of your accounts."))
 }
 
-/// A member who has to be an owner. The database decides that, under the account's lock: a role that was remembered
-/// here could be out of date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner(pub Member);
+/// A member who needs a permission. The database decides whether they have it: a role that was remembered here could be out
+/// of date.
+pub struct May<P> {
+    pub member: Member,
+    permission: PhantomData<P>,
+}
 
-impl<S: Send + Sync> FromRequestParts<S> for Owner {
+impl<S: Send + Sync, P: Needed> FromRequestParts<S> for May<P> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        Member::from_request_parts(parts, state).await.map(Self)
+        let member = Member::from_request_parts(parts, state).await?;
+        Ok(Self { member, permission: PhantomData })
     }
 }
 
@@ -134,7 +192,16 @@ impl Caller for CallingUser {
             TOKEN_ROLE_REFUSED,
             ANONYMOUS_USER_REFUSED,
             AUTH_UNAVAILABLE,
+            KEY_INVALID,
         ]
+    }
+}
+
+impl Caller for Person {
+    const KIND: CallerKind = CallerKind::SignedIn;
+
+    fn errors() -> Vec<ErrorCode> {
+        [CallingUser::errors(), vec![PERSON_REQUIRED]].concat()
     }
 }
 
@@ -146,10 +213,10 @@ impl Caller for Member {
     }
 }
 
-impl Caller for Owner {
-    const KIND: CallerKind = CallerKind::Owner;
+impl<P: Needed> Caller for May<P> {
+    const KIND: CallerKind = CallerKind::Permitted(P::NAME);
 
     fn errors() -> Vec<ErrorCode> {
-        [Member::errors(), vec![OWNER_REQUIRED]].concat()
+        [Member::errors(), vec![PERMISSION_MISSING]].concat()
     }
 }

@@ -3,13 +3,19 @@
 mod codes;
 mod http;
 mod identity;
+mod key;
 mod model;
+mod permission;
 mod ports;
 mod verify;
 
-pub use codes::{OWNER_REQUIRED, forbidden};
+pub use codes::forbidden;
 pub use http::endpoints;
-pub use identity::{CallingUser, Owner};
-pub use model::{AuthError, Claims, Jwk, JwkSet, Member, Membership, Role};
-pub use ports::{AuthPorts, Authenticator, KeySource, Memberships, Pause, SignatureCheck, VerifyingKey};
+pub use identity::{CallingUser, May, Person};
+pub use key::{KeyAccess, KeySecret, SecretHash};
+pub use model::{AuthError, Claims, Jwk, JwkSet, LimitPeriod, Member, Membership, SpendingLimit};
+pub use permission::{
+    Analyse, EditBusiness, EditLeads, Export, ManageBilling, ManageKeys, ManageMembers, Needed, Permission, Role,
+};
+pub use ports::{ApiKeys, AuthPorts, Authenticator, KeySource, Memberships, Pause, SignatureCheck, VerifyingKey};
 pub use verify::{TokenCheck, TokenRules, TokenVerifier};

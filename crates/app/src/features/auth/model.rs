@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{Permission, Role};
 use crate::shared::ids::{AccountId, UserId};
 
 /// A verified user acting for one of their accounts. Only the extractor and tests make one; a handler that needs it
@@ -38,18 +39,41 @@ pub struct Membership {
     pub account_id: AccountId,
     /// Its name, for people.
     pub account_name: String,
-    /// What the user may do in it.
+    /// What the user is in it.
     pub role: Role,
+    /// What the user may do in it.
+    pub permissions: Vec<Permission>,
 }
 
-/// What a member may do. It is shown here and enforced by the database.
+/// What a member or a key may spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpendingLimit {
+    /// 0 to 1,000,000.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub credits: i64,
+    /// In how long; periods are those of the calendar (UTC), and weeks begin on Monday.
+    pub period: LimitPeriod,
+}
+
+/// A period of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Everything, the daily cap included.
-    Owner,
-    /// Everything that spends credits or reads what they bought.
-    Member,
+pub enum LimitPeriod {
+    Day,
+    Week,
+    Month,
+}
+
+impl LimitPeriod {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
 }
 
 /// Why a caller was refused.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{AuthError, Jwk, JwkSet, Membership};
+use super::{AuthError, Jwk, JwkSet, KeyAccess, Membership, SecretHash};
 use crate::shared::{ids::UserId, store::StoreError};
 
 /// Turns a bearer token into a user.
@@ -35,6 +35,17 @@ pub trait Memberships: Send + Sync {
     async fn accounts_now(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
         self.accounts_of(user).await
     }
+}
+
+/// Whose an API key is.
+#[async_trait]
+pub trait ApiKeys: Send + Sync {
+    /// The key with this secret, if it may do anything now. MUST ask the database each time: a key that was revoked ends with
+    /// this question.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn resolve(&self, secret: &SecretHash) -> Result<Option<KeyAccess>, StoreError>;
 }
 
 /// The issuer's published keys.
@@ -77,4 +88,5 @@ pub trait SignatureCheck: Send + Sync {
 pub struct AuthPorts {
     pub authenticator: Arc<dyn Authenticator>,
     pub memberships: Arc<dyn Memberships>,
+    pub keys: Arc<dyn ApiKeys>,
 }

@@ -21,8 +21,6 @@ pub enum CheckoutError {
     /// These faults of the configuration keep this deployment from taking money.
     #[error("not ready")]
     NotReady(Vec<String>),
-    #[error("not an owner")]
-    OwnerRequired,
     #[error("not a member")]
     Forbidden,
     /// There is no such plan or pack.
@@ -81,7 +79,6 @@ pub async fn check_out(
             PurchaseOutcome::UnknownPack => return Err(CheckoutError::UnknownItem),
             PurchaseOutcome::IdempotencyKeyReused => return Err(CheckoutError::KeyReused),
             PurchaseOutcome::Limit { daily_max } => return Err(CheckoutError::TooMany { daily_max }),
-            PurchaseOutcome::OwnerRequired => return Err(CheckoutError::OwnerRequired),
             PurchaseOutcome::Forbidden => return Err(CheckoutError::Forbidden),
         },
     };
@@ -127,7 +124,6 @@ async fn customer(ports: &BillingPorts, member: Member) -> Result<Known, Checkou
         BillingCustomer::Known { customer_id, email, is_subscribed } => {
             Ok(Known { id: customer_id, email, is_subscribed })
         }
-        BillingCustomer::OwnerRequired => Err(CheckoutError::OwnerRequired),
         BillingCustomer::Forbidden => Err(CheckoutError::Forbidden),
     }
 }
@@ -137,7 +133,6 @@ async fn link(ports: &BillingPorts, member: Member, email: Option<&str>) -> Resu
     let created = ports.stripe.create_customer(member.account(), email).await?;
     match ports.billing.link_customer(member, &created).await? {
         LinkOutcome::Linked { customer_id } => Ok(customer_id),
-        LinkOutcome::OwnerRequired => Err(CheckoutError::OwnerRequired),
         LinkOutcome::Forbidden => Err(CheckoutError::Forbidden),
     }
 }

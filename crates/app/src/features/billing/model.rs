@@ -130,7 +130,6 @@ pub enum CreditAlertsOutcome {
     #[serde(rename = "ok")]
     Set(CreditAlerts),
     UnknownPack,
-    OwnerRequired,
     Forbidden,
 }
 
@@ -147,7 +146,6 @@ pub enum BillingCustomer {
         /// Whether a subscription of the account goes on.
         is_subscribed: bool,
     },
-    OwnerRequired,
     Forbidden,
 }
 
@@ -160,7 +158,6 @@ pub enum LinkOutcome {
     Linked {
         customer_id: String,
     },
-    OwnerRequired,
     Forbidden,
 }
 
@@ -180,7 +177,6 @@ pub enum PurchaseOutcome {
     Limit {
         daily_max: i64,
     },
-    OwnerRequired,
     Forbidden,
 }
 

@@ -11,7 +11,7 @@ use super::{
     InvalidBusinessProfile, NewBusinessProfile, UpdateOutcome, change::change, if_match::ExpectedVersions,
 };
 use crate::{
-    features::auth::{Member, forbidden},
+    features::auth::{EditBusiness, May, Member, forbidden},
     http::{
         ApiError, Both, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoBody, PathId, Registry, Reply,
         code::IDEMPOTENCY_KEY_REUSED,
@@ -126,7 +126,7 @@ impl Endpoint for CreateBusinessProfile {
     const ERRORS: &'static [ErrorCode] = &[INVALID_BUSINESS_PROFILE, IDEMPOTENCY_KEY_REUSED, BUSINESS_PROFILE_LIMIT];
 
     type Ports = BusinessPorts;
-    type Caller = Member;
+    type Caller = May<EditBusiness>;
     type Parameters = MaybeIdempotencyKey;
     type Body = JsonBody<NewFields>;
     type Answer = Reply<BusinessProfile>;
@@ -137,7 +137,7 @@ impl Endpoint for CreateBusinessProfile {
 
     async fn handle(
         ports: BusinessPorts,
-        member: Member,
+        May { member, .. }: May<EditBusiness>,
         MaybeIdempotencyKey(key): MaybeIdempotencyKey,
         JsonBody(body): JsonBody<NewFields>,
     ) -> Result<Reply<BusinessProfile>, ApiError> {
@@ -235,7 +235,7 @@ impl Endpoint for ChangeBusinessProfile {
         &[INVALID_BUSINESS_PROFILE, BUSINESS_PROFILE_NOT_FOUND, BUSINESS_PROFILE_CHANGED];
 
     type Ports = BusinessPorts;
-    type Caller = Member;
+    type Caller = May<EditBusiness>;
     type Parameters = Both<PathId<BusinessProfileId>, ExpectedVersions>;
     type Body = JsonBody<ChangedFields>;
     type Answer = Reply<BusinessProfile>;
@@ -246,7 +246,7 @@ impl Endpoint for ChangeBusinessProfile {
 
     async fn handle(
         ports: BusinessPorts,
-        member: Member,
+        May { member, .. }: May<EditBusiness>,
         Both(PathId(id), expected): Both<PathId<BusinessProfileId>, ExpectedVersions>,
         JsonBody(body): JsonBody<ChangedFields>,
     ) -> Result<Reply<BusinessProfile>, ApiError> {
@@ -286,7 +286,7 @@ impl Endpoint for DeleteBusinessProfile {
     const ERRORS: &'static [ErrorCode] = &[BUSINESS_PROFILE_NOT_FOUND];
 
     type Ports = BusinessPorts;
-    type Caller = Member;
+    type Caller = May<EditBusiness>;
     type Parameters = PathId<BusinessProfileId>;
     type Body = NoBody;
     type Answer = Reply<DeletedBusinessProfile>;
@@ -298,7 +298,7 @@ impl Endpoint for DeleteBusinessProfile {
 
     async fn handle(
         ports: BusinessPorts,
-        member: Member,
+        May { member, .. }: May<EditBusiness>,
         PathId(id): PathId<BusinessProfileId>,
         _: NoBody,
     ) -> Result<Reply<DeletedBusinessProfile>, ApiError> {

@@ -51,8 +51,6 @@ pub enum CapOutcome {
     /// It binds every run that begins from now on.
     #[serde(rename = "ok")]
     Set(Budget),
-    /// The caller is a member, but not an owner.
-    OwnerRequired,
     /// Not a member, or the account is closed.
     Forbidden,
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Balance, Budget, CapOutcome, CreditPorts, DAILY_CAP_MAX, DailyCap, Grant, InvalidDailyCap, Transaction};
 use crate::{
-    features::auth::{Member, OWNER_REQUIRED, Owner, forbidden},
+    features::auth::{ManageBilling, May, Member, forbidden},
     http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply, whole_number},
     shared::pagination::{Page, PageQuery},
 };
@@ -185,7 +185,7 @@ impl Endpoint for SetBudget {
     const ERRORS: &'static [ErrorCode] = &[INVALID_DAILY_CAP];
 
     type Ports = CreditPorts;
-    type Caller = Owner;
+    type Caller = May<ManageBilling>;
     type Parameters = NoParameters;
     type Body = JsonBody<BudgetBody>;
     type Answer = Reply<Budget>;
@@ -196,16 +196,13 @@ impl Endpoint for SetBudget {
 
     async fn handle(
         ports: CreditPorts,
-        Owner(member): Owner,
+        May { member, .. }: May<ManageBilling>,
         _: NoParameters,
         JsonBody(body): JsonBody<BudgetBody>,
     ) -> Result<Reply<Budget>, ApiError> {
         let cap = body.daily_cap.map(DailyCap::try_from).transpose()?;
         match ports.ledger.set_daily_cap(member, cap).await? {
             CapOutcome::Set(budget) => Ok(Reply::new(budget)),
-            CapOutcome::OwnerRequired => {
-                Err(ApiError::new(OWNER_REQUIRED, "Only an owner of the account may change its daily cap."))
-            }
             CapOutcome::Forbidden => Err(forbidden()),
         }
     }

@@ -59,6 +59,9 @@ pub struct DeploymentSettings {
     pub tokens: TokenRules,
     /// `CORS_ORIGINS`: from where browsers may call.
     pub cors_origins: Vec<String>,
+    /// `APP_URL`: the address of the customers' app, to which links in mails lead; without a slash at its end, and empty if there
+    /// is none.
+    pub app_url: String,
     /// Where profile pictures may come from; on a local stack the host of `APIFY_BASE_URL`, which is its sandbox.
     pub pictures: PictureSource,
     /// `RETRY_TIME_SCALE`: a factor on the pauses between attempts, below 1 on a local stack only.
@@ -77,6 +80,11 @@ impl DeploymentSettings {
         }
         let supabase_url = text("SUPABASE_URL");
         faults.extend(setting_fault("SUPABASE_URL", &supabase_url, local));
+        let app_url = text("APP_URL");
+        // Optional: without it, who invites somebody hands the link on.
+        if !app_url.is_empty() {
+            faults.extend(setting_fault("APP_URL", &app_url, local));
+        }
         let secret = text("SUPABASE_JWT_SECRET");
         let is_secret = secret.len() >= JWT_SECRET_BYTES_MIN;
         if !secret.is_empty() && !is_secret {
@@ -91,6 +99,7 @@ impl DeploymentSettings {
                 legacy_secret: is_secret.then(|| secret.into_bytes()),
             },
             cors_origins: list(&text("CORS_ORIGINS")),
+            app_url: app_url.trim_end_matches('/').to_owned(),
             pictures: match authority(&text("APIFY_BASE_URL")).filter(|_| local) {
                 Some(host) => PictureSource::Sandbox(host),
                 None => PictureSource::Instagram,

@@ -205,6 +205,10 @@ mod tests {
 
     #[async_trait]
     impl LeadRepository for Book {
+        async fn may_export(&self, _: Member) -> Result<(), StoreError> {
+            Ok(())
+        }
+
         async fn list(
             &self,
             _: Member,

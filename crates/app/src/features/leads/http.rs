@@ -19,7 +19,7 @@ use super::{
     SearchText, changes::history, export, exports_at_once::EXPORT_RETRY_AFTER_S,
 };
 use crate::{
-    features::auth::Member,
+    features::auth::{self, EditLeads, May, Member},
     http::{
         Answer, ApiError, Both, Content, Endpoint, ErrorCode, Example, NoBody, Parameter, Parameters, PathId, Place,
         Registry, Reply,
@@ -242,14 +242,20 @@ impl Endpoint for ExportLeads {
     const ERRORS: &'static [ErrorCode] = &[TOO_MANY_EXPORTS];
 
     type Ports = LeadPorts;
-    type Caller = Member;
+    type Caller = May<auth::Export>;
     type Parameters = LeadQuery;
     type Body = NoBody;
     type Answer = CsvFile;
 
-    async fn handle(ports: LeadPorts, member: Member, query: LeadQuery, _: NoBody) -> Result<CsvFile, ApiError> {
+    async fn handle(
+        ports: LeadPorts,
+        May { member, .. }: May<auth::Export>,
+        query: LeadQuery,
+        _: NoBody,
+    ) -> Result<CsvFile, ApiError> {
         let now = ports.clock.now();
         let permit = ports.exports.enter(member.account(), now)?;
+        ports.leads.may_export(member).await?;
         let export = export(ports.leads, member, query).await?;
         let (content_type, ending) = ("text/csv; charset=utf-8", "csv");
         Ok(CsvFile(File { export, content_type, name: "oslira-leads", ending, now, permit }))
@@ -312,7 +318,7 @@ impl Endpoint for DeleteLead {
     const ERRORS: &'static [ErrorCode] = &[LEAD_NOT_FOUND];
 
     type Ports = LeadPorts;
-    type Caller = Member;
+    type Caller = May<EditLeads>;
     type Parameters = PathId<LeadId>;
     type Body = NoBody;
     type Answer = Reply<DeletedLead>;
@@ -324,7 +330,7 @@ impl Endpoint for DeleteLead {
 
     async fn handle(
         ports: LeadPorts,
-        member: Member,
+        May { member, .. }: May<EditLeads>,
         PathId(id): PathId<LeadId>,
         _: NoBody,
     ) -> Result<Reply<DeletedLead>, ApiError> {

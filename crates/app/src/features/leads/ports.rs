@@ -50,6 +50,12 @@ pub trait LeadRepository: Send + Sync {
         page: PageQuery<LeadCursor>,
     ) -> Result<Page<Lead>, StoreError>;
 
+    /// Whether the member may take data out.
+    ///
+    /// # Errors
+    /// [`StoreError::PermissionMissing`] when not, and others when the database does not answer.
+    async fn may_export(&self, member: Member) -> Result<(), StoreError>;
+
     /// Whether the query finds more leads than that many.
     ///
     /// # Errors

@@ -22,6 +22,8 @@ pub enum Remains {
     BusinessProfileTexts,
     /// Everything that says whose a closed account was, and of whom it bought analyses.
     Accounts,
+    /// Invitations that are over, with the addresses of people who may never have come.
+    Invitations,
     ScrapeLogs,
     AiUsage,
     JobRuns,
@@ -30,12 +32,13 @@ pub enum Remains {
 }
 
 impl Remains {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Analyses,
         Self::Leads,
         Self::BusinessProfiles,
         Self::BusinessProfileTexts,
         Self::Accounts,
+        Self::Invitations,
         Self::ScrapeLogs,
         Self::AiUsage,
         Self::JobRuns,
@@ -46,9 +49,12 @@ impl Remains {
     #[must_use]
     pub const fn kept_for(self) -> SignedDuration {
         match self {
-            Self::Analyses | Self::Leads | Self::BusinessProfiles | Self::BusinessProfileTexts | Self::Accounts => {
-                DELETED_FOR
-            }
+            Self::Analyses
+            | Self::Leads
+            | Self::BusinessProfiles
+            | Self::BusinessProfileTexts
+            | Self::Accounts
+            | Self::Invitations => DELETED_FOR,
             Self::ScrapeLogs | Self::AiUsage | Self::JobRuns | Self::WebhookPayloads => LOGGED_FOR,
         }
     }

@@ -11,11 +11,12 @@ use crate::{
             AnalysisPorts, AnalysisRequest, InvalidRequest, RunStatus,
             codes::{
                 ANALYSIS_IN_PROGRESS, BUDGET_EXCEEDED, INSUFFICIENT_CREDITS, INVALID_BUSINESS_PROFILE_ID,
-                INVALID_USERNAME, PROVIDER_UNAVAILABLE, RATE_LIMITED, START_FAILED, UNKNOWN_ANALYSIS_TYPE, refusal,
+                INVALID_USERNAME, MEMBER_LIMIT_REACHED, PROVIDER_UNAVAILABLE, RATE_LIMITED, START_FAILED,
+                UNKNOWN_ANALYSIS_TYPE, refusal,
             },
             start::{self, StartOutcome},
         },
-        auth::Member,
+        auth::{Analyse, May},
         business::BUSINESS_PROFILE_NOT_FOUND,
         health::{NOT_READY, not_ready},
     },
@@ -80,6 +81,7 @@ impl Endpoint for Analyze {
         ANALYSIS_IN_PROGRESS,
         INSUFFICIENT_CREDITS,
         BUDGET_EXCEEDED,
+        MEMBER_LIMIT_REACHED,
         RATE_LIMITED,
         PROVIDER_UNAVAILABLE,
         NOT_READY,
@@ -87,7 +89,7 @@ impl Endpoint for Analyze {
     ];
 
     type Ports = AnalysisPorts;
-    type Caller = Member;
+    type Caller = May<Analyse>;
     type Parameters = MaybeIdempotencyKey;
     type Body = JsonBody<AnalyzeBody>;
     type Answer = Reply<AcceptedRun>;
@@ -105,7 +107,7 @@ impl Endpoint for Analyze {
 
     async fn handle(
         ports: AnalysisPorts,
-        member: Member,
+        May { member, .. }: May<Analyse>,
         MaybeIdempotencyKey(key): MaybeIdempotencyKey,
         JsonBody(body): JsonBody<AnalyzeBody>,
     ) -> Result<Reply<AcceptedRun>, ApiError> {

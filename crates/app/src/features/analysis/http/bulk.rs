@@ -14,16 +14,16 @@ use crate::{
             bulk::{self, Bought},
             codes::{
                 BUDGET_EXCEEDED, EMPTY_LIST, INSUFFICIENT_CREDITS, INVALID_BULK_OPTION, INVALID_BUSINESS_PROFILE_ID,
-                LIST_TOO_LONG, NOTHING_TO_CONTINUE, OVER_CEILING, PROVIDER_UNAVAILABLE, RATE_LIMITED, RUN_NOT_FOUND,
-                START_FAILED, UNKNOWN_ANALYSIS_TYPE, bulk_refusal,
+                LIST_TOO_LONG, MEMBER_LIMIT_REACHED, NOTHING_TO_CONTINUE, OVER_CEILING, PROVIDER_UNAVAILABLE,
+                RATE_LIMITED, RUN_NOT_FOUND, START_FAILED, UNKNOWN_ANALYSIS_TYPE, bulk_refusal,
             },
         },
-        auth::{CallingUser, Member},
+        auth::{Analyse, CallingUser, May},
         business::BUSINESS_PROFILE_NOT_FOUND,
         health::{NOT_READY, not_ready},
     },
     http::{
-        ApiError, Both, Endpoint, ErrorCode, Example, MaybeIdempotencyKey, NoBody, PathId, Reply,
+        ApiError, Both, Endpoint, ErrorCode, Example, MaybeIdempotencyKey, NoBody, PERMISSION_MISSING, PathId, Reply,
         code::{IDEMPOTENCY_KEY_REUSED, INVALID_REQUEST},
     },
     shared::ids::{BulkId, RunId},
@@ -148,6 +148,7 @@ impl Endpoint for BulkAnalyze {
         OVER_CEILING,
         INSUFFICIENT_CREDITS,
         BUDGET_EXCEEDED,
+        MEMBER_LIMIT_REACHED,
         RATE_LIMITED,
         PROVIDER_UNAVAILABLE,
         NOT_READY,
@@ -155,7 +156,7 @@ impl Endpoint for BulkAnalyze {
     ];
 
     type Ports = AnalysisPorts;
-    type Caller = Member;
+    type Caller = May<Analyse>;
     type Parameters = Both<MaybeIdempotencyKey, BulkQuery>;
     type Body = BulkBody;
     type Answer = Reply<AcceptedBulk>;
@@ -172,7 +173,7 @@ impl Endpoint for BulkAnalyze {
 
     async fn handle(
         ports: AnalysisPorts,
-        member: Member,
+        May { member, .. }: May<Analyse>,
         Both(MaybeIdempotencyKey(key), query): Both<MaybeIdempotencyKey, BulkQuery>,
         body: BulkBody,
     ) -> Result<Reply<AcceptedBulk>, ApiError> {
@@ -194,10 +195,12 @@ impl Endpoint for ContinueBulk {
     const STATUS: StatusCode = StatusCode::ACCEPTED;
     const ERRORS: &'static [ErrorCode] = &[
         RUN_NOT_FOUND,
+        PERMISSION_MISSING,
         NOTHING_TO_CONTINUE,
         BUSINESS_PROFILE_NOT_FOUND,
         INSUFFICIENT_CREDITS,
         BUDGET_EXCEEDED,
+        MEMBER_LIMIT_REACHED,
         RATE_LIMITED,
         PROVIDER_UNAVAILABLE,
         NOT_READY,

@@ -15,7 +15,7 @@ use crate::{
         },
         auth::{CallingUser, Member},
     },
-    http::{ApiError, Endpoint, ErrorCode, Example, NoBody, PathId, Reply},
+    http::{ApiError, Endpoint, ErrorCode, Example, NoBody, PERMISSION_MISSING, PathId, Reply},
     shared::{
         ids::RunId,
         pagination::{Page, PageQuery},
@@ -120,7 +120,7 @@ impl Endpoint for CancelRun {
     const PATH: &'static str = "/runs/{id}/cancel";
     const SUMMARY: &'static str =
         "Stops a run, or every run of a bulk that has not ended; full refund of each while no AI call has started.";
-    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_FINISHED];
+    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_FINISHED, PERMISSION_MISSING];
 
     type Ports = AnalysisPorts;
     // Not `Member`: the run says which of the user's accounts it belongs to.

@@ -133,15 +133,9 @@ async fn a_customer_is_created_once_and_linked() {
 async fn of_two_customers_that_are_linked_at_once_the_first_one_pays() {
     let link = LinkOutcome::Linked { customer_id: "cus_first".to_owned() };
     assert_eq!(order(Desk { link, ..Desk::new() }, pack(), None).await.customer_id, "cus_first");
-    for (link, is_owner) in [(LinkOutcome::OwnerRequired, true), (LinkOutcome::Forbidden, false)] {
-        let (page, world) = buy(Desk { link, ..Desk::new() }, pack()).await;
-        assert!(match page.unwrap_err() {
-            CheckoutError::OwnerRequired => is_owner,
-            CheckoutError::Forbidden => !is_owner,
-            _ => false,
-        });
-        assert_eq!(world.heard("begin"), [""; 0]);
-    }
+    let (page, world) = buy(Desk { link: LinkOutcome::Forbidden, ..Desk::new() }, pack()).await;
+    assert!(matches!(page, Err(CheckoutError::Forbidden)));
+    assert_eq!(world.heard("begin"), [""; 0]);
 }
 
 #[tokio::test]
@@ -172,7 +166,6 @@ async fn a_purchase_that_is_refused_reaches_stripe_with_no_order() {
         (PurchaseOutcome::UnknownPack, "unknown item"),
         (PurchaseOutcome::IdempotencyKeyReused, "idempotency key reused"),
         (PurchaseOutcome::Limit { daily_max: 100 }, "too many purchases"),
-        (PurchaseOutcome::OwnerRequired, "not an owner"),
         (PurchaseOutcome::Forbidden, "not a member"),
     ] {
         let desk = Desk { purchase: Some(purchase), ..Desk::knowing(known(Some("cus_1"), false)) };
@@ -184,14 +177,10 @@ async fn a_purchase_that_is_refused_reaches_stripe_with_no_order() {
 
 #[tokio::test]
 async fn who_may_not_buy_is_asked_for_nothing_else() {
-    for (customer, why) in
-        [(BillingCustomer::OwnerRequired, "not an owner"), (BillingCustomer::Forbidden, "not a member")]
-    {
-        let (page, world) = buy(Desk::knowing(customer.clone()), pack()).await;
-        assert_eq!((page.unwrap_err().to_string().as_str(), world.asked().len()), (why, 1));
-        let portal = open_portal(&ports(Desk::knowing(customer)), member(), "https://a.example").await;
-        assert_eq!(portal.unwrap_err().to_string(), why);
-    }
+    let (page, world) = buy(Desk::knowing(BillingCustomer::Forbidden), pack()).await;
+    assert_eq!((page.unwrap_err().to_string().as_str(), world.asked().len()), ("not a member", 1));
+    let portal = open_portal(&ports(Desk::knowing(BillingCustomer::Forbidden)), member(), "https://a.example").await;
+    assert_eq!(portal.unwrap_err().to_string(), "not a member");
 }
 
 #[tokio::test]

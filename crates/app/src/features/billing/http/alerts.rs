@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     features::{
-        auth::{Member, OWNER_REQUIRED, Owner, forbidden},
+        auth::{ManageBilling, May, Member, forbidden},
         billing::{AutoTopUp, BillingPorts, CreditAlerts, CreditAlertsOutcome},
     },
     http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Reply},
@@ -136,7 +136,7 @@ impl Endpoint for SetAlerts {
     const ERRORS: &'static [ErrorCode] = &[INVALID_ALERT];
 
     type Ports = BillingPorts;
-    type Caller = Owner;
+    type Caller = May<ManageBilling>;
     type Parameters = NoParameters;
     type Body = JsonBody<AlertsBody>;
     type Answer = Reply<CreditAlerts>;
@@ -151,7 +151,7 @@ impl Endpoint for SetAlerts {
 
     async fn handle(
         ports: BillingPorts,
-        Owner(member): Owner,
+        May { member, .. }: May<ManageBilling>,
         _: NoParameters,
         JsonBody(body): JsonBody<AlertsBody>,
     ) -> Result<Reply<CreditAlerts>, ApiError> {
@@ -159,9 +159,6 @@ impl Endpoint for SetAlerts {
         match ports.billing.set_alerts(member, &alerts).await? {
             CreditAlertsOutcome::Set(alerts) => Ok(Reply::new(alerts)),
             CreditAlertsOutcome::UnknownPack => Err(invalid("auto_top_up.pack")),
-            CreditAlertsOutcome::OwnerRequired => {
-                Err(ApiError::new(OWNER_REQUIRED, "Only an owner of the account may change what it buys."))
-            }
             CreditAlertsOutcome::Forbidden => Err(forbidden()),
         }
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     features::{
-        auth::{OWNER_REQUIRED, Owner, forbidden},
+        auth::{ManageBilling, May, forbidden},
         billing::{
             BillingInterval, BillingPorts, CheckoutItem, HostedPage,
             checkout::{CheckoutError, ReturnUrls, check_out, open_portal},
@@ -61,7 +61,6 @@ impl From<CheckoutError> for ApiError {
                 .with_retry_after(30)
             }
             CheckoutError::NotReady(faults) => not_ready(&faults),
-            CheckoutError::OwnerRequired => Self::new(OWNER_REQUIRED, "Only an owner of the account may buy for it."),
             CheckoutError::Forbidden => forbidden(),
             CheckoutError::UnknownItem => unknown_item(),
             CheckoutError::AlreadySubscribed => {
@@ -148,7 +147,7 @@ impl Endpoint for CheckOut {
     ];
 
     type Ports = BillingPorts;
-    type Caller = Owner;
+    type Caller = May<ManageBilling>;
     type Parameters = MaybeIdempotencyKey;
     type Body = JsonBody<CheckoutBody>;
     type Answer = Reply<Page>;
@@ -166,7 +165,7 @@ impl Endpoint for CheckOut {
 
     async fn handle(
         ports: BillingPorts,
-        Owner(member): Owner,
+        May { member, .. }: May<ManageBilling>,
         MaybeIdempotencyKey(key): MaybeIdempotencyKey,
         JsonBody(body): JsonBody<CheckoutBody>,
     ) -> Result<Reply<Page>, ApiError> {
@@ -201,7 +200,7 @@ impl Endpoint for OpenPortal {
     const ERRORS: &'static [ErrorCode] = &[INVALID_URL, NO_CUSTOMER, BILLING_UNAVAILABLE, NOT_READY];
 
     type Ports = BillingPorts;
-    type Caller = Owner;
+    type Caller = May<ManageBilling>;
     type Parameters = NoParameters;
     type Body = JsonBody<PortalBody>;
     type Answer = Reply<Page>;
@@ -215,7 +214,7 @@ impl Endpoint for OpenPortal {
 
     async fn handle(
         ports: BillingPorts,
-        Owner(member): Owner,
+        May { member, .. }: May<ManageBilling>,
         _: NoParameters,
         JsonBody(body): JsonBody<PortalBody>,
     ) -> Result<Reply<Page>, ApiError> {

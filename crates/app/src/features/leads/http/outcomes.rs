@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{FILE_HEADERS, File, LEAD_NOT_FOUND, TOO_MANY_EXPORTS, not_found, read_query};
 use crate::{
     features::{
-        auth::Member,
+        auth::{self, EditLeads, May},
         leads::{LeadOutcome, LeadPorts, MarkOutcome, NewestMark, OutcomeQuery, RawOutcomeQuery, export_outcomes},
     },
     http::{
@@ -49,7 +49,7 @@ impl Endpoint for MarkLead {
     const ERRORS: &'static [ErrorCode] = &[LEAD_NOT_FOUND, TOO_MANY_OUTCOMES];
 
     type Ports = LeadPorts;
-    type Caller = Member;
+    type Caller = May<EditLeads>;
     type Parameters = PathId<LeadId>;
     type Body = JsonBody<OutcomeBody>;
     type Answer = Reply<NewestMark>;
@@ -64,7 +64,7 @@ impl Endpoint for MarkLead {
 
     async fn handle(
         ports: LeadPorts,
-        member: Member,
+        May { member, .. }: May<EditLeads>,
         PathId(id): PathId<LeadId>,
         JsonBody(body): JsonBody<OutcomeBody>,
     ) -> Result<Reply<NewestMark>, ApiError> {
@@ -132,14 +132,20 @@ impl Endpoint for ExportOutcomes {
     const ERRORS: &'static [ErrorCode] = &[TOO_MANY_EXPORTS];
 
     type Ports = LeadPorts;
-    type Caller = Member;
+    type Caller = May<auth::Export>;
     type Parameters = OutcomeQuery;
     type Body = NoBody;
     type Answer = JsonLines;
 
-    async fn handle(ports: LeadPorts, member: Member, query: OutcomeQuery, _: NoBody) -> Result<JsonLines, ApiError> {
+    async fn handle(
+        ports: LeadPorts,
+        May { member, .. }: May<auth::Export>,
+        query: OutcomeQuery,
+        _: NoBody,
+    ) -> Result<JsonLines, ApiError> {
         let now = ports.clock.now();
         let permit = ports.exports.enter(member.account(), now)?;
+        ports.leads.may_export(member).await?;
         let export = export_outcomes(ports.outcomes, member, query).await?;
         let (content_type, ending) = ("application/x-ndjson", "ndjson");
         Ok(JsonLines(File { export, content_type, name: "oslira-outcomes", ending, now, permit }))

@@ -87,6 +87,7 @@ async fn what_was_deleted_goes_after_30_days_and_logs_after_90_in_the_order_of_w
         (Remains::BusinessProfiles, month),
         (Remains::BusinessProfileTexts, month),
         (Remains::Accounts, month),
+        (Remains::Invitations, month),
         (Remains::ScrapeLogs, quarter),
         (Remains::AiUsage, quarter),
         (Remains::JobRuns, quarter),
@@ -97,7 +98,7 @@ async fn what_was_deleted_goes_after_30_days_and_logs_after_90_in_the_order_of_w
         "profiles": { "pictures": 1, "is_cut_short": false, "changes": 3 },
         "rows": {
             "analyses": 0, "leads": 0, "business_profiles": 0, "business_profile_texts": 0, "accounts": 0,
-            "scrape_logs": 0, "ai_usage": 0, "job_runs": 0, "webhook_payloads": 0,
+            "invitations": 0, "scrape_logs": 0, "ai_usage": 0, "job_runs": 0, "webhook_payloads": 0,
         },
         "is_cut_short": false,
     });
