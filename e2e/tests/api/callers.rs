@@ -56,6 +56,7 @@ async fn callers(stack: &Stack, owner: &User) -> Vec<Caller> {
         caller("key to analyse", key(owner, json!(["analyse"])).await.1, None),
         caller("key to edit leads", key(owner, json!(["edit_leads"])).await.1, None),
         caller("key for business", key(owner, json!(["edit_business"])).await.1, None),
+        caller("key to export", key(owner, json!(["export"])).await.1, None),
         caller("viewer", colleague("viewer").await, Some(owner.account_id)),
         caller("member", colleague("member").await, Some(owner.account_id)),
         caller("admin", colleague("admin").await, Some(owner.account_id)),
