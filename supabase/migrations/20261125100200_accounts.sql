@@ -16,7 +16,10 @@ create table public.accounts (
   -- the file `clean_up`).
   wiped_to_run uuid,
   tombstoned_at timestamptz,
-  constraint only_closed_ones_are_tombstones check (tombstoned_at is null or deleted_at is not null)
+  -- When the erasure began: from then on it cannot be opened again.
+  erasing_at timestamptz,
+  constraint only_closed_ones_are_tombstones check (tombstoned_at is null or deleted_at is not null),
+  constraint only_closed_ones_are_erased check (erasing_at is null or deleted_at is not null)
 );
 create index accounts_plan on public.accounts (plan_id);
 -- Closed ones that are no tombstones yet.
@@ -74,13 +77,13 @@ alter table public.invitations enable row level security;
 alter table public.invitations force row level security;
 revoke all on public.invitations from public, anon, authenticated, service_role;
 
--- Who did what to members, invitations and keys. It is only added to, until the account is erased.
+-- Who did what to the account, its members, invitations and keys. It is only added to, until the account is erased.
 create table public.member_actions (
   id bigint generated always as identity primary key,
   account_id uuid not null references public.accounts (id),
   actor_id uuid not null,
   action text not null check (char_length(action) between 1 and 40),
-  -- A user, an invitation or a key.
+  -- A user, an invitation, a key, or the account itself.
   subject_id uuid,
   details jsonb not null default '{}',
   at timestamptz not null default clock_timestamp()

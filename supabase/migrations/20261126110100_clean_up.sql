@@ -276,6 +276,7 @@ declare
   v_taken bigint;
   v_more bigint;
 begin
+  update public.accounts a set erasing_at = clock_timestamp() where a.id = p_account and a.erasing_at is null;
   v_taken := private.erase_runs(p_account, p_limit);
   -- A lead is locked before its analyses, as whoever marks them as stale does. The marks of a lead go with its analyses.
   v_leads := array(

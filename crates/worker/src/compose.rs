@@ -5,6 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use oslira_app::{
     api::{ProviderPorts, UserPorts},
     features::{
+        account::AccountPorts,
         analysis::{AnalysisPorts, BulkPorts, WatchedRuns, WorkflowPorts},
         auth::{AuthPorts, TokenCheck, TokenVerifier},
         billing::{BillingJobPorts, BillingPorts, WebhookPorts},
@@ -114,6 +115,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
             clock: clock.clone(),
             app_url: config.deployment.app_url.clone(),
         },
+        account: AccountPorts { store: tenant.clone(), clock: clock.clone(), exports: isolate.exports.clone() },
         health: HealthPorts { readiness, models: config.models.clone(), clock },
     }
 }

@@ -6,6 +6,7 @@
     reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
 )]
 
+mod account;
 mod bad_input;
 mod bulk;
 mod business_profiles;

@@ -1,7 +1,7 @@
 //! Every endpoint of the API, feature by feature: the one list that the router, the description and the tests read.
 
 use crate::{
-    features::{analysis, auth, billing, business, credits, health, leads, members},
+    features::{account, analysis, auth, billing, business, credits, health, leads, members},
     http::Registry,
 };
 
@@ -13,6 +13,7 @@ pub fn register(registry: &mut impl Registry) {
     credits::endpoints(registry);
     billing::endpoints(registry);
     auth::endpoints(registry);
+    account::endpoints(registry);
     members::endpoints(registry);
     health::endpoints(registry);
 }

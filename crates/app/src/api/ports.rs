@@ -4,6 +4,7 @@ use axum::http::Extensions;
 
 use crate::{
     features::{
+        account::AccountPorts,
         analysis::AnalysisPorts,
         auth::AuthPorts,
         billing::{BillingPorts, WebhookPorts},
@@ -31,6 +32,7 @@ pub struct UserPorts {
     pub analysis: AnalysisPorts,
     pub health: HealthPorts,
     pub members: MemberPorts,
+    pub account: AccountPorts,
 }
 
 /// The bundles of ports of a request that a provider sends. They have the system's database role, and no bundle of a user's.
@@ -58,7 +60,7 @@ pub fn is_of_a_provider(path: &str) -> bool {
 impl UserPorts {
     /// Puts every bundle into the request's extensions, where [`crate::http::Ports`] looks for it.
     pub fn install(self, extensions: &mut Extensions) {
-        let Self { request, auth, credits, billing, business, leads, analysis, health, members } = self;
+        let Self { request, auth, credits, billing, business, leads, analysis, health, members, account } = self;
         extensions.insert(request);
         extensions.insert(auth);
         extensions.insert(credits);
@@ -68,5 +70,6 @@ impl UserPorts {
         extensions.insert(analysis);
         extensions.insert(health);
         extensions.insert(members);
+        extensions.insert(account);
     }
 }

@@ -1,5 +1,6 @@
 //! One folder per capability; import a feature only through its `mod.rs`.
 
+pub mod account;
 pub mod analysis;
 pub mod auth;
 pub mod billing;

@@ -189,6 +189,10 @@ impl Memberships for Double {
             permissions: Role::Owner.permissions().to_vec(),
         }])
     }
+
+    async fn closed_accounts_of(&self, _: UserId) -> Result<Vec<ClosedAccount>, StoreError> {
+        Ok(vec![])
+    }
 }
 
 #[async_trait]

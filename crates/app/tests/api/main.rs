@@ -28,13 +28,14 @@ use jiff::Timestamp;
 use oslira_app::{
     api::{HttpConfig, UserPorts, router},
     features::{
+        account::AccountPorts,
         analysis::{
             AnalysisPorts, AnalysisRequest, BeginOutcome, Bulk, BulkCancelled, BulkLauncher, BulkLeg, BulkLine,
             BulkOptions, BulkOutcome, BulkProgress, BulkRepository, CancelOutcome, ListEntry, Measured, NewTicket,
             Progress, ProgressBoard, ProgressLookup, ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run,
             RunLauncher, RunRepository, RunState, RunStatus, Spread, Transport, UndoOutcome, WatchQuestion, Watched,
         },
-        auth::{AuthError, AuthPorts, Authenticator, Member, Membership, Memberships, Role},
+        auth::{AuthError, AuthPorts, Authenticator, ClosedAccount, Member, Membership, Memberships, Role},
         billing::{BillingPorts, TopUpQueue},
         business::BusinessPorts,
         credits::{Balance, Budget, CapOutcome, CreditLedger, CreditPorts, DailyCap, Grant, Transaction},
@@ -147,6 +148,7 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
             clock: double.clone(),
             app_url: "https://app.example".to_owned(),
         },
+        account: AccountPorts { store: Arc::new(Unasked), clock: double.clone(), exports: Arc::new(exports_at_once()) },
         credits: CreditPorts { ledger: double.clone() },
         billing: BillingPorts {
             billing: Arc::new(Unasked),

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
     features::{
+        account::{AccountOutcome, AccountStore, CloseOutcome, ExportedRow, ExportedTable, RestoreOutcome},
         auth::{ApiKeys, KeyAccess, KeySecret, Member, Role, SecretHash, SpendingLimit},
         billing::{
             Billing, BillingCustomer, Catalogue, ChargeOutcome, CheckoutOrder, CreditAlerts, CreditAlertsOutcome,
@@ -215,6 +216,34 @@ impl Stripe for Unasked {
 
     async fn subscriptions(&self, _: Option<&str>) -> Result<SubscriptionPage, StripeError> {
         refused()
+    }
+}
+
+#[async_trait]
+impl AccountStore for Unasked {
+    async fn account(&self, _: Member) -> Result<AccountOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn close(&self, _: Member, _: &str) -> Result<CloseOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn restore(&self, _: Member) -> Result<RestoreOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn exported_tables(&self, _: Member) -> Result<Option<Vec<ExportedTable>>, StoreError> {
+        refuse()
+    }
+
+    async fn exported_rows(
+        &self,
+        _: Member,
+        _: &str,
+        _: Option<&serde_json::Value>,
+    ) -> Result<Vec<ExportedRow>, StoreError> {
+        refuse()
     }
 }
 

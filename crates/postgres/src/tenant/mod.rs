@@ -1,5 +1,6 @@
 //! What a signed-in user may do, as `authenticated` with that user's claims: row-level security decides.
 
+mod account;
 mod billing;
 mod bulks;
 mod business_profiles;

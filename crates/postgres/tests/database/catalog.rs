@@ -8,10 +8,11 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 3] = ["analysis_prices", "credit_packs", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 17] = [
+pub const HIDDEN_TABLES: [&str; 18] = [
     "api_keys",
     "billing_customers",
     "disputes",
+    "exported_tables",
     "invitations",
     "job_runs",
     "member_actions",

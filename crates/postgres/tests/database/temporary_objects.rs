@@ -201,6 +201,7 @@ impl Prey {
             ("api.create_key" | "api.rotate_key" | "api.revoke_key", "p_key") | (_, "p_invitation" | "p_member") => {
                 Uuid::now_v7().to_string()
             }
+            ("api.export_rows", "p_table") => "leads".to_owned(),
             (_, "p_email") => "guest@example.com".to_owned(),
             (_, "p_role") => "member".to_owned(),
             (_, "p_period") => "month".to_owned(),

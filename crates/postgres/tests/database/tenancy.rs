@@ -11,7 +11,7 @@ use crate::catalog::{HIDDEN_TABLES, REFERENCE_TABLES, tables};
 use crate::support::{Request, Stage, advance, ai_usage, begin, begun, cancel, complete, record_usage, scrape_usage};
 
 /// Gives an account a row in every table.
-async fn furnish(stage: &Stage, member: &Member, customer: &Session) -> Result<(), Error> {
+pub async fn furnish(stage: &Stage, member: &Member, customer: &Session) -> Result<(), Error> {
     let run = begun(customer, &Request::new(member, "nasa")).await?;
     record_usage(&stage.backend, run, "ai", &format!("ai {run}"), &ai_usage()).await?;
     record_usage(&stage.backend, run, "scrape", &format!("scrape {run}"), &scrape_usage()).await?;

@@ -5,7 +5,7 @@ use std::{cell::RefCell, sync::Arc};
 
 use async_trait::async_trait;
 use oslira_app::{
-    features::auth::{Membership, Memberships},
+    features::auth::{ClosedAccount, Membership, Memberships},
     shared::{clock::Clock as _, expiring::Expiring, ids::UserId, store::StoreError},
 };
 use oslira_postgres::TenantDb;
@@ -49,5 +49,9 @@ impl Memberships for Accounts {
             KNOWN.with_borrow_mut(|known| known.insert(user, remembered, now_ms, now_ms + REMEMBERED_MS));
         }
         Ok(accounts)
+    }
+
+    async fn closed_accounts_of(&self, user: UserId) -> Result<Vec<ClosedAccount>, StoreError> {
+        self.tenant.closed_accounts_of(user).await
     }
 }

@@ -180,6 +180,32 @@ impl<S: Send + Sync, P: Needed> FromRequestParts<S> for May<P> {
     }
 }
 
+/// The same where a closed account can be chosen too, by one of its owners; without a choice, only by those who have no other.
+/// The database decides what they may do.
+pub struct Holds<P> {
+    pub member: Member,
+    permission: PhantomData<P>,
+}
+
+impl<S: Send + Sync, P: Needed> FromRequestParts<S> for Holds<P> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let refused = match Member::from_request_parts(parts, state).await {
+            Ok(member) => return Ok(Self { member, permission: PhantomData }),
+            Err(refused) if refused.code() == ACCOUNT_FORBIDDEN => refused,
+            Err(refused) => return Err(refused),
+        };
+        let Principal::Person(user) = Principal::of(parts, state).await? else { return Err(refused) };
+        let Ports(ports) = Ports::<AuthPorts>::from_request_parts(parts, state).await?;
+        let wanted = chosen_account(&parts.headers)?;
+        let closed = ports.memberships.closed_accounts_of(user).await?;
+        let chosen = closed.into_iter().find(|closed| wanted.is_none_or(|wanted| wanted == closed.account_id));
+        let member = chosen.map(|closed| Member::new(user, closed.account_id)).ok_or(refused)?;
+        Ok(Self { member, permission: PhantomData })
+    }
+}
+
 impl Caller for CallingUser {
     const KIND: CallerKind = CallerKind::SignedIn;
 
@@ -218,5 +244,13 @@ impl<P: Needed> Caller for May<P> {
 
     fn errors() -> Vec<ErrorCode> {
         [Member::errors(), vec![PERMISSION_MISSING]].concat()
+    }
+}
+
+impl<P: Needed> Caller for Holds<P> {
+    const KIND: CallerKind = May::<P>::KIND;
+
+    fn errors() -> Vec<ErrorCode> {
+        May::<P>::errors()
     }
 }

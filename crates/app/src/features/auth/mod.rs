@@ -11,11 +11,12 @@ mod verify;
 
 pub use codes::forbidden;
 pub use http::endpoints;
-pub use identity::{CallingUser, May, Person};
+pub use identity::{CallingUser, Holds, May, Person};
 pub use key::{KeyAccess, KeySecret, SecretHash};
-pub use model::{AuthError, Claims, Jwk, JwkSet, LimitPeriod, Member, Membership, SpendingLimit};
+pub use model::{AuthError, Claims, ClosedAccount, Jwk, JwkSet, LimitPeriod, Member, Membership, SpendingLimit};
 pub use permission::{
-    Analyse, EditBusiness, EditLeads, Export, ManageBilling, ManageKeys, ManageMembers, Needed, Permission, Role,
+    Analyse, CloseAccount, EditBusiness, EditLeads, Export, ManageBilling, ManageKeys, ManageMembers, Needed,
+    Permission, Read, Role,
 };
 pub use ports::{ApiKeys, AuthPorts, Authenticator, KeySource, Memberships, Pause, SignatureCheck, VerifyingKey};
 pub use verify::{TokenCheck, TokenRules, TokenVerifier};

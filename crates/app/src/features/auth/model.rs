@@ -1,5 +1,6 @@
 //! Tokens, claims and members.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,18 @@ pub struct Membership {
     pub role: Role,
     /// What the user may do in it.
     pub permissions: Vec<Permission>,
+}
+
+/// A closed account, as its owners see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClosedAccount {
+    /// The account; `X-Account-Id` chooses it where a closed account can be chosen.
+    pub account_id: AccountId,
+    /// Its name, for people.
+    pub account_name: String,
+    pub closed_at: Timestamp,
+    /// Until then an owner can open it again; afterwards it is erased.
+    pub erased_after: Timestamp,
 }
 
 /// What a member or a key may spend.

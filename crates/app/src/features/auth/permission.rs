@@ -92,10 +92,12 @@ macro_rules! needed {
 
 needed! {
     Analyse "analyse"
+    CloseAccount "close_account"
     EditLeads "edit_leads"
     EditBusiness "edit_business"
     Export "export"
     ManageBilling "manage_billing"
     ManageKeys "manage_keys"
     ManageMembers "manage_members"
+    Read "read"
 }

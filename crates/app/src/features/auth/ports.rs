@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{AuthError, Jwk, JwkSet, KeyAccess, Membership, SecretHash};
+use super::{AuthError, ClosedAccount, Jwk, JwkSet, KeyAccess, Membership, SecretHash};
 use crate::shared::{ids::UserId, store::StoreError};
 
 /// Turns a bearer token into a user.
@@ -35,6 +35,13 @@ pub trait Memberships: Send + Sync {
     async fn accounts_now(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
         self.accounts_of(user).await
     }
+
+    /// The closed accounts of which a user is an owner and that can still be opened again or are not erased yet, the one that was
+    /// closed last first. MUST be read now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn closed_accounts_of(&self, user: UserId) -> Result<Vec<ClosedAccount>, StoreError>;
 }
 
 /// Whose an API key is.

@@ -3,6 +3,8 @@
 
 mod outcomes;
 
+use std::borrow::Cow;
+
 use axum::{
     body::Body,
     extract::{FromRequestParts, Query},
@@ -52,7 +54,7 @@ const LEAD_NOT_FOUND: ErrorCode = ErrorCode::new(StatusCode::NOT_FOUND, "lead_no
 const PICTURE_NOT_FOUND: ErrorCode =
     ErrorCode::new(StatusCode::NOT_FOUND, "picture_not_found", "there is no copy of this profile's picture");
 
-const TOO_MANY_EXPORTS: ErrorCode = ErrorCode::new(
+pub(crate) const TOO_MANY_EXPORTS: ErrorCode = ErrorCode::new(
     StatusCode::TOO_MANY_REQUESTS,
     "too_many_exports",
     "an export of the account is under way, or too many of others are; try again after `Retry-After`",
@@ -183,18 +185,18 @@ impl Endpoint for ListLeads {
 }
 
 /// A file that is written while it is sent. If the database fails meanwhile, the answer breaks off.
-struct File {
-    export: Export,
-    content_type: &'static str,
+pub(crate) struct File {
+    pub export: Export,
+    pub content_type: &'static str,
     /// What its name begins and ends with; in between is the day.
-    name: &'static str,
-    ending: &'static str,
-    now: Timestamp,
+    pub name: Cow<'static, str>,
+    pub ending: &'static str,
+    pub now: Timestamp,
     /// Kept until the file is out.
-    permit: Permit<AccountId>,
+    pub permit: Permit<AccountId>,
 }
 
-const FILE_HEADERS: &[(&str, &str)] = &[
+pub(crate) const FILE_HEADERS: &[(&str, &str)] = &[
     ("Content-Disposition", "The name of the file."),
     ("X-Oslira-Truncated", "`true` if there were more leads than a file holds when the export began."),
 ];
@@ -258,7 +260,7 @@ impl Endpoint for ExportLeads {
         ports.leads.may_export(member).await?;
         let export = export(ports.leads, member, query).await?;
         let (content_type, ending) = ("text/csv; charset=utf-8", "csv");
-        Ok(CsvFile(File { export, content_type, name: "oslira-leads", ending, now, permit }))
+        Ok(CsvFile(File { export, content_type, name: "oslira-leads".into(), ending, now, permit }))
     }
 }
 

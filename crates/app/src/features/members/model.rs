@@ -51,16 +51,16 @@ pub enum RemoveOutcome {
     Forbidden,
 }
 
-/// Something that was done to members, invitations or keys.
+/// Something that was done to the account, its members, invitations or keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberAction {
     pub id: i64,
     /// Who did it: a user, or a key.
     pub actor_id: UserId,
     /// `member_invited`, `member_joined`, `member_changed`, `member_left`, `member_removed`, `invitation_revoked`,
-    /// `key_created`, `key_rotated` or `key_revoked`.
+    /// `key_created`, `key_rotated`, `key_revoked`, `account_closed` or `account_restored`.
     pub action: String,
-    /// The user, the invitation or the key.
+    /// The user, the invitation, the key or the account.
     pub subject_id: Option<Uuid>,
     /// What was set.
     pub details: serde_json::Value,

@@ -148,6 +148,6 @@ impl Endpoint for ExportOutcomes {
         ports.leads.may_export(member).await?;
         let export = export_outcomes(ports.outcomes, member, query).await?;
         let (content_type, ending) = ("application/x-ndjson", "ndjson");
-        Ok(JsonLines(File { export, content_type, name: "oslira-outcomes", ending, now, permit }))
+        Ok(JsonLines(File { export, content_type, name: "oslira-outcomes".into(), ending, now, permit }))
     }
 }

@@ -1,0 +1,165 @@
+//! `GET` and `DELETE /account`, `POST /account/restore`; `GET /account/export` is in a file of its own.
+
+mod export;
+
+use axum::http::{Method, StatusCode};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{AccountOutcome, AccountPorts, AccountView, CloseOutcome, RestoreOutcome};
+use crate::{
+    features::auth::{CloseAccount, Holds, Read, forbidden},
+    http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply},
+};
+
+pub fn endpoints(registry: &mut impl Registry) {
+    registry.add::<GetAccount>();
+    registry.add::<CloseIt>();
+    registry.add::<RestoreIt>();
+    registry.add::<export::ExportAccount>();
+}
+
+const ACCOUNT_NAME_MISMATCH: ErrorCode = ErrorCode::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "account_name_mismatch",
+    "`name` is not the account's name, letter for letter; `GET /account` tells it",
+);
+
+const SUBSCRIPTION_ACTIVE: ErrorCode = ErrorCode::new(
+    StatusCode::CONFLICT,
+    "subscription_active",
+    "a subscription would go on taking money: cancel it in `POST /billing/portal`, then close the account",
+);
+
+const RESTORE_TOO_LATE: ErrorCode = ErrorCode::new(
+    StatusCode::GONE,
+    "restore_too_late",
+    "the account was closed more than 30 days ago and is being erased",
+);
+
+fn example(is_open: bool) -> Value {
+    let (closed_at, erased_after) = if is_open {
+        (Value::Null, Value::Null)
+    } else {
+        (json!("2026-11-27T09:30:00Z"), json!("2026-12-27T09:30:00Z"))
+    };
+    json!({
+        "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "name": "Fuel", "role": "owner",
+        "state": if is_open { "open" } else { "closed" }, "created_at": "2026-11-25T09:30:00Z", "closed_at": closed_at,
+        "erased_after": erased_after,
+    })
+}
+
+pub struct GetAccount;
+
+impl Endpoint for GetAccount {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/account";
+    const SUMMARY: &'static str = "The account, what the caller is in it, and when it is erased if it is closed.";
+
+    type Ports = AccountPorts;
+    type Caller = Holds<Read>;
+    type Parameters = NoParameters;
+    type Body = NoBody;
+    type Answer = Reply<AccountView>;
+
+    fn example() -> Example {
+        Example { data: Some(example(true)), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AccountPorts,
+        Holds { member, .. }: Holds<Read>,
+        _: NoParameters,
+        _: NoBody,
+    ) -> Result<Reply<AccountView>, ApiError> {
+        match ports.store.account(member).await? {
+            AccountOutcome::Found { account } => Ok(Reply::new(account)),
+            AccountOutcome::Forbidden => Err(forbidden()),
+        }
+    }
+}
+
+/// That the caller means this account.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloseBody {
+    /// The account's name, letter for letter.
+    name: String,
+}
+
+pub struct CloseIt;
+
+impl Endpoint for CloseIt {
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/account";
+    const SUMMARY: &'static str =
+        "Closes the account: nobody acts for it or sees it from now on. An owner can open it again for 30 days.";
+    const ERRORS: &'static [ErrorCode] = &[ACCOUNT_NAME_MISMATCH, SUBSCRIPTION_ACTIVE];
+
+    type Ports = AccountPorts;
+    type Caller = Holds<CloseAccount>;
+    type Parameters = NoParameters;
+    type Body = JsonBody<CloseBody>;
+    type Answer = Reply<AccountView>;
+
+    fn example() -> Example {
+        Example { body: Some(json!({ "name": "Fuel" })), data: Some(example(false)) }
+    }
+
+    async fn handle(
+        ports: AccountPorts,
+        Holds { member, .. }: Holds<CloseAccount>,
+        _: NoParameters,
+        JsonBody(body): JsonBody<CloseBody>,
+    ) -> Result<Reply<AccountView>, ApiError> {
+        match ports.store.close(member, &body.name).await? {
+            CloseOutcome::Closed { account } => Ok(Reply::new(account)),
+            CloseOutcome::NameMismatch => Err(ApiError::new(
+                ACCOUNT_NAME_MISMATCH,
+                "This is not the account's name. GET /account tells it; send it letter for letter.",
+            )),
+            CloseOutcome::SubscriptionActive => Err(ApiError::new(
+                SUBSCRIPTION_ACTIVE,
+                "The account's subscription would go on taking money. Cancel it with POST /billing/portal, then close the account.",
+            )),
+            CloseOutcome::Forbidden => Err(forbidden()),
+        }
+    }
+}
+
+pub struct RestoreIt;
+
+impl Endpoint for RestoreIt {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/account/restore";
+    const SUMMARY: &'static str = "Opens a closed account again, within 30 days.";
+    const ERRORS: &'static [ErrorCode] = &[RESTORE_TOO_LATE];
+
+    type Ports = AccountPorts;
+    type Caller = Holds<CloseAccount>;
+    type Parameters = NoParameters;
+    type Body = NoBody;
+    type Answer = Reply<AccountView>;
+
+    fn example() -> Example {
+        Example { data: Some(example(true)), ..Example::default() }
+    }
+
+    async fn handle(
+        ports: AccountPorts,
+        Holds { member, .. }: Holds<CloseAccount>,
+        _: NoParameters,
+        _: NoBody,
+    ) -> Result<Reply<AccountView>, ApiError> {
+        match ports.store.restore(member).await? {
+            RestoreOutcome::Open { account } => Ok(Reply::new(account)),
+            RestoreOutcome::TooLate => Err(ApiError::new(
+                RESTORE_TOO_LATE,
+                "This account was closed more than 30 days ago and cannot be opened again.",
+            )),
+            RestoreOutcome::Forbidden => Err(forbidden()),
+        }
+    }
+}
