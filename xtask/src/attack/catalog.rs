@@ -108,6 +108,16 @@ pub const ATTACKS: &[Attack] = &[
         ],
     ),
     by(
+        ON_DATABASE,
+        TENANCY,
+        "close another's account, open it again, or take all its data out: refused",
+        &[
+            "closing::only_an_owner_who_names_it_closes_an_account",
+            "exports::data_is_taken_out_by_who_may_and_of_a_closed_account_by_its_owners",
+            "exports::no_name_or_key_of_a_row_is_taken_for_sql",
+        ],
+    ),
+    by(
         API,
         MONEY,
         "sixteen clicks at once: one charge",
@@ -227,6 +237,16 @@ pub const ATTACKS: &[Attack] = &[
         &[
             "billing::purchases::only_an_owner_buys_links_a_customer_or_sets_thresholds",
             "sign_up::whoever_comes_back_with_the_same_mailbox_gets_no_second_free_credits",
+        ],
+    ),
+    by(
+        ON_DATABASE,
+        MONEY,
+        "close and open an account again and again, amid charges: each is refunded or gives a result, and no more scrapes are for nothing",
+        &[
+            "closing::a_charge_comes_before_the_end_or_not_at_all",
+            "closing::sixteen_who_close_and_sixteen_who_open_at_once_leave_it_in_one_of_both_states",
+            "closing::closing_gives_no_more_scrapes_for_nothing_than_cancelling",
         ],
     ),
     by(
