@@ -3,6 +3,7 @@
 //! it was asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "all of this crate is tests")]
 
+mod account;
 mod billing;
 mod bulk;
 mod codes;
