@@ -253,6 +253,9 @@ fn responses(operation: &Operation) -> Map<String, Value> {
 fn success(operation: &Operation) -> Value {
     let mut content = match &operation.content {
         Content::Bytes(media) => json!({ (*media): { "schema": { "type": "string", "format": "binary" } } }),
+        Content::Document(schema) => {
+            json!({ "application/json": { "schema": schema, "example": operation.example.data } })
+        }
         // OpenAPI 3.1 has no word for the data of one event.
         Content::Events(schema) => json!({ "text/event-stream": {
             "schema": { "type": "string" }, "x-event-data": schema,

@@ -80,6 +80,12 @@ fn section(page: &mut String, operation: &Operation) {
         Content::Bytes(media) => {
             let _ = writeln!(page, "<p>Answers {} with <code>{media}</code>.</p>", operation.status);
         }
+        Content::Document(_) => {
+            let _ = writeln!(page, "<p>Answers {} with the document:</p>", operation.status);
+            if let Some(data) = &operation.example.data {
+                example(page, "document", data);
+            }
+        }
         Content::Events(_) => {
             let _ = writeln!(page, "<p>Answers {} with <code>text/event-stream</code>:</p>", operation.status);
             if let Some(data) = &operation.example.data {

@@ -200,6 +200,8 @@ impl RequestBody for NoBody {
 pub enum Content {
     /// Data in the envelope, by its JSON schema.
     Data(Value),
+    /// A JSON document without the envelope, by its schema.
+    Document(Value),
     /// Bytes of this media type, without the envelope.
     Bytes(&'static str),
     /// Server-sent events, by the JSON schema of their data.

@@ -18,7 +18,7 @@ use crate::{
         auth::{self, Holds, forbidden},
         leads::{FILE_HEADERS, File, TOO_MANY_EXPORTS},
     },
-    http::{Answer, ApiError, Content, Endpoint, ErrorCode, NoBody, Parameter, Parameters, Place, code::INVALID_QUERY},
+    http::{Answer, ApiError, Content, Endpoint, ErrorCode, Example, NoBody, Parameter, Parameters, Place, code::INVALID_QUERY},
 };
 
 const UNKNOWN_EXPORT_TABLE: ErrorCode = ErrorCode::new(
@@ -115,7 +115,20 @@ impl Answer for ExportFile {
     const FILES: &'static [&'static str] = &["text/csv"];
 
     fn content(_: &mut SchemaGenerator) -> Content {
-        Content::Bytes("application/json")
+        let rows = json!({ "type": "array", "items": { "type": "object" } });
+        Content::Document(json!({
+            "type": "object",
+            "required": ["account_id", "exported_at", "tables", "complete"],
+            "properties": {
+                "account_id": { "type": "string", "format": "uuid" },
+                "exported_at": { "type": "string", "format": "date-time" },
+                "tables": {
+                    "type": "object", "additionalProperties": rows,
+                    "description": "The rows of each table, in its order.",
+                },
+                "complete": { "const": true, "description": "The document's last field: without it, something is missing." },
+            },
+        }))
     }
 }
 
@@ -133,6 +146,15 @@ impl Endpoint for ExportAccount {
     type Parameters = ExportQuery;
     type Body = NoBody;
     type Answer = ExportFile;
+
+    fn example() -> Example {
+        let lead = json!({ "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "username": "livia.runs", "score": 81 });
+        let document = json!({
+            "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "exported_at": "2026-11-25T09:30:00Z",
+            "tables": { "leads": [lead], "lead_notes": [] }, "complete": true,
+        });
+        Example { body: None, data: Some(document) }
+    }
 
     async fn handle(
         ports: AccountPorts,
