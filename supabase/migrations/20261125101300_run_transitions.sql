@@ -225,13 +225,17 @@ grant execute on function api.cancel_run(uuid) to authenticated;
 
 -- Takes back a purchase whose workflow could not be started: cancelled and refunded, as if it had not been bought. But
 -- only while no workflow has taken the run up: one that has works for its customer, and cancelling it could keep the
--- credits and give no result. A repeat gives the first answer.
+-- credits and give no result. Whoever bought it takes it back, also when they have lost the permission meanwhile, or have left.
+-- A repeat gives the first answer.
 create function api.undo_run(p_run uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_run public.runs;
 begin
-  v_run := private.lock_my_run(p_run);
+  perform from public.credit_balances b
+    where b.account_id = (select r.account_id from public.runs r where r.id = p_run and r.created_by = auth.uid())
+      for no key update;
+  select r.* into v_run from public.runs r where r.id = p_run and r.created_by = auth.uid() for no key update;
   if v_run.id is null then
     return jsonb_build_object('outcome', 'not_found');
   end if;

@@ -105,7 +105,8 @@ revoke all on function private.settle_bulk(uuid) from public, anon, authenticate
 
 -- Stops a bulk: every run of it that is active is cancelled by its own rule, and what waits behind a pilot is dropped. A
 -- repeat gives the first answer. With p_only_unstarted, for a bulk whose workflow could not be started, runs that somebody
--- has taken up go on, and the bulk with them.
+-- has taken up go on, and the bulk with them. That is asked by whoever bought it, who may have lost the permission meanwhile, or
+-- have left.
 create function api.cancel_bulk(p_bulk uuid, p_only_unstarted boolean) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -117,7 +118,14 @@ declare
   v_refunded bigint := 0;
   v_kept bigint := 0;
 begin
-  v_bulk := private.lock_my_bulk(p_bulk);
+  if p_only_unstarted then
+    perform from public.credit_balances b
+      where b.account_id = (select k.account_id from public.bulk_runs k where k.id = p_bulk and k.created_by = auth.uid())
+        for no key update;
+    select k.* into v_bulk from public.bulk_runs k where k.id = p_bulk and k.created_by = auth.uid() for no key update;
+  else
+    v_bulk := private.lock_my_bulk(p_bulk);
+  end if;
   if v_bulk.id is null then
     return jsonb_build_object('outcome', 'not_found');
   elsif v_bulk.status = 'cancelled' then
