@@ -30,6 +30,7 @@ mod job_runs;
 mod leads;
 mod leaving;
 mod ledger;
+mod limits;
 mod logins;
 mod members;
 mod migrations;

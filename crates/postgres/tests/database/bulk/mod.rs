@@ -113,7 +113,7 @@ async fn ask(stage: &Stage, purchase: &Purchase) -> Result<Value, Error> {
     try_buying(&stage.customer, &stage.member, purchase).await
 }
 
-async fn carry_on(session: &Session, bulk: Uuid) -> Result<Value, Error> {
+pub async fn carry_on(session: &Session, bulk: Uuid) -> Result<Value, Error> {
     session.call("select api.continue_bulk($1, $2)", &[&bulk, &services()]).await
 }
 
@@ -121,7 +121,7 @@ async fn cancel_bulk(session: &Session, bulk: Uuid) -> Result<Value, Error> {
     session.call("select api.cancel_bulk($1, false)", &[&bulk]).await
 }
 
-async fn undo_bulk(session: &Session, bulk: Uuid) -> Result<Value, Error> {
+pub async fn undo_bulk(session: &Session, bulk: Uuid) -> Result<Value, Error> {
     session.call("select api.cancel_bulk($1, true)", &[&bulk]).await
 }
 
