@@ -88,6 +88,7 @@ begin
   if not found then
     return jsonb_build_object('outcome', 'not_found');
   end if;
+  perform private.require_permission(p_account, 'edit_leads');
   -- A completion holds the same lock of the lead until it has committed, so that its analysis is known here or is newer
   -- than the mark.
   select l.latest_analysis_id, l.score into v_lead

@@ -36,6 +36,7 @@ mod members;
 mod migrations;
 mod model_lifecycles;
 mod outcomes;
+mod permissions;
 mod personal_data;
 mod prices;
 mod privileges;
