@@ -65,6 +65,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_account uuid;
   v_credits integer;
+  v_orphans uuid[];
 begin
   if not exists (select from public.account_members m where m.user_id = p_user) then
     insert into public.accounts (name)
@@ -75,7 +76,14 @@ begin
   end if;
 
   -- What the end of the last owner should have done, had it not failed.
-  perform private.promote_heirs(array(select m.account_id from public.account_members m where m.user_id = p_user));
+  v_orphans := array(
+    select m.account_id from public.account_members m
+     where m.user_id = p_user
+       and not exists (select from public.account_members o where o.account_id = m.account_id and o.role = 'owner')
+  );
+  -- The balance before the heir's row, as everywhere.
+  perform from public.credit_balances b where b.account_id = any (v_orphans) order by b.account_id for no key update;
+  perform private.promote_heirs(v_orphans);
 
   if not p_earns_credits then
     return;

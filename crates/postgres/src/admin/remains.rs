@@ -14,6 +14,7 @@ use crate::session::Param;
 impl RemainsStore for AdminDb {
     async fn remove(&self, what: Remains, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
         let sql = match what {
+            Remains::Ghosts => "select to_jsonb(system.remove_ghosts($1::timestamptz, $2::integer))",
             Remains::Analyses => "select to_jsonb(system.remove_analyses($1::timestamptz, $2::integer))",
             Remains::Leads => "select to_jsonb(system.remove_leads($1::timestamptz, $2::integer))",
             Remains::BusinessProfiles => {

@@ -220,6 +220,30 @@ async fn an_account_that_was_left_without_an_owner_gets_one_at_the_next_sign_in(
 }
 
 #[tokio::test]
+async fn a_sign_in_that_finds_an_heir_waits_for_the_balance_and_holds_no_member_meanwhile() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let (bob, _) = colleague(&stage, "bob", "member").await?;
+    let (account, owner) = (stage.member.account_id, stage.member.user_id);
+    stage.execute("update account_members set role = 'viewer' where user_id = $1", &[&owner]).await?;
+    // As whoever changes members: the balance, then the members.
+    let other = stage.database.superuser().await?;
+    other.batch_execute("begin").await?;
+    other.execute("select from credit_balances where account_id = $1 for no key update", &[&account]).await?;
+    let changing = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let members = "select from account_members where account_id = $1 for no key update nowait";
+        other.execute(members, &[&account]).await?;
+        Ok::<_, Error>(other.batch_execute("commit").await?)
+    };
+    let sign_in = "update auth.users set last_sign_in_at = now() where id = $1";
+    let (signed_in, changed) = join(stage.execute(sign_in, &[&bob]), changing).await;
+    (signed_in?, changed?);
+    let heir = format!("account_members where role = 'owner' and user_id = '{bob}' and account_id = '{account}'");
+    assert_eq!(stage.count(&heir).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn of_two_owners_who_leave_at_once_one_stays() -> TestResult {
     for round in 0..8 {
         let stage = Stage::with_credits(0).await?;

@@ -129,6 +129,7 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.remove_ai_usage(timestamp with time zone,integer)",
         "service_role executes system.remove_analyses(timestamp with time zone,integer)",
         "service_role executes system.remove_business_profiles(timestamp with time zone,integer)",
+        "service_role executes system.remove_ghosts(timestamp with time zone,integer)",
         "service_role executes system.remove_invitations(timestamp with time zone,integer)",
         "service_role executes system.remove_job_runs(timestamp with time zone,integer)",
         "service_role executes system.remove_leads(timestamp with time zone,integer)",

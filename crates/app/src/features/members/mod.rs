@@ -1,6 +1,7 @@
 //! Who may act for an account: members and what they may spend, invitations, API keys, and who did what to them.
 
 mod http;
+mod mail;
 mod model;
 mod ports;
 

@@ -7,11 +7,15 @@ use serde::Serialize;
 const DELETED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long logs stay.
 const LOGGED_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long a deletion of a user has to end by itself what it ends.
+const DELETING_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A kind of rows that end, in the order in which they are worked off: what points at others first, people before logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remains {
+    /// Memberships of users who are deleted, and accounts that nobody belongs to: what a deletion could not end.
+    Ghosts,
     /// Deleted analyses, with the marks of how their leads turned out.
     Analyses,
     /// Deleted leads.
@@ -32,7 +36,8 @@ pub enum Remains {
 }
 
 impl Remains {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
+        Self::Ghosts,
         Self::Analyses,
         Self::Leads,
         Self::BusinessProfiles,
@@ -49,6 +54,7 @@ impl Remains {
     #[must_use]
     pub const fn kept_for(self) -> SignedDuration {
         match self {
+            Self::Ghosts => DELETING_FOR,
             Self::Analyses
             | Self::Leads
             | Self::BusinessProfiles

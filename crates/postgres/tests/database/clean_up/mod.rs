@@ -3,6 +3,7 @@
 mod accounts;
 mod business_profiles;
 mod deleted;
+mod ghosts;
 mod logs;
 
 use jiff::{SignedDuration, Timestamp};

@@ -14,10 +14,10 @@ use super::{
 use crate::{
     features::{
         auth::{ManageMembers, May, Person, Role, SecretHash, SpendingLimit, forbidden},
-        members::{AcceptOutcome, Invitation, InviteOutcome, MemberPorts, NewInvitation, RevokeOutcome},
+        members::{AcceptOutcome, Invitation, InviteOutcome, MemberPorts, NewInvitation, RevokeOutcome, mail},
     },
     http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, PathId, Registry, Reply},
-    shared::{ids::AccountId, mail::Mail},
+    shared::ids::AccountId,
 };
 
 pub fn endpoints(registry: &mut impl Registry) {
@@ -155,7 +155,7 @@ impl Endpoint for Invite {
                 // A fragment, so that no server on the way writes the token into a log.
                 let link = (!ports.app_url.is_empty()).then(|| format!("{}/invitations#token={token}", ports.app_url));
                 let is_mailed = match &link {
-                    Some(link) => mail(&ports, &invitation, &account_name, link).await,
+                    Some(link) => sent(&ports, &invitation, &account_name, link).await,
                     None => false,
                 };
                 Ok(Reply::new(Invited { invitation, token, link, is_mailed }))
@@ -176,32 +176,13 @@ impl Endpoint for Invite {
 }
 
 /// Whether the mail was taken.
-async fn mail(ports: &MemberPorts, invitation: &Invitation, account_name: &str, link: &str) -> bool {
-    // The account's name is its owner's to choose: shown as it is, without line breaks that could look like more of the mail.
-    let name: String = account_name.chars().filter(|c| !c.is_control()).collect();
-    let (how, unless) = (
-        "Sign in with this address, then follow the link within a week:",
-        "If you did not expect this, ignore it: nothing happens until you join.",
-    );
-    let mail = Mail {
-        to: invitation.email.clone(),
-        subject: format!("You are invited to {name} on Oslira"),
-        text: format!("You are invited to join {name} on Oslira.\n\n{how}\n{link}\n\n{unless}\n"),
-        html: format!(
-            "<p>You are invited to join {} on Oslira.</p><p>{how}<br><a href=\"{link}\">{link}</a></p><p>{unless}</p>",
-            escaped(&name)
-        ),
-    };
+async fn sent(ports: &MemberPorts, invitation: &Invitation, account_name: &str, link: &str) -> bool {
+    let mail = mail::invitation(&invitation.email, account_name, link);
     let sent = ports.mailer.send(&mail, &format!("invitation:{}", invitation.id)).await;
     if let Err(error) = &sent {
         tracing::warn!(%error, invitation_id = %invitation.id, "an invitation was not mailed");
     }
     sent.is_ok()
-}
-
-/// The text as HTML shows it.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The newest 200 invitations.

@@ -82,6 +82,7 @@ async fn what_was_deleted_goes_after_30_days_and_logs_after_90_in_the_order_of_w
     let report = double.clean_up().await.unwrap();
     let (month, quarter) = ("2026-10-27T02:00:00Z", "2026-08-28T02:00:00Z");
     let expected = [
+        (Remains::Ghosts, "2026-11-26T01:00:00Z"),
         (Remains::Analyses, month),
         (Remains::Leads, month),
         (Remains::BusinessProfiles, month),
@@ -97,6 +98,7 @@ async fn what_was_deleted_goes_after_30_days_and_logs_after_90_in_the_order_of_w
     let expected = json!({
         "profiles": { "pictures": 1, "is_cut_short": false, "changes": 3 },
         "rows": {
+            "ghosts": 0,
             "analyses": 0, "leads": 0, "business_profiles": 0, "business_profile_texts": 0, "accounts": 0,
             "invitations": 0, "scrape_logs": 0, "ai_usage": 0, "job_runs": 0, "webhook_payloads": 0,
         },
