@@ -50,6 +50,24 @@ end $$;
 revoke all on function api.list_members(uuid) from public, anon, authenticated, service_role;
 grant execute on function api.list_members(uuid) to authenticated;
 
+-- Who these are, who have spent credits of the account: people, and programs by a key. They are named as far as whoever asks may
+-- know it: people by their address while they belong to the account, and keys for those who manage keys and for themselves.
+create function api.spenders(p_account uuid, p_ids uuid[]) returns table (id uuid, spender jsonb)
+language sql volatile security definer set search_path = pg_catalog, pg_temp rows 5 as $$
+  select s.id, jsonb_build_object(
+           'id', s.id, 'kind', case when k.id is not null then 'key' else 'person' end,
+           'name', case when k.id is null then u.email when o.sees_keys or k.id = auth.uid() then k.name end
+         )
+    from (select private.may(p_account, 'read') as is_member, private.may(p_account, 'manage_keys') as sees_keys) o
+    cross join (select distinct i.id from unnest(p_ids[:1000]) i (id) where i.id is not null) s
+    left join public.api_keys k on k.id = s.id and k.account_id = p_account
+    left join public.account_members m on m.user_id = s.id and m.account_id = p_account
+    left join auth.users u on u.id = m.person_id
+   where o.is_member
+$$;
+revoke all on function api.spenders(uuid, uuid[]) from public, anon, authenticated, service_role;
+grant execute on function api.spenders(uuid, uuid[]) to authenticated;
+
 -- Locks who belongs to the account, and what it may spend: no charge, no other change and no deletion of a user comes in between.
 -- In this order: a user who is deleted holds a member's row, and then asks for the account's and for those of their keys. An account
 -- that a failure has left without an owner gets one first.

@@ -52,6 +52,12 @@ async fn a_colleague_joins_by_the_link_of_a_mail_spends_up_to_a_limit_and_leaves
     let run = ask(&ann, owner.account_id, Method::POST, "/v1/analyze", Some(&analysis)).await;
     let run = run.data(202)["run_id"].as_str().unwrap().to_owned();
     owner.end_of(&run).await;
+    // Whoever looks sees who spent.
+    let by_ann = json!({ "id": ann.user_id, "kind": "person", "name": address });
+    for path in ["/credits/transactions", "/runs"] {
+        let listed = owner.get(path).await;
+        assert_eq!(listed.data(200)["items"][0]["spent_by"], by_ann, "{path}");
+    }
     let more = json!({ "username": "esa", "analysis_type": "LIGHT", "business_profile_id": owner.business_profile_id });
     let refused = ask(&ann, owner.account_id, Method::POST, "/v1/analyze", Some(&more)).await;
     assert_eq!(refused.refused(402, "member_limit_reached")["limit"], 1);
@@ -120,6 +126,7 @@ async fn a_program_acts_by_its_key_until_it_is_rotated_or_revoked() {
     let run = owner.end_of(&run).await;
     assert_eq!(run["status"], "complete");
     with(&secret, Method::POST, "/v1/analyze", owner.analysis_of("esa")).await.refused(402, "member_limit_reached");
+    assert_eq!(run["spent_by"], json!({ "id": id, "kind": "key", "name": "Import" }));
     let lead = run["lead_id"].as_str().map(ToOwned::to_owned).unwrap_or_default();
     with(&secret, Method::DELETE, &format!("/leads/{lead}"), json!(null)).await.refused(403, "permission_missing");
     with(&secret, Method::POST, "/invitations/accept", json!({ "token": "x" })).await.refused(403, "person_required");

@@ -31,7 +31,11 @@ const STATUS: &str = "cross join lateral (select case \
 
 /// A bulk with its lines. Score and summary are those of the analysis, so they are null once the lead is deleted. What was
 /// held or skipped is in the answers that were given.
-const BULK: &str = "select jsonb_build_object('id', b.id, 'account_id', b.account_id, \
+const BULK: &str = "with who as (select s.* from api.spenders($1::uuid, array( \
+        select r.created_by from public.runs r where r.bulk_id = $2::uuid and r.account_id = $1::uuid \
+        union select b.created_by from public.bulk_runs b where b.id = $2::uuid and b.account_id = $1::uuid)) s) \
+    select jsonb_build_object('id', b.id, 'account_id', b.account_id, \
+    'spent_by', (select w.spender from who w where w.id = b.created_by), \
     'business_profile_id', b.business_profile_id, 'analysis_type', b.analysis_type, 'status', s.status, \
     'credits_each', b.credits_each, 'credits_spent', coalesce(i.spent, 0), \
     'refund_if_cancelled', api.refund_if_cancelled(b.id), 'items', coalesce(i.items, '[]'), \
@@ -46,7 +50,7 @@ const BULK: &str = "select jsonb_build_object('id', b.id, 'account_id', b.accoun
       select sum(r.credits) filter (where r.charge_outcome is distinct from 'refunded') as spent, \
              max(r.finished_at) as finished_at, \
              jsonb_agg(jsonb_build_object('line', r.bulk_line, 'run_id', r.id, 'username', r.username, 'status', r.status, \
-               'phase', r.phase, 'credits', r.credits, 'charge_outcome', r.charge_outcome, \
+               'spent_by', (select w.spender from who w where w.id = r.created_by), 'phase', r.phase, 'credits', r.credits, 'charge_outcome', r.charge_outcome, \
                'error', case when r.error_code is not null then \
                  jsonb_build_object('code', r.error_code, 'message', r.error_message) end, \
                'lead_id', r.lead_id, 'score', a.score, 'summary', a.summary) order by r.bulk_line) as items \

@@ -40,14 +40,18 @@ impl CreditLedger for TenantDb {
     }
 
     async fn transactions(&self, member: Member, page: PageQuery<i64>) -> Result<Page<Transaction>, StoreError> {
-        const SQL: &str = "select jsonb_build_object('id', t.id, 'kind', t.kind, 'amount', t.amount, \
+        const SQL: &str = "with page as ( \
+              select t.*, r.id as of_run, r.charge_outcome, r.created_by from public.credit_transactions t \
+                left join public.runs r on r.id = t.run_id and r.account_id = $1::uuid \
+               where t.account_id = $1::uuid and ($2::bigint is null or t.id < $2::bigint) order by t.id desc limit $3::bigint) \
+            select jsonb_build_object('id', t.id, 'kind', t.kind, 'amount', t.amount, \
               'balance_after', t.balance_after, 'run_id', t.run_id, 'description', t.description, 'created_at', t.created_at, \
-              'state', case when t.kind = 'charge' then case r.charge_outcome \
+              'state', case when t.kind = 'charge' then case t.charge_outcome \
                 when 'refunded' then 'returned' when 'result' then 'spent' when 'kept' then 'spent' \
-                else case when r.id is not null then 'held' end end end) \
-            from public.credit_transactions t \
-            left join public.runs r on r.id = t.run_id and r.account_id = $1::uuid \
-            where t.account_id = $1::uuid and ($2::bigint is null or t.id < $2::bigint) order by t.id desc limit $3::bigint";
+                else case when t.of_run is not null then 'held' end end end, 'spent_by', s.spender) \
+            from page t \
+            left join api.spenders($1::uuid, array(select p.created_by from page p)) s on s.id = t.created_by \
+            order by t.id desc";
         let after = page.after.map(|cursor| cursor.0);
         let params = [Param::of(member.account()), Param::maybe(after), Param::of(page.limit + 1)];
         let transactions: Vec<Transaction> = self.values(member.user(), SQL, &params).await?;

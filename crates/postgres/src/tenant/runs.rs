@@ -21,17 +21,19 @@ use oslira_app::{
 use super::{db::TenantDb, estimate};
 use crate::{run_state::RUN_STATE, session::Param};
 
-/// The columns of a run as its customer sees it. `%` is the place of the result, which lists leave out. Result and
+/// Runs as their customer sees them. `@` is the place of which, `%` that of the result, which lists leave out. Result and
 /// `cache_hit` are those of the analysis, so they are null once the lead is deleted.
-const RUN: &str = "select jsonb_build_object('id', r.id, 'account_id', r.account_id, \
+const RUN: &str = "with page as (select r.* from public.runs r where r.account_id = $1::uuid and @) \
+    select jsonb_build_object('id', r.id, 'account_id', r.account_id, 'spent_by', s.spender, \
     'business_profile_id', r.business_profile_id, 'username', r.username, 'analysis_type', r.analysis_type, \
     'status', r.status, 'phase', r.phase, 'credits', r.credits, 'charge_outcome', r.charge_outcome, \
     'error', case when r.error_code is not null then \
       jsonb_build_object('code', r.error_code, 'message', r.error_message) end, \
     'lead_id', r.lead_id, 'bulk_id', r.bulk_id, 'cache_hit', a.cache_hit, 'created_at', r.created_at, \
     'started_at', r.started_at, 'finished_at', r.finished_at%) \
-    from public.runs r left join public.analyses a on a.run_id = r.id and a.account_id = r.account_id and a.deleted_at is null \
-    where r.account_id = $1::uuid and ";
+    from page r left join public.analyses a on a.run_id = r.id and a.account_id = r.account_id and a.deleted_at is null \
+    left join api.spenders($1::uuid, array(select p.created_by from page p)) s on s.id = r.created_by \
+    order by r.id desc";
 
 #[async_trait]
 impl RunRepository for TenantDb {
@@ -76,8 +78,9 @@ impl RunRepository for TenantDb {
     }
 
     async fn get(&self, member: Member, run: RunId) -> Result<Option<Run>, StoreError> {
-        let sql = RUN.replace('%', ", 'result', a.result, 'refund_if_cancelled', api.refund_if_cancelled(r.id)")
-            + "r.id = $2::uuid";
+        let sql = RUN
+            .replace('%', ", 'result', a.result, 'refund_if_cancelled', api.refund_if_cancelled(r.id)")
+            .replace('@', "r.id = $2::uuid");
         let params = [Param::of(member.account()), Param::of(run)];
         let rows = self.values(member.user(), &sql, &params).await?;
         Ok(rows.into_iter().next())
@@ -85,7 +88,8 @@ impl RunRepository for TenantDb {
 
     async fn list(&self, member: Member, page: PageQuery<RunId>) -> Result<Page<Run>, StoreError> {
         // Run ids are UUID v7: their order is the order of creation.
-        let sql = RUN.replace('%', "") + "($2::uuid is null or r.id < $2::uuid) order by r.id desc limit $3::bigint";
+        let which = "($2::uuid is null or r.id < $2::uuid) order by r.id desc limit $3::bigint";
+        let sql = RUN.replace('%', "").replace('@', which);
         let after = page.after.map(|cursor| cursor.0);
         let params = [Param::of(member.account()), Param::maybe(after), Param::of(page.limit + 1)];
         let rows: Vec<Run> = self.values(member.user(), &sql, &params).await?;

@@ -45,6 +45,7 @@ mod run_as;
 mod run_costs;
 mod run_transitions;
 mod sign_up;
+mod spenders;
 mod stale_analyses;
 mod state_machine;
 mod support;

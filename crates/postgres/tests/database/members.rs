@@ -196,7 +196,9 @@ async fn when_all_people_are_deleted_at_once_the_account_is_closed() -> TestResu
             sessions[1].execute(delete, &[&bob]),
         )
         .await;
-        (one?, two?, three?);
+        one?;
+        two?;
+        three?;
         let left_open = format!("accounts where deleted_at is null and id = '{}'", stage.member.account_id);
         assert_eq!(stage.count(&left_open).await?, 0, "round {round}");
     }

@@ -14,7 +14,7 @@ use crate::support::{Stage, complete};
 const REFUSED: &str = "OS001";
 
 /// What a call needs, and the call. `{account}` and the like are filled in. All that a call does is rolled back.
-const CALLS: [(&str, &str, &str); 39] = [
+const CALLS: [(&str, &str, &str); 40] = [
     (
         "begin_analysis",
         "analyse",
@@ -67,6 +67,7 @@ const CALLS: [(&str, &str, &str); 39] = [
     ("begin_purchase", "manage_billing", "select api.begin_purchase('{account}', gen_random_uuid(), 'pack_20', null)"),
     // What everybody who belongs to the account may read, and strangers find empty.
     ("list_members", "read", "select api.list_members('{account}')"),
+    ("spenders", "read", "select api.spenders('{account}', array[gen_random_uuid()])"),
     ("daily_budget", "read", "select api.daily_budget('{account}')"),
     ("credit_alerts", "read", "select api.credit_alerts('{account}')"),
     ("refund_if_cancelled", "read", "select api.refund_if_cancelled('{run}')"),

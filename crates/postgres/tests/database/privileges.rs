@@ -84,6 +84,7 @@ pub fn designed() -> Vec<&'static str> {
         "authenticated executes api.search_leads(text,uuid,uuid,integer,integer,text,boolean,text,text,uuid,bigint)",
         "authenticated executes api.set_credit_alerts(uuid,integer,jsonb)",
         "authenticated executes api.set_daily_cap(uuid,integer)",
+        "authenticated executes api.spenders(uuid,uuid[])",
         "authenticated executes api.undo_run(uuid)",
         "authenticated executes api.update_business_profile(uuid,uuid,jsonb,integer)",
         // By its policies only: it may not enter the schema.

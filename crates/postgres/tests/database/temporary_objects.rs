@@ -243,6 +243,7 @@ impl Prey {
             }
             (_, "p_note" | "p_api_version" | "p_payload") => "x".to_owned(),
             (_, "p_is_unreadable" | "p_is_taken") => "false".to_owned(),
+            ("api.spenders", "p_ids") => format!("{{{}}}", self.user),
             (_, "p_ids") => json!(["x"]).to_string(),
             (_, "p_effect") => json!({ "kind": "failed_purchase", "purchase_id": self.top_up }).to_string(),
             (_, "p_state") => state(self.account).to_string(),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::AnalysisResult;
 use crate::{
     features::{
-        auth::LimitPeriod,
+        auth::{LimitPeriod, Spender},
         business::BusinessContext,
         profiles::{InstagramHandle, InvalidHandle},
     },
@@ -203,6 +203,9 @@ pub struct Run {
     pub id: RunId,
     /// The account that paid for it.
     pub account_id: AccountId,
+    /// Who bought it; null when nobody knows any more.
+    #[serde(default)]
+    pub spent_by: Option<Spender>,
     /// For which business; null when that was deleted for good.
     pub business_profile_id: Option<BusinessProfileId>,
     /// The Instagram username that it analyses.

@@ -13,7 +13,9 @@ pub use codes::forbidden;
 pub use http::endpoints;
 pub use identity::{CallingUser, Holds, May, Person};
 pub use key::{KeyAccess, KeySecret, SecretHash};
-pub use model::{AuthError, Claims, ClosedAccount, Jwk, JwkSet, LimitPeriod, Member, Membership, SpendingLimit};
+pub use model::{
+    AuthError, Claims, ClosedAccount, Jwk, JwkSet, LimitPeriod, Member, Membership, Spender, SpenderKind, SpendingLimit,
+};
 pub use permission::{
     Analyse, CloseAccount, EditBusiness, EditLeads, Export, ManageBilling, ManageKeys, ManageMembers, Needed,
     Permission, Read, Role,

@@ -58,6 +58,24 @@ pub struct ClosedAccount {
     pub erased_after: Timestamp,
 }
 
+/// Who has spent credits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Spender {
+    /// A user's, or an API key's.
+    pub id: UserId,
+    pub kind: SpenderKind,
+    /// A person's address, while they belong to the account; a key's name, for those who manage keys and for the key itself.
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpenderKind {
+    Person,
+    /// A program.
+    Key,
+}
+
 /// What a member or a key may spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -105,7 +105,8 @@ impl Endpoint for ListTransactions {
         let data = json!({
             "items": [{
                 "id": 7, "kind": "charge", "amount": -5, "balance_after": 95, "run_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10",
-                "state": "held", "description": "DEEP analysis", "created_at": "2026-11-25T09:30:00Z",
+                "state": "held",
+                "spent_by": { "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "kind": "person", "name": "ann@fuel.example" }, "description": "DEEP analysis", "created_at": "2026-11-25T09:30:00Z",
             }],
             "next_cursor": null,
         });

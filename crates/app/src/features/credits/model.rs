@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::shared::ids::{AccountId, RunId};
+use crate::{
+    features::auth::Spender,
+    shared::ids::{AccountId, RunId},
+};
 
 /// What an account can spend now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -117,6 +120,9 @@ pub struct Transaction {
     pub run_id: Option<RunId>,
     /// Of the charge of a run: what became of it.
     pub state: Option<ChargeState>,
+    /// Of an entry of a run: who bought the run.
+    #[serde(default)]
+    pub spent_by: Option<Spender>,
     /// A sentence for people.
     pub description: String,
     /// When the credits moved.

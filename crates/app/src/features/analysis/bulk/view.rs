@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{HeldLine, PlannedLine};
 use crate::{
-    features::analysis::{
-        ChargeOutcome, Phase, ProgressView, RunError, RunStatus,
-        progress::{PENDING_PERCENT, percent_at},
+    features::{
+        analysis::{
+            ChargeOutcome, Phase, ProgressView, RunError, RunStatus,
+            progress::{PENDING_PERCENT, percent_at},
+        },
+        auth::Spender,
     },
     shared::{
         analysis_type::AnalysisType,
@@ -36,6 +39,9 @@ pub struct BulkItem {
     /// Its number in the list.
     pub line: u32,
     pub run_id: RunId,
+    /// Who bought it: the lines behind a pilot may be somebody else's.
+    #[serde(default)]
+    pub spent_by: Option<Spender>,
     pub username: String,
     pub status: RunStatus,
     pub phase: Option<Phase>,
@@ -56,6 +62,9 @@ pub struct Bulk {
     /// Its id.
     pub id: BulkId,
     pub account_id: AccountId,
+    /// Who asked for it; null when nobody knows any more.
+    #[serde(default)]
+    pub spent_by: Option<Spender>,
     /// For which business; null when that was deleted for good.
     pub business_profile_id: Option<BusinessProfileId>,
     pub analysis_type: AnalysisType,

@@ -29,7 +29,9 @@ pub(super) fn check_id(ports: &AnalysisPorts, run: RunId) -> Result<(), ApiError
 
 pub(super) fn run_example() -> Value {
     json!({
-        "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "business_profile_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "username": "livia.runs",
+        "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10",
+        "spent_by": { "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "kind": "key", "name": "Import" },
+        "business_profile_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "username": "livia.runs",
         "analysis_type": "DEEP", "status": "processing", "phase": "analyzing", "credits": 5, "charge_outcome": null,
         "error": null, "lead_id": null, "bulk_id": null, "cache_hit": false, "created_at": "2026-11-25T09:29:38Z",
         "started_at": "2026-11-25T09:29:38Z", "finished_at": null,
