@@ -1,5 +1,5 @@
 //! What every feature shares: ids, time, durable steps, store errors, pages, idempotency keys, the kinds of analysis,
-//! the bounded map with expiry, a limit on what goes on at once, which answers are streamed, which characters are seen, cells of
+//! the bounded map with expiry, a limit on what goes on at once, which answers are streamed, which characters are seen, how texts are checked, cells of
 //! spreadsheets, mail as a port.
 
 pub mod analysis_type;
@@ -17,4 +17,5 @@ pub mod spreadsheet;
 pub mod steps;
 pub mod store;
 pub mod streaming;
+pub mod texts;
 pub mod turns;

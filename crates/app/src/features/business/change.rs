@@ -1,8 +1,9 @@
 //! Changing a business profile, if it still has the version that the change is meant for.
 
-use super::{BusinessProfileChanges, BusinessProfileRepository, UpdateOutcome, if_match::ExpectedVersions};
+use super::{BusinessProfileChanges, BusinessProfileRepository, UpdateOutcome};
 use crate::{
     features::auth::Member,
+    http::ExpectedVersions,
     shared::{ids::BusinessProfileId, store::StoreError},
 };
 

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 
 use serde::{Serialize, Serializer};
 
-use crate::shared::characters::is_blank;
+use crate::shared::{
+    characters::is_blank,
+    texts::{fits, line, paragraphs},
+};
 
 /// What a field takes, as the end of the sentence "`field` takes …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +27,7 @@ impl BusinessName {
     /// # Errors
     /// [`Takes`] unless it is one line of text of acceptable length.
     pub fn parse(text: &str) -> Result<Self, Takes> {
-        let text = text.trim();
-        let valid = fits(text, Self::CHARS_MAX) && !text.contains(char::is_control);
-        if valid { Ok(Self(text.to_owned())) } else { Err(Self::TAKES) }
+        line(text, Self::CHARS_MAX).map(Self).ok_or(Self::TAKES)
     }
 }
 
@@ -65,17 +66,6 @@ impl Voice {
     pub fn parse(text: &str) -> Result<Self, Takes> {
         paragraphs(text, Self::CHARS_MAX).map(Self).ok_or(Self::TAKES)
     }
-}
-
-/// Trims and makes every line break a line feed; `None` unless it is visible text of acceptable length.
-fn paragraphs(text: &str, chars_max: usize) -> Option<String> {
-    let text = text.trim().replace("\r\n", "\n");
-    let valid = fits(&text, chars_max) && !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t');
-    valid.then_some(text)
-}
-
-fn fits(text: &str, chars_max: usize) -> bool {
-    !is_blank(text) && text.chars().count() <= chars_max
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::{
     BusinessPorts, BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, CreateOutcome,
-    InvalidBusinessProfile, NewBusinessProfile, UpdateOutcome, change::change, if_match::ExpectedVersions,
+    InvalidBusinessProfile, NewBusinessProfile, UpdateOutcome, change::change,
 };
 use crate::{
     features::auth::{EditBusiness, May, Member, forbidden},
     http::{
-        ApiError, Both, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoBody, PathId, Registry, Reply,
-        code::IDEMPOTENCY_KEY_REUSED,
+        ApiError, Both, Endpoint, ErrorCode, Example, ExpectedVersions, JsonBody, MaybeIdempotencyKey, NoBody, PathId,
+        Registry, Reply, code::IDEMPOTENCY_KEY_REUSED, etag,
     },
     shared::{
         idempotency::body_hash,
@@ -64,13 +64,8 @@ fn not_found() -> ApiError {
 
 /// A profile with its version as `ETag`: everything that a customer can change raises it.
 fn shown(profile: BusinessProfile) -> Reply<BusinessProfile> {
-    let etag = HeaderValue::from_str(&format!("\"{}\"", profile.context_version));
-    let reply = Reply::new(profile);
-    match etag {
-        Ok(etag) => reply.header(header::ETAG, etag),
-        // Cannot happen: digits in quotes are a valid header value, and so is the path below.
-        Err(_) => reply,
-    }
+    let tag = etag(profile.context_version);
+    Reply::new(profile).header(header::ETAG, tag)
 }
 
 fn made(profile: BusinessProfile) -> Reply<BusinessProfile> {
@@ -78,6 +73,7 @@ fn made(profile: BusinessProfile) -> Reply<BusinessProfile> {
     let reply = shown(profile);
     match location {
         Ok(location) => reply.header(header::LOCATION, location),
+        // Cannot happen: a UUID in a path is a valid header value.
         Err(_) => reply,
     }
 }

@@ -8,7 +8,6 @@ mod change;
 mod draft;
 mod fields;
 mod http;
-mod if_match;
 mod model;
 mod ports;
 mod schema;

@@ -1,24 +1,37 @@
-//! `If-Match`: the versions that a change is meant for, as the `ETag` of a profile says them.
+//! `If-Match`: the versions that a change is meant for, as an answer's `ETag` says them.
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
 };
 use serde_json::json;
 
-use crate::http::{ApiError, ErrorCode, Parameter, Parameters, Place};
+use super::{ApiError, ErrorCode, Parameter, Parameters, Place};
 
 const INVALID_IF_MATCH: ErrorCode =
-    ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_if_match", "send the profile's `ETag`");
+    ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_if_match", "send the `ETag` of what is to change");
 
-/// Nobody has more versions of a profile in hand.
+/// Nobody has more versions of a thing in hand.
 const VERSIONS_MAX: usize = 16;
 
 /// The versions that a change is meant for; any, if there are none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExpectedVersions(pub Vec<i32>);
 
+/// A version as an `ETag`.
+#[must_use]
+pub fn etag(version: i32) -> HeaderValue {
+    // Cannot fail: digits in quotes are a valid header value.
+    HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"0\""))
+}
+
 impl ExpectedVersions {
+    /// The one that the database compares first.
+    #[must_use]
+    pub fn first(&self) -> Option<i32> {
+        self.0.first().copied()
+    }
+
     fn read(headers: &HeaderMap) -> Option<Self> {
         let mut tags = Vec::new();
         for value in headers.get_all(header::IF_MATCH) {
@@ -36,7 +49,7 @@ impl ExpectedVersions {
 }
 
 /// The version of one tag. A weak one counts as strong: Cloudflare weakens the tag of every answer that it compresses,
-/// and the version of a profile says all that can change.
+/// and a version says all that can change.
 fn version(tag: &str) -> Option<i32> {
     let (is_weak, tag) = tag.strip_prefix("W/").map_or((false, tag), |tag| (true, tag));
     match tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')) {
@@ -53,7 +66,7 @@ impl FromRequestParts<()> for ExpectedVersions {
         Self::read(&parts.headers).ok_or_else(|| {
             ApiError::new(
                 INVALID_IF_MATCH,
-                "If-Match takes the profile's ETag as it was answered, several with commas between, or *.",
+                "If-Match takes the ETag as it was answered, several with commas between, or *.",
             )
         })
     }
@@ -68,7 +81,8 @@ impl Parameters for ExpectedVersions {
         const TAG: &str = "(W/\"-?[0-9]{1,9}\"|\"?-?[0-9]{1,9}\"?)";
         let pattern = format!("^(\\*|{TAG}( *, *{TAG}){{0,15}})$");
         let schema = json!({ "type": "string", "pattern": pattern });
-        let description = "The version that the change is meant for, as the `ETag` of the profile says it; several with commas between.";
+        let description =
+            "The version that the change is meant for, as its `ETag` says it; several with commas between.";
         vec![Parameter { name: "If-Match", place: Place::Header, is_required: false, description, schema }]
     }
 }
