@@ -94,7 +94,8 @@ begin
   -- To whoever looks at pg_stat_activity or a slow log, all calls are this same statement: the name says which one it is.
   perform set_config('application_name', left(p_sql, 63), true);
   -- A loop opens a cursor, and a cursor takes one statement only: anything behind a semicolon is refused (42P11).
-  for v_row in execute p_sql using p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10] loop
+  for v_row in execute p_sql using p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11], p[12], p[13]
+  loop
     v_rows := v_rows || v_row;
   end loop;
   return '[' || array_to_string(v_rows, ',', 'null') || ']';

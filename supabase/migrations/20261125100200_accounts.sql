@@ -77,13 +77,13 @@ alter table public.invitations enable row level security;
 alter table public.invitations force row level security;
 revoke all on public.invitations from public, anon, authenticated, service_role;
 
--- Who did what to the account, its members, invitations and keys. It is only added to, until the account is erased.
+-- Who did what to the account, its members, invitations, keys and saved filters. It is only added to, until the account is erased.
 create table public.member_actions (
   id bigint generated always as identity primary key,
   account_id uuid not null references public.accounts (id),
   actor_id uuid not null,
   action text not null check (char_length(action) between 1 and 40),
-  -- A user, an invitation, a key, or the account itself.
+  -- A user, an invitation, a key, a saved filter, or the account itself.
   subject_id uuid,
   details jsonb not null default '{}',
   at timestamptz not null default clock_timestamp()

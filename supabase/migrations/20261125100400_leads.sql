@@ -26,6 +26,19 @@ language sql immutable strict parallel safe set search_path = pg_catalog, pg_tem
 $$;
 revoke all on function private.folded(text) from public, anon, authenticated, service_role;
 
+-- Whether these are the tags of a lead: at most 10, in order and each once, of 1 to 30 characters without commas and control
+-- characters. An index holds them, and takes no more than this.
+create function private.are_tags(p_tags text[]) returns boolean
+language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+  select p_tags = array(select distinct t.tag collate "C" from unnest(p_tags) t (tag) order by 1)
+     and cardinality(p_tags) <= 10
+     and not exists (
+       select from unnest(p_tags) t (tag)
+        where t.tag is null or char_length(t.tag) not between 1 and 30 or t.tag <> btrim(t.tag) or t.tag ~ '[,[:cntrl:]]'
+     )
+$$;
+revoke all on function private.are_tags(text[]) from public, anon, authenticated, service_role;
+
 create table public.leads (
   id uuid primary key default gen_random_uuid(),
   account_id uuid not null references public.accounts (id),
@@ -50,6 +63,16 @@ create table public.leads (
   is_stale boolean not null default false,
   -- The types of all its analyses, in alphabetical order.
   analysis_types text[] not null default '{}',
+  -- What the account's people do with it. How far they are, how it turned out by the newest mark (the file `lead_outcomes`
+  -- keeps it), and both in one word.
+  stage text not null default 'new' check (stage in ('new', 'contacted', 'replied', 'qualified')),
+  outcome text check (outcome in ('won', 'lost', 'wrong')),
+  status text not null generated always as (
+    case outcome when 'won' then 'won' when 'lost' then 'lost' when 'wrong' then 'lost' else stage end
+  ) stored,
+  -- Whose it is: a person, as long as they belong to the account (the file `lead_work`).
+  owner_id uuid,
+  tags text[] not null default '{}' check (tags = '{}' or private.are_tags(tags)),
   -- What a search looks through; a line break keeps a match within one field.
   search_text text not null generated always as (
     private.folded(
@@ -70,14 +93,14 @@ create unique index leads_identity on public.leads (username, account_id, busine
 -- filters by: then a page whose leads are far apart, or missing, costs a walk through the index and not through the rows.
 -- leads_newest covers deleted leads too, because the row level security policy does and needs an index that serves it.
 create index leads_newest on public.leads (account_id, created_at desc, id desc)
-  include (deleted_at, business_profile_id, score, is_stale, analysis_types);
+  include (deleted_at, business_profile_id, score, is_stale, analysis_types, status, owner_id, tags);
 create index leads_best on public.leads (account_id, score desc, id desc)
-  include (business_profile_id, is_stale, analysis_types) where deleted_at is null;
+  include (business_profile_id, is_stale, analysis_types, status, owner_id, tags) where deleted_at is null;
 create index leads_updated on public.leads (account_id, updated_at desc, id desc)
-  include (business_profile_id, score, is_stale, analysis_types) where deleted_at is null;
+  include (business_profile_id, score, is_stale, analysis_types, status, owner_id, tags) where deleted_at is null;
 -- Serves the foreign key too.
 create index leads_business_profile on public.leads (business_profile_id, created_at desc, id desc)
-  include (account_id, deleted_at, score, is_stale, analysis_types);
+  include (account_id, deleted_at, score, is_stale, analysis_types, status, owner_id, tags);
 -- For api.search_leads. The account is part of it, so that a word of many accounts costs none of them anything. Without
 -- fastupdate, because each search would read the list of pending entries from its beginning to its end.
 create index leads_text on public.leads using gin (account_id, search_text extensions.gin_trgm_ops)

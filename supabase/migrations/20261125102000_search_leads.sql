@@ -6,7 +6,8 @@
 select set_config('lock_timeout', '5s', true);
 
 -- The ids of up to p_limit leads in the order p_sort, after the lead with p_key and p_id if given. The text is looked
--- for as it is, without wildcards.
+-- for as it is, without wildcards. With one of p_statuses, with all of p_tags, of the owner p_owner; `none` for leads that
+-- belong to nobody.
 --
 -- A frequent text is soon found among the first leads that pass the other filters, a rare one by the trigram index. Which
 -- of the two a text is, the planner guesses badly. So the first leads are tried for as long as c_first of them would give
@@ -15,7 +16,7 @@ select set_config('lock_timeout', '5s', true);
 -- c_first leads in any case: if it is rare as well, all texts of the account are read.
 create function api.search_leads(
   p_sort text, p_account uuid, p_business_profile uuid, p_score_min integer, p_score_max integer, p_type text,
-  p_is_stale boolean, p_text text, p_key text, p_id uuid, p_limit bigint
+  p_is_stale boolean, p_text text, p_key text, p_id uuid, p_limit bigint, p_statuses text[], p_tags text[], p_owner text
 ) returns setof uuid
 language plpgsql volatile security definer rows 100 set search_path = pg_catalog, pg_temp as $$
 declare
@@ -30,6 +31,11 @@ declare
   v_text constant text := private.folded(p_text);
   v_has_trigram constant boolean := left(v_text, c_part) ~ '[[:alnum:]]{3}';
   v_pattern constant text := '%' || regexp_replace(left(v_text, c_part), '([\\%_])', '\\\1', 'g') || '%';
+  -- The people who can be an owner: all, or the one that is asked for.
+  v_people constant uuid[] := array(
+    select m.user_id from public.account_members m
+     where m.account_id = p_account and m.role <> 'key' and (p_owner = 'none' or m.user_id::text = p_owner)
+  );
   v_leads text;
   v_lead record;
   v_found uuid[] := '{}';
@@ -51,6 +57,9 @@ begin
         and ($2 is null or l.business_profile_id = $2)
         and ($3 is null or l.score >= $3) and ($4 is null or l.score <= $4)
         and ($5 is null or $5 = any (l.analysis_types)) and ($6 is null or l.is_stale = $6)
+        and ($12 is null or l.status = any ($12)) and ($13 is null or l.tags @> $13)
+        and ($14 is null
+             or case when $14 = ''none'' then l.owner_id is null or l.owner_id <> all ($15) else l.owner_id = any ($15) end)
         and ($9 is null or (%1$s, l.id) < ($9::%2$s, $10))',
     v_column, v_kind
   );
@@ -61,7 +70,8 @@ begin
         cross join lateral (select t.search_text from public.leads t where t.id = f.id limit 1) t
         order by f.key desc, f.id desc',
       v_leads, v_column, c_first
-    ) using p_account, p_business_profile, p_score_min, p_score_max, p_type, p_is_stale, v_text, v_pattern, p_key, p_id
+    ) using p_account, p_business_profile, p_score_min, p_score_max, p_type, p_is_stale, v_text, v_pattern, p_key, p_id,
+      p_limit, p_statuses, p_tags, p_owner, v_people
   loop
     v_tried := v_tried + 1;
     if v_lead.matches then
@@ -81,9 +91,11 @@ begin
     'with matching as materialized (%1$s and l.search_text like $8 and strpos(l.search_text, $7) > 0)
      select m.id from matching m order by m.key desc, m.id desc limit $11',
     v_leads
-  ) using p_account, p_business_profile, p_score_min, p_score_max, p_type, p_is_stale, v_text, v_pattern, p_key, p_id, p_limit;
+  ) using p_account, p_business_profile, p_score_min, p_score_max, p_type, p_is_stale, v_text, v_pattern, p_key, p_id, p_limit,
+    p_statuses, p_tags, p_owner, v_people;
 end $$;
-revoke all on function api.search_leads(text, uuid, uuid, integer, integer, text, boolean, text, text, uuid, bigint)
+revoke all on function api.search_leads(text, uuid, uuid, integer, integer, text, boolean, text, text, uuid, bigint, text[], text[], text)
   from public, anon, authenticated, service_role;
 grant execute on function
-  api.search_leads(text, uuid, uuid, integer, integer, text, boolean, text, text, uuid, bigint) to authenticated;
+  api.search_leads(text, uuid, uuid, integer, integer, text, boolean, text, text, uuid, bigint, text[], text[], text)
+  to authenticated;

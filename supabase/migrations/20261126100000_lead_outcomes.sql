@@ -1,5 +1,5 @@
 -- How a lead turned out, as its customer says: `won`, they became a customer; `lost`, they did not; `wrong`, the judgement
--- was wrong from the start and there never was a lead.
+-- was wrong from the start and there never was a lead. The lead keeps the outcome that counts, which closes its status.
 --
 -- Locks. A mark locks the account's balance row, then the lead; nothing locks a lead and then waits for a balance.
 
@@ -51,6 +51,19 @@ revoke all on function private.forget_outcomes() from public, anon, authenticate
 create trigger forget_outcomes after update of deleted_at on public.leads
   for each row when (new.deleted_at is not null) execute function private.forget_outcomes();
 
+-- Marks are numbered under their account's lock, so the last that is written is the newest.
+create function private.keep_outcome() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  update public.leads l set outcome = new.outcome
+   where l.id = new.lead_id and l.outcome is distinct from new.outcome;
+  return null;
+end $$;
+revoke all on function private.keep_outcome() from public, anon, authenticated, service_role;
+
+create trigger keep_outcome after insert on public.lead_outcomes
+  for each row execute function private.keep_outcome();
+
 -- When the account's next UTC day begins, if it has made all marks of this one; else null. With a limit of n, it has when
 -- the n-th newest mark is of today. The caller holds the account's lock.
 create function private.marks_again_in_s(p_account uuid, p_daily_max integer, p_now timestamptz) returns integer
@@ -70,47 +83,26 @@ revoke all on function private.marks_again_in_s(uuid, integer, timestamptz)
 
 -- Says how a lead turned out; null takes it back. When the lead is marked so already, nothing is written and the present
 -- mark is the answer: so a repeat is safe, and costs nothing of the day's limit. A lead that was never marked, and is to
--- have no mark, has none to answer: all is null.
-create function api.mark_lead_outcome(p_account uuid, p_lead uuid, p_outcome text) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+-- have no mark, has none to answer: all is null. The caller holds the locks of the account's balance and of the lead.
+create function private.say_outcome(p_account uuid, p_lead uuid, p_outcome text) returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   c_daily_max constant integer := 1000;
-  v_now timestamptz;
-  v_lead record;
+  v_now constant timestamptz := clock_timestamp();
   v_wait_s integer;
   v_mark public.lead_outcomes;
 begin
-  perform private.require_permission(p_account, 'edit_leads');
-  -- Only a member may even wait for the lock. Whether membership and account still stand is asked again under it.
-  perform from public.credit_balances b
-    where b.account_id = p_account and b.account_id = any (array(select private.my_accounts()))
-      for no key update;
-  if not found then
-    return jsonb_build_object('outcome', 'not_found');
-  end if;
-  perform private.require_permission(p_account, 'edit_leads');
-  -- A completion holds the same lock of the lead until it has committed, so that its analysis is known here or is newer
-  -- than the mark.
-  select l.latest_analysis_id, l.score into v_lead
-    from public.leads l
-   where l.id = p_lead and l.account_id = p_account and l.account_id = any (array(select private.my_accounts()))
-     and l.deleted_at is null
-     for no key update;
-  if not found then
-    return jsonb_build_object('outcome', 'not_found');
-  end if;
-  -- It may have been taken away during the wait.
-  perform private.require_permission(p_account, 'edit_leads');
-
   select * into v_mark from public.lead_outcomes o where o.lead_id = p_lead order by o.id desc limit 1;
   if v_mark.outcome is distinct from p_outcome then
-    v_now := clock_timestamp();
     v_wait_s := private.marks_again_in_s(p_account, c_daily_max, v_now);
     if v_wait_s is not null then
       return jsonb_build_object('outcome', 'limit', 'daily_max', c_daily_max, 'retry_after_s', v_wait_s);
     end if;
+    -- A completion holds the same lock of the lead until it has committed, so that its analysis is known here or is newer
+    -- than the mark.
     insert into public.lead_outcomes (account_id, lead_id, analysis_id, score, outcome, marked_by, marked_at)
-      values (p_account, p_lead, v_lead.latest_analysis_id, v_lead.score, p_outcome, auth.uid(), v_now)
+      select p_account, p_lead, l.latest_analysis_id, l.score, p_outcome, auth.uid(), v_now
+        from public.leads l where l.id = p_lead
       returning * into strict v_mark;
   end if;
   return jsonb_build_object(
@@ -120,6 +112,42 @@ begin
       'marked_at', v_mark.marked_at
     )
   );
+end $$;
+revoke all on function private.say_outcome(uuid, uuid, text) from public, anon, authenticated, service_role;
+
+-- Locks the account, then the person p_owner of it if one is given, then one of its leads, for whoever may edit leads.
+-- Whether there is such a lead. Only a member may even wait for the locks.
+create function private.lock_lead(p_account uuid, p_lead uuid, p_owner uuid default null) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  perform private.require_permission(p_account, 'edit_leads');
+  perform from public.credit_balances b
+    where b.account_id = p_account and b.account_id = any (array(select private.my_accounts()))
+      for no key update;
+  if not found then
+    return false;
+  end if;
+  perform from public.account_members m where m.account_id = p_account and m.user_id = p_owner for key share;
+  perform from public.leads l
+    where l.id = p_lead and l.account_id = p_account and l.account_id = any (array(select private.my_accounts()))
+      and l.deleted_at is null
+      for no key update;
+  if not found then
+    return false;
+  end if;
+  -- It may have been taken away during the wait.
+  perform private.require_permission(p_account, 'edit_leads');
+  return private.may(p_account, 'edit_leads');
+end $$;
+revoke all on function private.lock_lead(uuid, uuid, uuid) from public, anon, authenticated, service_role;
+
+create function api.mark_lead_outcome(p_account uuid, p_lead uuid, p_outcome text) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if not private.lock_lead(p_account, p_lead) then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
+  return private.say_outcome(p_account, p_lead, p_outcome);
 end $$;
 revoke all on function api.mark_lead_outcome(uuid, uuid, text) from public, anon, authenticated, service_role;
 grant execute on function api.mark_lead_outcome(uuid, uuid, text) to authenticated;

@@ -215,7 +215,7 @@ end $$;
 revoke all on function api.remove_member(uuid, uuid) from public, anon, authenticated, service_role;
 grant execute on function api.remove_member(uuid, uuid) to authenticated;
 
--- What was done to members, invitations and keys, the newest first; for those who manage members.
+-- What was done to members, invitations, keys and saved filters, the newest first; for those who manage members.
 create function api.list_member_actions(p_account uuid, p_before bigint, p_limit integer) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -35,7 +35,7 @@ pub struct Call<'a> {
 }
 
 /// How many parameters `session.run_as` hands on.
-pub const PARAMS_MAX: usize = 10;
+pub const PARAMS_MAX: usize = 13;
 
 /// A driver with the address of one login.
 #[async_trait]

@@ -88,6 +88,8 @@ pub fn user_ports(env: &Env) -> UserPorts {
         business: BusinessPorts { profiles: tenant.clone() },
         leads: LeadPorts {
             leads: tenant.clone(),
+            work: tenant.clone(),
+            filters: tenant.clone(),
             outcomes: tenant.clone(),
             pictures: pictures(env, config),
             clock: clock.clone(),

@@ -75,6 +75,15 @@ id!(
     AnalysisId
 );
 
+id!(
+    /// What somebody wrote about a lead.
+    NoteId
+);
+id!(
+    /// A saved query of the leads.
+    LeadFilterId
+);
+
 impl RunId {
     /// Whether it can be one of ours: a UUID v7 that was made since there are such, and not in the future.
     #[must_use]

@@ -161,6 +161,8 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
         leads: LeadPorts {
             leads: Arc::new(Unasked),
             outcomes: Arc::new(Unasked),
+            work: Arc::new(Unasked),
+            filters: Arc::new(Unasked),
             pictures: Arc::new(Unasked),
             clock: double.clone(),
             exports: Arc::new(exports_at_once()),

@@ -16,8 +16,9 @@ use oslira_app::{
             NewBusinessProfile, UpdateOutcome,
         },
         leads::{
-            Analysis, JudgedOutcome, Lead, LeadCursor, LeadOutcome, LeadQuery, LeadRepository, Mark, MarkOutcome,
-            OutcomeRepository, Picture, Pictures,
+            Analysis, FilterDeletion, FilterOutcome, FilterRepository, JudgedOutcome, Lead, LeadAction, LeadCursor,
+            LeadOutcome, LeadQuery, LeadRepository, Mark, MarkOutcome, NewFilter, Note, NoteDeletion, NoteOutcome,
+            NoteText, OutcomeRepository, Picture, Pictures, SavedFilter, WorkChanges, WorkOutcome, WorkRepository,
         },
         members::{
             AcceptOutcome, ApiKey, Invitation, InviteOutcome, KeyOutcome, MemberAction, MemberOutcome, MemberStore,
@@ -26,7 +27,7 @@ use oslira_app::{
     },
     shared::{
         idempotency::IdempotencyKey,
-        ids::{AccountId, BusinessProfileId, LeadId, UserId},
+        ids::{AccountId, BusinessProfileId, LeadFilterId, LeadId, NoteId, UserId},
         mail::{Mail, MailError, Mailer},
         pagination::{Page, PageQuery},
         store::StoreError,
@@ -120,6 +121,65 @@ impl OutcomeRepository for Unasked {
         _: Option<BusinessProfileId>,
         _: u32,
     ) -> Result<bool, StoreError> {
+        refuse()
+    }
+}
+
+#[async_trait]
+impl WorkRepository for Unasked {
+    async fn set_work(&self, _: Member, _: LeadId, _: &WorkChanges) -> Result<WorkOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn actions(&self, _: Member, _: LeadId, _: PageQuery<i64>) -> Result<Option<Page<LeadAction>>, StoreError> {
+        refuse()
+    }
+
+    async fn notes(&self, _: Member, _: LeadId, _: PageQuery<i64>) -> Result<Option<Page<Note>>, StoreError> {
+        refuse()
+    }
+
+    async fn add_note(&self, _: Member, _: LeadId, _: &NoteText) -> Result<NoteOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn change_note(
+        &self,
+        _: Member,
+        _: LeadId,
+        _: NoteId,
+        _: &NoteText,
+        _: Option<i32>,
+    ) -> Result<NoteOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn delete_note(&self, _: Member, _: LeadId, _: NoteId) -> Result<NoteDeletion, StoreError> {
+        refuse()
+    }
+}
+
+#[async_trait]
+impl FilterRepository for Unasked {
+    async fn filters(&self, _: Member) -> Result<Vec<SavedFilter>, StoreError> {
+        refuse()
+    }
+
+    async fn save_filter(&self, _: Member, _: &NewFilter) -> Result<FilterOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn change_filter(
+        &self,
+        _: Member,
+        _: LeadFilterId,
+        _: &NewFilter,
+        _: Option<i32>,
+    ) -> Result<FilterOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn delete_filter(&self, _: Member, _: LeadFilterId) -> Result<FilterDeletion, StoreError> {
         refuse()
     }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         auth::Member,
-        leads::{Analysis, Lead, LeadCursor, LeadQuery, LeadRepository, LeadSort, Mark, SearchText},
+        leads::{Analysis, Lead, LeadCursor, LeadQuery, LeadRepository, LeadSort, Mark, OwnerFilter, SearchText},
     },
     shared::{
         analysis_type::AnalysisType,
@@ -26,7 +26,10 @@ const LEAD: &str = "jsonb_build_object('id', l.id, 'account_id', l.account_id, \
     'biography', l.biography, 'followers', l.followers, 'following', l.following, 'posts', l.posts, \
     'category', l.category, 'external_url', l.external_url, \
     'profile_picture', case when l.profile_pic_url is not null then '/leads/' || l.id || '/picture' end, 'is_verified', l.is_verified, \
-    'is_business', l.is_business, 'score', l.score, 'latest_analysis', case when n.id is not null then \
+    'is_business', l.is_business, 'score', l.score, 'status', l.status, 'tags', l.tags, \
+    'owner_id', case when exists (\
+      select from public.account_members o where o.user_id = l.owner_id and o.account_id = $1::uuid and o.role <> 'key'\
+    ) then l.owner_id end, 'latest_analysis', case when n.id is not null then \
       jsonb_build_object('id', n.id, 'run_id', n.run_id, 'analysis_type', n.analysis_type, \
         'summary', n.summary, 'is_stale', l.is_stale, 'created_at', n.created_at) end, \
     'scraped_at', l.scraped_at, 'created_at', l.created_at, 'updated_at', l.updated_at)";
@@ -44,11 +47,21 @@ const MARK: &str = "left join lateral (\
       where m.lead_id = l.id and m.account_id = $1::uuid order by m.id desc limit 1\
     ) m on true";
 
-/// Every column of it is in the index of each order.
+/// Every column of it is in the index of each order. An owner counts as long as they belong to the account; who does, is
+/// asked once and not for each lead. A cast to an array would be made anew for each lead, because it is not immutable.
 const FILTER: &str = "($2::uuid is null or f.business_profile_id = $2::uuid) \
     and ($3::integer is null or f.score >= $3::integer) and ($4::integer is null or f.score <= $4::integer) \
     and ($5::text is null or $5::text = any (f.analysis_types)) \
-    and ($6::boolean is null or f.is_stale = $6::boolean)";
+    and ($6::boolean is null or f.is_stale = $6::boolean) \
+    and ($11::text is null or f.status = any (string_to_array($11::text, ','))) \
+    and ($12::text is null or f.tags @> string_to_array($12::text, ',')) \
+    and ($13::text is null or case when $13::text = 'none' \
+      then f.owner_id is null or f.owner_id <> all (array(\
+        select o.user_id from public.account_members o where o.account_id = $1::uuid and o.role <> 'key'\
+      )) else f.owner_id = any (array(\
+        select o.user_id from public.account_members o \
+        where o.account_id = $1::uuid and o.role <> 'key' and o.user_id::text = $13::text\
+      )) end)";
 
 /// Finds the leads of a page: their ids and, as `place`, their order. This part reads an index alone; only the leads that
 /// it finds are then read as a whole.
@@ -57,7 +70,8 @@ fn found(query: &LeadQuery) -> String {
     if query.filter.text.is_some() {
         return format!(
             "select s.id, s.place from api.search_leads('{}', $1::uuid, $2::uuid, $3::integer, $4::integer, $5, \
-             $6::boolean, $7, $8, $9::uuid, $10::bigint) with ordinality as s (id, place)",
+             $6::boolean, $7, $8, $9::uuid, $10::bigint, string_to_array($11::text, ','), \
+             string_to_array($12::text, ','), $13) with ordinality as s (id, place)",
             sort.as_str()
         );
     }
@@ -79,14 +93,24 @@ fn found(query: &LeadQuery) -> String {
 pub fn leads_statement(query: &LeadQuery) -> String {
     let found = found(query);
     format!(
-        "select {LEAD} || jsonb_build_object('outcome', m.outcome) from ({found}) found \
+        "select {LEAD} || jsonb_build_object('outcome', l.outcome) from ({found}) found \
          cross join lateral (select l.* from public.leads l where l.id = found.id and l.account_id = $1::uuid limit 1) l \
-         {LATEST} {MARK} order by found.place"
+         {LATEST} order by found.place"
     )
 }
 
-fn parameters(member: Member, query: &LeadQuery, after: Option<LeadCursor>, limit: u32) -> [Param; 10] {
+/// Words with commas between, which none of them has; null without any.
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> Param {
+    let words: Vec<&str> = words.collect();
+    Param::maybe((!words.is_empty()).then(|| words.join(",")))
+}
+
+fn parameters(member: Member, query: &LeadQuery, after: Option<LeadCursor>, limit: u32) -> [Param; 13] {
     let filter = &query.filter;
+    let owner = filter.owner.map(|owner| match owner {
+        OwnerFilter::Me => OwnerFilter::Person(member.user()),
+        other => other,
+    });
     [
         Param::of(member.account()),
         Param::maybe(filter.business_profile_id),
@@ -98,6 +122,9 @@ fn parameters(member: Member, query: &LeadQuery, after: Option<LeadCursor>, limi
         Param::maybe(after.map(|after| after.key)),
         Param::maybe(after.map(|after| after.id)),
         Param::of(limit),
+        list(filter.statuses.iter().map(|status| status.as_str())),
+        list(filter.tags.iter()),
+        Param::maybe(owner),
     ]
 }
 

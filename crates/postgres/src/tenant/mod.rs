@@ -8,12 +8,14 @@ mod credits;
 mod db;
 mod deletion;
 mod estimate;
+mod lead_filters;
 mod leads;
 mod members;
 mod memberships;
 mod models;
 mod outcomes;
 mod runs;
+mod work;
 
 pub use db::TenantDb;
 pub use leads::leads_statement;

@@ -29,7 +29,7 @@ pub enum Permission {
     Read,
     /// Start, continue and cancel analyses.
     Analyse,
-    /// Delete leads, and say how they turned out.
+    /// Work with leads: status, owner, tags, notes, saved filters; say how they turned out, and delete them.
     EditLeads,
     /// Create, change and delete business profiles.
     EditBusiness,

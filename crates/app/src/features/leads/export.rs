@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use csv::{Terminator, Writer, WriterBuilder};
 
 use super::{
-    Lead, LeadCursor, LeadQuery, LeadRepository,
+    Lead, LeadCursor, LeadQuery, LeadRepository, Tag,
     paged::{Export, Source, written},
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 
 const PAGE_ROWS: u32 = 500;
 
-const HEADER: [&str; 20] = [
+const HEADER: [&str; 23] = [
     "username",
     "profile_url",
     "display_name",
@@ -42,6 +42,9 @@ const HEADER: [&str; 20] = [
     "updated_at",
     "business_profile_id",
     "id",
+    "status",
+    "owner_id",
+    "tags",
 ];
 
 /// Begins a file with the leads of a query, in its order.
@@ -142,6 +145,9 @@ fn cells(lead: &Lead) -> [String; HEADER.len()] {
         lead.updated_at.to_string(),
         lead.business_profile_id.to_string(),
         lead.id.to_string(),
+        lead.status.as_str().to_owned(),
+        lead.owner_id.map(|id| id.to_string()).unwrap_or_default(),
+        lead.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", "),
     ]
 }
 
@@ -157,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        features::leads::{Analysis, Mark},
+        features::leads::{Analysis, LeadStatus, Mark},
         shared::ids::{AccountId, BusinessProfileId, LeadId, UserId},
     };
 
@@ -182,6 +188,9 @@ mod tests {
             is_business: false,
             score: 70,
             outcome: None,
+            status: LeadStatus::Qualified,
+            owner_id: None,
+            tags: ["berlin", "vip"].into_iter().filter_map(Tag::parse).collect(),
             latest_analysis: None,
             scraped_at: at,
             created_at: at,
@@ -264,7 +273,7 @@ mod tests {
             row,
             "nasa,https://www.instagram.com/nasa/,NASA,70,,7,,0,\"'=1+1, \"\"said\"\" she\nand left\",,,true,false,,,\
              2026-11-20T12:00:00.123456Z,2026-11-20T12:00:00.123456Z,2026-11-20T12:00:00.123456Z,\
-             00000000-0000-0000-0000-000000000000,00000000-0000-0000-0000-000000000000\r\n"
+             00000000-0000-0000-0000-000000000000,00000000-0000-0000-0000-000000000000,qualified,,\"berlin, vip\"\r\n"
         );
         let (truncated, empty) = exported(&Arc::new(Book::of(0, ""))).await;
         assert_eq!((rows(&empty), truncated), (0, false));

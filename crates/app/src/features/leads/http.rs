@@ -1,7 +1,10 @@
 //! `GET /leads`, `GET /leads/export.csv`, `GET` and `DELETE /leads/{id}`, `GET /leads/{id}/picture`; how leads turned out
-//! is in a file of its own.
+//! and what people do with them are in files of their own.
 
+mod filters;
+mod notes;
 mod outcomes;
+mod work;
 
 use std::borrow::Cow;
 
@@ -47,6 +50,16 @@ pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<DeleteLead>();
     registry.add::<outcomes::MarkLead>();
     registry.add::<GetPicture>();
+    registry.add::<work::SetWork>();
+    registry.add::<work::ListLeadActivity>();
+    registry.add::<notes::ListNotes>();
+    registry.add::<notes::AddNote>();
+    registry.add::<notes::ChangeNote>();
+    registry.add::<notes::DeleteNote>();
+    registry.add::<filters::ListFilters>();
+    registry.add::<filters::SaveFilter>();
+    registry.add::<filters::ChangeFilter>();
+    registry.add::<filters::DeleteFilter>();
 }
 
 const LEAD_NOT_FOUND: ErrorCode = ErrorCode::new(StatusCode::NOT_FOUND, "lead_not_found", "unknown, or not yours");
@@ -118,6 +131,21 @@ impl Parameters for LeadQuery {
             query("analysis_type", "With an analysis of this type.", json!({ "type": "string", "enum": types })),
             query("stale", "Whose latest analysis is stale, or is not.", json!({ "type": "boolean" })),
             query(
+                "status",
+                "With this status: `new`, `contacted`, `replied`, `qualified`, `won` or `lost`; of several with commas between, any.",
+                json!({ "type": "string", "pattern": "^[a-z, ]*$" }),
+            ),
+            query(
+                "tag",
+                "With this tag, whatever its capitals; of several with commas between, all.",
+                json!({ "type": "string" }),
+            ),
+            query(
+                "owner",
+                "Of this member: `me`, the id of one, or `none` for leads that belong to nobody.",
+                json!({ "type": "string" }),
+            ),
+            query(
                 "q",
                 "With this text in username, display name or biography, whatever its capitals, accents and letter forms.",
                 json!({ "type": "string", "maxLength": SearchText::CHARS_MAX }),
@@ -142,6 +170,7 @@ fn lead_example() -> Value {
         "display_name": "Livia | Marathon", "biography": "Marathon coach, 2:58", "followers": 8400, "following": 310,
         "posts": 412, "category": "Coach", "external_url": "https://livia.example/plans",
         "profile_picture": "/leads/0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10/picture", "is_verified": false, "is_business": true, "score": 78, "outcome": null,
+        "status": "contacted", "owner_id": null, "tags": ["vip"],
         "latest_analysis": {
             "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "run_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "analysis_type": "DEEP", "summary": "Coaches marathon runners.",
             "is_stale": false, "created_at": "2026-11-25T09:30:00Z",

@@ -5,12 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::{Changes, LeadOutcome, Mark};
+use super::{Changes, LeadOutcome, LeadStatus, Mark, Tag};
 use crate::{
     features::analysis::JudgedProfile,
     shared::{
         analysis_type::AnalysisType,
-        ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId},
+        ids::{AccountId, AnalysisId, BusinessProfileId, LeadId, RunId, UserId},
     },
 };
 
@@ -57,6 +57,12 @@ pub struct Lead<O = LeadOutcome> {
     pub score: u8,
     /// How it turned out, as the customer said; null when they said nothing, or took it back.
     pub outcome: Option<O>,
+    /// How far the work with it is, or how it ended: `won` and `lost` go with the outcome.
+    pub status: LeadStatus,
+    /// Whose it is: a person of the account; null for nobody.
+    pub owner_id: Option<UserId>,
+    /// What it is sorted by, in small letters.
+    pub tags: Vec<Tag>,
     /// The analysis of the facts above: of the newest scrape, and of several of that scrape the newest.
     pub latest_analysis: Option<LatestAnalysis>,
     /// When the profile was scraped.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Analysis, JudgedOutcome, Lead, LeadCursor, LeadOutcome, LeadQuery, Mark, MarkOutcome};
+use super::{
+    Analysis, FilterDeletion, FilterOutcome, JudgedOutcome, Lead, LeadAction, LeadCursor, LeadOutcome, LeadQuery, Mark,
+    MarkOutcome, NewFilter, Note, NoteDeletion, NoteOutcome, NoteText, SavedFilter, WorkChanges, WorkOutcome,
+};
 use crate::{
     features::auth::Member,
     shared::{
         clock::Clock,
-        ids::{AccountId, BusinessProfileId, LeadId},
+        ids::{AccountId, BusinessProfileId, LeadFilterId, LeadId, NoteId},
         in_flight::InFlight,
         pagination::{Page, PageQuery},
         store::StoreError,
@@ -114,6 +117,62 @@ pub trait OutcomeRepository: Send + Sync {
     ) -> Result<bool, StoreError>;
 }
 
+/// What people do with leads. Every call is one transaction; lists work under row-level security. Every method fails with
+/// [`StoreError`] when the database does not answer, and those that change something with `PermissionMissing` when the
+/// caller may not do it.
+#[async_trait]
+pub trait WorkRepository: Send + Sync {
+    /// Sets what the changes name. A lead that is so already stays as it is.
+    async fn set_work(&self, member: Member, id: LeadId, changes: &WorkChanges) -> Result<WorkOutcome, StoreError>;
+
+    /// Who did what to a lead, newest first; `None` if the account has no such lead.
+    async fn actions(
+        &self,
+        member: Member,
+        id: LeadId,
+        page: PageQuery<i64>,
+    ) -> Result<Option<Page<LeadAction>>, StoreError>;
+
+    /// The notes about a lead, newest first; `None` if the account has no such lead.
+    async fn notes(&self, member: Member, id: LeadId, page: PageQuery<i64>) -> Result<Option<Page<Note>>, StoreError>;
+
+    async fn add_note(&self, member: Member, id: LeadId, text: &NoteText) -> Result<NoteOutcome, StoreError>;
+
+    /// Changes a note if it has the version; `None` for any.
+    async fn change_note(
+        &self,
+        member: Member,
+        id: LeadId,
+        note: NoteId,
+        text: &NoteText,
+        expected_version: Option<i32>,
+    ) -> Result<NoteOutcome, StoreError>;
+
+    /// Deletes a note for good.
+    async fn delete_note(&self, member: Member, id: LeadId, note: NoteId) -> Result<NoteDeletion, StoreError>;
+}
+
+/// The queries of the leads that an account keeps. Errors as in [`WorkRepository`].
+#[async_trait]
+pub trait FilterRepository: Send + Sync {
+    /// All of them, by name.
+    async fn filters(&self, member: Member) -> Result<Vec<SavedFilter>, StoreError>;
+
+    async fn save_filter(&self, member: Member, filter: &NewFilter) -> Result<FilterOutcome, StoreError>;
+
+    /// Changes a filter if it has the version; `None` for any.
+    async fn change_filter(
+        &self,
+        member: Member,
+        id: LeadFilterId,
+        filter: &NewFilter,
+        expected_version: Option<i32>,
+    ) -> Result<FilterOutcome, StoreError>;
+
+    /// Deletes a filter for good.
+    async fn delete_filter(&self, member: Member, id: LeadFilterId) -> Result<FilterDeletion, StoreError>;
+}
+
 /// What the feature's handlers can reach.
 #[derive(Clone)]
 pub struct LeadPorts {
@@ -121,6 +180,10 @@ pub struct LeadPorts {
     pub leads: Arc<dyn LeadRepository>,
     /// How they turned out, as the calling user.
     pub outcomes: Arc<dyn OutcomeRepository>,
+    /// What people do with them, as the calling user.
+    pub work: Arc<dyn WorkRepository>,
+    /// Saved queries of them, as the calling user.
+    pub filters: Arc<dyn FilterRepository>,
     /// Copies of profile pictures.
     pub pictures: Arc<dyn Pictures>,
     pub clock: Arc<dyn Clock>,

@@ -1,16 +1,16 @@
 //! Which leads, and in which order: the query string parsed once, with a refusal that names the parameter.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Lead;
+use super::{Lead, LeadStatus, Tags};
 use crate::shared::{
     analysis_type::AnalysisType,
     characters::is_blank,
     clock::read_time,
-    ids::{BusinessProfileId, LeadId},
+    ids::{BusinessProfileId, LeadId, UserId},
 };
 
 /// What is wrong with a query.
@@ -43,6 +43,36 @@ impl SearchText {
     }
 }
 
+/// Whose leads are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnerFilter {
+    /// Those of whoever asks.
+    Me,
+    /// Those that belong to nobody.
+    Nobody,
+    Person(UserId),
+}
+
+impl OwnerFilter {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "me" => Some(Self::Me),
+            "none" => Some(Self::Nobody),
+            id => id.parse().ok().map(Self::Person),
+        }
+    }
+}
+
+impl fmt::Display for OwnerFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Me => f.write_str("me"),
+            Self::Nobody => f.write_str("none"),
+            Self::Person(id) => id.fmt(f),
+        }
+    }
+}
+
 /// Which leads are asked for; an absent filter lets all pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {
@@ -54,6 +84,11 @@ pub struct LeadFilter {
     pub analysis_type: Option<AnalysisType>,
     /// Whose latest analysis is stale, or is not.
     pub stale: Option<bool>,
+    /// With one of these statuses.
+    pub statuses: BTreeSet<LeadStatus>,
+    /// With all of these tags.
+    pub tags: Tags,
+    pub owner: Option<OwnerFilter>,
     /// With this text in username, display name or biography.
     pub text: Option<SearchText>,
 }
@@ -169,13 +204,16 @@ impl FromStr for LeadCursor {
 /// The query string as it was sent. An empty value is no filter: a form sends one for every box that is left empty.
 #[derive(Debug, Default, Deserialize)]
 pub struct RawLeadQuery {
-    business_profile_id: Option<String>,
-    score_min: Option<String>,
-    score_max: Option<String>,
-    analysis_type: Option<String>,
-    stale: Option<String>,
-    q: Option<String>,
-    sort: Option<String>,
+    pub(super) business_profile_id: Option<String>,
+    pub(super) score_min: Option<String>,
+    pub(super) score_max: Option<String>,
+    pub(super) analysis_type: Option<String>,
+    pub(super) stale: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) tag: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) q: Option<String>,
+    pub(super) sort: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -190,6 +228,8 @@ impl TryFrom<RawLeadQuery> for LeadQuery {
     fn try_from(raw: RawLeadQuery) -> Result<Self, Self::Error> {
         let score = |text: &str| text.parse::<u8>().ok().filter(|score| *score <= 100);
         const SCORE: &str = "a whole number from 0 to 100";
+        const STATUS: &str = "new, contacted, replied, qualified, won or lost, several with commas between";
+        const TAG: &str = "up to 10 tags of 1 to 30 visible characters, with commas between";
         let filter = LeadFilter {
             business_profile_id: read_business_profile(raw.business_profile_id)?,
             score_min: read("score_min", raw.score_min, SCORE, score)?,
@@ -198,6 +238,12 @@ impl TryFrom<RawLeadQuery> for LeadQuery {
                 text.parse().ok()
             })?,
             stale: read("stale", raw.stale, "true or false", |text| text.parse().ok())?,
+            statuses: read("status", raw.status, STATUS, |text| {
+                text.split(',').map(str::trim).map(LeadStatus::parse).collect()
+            })?
+            .unwrap_or_default(),
+            tags: read("tag", raw.tag, TAG, |text| Tags::parse(text.split(',')))?.unwrap_or_default(),
+            owner: read("owner", raw.owner, "me, none, or the id of a member", OwnerFilter::parse)?,
             text: read("q", raw.q, "one line of visible text of at most 100 characters", SearchText::parse)?,
         };
         if filter.score_min.zip(filter.score_max).is_some_and(|(min, max)| min > max) {
@@ -286,6 +332,9 @@ mod tests {
             ("score_max", RawLeadQuery { score_min: some("51"), score_max: some("50"), ..raw() }),
             ("analysis_type", RawLeadQuery { analysis_type: some("light"), ..raw() }),
             ("stale", RawLeadQuery { stale: some("yes"), ..raw() }),
+            ("status", RawLeadQuery { status: some("won,"), ..raw() }),
+            ("tag", RawLeadQuery { tag: some("a,,b"), ..raw() }),
+            ("owner", RawLeadQuery { owner: some("nobody"), ..raw() }),
             ("q", RawLeadQuery { q: Some("x".repeat(101)), ..raw() }),
             ("q", RawLeadQuery { q: some("a\0b"), ..raw() }),
             ("sort", RawLeadQuery { sort: some("score desc"), ..raw() }),

@@ -58,9 +58,10 @@ pub struct MemberAction {
     /// Who did it: a user, or a key.
     pub actor_id: UserId,
     /// `member_invited`, `member_joined`, `member_changed`, `member_left`, `member_removed`, `invitation_revoked`,
-    /// `key_created`, `key_rotated`, `key_revoked`, `account_closed` or `account_restored`.
+    /// `key_created`, `key_rotated`, `key_revoked`, `filter_saved`, `filter_changed`, `filter_deleted`, `account_closed` or
+    /// `account_restored`.
     pub action: String,
-    /// The user, the invitation, the key or the account.
+    /// The user, the invitation, the key, the saved filter or the account.
     pub subject_id: Option<Uuid>,
     /// What was set.
     pub details: serde_json::Value,

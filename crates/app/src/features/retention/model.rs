@@ -28,6 +28,8 @@ pub enum Remains {
     Accounts,
     /// Invitations that are over, with the addresses of people who may never have come.
     Invitations,
+    /// That leads belong to people who have left the account. Most forget it at once.
+    LeftOwners,
     ScrapeLogs,
     AiUsage,
     JobRuns,
@@ -36,7 +38,7 @@ pub enum Remains {
 }
 
 impl Remains {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Ghosts,
         Self::Analyses,
         Self::Leads,
@@ -44,6 +46,7 @@ impl Remains {
         Self::BusinessProfileTexts,
         Self::Accounts,
         Self::Invitations,
+        Self::LeftOwners,
         Self::ScrapeLogs,
         Self::AiUsage,
         Self::JobRuns,
@@ -61,6 +64,7 @@ impl Remains {
             | Self::BusinessProfileTexts
             | Self::Accounts
             | Self::Invitations => DELETED_FOR,
+            Self::LeftOwners => SignedDuration::ZERO,
             Self::ScrapeLogs | Self::AiUsage | Self::JobRuns | Self::WebhookPayloads => LOGGED_FOR,
         }
     }

@@ -22,11 +22,20 @@ use crate::{
     shared::ids::LeadId,
 };
 
-const TOO_MANY_OUTCOMES: ErrorCode = ErrorCode::new(
+pub(super) const TOO_MANY_OUTCOMES: ErrorCode = ErrorCode::new(
     StatusCode::TOO_MANY_REQUESTS,
     "too_many_outcomes",
     "`details.limit` is the most that an account says or takes back in a day (UTC); `details.retry_after_s`",
 );
+
+pub(super) fn too_many(daily_max: u32, retry_after_s: u32) -> ApiError {
+    let message = format!(
+        "The account has said how {daily_max} leads turned out today, and that is the most. Try again after the time in Retry-After."
+    );
+    ApiError::new(TOO_MANY_OUTCOMES, message)
+        .with_details(json!({ "limit": daily_max, "retry_after_s": retry_after_s }))
+        .with_retry_after(retry_after_s)
+}
 
 /// How a lead turned out.
 #[derive(Deserialize, JsonSchema)]
@@ -70,12 +79,7 @@ impl Endpoint for MarkLead {
     ) -> Result<Reply<NewestMark>, ApiError> {
         match ports.outcomes.mark(member, id, body.outcome).await? {
             MarkOutcome::Marked { mark } => Ok(Reply::new(mark)),
-            MarkOutcome::Limit { daily_max, retry_after_s } => Err(ApiError::new(
-                TOO_MANY_OUTCOMES,
-                format!("The account has said how {daily_max} leads turned out today, and that is the most. Try again after the time in Retry-After."),
-            )
-            .with_details(json!({ "limit": daily_max, "retry_after_s": retry_after_s }))
-            .with_retry_after(retry_after_s)),
+            MarkOutcome::Limit { daily_max, retry_after_s } => Err(too_many(daily_max, retry_after_s)),
             MarkOutcome::NotFound => Err(not_found()),
         }
     }

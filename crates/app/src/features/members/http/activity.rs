@@ -1,4 +1,4 @@
-//! Who did what to members, invitations and keys.
+//! Who did what to members, invitations, keys and saved filters.
 
 use axum::http::Method;
 use serde_json::json;
@@ -21,7 +21,7 @@ pub struct ListActivity;
 impl Endpoint for ListActivity {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/activity";
-    const SUMMARY: &'static str = "Who did what to the account, its members, invitations and keys, newest first.";
+    const SUMMARY: &'static str = "Who did what to the account, its members, invitations, keys and saved filters, newest first.";
 
     type Ports = MemberPorts;
     type Caller = May<ManageMembers>;

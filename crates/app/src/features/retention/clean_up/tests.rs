@@ -89,6 +89,7 @@ async fn what_was_deleted_goes_after_30_days_and_logs_after_90_in_the_order_of_w
         (Remains::BusinessProfileTexts, month),
         (Remains::Accounts, month),
         (Remains::Invitations, month),
+        (Remains::LeftOwners, "2026-11-26T02:00:00Z"),
         (Remains::ScrapeLogs, quarter),
         (Remains::AiUsage, quarter),
         (Remains::JobRuns, quarter),
@@ -100,7 +101,7 @@ async fn what_was_deleted_goes_after_30_days_and_logs_after_90_in_the_order_of_w
         "rows": {
             "ghosts": 0,
             "analyses": 0, "leads": 0, "business_profiles": 0, "business_profile_texts": 0, "accounts": 0,
-            "invitations": 0, "scrape_logs": 0, "ai_usage": 0, "job_runs": 0, "webhook_payloads": 0,
+            "invitations": 0, "left_owners": 0, "scrape_logs": 0, "ai_usage": 0, "job_runs": 0, "webhook_payloads": 0,
         },
         "is_cut_short": false,
     });
