@@ -4,7 +4,7 @@
 use tokio_postgres::Client;
 
 /// Each rule's query returns one line of text per violation.
-const RULES: [(&str, &str); 12] = [
+const RULES: [(&str, &str); 13] = [
     (
         "the sum of the transactions is the balance",
         "select b.account_id || ': balance ' || b.balance || ', transactions ' || coalesce(sum(t.amount), 0)
@@ -95,6 +95,15 @@ const RULES: [(&str, &str); 12] = [
           where l.deleted_at is null and o.deleted_at is null
             and (l.latest_analysis_id, l.score, l.is_stale, l.scraped_at, l.analysis_types)
                 is distinct from (n.id, n.score, n.is_stale, n.scraped_at, t.types)",
+    ),
+    (
+        "a lead turned out as its newest mark says",
+        "select l.id || ': ' || coalesce(l.outcome, 'open') || ' instead of ' || coalesce(m.outcome, 'open')
+           from leads l
+           left join (
+             select distinct on (o.lead_id) o.lead_id, o.outcome from lead_outcomes o order by o.lead_id, o.id desc
+           ) m on m.lead_id = l.id
+          where l.deleted_at is null and l.outcome is distinct from m.outcome",
     ),
 ];
 

@@ -67,7 +67,8 @@ async fn callers(stack: &Stack, owner: &User) -> Vec<Caller> {
 /// Calls the operation with an id that belongs to nobody, so that only the caller decides the outcome.
 async fn outcome(stack: &Stack, method: &str, path: &str, operation: &Value, caller: &Caller) -> String {
     let method: Method = method.to_uppercase().parse().unwrap();
-    let mut url = format!("{}{}", stack.api_url, path.replace("{id}", &Uuid::nil().to_string()));
+    let nobodys = Uuid::nil().to_string();
+    let mut url = format!("{}{}", stack.api_url, path.replace("{id}", &nobodys).replace("{note_id}", &nobodys));
     if path == "/v1/estimate" {
         url += "?analysis_type=LIGHT";
     }

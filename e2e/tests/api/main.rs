@@ -17,6 +17,8 @@ mod events;
 mod hostile;
 mod idempotency;
 mod jobs;
+mod lead_filters;
+mod lead_work;
 mod leads;
 mod lists;
 mod machine;

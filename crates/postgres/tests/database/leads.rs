@@ -272,15 +272,23 @@ async fn every_order_is_read_from_its_index_at_any_page() -> TestResult {
     stage.superuser.batch_execute("vacuum analyze leads").await?;
     for sort in SORTS {
         let key = if sort == LeadSort::Score { "50" } else { "2026-01-01T00:00:03Z" };
-        for (page, place) in [("first", "null, null".to_owned()), ("later", format!("'{key}', '{}'", Uuid::max()))] {
+        let (later, anns) =
+            (format!("'{key}', '{}'", Uuid::max()), format!("'won', 'vip', '{}'", stage.member.user_id));
+        let later = later.as_str();
+        for (page, place, work) in [
+            ("first", "null, null", "null, null, null"),
+            ("later", later, "null, null, null"),
+            ("later", later, "'new,won', 'vip,berlin', 'none'"),
+            ("later", later, anns.as_str()),
+        ] {
             stage.customer.open().await?;
             let statement = format!(
-                "prepare page (uuid, uuid, integer, integer, text, boolean, text, text, uuid, bigint) as {}",
+                "prepare page (uuid, uuid, integer, integer, text, boolean, text, text, uuid, bigint, text, text, text) as {}",
                 leads_statement(&LeadQuery { filter: LeadFilter::default(), sort })
             );
             stage.customer.client().batch_execute(&statement).await?;
             let explain = format!(
-                "explain execute page ('{}', null, null, null, null, null, null, {place}, 51)",
+                "explain execute page ('{}', null, null, null, null, null, null, {place}, 51, {work})",
                 stage.member.account_id
             );
             let plan = stage.customer.client().query(&explain, &[]).await?;
@@ -293,7 +301,9 @@ async fn every_order_is_read_from_its_index_at_any_page() -> TestResult {
                 LeadSort::Updated => "leads_updated",
             };
             assert!(text.contains(&format!("Index Only Scan using {index} on leads f")), "{sort:?} {page}: {text}");
-            assert!(!text.contains("Seq Scan") && !text.contains("Sort Key: f."), "{sort:?} {page}: {text}");
+            // An account's people are few; in this database they are read as a whole.
+            let scanned = plan.iter().filter(|line| line.contains("Seq Scan") && !line.contains("on account_members"));
+            assert!(scanned.count() == 0 && !text.contains("Sort Key: f."), "{sort:?} {page}: {text}");
             assert!(page == "first" || text.contains("Index Cond: ((account_id = ") && text.contains("ROW("), "{text}");
         }
     }
@@ -519,8 +529,7 @@ async fn a_search_finds_nothing_of_another_account_whoever_is_asked_for() -> Tes
     for who in [eve, Member { user_id: eve.user_id, ..stage.member }] {
         assert_eq!(usernames_of(&stage, &who, text.clone()).await, [""; 0]);
     }
-    let direct =
-        "select count(*) from api.search_leads('newest', $1, null, null, null, null, null, 'user_', null, null, 50)";
+    let direct = "select count(*) from api.search_leads('newest', $1, null, null, null, null, null, 'user_', null, null, 50, null, null, null)";
     for (session, found) in [(&stage.customer, 30), (&stage.database.customer(eve.user_id).await?, 0)] {
         let rows = session.rows(direct, &[&stage.member.account_id]).await?;
         assert_eq!(rows[0].get::<_, i64>(0), found);
@@ -535,7 +544,7 @@ async fn a_search_finds_nothing_of_another_account_whoever_is_asked_for() -> Tes
 #[tokio::test]
 async fn an_order_that_does_not_exist_is_refused() -> TestResult {
     let stage = Stage::with_credits(0).await?;
-    let sql = "select 1 from api.search_leads('l.id); drop table leads', $1, null, null, null, null, null, 'x', null, null, 5)";
+    let sql = "select 1 from api.search_leads('l.id); drop table leads', $1, null, null, null, null, null, 'x', null, null, 5, null, null, null)";
     assert_eq!(sqlstate(stage.customer.rows(sql, &[&stage.member.account_id]).await), "22023");
     Ok(())
 }

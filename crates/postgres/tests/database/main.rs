@@ -27,6 +27,8 @@ mod exports;
 mod hourly_limit;
 mod idempotency;
 mod job_runs;
+mod lead_filters;
+mod lead_work;
 mod leads;
 mod leaving;
 mod ledger;

@@ -140,6 +140,7 @@ struct Prey {
     pending: Uuid,
     processing: Uuid,
     lead: Uuid,
+    note: Uuid,
     bulk: Uuid,
     subscription: Uuid,
     top_up: Uuid,
@@ -152,6 +153,9 @@ impl Prey {
         let pending = begun(&stage.customer, &Request::new(&stage.member, "pending")).await?;
         let processing = stage.begun_and("nasa", "saving").await?;
         let row = stage.superuser.query_one("select id from leads", &[]).await?;
+        let note = "select api.add_lead_note($1, $2, 'A note')";
+        let note = stage.customer.call(note, &[&stage.member.account_id, &row.get::<_, Uuid>(0)]).await?;
+        let note = note["note"]["id"].as_str().unwrap().parse().unwrap();
         let purchase = Purchase::of(&["piloted", "waiting"]).with(json!({ "pilot": 1 }));
         buy(stage, &purchase).await?;
         let plan = stage.backend.call("select system.give_plan($1, 'starter')", &[&stage.member.account_id]).await?;
@@ -170,6 +174,7 @@ impl Prey {
             pending,
             processing,
             lead: row.get(0),
+            note,
             bulk: purchase.bulk,
             subscription,
             top_up,
@@ -193,7 +198,18 @@ impl Prey {
             | ("system.renewable_subscriptions", "p_after")
             | ("api.search_leads", "p_key")
             | (_, "p_expected_version") => return None,
-            ("api.delete_lead" | "api.mark_lead_outcome", "p_lead") => self.lead.to_string(),
+            (
+                "api.delete_lead" | "api.mark_lead_outcome" | "api.set_lead_work" | "api.add_lead_note"
+                | "api.change_lead_note" | "api.delete_lead_note",
+                "p_lead",
+            ) => self.lead.to_string(),
+            ("api.change_lead_note" | "api.delete_lead_note", "p_note") => self.note.to_string(),
+            ("api.search_leads", "p_statuses") => "{new}".to_owned(),
+            ("api.search_leads", "p_tags") => "{vip}".to_owned(),
+            ("api.search_leads", "p_owner") => "none".to_owned(),
+            (_, "p_filter") => Uuid::now_v7().to_string(),
+            (_, "p_query") => json!({ "status": "new" }).to_string(),
+            (_, "p_work") => json!({ "status": "won", "owner_id": self.user, "tags": ["vip"] }).to_string(),
             ("system.record_usage", "p_kind") => "ai".to_owned(),
             ("system.report_outage", "p_kind") => "down".to_owned(),
             ("system.grant_credits", "p_source") => "promotion".to_owned(),

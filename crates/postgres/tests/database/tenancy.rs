@@ -19,6 +19,9 @@ pub async fn furnish(stage: &Stage, member: &Member, customer: &Session) -> Resu
     let done = complete(&stage.backend, run).await?;
     let lead: Uuid = done["lead_id"].as_str().unwrap().parse().unwrap();
     customer.call("select api.mark_lead_outcome($1, $2, 'won')", &[&member.account_id, &lead]).await?;
+    customer.call("select api.set_lead_work($1, $2, '{\"tags\": [\"vip\"]}')", &[&member.account_id, &lead]).await?;
+    customer.call("select api.add_lead_note($1, $2, 'A note')", &[&member.account_id, &lead]).await?;
+    customer.call("select api.save_lead_filter($1, 'Open', '{}')", &[&member.account_id]).await?;
     begun(customer, &Request::new(member, "esa")).await?;
     let alerts = json!({ "is_on": true, "threshold": 1, "pack": "pack_20", "monthly_max_cents": 2000 });
     customer.call("select api.set_credit_alerts($1, 7, $2)", &[&member.account_id, &alerts]).await?;
@@ -189,6 +192,9 @@ async fn the_database_itself_keeps_accounts_apart() -> TestResult {
          select $1, $2, null, 'mixed', 'LIGHT', 1, b.id, 1 from bulk_runs b where b.account_id <> $2",
         "insert into lead_outcomes (account_id, lead_id, analysis_id, score, marked_by, marked_at)
          select $2, l.id, l.latest_analysis_id, 1, $1, now() from leads l where l.account_id <> $2",
+        "insert into lead_notes (account_id, lead_id, text, author_id) select $2, l.id, 'x', $1 from leads l where l.account_id <> $2",
+        "insert into lead_actions (account_id, lead_id, action, details)
+         select $2, l.id, 'note_added', jsonb_build_object('x', $1::uuid) from leads l where l.account_id <> $2",
         "update analyses set lead_id = (select id from leads where account_id = $2 and business_profile_id = $1) where account_id <> $2",
     ] {
         let outcome = stage.execute(mixing, &[&stage.member.business_profile_id, &stage.member.account_id]).await;

@@ -14,8 +14,19 @@ use crate::support::{
 };
 
 /// What no row of a tombstone may hold, in any table: usernames, what was found out of them, texts and keys of the customer.
-const PERSONAL: [&str; 8] =
-    ["nasa_lead", "esa_deleted", "failed_one", "of_a_bulk", "pilot_rest", "Exploring", "Kernel Kitchen", "secret-key"];
+const PERSONAL: [&str; 11] = [
+    "nasa_lead",
+    "esa_deleted",
+    "failed_one",
+    "of_a_bulk",
+    "pilot_rest",
+    "Exploring",
+    "Kernel Kitchen",
+    "secret-key",
+    "a_tag",
+    "What they said",
+    "My search",
+];
 
 /// An account with one of everything, closed so many days ago.
 async fn closed(stage: &Stage, days: f64) -> TestResult {
@@ -26,6 +37,10 @@ async fn closed(stage: &Stage, days: f64) -> TestResult {
     scrape["username"] = json!("nasa_lead");
     record_usage(&stage.backend, run, "scrape", "scrape", &scrape).await?;
     stage.customer.call("select api.mark_lead_outcome($1, $2, 'won')", &[&account, &lead]).await?;
+    let work = json!({ "owner_id": stage.member.user_id, "tags": ["a_tag"], "status": "lost" });
+    stage.customer.call("select api.set_lead_work($1, $2, $3)", &[&account, &lead, &work]).await?;
+    stage.customer.call("select api.add_lead_note($1, $2, 'What they said')", &[&account, &lead]).await?;
+    stage.customer.call("select api.save_lead_filter($1, 'My search', '{\"q\": \"nasa_lead\"}')", &[&account]).await?;
     let (_, deleted) = analysed(stage, "esa_deleted").await?;
     delete_leads(stage, &[deleted], 2.0).await?;
     let failed = begun(&stage.customer, &stage.request("failed_one").keyed("secret-key")).await?;
