@@ -49,7 +49,7 @@ create table public.lead_notes (
   foreign key (lead_id, account_id) references public.leads (id, account_id) on delete cascade
 );
 create index lead_notes_of_lead on public.lead_notes (lead_id, number desc);
-create index lead_notes_account on public.lead_notes (account_id);
+create index lead_notes_account on public.lead_notes (account_id, created_at, id);
 
 alter table public.lead_actions enable row level security;
 alter table public.lead_actions force row level security;

@@ -100,6 +100,8 @@ const RULES: [(&str, &str); 13] = [
         "a lead turned out as its newest mark says",
         "select l.id || ': ' || coalesce(l.outcome, 'open') || ' instead of ' || coalesce(m.outcome, 'open')
            from leads l
+           -- An erasure takes the marks of a whole account before its leads.
+           join accounts a on a.id = l.account_id and a.erasing_at is null
            left join (
              select distinct on (o.lead_id) o.lead_id, o.outcome from lead_outcomes o order by o.lead_id, o.id desc
            ) m on m.lead_id = l.id

@@ -102,6 +102,7 @@ fn lead(outcome: &Value) -> Value {
         "renamed_to": null, "profile_url": "https://www.instagram.com/livia.runs/", "display_name": null, "biography": null,
         "followers": null, "following": null, "posts": null, "category": null, "external_url": null,
         "profile_picture": null, "is_verified": false, "is_business": false, "score": 81, "outcome": outcome,
+        "status": "won", "owner_id": null, "tags": ["vip"],
         "latest_analysis": null, "scraped_at": SAID_AT, "created_at": SAID_AT, "updated_at": SAID_AT
     })
 }

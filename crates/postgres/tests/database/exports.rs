@@ -28,7 +28,7 @@ const NOT_EXPORTED: [(&str, &str); 3] = [
 ];
 
 /// Columns that are not, and why.
-const WITHHELD: [(&str, &[&str]); 18] = [
+const WITHHELD: [(&str, &[&str]); 21] = [
     // How far sign-up and erasure have come.
     ("accounts", &["erasing_at", "starting_credits_at", "tombstoned_at", "wiped_to_run"]),
     // The account's id stands at the top of the file. The person's id is the user's; scopes and ends are the keys'.
@@ -39,11 +39,14 @@ const WITHHELD: [(&str, &[&str]); 18] = [
     ("member_actions", &["account_id"]),
     // Keys of requests, and what was deleted.
     ("business_profiles", &["account_id", "body_hash", "deleted_at", "emptied_at", "idempotency_key"]),
-    // What a search looks through repeats the other columns.
-    ("leads", &["account_id", "deleted_at", "search_text"]),
+    // The status tells stage and outcome; what a search looks through repeats the other columns.
+    ("leads", &["account_id", "deleted_at", "outcome", "search_text", "stage"]),
     // What an analysis cost us, and where its scrape was stored.
     ("analyses", &["account_id", "cost", "cost_microusd", "deleted_at", "snapshot_key"]),
     ("lead_outcomes", &["account_id"]),
+    ("lead_notes", &["account_id", "number", "version"]),
+    ("lead_actions", &["account_id"]),
+    ("lead_filters", &["account_id", "version"]),
     // How the engine kept a run alive.
     (
         "runs",

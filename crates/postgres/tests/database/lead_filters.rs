@@ -100,7 +100,7 @@ async fn filters_are_an_accounts_own_and_a_viewer_only_reads_them() -> TestResul
 
     let (vic, _) = colleague(&stage, "vic", "viewer").await?;
     let vic = acting(&Member { user_id: vic, ..stage.member });
-    assert_eq!(tenant.filters(vic).await.unwrap(), [mine.clone()]);
+    assert_eq!(tenant.filters(vic).await.unwrap(), std::slice::from_ref(&mine));
     for refused in [
         tenant.save_filter(vic, &other).await.is_err(),
         tenant.change_filter(vic, mine.id, &other, None).await.is_err(),

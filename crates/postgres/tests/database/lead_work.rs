@@ -290,7 +290,9 @@ async fn a_lead_has_a_hundred_notes_and_shows_them_newest_first() -> TestResult 
     let _turn = stage.database.crowd_turn().await?;
     let crowd = stage.crowd().await?;
     let add = "select api.add_lead_note($1, $2, 'of the crowd')";
-    let answers = try_join_all(crowd.iter().map(|session| session.call(add, &[&stage.member.account_id, &id.uuid()])));
+    let answers = try_join_all(
+        crowd.iter().map(async |session| session.call(add, &[&stage.member.account_id, &id.uuid()]).await),
+    );
     assert_eq!(outcomes(&answers.await?), counts([("ok", 10), ("note_limit", CROWD - 10)]));
     let mut seen = Vec::new();
     let mut after = None;

@@ -11,7 +11,7 @@ use crate::members::colleague;
 use crate::support::{CROWD, Request, Stage, advance, begin, begun, complete, counts, fail, outcomes, undo};
 
 async fn limit(stage: &Stage, user: Uuid, credits: Option<i32>, period: &str) -> Result<(), Error> {
-    let sql = "update account_members set credit_limit = $3, limit_period = case when $3 is not null then $4 end
+    let sql = "update account_members set credit_limit = $3::integer, limit_period = case when $3 is not null then $4::text end
                 where account_id = $1 and user_id = $2";
     stage.execute(sql, &[&stage.member.account_id, &user, &credits, &period]).await.map(drop)
 }

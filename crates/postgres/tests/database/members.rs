@@ -239,7 +239,8 @@ async fn a_sign_in_that_finds_an_heir_waits_for_the_balance_and_holds_no_member_
     };
     let sign_in = "update auth.users set last_sign_in_at = now() where id = $1";
     let (signed_in, changed) = join(stage.execute(sign_in, &[&bob]), changing).await;
-    (signed_in?, changed?);
+    signed_in?;
+    changed?;
     let heir = format!("account_members where role = 'owner' and user_id = '{bob}' and account_id = '{account}'");
     assert_eq!(stage.count(&heir).await?, 1);
     Ok(())

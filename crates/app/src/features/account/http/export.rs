@@ -18,7 +18,10 @@ use crate::{
         auth::{self, Holds, forbidden},
         leads::{FILE_HEADERS, File, TOO_MANY_EXPORTS},
     },
-    http::{Answer, ApiError, Content, Endpoint, ErrorCode, Example, NoBody, Parameter, Parameters, Place, code::INVALID_QUERY},
+    http::{
+        Answer, ApiError, Content, Endpoint, ErrorCode, Example, NoBody, Parameter, Parameters, Place,
+        code::INVALID_QUERY,
+    },
 };
 
 const UNKNOWN_EXPORT_TABLE: ErrorCode = ErrorCode::new(

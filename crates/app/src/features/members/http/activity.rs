@@ -21,7 +21,8 @@ pub struct ListActivity;
 impl Endpoint for ListActivity {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/activity";
-    const SUMMARY: &'static str = "Who did what to the account, its members, invitations, keys and saved filters, newest first.";
+    const SUMMARY: &'static str =
+        "Who did what to the account, its members, invitations, keys and saved filters, newest first.";
 
     type Ports = MemberPorts;
     type Caller = May<ManageMembers>;
