@@ -26,10 +26,24 @@ pub fn etag(version: i32) -> HeaderValue {
 }
 
 impl ExpectedVersions {
-    /// The one that the database compares first.
-    #[must_use]
-    pub fn first(&self) -> Option<i32> {
-        self.0.first().copied()
+    /// Makes a change that compares and changes in one statement, so that no change of somebody else's is ever overwritten.
+    /// Of several versions the database compares one; `other_version` is the one that its answer says it should have been.
+    ///
+    /// # Errors
+    /// What `change` fails with.
+    pub async fn apply<T, E, F>(
+        &self,
+        change: impl Fn(Option<i32>) -> F,
+        other_version: impl Fn(&T) -> Option<i32>,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let outcome = change(self.0.first().copied()).await?;
+        match other_version(&outcome).filter(|version| self.0.contains(version)) {
+            Some(version) => change(Some(version)).await,
+            None => Ok(outcome),
+        }
     }
 
     fn read(headers: &HeaderMap) -> Option<Self> {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     BusinessPorts, BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, CreateOutcome,
-    InvalidBusinessProfile, NewBusinessProfile, UpdateOutcome, change::change,
+    InvalidBusinessProfile, NewBusinessProfile, UpdateOutcome,
 };
 use crate::{
     features::auth::{EditBusiness, May, Member, forbidden},
@@ -247,7 +247,12 @@ impl Endpoint for ChangeBusinessProfile {
         JsonBody(body): JsonBody<ChangedFields>,
     ) -> Result<Reply<BusinessProfile>, ApiError> {
         let changes = BusinessProfileChanges::parse(body.0)?;
-        updated(change(ports.profiles.as_ref(), member, id, &changes, &expected).await?)
+        let change = |version| ports.profiles.update(member, id, &changes, version);
+        let outcome = expected.apply(change, |outcome| match outcome {
+            UpdateOutcome::OtherVersion { context_version } => Some(*context_version),
+            _ => None,
+        });
+        updated(outcome.await?)
     }
 }
 

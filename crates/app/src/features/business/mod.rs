@@ -4,7 +4,6 @@
 //! `fields` and `draft` parse requests once, where they come in; the database's functions decide under the account's
 //! lock.
 
-mod change;
 mod draft;
 mod fields;
 mod http;

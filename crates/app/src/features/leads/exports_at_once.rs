@@ -10,7 +10,8 @@ use crate::shared::{
 /// In one isolate.
 const EXPORTS_MAX: usize = 4;
 const EXPORTS_OF_ACCOUNT_MAX: usize = 1;
-/// Longer than the largest file takes; after it, the export of a client that went away holds no place any more.
+/// After it, the export of a client that went away holds no place any more. Nor does one of an account that owns very much: the
+/// next may begin beside it.
 const EXPORT_LEASE: SignedDuration = SignedDuration::from_mins(1);
 /// A file of ordinary size is out by then.
 pub(super) const EXPORT_RETRY_AFTER_S: u32 = 5;

@@ -1,55 +1,50 @@
-//! `GET /leads`, `GET /leads/export.csv`, `GET` and `DELETE /leads/{id}`, `GET /leads/{id}/picture`; how leads turned out
-//! and what people do with them are in files of their own.
+//! `GET /leads`, `GET` and `DELETE /leads/{id}`; files, pictures, how leads turned out and what people do with them are in
+//! modules of their own.
 
+mod files;
 mod filters;
 mod notes;
 mod outcomes;
+mod pictures;
 mod work;
 
-use std::borrow::Cow;
-
 use axum::{
-    body::Body,
     extract::{FromRequestParts, Query},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
-    response::{IntoResponse, Response},
+    http::{Method, StatusCode, request::Parts},
 };
-use jiff::{Timestamp, tz::TimeZone};
-use schemars::{JsonSchema, SchemaGenerator};
+use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Export, HISTORY_MAX, InvalidQuery, Lead, LeadCursor, LeadHistory, LeadPorts, LeadQuery, Picture, RawLeadQuery,
-    SearchText, changes::history, export, exports_at_once::EXPORT_RETRY_AFTER_S,
+    HISTORY_MAX, InvalidQuery, Lead, LeadCursor, LeadHistory, LeadPorts, LeadQuery, RawLeadQuery, SearchText,
+    changes::history,
 };
 use crate::{
-    features::auth::{self, EditLeads, May, Member},
+    features::auth::{EditLeads, May, Member},
     http::{
-        Answer, ApiError, Both, Content, Endpoint, ErrorCode, Example, NoBody, Parameter, Parameters, PathId, Place,
-        Registry, Reply,
+        ApiError, Both, Endpoint, ErrorCode, Example, NoBody, Parameter, Parameters, PathId, Place, Registry, Reply,
         code::{INVALID_CURSOR, INVALID_QUERY},
     },
     shared::{
         analysis_type::AnalysisType,
-        ids::{AccountId, LeadId},
-        in_flight::{Busy, Permit},
+        ids::LeadId,
         pagination::{Page, PageQuery},
-        streaming::keeping,
     },
 };
 
-/// Sent with a file that does not hold every lead.
-const TRUNCATED: HeaderName = HeaderName::from_static("x-oslira-truncated");
+use files::FILE_HEADERS;
+pub(crate) use files::{File, TOO_MANY_EXPORTS};
 
 pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<ListLeads>();
-    registry.add::<ExportLeads>();
+    registry.add::<files::ExportLeads>();
     registry.add::<outcomes::ExportOutcomes>();
     registry.add::<GetLead>();
     registry.add::<DeleteLead>();
     registry.add::<outcomes::MarkLead>();
-    registry.add::<GetPicture>();
+    registry.add::<pictures::GetPicture>();
     registry.add::<work::SetWork>();
     registry.add::<work::ListLeadActivity>();
     registry.add::<notes::ListNotes>();
@@ -63,25 +58,6 @@ pub fn endpoints(registry: &mut impl Registry) {
 }
 
 const LEAD_NOT_FOUND: ErrorCode = ErrorCode::new(StatusCode::NOT_FOUND, "lead_not_found", "unknown, or not yours");
-
-const PICTURE_NOT_FOUND: ErrorCode =
-    ErrorCode::new(StatusCode::NOT_FOUND, "picture_not_found", "there is no copy of this profile's picture");
-
-pub(crate) const TOO_MANY_EXPORTS: ErrorCode = ErrorCode::new(
-    StatusCode::TOO_MANY_REQUESTS,
-    "too_many_exports",
-    "an export of the account is under way, or too many of others are; try again after `Retry-After`",
-);
-
-impl From<Busy> for ApiError {
-    fn from(busy: Busy) -> Self {
-        let message = match busy {
-            Busy::Key => "An export of this account is under way. Wait for its end, then try again.",
-            Busy::All => "Too many exports are under way just now. Try again after the time in Retry-After.",
-        };
-        Self::new(TOO_MANY_EXPORTS, message).with_retry_after(EXPORT_RETRY_AFTER_S)
-    }
-}
 
 impl From<InvalidQuery> for ApiError {
     fn from(error: InvalidQuery) -> Self {
@@ -213,86 +189,6 @@ impl Endpoint for ListLeads {
     }
 }
 
-/// A file that is written while it is sent. If the database fails meanwhile, the answer breaks off.
-pub(crate) struct File {
-    pub export: Export,
-    pub content_type: &'static str,
-    /// What its name begins and ends with; in between is the day.
-    pub name: Cow<'static, str>,
-    pub ending: &'static str,
-    pub now: Timestamp,
-    /// Kept until the file is out.
-    pub permit: Permit<AccountId>,
-}
-
-pub(crate) const FILE_HEADERS: &[(&str, &str)] = &[
-    ("Content-Disposition", "The name of the file."),
-    ("X-Oslira-Truncated", "`true` if there were more leads than a file holds when the export began."),
-];
-
-impl IntoResponse for File {
-    fn into_response(self) -> Response {
-        let today = self.now.to_zoned(TimeZone::UTC).date();
-        let name = format!("attachment; filename=\"{}-{today}.{}\"", self.name, self.ending);
-        let mut response = Body::from_stream(self.export.pieces).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        if let Ok(disposition) = HeaderValue::from_str(&name) {
-            headers.insert(header::CONTENT_DISPOSITION, disposition);
-        }
-        if self.export.truncated {
-            headers.insert(TRUNCATED, HeaderValue::from_static("true"));
-        }
-        response.map(|body| keeping(body, self.permit))
-    }
-}
-
-/// A sheet.
-pub struct CsvFile(File);
-
-impl IntoResponse for CsvFile {
-    fn into_response(self) -> Response {
-        self.0.into_response()
-    }
-}
-
-impl Answer for CsvFile {
-    const HEADERS: &'static [(&'static str, &'static str)] = FILE_HEADERS;
-
-    fn content(_: &mut SchemaGenerator) -> Content {
-        Content::Bytes("text/csv")
-    }
-}
-
-pub struct ExportLeads;
-
-impl Endpoint for ExportLeads {
-    const METHOD: Method = Method::GET;
-    const PATH: &'static str = "/leads/export.csv";
-    const SUMMARY: &'static str = "The leads of the same filters as a CSV file, up to 10,000 rows, streamed.";
-    const ERRORS: &'static [ErrorCode] = &[TOO_MANY_EXPORTS];
-
-    type Ports = LeadPorts;
-    type Caller = May<auth::Export>;
-    type Parameters = LeadQuery;
-    type Body = NoBody;
-    type Answer = CsvFile;
-
-    async fn handle(
-        ports: LeadPorts,
-        May { member, .. }: May<auth::Export>,
-        query: LeadQuery,
-        _: NoBody,
-    ) -> Result<CsvFile, ApiError> {
-        let now = ports.clock.now();
-        let permit = ports.exports.enter(member.account(), now)?;
-        ports.leads.may_export(member).await?;
-        let export = export(ports.leads, member, query).await?;
-        let (content_type, ending) = ("text/csv; charset=utf-8", "csv");
-        Ok(CsvFile(File { export, content_type, name: "oslira-leads".into(), ending, now, permit }))
-    }
-}
-
 pub struct GetLead;
 
 impl Endpoint for GetLead {
@@ -367,51 +263,5 @@ impl Endpoint for DeleteLead {
     ) -> Result<Reply<DeletedLead>, ApiError> {
         let deleted_at = ports.leads.delete(member, id).await?.ok_or_else(not_found)?;
         Ok(Reply::new(DeletedLead { id, deleted_at }))
-    }
-}
-
-impl IntoResponse for Picture {
-    fn into_response(self) -> Response {
-        let mut response = self.bytes.into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
-        // A browser must not show a cached picture to another user or account.
-        headers.insert(header::VARY, HeaderValue::from_static("Authorization, X-Account-Id"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        response
-    }
-}
-
-impl Answer for Picture {
-    fn content(_: &mut SchemaGenerator) -> Content {
-        Content::Bytes("image/*")
-    }
-}
-
-pub struct GetPicture;
-
-impl Endpoint for GetPicture {
-    const METHOD: Method = Method::GET;
-    const PATH: &'static str = "/leads/{id}/picture";
-    const SUMMARY: &'static str = "Our copy of the profile's picture.";
-    const ERRORS: &'static [ErrorCode] = &[LEAD_NOT_FOUND, PICTURE_NOT_FOUND];
-
-    type Ports = LeadPorts;
-    type Caller = Member;
-    type Parameters = PathId<LeadId>;
-    type Body = NoBody;
-    type Answer = Picture;
-
-    async fn handle(
-        ports: LeadPorts,
-        member: Member,
-        PathId(id): PathId<LeadId>,
-        _: NoBody,
-    ) -> Result<Picture, ApiError> {
-        // Pictures are shared by all accounts: reading the lead shows that this member may see the picture.
-        let (lead, _) = ports.leads.get(member, id, 0).await?.ok_or_else(not_found)?;
-        let none = || ApiError::new(PICTURE_NOT_FOUND, "There is no copy of this profile's picture.");
-        ports.pictures.of(&lead.username).await?.ok_or_else(none)
     }
 }

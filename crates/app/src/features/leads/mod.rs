@@ -19,7 +19,7 @@ pub use changes::{Change, Changes, HISTORY_MAX, ProfileChanges};
 pub use export::export;
 pub use exports_at_once::exports_at_once;
 pub use http::endpoints;
-pub(crate) use http::{FILE_HEADERS, File, TOO_MANY_EXPORTS};
+pub(crate) use http::{File, TOO_MANY_EXPORTS};
 pub use model::{Analysis, HistoryEntry, LatestAnalysis, Lead, LeadHistory};
 pub use note::{Note, NoteDeletion, NoteOutcome, NoteText};
 pub use outcome::{JudgedBusiness, JudgedOutcome, LeadOutcome, Mark, MarkOutcome, NewestMark};

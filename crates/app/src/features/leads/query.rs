@@ -8,9 +8,9 @@ use serde::Deserialize;
 use super::{Lead, LeadStatus, Tags};
 use crate::shared::{
     analysis_type::AnalysisType,
-    characters::is_blank,
     clock::read_time,
     ids::{BusinessProfileId, LeadId, UserId},
+    texts,
 };
 
 /// What is wrong with a query.
@@ -32,9 +32,7 @@ impl SearchText {
     /// Trims and checks. What nobody can see is no text: it would be found everywhere or nowhere.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let valid = text.chars().count() <= Self::CHARS_MAX && !text.contains(char::is_control) && !is_blank(text);
-        valid.then(|| Self(text.to_owned()))
+        texts::line(text, Self::CHARS_MAX).map(Self)
     }
 
     #[must_use]

@@ -80,7 +80,7 @@ fn done(outcome: FilterOutcome) -> Result<Reply<SavedFilter>, ApiError> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilterBody {
-    /// Another than those of the account's other filters, whatever their capitals.
+    /// Unique in the account, whatever its capitals.
     #[schemars(length(min = 1, max = 80))]
     name: String,
     /// Parameters of `GET /leads`.
@@ -210,12 +210,12 @@ impl Endpoint for ChangeFilter {
         JsonBody(body): JsonBody<FilterBody>,
     ) -> Result<Reply<SavedFilter>, ApiError> {
         let filter = body.parse()?;
-        let change = async |version| ports.filters.change_filter(member, id, &filter, version).await;
-        done(match change(expected.first()).await? {
-            // Of several versions the database compares one; its answer says which one it should have been.
-            FilterOutcome::OtherVersion { version } if expected.0.contains(&version) => change(Some(version)).await?,
-            outcome => outcome,
-        })
+        let change = |version| ports.filters.change_filter(member, id, &filter, version);
+        let outcome = expected.apply(change, |outcome| match outcome {
+            FilterOutcome::OtherVersion { version } => Some(*version),
+            _ => None,
+        });
+        done(outcome.await?)
     }
 }
 

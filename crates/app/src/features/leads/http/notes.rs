@@ -236,12 +236,12 @@ impl Endpoint for ChangeNote {
         JsonBody(body): JsonBody<NoteBody>,
     ) -> Result<Reply<Note>, ApiError> {
         let text = body.parse()?;
-        let change = async |version| ports.work.change_note(member, path.lead, path.note, &text, version).await;
-        done(match change(expected.first()).await? {
-            // Of several versions the database compares one; its answer says which one it should have been.
-            NoteOutcome::OtherVersion { version } if expected.0.contains(&version) => change(Some(version)).await?,
-            outcome => outcome,
-        })
+        let change = |version| ports.work.change_note(member, path.lead, path.note, &text, version);
+        let outcome = expected.apply(change, |outcome| match outcome {
+            NoteOutcome::OtherVersion { version } => Some(*version),
+            _ => None,
+        });
+        done(outcome.await?)
     }
 }
 
