@@ -51,6 +51,19 @@ impl User {
         self.stack.http().request(method, format!("{}{path}", self.stack.api_url)).bearer_auth(&self.token)
     }
 
+    /// A request for one of the user's accounts; `body` is null for none.
+    pub async fn ask(&self, account: Uuid, method: Method, path: &str, body: &Value) -> Answer {
+        let request = self.request(method, path).header("x-account-id", account.to_string());
+        let request = if body.is_null() { request } else { request.json(body) };
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    /// Makes the user a member of another's account.
+    pub async fn join(&self, owner: &Self, role: &str) {
+        let join = "insert into account_members (user_id, account_id, role) values ($1, $2, $3)";
+        self.stack.sql().await.execute(join, &[&self.user_id, &owner.account_id, &role]).await.unwrap();
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         Answer::read(self.request(Method::GET, path).send().await.unwrap()).await
     }

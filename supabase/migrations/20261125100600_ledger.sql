@@ -163,6 +163,21 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.lock_balance(uuid) from public, anon, authenticated, service_role;
 
+-- The same for whoever has a permission in the account; what refuses the others is the answer. Only the permitted may even wait for
+-- the lock. Whether permission, membership and account still stand is asked again under it.
+create function private.lock_balance_for(p_account uuid, p_permission text) returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_refusal jsonb := private.refuse_without(p_account, p_permission);
+begin
+  if v_refusal is null then
+    perform private.lock_balance(p_account);
+    v_refusal := private.refuse_without(p_account, p_permission);
+  end if;
+  return v_refusal;
+end $$;
+revoke all on function private.lock_balance_for(uuid, text) from public, anon, authenticated, service_role;
+
 -- Moves a balance and writes the entry that explains it. The caller holds the balance row's lock, has checked that the
 -- balance suffices (the CHECK on the balance is the second guard), and has changed the grants by p_grants. Returns the new
 -- balance.

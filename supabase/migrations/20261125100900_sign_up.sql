@@ -32,7 +32,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.mailbox_hash(text) from public, anon, authenticated, service_role;
 
--- Makes an owner in each of these accounts that has people and no owner. Whoever is locked is being deleted, or changed by somebody who
+-- Makes an owner in each of these accounts that is open, and has people and no owner. Whoever is locked is being deleted, or changed by somebody who
 -- will ask for an heir themselves.
 create function private.promote_heirs(p_accounts uuid[]) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -41,8 +41,9 @@ declare
   v_heir uuid;
 begin
   for v_account in
-    select a.id from unnest(p_accounts) a (id)
-     where not exists (select from public.account_members o where o.account_id = a.id and o.role = 'owner')
+    select a.id from public.accounts a
+     where a.id = any (p_accounts) and a.deleted_at is null
+       and not exists (select from public.account_members o where o.account_id = a.id and o.role = 'owner')
      order by a.id
   loop
     select m.user_id into v_heir
@@ -173,9 +174,7 @@ begin
   -- neither is good any more all the same: `api.resolve_key` and `api.accept_invitation` ask who is behind them.
   begin
     perform private.revoke_keys_of(l.account_id, l.user_id) from left_members l where l.role <> 'key';
-    update public.invitations i set revoked_at = clock_timestamp()
-      from left_members l
-     where i.account_id = l.account_id and i.invited_by = l.user_id and i.accepted_at is null and i.revoked_at is null;
+    perform private.revoke_invitations_of(l.account_id, l.user_id) from left_members l where l.role <> 'key';
   exception when others then
     raise warning 'keys and invitations of a member who left were not ended: % (%)', sqlerrm, sqlstate;
   end;

@@ -201,13 +201,7 @@ begin
   if p_cap < 0 then
     raise exception 'a cap must not be negative' using errcode = 'invalid_parameter_value';
   end if;
-  -- Only an owner may even wait for the lock. Whether ownership and account still stand is asked again under it.
-  v_refusal := private.refuse_without(p_account, 'manage_billing');
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_balance(p_account);
-  v_refusal := private.refuse_without(p_account, 'manage_billing');
+  v_refusal := private.lock_balance_for(p_account, 'manage_billing');
   if v_refusal is not null then
     return v_refusal;
   end if;

@@ -241,7 +241,7 @@ begin
   end if;
   if v_run.status = 'pending' then
     perform private.end_run(p_run, 'cancelled', 'refunded');
-  elsif v_run.status <> 'cancelled' or v_run.started_at is not null then
+  elsif (v_run.status, v_run.charge_outcome) is distinct from ('cancelled', 'refunded') or v_run.started_at is not null then
     return jsonb_build_object('outcome', 'unchanged', 'status', v_run.status);
   end if;
   return jsonb_build_object('outcome', 'undone');

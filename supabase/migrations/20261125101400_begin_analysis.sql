@@ -94,14 +94,8 @@ begin
     return jsonb_build_object('outcome', 'unknown_analysis_type');
   end if;
 
-  -- Only who may buy may even wait for the lock. Whether permission, account and plan still stand is asked again under it.
-  v_answer := private.refuse_without(p_account, 'analyse');
-  if v_answer is not null then
-    return v_answer;
-  end if;
-  perform private.lock_balance(p_account);
+  v_answer := private.lock_balance_for(p_account, 'analyse');
   v_now := clock_timestamp();
-  v_answer := private.refuse_without(p_account, 'analyse');
   if v_answer is not null then
     return v_answer;
   end if;

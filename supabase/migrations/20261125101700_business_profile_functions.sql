@@ -32,13 +32,7 @@ declare
   v_now timestamptz;
   v_profile public.business_profiles;
 begin
-  -- Only who may create one may even wait for the lock. Whether permission and account still stand is asked again under it.
-  v_refusal := private.refuse_without(p_account, 'edit_business');
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_balance(p_account);
-  v_refusal := private.refuse_without(p_account, 'edit_business');
+  v_refusal := private.lock_balance_for(p_account, 'edit_business');
   if v_refusal is not null then
     return v_refusal;
   end if;
@@ -96,8 +90,10 @@ begin
   if not found then
     return jsonb_build_object('outcome', 'not_found');
   end if;
-  -- It may have been taken away during the wait.
-  perform private.require_permission(p_account, 'edit_business');
+  -- Permission, membership or account may have gone during the wait.
+  if private.refuse_without(p_account, 'edit_business') is not null then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
   if p_expected_version <> v_old.context_version then
     return jsonb_build_object('outcome', 'other_version', 'context_version', v_old.context_version);
   end if;
@@ -147,16 +143,17 @@ declare
   v_deleted_at timestamptz;
 begin
   perform private.require_permission(p_account, 'edit_business');
-  update public.business_profiles bp
-     set deleted_at = coalesce(bp.deleted_at, clock_timestamp())
-   where bp.id = p_profile and bp.account_id = p_account
-     and bp.account_id = any (array(select private.my_accounts()))
-  returning bp.deleted_at into v_deleted_at;
-  if not found then
+  perform from public.business_profiles bp
+    where bp.id = p_profile and bp.account_id = p_account and bp.account_id = any (array(select private.my_accounts()))
+      for no key update;
+  -- Permission, membership or account may have gone during the wait.
+  if not found or private.refuse_without(p_account, 'edit_business') is not null then
     return jsonb_build_object('outcome', 'not_found');
   end if;
-  -- It may have been taken away during the wait.
-  perform private.require_permission(p_account, 'edit_business');
+  update public.business_profiles bp
+     set deleted_at = coalesce(bp.deleted_at, clock_timestamp())
+   where bp.id = p_profile
+  returning bp.deleted_at into strict v_deleted_at;
   return jsonb_build_object('outcome', 'deleted', 'deleted_at', v_deleted_at);
 end $$;
 revoke all on function api.delete_business_profile(uuid, uuid) from public, anon, authenticated, service_role;

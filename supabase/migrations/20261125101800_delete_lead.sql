@@ -18,8 +18,10 @@ begin
   if not found then
     return jsonb_build_object('outcome', 'not_found');
   end if;
-  -- It may have been taken away during the wait.
-  perform private.require_permission(p_account, 'edit_leads');
+  -- Permission, membership or account may have gone during the wait.
+  if private.refuse_without(p_account, 'edit_leads') is not null then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
   if v_deleted_at is null then
     v_deleted_at := clock_timestamp();
     update public.leads l set deleted_at = v_deleted_at where l.id = p_lead;

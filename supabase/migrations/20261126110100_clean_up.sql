@@ -345,6 +345,9 @@ begin
   loop
     perform from public.credit_balances b where b.account_id = v_account for no key update skip locked;
     continue when not found;
+    -- Members before the account, as the deletion of a user locks them.
+    perform from public.account_members m where m.account_id = v_account
+      order by (m.role = 'key'), (m.role <> 'owner'), m.user_id for no key update;
     -- It may have been opened again.
     perform from public.accounts a where a.id = v_account and a.deleted_at < p_before for no key update skip locked;
     continue when not found;

@@ -299,15 +299,10 @@ declare
   c_daily_max constant integer := 100;
   -- Less than the day for which Stripe remembers a key.
   c_key_life constant interval := interval '23 hours';
-  v_refusal jsonb := private.refuse_without(p_account, 'manage_billing');
+  v_refusal constant jsonb := private.lock_balance_for(p_account, 'manage_billing');
   v_now timestamptz;
   v_first record;
 begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_balance(p_account);
-  v_refusal := private.refuse_without(p_account, 'manage_billing');
   if v_refusal is not null then
     return v_refusal;
   end if;
@@ -365,13 +360,8 @@ grant execute on function api.credit_alerts(uuid) to authenticated;
 create function api.set_credit_alerts(p_account uuid, p_low_balance_at integer, p_auto_top_up jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_refusal jsonb := private.refuse_without(p_account, 'manage_billing');
+  v_refusal constant jsonb := private.lock_balance_for(p_account, 'manage_billing');
 begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_balance(p_account);
-  v_refusal := private.refuse_without(p_account, 'manage_billing');
   if v_refusal is not null then
     return v_refusal;
   elsif p_auto_top_up is not null

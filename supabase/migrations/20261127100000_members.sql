@@ -82,12 +82,28 @@ begin
 end $$;
 revoke all on function private.lock_members(uuid) from public, anon, authenticated, service_role;
 
--- Whether whoever asks may decide what others may spend: a limit binds nobody who can make another spender.
+-- The same for whoever has a permission there; what refuses the others is the answer. Only the permitted may even wait for the locks,
+-- and what was taken away during the wait is asked again.
+create function private.lock_members_for(p_account uuid, p_permission text) returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_refusal jsonb := private.refuse_without(p_account, p_permission);
+begin
+  if v_refusal is null then
+    perform private.lock_members(p_account);
+    v_refusal := private.refuse_without(p_account, p_permission);
+  end if;
+  return v_refusal;
+end $$;
+revoke all on function private.lock_members_for(uuid, text) from public, anon, authenticated, service_role;
+
+-- Whether whoever asks may not decide what others may spend: a limit binds nobody who can make another spender. An owner can lift
+-- their own.
 create function private.is_limited(p_account uuid) returns boolean
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from public.account_members m
-     where m.account_id = p_account and m.user_id = auth.uid() and m.credit_limit is not null
+     where m.account_id = p_account and m.user_id = auth.uid() and m.credit_limit is not null and m.role <> 'owner'
   )
 $$;
 revoke all on function private.is_limited(uuid) from public, anon, authenticated, service_role;
@@ -133,14 +149,9 @@ revoke all on function private.revoke_invitations_of(uuid, uuid) from public, an
 create function api.change_member(p_account uuid, p_member uuid, p_role text, p_limit integer, p_period text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_refusal jsonb := private.refuse_without(p_account, 'manage_members');
+  v_refusal constant jsonb := private.lock_members_for(p_account, 'manage_members');
   v_member public.account_members;
 begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_members(p_account);
-  v_refusal := private.refuse_without(p_account, 'manage_members');
   if v_refusal is not null then
     return v_refusal;
   end if;
@@ -150,7 +161,7 @@ begin
     return jsonb_build_object('outcome', 'not_found');
   elsif private.my_role(p_account) <> 'owner' and 'owner' in (v_member.role, p_role) then
     return jsonb_build_object('outcome', 'owner_required');
-  elsif private.is_limited(p_account) and private.my_role(p_account) <> 'owner'
+  elsif private.is_limited(p_account)
         and (v_member.role, v_member.credit_limit, v_member.limit_period) is distinct from (p_role, p_limit, p_period) then
     -- A limit that its own member can lift, or evade by a colleague, is none.
     return jsonb_build_object('outcome', 'owner_required');
@@ -184,14 +195,9 @@ create function api.remove_member(p_account uuid, p_member uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   c_permission constant text := case when p_member = auth.uid() then 'read' else 'manage_members' end;
-  v_refusal jsonb := private.refuse_without(p_account, c_permission);
+  v_refusal constant jsonb := private.lock_members_for(p_account, c_permission);
   v_role text;
 begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_members(p_account);
-  v_refusal := private.refuse_without(p_account, c_permission);
   if v_refusal is not null then
     return v_refusal;
   end if;
@@ -207,9 +213,8 @@ begin
   perform private.note_member_action(
     p_account, case when p_member = auth.uid() then 'member_left' else 'member_removed' end, p_member
   );
+  -- Its trigger ends the keys whose secret they know, and their invitations (private.close_left_accounts).
   delete from public.account_members m where m.account_id = p_account and m.user_id = p_member;
-  perform private.revoke_invitations_of(p_account, p_member);
-  perform private.revoke_keys_of(p_account, p_member);
   return jsonb_build_object('outcome', 'removed');
 end $$;
 revoke all on function api.remove_member(uuid, uuid) from public, anon, authenticated, service_role;
@@ -267,16 +272,11 @@ declare
   c_open_max constant integer := 100;
   c_daily_max constant integer := 200;
   c_address_daily_max constant integer := 5;
-  v_refusal jsonb := private.refuse_without(p_account, 'manage_members');
+  v_refusal constant jsonb := private.lock_members_for(p_account, 'manage_members');
   v_email constant text := lower(trim(p_email));
   v_invitation public.invitations;
   v_now timestamptz;
 begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_members(p_account);
-  v_refusal := private.refuse_without(p_account, 'manage_members');
   if v_refusal is not null then
     return v_refusal;
   elsif private.my_role(p_account) <> 'owner' and (p_role = 'owner' or private.is_limited(p_account)) then
@@ -297,7 +297,9 @@ begin
      or (select count(*) from public.invitations i
           where i.account_id = p_account and i.email = v_email and i.created_at > v_now - interval '24 hours')
         >= c_address_daily_max then
-    return jsonb_build_object('outcome', 'limit', 'open_max', c_open_max, 'daily_max', c_daily_max);
+    return jsonb_build_object(
+      'outcome', 'limit', 'open_max', c_open_max, 'daily_max', c_daily_max, 'address_daily_max', c_address_daily_max
+    );
   end if;
   update public.invitations i set revoked_at = v_now
    where i.account_id = p_account and i.email = v_email and i.accepted_at is null and i.revoked_at is null;
@@ -336,14 +338,9 @@ grant execute on function api.list_invitations(uuid) to authenticated;
 create function api.revoke_invitation(p_account uuid, p_invitation uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_refusal jsonb := private.refuse_without(p_account, 'manage_members');
+  v_refusal constant jsonb := private.lock_members_for(p_account, 'manage_members');
   v_invitation public.invitations;
 begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_members(p_account);
-  v_refusal := private.refuse_without(p_account, 'manage_members');
   if v_refusal is not null then
     return v_refusal;
   end if;

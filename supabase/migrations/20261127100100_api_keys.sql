@@ -35,14 +35,9 @@ create function api.create_key(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   c_live_max constant integer := 50;
-  v_refusal jsonb := private.refuse_without(p_account, 'manage_keys');
+  v_refusal constant jsonb := private.lock_members_for(p_account, 'manage_keys');
   v_key public.api_keys;
 begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_members(p_account);
-  v_refusal := private.refuse_without(p_account, 'manage_keys');
   if v_refusal is not null then
     return v_refusal;
   elsif private.is_limited(p_account) then
@@ -84,16 +79,11 @@ grant execute on function api.list_keys(uuid) to authenticated;
 create function api.rotate_key(p_account uuid, p_key uuid, p_overlap_s integer, p_prefix text, p_secret_hash text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_refusal jsonb := private.refuse_without(p_account, 'manage_keys');
+  v_refusal constant jsonb := private.lock_members_for(p_account, 'manage_keys');
   v_now timestamptz;
   v_key public.api_keys;
   v_is_kept boolean;
 begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_members(p_account);
-  v_refusal := private.refuse_without(p_account, 'manage_keys');
   if v_refusal is not null then
     return v_refusal;
   elsif private.is_limited(p_account) then
@@ -124,14 +114,9 @@ grant execute on function api.rotate_key(uuid, uuid, integer, text, text) to aut
 create function api.revoke_key(p_account uuid, p_key uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_refusal jsonb := private.refuse_without(p_account, 'manage_keys');
+  v_refusal constant jsonb := private.lock_members_for(p_account, 'manage_keys');
   v_key public.api_keys;
 begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_members(p_account);
-  v_refusal := private.refuse_without(p_account, 'manage_keys');
   if v_refusal is not null then
     return v_refusal;
   end if;
@@ -169,7 +154,7 @@ begin
      and exists (
        select from public.account_members o
          join public.role_permissions p on p.role = o.role
-        where o.user_id = k.secret_by and o.account_id = k.account_id and p.permission = 'manage_keys'
+        where o.user_id = case when k.secret_hash = v_hash then k.secret_by else k.earlier_by end and o.account_id = k.account_id and p.permission = 'manage_keys'
      );
   if not found then
     return null;

@@ -46,8 +46,11 @@ begin
      order by a.id
      limit p_limit - v_taken
   );
-  -- A balance is locked before members, as everywhere.
-  perform from public.credit_balances b where b.account_id = any (v_orphans) order by b.account_id for no key update;
+  -- A balance is locked before members, as everywhere; above, members and accounts are held already, so it is not waited for.
+  v_orphans := array(
+    select b.account_id from public.credit_balances b where b.account_id = any (v_orphans)
+     order by b.account_id for no key update skip locked
+  );
   perform private.promote_heirs(v_orphans);
   return v_taken + (
     select count(distinct m.account_id) from public.account_members m where m.account_id = any (v_orphans) and m.role = 'owner'

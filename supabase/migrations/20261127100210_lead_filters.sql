@@ -42,20 +42,6 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.shown_filter(public.lead_filters) from public, anon, authenticated, service_role;
 
--- Locks the account for whoever may edit leads; why they may not, else null. Only a member may even wait.
-create function private.lock_filters(p_account uuid) returns jsonb
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare
-  v_refusal constant jsonb := private.refuse_without(p_account, 'edit_leads');
-begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  perform private.lock_balance(p_account);
-  return private.refuse_without(p_account, 'edit_leads');
-end $$;
-revoke all on function private.lock_filters(uuid) from public, anon, authenticated, service_role;
-
 -- Why no filter is changed any more today: changes are written down, and what is written in a day has an end. Else null.
 create function private.refuse_filter_change(p_account uuid) returns jsonb
 language sql volatile set search_path = pg_catalog, pg_temp as $$
@@ -76,7 +62,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   c_of_account_max constant integer := 100;
   v_filter public.lead_filters;
-  v_refusal jsonb := private.lock_filters(p_account);
+  v_refusal jsonb := private.lock_balance_for(p_account, 'edit_leads');
 begin
   if v_refusal is not null then
     return v_refusal;
@@ -108,7 +94,7 @@ create function api.change_lead_filter(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_filter public.lead_filters;
-  v_refusal jsonb := private.lock_filters(p_account);
+  v_refusal jsonb := private.lock_balance_for(p_account, 'edit_leads');
 begin
   if v_refusal is not null then
     return v_refusal;
@@ -148,7 +134,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   v_name text;
   v_deleted_at timestamptz;
-  v_refusal constant jsonb := private.lock_filters(p_account);
+  v_refusal constant jsonb := private.lock_balance_for(p_account, 'edit_leads');
 begin
   if v_refusal is not null then
     return v_refusal;

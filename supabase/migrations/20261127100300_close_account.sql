@@ -62,14 +62,14 @@ grant execute on function api.account(uuid) to authenticated;
 
 -- Ends what is under way in an account, as far as that gives all its credits back: each such run is cancelled by its own rule, and
 -- what waits behind a pilot is dropped. A run whose charge would be kept goes on to its result or its refund. Returns how
--- many there were of both, and the credits that came back. The caller holds the balance's lock.
+-- many there were of both, the credits that came back, and which were cancelled. The caller holds the balance's lock.
 create function private.end_open_runs(p_account uuid) returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_bulks uuid[];
   v_run record;
   v_phase text;
-  v_cancelled integer := 0;
+  v_cancelled uuid[] := '{}';
   v_going_on integer := 0;
   v_refunded bigint := 0;
 begin
@@ -78,57 +78,73 @@ begin
   );
   update public.bulk_runs b set rest = null where b.id = any (v_bulks) and b.rest is not null;
   for v_run in
-    select r.id, r.credits, r.phase, r.ai_started_at, r.bulk_id
+    select r.id, r.credits, r.phase, r.ai_started_at
       from public.runs r
      where r.account_id = p_account and r.status in ('pending', 'processing')
      order by r.id
        for no key update
   loop
-    -- A scrape may have begun with the purchase of a single run, before its row knows of it (api.note_scrapes). Nobody has us
-    -- scrape for nothing by closing and opening again, so such a run counts as one that was scraped for.
-    v_phase := case when v_run.bulk_id is null and coalesce(v_run.phase, 'cache') = 'cache' then 'scraping' else v_run.phase end;
+    -- A scrape may have begun with the purchase, before the run's row knows of it (api.note_scrapes). Nobody has us scrape for
+    -- nothing by closing and opening again, so such a run counts as one that was scraped for.
+    v_phase := case when coalesce(v_run.phase, 'cache') = 'cache' then 'scraping' else v_run.phase end;
     if private.cancelled_charge(
          v_run.ai_started_at, v_phase, private.refunded_cancels_left(p_account, clock_timestamp())
        ) = 'refunded' then
       update public.runs r set phase = v_phase where r.id = v_run.id and r.phase is distinct from v_phase;
       perform private.end_run(v_run.id, 'cancelled', 'refunded');
-      v_cancelled := v_cancelled + 1;
+      v_cancelled := v_cancelled || v_run.id;
       v_refunded := v_refunded + v_run.credits;
     else
       v_going_on := v_going_on + 1;
     end if;
   end loop;
   perform private.settle_bulk(b.id) from unnest(v_bulks) b (id);
-  return jsonb_build_object('runs_cancelled', v_cancelled, 'credits_returned', v_refunded, 'runs_going_on', v_going_on);
+  return jsonb_build_object(
+    'runs_cancelled', cardinality(v_cancelled), 'credits_returned', v_refunded, 'runs_going_on', v_going_on,
+    'cancelled', to_jsonb(v_cancelled)
+  );
 end $$;
 revoke all on function private.end_open_runs(uuid) from public, anon, authenticated, service_role;
+
+-- Why somebody may neither close nor open this account; null for its owners, whether it is open or closed.
+create function private.refuse_closing(p_account uuid) returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  return case when not private.owns_closed(p_account) then private.refuse_without(p_account, 'close_account') end;
+end $$;
+revoke all on function private.refuse_closing(uuid) from public, anon, authenticated, service_role;
+
+-- As private.lock_members_for, for those owners.
+create function private.lock_for_closing(p_account uuid) returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_refusal jsonb := private.refuse_closing(p_account);
+begin
+  if v_refusal is null then
+    perform private.lock_members(p_account);
+    v_refusal := private.refuse_closing(p_account);
+  end if;
+  return v_refusal;
+end $$;
+revoke all on function private.lock_for_closing(uuid) from public, anon, authenticated, service_role;
 
 -- Closes an account, for an owner who names it. A repeat gives the first answer. Not while a subscription at Stripe goes on:
 -- it would go on taking money.
 create function api.close_account(p_account uuid, p_name text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_refusal jsonb;
+  v_refusal constant jsonb := private.lock_for_closing(p_account);
   v_name text;
+  v_ended jsonb;
 begin
-  if not private.owns_closed(p_account) then
-    v_refusal := private.refuse_without(p_account, 'close_account');
-    if v_refusal is not null then
-      return v_refusal;
-    end if;
-  end if;
-  perform private.lock_members(p_account);
-  if not private.owns_closed(p_account) then
-    v_refusal := private.refuse_without(p_account, 'close_account');
-    if v_refusal is not null then
-      return v_refusal;
-    end if;
+  if v_refusal is not null then
+    return v_refusal;
   end if;
   select a.name into strict v_name from public.accounts a where a.id = p_account;
   if v_name is distinct from p_name then
     return jsonb_build_object('outcome', 'name_mismatch');
   elsif private.owns_closed(p_account) then
-    return private.shown_account(p_account);
+    return private.shown_account(p_account) || jsonb_build_object('cancelled', '[]'::jsonb);
   elsif exists (
     -- One that waits for its first payment ends by itself within a day.
     select from public.subscriptions s
@@ -141,9 +157,10 @@ begin
   update public.credit_purchases c set status = 'failed', settled_at = clock_timestamp()
    where c.account_id = p_account and c.origin = 'auto_top_up' and c.status = 'open' and c.attempted_at is null;
   update public.auto_top_ups t set is_on = false, updated_at = clock_timestamp() where t.account_id = p_account and t.is_on;
-  perform private.note_member_action(p_account, 'account_closed', p_account, private.end_open_runs(p_account));
+  v_ended := private.end_open_runs(p_account);
+  perform private.note_member_action(p_account, 'account_closed', p_account, v_ended - 'cancelled');
   update public.accounts a set deleted_at = clock_timestamp() where a.id = p_account;
-  return private.shown_account(p_account);
+  return private.shown_account(p_account) || jsonb_build_object('cancelled', v_ended -> 'cancelled');
 end $$;
 revoke all on function api.close_account(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function api.close_account(uuid, text) to authenticated;
@@ -152,17 +169,12 @@ grant execute on function api.close_account(uuid, text) to authenticated;
 create function api.restore_account(p_account uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_refusal jsonb;
+  v_refusal constant jsonb := private.lock_for_closing(p_account);
 begin
-  if not private.owns_closed(p_account) then
-    v_refusal := private.refuse_without(p_account, 'close_account');
-    if v_refusal is not null then
-      return v_refusal;
-    end if;
-  end if;
-  perform private.lock_members(p_account);
-  if not private.owns_closed(p_account) then
-    return coalesce(private.refuse_without(p_account, 'close_account'), private.shown_account(p_account));
+  if v_refusal is not null then
+    return v_refusal;
+  elsif not private.owns_closed(p_account) then
+    return private.shown_account(p_account);
   elsif (select a.deleted_at from public.accounts a where a.id = p_account) <= clock_timestamp() - private.undo_time() then
     return jsonb_build_object('outcome', 'too_late');
   end if;

@@ -364,15 +364,16 @@ impl InvariantChecker {
                     format!("refused for credits with {balance} of {required}")
                 })
             }
-            // Histories have no daily cap and name no required provider.
-            BeginOutcome::ProviderUnavailable { .. } | BeginOutcome::BudgetExceeded { .. } => {
-                Err(format!("{begun:?} without a cap or a required provider"))
+            // Histories have no daily cap and no limits of members, and name no required provider.
+            BeginOutcome::ProviderUnavailable { .. }
+            | BeginOutcome::BudgetExceeded { .. }
+            | BeginOutcome::MemberLimitReached { .. } => {
+                Err(format!("{begun:?} without a cap, a limit or a required provider"))
             }
             BeginOutcome::Replay(_) | BeginOutcome::IdempotencyKeyReused => {
                 Err(format!("{begun:?} for a key that is free"))
             }
             BeginOutcome::RateLimited { .. }
-            | BeginOutcome::MemberLimitReached { .. }
             | BeginOutcome::Forbidden
             | BeginOutcome::BusinessProfileNotFound
             | BeginOutcome::UnknownAnalysisType => Ok(()),

@@ -134,6 +134,11 @@ const SYSTEM_RULES: [(&str, &str); 2] = [
     ),
 ];
 
+/// The names of all rules.
+pub fn audit_rules() -> impl Iterator<Item = &'static str> {
+    RULES.iter().chain(&SYSTEM_RULES).map(|(name, _)| *name)
+}
+
 /// All violations, in any account, as sentences. `client` must see every row: the superuser, or `service_role`.
 pub async fn audit(client: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
     let mut findings = audit_what_is_seen(client).await?;

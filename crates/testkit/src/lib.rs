@@ -10,7 +10,7 @@ pub mod migrate;
 pub mod session;
 mod template;
 
-pub use audit::{audit, audit_what_is_seen};
+pub use audit::{audit, audit_rules, audit_what_is_seen};
 pub use database::{Member, TestDatabase};
 pub use migrate::migrate;
 pub use session::Session;

@@ -117,7 +117,13 @@ pub fn user_ports(env: &Env) -> UserPorts {
             clock: clock.clone(),
             app_url: config.deployment.app_url.clone(),
         },
-        account: AccountPorts { store: tenant.clone(), clock: clock.clone(), exports: isolate.exports.clone() },
+        account: AccountPorts {
+            store: tenant.clone(),
+            clock: clock.clone(),
+            exports: isolate.exports.clone(),
+            progress: Arc::new(Board::new(env)),
+            profiles: Arc::new(Gate::new(env)),
+        },
         health: HealthPorts { readiness, models: config.models.clone(), clock },
     }
 }

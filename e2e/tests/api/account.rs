@@ -3,23 +3,13 @@
 use oslira_e2e::{Answer, Stack, User};
 use reqwest::Method;
 use serde_json::{Value, json};
-use uuid::Uuid;
-
-/// A request of this user for this account.
-async fn ask(user: &User, account: Uuid, method: Method, path: &str, body: Option<&Value>) -> Answer {
-    let mut request = user.request(method, path).header("x-account-id", account.to_string());
-    if let Some(body) = body {
-        request = request.json(body);
-    }
-    Answer::read(request.send().await.unwrap()).await
-}
 
 async fn close(user: &User, name: &str) -> Answer {
-    ask(user, user.account_id, Method::DELETE, "/account", Some(&json!({ "name": name }))).await
+    user.ask(user.account_id, Method::DELETE, "/account", &json!({ "account_id": user.account_id, "name": name })).await
 }
 
 async fn name(user: &User) -> String {
-    let account = ask(user, user.account_id, Method::GET, "/account", None).await;
+    let account = user.ask(user.account_id, Method::GET, "/account", &Value::Null).await;
     account.data(200)["name"].as_str().unwrap().to_owned()
 }
 
@@ -38,13 +28,13 @@ async fn with_key(stack: &Stack, secret: &str, method: Method, path: &str) -> An
 async fn an_owner_closes_the_account_sees_what_is_left_and_opens_it_again() {
     let stack = Stack::load();
     let [owner, ann] = [User::new(&stack, 5).await, User::new(&stack, 0).await];
-    let join = "insert into account_members (user_id, account_id, role) values ($1, $2, 'admin')";
-    stack.sql().await.execute(join, &[&ann.user_id, &owner.account_id]).await.unwrap();
+    ann.join(&owner, "admin").await;
     let secret = key(&owner, json!(["analyse"])).await;
     let name = name(&owner).await;
     let ours = owner.account_id;
 
-    let refused = ask(&ann, ours, Method::DELETE, "/account", Some(&json!({ "name": name }))).await;
+    let body = json!({ "account_id": ours, "name": name });
+    let refused = ann.ask(ours, Method::DELETE, "/account", &body).await;
     refused.refused(403, "permission_missing");
     close(&owner, "another").await.refused(422, "account_name_mismatch");
     let closed = close(&owner, &name).await.data(200).clone();
@@ -54,11 +44,11 @@ async fn an_owner_closes_the_account_sees_what_is_left_and_opens_it_again() {
     // Memberships may be remembered for a minute: what they still choose, the database refuses.
     let analysis = owner.analysis_of("nasa");
     for user in [&owner, &ann] {
-        ask(user, ours, Method::POST, "/v1/analyze", Some(&analysis)).await.refused(403, "account_forbidden");
-        ask(user, ours, Method::GET, "/members", None).await.refused(403, "account_forbidden");
+        user.ask(ours, Method::POST, "/v1/analyze", &analysis).await.refused(403, "account_forbidden");
+        user.ask(ours, Method::GET, "/members", &Value::Null).await.refused(403, "account_forbidden");
     }
-    ask(&ann, ours, Method::GET, "/account", None).await.refused(403, "account_forbidden");
-    ask(&ann, ours, Method::POST, "/account/restore", None).await.refused(403, "account_forbidden");
+    ann.ask(ours, Method::GET, "/account", &Value::Null).await.refused(403, "account_forbidden");
+    ann.ask(ours, Method::POST, "/account/restore", &Value::Null).await.refused(403, "account_forbidden");
     with_key(&stack, &secret, Method::GET, "/credits/balance").await.refused(401, "key_invalid");
     let verified = owner.get("/auth/verify").await;
     assert_eq!((&verified.data(200)["account_id"], &verified.data(200)["accounts"]), (&Value::Null, &json!([])));
@@ -69,7 +59,7 @@ async fn an_owner_closes_the_account_sees_what_is_left_and_opens_it_again() {
     assert_eq!((&restored.data(200)["state"], &restored.data(200)["closed_at"]), (&json!("open"), &Value::Null));
     owner.post("/account/restore").await.data(200);
     with_key(&stack, &secret, Method::GET, "/credits/balance").await.data(200);
-    ask(&ann, ours, Method::GET, "/members", None).await.data(200);
+    ann.ask(ours, Method::GET, "/members", &Value::Null).await.data(200);
     let activity = owner.get("/activity").await;
     let actions: Vec<&Value> =
         activity.data(200)["items"].as_array().unwrap().iter().map(|item| &item["action"]).collect();
@@ -94,7 +84,7 @@ async fn an_account_that_cannot_be_closed_or_opened_says_why() {
     let age = "update accounts set deleted_at = deleted_at - interval '30 days' where id = $1";
     sql.execute(age, &[&owner.account_id]).await.unwrap();
     owner.post("/account/restore").await.refused(410, "restore_too_late");
-    ask(&owner, owner.account_id, Method::DELETE, "/account", Some(&json!({}))).await.refused(422, "invalid_request");
+    owner.ask(owner.account_id, Method::DELETE, "/account", &json!({})).await.refused(422, "invalid_request");
 }
 
 #[tokio::test]

@@ -6,12 +6,15 @@ use async_trait::async_trait;
 use axum::body::to_bytes;
 use oslira_app::{
     features::{
-        account::{AccountOutcome, AccountStore, CloseOutcome, ExportedRow, ExportedTable, RestoreOutcome},
-        auth::{ClosedAccount, Member, Membership, Memberships},
+        account::{
+            AccountOutcome, AccountState, AccountStore, AccountView, CloseOutcome, ExportedRow, ExportedTable,
+            RestoreOutcome,
+        },
+        auth::{ClosedAccount, Member, Membership, Memberships, Role},
         judging::ModelChoice,
     },
     shared::{
-        ids::{AccountId, UserId},
+        ids::{AccountId, RunId, UserId},
         store::StoreError,
     },
 };
@@ -66,7 +69,7 @@ impl AccountStore for Closed {
     }
 
     async fn exported_rows(&self, _: Member, _: &str, after: Option<&Value>) -> Result<Vec<ExportedRow>, StoreError> {
-        let Value::Object(row) = json!({ "id": 1 }) else { unreachable!() };
+        let row = json!({ "id": 1 }).as_object().unwrap().clone();
         match after {
             None => Ok(vec![ExportedRow { key: json!([1]), row }]),
             Some(_) if self.breaks => Err(StoreError::Unavailable("gone".to_owned())),
@@ -113,15 +116,53 @@ async fn closing_says_what_stands_in_its_way() {
         (CloseOutcome::Forbidden, 403, "account_forbidden"),
     ] {
         let closed = Arc::new(Closed { closes: Some(outcome), ..Closed::default() });
-        let (answered, body) = ask(&closed, "DELETE", "/account", json!({ "name": "Fuel" }), None).await;
+        let (answered, body) =
+            ask(&closed, "DELETE", "/account", json!({ "account_id": CLOSED, "name": "Fuel" }), None).await;
         assert_eq!((answered, &body["code"]), (status, &json!(code)));
     }
     let closed = Arc::new(Closed::default());
-    for wrong in [json!({}), json!({ "name": 7 }), json!({ "name": "Fuel", "now": true })] {
+    let id = CLOSED;
+    for wrong in [
+        json!({}),
+        json!({ "account_id": id, "name": 7 }),
+        json!({ "name": "Fuel" }),
+        json!({ "account_id": id, "name": "Fuel", "now": true }),
+    ] {
         let (status, body) = ask(&closed, "DELETE", "/account", wrong.clone(), None).await;
         assert_eq!((status, &body["code"]), (422, &json!("invalid_request")), "{wrong}");
     }
+    // Of whoever has several accounts, this may be about another one; and no name has a control character.
+    for wrong in
+        [json!({ "account_id": Uuid::from_u128(8), "name": "Fuel" }), json!({ "account_id": id, "name": "Fuel\0" })]
+    {
+        let (status, body) = ask(&closed, "DELETE", "/account", wrong.clone(), None).await;
+        assert_eq!((status, &body["code"]), (422, &json!("account_name_mismatch")), "{wrong}");
+    }
     assert!(closed.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_closing_cancels_leaves_the_gates_line() {
+    let at = "2026-11-27T09:30:00Z".parse().unwrap();
+    let account = AccountView {
+        id: AccountId::new(CLOSED),
+        name: "Fuel".to_owned(),
+        role: Role::Owner,
+        state: AccountState::Closed,
+        created_at: at,
+        closed_at: Some(at),
+        erased_after: Some(at),
+    };
+    let closes = CloseOutcome::Closed { account, cancelled: vec![RunId::new(Uuid::from_u128(9))] };
+    let closed = Arc::new(Closed { closes: Some(closes), ..Closed::default() });
+    let double = Arc::new(Double::new());
+    let mut ports = ports(&double, ModelChoice::default());
+    ports.auth.memberships = closed.clone();
+    ports.account.store = closed;
+    let body = json!({ "account_id": CLOSED, "name": "Fuel" });
+    let (status, _, body) = answer(send_to(ports, request("DELETE", "/account", &body)).await).await;
+    assert_eq!((status.as_u16(), &body["data"]["state"]), (200, &json!("closed")));
+    assert_eq!(*double.lined_up.lock().unwrap(), [json!("left")]);
 }
 
 #[tokio::test]

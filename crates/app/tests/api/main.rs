@@ -149,7 +149,13 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
             clock: double.clone(),
             app_url: "https://app.example".to_owned(),
         },
-        account: AccountPorts { store: Arc::new(Unasked), clock: double.clone(), exports: Arc::new(exports_at_once()) },
+        account: AccountPorts {
+            store: Arc::new(Unasked),
+            clock: double.clone(),
+            exports: Arc::new(exports_at_once()),
+            progress: double.clone(),
+            profiles: double.clone(),
+        },
         credits: CreditPorts { ledger: double.clone() },
         billing: BillingPorts {
             billing: Arc::new(Unasked),

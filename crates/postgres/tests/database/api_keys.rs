@@ -248,6 +248,12 @@ async fn whoever_has_a_limit_gets_no_secret() -> TestResult {
     assert_eq!(create(&admin, &stage, &["read"], "b").await?.1["outcome"], "owner_required");
     assert_eq!(rotated(&admin, &stage, program.id, "c", 0).await?["outcome"], "owner_required");
     assert!(is_good(&stage, &secret("a")).await?);
+
+    // An owner can lift their own limit, so it would keep them from nothing.
+    let limit = "update account_members set credit_limit = 1, limit_period = 'day' where user_id = $1";
+    stage.execute(limit, &[&stage.member.user_id]).await?;
+    assert_eq!(create(&stage.customer, &stage, &["read"], "d").await?.1["outcome"], "ok");
+    assert_eq!(rotated(&stage.customer, &stage, program.id, "e", 0).await?["outcome"], "ok");
     Ok(())
 }
 

@@ -141,9 +141,9 @@ async fn closing_gives_no_more_scrapes_for_nothing_than_cancelling() -> TestResu
     }
     close(&stage.customer, &stage).await?;
     restore(&stage.customer, &stage).await?;
-    for number in 0..7 {
-        stage.begun(&format!("second_{number}")).await?;
-    }
+    // Lines of a list are scraped for from their purchase on, too.
+    let names: Vec<String> = (0..7).map(|number| format!("second_{number}")).collect();
+    buy(&stage, &Purchase::of(&names.iter().map(String::as_str).collect::<Vec<_>>())).await?;
     close(&stage.customer, &stage).await?;
     let refunded: Vec<Value> = actions(&stage)
         .await?

@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{features::auth::Role, shared::ids::AccountId};
+use crate::{
+    features::auth::Role,
+    shared::ids::{AccountId, RunId},
+};
 
 /// An account, as one of its members sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +53,8 @@ pub enum CloseOutcome {
     #[serde(rename = "ok")]
     Closed {
         account: AccountView,
+        /// The runs that this request has cancelled.
+        cancelled: Vec<RunId>,
     },
     /// It has another name.
     NameMismatch,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{AccountOutcome, CloseOutcome, ExportedRow, ExportedTable, RestoreOutcome};
 use crate::{
-    features::auth::Member,
+    features::{analysis::ProgressBoard, auth::Member, scraping::ProfileSource},
     shared::{clock::Clock, ids::AccountId, in_flight::InFlight, store::StoreError},
 };
 
@@ -43,4 +43,8 @@ pub struct AccountPorts {
     pub clock: Arc<dyn Clock>,
     /// The exports that are under way, those of leads too; one per isolate.
     pub exports: Arc<InFlight<AccountId>>,
+    /// Who watches the runs that closing the account cancels.
+    pub progress: Arc<dyn ProgressBoard>,
+    /// The scraper's gate, in whose line they may stand.
+    pub profiles: Arc<dyn ProfileSource>,
 }

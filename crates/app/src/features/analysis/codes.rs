@@ -35,7 +35,7 @@ pub const INSUFFICIENT_CREDITS: ErrorCode =
 pub const MEMBER_LIMIT_REACHED: ErrorCode = ErrorCode::new(
     StatusCode::PAYMENT_REQUIRED,
     "member_limit_reached",
-    "the limit of this member, or of this API key, is used up for the period; `details.resets_in_s` says until when",
+    "the limit of this member or API key leaves too little for this; `details`: `limit`, `period`, `used`, `required`, `resets_in_s`",
 );
 
 pub const BUDGET_EXCEEDED: ErrorCode = ErrorCode::new(

@@ -55,6 +55,7 @@ pub use result::{
     LeadFacts, OutreachAnswer, PsychographicAnswer, StrategyAnswer,
 };
 pub use scored::scored;
+pub use start::tell_cancelled;
 pub use usage::{AiBill, ScrapeBill, ScrapeOutcome, UsageRecord};
 pub use watch::WatchedRuns;
 pub use workflow::{WorkflowPorts, analyse};

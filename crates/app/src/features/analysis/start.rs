@@ -1,11 +1,13 @@
 //! Starting and stopping an analysis on behalf of a member.
 
+use futures_util::future::{join, join_all};
+
 use super::{
-    AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Phase, ProgressUpdate, Receipt, RequiredServices,
-    RunState, RunStatus, UndoOutcome, progress, workflow::ask_ahead,
+    AnalysisPorts, AnalysisRequest, BeginOutcome, CancelOutcome, Phase, ProgressBoard, ProgressUpdate, Receipt,
+    RequiredServices, RunState, RunStatus, UndoOutcome, progress::ending, workflow::ask_ahead,
 };
 use crate::{
-    features::{auth::Member, billing::ask_for_top_up},
+    features::{auth::Member, billing::ask_for_top_up, scraping::ProfileSource},
     shared::{
         idempotency::{IdempotencyKey, body_hash},
         ids::{RunId, UserId},
@@ -77,8 +79,7 @@ pub async fn start(
     // credits for AI work that has begun, and the customer would have paid for nothing.
     match ports.runs.undo(member.user(), receipt.run_id).await? {
         UndoOutcome::Undone => {
-            ports.profiles.withdraw(&[receipt.run_id]).await;
-            tell_cancelled(ports, receipt.run_id).await;
+            tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &[receipt.run_id]).await;
             Ok(StartOutcome::Undone)
         }
         UndoOutcome::Unchanged { .. } | UndoOutcome::NotFound => Ok(StartOutcome::Running { receipt, replayed }),
@@ -123,7 +124,7 @@ pub async fn cancel(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<C
     }
     let cancelled = ports.runs.cancel(user, run).await?;
     if let CancelOutcome::Cancelled { .. } = cancelled {
-        futures_util::future::join(tell_cancelled(ports, run), ports.profiles.withdraw(&[run])).await;
+        tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &[run]).await;
     }
     Ok(cancelled)
 }
@@ -137,8 +138,11 @@ pub(super) async fn note_scrapes(ports: &AnalysisPorts, user: UserId, runs: &[Ru
     if begun.is_empty() { Ok(()) } else { ports.runs.note_scrapes(user, &begun).await }
 }
 
-pub(super) async fn tell_cancelled(ports: &AnalysisPorts, run: RunId) {
+/// Tells the watchers of runs that were cancelled, and takes the runs out of the gate's line.
+pub async fn tell_cancelled(progress: &dyn ProgressBoard, profiles: &dyn ProfileSource, runs: &[RunId]) {
     let status = RunStatus::Cancelled;
-    let message = progress::ending(status).to_owned();
-    ports.progress.tell(run, ProgressUpdate::Ended { status, message }).await;
+    let told = runs
+        .iter()
+        .map(|run| progress.tell(*run, ProgressUpdate::Ended { status, message: ending(status).to_owned() }));
+    join(join_all(told), profiles.withdraw(runs)).await;
 }

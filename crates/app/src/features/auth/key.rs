@@ -16,7 +16,7 @@ const CHECK_CHARS: usize = 8;
 const SHOWN_CHARS: usize = 15;
 
 /// A key's secret: `oslira_`, 48 hexadecimal digits (192 bits) that nobody can guess, and 8 that check them, so that a
-/// key with a slip of the pen is told from a real one without asking anybody.
+/// key with a typing mistake is told from a real one without asking anybody.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeySecret(String);
 

@@ -25,7 +25,7 @@ pub enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
-    /// See everything of the account, except who is invited and its keys.
+    /// See everything of the account, except invitations, API keys and who did what to the account.
     Read,
     /// Start, continue and cancel analyses.
     Analyse,

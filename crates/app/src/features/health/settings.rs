@@ -81,8 +81,8 @@ impl DeploymentSettings {
         let supabase_url = text("SUPABASE_URL");
         faults.extend(setting_fault("SUPABASE_URL", &supabase_url, local));
         let app_url = text("APP_URL");
-        // Optional: without it, who invites somebody hands the link on.
-        if !app_url.is_empty() {
+        // Links in mails lead there. Without it there is no link: whoever invites somebody hands the token on.
+        if !app_url.is_empty() || !text("RESEND_API_KEY").is_empty() {
             faults.extend(setting_fault("APP_URL", &app_url, local));
         }
         let secret = text("SUPABASE_JWT_SECRET");
@@ -238,6 +238,24 @@ mod tests {
                 let fault = is_fault.then(|| "SUPABASE_JWT_SECRET must have at least 32 bytes".to_owned());
                 assert_eq!(faults, Vec::from_iter(fault), "{environment}, {bytes} bytes");
                 assert_eq!(settings.tokens.legacy_secret.is_some(), bytes >= 32, "{bytes} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_mails_says_where_the_links_lead() {
+        let key = ("RESEND_API_KEY", "re_key");
+        for (given, fault) in [
+            (vec![], None),
+            (vec![key], Some("APP_URL is not set")),
+            (vec![key, ("APP_URL", "https://app.example/")], None),
+            (vec![("APP_URL", "http://app.example")], Some("APP_URL must begin with https://")),
+            (vec![("APP_URL", "https://localhost:5173")], Some("APP_URL names this machine")),
+        ] {
+            let (settings, faults) = read(&given);
+            assert_eq!(faults, Vec::from_iter(fault), "{given:?}");
+            if fault.is_none() && given.len() == 2 {
+                assert_eq!(settings.app_url, "https://app.example");
             }
         }
     }

@@ -58,8 +58,8 @@ pub struct MemberAction {
     /// Who did it: a user, or a key.
     pub actor_id: UserId,
     /// `member_invited`, `member_joined`, `member_changed`, `member_left`, `member_removed`, `invitation_revoked`,
-    /// `key_created`, `key_rotated`, `key_revoked`, `filter_saved`, `filter_changed`, `filter_deleted`, `account_closed` or
-    /// `account_restored`.
+    /// `became_owner` (the last owner was deleted, and nobody chose), `key_created`, `key_rotated`, `key_revoked`, `filter_saved`,
+    /// `filter_changed`, `filter_deleted`, `account_closed` or `account_restored`.
     pub action: String,
     /// The user, the invitation, the key, the saved filter or the account.
     pub subject_id: Option<Uuid>,
@@ -116,6 +116,7 @@ pub enum InviteOutcome {
     Limit {
         open_max: i64,
         daily_max: i64,
+        address_daily_max: i64,
     },
     Forbidden,
 }

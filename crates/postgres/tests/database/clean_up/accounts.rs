@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// What no row of a tombstone may hold, in any table: usernames, what was found out of them, texts and keys of the customer.
-const PERSONAL: [&str; 11] = [
+const PERSONAL: [&str; 13] = [
     "nasa_lead",
     "esa_deleted",
     "failed_one",
@@ -26,6 +26,8 @@ const PERSONAL: [&str; 11] = [
     "a_tag",
     "What they said",
     "My search",
+    "guest_of_ann",
+    "Key of Ann",
 ];
 
 /// An account with one of everything, closed so many days ago.
@@ -41,6 +43,10 @@ async fn closed(stage: &Stage, days: f64) -> TestResult {
     stage.customer.call("select api.set_lead_work($1, $2, $3)", &[&account, &lead, &work]).await?;
     stage.customer.call("select api.add_lead_note($1, $2, 'What they said')", &[&account, &lead]).await?;
     stage.customer.call("select api.save_lead_filter($1, 'My search', '{\"q\": \"nasa_lead\"}')", &[&account]).await?;
+    let invite = "select api.invite_member($1, gen_random_uuid(), 'guest_of_ann@example.com', 'viewer', null, null, repeat('ab', 32))";
+    stage.customer.call(invite, &[&account]).await?;
+    let key = "select api.create_key($1, gen_random_uuid(), 'Key of Ann', '{read}', null, null, null, 'oslira_0', repeat('cd', 32))";
+    stage.customer.call(key, &[&account]).await?;
     let (_, deleted) = analysed(stage, "esa_deleted").await?;
     delete_leads(stage, &[deleted], 2.0).await?;
     let failed = begun(&stage.customer, &stage.request("failed_one").keyed("secret-key")).await?;

@@ -4,6 +4,7 @@ mod accounts;
 mod business_profiles;
 mod deleted;
 mod ghosts;
+mod invitations;
 mod logs;
 
 use jiff::{SignedDuration, Timestamp};
@@ -54,7 +55,7 @@ async fn delete_leads(stage: &Stage, leads: &[Uuid], days: f64) -> TestResult {
 }
 
 /// A statement that chooses the rows of a batch, and the index that it has to walk.
-const CHOICES: [(&str, &str); 7] = [
+const CHOICES: [(&str, &str); 8] = [
     ("id from ai_usage_logs where created_at < now() order by created_at limit 10", "ai_usage_logs_oldest"),
     ("id from scrape_logs where created_at < now() order by created_at limit 10", "scrape_logs_oldest"),
     ("id from job_runs where started_at < now() order by started_at limit 10", "job_runs_oldest"),
@@ -64,6 +65,11 @@ const CHOICES: [(&str, &str); 7] = [
     (
         "id from accounts where deleted_at < now() and tombstoned_at is null order by deleted_at limit 10",
         "accounts_to_erase",
+    ),
+    (
+        "id from invitations where least(accepted_at, revoked_at, expires_at) < now()
+          order by least(accepted_at, revoked_at, expires_at) limit 10",
+        "invitations_over",
     ),
 ];
 

@@ -65,7 +65,7 @@ impl AccountStore for Book {
         let rows = self.rows.iter().find(|(name, _)| *name == table).unwrap().1;
         let first = after.map_or(0, |key| usize::try_from(key[0].as_u64().unwrap()).unwrap() + 1);
         let row = |id: usize| {
-            let Value::Object(row) = json!({ "id": id, "text": self.text, "list": ["=1", -1] }) else { unreachable!() };
+            let row = json!({ "id": id, "text": self.text, "list": ["=1", -1] }).as_object().unwrap().clone();
             ExportedRow { key: json!([id]), row }
         };
         Ok((first..rows).take(PAGE_ROWS).map(row).collect())

@@ -16,7 +16,7 @@ use crate::{
             export::{document, sheet},
         },
         auth::{self, Holds, forbidden},
-        leads::{FILE_HEADERS, File, TOO_MANY_EXPORTS},
+        leads::{File, TOO_MANY_EXPORTS},
     },
     http::{
         Answer, ApiError, Content, Endpoint, ErrorCode, Example, NoBody, Parameter, Parameters, Place,
@@ -114,7 +114,7 @@ impl IntoResponse for ExportFile {
 }
 
 impl Answer for ExportFile {
-    const HEADERS: &'static [(&'static str, &'static str)] = FILE_HEADERS;
+    const HEADERS: &'static [(&'static str, &'static str)] = &[("Content-Disposition", "The name of the file.")];
     const FILES: &'static [&'static str] = &["text/csv"];
 
     fn content(_: &mut SchemaGenerator) -> Content {

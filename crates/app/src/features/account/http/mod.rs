@@ -9,8 +9,12 @@ use serde_json::{Value, json};
 
 use super::{AccountOutcome, AccountPorts, AccountView, CloseOutcome, RestoreOutcome};
 use crate::{
-    features::auth::{CloseAccount, Holds, Read, forbidden},
+    features::{
+        analysis::tell_cancelled,
+        auth::{CloseAccount, Holds, Read, forbidden},
+    },
     http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply},
+    shared::ids::AccountId,
 };
 
 pub fn endpoints(registry: &mut impl Registry) {
@@ -23,7 +27,7 @@ pub fn endpoints(registry: &mut impl Registry) {
 const ACCOUNT_NAME_MISMATCH: ErrorCode = ErrorCode::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "account_name_mismatch",
-    "`name` is not the account's name, letter for letter; `GET /account` tells it",
+    "`account_id` and `name` are not the account's, letter for letter; `GET /account` tells them",
 );
 
 const SUBSCRIPTION_ACTIVE: ErrorCode = ErrorCode::new(
@@ -35,7 +39,7 @@ const SUBSCRIPTION_ACTIVE: ErrorCode = ErrorCode::new(
 const RESTORE_TOO_LATE: ErrorCode = ErrorCode::new(
     StatusCode::GONE,
     "restore_too_late",
-    "the account was closed more than 30 days ago and is being erased",
+    "the account was closed more than 30 days ago: the next clean-up erases it",
 );
 
 fn example(is_open: bool) -> Value {
@@ -85,7 +89,9 @@ impl Endpoint for GetAccount {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CloseBody {
-    /// The account's name, letter for letter.
+    /// The account: whoever has several could close another one by a request without `X-Account-Id`.
+    account_id: AccountId,
+    /// Its name, letter for letter.
     name: String,
 }
 
@@ -105,7 +111,8 @@ impl Endpoint for CloseIt {
     type Answer = Reply<AccountView>;
 
     fn example() -> Example {
-        Example { body: Some(json!({ "name": "Fuel" })), data: Some(example(false)) }
+        let body = json!({ "account_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "name": "Fuel" });
+        Example { body: Some(body), data: Some(example(false)) }
     }
 
     async fn handle(
@@ -114,12 +121,22 @@ impl Endpoint for CloseIt {
         _: NoParameters,
         JsonBody(body): JsonBody<CloseBody>,
     ) -> Result<Reply<AccountView>, ApiError> {
-        match ports.store.close(member, &body.name).await? {
-            CloseOutcome::Closed { account } => Ok(Reply::new(account)),
-            CloseOutcome::NameMismatch => Err(ApiError::new(
+        let mismatch = || {
+            ApiError::new(
                 ACCOUNT_NAME_MISMATCH,
-                "This is not the account's name. GET /account tells it; send it letter for letter.",
-            )),
+                "These are not the account's id and name. GET /account tells them; X-Account-Id chooses among several accounts.",
+            )
+        };
+        // The database takes no text with a NUL.
+        if body.account_id != member.account() || body.name.contains(char::is_control) {
+            return Err(mismatch());
+        }
+        match ports.store.close(member, &body.name).await? {
+            CloseOutcome::Closed { account, cancelled } => {
+                tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &cancelled).await;
+                Ok(Reply::new(account))
+            }
+            CloseOutcome::NameMismatch => Err(mismatch()),
             CloseOutcome::SubscriptionActive => Err(ApiError::new(
                 SUBSCRIPTION_ACTIVE,
                 "The account's subscription would go on taking money. Cancel it with POST /billing/portal, then close the account.",

@@ -1,6 +1,6 @@
 //! Buying, continuing and stopping a bulk on behalf of a member.
 
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use serde::Serialize;
 
 use super::{
@@ -20,7 +20,7 @@ use crate::{
     shared::{
         analysis_type::AnalysisType,
         idempotency::{IdempotencyKey, body_hash},
-        ids::{BulkId, BusinessProfileId, RunId, UserId},
+        ids::{BulkId, BusinessProfileId, UserId},
         store::StoreError,
     },
 };
@@ -142,14 +142,9 @@ pub async fn cancel(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result
     note_scrapes(ports, user, &ports.bulks.unstarted(user, bulk).await?).await?;
     let cancelled = ports.bulks.cancel(user, bulk, false).await?;
     if let BulkCancelled::Cancelled { runs, .. } = &cancelled {
-        leave(ports, runs).await;
+        tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), runs).await;
     }
     Ok(cancelled)
-}
-
-/// Tells the watchers of runs that were cancelled, and takes the runs out of the gate's line.
-async fn leave(ports: &AnalysisPorts, runs: &[RunId]) {
-    join(join_all(runs.iter().map(|run| tell_cancelled(ports, *run))), ports.profiles.withdraw(runs)).await;
 }
 
 fn needs(ports: &AnalysisPorts, analysis_type: AnalysisType) -> Result<RequiredServices, Vec<String>> {
@@ -198,7 +193,7 @@ async fn started(
     // The engine may have taken it and only its answer was lost: what is being worked on goes on.
     match ports.bulks.cancel(member.user(), bulk, true).await? {
         BulkCancelled::Cancelled { runs, .. } => {
-            leave(ports, &runs).await;
+            tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &runs).await;
             Ok(Bought::Undone)
         }
         BulkCancelled::Started | BulkCancelled::Finished | BulkCancelled::NotFound => {

@@ -39,7 +39,7 @@ const ALREADY_MEMBER: ErrorCode =
 const INVITATION_LIMIT: ErrorCode = ErrorCode::new(
     StatusCode::CONFLICT,
     "invitation_limit",
-    "100 open invitations, or 200 in a day, are the most: revoke what is not needed",
+    "100 open invitations, 200 in 24 hours, and 5 of one address in 24 hours are the most: revoke what is not needed, or wait",
 );
 
 const INVITATION_NOT_FOUND: ErrorCode = ErrorCode::new(
@@ -152,8 +152,7 @@ impl Endpoint for Invite {
         };
         match ports.store.invite(member, &new).await? {
             InviteOutcome::Invited { invitation, account_name } => {
-                // A fragment, so that no server on the way writes the token into a log.
-                let link = (!ports.app_url.is_empty()).then(|| format!("{}/invitations#token={token}", ports.app_url));
+                let link = link(&ports.app_url, &token);
                 let is_mailed = match &link {
                     Some(link) => sent(&ports, &invitation, &account_name, link).await,
                     None => false,
@@ -164,15 +163,21 @@ impl Endpoint for Invite {
                 Err(ApiError::new(ALREADY_MEMBER, "Somebody with this address belongs to the account already."))
             }
             InviteOutcome::OwnerRequired => Err(owner_required()),
-            InviteOutcome::Limit { open_max, daily_max } => Err(ApiError::new(
+            InviteOutcome::Limit { open_max, daily_max, address_daily_max } => Err(ApiError::new(
                 INVITATION_LIMIT,
                 format!(
-                    "{open_max} open invitations, or {daily_max} in a day, are the most. Revoke what is not needed."
+                    "At most {open_max} invitations are open, and in 24 hours {daily_max} are made, {address_daily_max} of them of one address. Revoke what is not needed, or wait."
                 ),
             )),
             InviteOutcome::Forbidden => Err(forbidden()),
         }
     }
+}
+
+/// Where an invited person goes: with the token in a fragment, so that no server on the way writes it into a log. `None` if the
+/// deployment has no address of an app.
+fn link(app_url: &str, token: &str) -> Option<String> {
+    (!app_url.is_empty()).then(|| format!("{app_url}/invitations#token={token}"))
 }
 
 /// Whether the mail was taken.
@@ -321,7 +326,13 @@ impl Endpoint for AcceptInvitation {
 
 #[cfg(test)]
 mod tests {
-    use super::address;
+    use super::{address, link};
+
+    #[test]
+    fn a_link_leads_to_the_app_if_there_is_one() {
+        assert_eq!(link("https://app.example", "3f").as_deref(), Some("https://app.example/invitations#token=3f"));
+        assert_eq!(link("", "3f"), None);
+    }
 
     #[test]
     fn one_address_is_taken_in_lower_case() {

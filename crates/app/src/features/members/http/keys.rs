@@ -14,6 +14,7 @@ use crate::{
         members::{ApiKey, KeyOutcome, MemberPorts, NewApiKey},
     },
     http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, PathId, Registry, Reply},
+    shared::texts,
 };
 
 pub fn endpoints(registry: &mut impl Registry) {
@@ -132,10 +133,8 @@ impl Endpoint for CreateKey {
         _: NoParameters,
         JsonBody(body): JsonBody<KeyBody>,
     ) -> Result<Reply<MadeKey>, ApiError> {
-        let name = body.name.trim().to_owned();
-        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
-            return Err(invalid("name takes 1 to 80 characters."));
-        }
+        let name = texts::line(&body.name, NAME_CHARS_MAX)
+            .ok_or_else(|| invalid("name takes one line of 1 to 80 characters."))?;
         if body.expires_at.is_some_and(|at| at <= ports.clock.now()) {
             return Err(invalid("expires_at lies ahead."));
         }

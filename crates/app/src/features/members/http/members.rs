@@ -30,7 +30,7 @@ const MEMBER_NOT_FOUND: ErrorCode =
 const LAST_OWNER: ErrorCode = ErrorCode::new(
     StatusCode::CONFLICT,
     "last_owner",
-    "an account has an owner: make somebody else one first, or close the account",
+    "the account would be left without an owner: make somebody else one first, or close the account",
 );
 
 pub(super) const INVALID_ROLE: ErrorCode = ErrorCode::new(

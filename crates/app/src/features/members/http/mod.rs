@@ -30,7 +30,7 @@ const INVALID_SPENDING_LIMIT: ErrorCode = ErrorCode::new(
 const OWNER_REQUIRED: ErrorCode = ErrorCode::new(
     StatusCode::FORBIDDEN,
     "owner_required",
-    "only an owner of the account makes or changes owners; and whoever has a limit makes no other spender",
+    "only an owner of the account makes or changes owners; and a member with a limit cannot let others spend",
 );
 
 fn checked(limit: Option<SpendingLimit>) -> Result<Option<SpendingLimit>, ApiError> {
