@@ -3,20 +3,11 @@
 use oslira_e2e::{Answer, Stack, User, handle};
 use reqwest::Method;
 use serde_json::{Value, json};
-use uuid::Uuid;
-
-/// A request of this user for another's account.
-async fn ask(user: &User, account: Uuid, method: Method, path: &str, body: &Value) -> Answer {
-    let request = user.request(method, path).header("x-account-id", account.to_string());
-    let request = if body.is_null() { request } else { request.json(body) };
-    Answer::read(request.send().await.unwrap()).await
-}
 
 /// A colleague in an owner's account.
 async fn colleague(stack: &Stack, owner: &User, role: &str) -> User {
     let colleague = User::new(stack, 0).await;
-    let join = "insert into account_members (user_id, account_id, role) values ($1, $2, $3)";
-    stack.sql().await.execute(join, &[&colleague.user_id, &owner.account_id, &role]).await.unwrap();
+    colleague.join(owner, role).await;
     colleague
 }
 
@@ -34,7 +25,7 @@ async fn clear(stack: &Stack, user: &User) {
 }
 
 async fn set(user: &User, id: &str, body: Value) -> Answer {
-    ask(user, user.account_id, Method::PATCH, &format!("/leads/{id}/work"), &body).await
+    user.ask(user.account_id, Method::PATCH, &format!("/leads/{id}/work"), &body).await
 }
 
 fn names(list: &Answer) -> Vec<&str> {
@@ -119,7 +110,7 @@ async fn lists_and_the_file_filter_by_work_and_show_it() {
 
     // Whoever leaves owns nothing any more.
     let them = format!("/members/{}", bob.user_id);
-    ask(&owner, owner.account_id, Method::DELETE, &them, &Value::Null).await.data(200);
+    owner.ask(owner.account_id, Method::DELETE, &them, &Value::Null).await.data(200);
     assert_eq!(names(&owner.get("/leads?owner=none").await), ["bert", "cleo"]);
     let berts = owner.get("/leads?q=bert").await.data(200)["items"][0]["id"].as_str().unwrap().to_owned();
     let activity = owner.get(&format!("/leads/{berts}/activity")).await;
@@ -134,7 +125,7 @@ async fn a_note_is_written_changed_and_deleted_by_those_who_may() {
     let (bob, vic) = (colleague(&stack, &owner, "member").await, colleague(&stack, &owner, "viewer").await);
     let id = lead(&stack, &owner, "anna").await;
     let notes = format!("/leads/{id}/notes");
-    let added = ask(&bob, owner.account_id, Method::POST, &notes, &json!({ "text": " Likes cake.\r\n" })).await;
+    let added = bob.ask(owner.account_id, Method::POST, &notes, &json!({ "text": " Likes cake.\r\n" })).await;
     let note = added.data(201).clone();
     assert_eq!((added.header("etag"), &note["text"]), (Some("\"1\""), &json!("Likes cake.")));
     let path = format!("{notes}/{}", note["id"].as_str().unwrap());
@@ -155,22 +146,22 @@ async fn a_note_is_written_changed_and_deleted_by_those_who_may() {
     assert_eq!(imported.data(201)["author_id"], key.data(201)["key"]["id"]);
     let programs = format!("{notes}/{}", imported.data(201)["id"].as_str().unwrap());
     let (account, nothing) = (owner.account_id, &Value::Null);
-    ask(&bob, account, Method::DELETE, &programs, nothing).await.refused(403, "not_the_author");
-    ask(&bob, account, Method::PUT, &programs, &json!({ "text": "x" })).await.refused(403, "not_the_author");
+    bob.ask(account, Method::DELETE, &programs, nothing).await.refused(403, "not_the_author");
+    bob.ask(account, Method::PUT, &programs, &json!({ "text": "x" })).await.refused(403, "not_the_author");
 
-    let read = ask(&vic, account, Method::GET, &notes, nothing).await;
+    let read = vic.ask(account, Method::GET, &notes, nothing).await;
     let texts: Vec<&Value> = read.data(200)["items"].as_array().unwrap().iter().map(|note| &note["text"]).collect();
     assert_eq!(texts, ["From the CRM.", "Likes coffee."]);
-    ask(&vic, account, Method::POST, &notes, &json!({ "text": "x" })).await.refused(403, "permission_missing");
+    vic.ask(account, Method::POST, &notes, &json!({ "text": "x" })).await.refused(403, "permission_missing");
 
-    let deleted = ask(&bob, account, Method::DELETE, &path, nothing).await.data(200).clone();
-    assert_eq!(ask(&bob, account, Method::DELETE, &path, nothing).await.data(200), &deleted);
+    let deleted = bob.ask(account, Method::DELETE, &path, nothing).await.data(200).clone();
+    assert_eq!(bob.ask(account, Method::DELETE, &path, nothing).await.data(200), &deleted);
     change(&bob, "again", "*").await.refused(404, "note_not_found");
     let activity = owner.get(&format!("/leads/{id}/activity")).await.data(200).clone();
     assert_eq!(activity["items"].as_array().unwrap().len(), 5);
     assert!(!activity.to_string().contains("Likes"));
 
-    ask(&owner, account, Method::DELETE, &format!("/leads/{id}"), nothing).await.data(200);
+    owner.ask(account, Method::DELETE, &format!("/leads/{id}"), nothing).await.data(200);
     for path in [notes.clone(), format!("/leads/{id}/activity")] {
         owner.get(&path).await.refused(404, "lead_not_found");
     }
@@ -200,13 +191,13 @@ async fn what_makes_no_sense_or_is_too_much_is_refused() {
     set(&stranger, &id, json!({ "status": "lost" })).await.refused(404, "lead_not_found");
 
     let notes = format!("/leads/{id}/notes");
-    let add = async |text: &str| ask(&user, user.account_id, Method::POST, &notes, &json!({ "text": text })).await;
+    let add = async |text: &str| user.ask(user.account_id, Method::POST, &notes, &json!({ "text": text })).await;
     for text in ["", " \n", "a\u{0}b", &"x".repeat(4_001)] {
         add(text).await.refused(422, "invalid_note");
     }
     user.get("/leads/7/notes").await.refused(400, "invalid_id");
     let body = json!({ "text": "x" });
-    ask(&user, user.account_id, Method::PUT, &format!("{notes}/7"), &body).await.refused(400, "invalid_id");
+    user.ask(user.account_id, Method::PUT, &format!("{notes}/7"), &body).await.refused(400, "invalid_id");
     let fill = "insert into lead_notes (account_id, lead_id, text, author_id)
         select l.account_id, l.id, 'x', $2 from leads l, generate_series(1, 100) where l.id = ($1::text)::uuid";
     stack.sql().await.execute(fill, &[&id, &user.user_id]).await.unwrap();

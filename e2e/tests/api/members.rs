@@ -5,15 +5,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// A request of this user for another's account.
-async fn ask(user: &User, account: Uuid, method: Method, path: &str, body: Option<&Value>) -> Answer {
-    let mut request = user.request(method, path).header("x-account-id", account.to_string());
-    if let Some(body) = body {
-        request = request.json(body);
-    }
-    Answer::read(request.send().await.unwrap()).await
-}
-
 async fn address(stack: &Stack, user: &User) -> String {
     let sql = "select email::text from auth.users where id = $1";
     stack.sql().await.query_one(sql, &[&user.user_id]).await.unwrap().get(0)
@@ -32,7 +23,7 @@ async fn a_colleague_joins_by_the_link_of_a_mail_spends_up_to_a_limit_and_leaves
     let (owner, ann) = (User::new(&stack, 20).await, User::new(&stack, 0).await);
     let address = address(&stack, &ann).await;
     let body = json!({ "email": address, "role": "member", "limit": { "credits": 1, "period": "month" } });
-    let invited = ask(&owner, owner.account_id, Method::POST, "/invitations", Some(&body)).await;
+    let invited = owner.ask(owner.account_id, Method::POST, "/invitations", &body).await;
     assert_eq!(invited.data(201)["is_mailed"], true);
     let mails = mails(&stack, &address).await;
     assert_eq!(mails.len(), 1);
@@ -41,7 +32,7 @@ async fn a_colleague_joins_by_the_link_of_a_mail_spends_up_to_a_limit_and_leaves
     let token = link.split_once("#token=").unwrap().1;
 
     // Before she joins she is a stranger.
-    ask(&ann, owner.account_id, Method::GET, "/members", None).await.refused(403, "account_forbidden");
+    ann.ask(owner.account_id, Method::GET, "/members", &Value::Null).await.refused(403, "account_forbidden");
     let accept =
         ann.request(Method::POST, "/invitations/accept").json(&json!({ "token": token })).send().await.unwrap();
     assert_eq!(Answer::read(accept).await.data(200)["account_id"], json!(owner.account_id));
@@ -49,7 +40,7 @@ async fn a_colleague_joins_by_the_link_of_a_mail_spends_up_to_a_limit_and_leaves
     let analysis = json!({
         "username": "nasa", "analysis_type": "LIGHT", "business_profile_id": owner.business_profile_id,
     });
-    let run = ask(&ann, owner.account_id, Method::POST, "/v1/analyze", Some(&analysis)).await;
+    let run = ann.ask(owner.account_id, Method::POST, "/v1/analyze", &analysis).await;
     let run = run.data(202)["run_id"].as_str().unwrap().to_owned();
     owner.end_of(&run).await;
     // Whoever looks sees who spent.
@@ -59,26 +50,26 @@ async fn a_colleague_joins_by_the_link_of_a_mail_spends_up_to_a_limit_and_leaves
         assert_eq!(listed.data(200)["items"][0]["spent_by"], by_ann, "{path}");
     }
     let more = json!({ "username": "esa", "analysis_type": "LIGHT", "business_profile_id": owner.business_profile_id });
-    let refused = ask(&ann, owner.account_id, Method::POST, "/v1/analyze", Some(&more)).await;
+    let refused = ann.ask(owner.account_id, Method::POST, "/v1/analyze", &more).await;
     assert_eq!(refused.refused(402, "member_limit_reached")["limit"], 1);
 
-    let members = ask(&owner, owner.account_id, Method::GET, "/members", None).await;
+    let members = owner.ask(owner.account_id, Method::GET, "/members", &Value::Null).await;
     let members = members.data(200)["items"].as_array().unwrap().clone();
     assert_eq!((members.len(), &members[1]["email"], &members[1]["spent"]), (2, &json!(address), &json!(1)));
 
     // She may not give herself more, and nobody but her may leave for her but who manages members.
     let me = format!("/members/{}", ann.user_id);
     let raise = json!({ "role": "owner", "limit": null });
-    ask(&ann, owner.account_id, Method::PUT, &me, Some(&raise)).await.refused(403, "permission_missing");
+    ann.ask(owner.account_id, Method::PUT, &me, &raise).await.refused(403, "permission_missing");
     let them = format!("/members/{}", owner.user_id);
-    ask(&ann, owner.account_id, Method::DELETE, &them, None).await.refused(403, "permission_missing");
-    ask(&owner, owner.account_id, Method::DELETE, &them, None).await.refused(409, "last_owner");
-    ask(&ann, owner.account_id, Method::DELETE, &me, None).await.data(200);
+    ann.ask(owner.account_id, Method::DELETE, &them, &Value::Null).await.refused(403, "permission_missing");
+    owner.ask(owner.account_id, Method::DELETE, &them, &Value::Null).await.refused(409, "last_owner");
+    ann.ask(owner.account_id, Method::DELETE, &me, &Value::Null).await.data(200);
     // Her memberships may be remembered for a minute: then there is nothing to see, or the door is shut.
-    let seen = ask(&ann, owner.account_id, Method::GET, &format!("/runs/{run}"), None).await;
+    let seen = ann.ask(owner.account_id, Method::GET, &format!("/runs/{run}"), &Value::Null).await;
     assert!([403, 404].contains(&seen.status), "{}", seen.body);
 
-    let activity = ask(&owner, owner.account_id, Method::GET, "/activity", None).await;
+    let activity = owner.ask(owner.account_id, Method::GET, "/activity", &Value::Null).await;
     let actions: Vec<&str> =
         activity.data(200)["items"].as_array().unwrap().iter().map(|item| item["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["member_left", "member_joined", "member_invited"]);
@@ -97,7 +88,7 @@ async fn an_invitation_that_cannot_be_mailed_is_made_and_its_link_is_told() {
     stack.release(fault).await;
     for wrong in ["", "nobody", "a@b.c, d@e.f", "Ann <a@b.c>"] {
         let body = json!({ "email": wrong, "role": "viewer" });
-        ask(&owner, owner.account_id, Method::POST, "/invitations", Some(&body)).await.refused(422, "invalid_email");
+        owner.ask(owner.account_id, Method::POST, "/invitations", &body).await.refused(422, "invalid_email");
     }
 }
 
@@ -152,7 +143,7 @@ async fn a_program_acts_by_its_key_until_it_is_rotated_or_revoked() {
 /// Invites an address; the token of the link.
 async fn invited(owner: &User, email: &str, role: &str) -> String {
     let body = json!({ "email": email, "role": role });
-    let made = ask(owner, owner.account_id, Method::POST, "/invitations", Some(&body)).await;
+    let made = owner.ask(owner.account_id, Method::POST, "/invitations", &body).await;
     made.data(201)["token"].as_str().unwrap().to_owned()
 }
 
@@ -167,7 +158,7 @@ async fn an_invitation_that_does_not_let_in_says_why() {
     let [owner, ann, bob] = [User::new(&stack, 0).await, User::new(&stack, 0).await, User::new(&stack, 0).await];
     let invite = async |email: &str, role: &str| {
         let body = json!({ "email": email, "role": role });
-        ask(&owner, owner.account_id, Method::POST, "/invitations", Some(&body)).await
+        owner.ask(owner.account_id, Method::POST, "/invitations", &body).await
     };
     let hers = address(&stack, &ann).await;
     invite(&hers, "key").await.refused(422, "invalid_role");
@@ -181,10 +172,10 @@ async fn an_invitation_that_does_not_let_in_says_why() {
     invite(&hers, "viewer").await.refused(409, "already_member");
     let invitations = owner.get("/invitations").await;
     let path = format!("/invitations/{}", invitations.data(200)["items"][0]["id"].as_str().unwrap());
-    ask(&owner, owner.account_id, Method::DELETE, &path, None).await.refused(409, "invitation_accepted");
+    owner.ask(owner.account_id, Method::DELETE, &path, &Value::Null).await.refused(409, "invitation_accepted");
     let them = format!("/members/{}", ann.user_id);
     let promotion = json!({ "role": "owner", "limit": null });
-    ask(&ann, owner.account_id, Method::PUT, &them, Some(&promotion)).await.refused(403, "owner_required");
+    ann.ask(owner.account_id, Method::PUT, &them, &promotion).await.refused(403, "owner_required");
 
     let his = address(&stack, &bob).await;
     let late = invited(&owner, &his, "member").await;

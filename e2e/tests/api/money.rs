@@ -136,8 +136,7 @@ async fn a_cap_is_a_whole_number_and_an_owners_to_set() {
     for cap in [0, 1_000_000] {
         assert_eq!(user.put(BUDGET, &json!({ "daily_cap": cap })).await.data(200)["daily_cap"], cap);
     }
-    let join = "insert into account_members (user_id, account_id, role) values ($1, $2, 'member')";
-    stack.sql().await.execute(join, &[&member.user_id, &user.account_id]).await.unwrap();
+    member.join(&user, "member").await;
     let as_host = |method: Method| member.request(method, BUDGET).header("x-account-id", user.account_id.to_string());
     let put = as_host(Method::PUT).json(&json!({ "daily_cap": 9 })).send().await.unwrap();
     Answer::read(put).await.refused(403, "permission_missing");

@@ -95,8 +95,7 @@ async fn a_member_of_two_accounts_pays_from_the_one_they_choose() {
     let foreign = host.account_id.to_string();
     // The API caches the user's memberships from here on; that must not hide the account they join next.
     user.get("/credits/balance").await.data(200);
-    let join = "insert into account_members (user_id, account_id, role) values ($1, $2, 'member')";
-    stack.sql().await.execute(join, &[&user.user_id, &host.account_id]).await.unwrap();
+    user.join(&host, "member").await;
 
     let balance = as_account(&user, &foreign, "/credits/balance").await;
     assert_eq!(balance.data(200), &json!({ "account_id": foreign, "balance": 9, "held": 0, "owed": 0 }));
@@ -119,9 +118,7 @@ async fn who_leaves_an_account_loses_sight_of_it() {
     let (host, guest) = (User::new(&stack, 5).await, User::new(&stack, 5).await);
     let sql = stack.sql().await;
     let member: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&guest.user_id, &host.account_id];
-    sql.execute("insert into account_members (user_id, account_id, role) values ($1, $2, 'member')", &member)
-        .await
-        .unwrap();
+    guest.join(&host, "member").await;
     let run = host.analysed(&handle("film")).await;
     let path = format!("/runs/{}", run["id"].as_str().unwrap());
     let seen = as_account(&guest, &host.account_id.to_string(), &path).await;

@@ -89,8 +89,7 @@ async fn refunds_and_disputes_take_credits_back_in_proportion_and_what_is_spent_
 async fn only_an_owner_is_sent_to_stripe_and_only_for_what_is_sold() {
     let (_turn, stack) = turn().await;
     let (user, colleague) = (User::new(&stack, 0).await, User::new(&stack, 0).await);
-    let join = "insert into account_members (user_id, account_id, role) values ($1, $2, 'member')";
-    stack.sql().await.execute(join, &[&colleague.user_id, &user.account_id]).await.unwrap();
+    colleague.join(&user, "member").await;
     let body = json!({ "pack": "pack_20", "success_url": "https://a.test", "cancel_url": "https://a.test" });
     let as_member = colleague
         .request(Method::POST, "/billing/checkout")
