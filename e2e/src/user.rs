@@ -33,6 +33,21 @@ impl User {
         Self::of(stack, &stack.mint_user(&name, credits).await)
     }
 
+    /// Makes them an operator, as the database's owner does.
+    pub async fn appoint(&self) {
+        let sql = "insert into operators (user_id, added_by, reason) values ($1, 'the test', 'for the test')";
+        self.stack.sql().await.execute(sql, &[&self.user_id]).await.unwrap();
+    }
+
+    /// Asks as an operator, who says why.
+    pub async fn operate(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let mut request = self.request(method, path).header("x-operator-reason", "Ticket 123: they asked");
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        Answer::read(request.send().await.unwrap()).await
+    }
+
     /// The user in the output of `cargo xtask token --json`.
     #[must_use]
     pub fn of(stack: &Stack, minted: &Value) -> Self {

@@ -2,16 +2,17 @@
 --
 --   api      functions for customers: SECURITY DEFINER, granted to `authenticated`, never exposed by PostgREST
 --   system   functions for the backend itself: SECURITY DEFINER, granted to `service_role` only
+--   operator functions for people of ours who act on customers' behalf: SECURITY DEFINER, granted to `operator` only
 --   private  helpers of policies and functions: no role may call them by name
---   session  how the two logins run a statement as somebody
+--   session  how the logins run a statement as somebody
 --
 -- Every function says `set search_path = pg_catalog, pg_temp`. An empty path would look safer and is not: Postgres then
 -- still searches pg_temp, and FIRST for types, so a caller's temporary type named `timestamptz` would run as the owner
 -- inside a SECURITY DEFINER function. Named last, pg_temp is searched last. Nobody may create there either: see below.
 --
--- Two logins, one per Hyperdrive binding, each able to become exactly one role and nothing by itself:
---   oslira_tenant -> authenticated        oslira_admin -> service_role
--- Neither has a password until somebody sets one (`alter role … password`), so neither can log in by accident.
+-- Three logins, one per Hyperdrive binding, each able to become exactly one role and nothing by itself:
+--   oslira_tenant -> authenticated        oslira_admin -> service_role        oslira_operator -> operator
+-- None has a password until somebody sets one (`alter role … password`), so none can log in by accident.
 
 select set_config('lock_timeout', '5s', true);
 
@@ -41,8 +42,13 @@ do $$
 declare
   v_login record;
 begin
+  if to_regrole('operator') is null then
+    create role operator nologin noinherit;
+  end if;
   for v_login in
-    select * from (values ('oslira_tenant', 'authenticated'), ('oslira_admin', 'service_role')) as l (name, becomes)
+    select * from (values
+      ('oslira_tenant', 'authenticated'), ('oslira_admin', 'service_role'), ('oslira_operator', 'operator')
+    ) as l (name, becomes)
   loop
     if to_regrole(v_login.name) is null then
       execute format('create role %I login noinherit', v_login.name);
@@ -63,10 +69,12 @@ end $$;
 
 create schema api;
 create schema system;
+create schema operator;
 create schema private;
-revoke all on schema api, system, private from public, anon, authenticated, service_role;
+revoke all on schema api, system, operator, private from public, anon, authenticated, service_role;
 grant usage on schema api to authenticated;
 grant usage on schema system to service_role;
+grant usage on schema operator to operator;
 
 -- Supabase grants everything new in `public` to its three API roles. Here every grant is written out instead.
 alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;
@@ -79,7 +87,7 @@ alter default privileges in schema public revoke all on functions from anon, aut
 -- and would cost four round trips.
 create schema session;
 revoke all on schema session from public, anon, authenticated, service_role;
-grant usage on schema session to oslira_tenant, oslira_admin;
+grant usage on schema session to oslira_tenant, oslira_admin, oslira_operator;
 
 -- Runs p_sql as p_role with p_claims and returns its rows as one text, a JSON array: each row's one column is jsonb.
 -- SECURITY INVOKER: `set role` allows what the login may become and nothing else. Parameters are texts; the statement
@@ -101,11 +109,11 @@ begin
   return '[' || array_to_string(v_rows, ',', 'null') || ']';
 end $$;
 revoke all on function session.run_as(text, text, text, text[]) from public, anon, authenticated, service_role;
-grant execute on function session.run_as(text, text, text, text[]) to oslira_tenant, oslira_admin;
+grant execute on function session.run_as(text, text, text, text[]) to oslira_tenant, oslira_admin, oslira_operator;
 
 -- The server's clock behind a name that nothing between us and the database can know to be volatile: readiness asks
 -- twice, and equal answers mean that somebody remembers answers (a Hyperdrive whose cache was left on).
 create function session.clock() returns text
 language sql volatile set search_path = pg_catalog, pg_temp as $$ select clock_timestamp()::text $$;
 revoke all on function session.clock() from public, anon, authenticated, service_role;
-grant execute on function session.clock() to oslira_tenant, oslira_admin;
+grant execute on function session.clock() to oslira_tenant, oslira_admin, oslira_operator;

@@ -61,6 +61,18 @@ impl Http {
         answer(request.send_json(body), url)
     }
 
+    /// As an operator, who says why: posts a body, or gets without one.
+    pub fn operate(&self, url: &str, token: &str, reason: &str, body: Option<&Value>) -> Result<Answer> {
+        let (token, header) = (format!("Bearer {token}"), "x-operator-reason");
+        answer(
+            match body {
+                Some(body) => self.0.post(url).header("authorization", token).header(header, reason).send_json(body),
+                None => self.0.get(url).header("authorization", token).header(header, reason).call(),
+            },
+            url,
+        )
+    }
+
     pub fn delete(&self, url: &str, token: Option<&str>) -> Result<Answer> {
         let mut request = self.0.delete(url);
         if let Some(token) = token {

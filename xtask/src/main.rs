@@ -22,6 +22,7 @@ mod lint;
 mod mail;
 mod models;
 mod npm;
+mod operate;
 mod postgres;
 mod private;
 mod process;
@@ -67,6 +68,8 @@ enum Command {
     Stripe(stripe::StripeArgs),
     /// Print the mails that the running stack has sent
     Mail(mail::MailArgs),
+    /// Make an operator of the running stack, and act as one
+    Operate(operate::OperateArgs),
     /// Run every test, against a throw-away stack in .oslira/test
     ///
     /// Suites run side by side, each ends with one line, and what each printed stays in .oslira/test-logs.
@@ -118,6 +121,7 @@ fn run(command: Command) -> Result<std::process::ExitCode> {
         Command::Models(args) => models::run(&project, &args)?,
         Command::Stripe(args) => stripe::run(&project, &args).map(|()| true)?,
         Command::Mail(args) => mail::run(&project, &args).map(|()| true)?,
+        Command::Operate(args) => operate::run(&project, &args).map(|()| true)?,
         Command::Test(args) => test::run(&project, &args)?,
         Command::Attack(args) => attack::run(&project, &args)?,
         Command::Chaos(args) => chaos::run(&project, &args)?,

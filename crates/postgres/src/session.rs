@@ -131,14 +131,18 @@ impl Session {
 
 /// What `private.require_permission` raises.
 const PERMISSION_MISSING: &str = "OS001";
+/// What `private.require_operator` raises.
+const OPERATOR_REQUIRED: &str = "OS002";
 
 /// What a database said, as an error: `Unavailable` when the same may pass later (lost connections, shutdowns, overload,
 /// locks, and whatever was fatal to the connection alone), else a defect of ours. `names` are those of schema objects; a
 /// message is never kept, it could quote a value.
 #[must_use]
 pub fn store_error(sqlstate: &str, is_fatal: bool, names: &str) -> StoreError {
-    if sqlstate == PERMISSION_MISSING {
-        return StoreError::PermissionMissing;
+    match sqlstate {
+        PERMISSION_MISSING => return StoreError::PermissionMissing,
+        OPERATOR_REQUIRED => return StoreError::OperatorRequired,
+        _ => {}
     }
     let passes = ["08", "53", "57", "58", "40", "55"].iter().any(|class| sqlstate.starts_with(class));
     // 25006: a database that is out of space, or a standby, takes no writes for a while.

@@ -91,6 +91,11 @@ impl TestDatabase {
         Ok(Session::backend(self.login("oslira_admin").await?))
     }
 
+    /// A connection that acts as this user in the role of operators, whether or not they are one.
+    pub async fn operator(&self, user_id: Uuid) -> Result<Session, Error> {
+        Ok(Session::operator(self.login("oslira_operator").await?, user_id))
+    }
+
     /// A member with exactly these credits, created through the real sign-up trigger. The same name returns the same
     /// member.
     pub async fn member(&self, name: &str, credits: i32) -> Result<Member, Error> {

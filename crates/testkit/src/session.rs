@@ -27,6 +27,10 @@ impl Session {
         Self { client, role: "service_role", claims: json!({ "role": "service_role" }).to_string() }
     }
 
+    pub(crate) fn operator(client: Client, user_id: Uuid) -> Self {
+        Self { client, role: "operator", claims: json!({ "sub": user_id, "role": "operator" }).to_string() }
+    }
+
     /// The bare connection. Statements run as the login itself, without a role, unless [`Self::open`] was called.
     pub fn client(&self) -> &Client {
         &self.client

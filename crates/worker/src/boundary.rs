@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use js_sys::{Array, Uint8Array};
 use oslira_app::{
-    api::{is_of_a_provider, router},
+    api::{RequestKind, router},
     http::{ADDRESS_CHARS_MAX, Live, Trapped},
     shared::streaming::is_streamed,
 };
@@ -53,10 +53,10 @@ pub async fn trapped(head: String, cause: String, env: JsValue) -> Result<Array,
 
 async fn answer(mut request: Request<Body>, env: JsValue) -> Result<Array, JsValue> {
     let env: Env = env.unchecked_into();
-    if is_of_a_provider(request.uri().path()) {
-        compose::provider_ports(&env).install(request.extensions_mut());
-    } else {
-        compose::user_ports(&env).install(request.extensions_mut());
+    match RequestKind::of(request.uri().path()) {
+        RequestKind::OfAProvider => compose::provider_ports(&env).install(request.extensions_mut()),
+        RequestKind::OfAnOperator => compose::operator_ports(&env).install(request.extensions_mut()),
+        RequestKind::OfAUser => compose::user_ports(&env).install(request.extensions_mut()),
     }
     let answer = ROUTER.with(|router| {
         // Borrowed to make the future only, not while it is awaited: requests run side by side.

@@ -3,22 +3,23 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use oslira_app::{
-    api::{ProviderPorts, UserPorts},
+    api::{OperatorPorts, ProviderPorts, UserPorts},
     features::{
         account::AccountPorts,
         analysis::{AnalysisPorts, BulkPorts, WatchedRuns, WorkflowPorts},
-        auth::{AuthPorts, TokenCheck, TokenVerifier},
+        auth::{AuthPorts, SignInPorts, TokenCheck, TokenVerifier},
         billing::{BillingJobPorts, BillingPorts, WebhookPorts},
         business::BusinessPorts,
         credits::CreditPorts,
         health::HealthPorts,
         leads::{LeadPorts, exports_at_once},
         members::MemberPorts,
+        operators::OperatorActionPorts,
     },
     http::RequestPorts,
     shared::{ids::AccountId, in_flight::InFlight},
 };
-use oslira_postgres::{AdminDb, TenantDb};
+use oslira_postgres::{AdminDb, OperatorDb, TenantDb};
 use oslira_providers::{
     Anthropic, Apify, Models, OpenAi, ProviderLists, Resend, SignedEvents, StripeApi, SupabaseKeys,
 };
@@ -27,7 +28,8 @@ use worker::Env;
 use crate::{
     adapters::{
         Accounts, Board, Fetch, Gate, Inbox, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformPause,
-        PlatformReadiness, Snapshots, WebCrypto, system_login, tenant_login,
+        PlatformReadiness, Snapshots, WebCrypto, operator_login, system_login,
+        tenant_login,
     },
     config::Config,
 };
@@ -68,13 +70,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
     UserPorts {
         request: RequestPorts { clock: clock.clone(), ids: ids.clone() },
         auth: AuthPorts {
-            authenticator: Arc::new(TokenCheck {
-                verifier: isolate.verifier.clone(),
-                keys: Arc::new(SupabaseKeys::new(Arc::new(Fetch), &config.deployment.tokens.issuer)),
-                signatures: Arc::new(WebCrypto),
-                clock: clock.clone(),
-                pause: Arc::new(PlatformPause),
-            }),
+            authenticator: authenticator(&isolate),
             memberships: Arc::new(Accounts::new(tenant.clone())),
             keys: tenant.clone(),
         },
@@ -125,6 +121,28 @@ pub fn user_ports(env: &Env) -> UserPorts {
             profiles: Arc::new(Gate::new(env)),
         },
         health: HealthPorts { readiness, models: config.models.clone(), clock },
+    }
+}
+
+/// What checks tokens.
+fn authenticator(isolate: &Isolate) -> Arc<TokenCheck> {
+    Arc::new(TokenCheck {
+        verifier: isolate.verifier.clone(),
+        keys: Arc::new(SupabaseKeys::new(Arc::new(Fetch), &isolate.config.deployment.tokens.issuer)),
+        signatures: Arc::new(WebCrypto),
+        clock: Arc::new(PlatformClock),
+        pause: Arc::new(PlatformPause),
+    })
+}
+
+/// The ports of an operator's request: nothing of a user's or of the system's is among them.
+pub fn operator_ports(env: &Env) -> OperatorPorts {
+    let isolate = isolate(env);
+    let store = Arc::new(OperatorDb::new(operator_login(env)));
+    OperatorPorts {
+        request: RequestPorts { clock: Arc::new(PlatformClock), ids: Arc::new(PlatformIds) },
+        sign_in: SignInPorts { authenticator: authenticator(&isolate) },
+        actions: OperatorActionPorts { store },
     }
 }
 

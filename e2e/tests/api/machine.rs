@@ -29,7 +29,7 @@ async fn a_stranger_on_this_machine_reaches_nothing() {
     for known in databases(&stack, "oslira_tenant", Some(secret.trim())) {
         assert!(known.connect(NoTls).await.is_ok(), "the secret is wanted at {:?}", known.get_ports());
     }
-    for user in ["postgres", "oslira_tenant", "oslira_admin", "authenticated"] {
+    for user in ["postgres", "oslira_tenant", "oslira_admin", "oslira_operator", "authenticated"] {
         for password in [None, Some(""), Some("postgres"), Some("oslira"), Some("trusted")] {
             for config in databases(&stack, user, password) {
                 let at = format!("{user} with {password:?} at {:?}", config.get_ports());

@@ -24,6 +24,7 @@ mod lists;
 mod machine;
 mod main_job;
 mod members;
+mod operators;
 mod money;
 mod outcomes;
 mod pictures;

@@ -13,7 +13,7 @@ use crate::postgres::PgUrl;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The login roles that the Worker uses.
-pub const LOGINS: [&str; 2] = ["oslira_tenant", "oslira_admin"];
+pub const LOGINS: [&str; 3] = ["oslira_tenant", "oslira_admin", "oslira_operator"];
 
 /// A user made by [`mint_user`].
 #[derive(Debug, Clone, Deserialize)]

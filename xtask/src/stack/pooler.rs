@@ -104,6 +104,6 @@ pub fn start(
 
 /// Whether it lets the Worker in.
 pub fn admits(url: &PgUrl) -> Result<()> {
-    let [tenant, _] = database::LOGINS;
+    let [tenant, ..] = database::LOGINS;
     database::admits(&url.with_login(tenant))
 }

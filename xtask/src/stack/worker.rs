@@ -173,6 +173,7 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
         "hyperdrive": {
             "DB": around.database.with_login("oslira_tenant").to_string(),
             "DB_ADMIN": around.database.with_login("oslira_admin").to_string(),
+            "DB_OPERATOR": around.database.with_login("oslira_operator").to_string(),
         },
         "vars": {
             "OSLIRA_ENV": "local",

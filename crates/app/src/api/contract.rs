@@ -1,7 +1,7 @@
 //! Every endpoint of the API, feature by feature: the one list that the router, the description and the tests read.
 
 use crate::{
-    features::{account, analysis, auth, billing, business, credits, health, leads, members},
+    features::{account, analysis, auth, billing, business, credits, health, leads, members, operators},
     http::Registry,
 };
 
@@ -15,5 +15,6 @@ pub fn register(registry: &mut impl Registry) {
     auth::endpoints(registry);
     account::endpoints(registry);
     members::endpoints(registry);
+    operators::endpoints(registry);
     health::endpoints(registry);
 }

@@ -205,6 +205,7 @@ pub(super) fn caller_word(caller: CallerKind) -> String {
         CallerKind::SignedIn => "signed-in".to_owned(),
         CallerKind::Member => "member".to_owned(),
         CallerKind::Permitted(permission) => format!("member who may {permission}"),
+        CallerKind::Operator => "operator".to_owned(),
     }
 }
 
@@ -229,6 +230,13 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "name": "X-Account-Id", "in": "header", "required": false,
             "description": "Which of your accounts to act for; without it the one you have belonged to longest.",
             "schema": { "type": "string", "format": "uuid" },
+        }));
+    }
+    if operation.caller == CallerKind::Operator {
+        described.push(json!({
+            "name": "X-Operator-Reason", "in": "header", "required": true,
+            "description": "Why you do this; it is kept with what you did. Name nobody in it.",
+            "schema": { "type": "string", "minLength": 10, "maxLength": 500, "pattern": "^[ -~]+$" },
         }));
     }
     described

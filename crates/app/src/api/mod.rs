@@ -9,6 +9,6 @@ mod router;
 
 pub use contract::register;
 pub use description::{Operation, openapi, operations};
-pub use ports::{ProviderPorts, UserPorts, is_of_a_provider};
+pub use ports::{OperatorPorts, ProviderPorts, RequestKind, UserPorts};
 pub use reference::{error_reference, reference_page};
 pub use router::{HttpConfig, router};

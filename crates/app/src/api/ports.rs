@@ -6,13 +6,14 @@ use crate::{
     features::{
         account::AccountPorts,
         analysis::AnalysisPorts,
-        auth::AuthPorts,
+        auth::{AuthPorts, SignInPorts},
         billing::{BillingPorts, WebhookPorts},
         business::BusinessPorts,
         credits::CreditPorts,
         health::HealthPorts,
         leads::LeadPorts,
         members::MemberPorts,
+        operators::OperatorActionPorts,
     },
     http::RequestPorts,
 };
@@ -51,10 +52,47 @@ impl ProviderPorts {
     }
 }
 
-/// Whether requests to this path come from a provider, and get [`ProviderPorts`].
-#[must_use]
-pub fn is_of_a_provider(path: &str) -> bool {
-    path.starts_with("/webhooks/")
+/// The bundles of ports of an operator's request. They have the operators' database role, and no bundle of a user's: whoever the
+/// operator is a customer as does not count here.
+#[derive(Clone)]
+pub struct OperatorPorts {
+    pub request: RequestPorts,
+    pub sign_in: SignInPorts,
+    pub actions: OperatorActionPorts,
+}
+
+impl OperatorPorts {
+    /// Puts every bundle into the request's extensions.
+    pub fn install(self, extensions: &mut Extensions) {
+        let Self { request, sign_in, actions } = self;
+        extensions.insert(request);
+        extensions.insert(sign_in);
+        extensions.insert(actions);
+    }
+}
+
+/// Who sends requests to a path, and so which ports they get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestKind {
+    /// [`UserPorts`].
+    OfAUser,
+    /// [`ProviderPorts`].
+    OfAProvider,
+    /// [`OperatorPorts`].
+    OfAnOperator,
+}
+
+impl RequestKind {
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        if path.starts_with("/webhooks/") {
+            Self::OfAProvider
+        } else if path.starts_with("/operator/") {
+            Self::OfAnOperator
+        } else {
+            Self::OfAUser
+        }
+    }
 }
 
 impl UserPorts {

@@ -80,6 +80,7 @@ fn cors(config: &HttpConfig) -> CorsLayer {
             // Of libraries that read server-sent events with a token.
             HeaderName::from_static("last-event-id"),
             HeaderName::from_static("x-account-id"),
+            HeaderName::from_static("x-operator-reason"),
             HeaderName::from_static("x-request-id"),
         ])
         .expose_headers([

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod judging;
 pub mod leads;
 pub mod members;
+pub mod operators;
 pub mod profiles;
 pub mod retention;
 pub mod scoring;

@@ -31,6 +31,11 @@ pub const PERMISSION_MISSING: ErrorCode = ErrorCode::new(
     "permission_missing",
     "the caller's role in the account, or the key's scopes, do not allow this",
 );
+pub const OPERATOR_REQUIRED: ErrorCode = ErrorCode::new(
+    StatusCode::FORBIDDEN,
+    "operator_required",
+    "only people whom the database's owner has made operators may do this",
+);
 /// Answered before the request reaches a route.
 pub const ADDRESS_TOO_LONG: ErrorCode =
     ErrorCode::new(StatusCode::URI_TOO_LONG, "address_too_long", "more than 8,192 characters");

@@ -65,6 +65,8 @@ pub enum CallerKind {
     Member,
     /// Of them, who has this permission in the account.
     Permitted(&'static str),
+    /// A person of ours who acts on accounts of others, and says why.
+    Operator,
 }
 
 /// Who calls, as an argument of a handler: a request without the required rights is answered with an error instead.

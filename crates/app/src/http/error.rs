@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     ErrorCode,
-    code::{DATABASE_UNAVAILABLE, INTERNAL_ERROR, PERMISSION_MISSING},
+    code::{DATABASE_UNAVAILABLE, INTERNAL_ERROR, OPERATOR_REQUIRED, PERMISSION_MISSING},
     envelope::Payload,
 };
 use crate::shared::store::StoreError;
@@ -80,6 +80,10 @@ impl From<StoreError> for ApiError {
             StoreError::PermissionMissing => Self::new(
                 PERMISSION_MISSING,
                 "Your role in this account, or the scopes of your API key, do not allow this. GET /auth/verify says what they do; an owner or admin can change them.",
+            ),
+            StoreError::OperatorRequired => Self::new(
+                OPERATOR_REQUIRED,
+                "You are no operator. Only the database's owner makes operators, by hand.",
             ),
         }
     }

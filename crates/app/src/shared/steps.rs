@@ -26,7 +26,9 @@ impl From<StoreError> for AttemptFailed {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Unavailable(_) => Self::Retryable(error.to_string()),
-            StoreError::Defect(_) | StoreError::PermissionMissing => Self::Terminal(error.to_string()),
+            StoreError::Defect(_) | StoreError::PermissionMissing | StoreError::OperatorRequired => {
+                Self::Terminal(error.to_string())
+            }
         }
     }
 }

@@ -12,4 +12,7 @@ pub enum StoreError {
     /// The caller belongs to the account and may not do this there: only the database of a tenant says so.
     #[error("permission missing")]
     PermissionMissing,
+    /// The caller is no operator: only the database of operators says so.
+    #[error("operator required")]
+    OperatorRequired,
 }

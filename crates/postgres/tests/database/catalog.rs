@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 3] = ["analysis_prices", "credit_packs", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 18] = [
+pub const HIDDEN_TABLES: [&str; 20] = [
     "api_keys",
     "billing_customers",
     "disputes",
@@ -17,6 +17,8 @@ pub const HIDDEN_TABLES: [&str; 18] = [
     "job_runs",
     "member_actions",
     "model_lifecycles",
+    "operator_actions",
+    "operators",
     "paid_periods",
     "payments",
     "profile_changes",
@@ -45,7 +47,7 @@ async fn our_schemas_hold_tables_only_in_public() -> TestResult {
     let database = TestDatabase::create().await?;
     let superuser = database.superuser().await?;
     let elsewhere = "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                     where relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname in ('api', 'system', 'private', 'local')";
+                     where relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname in ('api', 'system', 'operator', 'private', 'local')";
     assert_eq!(texts(&superuser, elsewhere).await?, [""; 0]);
     assert!(tables(&superuser).await?.len() >= 12);
     Ok(())
@@ -151,15 +153,15 @@ async fn every_function_pins_its_search_path_and_those_that_write_are_volatile()
     let loose = "select p.oid::regprocedure::text from pg_proc p
         where p.pronamespace::regnamespace::text !~ '^pg_|^information_schema$|^auth$|^extensions$'
           and (not coalesce(p.proconfig @> array['search_path=pg_catalog, pg_temp'], false)
-               or (p.pronamespace::regnamespace::text in ('api', 'system') and not (p.provolatile = 'v' and p.prosecdef)))";
+               or (p.pronamespace::regnamespace::text in ('api', 'system', 'operator') and not (p.provolatile = 'v' and p.prosecdef)))";
     assert_eq!(texts(&superuser, loose).await?, [""; 0]);
-    for schema in ["api", "system", "private", "session", "public", "elsewhere"] {
+    for schema in ["api", "system", "operator", "private", "session", "public", "elsewhere"] {
         let forgetful = format!(
             "create schema if not exists {schema}; create function {schema}.forgetful() returns int language sql as 'select 1'"
         );
         superuser.batch_execute(&forgetful).await?;
     }
-    assert_eq!(texts(&superuser, loose).await?.len(), 6, "a new one that forgets it shows, whatever its schema");
+    assert_eq!(texts(&superuser, loose).await?.len(), 7, "a new one that forgets it shows, whatever its schema");
     Ok(())
 }
 

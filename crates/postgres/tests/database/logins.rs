@@ -1,4 +1,4 @@
-//! The two logins: each may become one role, and nothing else.
+//! The three logins: each may become one role, and nothing else.
 
 use oslira_testkit::{Error, TestDatabase, TestResult};
 use tokio_postgres::Client;
@@ -21,7 +21,9 @@ async fn assert_cannot_become(client: &Client, roles: &[String]) -> Result<(), E
 async fn each_login_becomes_exactly_its_one_role() -> TestResult {
     let database = TestDatabase::create().await?;
     let superuser = database.superuser().await?;
-    for (login, own) in [("oslira_tenant", "authenticated"), ("oslira_admin", "service_role")] {
+    for (login, own) in
+        [("oslira_tenant", "authenticated"), ("oslira_admin", "service_role"), ("oslira_operator", "operator")]
+    {
         let others = "select rolname::text from pg_roles where rolname not in ($1, $2)";
         let others = superuser.query(others, &[&login, &own]).await?;
         let others: Vec<String> = others.iter().map(|row| row.get(0)).collect();
@@ -40,7 +42,7 @@ async fn each_login_becomes_exactly_its_one_role() -> TestResult {
 async fn a_login_by_itself_can_do_nothing() -> TestResult {
     let database = TestDatabase::create().await?;
     let superuser = database.superuser().await?;
-    for login in ["oslira_tenant", "oslira_admin"] {
+    for login in ["oslira_tenant", "oslira_admin", "oslira_operator"] {
         let client = database.login(login).await?;
         for table in crate::catalog::tables(&superuser).await? {
             let refused = refusal(&client, &format!("select from public.{table}")).await;
@@ -65,14 +67,21 @@ async fn the_logins_have_no_powers_and_inherit_nothing() -> TestResult {
                     from pg_auth_members m where m.member = r.oid))
                from pg_roles r where rolname like 'oslira\\_%' and rolname not like 'oslira\\_test%' order by 1";
     let logins: Vec<String> = database.superuser().await?.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect();
-    assert_eq!(logins, ["oslira_admin login service_role", "oslira_tenant login authenticated"]);
+    assert_eq!(
+        logins,
+        [
+            "oslira_admin login service_role",
+            "oslira_operator login operator",
+            "oslira_tenant login authenticated"
+        ]
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_login_that_hangs_is_ended_by_the_server() -> TestResult {
     let database = TestDatabase::create().await?;
-    for login in ["oslira_tenant", "oslira_admin"] {
+    for login in ["oslira_tenant", "oslira_admin", "oslira_operator"] {
         let client = database.login(login).await?;
         for setting in ["statement_timeout", "idle_in_transaction_session_timeout"] {
             let row = client.query_one(&format!("show {setting}"), &[]).await?;

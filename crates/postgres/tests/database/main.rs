@@ -37,6 +37,7 @@ mod logins;
 mod members;
 mod migrations;
 mod model_lifecycles;
+mod operators;
 mod outcomes;
 mod permissions;
 mod personal_data;

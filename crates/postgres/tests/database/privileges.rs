@@ -3,7 +3,8 @@
 use oslira_testkit::{Error, TestDatabase, TestResult};
 use tokio_postgres::Client;
 
-const ROLES: [&str; 5] = ["anon", "authenticated", "service_role", "oslira_tenant", "oslira_admin"];
+const ROLES: [&str; 7] =
+    ["anon", "authenticated", "service_role", "operator", "oslira_tenant", "oslira_admin", "oslira_operator"];
 
 /// Everything that our schemas let these roles do, as sentences.
 pub async fn granted(client: &Client) -> Result<Vec<String>, Error> {
@@ -96,9 +97,16 @@ pub fn designed() -> Vec<&'static str> {
         "authenticated executes api.update_business_profile(uuid,uuid,jsonb,integer)",
         // By its policies only: it may not enter the schema.
         "authenticated executes private.my_accounts()",
+        "operator enters operator",
+        "operator executes operator.find_account(uuid,text)",
+        "operator executes operator.find_accounts_of(text,text)",
+        "operator executes operator.list_actions(bigint,integer,text)",
         "oslira_admin enters session",
         "oslira_admin executes session.clock()",
         "oslira_admin executes session.run_as(text,text,text,text[])",
+        "oslira_operator enters session",
+        "oslira_operator executes session.clock()",
+        "oslira_operator executes session.run_as(text,text,text,text[])",
         "oslira_tenant enters session",
         "oslira_tenant executes session.clock()",
         "oslira_tenant executes session.run_as(text,text,text,text[])",
@@ -172,7 +180,7 @@ async fn nobody_may_do_anything_that_was_not_granted_by_name() -> TestResult {
 async fn nothing_is_granted_to_everybody() -> TestResult {
     let database = TestDatabase::create().await?;
     let sql = "select p.oid::regprocedure::text from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) acl
-               where p.pronamespace::regnamespace::text in ('public', 'api', 'system', 'private', 'session', 'local') and acl.grantee = 0
+               where p.pronamespace::regnamespace::text in ('public', 'api', 'system', 'operator', 'private', 'session', 'local') and acl.grantee = 0
                union all
                select c.oid::regclass::text from pg_class c, aclexplode(c.relacl) acl
                where c.relnamespace = 'public'::regnamespace and acl.grantee = 0";
@@ -189,6 +197,7 @@ async fn a_forgotten_revoke_shows_in_every_schema() -> TestResult {
     superuser
         .batch_execute(
             "create function api.forgotten() returns int language sql as 'select 1';
+             create function operator.forgotten() returns int language sql as 'select 1';
              create function system.forgotten() returns int language sql as 'select 1';
              create function private.forgotten() returns int language sql as 'select 1';
              create function public.forgotten() returns int language sql as 'select 1';
@@ -200,6 +209,7 @@ async fn a_forgotten_revoke_shows_in_every_schema() -> TestResult {
     for expected in [
         "anon executes api.forgotten()",
         "authenticated executes system.forgotten()",
+        "service_role executes operator.forgotten()",
         "anon executes private.forgotten()",
         "anon executes public.forgotten()",
         "anon deletes public.forgotten",
@@ -226,7 +236,7 @@ async fn a_customer_can_call_nothing_of_the_backends() -> TestResult {
     let database = TestDatabase::create().await?;
     let member = database.member("ann", 5).await?;
     let (superuser, customer) = (database.superuser().await?, database.customer(member.user_id).await?);
-    for schema in ["system", "private", "local"] {
+    for schema in ["system", "operator", "private", "local"] {
         let calls = calls(&superuser, schema).await?;
         assert!(!calls.is_empty(), "{schema}");
         for call in calls {
@@ -240,7 +250,7 @@ async fn a_customer_can_call_nothing_of_the_backends() -> TestResult {
 async fn the_backend_cannot_act_as_a_customer_or_reach_the_helpers() -> TestResult {
     let database = TestDatabase::create().await?;
     let (superuser, backend) = (database.superuser().await?, database.backend().await?);
-    for schema in ["api", "private", "local"] {
+    for schema in ["api", "operator", "private", "local"] {
         for call in calls(&superuser, schema).await? {
             assert_eq!(backend.refusal(&call).await?.as_deref(), Some("42501"), "{call}");
         }

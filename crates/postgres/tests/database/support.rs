@@ -12,7 +12,7 @@ use oslira_app::{
     },
 };
 use oslira_postgres::{
-    AdminDb, TenantDb,
+    AdminDb, OperatorDb, TenantDb,
     native::{Connect, Native},
 };
 use oslira_testkit::session::Parameters;
@@ -58,6 +58,17 @@ impl Stage {
     /// The product's own way into this database, for workflows and schedules.
     pub fn admin(&self) -> AdminDb {
         AdminDb::new(Arc::new(Native(Login { database: self.database.clone(), role: "oslira_admin" })))
+    }
+
+    /// The product's own way into this database, for operators.
+    pub fn operators(&self) -> OperatorDb {
+        OperatorDb::new(Arc::new(Native(Login { database: self.database.clone(), role: "oslira_operator" })))
+    }
+
+    /// Makes a user an operator, as the database's owner does.
+    pub async fn appoint(&self, user: Uuid) -> Result<(), Error> {
+        let sql = "insert into operators (user_id, added_by, reason) values ($1, 'the test', 'for the test')";
+        self.execute(sql, &[&user]).await.map(drop)
     }
 
     /// Begins a LIGHT run that must be accepted.

@@ -79,9 +79,11 @@ async fn refusal(client: &Client, sql: &str) -> String {
 #[tokio::test]
 async fn nobody_may_create_a_temporary_object() -> TestResult {
     let database = TestDatabase::create().await?;
-    for (login, roles) in
-        [("oslira_tenant", ["oslira_tenant", "authenticated"]), ("oslira_admin", ["oslira_admin", "service_role"])]
-    {
+    for (login, roles) in [
+        ("oslira_tenant", ["oslira_tenant", "authenticated"]),
+        ("oslira_admin", ["oslira_admin", "service_role"]),
+        ("oslira_operator", ["oslira_operator", "operator"]),
+    ] {
         for role in roles {
             let client = database.login(login).await?;
             become_role(&client, role, Uuid::nil()).await?;
@@ -91,7 +93,7 @@ async fn nobody_may_create_a_temporary_object() -> TestResult {
         }
     }
     let sql = "select r.rolname::text from pg_roles r
-               where (r.rolname in ('anon', 'authenticated', 'service_role') or r.rolname like 'oslira\\_%')
+               where (r.rolname in ('anon', 'authenticated', 'service_role', 'operator') or r.rolname like 'oslira\\_%')
                  and not r.rolsuper and has_database_privilege(r.rolname, current_database(), 'TEMPORARY, CREATE')";
     let may: Vec<String> = database.superuser().await?.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect();
     assert_eq!(may, [""; 0]);
@@ -219,6 +221,7 @@ impl Prey {
             }
             ("api.export_rows", "p_table") => "leads".to_owned(),
             (_, "p_email") => "guest@example.com".to_owned(),
+            (_, "p_reason") => "for the test".to_owned(),
             (_, "p_role") => "member".to_owned(),
             (_, "p_period") => "month".to_owned(),
             (_, "p_token_hash" | "p_secret_hash") => "ab".repeat(32),
@@ -302,7 +305,10 @@ async fn sprung(client: &Client) -> Result<i64, Error> {
 /// triggers are SECURITY DEFINER too. And the functions of the schema auth are Supabase's, which say no search_path.
 const OPENED: &str = "
     do $$ begin execute format('grant temporary on database %I to public', current_database()); end $$;
-    grant select, insert, update, delete on auth.users to authenticated, service_role;
+    grant usage on schema auth, public to operator;
+    grant select on public.plans, public.leads to operator;
+    create policy of_the_test on public.plans for select to operator using (true);
+    grant select, insert, update, delete on auth.users to authenticated, service_role, operator;
     alter function auth.uid() reset all;
     alter function auth.jwt() reset all;";
 
@@ -314,7 +320,10 @@ async fn no_definer_function_uses_a_callers_temporary_object() -> TestResult {
     stage.superuser.batch_execute(OPENED).await?;
 
     let mut worked: Vec<String> = Vec::new();
-    for (login, role) in [("oslira_tenant", "authenticated"), ("oslira_admin", "service_role")] {
+    stage.appoint(prey.user).await?;
+    for (login, role) in
+        [("oslira_tenant", "authenticated"), ("oslira_admin", "service_role"), ("oslira_operator", "operator")]
+    {
         let attacker = stage.database.login(login).await?;
         become_role(&attacker, role, prey.user).await?;
         attacker.batch_execute(TRAPS).await?;

@@ -45,6 +45,11 @@ pub fn system_login(env: &Env) -> Arc<dyn Driver> {
     Arc::new(Login::new(env, "DB_ADMIN"))
 }
 
+/// The login that may only become `operator`, for one request.
+pub fn operator_login(env: &Env) -> Arc<dyn Driver> {
+    Arc::new(Login::new(env, "DB_OPERATOR"))
+}
+
 impl Login {
     fn new(env: &Env, binding: &'static str) -> Self {
         Self { env: env.clone(), binding, database: OnceLock::new() }

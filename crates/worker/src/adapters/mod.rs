@@ -16,7 +16,7 @@ mod snapshots;
 pub use accounts::Accounts;
 pub use board::{Board, Opened, QUESTION};
 pub use crypto::WebCrypto;
-pub use database::{system_login, tenant_login};
+pub use database::{operator_login, system_login, tenant_login};
 pub use event_inbox::{BillingMessage, Inbox, StoredEvent};
 pub use fetch::Fetch;
 pub use gate::{Gate, in_time, new_scrape_id};

@@ -52,6 +52,12 @@ pub const KEY_INVALID: ErrorCode = ErrorCode::new(
 pub const PERSON_REQUIRED: ErrorCode =
     ErrorCode::new(StatusCode::FORBIDDEN, "person_required", "an API key cannot do this; sign in as a person");
 
+pub const INVALID_REASON: ErrorCode = ErrorCode::new(
+    StatusCode::BAD_REQUEST,
+    "invalid_reason",
+    "`X-Operator-Reason` is missing, or is not 10 to 500 visible ASCII characters",
+);
+
 pub const INVALID_ACCOUNT_ID: ErrorCode =
     ErrorCode::new(StatusCode::BAD_REQUEST, "invalid_account_id", "`X-Account-Id` is not a UUID");
 

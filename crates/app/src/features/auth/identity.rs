@@ -59,7 +59,7 @@ impl From<AuthError> for ApiError {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
     let value =
         headers.get(header::AUTHORIZATION).ok_or(AuthError::Missing)?.to_str().map_err(|_| AuthError::Malformed)?;
     let (scheme, token) = value.split_once(' ').ok_or(AuthError::Missing)?;
@@ -70,6 +70,10 @@ fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
         return Err(AuthError::TooLong);
     }
     Ok(token.trim())
+}
+
+pub(super) fn person_required() -> ApiError {
+    ApiError::new(PERSON_REQUIRED, "An API key cannot do this. Sign in and send the user's token.")
 }
 
 /// Whose credential a request carries.
@@ -118,9 +122,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Person {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         match Principal::of(parts, state).await? {
             Principal::Person(user) => Ok(Self(user)),
-            Principal::Key(_) => {
-                Err(ApiError::new(PERSON_REQUIRED, "An API key cannot do this. Sign in and send the user's token."))
-            }
+            Principal::Key(_) => Err(person_required()),
         }
     }
 }

@@ -5,6 +5,7 @@ mod http;
 mod identity;
 mod key;
 mod model;
+mod operator;
 mod permission;
 mod ports;
 mod verify;
@@ -16,9 +17,12 @@ pub use key::{KeyAccess, KeySecret, SecretHash};
 pub use model::{
     AuthError, Claims, ClosedAccount, Jwk, JwkSet, LimitPeriod, Member, Membership, Spender, SpenderKind, SpendingLimit,
 };
+pub use operator::{Operator, Reason};
 pub use permission::{
     Analyse, CloseAccount, EditBusiness, EditLeads, Export, ManageBilling, ManageKeys, ManageMembers, Needed,
     Permission, Read, Role,
 };
-pub use ports::{ApiKeys, AuthPorts, Authenticator, KeySource, Memberships, Pause, SignatureCheck, VerifyingKey};
+pub use ports::{
+    ApiKeys, AuthPorts, Authenticator, KeySource, Memberships, Pause, SignInPorts, SignatureCheck, VerifyingKey,
+};
 pub use verify::{TokenCheck, TokenRules, TokenVerifier};

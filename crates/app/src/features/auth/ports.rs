@@ -90,6 +90,12 @@ pub trait SignatureCheck: Send + Sync {
     async fn verify(&self, key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool;
 }
 
+/// What it takes to know a person, without any account of theirs.
+#[derive(Clone)]
+pub struct SignInPorts {
+    pub authenticator: Arc<dyn Authenticator>,
+}
+
 /// What the feature's handlers and the extractors of callers can reach.
 #[derive(Clone)]
 pub struct AuthPorts {

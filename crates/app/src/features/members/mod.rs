@@ -5,7 +5,7 @@ mod mail;
 mod model;
 mod ports;
 
-pub use http::endpoints;
+pub use http::{INVALID_EMAIL, address, endpoints};
 pub use model::{
     AcceptOutcome, ApiKey, Invitation, InviteOutcome, KeyOutcome, KeyState, MemberAction, MemberOutcome, MemberView,
     NewApiKey, NewInvitation, RemoveOutcome, RevokeOutcome,

@@ -7,7 +7,7 @@ use axum::{
     http::{Request, StatusCode},
 };
 use oslira_app::{
-    api::{is_of_a_provider, operations},
+    api::{RequestKind, operations},
     features::{billing::WebhookRefusal, judging::ModelChoice},
 };
 use serde_json::{Value, json};
@@ -139,13 +139,27 @@ async fn a_providers_route_gets_none_of_a_users_ports() {
 }
 
 #[tokio::test]
-async fn only_paths_of_webhooks_are_a_providers() {
+async fn only_paths_of_webhooks_are_a_providers_and_only_those_of_operators_an_operators() {
     for path in operations().iter().map(|operation| operation.path) {
-        assert_eq!(is_of_a_provider(path), path == PATH, "{path}");
+        let kind = match path {
+            PATH => RequestKind::OfAProvider,
+            path if path.starts_with("/operator/") => RequestKind::OfAnOperator,
+            _ => RequestKind::OfAUser,
+        };
+        assert_eq!(RequestKind::of(path), kind, "{path}");
     }
-    for path in ["/webhooks", "/v1/webhooks/stripe", "/Webhooks/stripe", "//webhooks/stripe", "/billing/webhooks/", ""]
-    {
-        assert!(!is_of_a_provider(path), "{path}");
+    for path in [
+        "/webhooks",
+        "/v1/webhooks/stripe",
+        "/Webhooks/stripe",
+        "//webhooks/stripe",
+        "/billing/webhooks/",
+        "",
+        "/operator",
+        "/Operator/actions",
+        "//operator/actions",
+    ] {
+        assert_eq!(RequestKind::of(path), RequestKind::OfAUser, "{path}");
     }
     let (status, _, _) = ask(&Arc::new(Double::new()), "GET", PATH, Value::Null).await;
     assert_eq!(status.as_u16(), 405);

@@ -27,7 +27,7 @@ pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<AcceptInvitation>();
 }
 
-const INVALID_EMAIL: ErrorCode = ErrorCode::new(
+pub const INVALID_EMAIL: ErrorCode = ErrorCode::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "invalid_email",
     "`email` is one address of at most 254 characters",
@@ -65,7 +65,10 @@ const EMAIL_CHARS_MAX: usize = 254;
 const TOKEN_CHARS_MAX: usize = 128;
 
 /// One address, as far as that can be seen without sending to it.
-fn address(text: &str) -> Result<String, ApiError> {
+///
+/// # Errors
+/// [`INVALID_EMAIL`].
+pub fn address(text: &str) -> Result<String, ApiError> {
     let text = text.trim().to_lowercase();
     let is_one = text.len() <= EMAIL_CHARS_MAX
         && text.split_once('@').is_some_and(|(name, domain)| {

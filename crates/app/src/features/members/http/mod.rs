@@ -7,6 +7,8 @@ mod members;
 
 use axum::http::StatusCode;
 
+pub use invitations::{INVALID_EMAIL, address};
+
 use crate::{
     features::auth::SpendingLimit,
     http::{ApiError, ErrorCode, Registry},

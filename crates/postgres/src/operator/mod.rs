@@ -1,0 +1,7 @@
+//! What operators do, as `operator` with the operator's claims: the functions of the schema of that name decide who is one, and
+//! write down what was done.
+
+mod accounts;
+mod db;
+
+pub use db::OperatorDb;
