@@ -46,6 +46,8 @@ create table public.leads (
   -- The name under which it was analysed, and the present one if Instagram answered with another.
   username text not null check (username ~ '^[a-z0-9._]{1,30}$'),
   renamed_to text check (renamed_to ~ '^[a-z0-9._]{1,30}$'),
+  -- Instagram's own id, which stays when the profile is renamed; null where no scrape has told it.
+  instagram_id text check (instagram_id ~ '^[0-9]{1,30}$'),
   display_name text check (char_length(display_name) <= 200),
   biography text check (char_length(biography) <= 2000),
   followers bigint check (followers >= 0),

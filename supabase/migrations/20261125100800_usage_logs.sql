@@ -70,17 +70,34 @@ grant select (account_id, run_id, created_at) on public.scrape_logs to authentic
 create policy members_read on public.scrape_logs for select to authenticated
   using (account_id = any (array(select private.my_accounts())));
 
+-- A bill's key without the username that it may hold: the same for a repeat.
+create function private.erased_bill(p_key text) returns text
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select 'erased:' || encode(private.subject_hash('bill', p_key), 'hex')
+$$;
+revoke all on function private.erased_bill(text) from public, anon, authenticated, service_role;
+
+-- Lets runs that have ended, and their bills, forget whom they were about.
+create function private.forget_whom(p_runs uuid[]) returns void
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  update public.runs r set username = 'erased..', idempotency_key = null, body_hash = null where r.id = any (p_runs);
+  update public.scrape_logs s set username = 'erased..', provider_key = private.erased_bill(s.provider_key)
+   where s.run_id = any (p_runs) and s.username <> 'erased..';
+$$;
+revoke all on function private.forget_whom(uuid[]) from public, anon, authenticated, service_role;
+
 -- Records one provider call of a run. True when it was not known before; false for a repeat or an unknown run. A run that
 -- has ended may still record: the call was paid for.
 create function system.record_usage(p_run uuid, p_kind text, p_key text, p_usage jsonb) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_account uuid;
+  v_is_erased boolean;
 begin
   if p_kind is null or p_kind not in ('ai', 'scrape') then
     raise exception 'usage is of kind ai or scrape' using errcode = 'invalid_parameter_value';
   end if;
-  select r.account_id into v_account from public.runs r where r.id = p_run;
+  select r.account_id, r.username = 'erased..' into v_account, v_is_erased from public.runs r where r.id = p_run;
   if not found then
     return false;
   end if;
@@ -100,7 +117,9 @@ begin
     insert into public.scrape_logs (
       account_id, run_id, provider_key, actor, username, results, cost_microusd, duration_ms, outcome
     ) values (
-      v_account, p_run, p_key, p_usage ->> 'actor', p_usage ->> 'username',
+      -- A key may hold the username.
+      v_account, p_run, case when v_is_erased then private.erased_bill(p_key) else p_key end, p_usage ->> 'actor',
+      case when v_is_erased then 'erased..' else p_usage ->> 'username' end,
       coalesce((p_usage ->> 'results')::integer, 0), coalesce((p_usage ->> 'cost_microusd')::bigint, 0),
       coalesce((p_usage ->> 'duration_ms')::bigint, 0), p_usage ->> 'outcome'
     ) on conflict (provider_key) do nothing;

@@ -107,6 +107,9 @@ begin
     return v_answer;
   end if;
 
+  if private.is_erased(p_username) then
+    return jsonb_build_object('outcome', 'subject_erased');
+  end if;
   perform from public.business_profiles bp
     where bp.id = p_business_profile and bp.account_id = p_account and bp.deleted_at is null;
   if not found then

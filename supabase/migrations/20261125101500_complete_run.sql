@@ -12,10 +12,10 @@ create function private.lead_of_run(
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
   insert into public.leads as l (
-    account_id, business_profile_id, username, renamed_to, display_name, biography, followers, following, posts, category,
+    account_id, business_profile_id, username, renamed_to, instagram_id, display_name, biography, followers, following, posts, category,
     external_url, profile_pic_url, is_verified, is_business, scraped_at, latest_analysis_id, score, analysis_types
   ) values (
-    p_account, p_business_profile, p_username, p_lead ->> 'renamed_to',
+    p_account, p_business_profile, p_username, p_lead ->> 'renamed_to', p_lead ->> 'instagram_id',
     left(p_lead ->> 'display_name', 200), left(p_lead ->> 'biography', 2000),
     (p_lead ->> 'followers')::bigint, (p_lead ->> 'following')::bigint, (p_lead ->> 'posts')::bigint,
     left(p_lead ->> 'category', 200), left(p_lead ->> 'external_url', 2000), left(p_lead ->> 'profile_pic_url', 2000),
@@ -41,7 +41,7 @@ revoke all on function private.lead_of_run(uuid, uuid, text, jsonb, timestamptz,
 create function private.update_facts(p_lead_id uuid, p_lead jsonb, p_scraped_at timestamptz) returns void
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   update public.leads l
-     set renamed_to = p_lead ->> 'renamed_to',
+     set renamed_to = p_lead ->> 'renamed_to', instagram_id = coalesce(p_lead ->> 'instagram_id', l.instagram_id),
          display_name = left(p_lead ->> 'display_name', 200), biography = left(p_lead ->> 'biography', 2000),
          followers = (p_lead ->> 'followers')::bigint, following = (p_lead ->> 'following')::bigint,
          posts = (p_lead ->> 'posts')::bigint, category = left(p_lead ->> 'category', 200),
@@ -54,7 +54,8 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.update_facts(uuid, jsonb, timestamptz) from public, anon, authenticated, service_role;
 
--- Does nothing, and says so, unless the run is processing. A repeat for the same run gives the first answer. The lead gets
+-- Does nothing, and says so, unless the run is processing, and if the profile was erased: then the caller fails the run.
+-- A repeat for the same run gives the first answer. The lead gets
 -- the username that was bought, whatever p_lead says. It moves no credits, so it needs no lock of the balance.
 create function system.complete_run(p_run uuid, p_lead jsonb, p_result jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -90,6 +91,11 @@ begin
   -- From here to the commit nobody can say that the profile has changed. What was said before, the analysis sees when it
   -- is stored (private.stale_at_birth).
   perform pg_advisory_xact_lock_shared(private.profile_lock(v_run.username));
+  if private.erasure_of(
+    array[v_run.username, p_lead ->> 'username', p_lead ->> 'renamed_to'], p_lead ->> 'instagram_id'
+  ) is not null then
+    return jsonb_build_object('outcome', 'subject_erased');
+  end if;
   select l.lead_id, l.is_new into strict v_lead
     from private.lead_of_run(
       v_run.account_id, v_run.business_profile_id, v_run.username, p_lead, v_scraped_at,

@@ -33,6 +33,9 @@ begin
     raise exception 'a username and the time of its scrape are needed' using errcode = 'invalid_parameter_value';
   end if;
   perform pg_advisory_xact_lock(private.profile_lock(p_username));
+  if private.is_erased(p_username) then
+    return 0;
+  end if;
   insert into public.profile_changes as c (username, changed_at) values (p_username, v_changed_at)
     on conflict (username) do update set changed_at = greatest(c.changed_at, excluded.changed_at);
   select array_agg(locked.id) into v_leads

@@ -14,18 +14,22 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.bulk_wait_s(uuid, integer, integer, timestamptz) from public, anon, authenticated, service_role;
 
--- What becomes of each line: bought, returned from what is held, or skipped because a run is doing it. A run without a
+-- What becomes of each line: bought, returned from what is held, skipped because a run is doing it, or refused because the profile
+-- was erased: of those only the numbers of their lines are told, because answers are kept. A run without a
 -- heartbeat for five minutes keeps no line from being bought: `stalled` lists such runs, and `coming_back` is what they
 -- will give back. Every list is in the order of the lines.
 create function private.plan_bulk(
   p_account uuid, p_business_profile uuid, p_type text, p_lines jsonb, p_fresh_within_days integer, p_now timestamptz,
-  out bought jsonb, out held jsonb, out skipped jsonb, out stalled uuid[], out coming_back bigint
+  out bought jsonb, out held jsonb, out skipped jsonb, out erased jsonb, out stalled uuid[], out coming_back bigint
 )
 language sql volatile set search_path = pg_catalog, pg_temp as $$
-  with planned as (
+  with lines as (
+    select w.*, private.is_erased(w.username) as is_erased
+      from jsonb_to_recordset(p_lines) as w (line integer, username text, run_id uuid)
+  ), planned as (
     select w.line, w.username, w.run_id, r.id as active_run, r.credits, fresh.lead_id, fresh.score, fresh.created_at,
            coalesce(r.heartbeat_at, r.created_at) <= p_now - interval '5 minutes' as is_stalled
-      from jsonb_to_recordset(p_lines) as w (line integer, username text, run_id uuid)
+      from lines w
       left join public.runs r
         on r.account_id = p_account and r.business_profile_id = p_business_profile and r.username = w.username
        and r.analysis_type = p_type and r.status in ('pending', 'processing')
@@ -40,6 +44,7 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
          order by a.created_at desc
          limit 1
       ) fresh on true
+     where not w.is_erased
   )
   select coalesce(jsonb_agg(jsonb_build_object('line', p.line, 'username', p.username, 'run_id', p.run_id) order by p.line)
            filter (where p.lead_id is null and (p.active_run is null or p.is_stalled)), '[]'),
@@ -48,6 +53,7 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
            ) order by p.line) filter (where p.lead_id is not null), '[]'),
          coalesce(jsonb_agg(jsonb_build_object('line', p.line, 'username', p.username, 'run_id', p.active_run) order by p.line)
            filter (where p.lead_id is null and p.active_run is not null and not p.is_stalled), '[]'),
+         (select coalesce(jsonb_agg(w.line order by w.line), '[]') from lines w where w.is_erased),
          coalesce(array_agg(p.active_run order by p.active_run)
            filter (where p.lead_id is null and p.active_run is not null and p.is_stalled), '{}'),
          coalesce(sum(p.credits) filter (where p.lead_id is null and p.active_run is not null and p.is_stalled), 0)::bigint
@@ -262,7 +268,7 @@ begin
   select b.balance into strict v_balance from public.credit_balances b where b.account_id = p_account;
   v_answer := jsonb_build_object(
     'credits_each', v_bulk.credits_each, 'credits', v_count * v_bulk.credits_each, 'items', v_now_bought,
-    'held', v_plan.held, 'skipped', v_plan.skipped,
+    'held', v_plan.held, 'skipped', v_plan.skipped, 'erased', v_plan.erased,
     'waiting', private.without_runs(v_rest),
     'continue_until', case when v_rest <> '[]' then v_now + interval '24 hours' end
   );

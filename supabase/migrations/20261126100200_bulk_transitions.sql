@@ -78,7 +78,7 @@ begin
   select * into strict v_bought from private.buy_lines(v_bulk, auth.uid(), v_plan.bought, v_now);
   v_answer := jsonb_build_object(
     'outcome', 'ok', 'bulk_id', p_bulk, 'credits_each', v_bulk.credits_each, 'credits', v_count * v_bulk.credits_each,
-    'items', v_plan.bought, 'held', v_plan.held, 'skipped', v_plan.skipped, 'waiting', '[]'::jsonb, 'continue_until', null,
+    'items', v_plan.bought, 'held', v_plan.held, 'skipped', v_plan.skipped, 'erased', v_plan.erased, 'waiting', '[]'::jsonb, 'continue_until', null,
     'balance', v_bought.balance_after
   );
   update public.bulk_runs b set rest = null, continued = v_answer where b.id = p_bulk;

@@ -110,25 +110,33 @@ end $$;
 revoke all on function system.remove_analyses(timestamptz, integer) from public, anon, authenticated, service_role;
 grant execute on function system.remove_analyses(timestamptz, integer) to service_role;
 
--- Leads that were deleted before p_before and that no analysis is left of. Their runs stay, and forget them. Runs are locked
--- before leads, as a completion does.
-create function system.remove_leads(p_before timestamptz, p_limit integer) returns bigint
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
+-- Removes leads for good, with all that hangs on them; returns how many. Everybody who removes leads does it here. Their runs stay,
+-- and forget them. Runs are locked before leads, as a completion does, and leads before their analyses.
+create function private.delete_leads(p_leads uuid[]) returns bigint
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
-  v_leads uuid[];
   v_taken bigint;
 begin
+  perform from public.runs r where r.lead_id = any (p_leads) order by r.id for no key update;
+  update public.runs r set lead_id = null where r.lead_id = any (p_leads);
+  perform from public.leads l where l.id = any (p_leads) order by l.id for update;
+  delete from public.analyses a where a.lead_id = any (p_leads);
+  delete from public.leads l where l.id = any (p_leads);
+  get diagnostics v_taken = row_count;
+  return v_taken;
+end $$;
+revoke all on function private.delete_leads(uuid[]) from public, anon, authenticated, service_role;
+
+-- Leads that were deleted before p_before and that no analysis is left of.
+create function system.remove_leads(p_before timestamptz, p_limit integer) returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
+begin
   perform private.take_turn(p_before, p_limit);
-  v_leads := array(
+  return private.delete_leads(array(
     select l.id from public.leads l
      where l.deleted_at < p_before and not exists (select from public.analyses a where a.lead_id = l.id)
      order by l.deleted_at limit p_limit
-  );
-  perform from public.runs r where r.lead_id = any (v_leads) order by r.id for no key update;
-  update public.runs r set lead_id = null where r.lead_id = any (v_leads);
-  delete from public.leads l where l.id = any (v_leads);
-  get diagnostics v_taken = row_count;
-  return v_taken;
+  ));
 end $$;
 revoke all on function system.remove_leads(timestamptz, integer) from public, anon, authenticated, service_role;
 grant execute on function system.remove_leads(timestamptz, integer) to service_role;
@@ -258,11 +266,8 @@ begin
   if v_runs <> '{}' then
     update public.accounts a set wiped_to_run = v_runs[cardinality(v_runs)] where a.id = p_account;
   end if;
-  update public.runs r
-     set username = 'erased..', created_by = null, lead_id = null, business_profile_id = null, idempotency_key = null,
-         body_hash = null
-   where r.id = any (v_runs);
-  update public.scrape_logs s set username = 'erased..' where s.run_id = any (v_runs);
+  update public.runs r set created_by = null, lead_id = null, business_profile_id = null where r.id = any (v_runs);
+  perform private.forget_whom(v_runs);
   return cardinality(v_bulks) + cardinality(v_runs);
 end $$;
 revoke all on function private.erase_runs(uuid, bigint) from public, anon, authenticated, service_role;
@@ -287,13 +292,11 @@ begin
   ));
   get diagnostics v_more = row_count;
   v_taken := v_taken + v_more;
-  delete from public.leads l where l.id = any (array(
+  v_taken := v_taken + private.delete_leads(array(
     select o.id from public.leads o
      where o.id = any (v_leads) and not exists (select from public.analyses a where a.lead_id = o.id)
      limit p_limit - v_taken
   ));
-  get diagnostics v_more = row_count;
-  v_taken := v_taken + v_more;
   -- Somebody holds one of them.
   if v_taken < p_limit and exists (select from public.leads l where l.account_id = p_account) then
     return v_taken;

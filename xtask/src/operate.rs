@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http::Http;
 use crate::postgres::{PgUrl, database};
@@ -25,6 +25,10 @@ enum Act {
     End(Grant),
     /// Print what operators did, newest first, as the API answers it
     Actions(Acting),
+    /// Erase an Instagram profile from all accounts (docs/erasure.md)
+    ///
+    /// `cargo xtask cron erase-subjects` works it off at once, and with `--at` in two hours ends it.
+    Erase(Erase),
 }
 
 #[derive(clap::Args)]
@@ -37,6 +41,20 @@ struct Grant {
     reason: String,
     #[command(flatten)]
     place: Place,
+}
+
+#[derive(clap::Args)]
+struct Erase {
+    /// An Instagram username, @username or a profile address
+    username: String,
+    /// Instagram's own id of the profile, where it is known
+    #[arg(long, value_name = "ID")]
+    instagram_id: Option<String>,
+    /// How you know that the profile's owner wants it; name nobody
+    #[arg(long)]
+    proof: String,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 /// Who acts, and why.
@@ -65,6 +83,12 @@ pub fn run(project: &Project, args: &OperateArgs) -> Result<()> {
             Ok(())
         }
         Act::Actions(acting) => print(&Desk::open(project, acting)?.ask("/operator/actions", None)?),
+        Act::Erase(erase) => {
+            let body = json!({
+                "username": erase.username, "instagram_id": erase.instagram_id, "proof": erase.proof,
+            });
+            print(&Desk::open(project, &erase.acting)?.ask("/operator/erasures", Some(&body))?)
+        }
     }
 }
 
@@ -74,7 +98,10 @@ fn appoint(project: &Project, grant: &Grant) -> Result<String> {
     let sql = "insert into operators (user_id, added_by, reason) values (($1::text)::uuid, 'cargo xtask', $2)
                on conflict (user_id) where ended_at is null do nothing";
     database::with_client(&database, async |client| {
-        client.execute(sql, &[&user.user_id, &grant.reason]).await.context("the database refuses: is --reason 10 to 500 characters?")
+        client
+            .execute(sql, &[&user.user_id, &grant.reason])
+            .await
+            .context("the database refuses: is --reason 10 to 500 characters?")
     })?;
     Ok(user.user_id)
 }
@@ -85,7 +112,10 @@ fn dismiss(project: &Project, grant: &Grant) -> Result<String> {
     let sql = "update operators set ended_at = clock_timestamp(), ended_because = $2
                 where user_id = ($1::text)::uuid and ended_at is null";
     let ended = database::with_client(&database, async |client| {
-        client.execute(sql, &[&user.user_id, &grant.reason]).await.context("the database refuses: is --reason 10 to 500 characters?")
+        client
+            .execute(sql, &[&user.user_id, &grant.reason])
+            .await
+            .context("the database refuses: is --reason 10 to 500 characters?")
     })?;
     if ended == 0 {
         bail!("{} is no operator", grant.user);
@@ -106,12 +136,7 @@ impl Desk {
         let stack = Document::load(&acting.place.layout(project)?)?;
         let user = database::mint_user(&PgUrl::parse(&stack.database_url)?, &acting.user, 0)?;
         let token = mint_token(&stack.sandbox_url, &stack.sandbox_token, &user)?;
-        Ok(Self {
-            http: Http::new(Duration::from_secs(20)),
-            url: stack.api_url,
-            token,
-            reason: acting.reason.clone(),
-        })
+        Ok(Self { http: Http::new(Duration::from_secs(20)), url: stack.api_url, token, reason: acting.reason.clone() })
     }
 
     /// The data of an answer: to a post of this body, or to a get without one.

@@ -22,12 +22,15 @@ pub enum Job {
     ReplayEvents,
     /// Compares what Stripe has with what we have.
     ReconcileBilling,
+    /// Works off the erasures of profiles.
+    EraseSubjects,
 }
 
 impl Job {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RecoverRuns,
         Self::RecoverAllRuns,
+        Self::EraseSubjects,
         Self::ReplayEvents,
         Self::CleanUp,
         Self::RenewSubscriptions,
@@ -36,8 +39,9 @@ impl Job {
     ];
 
     /// The jobs that the platform starts.
-    pub const SCHEDULED: [Self; 6] = [
+    pub const SCHEDULED: [Self; 7] = [
         Self::RecoverRuns,
+        Self::EraseSubjects,
         Self::ReplayEvents,
         Self::CleanUp,
         Self::RenewSubscriptions,
@@ -56,6 +60,7 @@ impl Job {
             Self::RenewSubscriptions => "renew-subscriptions",
             Self::ReplayEvents => "replay-events",
             Self::ReconcileBilling => "reconcile-billing",
+            Self::EraseSubjects => "erase-subjects",
         }
     }
 
@@ -70,6 +75,7 @@ impl Job {
             Self::CleanUp => "daily: remove pictures, deleted rows and old logs, and erase closed accounts",
             Self::WatchModels => "daily: look up when the models in use will be shut down",
             Self::RenewSubscriptions => "daily: grant the months of yearly plans and of plans without Stripe",
+            Self::EraseSubjects => "every 10 minutes: erase profiles whose owners want it from every store",
             Self::ReplayEvents => "hourly: try events of Stripe's and automatic purchases again, end expired grants",
             Self::ReconcileBilling => {
                 "daily: compare subscriptions and events with Stripe's, and repair what was missed"
@@ -89,6 +95,7 @@ impl Job {
             Self::RenewSubscriptions => "0 3 * * *",
             Self::ReplayEvents => "0 * * * *",
             Self::ReconcileBilling => "0 4 * * *",
+            Self::EraseSubjects => "*/10 * * * *",
         }
     }
 
@@ -227,7 +234,7 @@ mod tests {
     #[test]
     fn an_unknown_name_starts_nothing() {
         assert_eq!(Job::at("0 5 * * *", false), Some(Job::WatchModels));
-        assert_eq!(Job::at("*/10 * * * *", true), None);
+        assert_eq!(Job::at("*/7 * * * *", true), None);
         assert_eq!(Job::at("@start", false), None, "only a local stack may send this word");
         assert_eq!(Job::at("@start", true), Some(Job::RecoverAllRuns));
         assert_eq!(Job::named("forget-profiles"), None);

@@ -364,11 +364,12 @@ impl InvariantChecker {
                     format!("refused for credits with {balance} of {required}")
                 })
             }
-            // Histories have no daily cap and no limits of members, and name no required provider.
+            // Histories have no daily cap and no limits of members, name no required provider and erase nobody.
             BeginOutcome::ProviderUnavailable { .. }
             | BeginOutcome::BudgetExceeded { .. }
-            | BeginOutcome::MemberLimitReached { .. } => {
-                Err(format!("{begun:?} without a cap, a limit or a required provider"))
+            | BeginOutcome::MemberLimitReached { .. }
+            | BeginOutcome::SubjectErased => {
+                Err(format!("{begun:?} without a cap, a limit, a required provider or an erasure"))
             }
             BeginOutcome::Replay(_) | BeginOutcome::IdempotencyKeyReused => {
                 Err(format!("{begun:?} for a key that is free"))

@@ -10,7 +10,7 @@ use oslira_app::{
             AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, ProgressSink, ProgressUpdate,
             RunLauncher, RunState, SilentRun, SystemRuns, UsageRecord,
         },
-        profiles::{InstagramHandle, PictureStore, Snapshot, SnapshotKey, SnapshotStore},
+        profiles::{InstagramHandle, PictureStore, Profile, Snapshot, SnapshotKey, SnapshotStore},
     },
     shared::{clock::Clock, ids::RunId, store::StoreError},
 };
@@ -89,6 +89,11 @@ impl SystemRuns for Ports {
             Answer::Completed(completion) => Ok(completion),
             other => Err(mistaken(&other)),
         }
+    }
+
+    async fn refuse_erased(&self, _: &Profile) -> Result<bool, StoreError> {
+        // Nobody is erased in this world: the tests of the database and of the whole stack do that.
+        Ok(false)
     }
 
     async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<(), StoreError> {

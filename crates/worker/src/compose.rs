@@ -11,6 +11,7 @@ use oslira_app::{
         billing::{BillingJobPorts, BillingPorts, WebhookPorts},
         business::BusinessPorts,
         credits::CreditPorts,
+        erasure::{EraseJobPorts, ErasurePorts},
         health::HealthPorts,
         leads::{LeadPorts, exports_at_once},
         members::MemberPorts,
@@ -28,8 +29,7 @@ use worker::Env;
 use crate::{
     adapters::{
         Accounts, Board, Fetch, Gate, Inbox, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformPause,
-        PlatformReadiness, Snapshots, WebCrypto, operator_login, system_login,
-        tenant_login,
+        PlatformReadiness, Snapshots, WebCrypto, operator_login, system_login, tenant_login,
     },
     config::Config,
 };
@@ -142,7 +142,8 @@ pub fn operator_ports(env: &Env) -> OperatorPorts {
     OperatorPorts {
         request: RequestPorts { clock: Arc::new(PlatformClock), ids: Arc::new(PlatformIds) },
         sign_in: SignInPorts { authenticator: authenticator(&isolate) },
-        actions: OperatorActionPorts { store },
+        actions: OperatorActionPorts { store: store.clone() },
+        erasure: ErasurePorts { desk: store, ids: Arc::new(PlatformIds), clock: Arc::new(PlatformClock) },
     }
 }
 
@@ -174,6 +175,18 @@ pub fn billing_jobs(env: &Env) -> BillingJobPorts {
 
 fn stripe(config: &Config, clock: &Arc<PlatformClock>) -> StripeApi {
     StripeApi::new(Arc::new(Fetch), config.providers.stripe.clone(), clock.clone())
+}
+
+/// The ports of the job that erases profiles.
+pub fn erase_job(env: &Env) -> EraseJobPorts {
+    EraseJobPorts {
+        records: admin(env),
+        files: Arc::new(Snapshots::new(env)),
+        pictures: pictures(env, &isolate(env).config),
+        engine: Arc::new(Launcher::new(env)),
+        profiles: Arc::new(Gate::new(env)),
+        progress: Arc::new(Board::new(env)),
+    }
 }
 
 /// The database as the system: for workflows, schedules and objects.

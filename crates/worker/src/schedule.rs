@@ -5,6 +5,7 @@ use oslira_app::{
     features::{
         analysis::{RecoveryReport, Round, SystemBulks as _, config::STALE_WAKE, recover_stale_runs},
         billing::{reconcile, renew_subscriptions, replay_events},
+        erasure::erase_subjects,
         jobs::{JobReport, moment, recorded},
         judging::{WatchReport, watch_models},
         retention::{CleanUpReport, clean_up},
@@ -43,6 +44,7 @@ async fn run(job: Job, env: &Env, now: Timestamp) -> Result<JobReport, StoreErro
         Job::RecoverRuns => JobReport::of(&recover_runs(env, Round::OfJob, STALE_WAKE).await?),
         Job::RecoverAllRuns => JobReport::of(&recover_runs(env, Round::OfJob, SignedDuration::ZERO).await?),
         Job::CleanUp => JobReport::of(&remove_what_has_ended(env, now).await?),
+        Job::EraseSubjects => JobReport::of(&erase_subjects(&compose::erase_job(env), now).await?),
         Job::WatchModels => JobReport::of(&watch(env, now).await?),
         Job::RenewSubscriptions => JobReport::of(&renew_subscriptions(&compose::billing_jobs(env), now).await?),
         Job::ReplayEvents => JobReport::of(&replay_events(&compose::billing_jobs(env), now).await?),

@@ -1,7 +1,7 @@
 //! Every endpoint of the API, feature by feature: the one list that the router, the description and the tests read.
 
 use crate::{
-    features::{account, analysis, auth, billing, business, credits, health, leads, members, operators},
+    features::{account, analysis, auth, billing, business, credits, erasure, health, leads, members, operators},
     http::Registry,
 };
 
@@ -16,5 +16,6 @@ pub fn register(registry: &mut impl Registry) {
     account::endpoints(registry);
     members::endpoints(registry);
     operators::endpoints(registry);
+    erasure::endpoints(registry);
     health::endpoints(registry);
 }

@@ -10,6 +10,7 @@ use crate::{
         billing::{BillingPorts, WebhookPorts},
         business::BusinessPorts,
         credits::CreditPorts,
+        erasure::ErasurePorts,
         health::HealthPorts,
         leads::LeadPorts,
         members::MemberPorts,
@@ -59,15 +60,17 @@ pub struct OperatorPorts {
     pub request: RequestPorts,
     pub sign_in: SignInPorts,
     pub actions: OperatorActionPorts,
+    pub erasure: ErasurePorts,
 }
 
 impl OperatorPorts {
     /// Puts every bundle into the request's extensions.
     pub fn install(self, extensions: &mut Extensions) {
-        let Self { request, sign_in, actions } = self;
+        let Self { request, sign_in, actions, erasure } = self;
         extensions.insert(request);
         extensions.insert(sign_in);
         extensions.insert(actions);
+        extensions.insert(erasure);
     }
 }
 

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod billing;
 pub mod business;
 pub mod credits;
+pub mod erasure;
 pub mod health;
 pub mod jobs;
 pub mod judging;

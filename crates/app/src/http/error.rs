@@ -81,10 +81,9 @@ impl From<StoreError> for ApiError {
                 PERMISSION_MISSING,
                 "Your role in this account, or the scopes of your API key, do not allow this. GET /auth/verify says what they do; an owner or admin can change them.",
             ),
-            StoreError::OperatorRequired => Self::new(
-                OPERATOR_REQUIRED,
-                "You are no operator. Only the database's owner makes operators, by hand.",
-            ),
+            StoreError::OperatorRequired => {
+                Self::new(OPERATOR_REQUIRED, "You are no operator. Only the database's owner makes operators, by hand.")
+            }
         }
     }
 }

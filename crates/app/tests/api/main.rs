@@ -12,6 +12,7 @@ mod doubles;
 mod events;
 mod exports;
 mod logs;
+mod operators;
 mod outcomes;
 mod progress;
 mod protocol;

@@ -3,6 +3,7 @@
 mod billing;
 mod bulks;
 mod db;
+mod erasures;
 mod jobs;
 mod models;
 mod profiles;

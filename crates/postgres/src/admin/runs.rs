@@ -10,7 +10,7 @@ use oslira_app::{
             AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, RunState, SilentRun, SystemRuns,
             UsageRecord,
         },
-        profiles::InstagramHandle,
+        profiles::{InstagramHandle, Profile},
     },
     shared::{ids::RunId, store::StoreError},
 };
@@ -66,6 +66,13 @@ impl SystemRuns for AdminDb {
     ) -> Result<Completion, StoreError> {
         let params = [Param::of(run), Param::json(lead)?, Param::json(analysis)?];
         self.value("select system.complete_run($1::uuid, $2::jsonb, $3::jsonb)", &params).await
+    }
+
+    async fn refuse_erased(&self, profile: &Profile) -> Result<bool, StoreError> {
+        const SQL: &str = "select to_jsonb(system.refuse_erased($1, $2, $3))";
+        let id = profile.instagram_id.as_ref();
+        self.value(SQL, &[Param::of(&profile.username), Param::maybe(profile.renamed_to.as_ref()), Param::maybe(id)])
+            .await
     }
 
     async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<(), StoreError> {

@@ -3,5 +3,6 @@
 
 mod accounts;
 mod db;
+mod erasures;
 
 pub use db::OperatorDb;

@@ -130,7 +130,7 @@ impl BulkRepository for TenantDb {
 
     async fn failed_lines(&self, member: Member, bulk: BulkId) -> Result<Option<Vec<ListEntry>>, StoreError> {
         const SQL: &str = "select coalesce((select jsonb_agg(jsonb_build_object('line', r.bulk_line, 'username', r.username) \
-            order by r.bulk_line) from public.runs r where r.bulk_id = b.id and r.account_id = b.account_id and r.status = 'failed'), \
+            order by r.bulk_line) from public.runs r where r.bulk_id = b.id and r.account_id = b.account_id and r.status = 'failed' and r.username <> 'erased..'), \
             '[]') from public.bulk_runs b where b.id = $2::uuid and b.account_id = $1::uuid";
         let params = [Param::of(member.account()), Param::of(bulk)];
         Ok(self.values(member.user(), SQL, &params).await?.into_iter().next())

@@ -8,10 +8,13 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 3] = ["analysis_prices", "credit_packs", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 20] = [
+pub const HIDDEN_TABLES: [&str; 23] = [
     "api_keys",
     "billing_customers",
     "disputes",
+    "erased_subjects",
+    "erasure_pepper",
+    "erasures",
     "exported_tables",
     "invitations",
     "job_runs",

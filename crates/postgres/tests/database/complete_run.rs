@@ -31,7 +31,8 @@ async fn a_completed_run_leaves_a_lead_with_an_analysis() -> TestResult {
         "external_url": "https://nasa.gov", "profile_pic_url": "https://cdn.test/n.jpg", "is_verified": true,
         "is_business": false, "score": 81, "scraped_at": "2026-01-01T00:00:00+00:00", "deleted_at": null,
         "latest_analysis_id": answer["analysis_id"], "is_stale": false, "analysis_types": ["LIGHT"],
-        "renamed_to": null, "stage": "new", "outcome": null, "status": "new", "owner_id": null, "tags": [], "search_text": "nasa\n\nnasa\nexploring"
+        "renamed_to": null, "stage": "new", "outcome": null, "status": "new", "owner_id": null, "tags": [], "instagram_id": null,
+        "search_text": "nasa\n\nnasa\nexploring"
     });
     let expected_analysis = json!({
         "id": answer["analysis_id"], "account_id": stage.member.account_id, "lead_id": answer["lead_id"], "run_id": run,

@@ -39,8 +39,9 @@ const WITHHELD: [(&str, &[&str]); 21] = [
     ("member_actions", &["account_id"]),
     // Keys of requests, and what was deleted.
     ("business_profiles", &["account_id", "body_hash", "deleted_at", "emptied_at", "idempotency_key"]),
-    // The status tells stage and outcome; what a search looks through repeats the other columns.
-    ("leads", &["account_id", "deleted_at", "outcome", "search_text", "stage"]),
+    // The status tells stage and outcome; what a search looks through repeats the other columns; Instagram's id is kept
+    // only to find whom an erasure means.
+    ("leads", &["account_id", "deleted_at", "instagram_id", "outcome", "search_text", "stage"]),
     // What an analysis cost us, and where its scrape was stored.
     ("analyses", &["account_id", "cost", "cost_microusd", "deleted_at", "snapshot_key"]),
     ("lead_outcomes", &["account_id"]),

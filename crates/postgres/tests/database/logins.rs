@@ -69,11 +69,7 @@ async fn the_logins_have_no_powers_and_inherit_nothing() -> TestResult {
     let logins: Vec<String> = database.superuser().await?.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect();
     assert_eq!(
         logins,
-        [
-            "oslira_admin login service_role",
-            "oslira_operator login operator",
-            "oslira_tenant login authenticated"
-        ]
+        ["oslira_admin login service_role", "oslira_operator login operator", "oslira_tenant login authenticated"]
     );
     Ok(())
 }

@@ -22,6 +22,7 @@ mod clean_up;
 mod closing;
 mod complete_run;
 mod daily_cap;
+mod erasure;
 mod estimate;
 mod exports;
 mod hourly_limit;

@@ -45,7 +45,13 @@ async fn a_login_becomes_its_own_role_only_and_runs_one_statement_only() -> Test
     let database = TestDatabase::create().await?;
     let member = database.member("ann", 7).await?;
     let (tenant, admin) = (database.login("oslira_tenant").await?, database.login("oslira_admin").await?);
-    for (client, other) in [(&tenant, "service_role"), (&tenant, "postgres"), (&admin, "authenticated"), (&admin, "operator"), (&tenant, "operator")] {
+    for (client, other) in [
+        (&tenant, "service_role"),
+        (&tenant, "postgres"),
+        (&admin, "authenticated"),
+        (&admin, "operator"),
+        (&tenant, "operator"),
+    ] {
         let refused = call(client, other, member.user_id, "select to_jsonb(1)", &[]).await;
         assert_eq!(refused, Err("42501".to_owned()), "{other}");
     }

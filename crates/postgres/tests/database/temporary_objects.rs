@@ -146,6 +146,7 @@ struct Prey {
     bulk: Uuid,
     subscription: Uuid,
     top_up: Uuid,
+    erasure: Uuid,
 }
 
 impl Prey {
@@ -167,6 +168,9 @@ impl Prey {
         let top_up = "insert into credit_purchases (id, account_id, pack_id, credits, price_cents, origin)
                       values (gen_random_uuid(), $1, 'pack_20', 20, 2000, 'auto_top_up') returning id";
         let top_up = stage.superuser.query_one(top_up, &[&stage.member.account_id]).await?.get(0);
+        let erasure = "insert into erasures (id, requested_by, usernames, instagram_ids)
+                       values (gen_random_uuid(), gen_random_uuid(), '{pending,analysed}', '{}') returning id";
+        let erasure = stage.superuser.query_one(erasure, &[]).await?.get(0);
         let member = stage.member;
         let (user, account, profile) = (member.user_id, member.account_id, member.business_profile_id);
         Ok(Self {
@@ -180,6 +184,7 @@ impl Prey {
             bulk: purchase.bulk,
             subscription,
             top_up,
+            erasure,
         })
     }
 
@@ -215,7 +220,13 @@ impl Prey {
             ("system.record_usage", "p_kind") => "ai".to_owned(),
             ("system.report_outage", "p_kind") => "down".to_owned(),
             ("system.grant_credits", "p_source") => "promotion".to_owned(),
-            ("api.list_member_actions", "p_before") => "9".to_owned(),
+            ("api.list_member_actions" | "operator.list_actions", "p_before") => "9".to_owned(),
+            ("operator.begin_erasure", "p_erasure") => Uuid::now_v7().to_string(),
+            (_, "p_erasure") => self.erasure.to_string(),
+            (_, "p_instagram_id") => "7".to_owned(),
+            (_, "p_renamed_to") => "esa.new".to_owned(),
+            (_, "p_proof") => "a ticket".to_owned(),
+            (_, "p_found_before") => "infinity".to_owned(),
             ("api.create_key" | "api.rotate_key" | "api.revoke_key", "p_key") | (_, "p_invitation" | "p_member") => {
                 Uuid::now_v7().to_string()
             }

@@ -5,7 +5,10 @@ use std::{pin::pin, time::Duration};
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use oslira_app::{
-    features::analysis::{BulkLauncher, BulkLeg, RunLauncher},
+    features::{
+        analysis::{BulkLauncher, BulkLeg, RunLauncher},
+        erasure::EngineInstances,
+    },
     shared::ids::{BulkId, RunId},
 };
 use serde::Serialize;
@@ -133,6 +136,17 @@ impl RunLauncher for Launcher {
 
     async fn enqueue_recovery(&self) -> Result<(), String> {
         SendFuture::new(self.send(RECOVERY_QUEUE, &"silent runs")).await
+    }
+}
+
+#[async_trait]
+impl EngineInstances for Launcher {
+    async fn end(&self, run: RunId) -> Result<(), String> {
+        let ended = async {
+            let instance = self.workflow()?.get(&run.to_string()).await?;
+            if instance.status().await?.has_ended() { Ok(()) } else { instance.terminate().await }
+        };
+        SendFuture::new(ended).await.map_err(|error: WorkflowError| error.to_string())
     }
 }
 

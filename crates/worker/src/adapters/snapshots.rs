@@ -6,9 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
-    features::profiles::{
-        InstagramHandle, KnownSnapshot, Snapshot, SnapshotKey, SnapshotPointer, SnapshotStore, pointer_key,
-        snapshot_key,
+    features::{
+        erasure::{InstagramId, SubjectFiles},
+        profiles::{
+            InstagramHandle, KnownSnapshot, Snapshot, SnapshotKey, SnapshotPointer, SnapshotStore, pointer_key,
+            snapshot_key, snapshots_of,
+        },
     },
     shared::store::StoreError,
 };
@@ -137,6 +140,42 @@ impl Snapshots {
             .ok_or_else(|| StoreError::Unavailable("R2: the snapshot is not there".to_owned()))?;
         self.hold(key, &snapshot);
         Ok(snapshot)
+    }
+}
+
+/// Deletes every object whose key begins so, and answers how many.
+async fn delete_below(bucket: &Bucket, prefix: &str) -> worker::Result<u32> {
+    let mut count = 0;
+    loop {
+        let listed = bucket.list().prefix(prefix).execute().await?;
+        let keys: Vec<String> = listed.objects().iter().map(worker::Object::key).collect();
+        count += u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        if !keys.is_empty() {
+            bucket.delete_multiple(keys).await?;
+        }
+        // A list has a thousand keys at most.
+        if !listed.truncated() {
+            return Ok(count);
+        }
+    }
+}
+
+#[async_trait]
+impl SubjectFiles for Snapshots {
+    async fn id_of(&self, username: &InstagramHandle) -> Result<Option<InstagramId>, StoreError> {
+        let Some(key) = SendFuture::new(self.newest(username, Timestamp::MIN, 0)).await? else { return Ok(None) };
+        let snapshot = SendFuture::new(self.fetch(&key)).await?;
+        Ok(snapshot.profile.instagram_id.as_deref().and_then(InstagramId::parse))
+    }
+
+    async fn delete_all(&self, username: &InstagramHandle) -> Result<u32, StoreError> {
+        let deleted = async {
+            let bucket = self.bucket()?;
+            // First the pointer, so that no run takes a snapshot that is about to go.
+            bucket.delete(pointer_key(username)).await.map_err(unavailable)?;
+            delete_below(&bucket, &snapshots_of(username)).await.map_err(unavailable)
+        };
+        SendFuture::new(deleted).await
     }
 }
 

@@ -44,6 +44,12 @@ pub const BUDGET_EXCEEDED: ErrorCode = ErrorCode::new(
     "the daily cap; `details`: `cap`, `used`, `required`, `resets_in_s` (until the next UTC day)",
 );
 
+pub const SUBJECT_ERASED: ErrorCode = ErrorCode::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "subject_erased",
+    "the profile's owner had it erased, so it may not be analysed; nothing is charged",
+);
+
 pub const RATE_LIMITED: ErrorCode = ErrorCode::new(
     StatusCode::TOO_MANY_REQUESTS,
     "rate_limited",
@@ -267,6 +273,10 @@ pub(super) fn refusal(outcome: &BeginOutcome) -> ApiError {
         BeginOutcome::BusinessProfileNotFound => ApiError::new(
             BUSINESS_PROFILE_NOT_FOUND,
             "There is no such business profile in this account.",
+        ),
+        BeginOutcome::SubjectErased => ApiError::new(
+            SUBJECT_ERASED,
+            "This profile may not be analysed: its owner had it erased. Nothing was charged; take it off your list.",
         ),
         BeginOutcome::UnknownAnalysisType => InvalidRequest::AnalysisType.into(),
     }

@@ -102,6 +102,8 @@ pub enum BeginOutcome {
     BusinessProfileNotFound,
     /// The type has no price.
     UnknownAnalysisType,
+    /// The profile's owner had it erased.
+    SubjectErased,
 }
 
 /// The proof of a charge.
@@ -294,4 +296,7 @@ pub enum Completion {
     Completed { lead_id: LeadId, is_new: bool, analysis_id: AnalysisId },
     /// The run had ended meanwhile; nothing was stored.
     Inactive,
+    /// The profile's owner had it erased meanwhile, or only now it is known that it is theirs; nothing was stored, and the run MUST be
+    /// failed.
+    SubjectErased,
 }

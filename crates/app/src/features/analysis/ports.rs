@@ -17,7 +17,7 @@ use crate::{
         billing::TopUpQueue,
         health::Readiness,
         judging::ModelChoice,
-        profiles::{InstagramHandle, SnapshotStore},
+        profiles::{InstagramHandle, Profile, SnapshotStore},
         scraping::ProfileSource,
     },
     shared::{
@@ -121,6 +121,10 @@ pub trait SystemRuns: Send + Sync {
     /// Lead, analysis and status in one transaction; a repeat answers the same and writes nothing.
     async fn complete(&self, run: RunId, lead: &LeadFacts, analysis: &AnalysisRecord)
     -> Result<Completion, StoreError>;
+
+    /// Whether this profile, which was just read, may not be kept: its owner had it erased, under this or another name. Then whatever
+    /// else it is called is erased and refused too.
+    async fn refuse_erased(&self, profile: &Profile) -> Result<bool, StoreError>;
 
     /// Ends the run and refunds it, once.
     async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<(), StoreError>;

@@ -25,6 +25,9 @@ pub struct LeadFacts {
     #[schemars(with = "Option<String>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renamed_to: Option<InstagramHandle>,
+    /// Instagram's own id, which stays when the profile is renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instagram_id: Option<String>,
     /// Instagram's address of its picture, which expires within hours.
     pub profile_pic_url: Option<String>,
     /// When the profile was read.
@@ -36,6 +39,7 @@ impl From<&Snapshot> for LeadFacts {
         Self {
             profile: JudgedProfile::from(&snapshot.profile),
             renamed_to: snapshot.profile.renamed_to.clone(),
+            instagram_id: snapshot.profile.instagram_id.clone(),
             profile_pic_url: snapshot.profile.profile_pic_url.clone(),
             scraped_at: snapshot.scraped_at,
         }

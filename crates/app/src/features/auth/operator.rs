@@ -88,7 +88,9 @@ mod tests {
         for good in ["ticket 123", " a customer asked for help ", &"x".repeat(500)] {
             assert_eq!(Reason::parse(good).unwrap().to_string(), good.trim());
         }
-        for bad in ["", "too short", "          x", &"x".repeat(501), "a line\nand another", "weil er darum gebeten hät"] {
+        for bad in
+            ["", "too short", "          x", &"x".repeat(501), "a line\nand another", "weil er darum gebeten hät"]
+        {
             assert_eq!(Reason::parse(bad), None, "{bad:?}");
         }
     }

@@ -97,7 +97,10 @@ impl Endpoint for FindAccount {
     ) -> Result<Reply<AccountView>, ApiError> {
         let account = ports.store.account(&operator, id).await?;
         account.map(Reply::new).ok_or_else(|| {
-            ApiError::new(ACCOUNT_NOT_FOUND, "No account has this id. POST /operator/accounts/find looks by an address.")
+            ApiError::new(
+                ACCOUNT_NOT_FOUND,
+                "No account has this id. POST /operator/accounts/find looks by an address.",
+            )
         })
     }
 }
@@ -125,7 +128,8 @@ pub struct FindAccountsOf;
 impl Endpoint for FindAccountsOf {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/operator/accounts/find";
-    const SUMMARY: &'static str = "The accounts of whoever signs in with an address; none for an address that nobody has.";
+    const SUMMARY: &'static str =
+        "The accounts of whoever signs in with an address; none for an address that nobody has.";
     const ERRORS: &'static [ErrorCode] = &[INVALID_EMAIL];
 
     type Ports = OperatorActionPorts;
@@ -135,7 +139,10 @@ impl Endpoint for FindAccountsOf {
     type Answer = Reply<Accounts>;
 
     fn example() -> Example {
-        Example { body: Some(json!({ "email": "ann@fuel.example" })), data: Some(json!({ "items": [account_example()] })) }
+        Example {
+            body: Some(json!({ "email": "ann@fuel.example" })),
+            data: Some(json!({ "items": [account_example()] })),
+        }
     }
 
     async fn handle(

@@ -19,7 +19,7 @@ pub use earlier_posts::EarlierPosts;
 pub use handle::{InstagramHandle, InvalidHandle};
 pub use lifetimes::{FORGET_CALLS_MAX, ForgetReport, SNAPSHOT_LIFETIME, forget_profiles};
 pub use model::{Link, Post, PostKind, Profile, Snapshot, SnapshotKey};
-pub use object_keys::{picture_key, pointer_key, snapshot_key};
+pub use object_keys::{picture_key, pointer_key, snapshot_key, snapshots_of};
 pub use pictures::{PICTURE_BYTES_MAX, PICTURE_TIMEOUT, PictureSource, picture_type};
 pub use ports::{AbandonedWhen, PictureStore, ProfileRecords, SnapshotStore};
 pub use scrape_plan::{PostsRead, Rest, ScrapePlan};

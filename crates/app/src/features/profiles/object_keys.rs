@@ -22,6 +22,12 @@ pub fn snapshot_key(username: &InstagramHandle, hint: &str) -> SnapshotKey {
     SnapshotKey(format!("{SNAPSHOTS}{username}/{hint}.json"))
 }
 
+/// Before the keys of all snapshots of a username, and of nothing else.
+#[must_use]
+pub fn snapshots_of(username: &InstagramHandle) -> String {
+    format!("{SNAPSHOTS}{username}/")
+}
+
 #[must_use]
 pub fn picture_key(username: &str) -> String {
     format!("{PICTURES}{username}")

@@ -35,10 +35,12 @@ pub enum Remains {
     JobRuns,
     /// The texts of Stripe's events that are done with; what came of them stays.
     WebhookPayloads,
+    /// How operators knew that somebody wanted to be erased, of erasures that are done.
+    ErasureProofs,
 }
 
 impl Remains {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Ghosts,
         Self::Analyses,
         Self::Leads,
@@ -51,6 +53,7 @@ impl Remains {
         Self::AiUsage,
         Self::JobRuns,
         Self::WebhookPayloads,
+        Self::ErasureProofs,
     ];
 
     /// How long they are kept: since they were deleted, or since they were written.
@@ -65,7 +68,9 @@ impl Remains {
             | Self::Accounts
             | Self::Invitations => DELETED_FOR,
             Self::LeftOwners => SignedDuration::ZERO,
-            Self::ScrapeLogs | Self::AiUsage | Self::JobRuns | Self::WebhookPayloads => LOGGED_FOR,
+            Self::ScrapeLogs | Self::AiUsage | Self::JobRuns | Self::WebhookPayloads | Self::ErasureProofs => {
+                LOGGED_FOR
+            }
         }
     }
 }

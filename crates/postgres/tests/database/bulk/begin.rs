@@ -17,7 +17,7 @@ async fn each_line_is_a_run_with_a_charge_of_its_own() -> TestResult {
         answer,
         json!({
             "outcome": "ok", "bulk_id": purchase.bulk, "credits_each": 5, "credits": 15, "balance": 5,
-            "items": purchase.lines, "held": [], "skipped": [], "waiting": [], "continue_until": null,
+            "items": purchase.lines, "held": [], "skipped": [], "erased": [], "waiting": [], "continue_until": null,
         })
     );
     let rows = "select jsonb_agg(jsonb_build_array(r.username, r.bulk_line, r.status, r.analysis_type, t.amount, t.balance_after, t.idempotency_key = 'charge:' || r.id) order by t.id)

@@ -109,7 +109,7 @@ pub async fn buy(stage: &Stage, purchase: &Purchase) -> Result<Value, Error> {
     buy_as(&stage.customer, &stage.member, purchase).await
 }
 
-async fn ask(stage: &Stage, purchase: &Purchase) -> Result<Value, Error> {
+pub async fn ask(stage: &Stage, purchase: &Purchase) -> Result<Value, Error> {
     try_buying(&stage.customer, &stage.member, purchase).await
 }
 

@@ -57,6 +57,8 @@ pub enum LineReason {
     UnclosedQuote,
     /// A bulk takes a hundred names, and the lines before have them.
     OverLimit,
+    /// The profile's owner had it erased: it may not be analysed.
+    SubjectErased,
 }
 
 impl From<InvalidHandle> for LineReason {

@@ -84,6 +84,9 @@ pub struct BulkPlan {
     pub items: Vec<PlannedLine>,
     pub held: Vec<HeldLine>,
     pub skipped: Vec<PlannedLine>,
+    /// The numbers of lines whose profiles were erased. Bulks from before there were erasures have none.
+    #[serde(default)]
+    pub erased: Vec<u32>,
     /// Behind the pilot.
     pub waiting: Vec<PlannedLine>,
     pub continue_until: Option<Timestamp>,

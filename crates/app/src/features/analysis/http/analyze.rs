@@ -12,7 +12,7 @@ use crate::{
             codes::{
                 ANALYSIS_IN_PROGRESS, BUDGET_EXCEEDED, INSUFFICIENT_CREDITS, INVALID_BUSINESS_PROFILE_ID,
                 INVALID_USERNAME, MEMBER_LIMIT_REACHED, PROVIDER_UNAVAILABLE, RATE_LIMITED, START_FAILED,
-                UNKNOWN_ANALYSIS_TYPE, refusal,
+                SUBJECT_ERASED, UNKNOWN_ANALYSIS_TYPE, refusal,
             },
             start::{self, StartOutcome},
         },
@@ -86,6 +86,7 @@ impl Endpoint for Analyze {
         PROVIDER_UNAVAILABLE,
         NOT_READY,
         START_FAILED,
+        SUBJECT_ERASED,
     ];
 
     type Ports = AnalysisPorts;

@@ -10,7 +10,7 @@ use super::{bulk_body::BulkBody, bulk_query::BulkQuery, runs::check_id};
 use crate::{
     features::{
         analysis::{
-            AnalysisPorts, BulkPlan, HeldLine, LinesUsed, ListSource, PlannedLine, UnusedLine,
+            AnalysisPorts, BulkPlan, HeldLine, LineReason, LinesUsed, ListSource, PlannedLine, UnusedLine,
             bulk::{self, Bought},
             codes::{
                 BUDGET_EXCEEDED, EMPTY_LIST, INSUFFICIENT_CREDITS, INVALID_BULK_OPTION, INVALID_BUSINESS_PROFILE_ID,
@@ -89,10 +89,18 @@ impl AcceptedBulk {
             waiting: plan.waiting,
             held: plan.held,
             skipped: plan.skipped,
-            unused,
+            unused: with_erased(unused, &plan.erased),
             would_be_refused: None,
         }
     }
+}
+
+/// Adds the lines that may not be analysed, in the order of the list. What they say is not repeated.
+fn with_erased(mut unused: Vec<UnusedLine>, erased: &[u32]) -> Vec<UnusedLine> {
+    let reason = LineReason::SubjectErased;
+    unused.extend(erased.iter().map(|line| UnusedLine { line: *line, text: String::new(), reason, first_line: None }));
+    unused.sort_by_key(|unused| unused.line);
+    unused
 }
 
 fn answer(outcome: Bought, unused: Vec<UnusedLine>) -> Result<Reply<AcceptedBulk>, ApiError> {

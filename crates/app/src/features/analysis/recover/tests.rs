@@ -16,7 +16,7 @@ use super::*;
 use crate::{
     features::{
         analysis::{AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, RunState, UsageRecord},
-        profiles::InstagramHandle,
+        profiles::{InstagramHandle, Profile},
     },
     shared::ids::RunId,
 };
@@ -130,6 +130,10 @@ impl SystemRuns for Double {
     }
 
     async fn complete(&self, _: RunId, _: &LeadFacts, _: &AnalysisRecord) -> Result<Completion, StoreError> {
+        unasked()
+    }
+
+    async fn refuse_erased(&self, _: &Profile) -> Result<bool, StoreError> {
         unasked()
     }
 

@@ -62,6 +62,10 @@ pub(super) const RESTRICTED: Failure = Failure {
     code: "profile_restricted",
     message: "Instagram shows this profile to some viewers only, so it cannot be read. Your credits were returned.",
 };
+pub(super) const SUBJECT_ERASED: Failure = Failure {
+    code: "subject_erased",
+    message: "This profile may not be analysed: its owner had it erased. Your credits were returned.",
+};
 pub(super) const POSTS_UNREADABLE: Failure = Failure {
     code: "posts_unreadable",
     message: "Instagram does not show us this profile's older posts. Your credits were returned; a LIGHT analysis, which reads the newest twelve, works.",

@@ -23,7 +23,7 @@ pub use ahead::ask_ahead;
 use std::{sync::Arc, time::Duration};
 
 use self::{
-    failure::{Failure, INTERNAL},
+    failure::{Failure, INTERNAL, SUBJECT_ERASED},
     judge::{CallPlan, JudgedCall},
     planned::{PlannedScrape, Wanted, cached_or_planned},
     store::StoredSnapshot,
@@ -118,6 +118,14 @@ impl<T> IfActive<T> {
     }
 }
 
+/// How `complete` ended. The first two are written as [`IfActive`] writes them: older versions did.
+#[derive(Serialize, Deserialize)]
+enum Done {
+    Active(()),
+    Inactive,
+    SubjectErased,
+}
+
 struct Body<'a, S> {
     steps: &'a S,
     ports: WorkflowPorts,
@@ -146,7 +154,7 @@ impl<S: Steps> Body<'_, S> {
         let TakenUp { assignment, calls, cached, scrape } = self.take_up().await?;
         let cache_hit = cached.is_some();
         let snapshot = match cached {
-            Some(key) => StoredSnapshot { key, cost_microusd: 0 },
+            Some(key) => StoredSnapshot::new(key, 0),
             None => self.scrape(&assignment, scrape).await?,
         };
         // Side by side: the copy takes less time than any model, so it delays nothing.
@@ -220,7 +228,7 @@ impl<S: Steps> Body<'_, S> {
     ) -> Result<(), EarlyEnd> {
         let (ports, run) = (self.ports.clone(), self.run);
         let (assignment, stored, judged) = (Arc::new(assignment), Arc::new(stored), Arc::new(judged));
-        let done: IfActive<()> = self
+        let done: Done = self
             .steps
             .run("complete", move || {
                 let ports = ports.clone();
@@ -234,14 +242,23 @@ impl<S: Steps> Body<'_, S> {
                     match ports.runs.complete(run, &lead, &analysis).await? {
                         Completion::Completed { .. } => {
                             announce_end(&ports, run, RunStatus::Complete, None).await;
-                            Ok(IfActive::Active(()))
+                            Ok(Done::Active(()))
                         }
-                        Completion::Inactive => Ok(IfActive::Inactive),
+                        Completion::Inactive => Ok(Done::Inactive),
+                        Completion::SubjectErased => {
+                            // Whatever else it is called is refused too.
+                            ports.runs.refuse_erased(&snapshot.profile).await?;
+                            Ok(Done::SubjectErased)
+                        }
                     }
                 }
             })
             .await?;
-        done.active()
+        match done {
+            Done::Active(()) => Ok(()),
+            Done::Inactive => Err(EarlyEnd::Inactive),
+            Done::SubjectErased => Err(EarlyEnd::Failed(SUBJECT_ERASED)),
+        }
     }
 
     async fn fail(&self, failure: Failure) -> Result<(), StepFailed> {

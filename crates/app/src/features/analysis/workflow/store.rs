@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Body, EarlyEnd, WorkflowPorts,
+    failure::SUBJECT_ERASED,
     scrape::{PartContent, ScrapedPart},
 };
 use crate::{
@@ -24,6 +25,15 @@ use crate::{
 pub(super) struct StoredSnapshot {
     pub(super) key: SnapshotKey,
     pub(super) cost_microusd: u64,
+    /// Nothing was stored, because the profile was erased. Runs that began before there were erasures do not say it.
+    #[serde(default)]
+    is_erased: bool,
+}
+
+impl StoredSnapshot {
+    pub(super) const fn new(key: SnapshotKey, cost_microusd: u64) -> Self {
+        Self { key, cost_microusd, is_erased: false }
+    }
 }
 
 impl<S: Steps> Body<'_, S> {
@@ -49,13 +59,17 @@ impl<S: Steps> Body<'_, S> {
                     let hint = format!("{}-{run}", details.provider_run_id);
                     let cost_microusd = details.cost_microusd + posts.as_ref().map_or(0, |posts| posts.cost_microusd);
                     let snapshot = merge(&wanted, details, posts, earlier.as_ref().clone())?;
+                    if ports.runs.refuse_erased(&snapshot.profile).await? {
+                        let key = SnapshotKey(String::new());
+                        return Ok(StoredSnapshot { key, cost_microusd, is_erased: true });
+                    }
                     mark_stale(&ports, run, &snapshot).await?;
                     let key = ports.snapshots.save(&snapshot, &hint).await?;
-                    Ok(StoredSnapshot { key, cost_microusd })
+                    Ok(StoredSnapshot::new(key, cost_microusd))
                 }
             })
             .await?;
-        Ok(stored)
+        if stored.is_erased { Err(EarlyEnd::Failed(SUBJECT_ERASED)) } else { Ok(stored) }
     }
 }
 

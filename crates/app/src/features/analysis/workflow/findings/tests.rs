@@ -81,7 +81,7 @@ fn judged(analysis_type: AnalysisType) -> Vec<JudgedCall> {
 
 fn concluded(snapshot: &Snapshot, analysis_type: AnalysisType, cache_hit: bool) -> (LeadFacts, AnalysisRecord) {
     let cost_microusd = if cache_hit { 0 } else { 2_700 };
-    let kept = StoredSnapshot { key: SnapshotKey("snapshots/someone/1".to_owned()), cost_microusd };
+    let kept = StoredSnapshot::new(SnapshotKey("snapshots/someone/1".to_owned()), cost_microusd);
     findings(&assignment(analysis_type), snapshot, &kept, &judged(analysis_type), cache_hit).unwrap()
 }
 
@@ -139,7 +139,7 @@ fn the_schema_of_a_result_describes_every_result_and_no_other() {
 
 #[test]
 fn without_a_verdict_nothing_is_stored() {
-    let kept = StoredSnapshot { key: SnapshotKey("snapshots/someone/1".to_owned()), cost_microusd: 0 };
+    let kept = StoredSnapshot::new(SnapshotKey("snapshots/someone/1".to_owned()), 0);
     let mut judged = judged(AnalysisType::Xray);
     judged.retain(|judged| judged.reviewed.judgement.verdict().is_none());
     let refused = findings(&assignment(AnalysisType::Xray), &seen(), &kept, &judged, false);

@@ -1,0 +1,201 @@
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU32, Ordering},
+};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{
+    super::{EngineInstances, ErasureRecords, InstagramId, Slice, SubjectFiles},
+    *,
+};
+use crate::features::{
+    analysis::ProgressSink,
+    profiles::{PictureStore, ScrapeFault},
+    scraping::{Collected, ProfileSource, ScrapeRequest},
+};
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + minute * 60).unwrap()
+}
+
+/// One erasure, and everything else that the job reaches; remembers what was done.
+#[derive(Default)]
+struct Double {
+    done: Mutex<Vec<String>>,
+    /// How many slices find something.
+    slices: AtomicU32,
+    is_held: bool,
+    is_bucket_out: bool,
+    has_ended: Mutex<bool>,
+}
+
+impl Double {
+    fn note(&self, what: impl Into<String>) {
+        self.done.lock().unwrap().push(what.into());
+    }
+
+    fn bucket(&self) -> Result<(), StoreError> {
+        if self.is_bucket_out { Err(StoreError::Unavailable("R2".to_owned())) } else { Ok(()) }
+    }
+
+    fn ports(self) -> (Arc<Self>, EraseJobPorts) {
+        let double = Arc::new(self);
+        let ports = EraseJobPorts {
+            records: double.clone(),
+            files: double.clone(),
+            pictures: double.clone(),
+            engine: double.clone(),
+            profiles: double.clone(),
+            progress: double.clone(),
+        };
+        (double, ports)
+    }
+
+    fn done(&self) -> Vec<String> {
+        std::mem::take(&mut self.done.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl ErasureRecords for Double {
+    async fn open(&self, _: u32) -> Result<Vec<OpenErasure>, StoreError> {
+        let open = OpenErasure {
+            id: Uuid::nil(),
+            usernames: vec!["ann".parse().unwrap(), "ann.new".parse().unwrap()],
+            instagram_ids: vec![],
+            found_at: at(0),
+        };
+        Ok(if *self.has_ended.lock().unwrap() { vec![] } else { vec![open] })
+    }
+
+    async fn note_id(&self, _: Uuid, id: &InstagramId) -> Result<bool, StoreError> {
+        self.note(format!("id {id}"));
+        Ok(true)
+    }
+
+    async fn erase(&self, _: Uuid, _: u32) -> Result<Slice, StoreError> {
+        if self.is_held {
+            return Ok(Slice { more: true, ..Slice::default() });
+        }
+        let left = self.slices.load(Ordering::Relaxed);
+        if left == 0 {
+            return Ok(Slice::default());
+        }
+        self.slices.store(left - 1, Ordering::Relaxed);
+        Ok(Slice { ended: vec![RunId::new(Uuid::from_u128(u128::from(left)))], taken: 1, more: left > 1 })
+    }
+
+    async fn erase_from_bulks(&self, _: Uuid, _: u32) -> Result<bool, StoreError> {
+        self.note("bulks");
+        Ok(false)
+    }
+
+    async fn end(&self, _: Uuid, found_before: Timestamp) -> Result<bool, StoreError> {
+        assert_eq!(found_before, at(0));
+        *self.has_ended.lock().unwrap() = true;
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl SubjectFiles for Double {
+    async fn id_of(&self, username: &InstagramHandle) -> Result<Option<InstagramId>, StoreError> {
+        Ok(InstagramId::parse("7").filter(|_| username.as_str() == "ann"))
+    }
+
+    async fn delete_all(&self, username: &InstagramHandle) -> Result<u32, StoreError> {
+        self.bucket()?;
+        self.note(format!("files of {username}"));
+        Ok(2)
+    }
+}
+
+#[async_trait]
+impl PictureStore for Double {
+    async fn copy(&self, _: &InstagramHandle, _: &str) -> Result<(), String> {
+        Err("not asked".to_owned())
+    }
+
+    async fn delete(&self, usernames: &[InstagramHandle]) -> Result<(), StoreError> {
+        self.note(format!("picture of {}", usernames[0]));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl EngineInstances for Double {
+    async fn end(&self, run: RunId) -> Result<(), String> {
+        self.note(format!("instance {}", run.uuid().as_u128()));
+        Err("the engine is out".to_owned())
+    }
+}
+
+#[async_trait]
+impl ProfileSource for Double {
+    async fn ask(&self, _: &[ScrapeRequest]) -> Result<(), ScrapeFault> {
+        Ok(())
+    }
+
+    async fn collect(&self, _: &ScrapeRequest, _: Duration) -> Result<Collected, ScrapeFault> {
+        Ok(Collected::Waiting)
+    }
+
+    async fn begun(&self, _: &[RunId]) -> Vec<RunId> {
+        vec![]
+    }
+
+    async fn withdraw(&self, _: &[RunId]) {
+        self.note("withdrawn");
+    }
+}
+
+#[async_trait]
+impl ProgressSink for Double {
+    async fn tell(&self, _: RunId, _: ProgressUpdate) {
+        self.note("told");
+    }
+}
+
+const FILES: [&str; 4] = ["files of ann", "picture of ann", "files of ann.new", "picture of ann.new"];
+
+#[tokio::test]
+async fn a_pass_erases_everywhere_and_only_one_after_all_has_settled_ends_it() {
+    let (double, ports) = Double { slices: AtomicU32::new(2), ..Double::default() }.ports();
+    // Purchases may be under way: bulks are searched later.
+    let report = erase_subjects(&ports, at(0)).await.unwrap();
+    let expected = ["id 7", "instance 2", "told", "withdrawn", "instance 1", "told", "withdrawn"];
+    assert_eq!(double.done(), [&expected[..], &FILES[..]].concat());
+    assert_eq!((report.erasures, report.done, report.runs_ended, report.objects), (1, 0, 2, 4));
+
+    let settled = SETTLED_AFTER.as_mins();
+    assert_eq!(erase_subjects(&ports, at(settled - 1)).await.unwrap().done, 0);
+    assert_eq!(double.done(), [&["id 7", "bulks"][..], &FILES[..]].concat());
+    let last = erase_subjects(&ports, at(settled)).await.unwrap();
+    assert_eq!((last.done, last.is_cut_short), (1, false));
+    assert_eq!(double.done(), [&["id 7", "bulks"][..], &FILES[..]].concat(), "what was written meanwhile goes too");
+    assert_eq!(erase_subjects(&ports, at(settled)).await.unwrap(), EraseReport::default());
+}
+
+#[tokio::test]
+async fn what_somebody_holds_or_a_store_that_is_out_keeps_it_open_and_the_next_job_goes_on() {
+    let settled = at(SETTLED_AFTER.as_mins());
+    let (double, ports) = Double { is_held: true, ..Double::default() }.ports();
+    assert_eq!(erase_subjects(&ports, settled).await.unwrap().done, 0);
+    assert!(!*double.has_ended.lock().unwrap());
+
+    let (double, ports) = Double { is_bucket_out: true, slices: AtomicU32::new(1), ..Double::default() }.ports();
+    erase_subjects(&ports, settled).await.unwrap_err();
+    assert!(!*double.has_ended.lock().unwrap());
+    assert_eq!(double.done()[..2], ["id 7", "instance 1"], "the rows were erased all the same");
+}
+
+#[tokio::test]
+async fn a_job_makes_no_more_calls_than_the_platform_allows() {
+    let (double, ports) = Double { slices: AtomicU32::new(10_000), ..Double::default() }.ports();
+    let report = erase_subjects(&ports, at(SETTLED_AFTER.as_mins())).await.unwrap();
+    assert!(report.is_cut_short && report.done == 0);
+    assert!(double.done().len() < 1_000);
+}
