@@ -3,10 +3,12 @@
 
 select set_config('lock_timeout', '5s', true);
 
--- An account's customer at Stripe, and a customer's account. It is written once.
+-- An account's customer at Stripe, and a customer's account. Which is whose is written once.
 create table public.billing_customers (
   account_id uuid primary key references public.accounts (id),
   stripe_customer_id text not null unique check (char_length(stripe_customer_id) between 1 and 255),
+  -- When Stripe was last asked for the cards that were noted; null for never.
+  cards_noted_at timestamptz,
   created_at timestamptz not null default clock_timestamp()
 );
 alter table public.billing_customers enable row level security;

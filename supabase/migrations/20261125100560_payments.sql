@@ -145,7 +145,8 @@ create table public.account_events (
   id bigint generated always as identity primary key,
   account_id uuid not null references public.accounts (id),
   kind text not null check (kind in (
-    'low_balance', 'payment_failed', 'credits_owed', 'auto_top_up_ceiling', 'auto_top_up_failed', 'auto_top_up_bought'
+    'low_balance', 'payment_failed', 'credits_owed', 'auto_top_up_ceiling', 'auto_top_up_failed', 'auto_top_up_bought',
+    'free_credits_ended'
   )),
   details jsonb not null check (jsonb_typeof(details) = 'object' and octet_length(details::text) <= 4096),
   created_at timestamptz not null default clock_timestamp()

@@ -130,6 +130,9 @@ create table public.credit_transactions (
 );
 create index credit_transactions_newest on public.credit_transactions (account_id, id desc);
 create index credit_transactions_run on public.credit_transactions (run_id) where run_id is not null;
+-- Who has had free credits: of an account's entries at most one.
+create index credit_transactions_starting on public.credit_transactions (account_id)
+  where starts_with(idempotency_key, 'starting:');
 
 create function private.refuse_change() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -241,7 +244,7 @@ revoke all on function private.draw(uuid, bigint, text) from public, anon, authe
 
 -- Takes p_amount of what is left of a grant out of the account, because its time is over. The caller holds the balance's
 -- lock.
-create function private.end_grant(p_grant bigint, p_amount bigint) returns void
+create function private.end_grant(p_grant bigint, p_amount bigint, p_description text default 'Credits expired') returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_grant record;
@@ -249,11 +252,11 @@ begin
   update public.credit_grants g set remaining = g.remaining - p_amount, times_ended = g.times_ended + 1 where g.id = p_grant
   returning g.account_id, g.times_ended into strict v_grant;
   perform private.post_entry(
-    v_grant.account_id, 'expiry', -p_amount, null, 'expiry:' || p_grant || ':' || v_grant.times_ended, 'Credits expired',
+    v_grant.account_id, 'expiry', -p_amount, null, 'expiry:' || p_grant || ':' || v_grant.times_ended, p_description,
     jsonb_build_object(p_grant::text, -p_amount)
   );
 end $$;
-revoke all on function private.end_grant(bigint, bigint) from public, anon, authenticated, service_role;
+revoke all on function private.end_grant(bigint, bigint, text) from public, anon, authenticated, service_role;
 
 -- Posts the end of an account's grants whose time is over, so that nobody spends them. The caller holds the balance's lock.
 create function private.end_due_grants(p_account uuid, p_now timestamptz) returns void

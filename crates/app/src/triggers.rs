@@ -78,7 +78,7 @@ impl Job {
             Self::EraseSubjects => "every 10 minutes: erase profiles whose owners want it from every store",
             Self::ReplayEvents => "hourly: try events of Stripe's and automatic purchases again, end expired grants",
             Self::ReconcileBilling => {
-                "daily: compare subscriptions and events with Stripe's, and repair what was missed"
+                "daily: compare subscriptions and events with Stripe's, repair what was missed, note cards that have paid"
             }
         }
     }

@@ -10,6 +10,7 @@
     reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
 )]
 
+mod cards;
 mod jobs;
 mod outages;
 mod purchases;

@@ -270,6 +270,10 @@ impl Stripe for Unasked {
         refused()
     }
 
+    async fn card_fingerprints(&self, _: &str) -> Result<Vec<String>, StripeError> {
+        refused()
+    }
+
     async fn events(&self, _: Timestamp, _: Option<&str>) -> Result<EventPage, StripeError> {
         refused()
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use oslira_app::{
-    features::billing::{Applied, BillingStore, ClaimedEvent, Effect, EventEnvelope, SubscriptionState, TopUp},
+    features::billing::{Applied, BillingStore, ClaimedEvent, Effect, EventEnvelope, Payer, SubscriptionState, TopUp},
     shared::store::StoreError,
 };
 use serde_json::Value;
@@ -82,5 +82,20 @@ impl BillingStore for AdminDb {
 
     async fn correct(&self, subscription: &SubscriptionState) -> Result<bool, StoreError> {
         self.value("select to_jsonb(system.correct_subscription($1::jsonb))", &[Param::json(subscription)?]).await
+    }
+
+    async fn payers_of(&self, event_id: &str) -> Result<Vec<Payer>, StoreError> {
+        self.value("select system.unnoted_payers($1, null, 1)", &[Param::of(event_id)]).await
+    }
+
+    async fn unnoted_payers(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Payer>, StoreError> {
+        const SQL: &str = "select system.unnoted_payers(null, $1::uuid, $2::integer)";
+        self.value(SQL, &[Param::maybe(after), Param::of(limit)]).await
+    }
+
+    async fn note_cards(&self, payer: &Payer, fingerprints: &[String]) -> Result<i64, StoreError> {
+        const SQL: &str = "select to_jsonb(system.note_cards($1::uuid, $2::jsonb, $3::timestamptz))";
+        let params = [Param::of(payer.account_id), Param::json(fingerprints)?, Param::of(payer.asked_at)];
+        self.value(SQL, &params).await
     }
 }

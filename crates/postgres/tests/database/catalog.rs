@@ -8,9 +8,10 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 3] = ["analysis_prices", "credit_packs", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 23] = [
+pub const HIDDEN_TABLES: [&str; 24] = [
     "api_keys",
     "billing_customers",
+    "card_fingerprints",
     "disputes",
     "erased_subjects",
     "erasure_pepper",

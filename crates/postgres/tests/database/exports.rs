@@ -21,8 +21,9 @@ use crate::{
 };
 
 /// Tables of accounts that are not exported, and why.
-const NOT_EXPORTED: [(&str, &str); 3] = [
+const NOT_EXPORTED: [(&str, &str); 4] = [
     ("ai_usage_logs", "what models cost us; the runs say what was done for the account"),
+    ("card_fingerprints", "hashes that say no more than that this account's free credits count for a card"),
     ("scrape_logs", "what scrapes cost us; the runs say whom they were about"),
     ("webhook_events", "Stripe's messages, whose effects are the payments, subscriptions and purchases"),
 ];
@@ -60,7 +61,8 @@ const WITHHELD: [(&str, &[&str]); 21] = [
     // It repeats kind and run.
     ("credit_transactions", &["account_id", "idempotency_key"]),
     ("subscriptions", &["account_id", "observed_at"]),
-    ("billing_customers", &["account_id"]),
+    // When Stripe was asked for cards.
+    ("billing_customers", &["account_id", "cards_noted_at"]),
     ("credit_purchases", &["account_id", "idempotency_key"]),
     ("payments", &["account_id", "corrections"]),
 ];

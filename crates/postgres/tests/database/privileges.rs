@@ -142,6 +142,7 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.grant_credits(uuid,integer,text,timestamp with time zone,uuid,text,text)",
         "service_role executes system.mark_stale(text,timestamp with time zone)",
         "service_role executes system.missed_events(jsonb)",
+        "service_role executes system.note_cards(uuid,jsonb,timestamp with time zone)",
         "service_role executes system.note_subject(uuid,text)",
         "service_role executes system.note_woken(uuid[])",
         "service_role executes system.open_erasures(integer)",
@@ -168,6 +169,7 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.sweep_stale_runs(interval,interval,integer)",
         "service_role executes system.tend_bulk(uuid)",
         "service_role executes system.unknown_prices(jsonb)",
+        "service_role executes system.unnoted_payers(text,uuid,integer)",
     ]
 }
 

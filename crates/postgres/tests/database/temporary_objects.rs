@@ -202,7 +202,7 @@ impl Prey {
             ("api.undo_run", "p_run") => self.pending.to_string(),
             ("system.deduct_credits_atomic" | "system.grant_credits", "p_run")
             | ("system.grant_credits", "p_expires_at")
-            | ("system.renewable_subscriptions", "p_after")
+            | ("system.renewable_subscriptions" | "system.unnoted_payers", "p_after")
             | ("api.search_leads", "p_key")
             | (_, "p_expected_version") => return None,
             (
@@ -274,11 +274,11 @@ impl Prey {
             (_, "p_note" | "p_api_version" | "p_payload") => "x".to_owned(),
             (_, "p_is_unreadable" | "p_is_taken") => "false".to_owned(),
             ("api.spenders", "p_ids") => format!("{{{}}}", self.user),
-            (_, "p_ids") => json!(["x"]).to_string(),
+            (_, "p_ids" | "p_fingerprints") => json!(["x"]).to_string(),
             (_, "p_effect") => json!({ "kind": "failed_purchase", "purchase_id": self.top_up }).to_string(),
             (_, "p_state") => state(self.account).to_string(),
             (_, "p_states") => json!([state(self.account)]).to_string(),
-            (_, "p_now") => "2027-01-01".to_owned(),
+            (_, "p_now" | "p_asked_at") => "2027-01-01".to_owned(),
             (_, "p_low_balance_at") => "5".to_owned(),
             (_, "p_age" | "p_grace") => "0 seconds".to_owned(),
             (_, "p_since") => "2026-01-01".to_owned(),

@@ -67,6 +67,10 @@ impl Stripe for StripeApi {
         charge::charge(&self.api, top_up).await
     }
 
+    async fn card_fingerprints(&self, customer: &str) -> Result<Vec<String>, StripeError> {
+        questions::card_fingerprints(&self.api, customer).await
+    }
+
     async fn events(&self, since: Timestamp, after: Option<&str>) -> Result<EventPage, StripeError> {
         pages::events(&self.api, since, after).await
     }

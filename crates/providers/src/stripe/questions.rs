@@ -38,6 +38,17 @@ pub(super) async fn paid_for(api: &Api, payment_intent: &str) -> Result<PaidFor,
     Ok(PaidFor { invoice_id: None, purchase_id: Part::of(&answer).metadata_uuid(PURCHASE_ID) })
 }
 
+/// A wallet's card may have no fingerprint of its own.
+pub(super) async fn card_fingerprints(api: &Api, customer: &str) -> Result<Vec<String>, StripeError> {
+    let path = format!("/v1/customers/{}/payment_methods", checked_id(customer)?);
+    let answer = api.page(&path, &[("type", "card"), ("limit", "100")]).await?;
+    let mut fingerprints = Vec::new();
+    for method in Part::of(&answer).list("data")? {
+        fingerprints.extend(method.part("card")?.nullable_text("fingerprint")?.map(str::to_owned));
+    }
+    Ok(fingerprints)
+}
+
 /// A field of the first entry of a list.
 pub(super) fn first<'a>(page: &Part<'a>, name: &str) -> Result<Option<&'a str>, Unread> {
     page.list("data")?.first().map(|entry| entry.text(name)).transpose()

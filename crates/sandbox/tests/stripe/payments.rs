@@ -47,6 +47,39 @@ async fn a_customer_who_is_not_there_can_be_charged_if_the_card_is_accepted() {
     assert_eq!(shop.post("/payment_intents", &foreign).await["error"]["param"], "payment_method");
 }
 
+/// The card that this customer buys a pack with.
+async fn card_of(shop: &Shop, customer: &str) -> Value {
+    let session = shop.checkout("payment", "price_sandbox_pack_20", &[("customer", customer)]).await;
+    shop.control("/complete", json!({"session": session["id"]})).await;
+    let methods = shop.get(&format!("/customers/{customer}/payment_methods?type=card&limit=1")).await;
+    methods["data"][0]["card"].clone()
+}
+
+#[tokio::test]
+async fn a_card_has_the_fingerprint_of_its_number_and_each_customer_one_of_their_own_until_the_control_chooses() {
+    let shop = Shop::open().await;
+    let mut customers = vec![];
+    for email in ["ann@example.com", "bob@example.com"] {
+        let customer = shop.post("/customers", &[("email", email)]).await;
+        customers.push(customer["id"].as_str().unwrap().to_owned());
+    }
+    let (ann, bob) = (card_of(&shop, &customers[0]).await, card_of(&shop, &customers[1]).await);
+    assert_eq!(ann["fingerprint"].as_str().map(str::len), Some(16));
+    assert_ne!(ann["fingerprint"], bob["fingerprint"]);
+    assert_eq!(card_of(&shop, &customers[0]).await["fingerprint"], ann["fingerprint"]);
+
+    for customer in &customers {
+        shop.control("/card", json!({"customer": customer, "number": "5555555555554444"})).await;
+    }
+    let (chosen, same) = (card_of(&shop, &customers[0]).await, card_of(&shop, &customers[1]).await);
+    assert_eq!((&chosen["fingerprint"], &chosen["last4"]), (&same["fingerprint"], &json!("4444")));
+    assert_ne!(chosen["fingerprint"], ann["fingerprint"]);
+    for number in ["4242", "4242-4242-4242-4242", "42424242424242424242"] {
+        let refused = shop.refused("/card", json!({"customer": customers[0], "number": number})).await;
+        assert!(refused.contains("digits"), "{number}: {refused}");
+    }
+}
+
 #[tokio::test]
 async fn refunds_add_up_to_what_was_paid_and_no_more() {
     let shop = Shop::open().await;

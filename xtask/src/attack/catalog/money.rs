@@ -130,6 +130,16 @@ pub(super) const ATTACKS: &[Attack] = &[
     by(
         ON_DATABASE,
         AREA,
+        "pay for several accounts with one card, also at once, or after the first was erased: free credits once",
+        &[
+            "billing::cards::a_second_account_with_the_card_loses_what_is_left_of_its_free_credits_once",
+            "billing::cards::of_accounts_that_race_with_one_card_exactly_one_keeps_its_credits",
+            "billing::cards::a_tombstone_keeps_its_cards_from_having_free_credits_again",
+        ],
+    ),
+    by(
+        ON_DATABASE,
+        AREA,
         "close and open an account again and again, amid charges: each is refunded or gives a result, and no more scrapes are for nothing",
         &[
             "closing::a_charge_comes_before_the_end_or_not_at_all",

@@ -2,7 +2,7 @@
 
 use super::{
     Applied, BillingJobPorts, Disputed, Effect, EventEnvelope, EventReading, Invoice, PaidFor, PaidLine, Refunded,
-    StripeError, StripePrice, SubscriptionState,
+    StripeError, StripePrice, SubscriptionState, cards::note_cards_of_event,
 };
 use crate::shared::store::StoreError;
 
@@ -64,8 +64,12 @@ pub async fn apply_claimed(ports: &BillingJobPorts, limit: u32) -> Result<(u32, 
 
 /// Applies an event of the table. One that cannot be applied is put off there.
 async fn apply_stored(ports: &BillingJobPorts, id: &str, payload: &str) -> Result<Applied, ApplyError> {
+    let mut is_payment = false;
     let tried = match effect_of(ports, ports.events.read(payload)).await {
-        Ok(effect) => ports.store.apply(id, &effect).await.map_err(ApplyError::from),
+        Ok(effect) => {
+            is_payment = matches!(effect, Effect::PaidInvoice { .. } | Effect::PaidPurchase { .. });
+            ports.store.apply(id, &effect).await.map_err(ApplyError::from)
+        }
         Err(error) => Err(error),
     };
     let applied = match tried {
@@ -90,6 +94,9 @@ async fn apply_stored(ports: &BillingJobPorts, id: &str, payload: &str) -> Resul
             );
         }
         Applied::Already => {}
+    }
+    if is_payment && matches!(applied, Applied::Applied { .. }) {
+        note_cards_of_event(ports, id).await;
     }
     Ok(applied)
 }

@@ -8,12 +8,13 @@ use uuid::Uuid;
 use super::{
     Applied, ApplyError, BillingJobPorts, StripeError,
     apply::{apply_claimed, apply_event},
+    cards::note_cards,
     top_up::buy_top_up,
 };
 use crate::shared::store::StoreError;
 
 /// Rows that one question takes.
-const PAGE: u32 = 100;
+pub(super) const PAGE: u32 = 100;
 /// Questions of one job, so that it ends within the time that the platform gives; the next job goes on.
 const PAGES_MAX: u32 = 50;
 /// How far back the nightly comparison looks: Stripe itself gives up after three days.
@@ -158,6 +159,10 @@ pub struct Reconciled {
     pub subscriptions_corrected: u32,
     /// The first of those.
     pub corrected: Vec<String>,
+    /// Payers whose cards were noted.
+    pub payers_noted: u32,
+    /// What was left of the free credits of those who had had them before.
+    pub free_credits_ended: i64,
     pub is_cut_short: bool,
 }
 
@@ -180,8 +185,8 @@ impl From<ReconcileError> for StoreError {
     }
 }
 
-/// Compares what Stripe has with what we have, and repairs the difference: events that never came, the oldest first, and
-/// subscriptions that are different here.
+/// Compares what Stripe has with what we have, and repairs the difference: events that never came, the oldest first,
+/// subscriptions that are different here, and cards that were not noted.
 ///
 /// # Errors
 /// [`ReconcileError`] when Stripe or the database do not answer.
@@ -189,6 +194,7 @@ pub async fn reconcile(ports: &BillingJobPorts, now: Timestamp) -> Result<Reconc
     let mut report = Reconciled::default();
     repair_events(ports, now, &mut report).await?;
     repair_subscriptions(ports, &mut report).await?;
+    note_cards(ports, &mut report).await?;
     if report.events_missed > 0 || report.subscriptions_corrected > 0 {
         tracing::error!(
             missed = report.events_missed,

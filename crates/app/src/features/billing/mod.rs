@@ -5,6 +5,7 @@
 //! number of credits is ever read from an event.
 
 mod apply;
+mod cards;
 mod checkout;
 mod effect;
 mod event;
@@ -29,6 +30,6 @@ pub use model::{
 };
 pub use ports::{
     Applied, Billing, BillingJobPorts, BillingPorts, BillingStore, ChargeOutcome, ClaimedEvent, EventInbox, EventPage,
-    HostedPage, PaidFor, Stripe, StripeError, StripeEvents, SubscriptionPage, TopUp, TopUpQueue, WebhookPorts,
+    HostedPage, PaidFor, Payer, Stripe, StripeError, StripeEvents, SubscriptionPage, TopUp, TopUpQueue, WebhookPorts,
 };
 pub use top_up::{ask_for_top_up, buy_top_up};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use self::{
     queues::{EventInbox, TopUpQueue},
-    store::{Applied, BillingStore, ClaimedEvent, TopUp},
+    store::{Applied, BillingStore, ClaimedEvent, Payer, TopUp},
     stripe::{ChargeOutcome, EventPage, HostedPage, PaidFor, Stripe, StripeError, StripeEvents, SubscriptionPage},
     tenant::Billing,
 };

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Applied, BillingJobPorts, ChargeOutcome, CheckoutOrder, Effect, EventEnvelope, EventReading, PaidFor, PaidLine,
-    StripeError, StripePrice, SubscriptionState, TopUp, WebhookPorts, WebhookRefusal,
+    Payer, StripeError, StripePrice, SubscriptionState, TopUp, WebhookPorts, WebhookRefusal,
 };
 use crate::{
     features::auth::Member,
@@ -60,6 +60,11 @@ pub fn subscription(id: &str, status: &str) -> SubscriptionState {
         ended_at: None,
         observed_at: now(),
     }
+}
+
+/// Who has paid for this account as `cus_1`.
+pub fn payer(account_id: AccountId) -> Payer {
+    Payer { account_id, customer_id: "cus_1".to_owned(), asked_at: now() }
 }
 
 pub fn line(price: &str) -> PaidLine {
@@ -147,6 +152,8 @@ pub struct World {
     pub ending: Mutex<VecDeque<u64>>,
     pub top_ups: Vec<TopUp>,
     pub settled: Mutex<Vec<Effect>>,
+    /// Those whose cards are not noted, in their order.
+    pub payers: Mutex<Vec<Payer>>,
     /// Stripe's subscriptions, in the order of its list.
     pub subscriptions: Vec<SubscriptionState>,
     /// All lines of every invoice.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use oslira_app::{
     api::{HttpConfig, ProviderPorts, router},
     features::billing::{
-        Applied, BillingStore, ClaimedEvent, Effect, EventEnvelope, EventInbox, EventReading, StripeEvents,
+        Applied, BillingStore, ClaimedEvent, Effect, EventEnvelope, EventInbox, EventReading, Payer, StripeEvents,
         SubscriptionState, TopUp, WebhookPorts, WebhookRefusal,
     },
     http::RequestPorts,
@@ -145,6 +145,18 @@ impl BillingStore for Mailroom {
     }
 
     async fn correct(&self, _: &SubscriptionState) -> Result<bool, StoreError> {
+        refuse()
+    }
+
+    async fn payers_of(&self, _: &str) -> Result<Vec<Payer>, StoreError> {
+        refuse()
+    }
+
+    async fn unnoted_payers(&self, _: Option<Uuid>, _: u32) -> Result<Vec<Payer>, StoreError> {
+        refuse()
+    }
+
+    async fn note_cards(&self, _: &Payer, _: &[String]) -> Result<i64, StoreError> {
         refuse()
     }
 }

@@ -162,6 +162,10 @@ impl Stripe for Till {
         refused()
     }
 
+    async fn card_fingerprints(&self, _: &str) -> Result<Vec<String>, StripeError> {
+        refused()
+    }
+
     async fn events(&self, _: Timestamp, _: Option<&str>) -> Result<EventPage, StripeError> {
         refused()
     }

@@ -1,6 +1,7 @@
 //! Money in, as the database keeps it: grants, months of plans, purchases, refunds and disputes, and Stripe's events that
 //! tell of them in any order and any number.
 
+mod cards;
 mod draw;
 mod events;
 mod losses;

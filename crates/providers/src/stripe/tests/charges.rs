@@ -75,3 +75,19 @@ async fn a_charge_that_was_tried_with_another_card_is_left_to_its_event() {
     let (stripe, _) = stripe([customer(json!("pm_other")), answer(400, &refusal)]);
     assert_eq!(stripe.charge(&top_up()).await, Ok(ChargeOutcome::Pending));
 }
+
+#[tokio::test]
+async fn the_fingerprints_of_a_customers_cards_are_read_and_nothing_else_of_them() {
+    let cards = json!([
+        {"id": "pm_1", "card": {"fingerprint": "AOB934RVNwzk6xtn", "last4": "4242"}},
+        {"id": "pm_2", "card": {"fingerprint": null, "last4": "0005"}},
+    ]);
+    let (two, script) = stripe([list(cards, false)]);
+    assert_eq!(two.card_fingerprints("cus_1").await, Ok(vec!["AOB934RVNwzk6xtn".to_owned()]));
+    assert_eq!(asked(&script), ["GET /v1/customers/cus_1/payment_methods?type=card&limit=100"]);
+    let (odd, _) = stripe([list(json!([{"id": "pm_1", "card": {"fingerprint": 7}}]), false)]);
+    let why = "its answer cannot be read: data.0.card.fingerprint is missing or not what it must be";
+    assert_eq!(odd.card_fingerprints("cus_1").await, Err(StripeError::Refused(why.to_owned())));
+    let (gone, _) = stripe([answer(404, &json!({"error": {"code": "resource_missing"}}))]);
+    assert_eq!(gone.card_fingerprints("cus_1").await, Err(StripeError::NotFound));
+}

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     books::Books,
@@ -25,9 +26,22 @@ struct Attachment {
     customer: String,
 }
 
-/// The card that a customer has given in a checkout, theirs from now on.
+/// The same for the same number, as Stripe's is within one account.
+fn fingerprint(number: &str) -> String {
+    let digest = format!("{:x}", Sha256::digest(number));
+    digest.chars().take(16).collect()
+}
+
+/// The card that a customer has given in a checkout, theirs from now on: the one that the control has chosen for them, else
+/// one that nobody else has.
 pub(super) fn give(books: &mut Books, customer: &str) -> String {
-    let method = PAYMENT_METHOD.with(json!({"created": books.now, "customer": customer}));
+    let chosen = books.get(customer).map(|customer| customer.text("_number").to_owned()).unwrap_or_default();
+    let number = if chosen.is_empty() { customer } else { &chosen };
+    let mut method = PAYMENT_METHOD
+        .with(json!({"created": books.now, "customer": customer, "card/fingerprint": fingerprint(number)}));
+    if let Some(last4) = chosen.len().checked_sub(4).and_then(|start| chosen.get(start..)) {
+        method.set("card/last4", last4);
+    }
     let id = method.text("id").to_owned();
     books.put(method.clone());
     books.emit("payment_method.attached", &method, None);
@@ -36,12 +50,15 @@ pub(super) fn give(books: &mut Books, customer: &str) -> String {
 
 /// The id of the payment method that a request names. Stripe's test cards are new each time that they are named.
 pub(super) fn resolve(books: &mut Books, name: &str) -> Result<String, StripeError> {
-    let declines = match name {
-        "pm_card_visa" => false,
-        "pm_card_chargeDeclined" | "pm_card_visa_chargeDeclined" | "pm_card_chargeCustomerFail" => true,
+    let (number, declines) = match name {
+        "pm_card_visa" => ("4242424242424242", false),
+        "pm_card_chargeDeclined" | "pm_card_visa_chargeDeclined" => ("4000000000000002", true),
+        "pm_card_chargeCustomerFail" => ("4000000000000341", true),
         _ => return books.find(PAYMENT_METHOD, name).map(|method| method.text("id").to_owned()),
     };
-    let method = PAYMENT_METHOD.with(json!({"created": books.now, "_declines": declines}));
+    let method = PAYMENT_METHOD.with(json!({
+        "created": books.now, "_declines": declines, "card/fingerprint": fingerprint(number),
+    }));
     let id = method.text("id").to_owned();
     books.put(method);
     Ok(id)

@@ -48,6 +48,15 @@ pub struct TopUp {
     pub attempted_at: Timestamp,
 }
 
+/// Somebody who has paid, and whose cards are to be noted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Payer {
+    pub account_id: AccountId,
+    pub customer_id: String,
+    /// By the database's clock: what was paid before then is not asked about again.
+    pub asked_at: Timestamp,
+}
+
 /// Billing in the database, as the system. Each call is one transaction.
 #[async_trait]
 pub trait BillingStore: Send + Sync {
@@ -135,4 +144,23 @@ pub trait BillingStore: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     async fn correct(&self, subscription: &SubscriptionState) -> Result<bool, StoreError>;
+
+    /// Whoever the payment of this event was from; nobody when their cards need not be noted.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn payers_of(&self, event_id: &str) -> Result<Vec<Payer>, StoreError>;
+
+    /// Everybody whose cards are to be noted, after that account in their order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn unnoted_payers(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Payer>, StoreError>;
+
+    /// Notes which cards they have, by Stripe's fingerprints, of which the database MUST keep hashes only. What is left of their
+    /// free credits ends if another account has had free credits with one of the cards; returns the credits.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    async fn note_cards(&self, payer: &Payer, fingerprints: &[String]) -> Result<i64, StoreError>;
 }

@@ -102,6 +102,12 @@ pub trait Stripe: Send + Sync {
     /// [`StripeError::Declined`] when it is not paid.
     async fn charge(&self, top_up: &TopUp) -> Result<ChargeOutcome, StripeError>;
 
+    /// The fingerprints of a customer's cards, of up to a hundred of them: the same for the same number, whoever's it is.
+    ///
+    /// # Errors
+    /// [`StripeError`].
+    async fn card_fingerprints(&self, customer: &str) -> Result<Vec<String>, StripeError>;
+
     /// A page of Stripe's own list of events, newest first, that were created since then; `after` is the last event of the
     /// page before.
     ///

@@ -78,6 +78,11 @@ impl Stripe for World {
         Ok(self.charged.clone().unwrap_or(ChargeOutcome::Pending))
     }
 
+    async fn card_fingerprints(&self, customer: &str) -> Result<Vec<String>, StripeError> {
+        self.hear(format!("stripe cards of {customer}"))?;
+        Ok(vec![format!("fingerprint of {customer}")])
+    }
+
     async fn events(&self, since: Timestamp, after: Option<&str>) -> Result<EventPage, StripeError> {
         self.hear(format!("stripe events since {since} after {}", after.unwrap_or("none")))?;
         let (ids, has_more) = page(&self.listed, |id| id, after, self.page);

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::{Row, World};
 use crate::{
     features::billing::{
-        Applied, BillingStore, ClaimedEvent, Effect, EventEnvelope, EventInbox, SubscriptionState, TopUp, TopUpQueue,
+        Applied, BillingStore, ClaimedEvent, Effect, EventEnvelope, EventInbox, Payer, SubscriptionState, TopUp,
+        TopUpQueue,
     },
     shared::store::StoreError,
 };
@@ -109,6 +110,24 @@ impl BillingStore for World {
     async fn correct(&self, subscription: &SubscriptionState) -> Result<bool, StoreError> {
         self.hear(format!("correct {}", subscription.id))?;
         Ok(self.ours.lock().unwrap().insert(subscription.id.clone(), subscription.clone()).is_some())
+    }
+
+    async fn payers_of(&self, event_id: &str) -> Result<Vec<Payer>, StoreError> {
+        self.hear(format!("payers of {event_id}"))?;
+        Ok(self.payers.lock().unwrap().clone())
+    }
+
+    async fn unnoted_payers(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Payer>, StoreError> {
+        self.hear("unnoted payers")?;
+        let payers = self.payers.lock().unwrap();
+        let rest = payers.iter().filter(|payer| after.is_none_or(|after| payer.account_id.uuid() > after));
+        Ok(rest.take(limit as usize).cloned().collect())
+    }
+
+    async fn note_cards(&self, payer: &Payer, fingerprints: &[String]) -> Result<i64, StoreError> {
+        self.hear(format!("note cards of {}: {}", payer.customer_id, fingerprints.join(", ")))?;
+        self.payers.lock().unwrap().retain(|unnoted| unnoted != payer);
+        Ok(5)
     }
 }
 

@@ -115,7 +115,10 @@ fn time(books: &Books) -> Value {
 #[serde(deny_unknown_fields)]
 struct CardChange {
     customer: String,
-    card: Card,
+    /// Whether the bank accepts it from now on.
+    card: Option<Card>,
+    /// Of the card that the customer gives in their next checkout.
+    number: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -128,13 +131,25 @@ enum Card {
 async fn set_card(State(stripe): Control, body: Bytes) -> Response {
     carry_out(&stripe, &body, |state, asked: CardChange| {
         state.books.find(CUSTOMER, &asked.customer)?;
-        let card = match asked.card {
-            Card::Ok => "ok",
-            Card::Declines => "declines",
-        };
-        state.books.change(&asked.customer, |customer| customer.set("_card", card));
-        Ok(json!({"customer": asked.customer, "card": card}))
+        if asked.number.as_deref().is_some_and(|number| !is_card_number(number)) {
+            return Err(StripeError::invalid("number must be the 12 to 19 digits of a card"));
+        }
+        let customer = state.books.change(&asked.customer, |customer| {
+            match asked.card {
+                Some(Card::Ok) => customer.set("_card", "ok"),
+                Some(Card::Declines) => customer.set("_card", "declines"),
+                None => {}
+            }
+            if let Some(number) = asked.number {
+                customer.set("_number", number);
+            }
+        });
+        Ok(json!({"customer": asked.customer, "card": customer.at("_card"), "number": customer.at("_number")}))
     })
+}
+
+fn is_card_number(number: &str) -> bool {
+    (12..=19).contains(&number.len()) && number.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 #[derive(Deserialize)]
