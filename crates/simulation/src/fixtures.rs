@@ -125,7 +125,10 @@ impl Fixtures {
     pub fn is_complete(snapshot: &Snapshot) -> Result<(), String> {
         let name = snapshot.profile.username.as_str();
         let window = PostsWindow { count: snapshot.depth, newer_than: None };
-        let there_were = posts(name, window, snapshot.scraped_at.as_millisecond());
+        // A post may appear while a profile is read: the posts actor, which ended later, shows it in place of the oldest.
+        let newest = snapshot.profile.posts.iter().filter_map(|post| post.taken_at).max();
+        let read_at = newest.map_or(snapshot.scraped_at, |newest| newest.max(snapshot.scraped_at));
+        let there_were = posts(name, window, read_at.as_millisecond());
         let has = |post: &Post| snapshot.profile.posts.iter().any(|own| own.short_code == post.short_code);
         match there_were.iter().find(|post| !has(post)) {
             Some(missing) => Err(format!("a snapshot of @{name} lacks the post {}", missing.short_code)),

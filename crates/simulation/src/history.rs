@@ -2,11 +2,15 @@
 //! decides.
 
 mod customers;
+mod members;
 mod plan;
 
 pub use plan::Plan;
 
-use oslira_app::shared::{analysis_type::AnalysisType, ids::RunId};
+use oslira_app::shared::{
+    analysis_type::AnalysisType,
+    ids::{RunId, UserId},
+};
 
 use crate::{
     BulkRow, Entry, FaultRates, Fixtures, Instance, Op, Random, Recorded, ReferenceDatabase, RunRow, Shared, Version,
@@ -51,6 +55,8 @@ pub struct Report {
     pub split_charges: u32,
     /// Grants that ended with something left.
     pub ended_grants: u32,
+    /// Requests that a member's limit refused, requests without the permission, and changes to members and keys.
+    pub members: [u32; 3],
     /// Changes of the product's version.
     pub deployments: u32,
     /// Deaths of a process of the gate or of a scrape.
@@ -71,6 +77,8 @@ struct Driver {
     instances: Vec<Instance>,
     recoveries: Vec<Recovery>,
     begun: Vec<Op>,
+    /// Who belonged to the account at first, beside its owner.
+    members: Vec<UserId>,
     /// Runs that the engine took and whose request, which lost the engine's answer, is about to undo them.
     undos: Vec<RunId>,
     runs: u64,
@@ -87,13 +95,16 @@ struct Driver {
 pub fn history(plan: Plan) -> Report {
     // Inverted, so that the first draws here do not equal the draw of `Plan::credits`.
     let mut random = Random::new(!plan.seed);
+    let members = plan.members();
     let database = ReferenceDatabase::new(plan.customer, plan.credits(), Plan::hourly_max(), plan.mutation);
+    let database = database.with_members(&members);
     let mut world = World::new(database, random.bits());
     world.fault_rates = fault_rates(&mut random);
     limit_actor_runs(&mut world, &mut random);
     if random.chance(KNOWN_BEFORE_PERMILLE) {
         know_profiles(&mut world, &mut random);
     }
+    members::wait_for_a_border(&mut world, &mut random);
     let grants = plan.grants(world.now_s());
     world.database = world.database.with_grants(&grants);
     world.retiring_model = retiring_model(&mut random, world.now_ms);
@@ -104,6 +115,7 @@ pub fn history(plan: Plan) -> Report {
         instances: vec![],
         recoveries: vec![],
         begun: vec![],
+        members: members.iter().map(|member| member.id).collect(),
         undos: vec![],
         runs: 0,
         seed: plan.seed,
@@ -177,6 +189,7 @@ impl Driver {
             28 => self.deploy(),
             29 if self.has_bulks => self.request_bulk(),
             30..=31 => self.cancel_bulk(),
+            32..=33 => self.change_members(),
             // A run has hundreds of moments, most of them alike: several at a time let runs end within a short history.
             _ => (0..=self.random.below(MOVES_MAX)).for_each(|_| {
                 self.work();
@@ -367,6 +380,7 @@ impl Driver {
             cancelled_lines: u32::try_from(cancelled_lines).unwrap_or(u32::MAX),
             split_charges: u32::try_from(split_charges).unwrap_or(u32::MAX),
             ended_grants: u32::try_from(ended_grants).unwrap_or(u32::MAX),
+            members: world.invariants.spending.counts,
             deployments: self.deployments,
             evictions: world.scraping.evictions,
             waits: world.scraping.waits,

@@ -17,7 +17,7 @@ use oslira_app::{
 
 use crate::{
     Answer, Entry, Op, ReferenceDatabase, RunRow, bulks, calls::Calls, grants::Grants, silence::Silences,
-    staleness::Staleness,
+    spending::Spending, staleness::Staleness,
 };
 
 // The numbers are those of `docs/reliability.md`. They are not taken from the product or from the reference database,
@@ -71,6 +71,8 @@ pub struct InvariantChecker {
     pub(crate) silences: Silences,
     /// The comparisons of snapshots.
     pub(crate) staleness: Staleness,
+    /// Who may act for the account, and what they have spent.
+    pub(crate) spending: Spending,
     /// The ledger as it was after the last operation.
     entries: Vec<Entry>,
     /// What every grant has.
@@ -96,14 +98,23 @@ fn hold(holds: bool, violation: impl FnOnce() -> String) -> Verdict {
 }
 
 impl InvariantChecker {
+    /// For what is done to this database from now on.
+    #[must_use]
+    pub fn of(database: &ReferenceDatabase) -> Self {
+        Self { spending: Spending::of(database), ..Self::default() }
+    }
+
     /// Checks the database right after `op` answered.
     ///
     /// # Errors
     /// The violation.
     pub fn check(&mut self, op: &Op, answer: &Answer, database: &ReferenceDatabase, now_s: i64) -> Verdict {
         let mut touched = self.ledger(database)?;
+        let has_moved = !touched.is_empty();
         touched.extend(database.analyses.iter().skip(self.analyses).map(|analysis| analysis.run));
         self.analyses = database.analyses.len();
+        // First who may ask at all: nothing else is promised to those who may not.
+        self.spending.check(op, answer, database, now_s)?;
         self.answer(op, answer, database, now_s)?;
         for (id, row) in &database.runs {
             // A row that did not change and has no new ledger entry was checked before.
@@ -111,6 +122,10 @@ impl InvariantChecker {
                 self.run(*id, row, database, now_s)?;
                 self.seen.insert(*id, row.clone());
             }
+        }
+        // Most operations move no credits.
+        if has_moved {
+            self.spending.adds_up(database)?;
         }
         self.grants.check(database, now_s)?;
         bulks::bulks_hold(database)?;
@@ -155,15 +170,16 @@ impl InvariantChecker {
         })
     }
 
-    /// No run and no bulk is active at the end of a history.
+    /// No run and no bulk is active at the end of a history, and what was spent adds up.
     ///
     /// # Errors
-    /// Names the one that still is.
+    /// Names the one that still is, or the difference.
     pub fn settled(&self, database: &ReferenceDatabase) -> Verdict {
         for (id, row) in &database.runs {
             hold(row.status.is_terminal(), || format!("run {id} never ends: {row:?}"))?;
         }
-        bulks::bulks_have_ended(database)
+        bulks::bulks_have_ended(database)?;
+        self.spending.adds_up(database)
     }
 
     /// Checks the new entries and returns the runs that they belong to.
@@ -251,6 +267,8 @@ impl InvariantChecker {
 
     fn answer(&mut self, op: &Op, answer: &Answer, database: &ReferenceDatabase, now_s: i64) -> Verdict {
         match (op, answer) {
+            // A stranger, as `Spending` has checked, does not even hear whether a key is in use.
+            (Op::Begin { .. }, Answer::Begun(BeginOutcome::Forbidden)) => Ok(()),
             (Op::Begin { key, body_hash, .. }, Answer::Begun(begun)) => {
                 self.begun(key.as_deref(), body_hash, begun, database, now_s)
             }
@@ -276,11 +294,11 @@ impl InvariantChecker {
             }
             (Op::MarkStale(username, at), _) => self.staleness.marked(username.as_str(), *at, database),
             (Op::Fail { run, code, .. }, Answer::Done) => self.failed(*run, code),
-            (Op::Cancel(run), Answer::Cancelled(done @ CancelOutcome::Cancelled { .. })) => {
+            (Op::Cancel { run, .. }, Answer::Cancelled(done @ CancelOutcome::Cancelled { .. })) => {
                 let first = self.cancels.entry(*run).or_insert_with(|| done.clone());
                 hold(first == done, || format!("a repeated cancel of {run} answered {done:?} after {first:?}"))
             }
-            (Op::Undo(run), Answer::Undone(UndoOutcome::Undone)) => {
+            (Op::Undo { run, .. }, Answer::Undone(UndoOutcome::Undone)) => {
                 let is_unused = database.runs.get(run).is_some_and(|row| {
                     (row.status, row.outcome, row.phase) == (RunStatus::Cancelled, Some("refunded"), None)
                 });
@@ -364,17 +382,16 @@ impl InvariantChecker {
                     format!("refused for credits with {balance} of {required}")
                 })
             }
-            // Histories have no daily cap and no limits of members, name no required provider and erase nobody.
+            // Histories have no daily cap, name no required provider and erase nobody.
             BeginOutcome::ProviderUnavailable { .. }
             | BeginOutcome::BudgetExceeded { .. }
-            | BeginOutcome::MemberLimitReached { .. }
-            | BeginOutcome::SubjectErased => {
-                Err(format!("{begun:?} without a cap, a limit, a required provider or an erasure"))
-            }
+            | BeginOutcome::SubjectErased => Err(format!("{begun:?} without a cap, a required provider or an erasure")),
             BeginOutcome::Replay(_) | BeginOutcome::IdempotencyKeyReused => {
                 Err(format!("{begun:?} for a key that is free"))
             }
-            BeginOutcome::RateLimited { .. }
+            // `Spending` checks what it says of the limit.
+            BeginOutcome::MemberLimitReached { .. }
+            | BeginOutcome::RateLimited { .. }
             | BeginOutcome::Forbidden
             | BeginOutcome::BusinessProfileNotFound
             | BeginOutcome::UnknownAnalysisType => Ok(()),

@@ -108,10 +108,30 @@ pub enum Mutation {
     RefundRevivesAnEndedGrant,
     /// A refund changes the balance and the ledger, and no grant.
     GrantForgotten,
+    /// A member's limit is not checked.
+    MemberLimitIgnored,
+    /// A member's limit is not checked when they buy a bulk.
+    BulkIgnoresLimit,
+    /// Of the limit for a week or a month, only what was spent today is used.
+    LimitCountsTheDayOnly,
+    /// What was refunded stays spent.
+    RefundLeavesTheLimitUsed,
+    /// A refund counts for the day on which it is paid, and not for that of its charge.
+    RefundCountsToday,
+    /// What a member spends is booked to the account's owner.
+    ChargeOfAnother,
+    /// Whoever belongs to the account may do everything there.
+    ViewerSpends,
+    /// A key that was revoked, or whose maker has left, goes on.
+    RevokedKeySpends,
+    /// An account's last owner may leave, and may become something else.
+    LastOwnerLeaves,
+    /// A start that failed is not undone when whoever asked for it has lost the permission meanwhile.
+    UndoNeedsPermission,
 }
 
 impl Mutation {
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 62] = [
         Self::RefundTwice,
         Self::FailKeepsCharge,
         Self::CompleteAfterTheEnd,
@@ -164,5 +184,15 @@ impl Mutation {
         Self::RefundToAnotherGrant,
         Self::RefundRevivesAnEndedGrant,
         Self::GrantForgotten,
+        Self::MemberLimitIgnored,
+        Self::BulkIgnoresLimit,
+        Self::LimitCountsTheDayOnly,
+        Self::RefundLeavesTheLimitUsed,
+        Self::RefundCountsToday,
+        Self::ChargeOfAnother,
+        Self::ViewerSpends,
+        Self::RevokedKeySpends,
+        Self::LastOwnerLeaves,
+        Self::UndoNeedsPermission,
     ];
 }

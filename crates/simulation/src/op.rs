@@ -8,19 +8,21 @@ use oslira_app::{
             AnalysisRecord, BeginOutcome, CancelOutcome, Completion, LeadFacts, Outage, Phase, RunState, Tended,
             UndoOutcome, UsageRecord,
         },
+        auth::{Role, SpendingLimit},
         profiles::InstagramHandle,
     },
     shared::{
         analysis_type::AnalysisType,
-        ids::{BulkId, RunId},
+        ids::{BulkId, RunId, UserId},
     },
 };
 
-/// One transaction.
+/// One transaction. Those of customers say by whom: a person's id, or a key's.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     /// `api.begin_analysis`.
     Begin {
+        by: UserId,
         run: RunId,
         username: String,
         kind: AnalysisType,
@@ -30,9 +32,9 @@ pub enum Op {
         body_hash: String,
     },
     /// `api.cancel_run`.
-    Cancel(RunId),
+    Cancel { by: UserId, run: RunId },
     /// `api.undo_run`.
-    Undo(RunId),
+    Undo { by: UserId, run: RunId },
     /// `system.advance_run` to `cache`, with the assignment.
     TakeUp(RunId),
     /// `system.advance_run`.
@@ -74,13 +76,20 @@ pub enum Op {
     Sweep(i64, i64, u32),
     /// `api.begin_bulk`, without options and without a key.
     BeginBulk {
+        by: UserId,
         bulk: BulkId,
         kind: AnalysisType,
         /// Usernames, each once, and the ids that their runs get if they are bought.
         lines: Vec<(String, RunId)>,
     },
     /// `api.cancel_bulk`.
-    CancelBulk(BulkId),
+    CancelBulk { by: UserId, bulk: BulkId },
+    /// `api.change_member`.
+    ChangeMember { by: UserId, member: UserId, role: Role, limit: Option<SpendingLimit> },
+    /// `api.remove_member`.
+    RemoveMember { by: UserId, member: UserId },
+    /// `api.revoke_key`.
+    RevokeKey { by: UserId, key: UserId },
     /// `system.tend_bulk`.
     TendBulk(BulkId),
     /// `system.beat_unstarted`.
@@ -105,6 +114,10 @@ impl Op {
 /// What a transaction answered.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
+    /// To whoever belongs to the account and may not do this there.
+    Refused,
+    /// To a change of who belongs to the account: the outcome's word, `ok`, or why nothing was changed.
+    Members(&'static str),
     /// To a begin.
     Begun(BeginOutcome),
     /// To a cancel.
@@ -127,7 +140,7 @@ pub enum Answer {
     Claimed(Vec<(RunId, i64)>),
     /// To a sweep.
     Swept(Vec<RunId>),
-    /// To the begin of a bulk: its runs, unless it costs too much.
+    /// To the begin of a bulk: its runs, unless it costs too much, or more than a limit allows.
     BulkBegun(Option<Vec<RunId>>),
     /// To a cancel of a bulk: the runs that it ended, the credits refunded, and those kept; `None` when it had ended.
     BulkCancelled(Option<(Vec<RunId>, i64, i64)>),

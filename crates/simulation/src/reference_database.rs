@@ -1,24 +1,30 @@
 //! The ledger and the runs as pure functions of (state, operation, time): what `begin_analysis`, `cancel_run`,
 //! `undo_run`, `advance_run`, `complete_run`, `fail_run`, `sweep_stale_runs`, `record_usage` and `mark_stale` must do, for one
-//! account. The same histories run against the real functions, so this model cannot drift from them; those without bulks, which
-//! are modelled in `bulks`. What a balance is made of is modelled in `grants`.
+//! account and its members, who are modelled in `members`. The same histories run against the real functions, so this model cannot
+//! drift from them; those without bulks, which are modelled in `bulks`. What a balance is made of is modelled in `grants`.
 
 mod bulks;
 mod grants;
+mod members;
+mod recovery;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{BeginOutcome, CancelOutcome, Completion, Phase, Receipt, RunState, RunStatus, UndoOutcome},
+    features::{
+        analysis::{BeginOutcome, CancelOutcome, Completion, Phase, Receipt, RunState, RunStatus, UndoOutcome},
+        auth::{Permission, Role},
+    },
     shared::{
         analysis_type::AnalysisType,
-        ids::{AnalysisId, BulkId, LeadId, RunId},
+        ids::{AnalysisId, BulkId, LeadId, RunId, UserId},
     },
 };
 use uuid::Uuid;
 
-use crate::{AnalysisRow, Answer, BulkRow, Customer, Entry, GrantRow, GrantSource, Mutation, Op, RunRow};
+use self::members::Standing;
+use crate::{AnalysisRow, Answer, BulkRow, Customer, Entry, GrantRow, GrantSource, MemberRow, Mutation, Op, RunRow};
 
 const HOUR_S: i64 = 3_600;
 const KEY_LIFE_S: i64 = 24 * HOUR_S;
@@ -39,6 +45,12 @@ pub struct ReferenceDatabase {
     /// The deliberate defect under test, which this model or another part of the simulation then has.
     pub mutation: Option<Mutation>,
     pub customer: Customer,
+    /// Who may act for the account now.
+    pub members: BTreeMap<UserId, MemberRow>,
+    /// Every key that there ever was.
+    keys: BTreeSet<UserId>,
+    /// By member and by the second at which a day (UTC) begins: what their runs of the day cost, refunded ones left out.
+    pub spending: BTreeMap<(UserId, i64), i64>,
     /// Most analyses that may begin within an hour.
     pub hourly_max: usize,
     /// In credits.
@@ -60,12 +72,15 @@ pub struct ReferenceDatabase {
 }
 
 impl ReferenceDatabase {
-    /// A database whose ledger starts with `credits`, which never end.
+    /// A database whose ledger starts with `credits`, which never end, and whose one member is its owner.
     #[must_use]
     pub fn new(customer: Customer, credits: i64, hourly_max: usize, mutation: Option<Mutation>) -> Self {
         let database = Self {
             mutation,
             customer,
+            members: BTreeMap::from([(customer.user, MemberRow::person(customer.user, Role::Owner))]),
+            keys: BTreeSet::new(),
+            spending: BTreeMap::new(),
             hourly_max,
             balance: 0,
             grants: vec![],
@@ -85,11 +100,22 @@ impl ReferenceDatabase {
     pub fn apply(&mut self, op: &Op, now_s: i64) -> Answer {
         self.now_s = now_s;
         match op {
-            Op::Begin { run, username, kind, key, body_hash } => {
-                Answer::Begun(self.begin((*run, username, *kind), key.as_deref(), body_hash, now_s))
-            }
-            Op::Cancel(run) => Answer::Cancelled(self.cancel(*run)),
-            Op::Undo(run) => Answer::Undone(self.undo(*run)),
+            Op::Begin { by, run, username, kind, key, body_hash } => match self.standing(*by, Permission::Analyse) {
+                Standing::May => {
+                    Answer::Begun(self.begin(*by, (*run, username, *kind), key.as_deref(), body_hash, now_s))
+                }
+                Standing::MayNot => Answer::Refused,
+                Standing::Stranger => Answer::Begun(BeginOutcome::Forbidden),
+            },
+            Op::Cancel { by, run } => match self.standing(*by, Permission::Analyse) {
+                Standing::May => Answer::Cancelled(self.cancel(*run)),
+                Standing::MayNot => Answer::Refused,
+                Standing::Stranger => Answer::Cancelled(CancelOutcome::NotFound),
+            },
+            Op::Undo { by, run } => self.undo_of(*by, *run),
+            Op::ChangeMember { by, member, role, limit } => self.change_member(*by, *member, *role, *limit),
+            Op::RemoveMember { by, member } => self.remove_member(*by, *member),
+            Op::RevokeKey { by, key } => self.revoke_key(*by, *key),
             Op::TakeUp(run) => {
                 let active = self.advance(*run, Phase::Cache, now_s);
                 let username = self.runs.get(run).map(|row| row.username.clone());
@@ -118,8 +144,16 @@ impl ReferenceDatabase {
                 Answer::Done
             }
             Op::Sweep(age_s, grace_s, limit) => Answer::Swept(self.sweep(*age_s, *grace_s, *limit, now_s)),
-            Op::BeginBulk { bulk, kind, lines } => Answer::BulkBegun(self.begin_bulk(*bulk, *kind, lines, now_s)),
-            Op::CancelBulk(bulk) => Answer::BulkCancelled(self.cancel_bulk(*bulk)),
+            Op::BeginBulk { by, bulk, kind, lines } => match self.standing(*by, Permission::Analyse) {
+                Standing::May => Answer::BulkBegun(self.begin_bulk(*by, *bulk, *kind, lines, now_s)),
+                Standing::MayNot => Answer::Refused,
+                Standing::Stranger => Answer::BulkBegun(None),
+            },
+            Op::CancelBulk { by, bulk } => match self.standing(*by, Permission::Analyse) {
+                Standing::May => Answer::BulkCancelled(self.cancel_bulk(*bulk)),
+                Standing::MayNot => Answer::Refused,
+                Standing::Stranger => Answer::BulkCancelled(None),
+            },
             Op::TendBulk(bulk) => Answer::Tended(self.tend_bulk(*bulk)),
             Op::BeatUnstarted(bulk, runs) => Answer::Waiting(self.beat_unstarted(*bulk, runs, now_s)),
             Op::EndFinishedBulks(limit) => Answer::BulksEnded(self.end_finished_bulks(*limit)),
@@ -148,8 +182,11 @@ impl ReferenceDatabase {
         row.status = status;
         row.outcome = Some(outcome);
         row.error = error;
-        let credits = row.credits;
+        let (credits, by, created_s) = (row.credits, row.by, row.created_s);
         let is_failure = status == RunStatus::Failed;
+        if outcome == "refunded" {
+            self.count_refund(by, created_s, credits);
+        }
         if outcome == "refunded" && !(is_failure && self.has(Mutation::FailKeepsCharge)) {
             self.refund(run, if is_failure && self.has(Mutation::RefundsOneCredit) { 1 } else { credits });
             if is_failure && self.has(Mutation::RefundTwice) {
@@ -165,6 +202,7 @@ impl ReferenceDatabase {
 
     fn begin(
         &mut self,
+        by: UserId,
         (run, username, kind): (RunId, &str, AnalysisType),
         key: Option<&str>,
         body_hash: &str,
@@ -181,14 +219,18 @@ impl ReferenceDatabase {
         if let Some(retry_after_s) = self.hourly_wait_s(now_s) {
             return BeginOutcome::RateLimited { retry_after_s };
         }
+        if let Some(refusal) = self.over_member_limit(by, price) {
+            return refusal;
+        }
         if !self.has(Mutation::EndedGrantIsSpent) {
             self.end_due_grants();
         }
         if self.balance < price && !self.has(Mutation::BalanceNotChecked) {
             return BeginOutcome::InsufficientCredits { balance: self.balance, required: price };
         }
-        let row = RunRow::new(username, kind, price, now_s);
+        let row = RunRow::new(by, username, kind, price, now_s);
         self.runs.insert(run, RunRow { key: key.map(str::to_owned), body_hash: body_hash.to_owned(), ..row });
+        self.count_charge(by, price);
         let balance = self.charge(run, price);
         BeginOutcome::Started(Receipt { run_id: run, credits: price, balance, top_up: None })
     }
@@ -347,44 +389,6 @@ impl ReferenceDatabase {
             phase: row.phase,
             error_message: row.error.as_ref().map(|(_, message)| message.clone()),
         })
-    }
-
-    fn claim_silent(&mut self, age_s: i64, limit: u32, now_s: i64) -> Vec<(RunId, i64)> {
-        let heard_s = |row: &RunRow| row.claimed_s.max(Some(row.last_sign_s()));
-        let is_silent = |row: &RunRow| row.is_active() && heard_s(row) <= Some(now_s - age_s);
-        let silent = self.runs.iter().filter(|(_, row)| is_silent(row));
-        let mut claimed: Vec<(RunId, i64)> = silent.map(|(id, row)| (*id, now_s - row.last_sign_s())).collect();
-        claimed.sort_by_key(|(id, silent_s)| (-silent_s, *id));
-        claimed.truncate(limit as usize);
-        claimed.sort_unstable();
-        for (run, _) in &claimed {
-            if let Some(row) = self.runs.get_mut(run) {
-                row.claimed_s = Some(now_s);
-            }
-        }
-        claimed
-    }
-
-    fn note_woken(&mut self, runs: &[RunId], now_s: i64) {
-        for (_, row) in self.runs.iter_mut().filter(|(id, row)| runs.contains(id) && row.is_active()) {
-            row.woken_s = Some(now_s);
-        }
-    }
-
-    fn sweep(&mut self, age_s: i64, grace_s: i64, limit: u32, now_s: i64) -> Vec<RunId> {
-        let (by_age, blind) = (self.has(Mutation::SweepIgnoresHeartbeat), self.has(Mutation::SweepMissesPending));
-        let is_dead = |row: &RunRow| {
-            let was_woken = row.woken_s > Some(row.last_sign_s()) && row.woken_s <= Some(now_s - grace_s);
-            row.last_sign_s() <= now_s - age_s && was_woken
-        };
-        let is_old = |row: &RunRow| row.created_s <= now_s - age_s;
-        let is_swept = |row: &RunRow| row.is_active() && if by_age { is_old(row) } else { is_dead(row) };
-        let swept = self.runs.iter().filter(|(_, row)| is_swept(row) && !(blind && row.status == RunStatus::Pending));
-        let swept: Vec<RunId> = swept.map(|(id, _)| *id).take(limit as usize).collect();
-        for run in &swept {
-            self.stall(*run);
-        }
-        swept
     }
 
     fn stall(&mut self, run: RunId) {

@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 use oslira_app::{
-    features::analysis::{Phase, RunStatus},
+    features::{
+        analysis::{Phase, RunStatus},
+        auth::{Permission, Role, SpendingLimit},
+    },
     shared::{
         analysis_type::AnalysisType,
-        ids::{AnalysisId, BulkId, LeadId, RunId},
+        ids::{AnalysisId, BulkId, LeadId, RunId, UserId},
     },
 };
 
@@ -81,9 +84,35 @@ impl GrantRow {
     }
 }
 
+/// Somebody who may act for the account: a person, or a program with a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRow {
+    pub id: UserId,
+    pub role: Role,
+    /// Of a key: what it may do.
+    pub scopes: Vec<Permission>,
+    pub limit: Option<SpendingLimit>,
+    /// Of a key: who knows its secret.
+    pub maker: Option<UserId>,
+}
+
+impl MemberRow {
+    /// A person without a limit.
+    #[must_use]
+    pub const fn person(id: UserId, role: Role) -> Self {
+        Self { id, role, scopes: vec![], limit: None, maker: None }
+    }
+
+    pub(crate) fn may(&self, needed: Permission) -> bool {
+        self.role.permissions().contains(&needed) && (self.role != Role::Key || self.scopes.contains(&needed))
+    }
+}
+
 /// One run's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRow {
+    /// Who began it.
+    pub by: UserId,
     pub username: String,
     pub kind: AnalysisType,
     pub status: RunStatus,
@@ -118,8 +147,9 @@ pub struct RunRow {
 
 impl RunRow {
     /// A run that was just charged, without an idempotency key.
-    pub(crate) fn new(username: &str, kind: AnalysisType, credits: i64, now_s: i64) -> Self {
+    pub(crate) fn new(by: UserId, username: &str, kind: AnalysisType, credits: i64, now_s: i64) -> Self {
         Self {
+            by,
             username: username.to_owned(),
             kind,
             status: RunStatus::Pending,

@@ -123,8 +123,8 @@ impl World {
     pub fn new(database: ReferenceDatabase, seed: u64) -> Self {
         Self {
             now_ms: EPOCH_MS,
+            invariants: InvariantChecker::of(&database),
             database,
-            invariants: InvariantChecker::default(),
             random: Random::new(seed),
             fault_rates: FaultRates::default(),
             retiring_model: None,

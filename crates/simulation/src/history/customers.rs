@@ -8,7 +8,7 @@ use oslira_app::{
     },
     shared::{
         analysis_type::AnalysisType,
-        ids::{BulkId, RunId},
+        ids::{BulkId, RunId, UserId},
     },
 };
 use uuid::Uuid;
@@ -31,18 +31,27 @@ impl Driver {
         let run = self.new_run();
         let kind = self.random.pick(&Fixtures::KINDS).copied().unwrap_or(AnalysisType::Light);
         let body_hash = format!("hash of {username} as {}", kind.as_str());
-        let op = Op::Begin { run, username: username.to_owned(), kind, key, body_hash };
+        let by = self.somebody();
+        let op = Op::Begin { by, run, username: username.to_owned(), kind, key, body_hash };
         self.begun.push(op.clone());
         self.begin(&op);
     }
 
     /// The same request again, after a second click or a lost answer: with a new run id and the same key.
     pub(super) fn repeat_request(&mut self) {
-        let Some(Op::Begin { username, kind, key, body_hash, .. }) = self.random.pick(&self.begun).cloned() else {
+        let Some(Op::Begin { by, username, kind, key, body_hash, .. }) = self.random.pick(&self.begun).cloned() else {
             return;
         };
         let run = self.new_run();
-        self.begin(&Op::Begin { run, username, kind, key, body_hash });
+        // A key of an account's is not one of its member's.
+        let by = if self.random.chance(200) { self.somebody() } else { by };
+        self.begin(&Op::Begin { by, run, username, kind, key, body_hash });
+    }
+
+    /// Mostly the account's owner; whoever has left tries it too.
+    pub(super) fn somebody(&mut self) -> UserId {
+        let owner = self.world.lock().database.customer.user;
+        if self.random.chance(400) { owner } else { self.random.pick(&self.members).copied().unwrap_or(owner) }
     }
 
     fn new_run(&mut self) -> RunId {
@@ -61,12 +70,13 @@ impl Driver {
                 lines.push((username.to_owned(), self.new_run()));
             }
         }
+        let by = self.somebody();
         let bought = {
             let mut world = self.world.lock();
             if world.store_is_down() {
                 return;
             }
-            world.apply(&Op::BeginBulk { bulk, kind: AnalysisType::Light, lines })
+            world.apply(&Op::BeginBulk { by, bulk, kind: AnalysisType::Light, lines })
         };
         let Answer::BulkBegun(Some(runs)) = bought else { return };
         runs.into_iter().for_each(|run| self.ask_ahead(run));
@@ -78,11 +88,12 @@ impl Driver {
     pub(super) fn cancel_bulk(&mut self) {
         let bulks: Vec<BulkId> = self.world.lock().database.bulks.keys().copied().collect();
         let Some(bulk) = self.random.pick(&bulks).copied() else { return };
+        let by = self.somebody();
         let mut world = self.world.lock();
         if world.store_is_down() {
             return;
         }
-        if let Answer::BulkCancelled(Some((runs, ..))) = world.apply(&Op::CancelBulk(bulk)) {
+        if let Answer::BulkCancelled(Some((runs, ..))) = world.apply(&Op::CancelBulk { by, bulk }) {
             runs.into_iter().for_each(|run| world.was_cancelled(run));
         }
     }
@@ -139,7 +150,9 @@ impl Driver {
         if world.store_is_down() {
             return;
         }
-        if world.apply(&Op::Undo(run)) == Answer::Undone(UndoOutcome::Undone) {
+        // Whoever asked for it: nobody else can.
+        let Some(by) = world.database.runs.get(&run).map(|row| row.by) else { return };
+        if world.apply(&Op::Undo { by, run }) == Answer::Undone(UndoOutcome::Undone) {
             world.was_cancelled(run);
         }
     }
@@ -166,11 +179,12 @@ impl Driver {
     pub(super) fn cancel(&mut self) {
         let runs: Vec<RunId> = self.world.lock().database.runs.keys().copied().collect();
         let Some(run) = self.random.pick(&runs).copied() else { return };
+        let by = self.somebody();
         let mut world = self.world.lock();
         if world.store_is_down() {
             return;
         }
-        if let Answer::Cancelled(CancelOutcome::Cancelled { .. }) = world.apply(&Op::Cancel(run)) {
+        if let Answer::Cancelled(CancelOutcome::Cancelled { .. }) = world.apply(&Op::Cancel { by, run }) {
             world.was_cancelled(run);
         }
     }

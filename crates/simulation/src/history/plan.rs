@@ -1,6 +1,12 @@
 //! What a history is made of.
 
-use crate::{Customer, GrantRow, GrantSource, Mutation, Random};
+use oslira_app::{
+    features::auth::{LimitPeriod, Permission, Role, SpendingLimit},
+    shared::ids::UserId,
+};
+use uuid::Uuid;
+
+use crate::{Customer, GrantRow, GrantSource, MemberRow, Mutation, Random};
 
 /// Few, so that histories run out of credits: an XRAY costs 6.
 const CREDITS_MAX: u64 = 24;
@@ -10,6 +16,9 @@ const GRANTS_MAX: usize = 4;
 const HOUR_S: i64 = 3_600;
 /// So that the draws of the grants do not equal those of the credits.
 const GRANTS: u64 = 0x6772_616e_7473;
+const MEMBERS: u64 = 0x006d_656d_6265_7273;
+/// So that limits are met: an XRAY costs 6.
+const LIMIT_MAX: u64 = 14;
 
 /// What a history is made of; the same plan gives the same history.
 #[derive(Debug, Clone, Copy)]
@@ -60,9 +69,44 @@ impl Plan {
         grants
     }
 
+    /// Who belongs to the account beside its owner: an admin, a member, a viewer, and two keys.
+    #[must_use]
+    pub fn members(self) -> Vec<MemberRow> {
+        let mut random = Random::new(self.seed ^ MEMBERS);
+        // With the seed in it, because the histories that are replayed in one real database must not share ids; and below those
+        // of runs.
+        let id = |number: u64| {
+            UserId::new(Uuid::from_u128((u128::from(self.seed) << 64) | 0xffff_0000 | u128::from(number)))
+        };
+        let person = |number, role| MemberRow::person(id(number), role);
+        let mut limit = |permille| random.chance(permille).then(|| any_limit(&mut random));
+        let [admin, member] = [
+            MemberRow { limit: limit(150), ..person(1, Role::Admin) },
+            MemberRow { limit: limit(700), ..person(2, Role::Member) },
+        ];
+        let limits = [limit(700), limit(300)];
+        let key = |number, limit, maker, scopes: &[Permission]| MemberRow {
+            scopes: scopes.to_vec(),
+            limit,
+            maker: Some(maker),
+            ..person(number, Role::Key)
+        };
+        let (owner, spends) = (self.customer.user, [Permission::Read, Permission::Analyse]);
+        let of_owner = key(4, limits[0], owner, &spends);
+        let of_admin = key(5, limits[1], admin.id, if random.chance(500) { &spends } else { &[Permission::Read] });
+        vec![admin, member, person(3, Role::Viewer), of_owner, of_admin]
+    }
+
     /// The hourly limit that the account's plan must have.
     #[must_use]
     pub const fn hourly_max() -> usize {
         HOURLY_MAX
     }
+}
+
+/// What somebody may spend in a period.
+pub(super) fn any_limit(random: &mut Random) -> SpendingLimit {
+    const PERIODS: [LimitPeriod; 3] = [LimitPeriod::Day, LimitPeriod::Week, LimitPeriod::Month];
+    let period = random.pick(&PERIODS).copied().unwrap_or(LimitPeriod::Day);
+    SpendingLimit { credits: i64::try_from(random.below(LIMIT_MAX)).unwrap_or(0), period }
 }

@@ -5,7 +5,7 @@ use oslira_app::{
     features::analysis::{RunStatus, Tended},
     shared::{
         analysis_type::AnalysisType,
-        ids::{BulkId, RunId},
+        ids::{BulkId, RunId, UserId},
     },
 };
 
@@ -13,9 +13,10 @@ use super::{ReferenceDatabase, price};
 use crate::{BulkEnd, BulkRow, Mutation, RunRow};
 
 impl ReferenceDatabase {
-    /// Charges each line by itself, or none. Returns the runs that were bought.
+    /// Charges each line by itself, or none, also when it is more than the buyer's limit allows. Returns the runs that were bought.
     pub(super) fn begin_bulk(
         &mut self,
+        by: UserId,
         bulk: BulkId,
         kind: AnalysisType,
         lines: &[(String, RunId)],
@@ -25,12 +26,15 @@ impl ReferenceDatabase {
         let is_free = |database: &mut Self, name: &str| database.active_duplicate(name, kind, now_s).is_none();
         let bought: Vec<&(String, RunId)> = lines.iter().filter(|(name, _)| is_free(self, name)).collect();
         let each = price(kind);
+        let required = each * i64::try_from(bought.len()).unwrap_or(i64::MAX);
         self.end_due_grants();
-        if self.balance < each * i64::try_from(bought.len()).unwrap_or(i64::MAX) {
+        let is_over = !self.has(Mutation::BulkIgnoresLimit) && self.over_member_limit(by, required).is_some();
+        if is_over || self.balance < required {
             return None;
         }
         for (username, run) in &bought {
-            self.runs.insert(*run, RunRow { bulk: Some(bulk), ..RunRow::new(username, kind, each, now_s) });
+            self.runs.insert(*run, RunRow { bulk: Some(bulk), ..RunRow::new(by, username, kind, each, now_s) });
+            self.count_charge(by, each);
             self.charge(*run, each);
         }
         let runs: Vec<RunId> = bought.iter().map(|(_, run)| *run).collect();

@@ -52,6 +52,9 @@ struct ActorRun {
     /// In the names of the calls about it.
     name: String,
     looks: u32,
+    /// Whether its scrape follows a later run of the same profile, because the list did not show its own yet: it goes on without a
+    /// lease (docs/reliability.md).
+    is_mistaken: bool,
 }
 
 /// All actor runs there ever were.
@@ -67,10 +70,11 @@ pub(crate) struct Apify {
 }
 
 impl Apify {
-    /// The most runs that were under way at once, from a moment on.
+    /// The most runs with a lease that were under way at once, from a moment on.
     fn under_way_at_most(&self, from_ms: i64) -> usize {
-        let at = |moment: i64| self.runs.iter().filter(|run| run.started_ms <= moment && moment < run.ends_ms).count();
-        self.runs.iter().filter(|run| run.ends_ms > from_ms).map(|run| at(run.started_ms)).max().unwrap_or(0)
+        let leased = || self.runs.iter().filter(|run| !run.is_mistaken);
+        let at = |moment: i64| leased().filter(|run| run.started_ms <= moment && moment < run.ends_ms).count();
+        leased().filter(|run| run.ends_ms > from_ms).map(|run| at(run.started_ms)).max().unwrap_or(0)
     }
 
     /// Runs that read several profiles.
@@ -159,6 +163,7 @@ impl World {
             fate,
             name,
             looks: 0,
+            is_mistaken: false,
         };
         let ticket = ticket(&run);
         for username in &run.usernames {
@@ -219,7 +224,13 @@ impl World {
             })
             .collect();
         fitting.sort_by_key(|run| run.started_ms);
-        let found = fitting.first().map(|run| ticket(run));
+        let found = fitting.first().map(|run| (run.scrape, ticket(run)));
+        if found.as_ref().is_some_and(|(scrape, _)| *scrape != order.id)
+            && let Some(own) = apify.runs.iter_mut().find(|run| run.scrape == order.id)
+        {
+            own.is_mistaken = true;
+        }
+        let found = found.map(|(_, ticket)| ticket);
         apify.found += u32::from(found.is_some());
         (Ok(found), now_ms + ANSWERS_IN_MS)
     }

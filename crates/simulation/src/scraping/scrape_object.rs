@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use jiff::Timestamp;
 use oslira_app::{
     features::{
         profiles::{ScrapeFault, ScrapeTicket},
@@ -44,7 +45,10 @@ enum Doing {
     Turn,
     /// It waits for an answer of Apify.
     Starting(Result<ScrapeTicket, ScrapeFault>),
-    Finding(Result<Option<ScrapeTicket>, ScrapeFault>),
+    Finding {
+        answer: Result<Option<ScrapeTicket>, ScrapeFault>,
+        asked_at: Timestamp,
+    },
     /// What is seen is seen at the end of the wait; here are only the faults of the call.
     Looking {
         ticket: ScrapeTicket,
@@ -147,9 +151,9 @@ impl World {
                 let now = self.now();
                 self.told(id, |life| life.started(answer, now));
             }
-            Some((Doing::Finding(answer), _)) => {
+            Some((Doing::Finding { answer, asked_at }, _)) => {
                 let now = self.now();
-                self.told(id, |life| life.found(answer, now, 1.0));
+                self.told(id, |life| life.found(answer, asked_at, now, 1.0));
             }
             Some((Doing::Looking { ticket, items, asked_ms, wait, fault }, _)) => {
                 let Some(left) = object.live.as_ref().map(|life| life.left().to_vec()) else { return };
@@ -189,7 +193,7 @@ impl World {
             }
             ScrapeTurn::Find { since } => {
                 let (answer, at_ms) = self.find_actor(&order, since);
-                self.do_until(id, Doing::Finding(answer), at_ms);
+                self.do_until(id, Doing::Finding { answer, asked_at: now }, at_ms);
             }
             ScrapeTurn::Look { ticket, items, wait } => {
                 let (fault, at_ms) = self.look_at_actor(&ticket, wait);

@@ -146,7 +146,14 @@ impl<'a> Stage<'a> {
 
 fn begin(world: &Shared, run: RunId, scenario: &Scenario) {
     let (username, kind) = (scenario.username.to_owned(), scenario.kind);
-    world.lock().apply(&Op::Begin { run, username, kind, key: None, body_hash: String::new() });
+    world.lock().apply(&Op::Begin {
+        by: Customer::default().user,
+        run,
+        username,
+        kind,
+        key: None,
+        body_hash: String::new(),
+    });
 }
 
 fn assert_ends(played: &Played, scenario: &Scenario, schedule: Schedule, when: &str) {
@@ -251,7 +258,8 @@ fn a_cancellation_and_a_crash_at_any_moment_keep_every_guarantee() {
         let mut undisturbed = Stage::open(scenario, schedule);
         while undisturbed.go_on().is_some() {
             let when = format!("cancelled at moment {}", undisturbed.moment);
-            let cancelled = undisturbed.crashed_when(|world| drop(world.apply(&Op::Cancel(RUN))));
+            let cancelled = undisturbed
+                .crashed_when(|world| drop(world.apply(&Op::Cancel { by: Customer::default().user, run: RUN })));
             let played = cancelled.finish();
             // A cancellation after the end changes nothing.
             if played.status != Cancelled {

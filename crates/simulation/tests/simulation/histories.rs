@@ -49,7 +49,7 @@ fn a_hundred_thousand_random_histories_keep_every_guarantee() {
 }
 
 /// The events that must have happened in the histories, in the order of [`counts`].
-const COUNTED: [&str; 19] = [
+const COUNTED: [&str; 22] = [
     "crashes",
     "crashes of several steps at once",
     "results",
@@ -64,6 +64,9 @@ const COUNTED: [&str; 19] = [
     "lines of bulks cancelled",
     "charges that draw on several grants",
     "grants ended",
+    "requests that a limit refused",
+    "requests without the permission",
+    "changes to members and keys",
     "changes of version",
     "deaths of the gate or of a scrape",
     "waits for a lease",
@@ -73,6 +76,7 @@ const COUNTED: [&str; 19] = [
 
 fn counts(report: &Report) -> [u32; COUNTED.len()] {
     let [results, refunds, kept] = report.ends;
+    let [limited, refused, changed] = report.members;
     [
         report.crashes,
         report.crashes_in_parallel,
@@ -88,6 +92,9 @@ fn counts(report: &Report) -> [u32; COUNTED.len()] {
         report.cancelled_lines,
         report.split_charges,
         report.ended_grants,
+        limited,
+        refused,
+        changed,
         report.deployments,
         report.evictions,
         report.waits,

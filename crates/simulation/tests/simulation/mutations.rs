@@ -58,6 +58,15 @@ const fn noticed_as(mutation: Mutation) -> &'static str {
         Mutation::RefundToAnotherGrant => "goes to",
         Mutation::RefundRevivesAnEndedGrant => "comes to life again",
         Mutation::GrantForgotten => "is left of grant",
+        Mutation::MemberLimitIgnored | Mutation::BulkIgnoresLimit => "beyond the limit",
+        Mutation::LimitCountsTheDayOnly => "beyond the limit|is refused with",
+        // A request may end a silent run and then be refused because of what that run still counts.
+        Mutation::RefundLeavesTheLimitUsed | Mutation::RefundCountsToday => "kept of days is|is refused with",
+        Mutation::ChargeOfAnother => "kept of days is",
+        Mutation::ViewerSpends => "who may not|changes members, and may not",
+        Mutation::RevokedKeySpends => "who may not",
+        Mutation::LastOwnerLeaves => "has no owner",
+        Mutation::UndoNeedsPermission => "asked for the undoing of",
     }
 }
 

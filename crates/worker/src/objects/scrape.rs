@@ -203,8 +203,9 @@ impl Scrape {
                 self.told(|life| life.started(answer, PlatformClock.now()))
             }
             ScrapeTurn::Find { since } => {
+                let asked_at = PlatformClock.now();
                 let answer = actors.find(&order.usernames, order.part, since).await;
-                self.told(|life| life.found(answer, PlatformClock.now(), scale))
+                self.told(|life| life.found(answer, asked_at, PlatformClock.now(), scale))
             }
             ScrapeTurn::Look { ticket, items, wait } => {
                 let asked_at = PlatformClock.now();

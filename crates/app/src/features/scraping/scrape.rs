@@ -209,11 +209,12 @@ impl Scrape {
         }
     }
 
-    /// The scraper's list was read, or was not. Answers with the pause before the next turn.
+    /// The scraper's list was read, as it was when it was asked for, or was not. Answers with the pause before the next turn.
     #[must_use]
     pub fn found(
         &mut self,
         answer: Result<Option<ScrapeTicket>, ScrapeFault>,
+        asked_at: Timestamp,
         now: Timestamp,
         scale: f64,
     ) -> (Vec<ScrapeEffect>, Duration) {
@@ -230,7 +231,8 @@ impl Scrape {
             effects = self.fail(&fault);
             effects.extend((!effects.is_empty()).then_some(ScrapeEffect::Close));
         }
-        let never_started = answer.is_ok() && now >= sent_at + NEVER_STARTED_AFTER.mul_f64(scale);
+        // An answer may be processed long after it was given: what counts is the list's own age.
+        let never_started = answer.is_ok() && asked_at >= sent_at + NEVER_STARTED_AFTER.mul_f64(scale);
         if never_started || now >= sent_at + may_last(scale) {
             effects.extend(self.fail(&fault));
             return (self.end(effects, now), Duration::ZERO);

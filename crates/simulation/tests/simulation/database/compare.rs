@@ -28,12 +28,17 @@ pub const FACTS: &str = "with places as (
                   from credit_transactions t
                  where t.account_id = $1 and (t.run_id is not null or t.kind = 'expiry')),
     'runs', (select coalesce(jsonb_object_agg(r.id, jsonb_build_object(
-               'username', r.username, 'status', r.status, 'phase', r.phase, 'outcome', r.charge_outcome,
+               'username', r.username, 'by', r.created_by, 'status', r.status, 'phase', r.phase, 'outcome', r.charge_outcome,
                'credits', r.credits, 'ai', r.ai_started_at is not null, 'beat', r.heartbeat_at is not null,
                'key', r.idempotency_key, 'code', r.error_code, 'message', r.error_message,
                'type', r.analysis_type, 'analyses', (select count(*) from analyses a where a.run_id = r.id),
                'stale', (select bool_or(a.is_stale) from analyses a where a.run_id = r.id))), '{}')
                from runs r where r.account_id = $1),
+    'members', (select coalesce(jsonb_agg(jsonb_build_array(m.user_id, m.role, m.credit_limit, m.limit_period) order by m.user_id), '[]')
+                  from account_members m where m.account_id = $1),
+    'spending', (select coalesce(jsonb_agg(jsonb_build_array(s.user_id, extract(epoch from s.starts_at)::bigint, s.credits)
+                     order by s.user_id, s.starts_at), '[]')
+                   from member_spending_days s where s.account_id = $1 and s.credits > 0),
     'leads', (select coalesce(jsonb_agg(l.username order by l.username), '[]') from leads l where l.account_id = $1),
     'usage', (select coalesce(jsonb_agg(k order by k), '[]') from (
                 select provider_key collate \"C\" as k from ai_usage_logs where account_id = $1
@@ -63,17 +68,24 @@ pub fn in_model(database: &ReferenceDatabase) -> Value {
             database.analyses.iter().filter(|row| row.run == *id).map(|row| row.is_stale).collect();
         let error = row.error.as_ref();
         let facts = json!({
-            "username": row.username, "status": row.status, "phase": row.phase, "outcome": row.outcome,
+            "username": row.username, "by": row.by, "status": row.status, "phase": row.phase, "outcome": row.outcome,
             "credits": row.credits, "ai": row.ai_started, "beat": row.heartbeat_s.is_some(), "key": row.key,
             "code": error.map(|error| &error.0), "message": error.map(|error| &error.1), "analyses": analyses.len(),
             "type": row.kind, "stale": analyses.first(),
         });
         (id.to_string(), facts)
     });
+    let members = database.members.values().map(|member| {
+        let limit = member.limit;
+        json!([member.id, member.role, limit.map(|limit| limit.credits), limit.map(|limit| limit.period)])
+    });
+    let spent = database.spending.iter().filter(|(_, credits)| **credits > 0);
+    let spending = spent.map(|((member, day), credits)| json!([member, day, credits]));
     let mut usage: Vec<&String> = database.usage.iter().collect();
     usage.sort_unstable();
     json!({
         "balance": database.balance, "grants": grants.collect::<Vec<_>>(), "entries": entries, "runs": runs.collect::<serde_json::Map<_, _>>(),
+        "members": members.collect::<Vec<_>>(), "spending": spending.collect::<Vec<_>>(),
         "leads": database.leads.keys().collect::<Vec<_>>(), "usage": usage,
     })
 }

@@ -98,7 +98,7 @@ fn after_a_crash_at_the_start_it_is_looked_for_and_not_started_again() {
     let [ScrapeEffect::Store(stored)] = &effects[..] else { panic!("{effects:?}") };
     let mut again = stored.clone();
     assert_eq!(again.turn(at(20), 1.0).1, ScrapeTurn::Find { since: at(0) });
-    let _ = again.found(Ok(Some(ticket())), at(20), 1.0);
+    let _ = again.found(Ok(Some(ticket())), at(20), at(20), 1.0);
     assert!(matches!(again.turn(at(20), 1.0).1, ScrapeTurn::Look { .. }));
 }
 
@@ -111,7 +111,8 @@ fn a_start_that_is_never_found_is_told_soon_and_holds_its_lease_until_it_cannot_
         let (mut now, mut told_at) = (0, None);
         loop {
             assert!(matches!(scrape.turn(at(now), 1.0).1, ScrapeTurn::Find { .. }), "{now}");
-            let (effects, pause) = scrape.found(if list_answers { Ok(None) } else { Err(lost()) }, at(now), 1.0);
+            let (effects, pause) =
+                scrape.found(if list_answers { Ok(None) } else { Err(lost()) }, at(now), at(now), 1.0);
             if !answers(&effects).is_empty() {
                 assert!(told_at.replace(now).is_none(), "told twice");
                 assert!(effects.contains(&ScrapeEffect::Close));
@@ -124,6 +125,17 @@ fn a_start_that_is_never_found_is_told_soon_and_holds_its_lease_until_it_cannot_
         assert_eq!(told_at, Some(7));
         assert!((freed_at..freed_at + 6).contains(&now), "{now}");
     }
+}
+
+#[test]
+fn a_list_that_was_read_too_early_to_show_the_run_frees_no_lease_however_late_it_is_heard() {
+    let mut scrape = Scrape::new(order(&["ann"]));
+    let _ = scrape.turn(at(0), 1.0);
+    let _ = scrape.started(Err(lost()), at(0));
+    let _ = scrape.found(Ok(None), at(3), at(104), 1.0);
+    assert!(matches!(scrape.stage, Stage::Lost(_)), "the run may be under way");
+    let _ = scrape.found(Ok(None), at(104), at(104), 1.0);
+    assert!(matches!(scrape.stage, Stage::Returning { .. }));
 }
 
 #[test]
@@ -281,7 +293,7 @@ proptest! {
                     Luck::Fault(number) => Err(fault(number)),
                     Luck::Good => Ok(Some(ticket())),
                     Luck::Nothing | Luck::Crash => Ok(None),
-                }, at(now), 1.0),
+                }, at(now), at(now), 1.0),
                 ScrapeTurn::Look { items, .. } => scrape.looked(match luck {
                     Luck::Fault(number) => Err(fault(number)),
                     Luck::Nothing => Ok(Looked::Running { read: vec![read("bob")], items: items.max(1) }),
