@@ -32,10 +32,12 @@ create table public.erasures (
   found_at timestamptz not null default clock_timestamp(),
   -- Up to which bulk all have been searched.
   bulks_after uuid,
+  -- When a job last took it up: whoever has waited longest is next.
+  taken_up_at timestamptz,
   done_at timestamptz,
   constraint a_done_one_names_nobody check (done_at is null or (usernames = '{}' and instagram_ids = '{}'))
 );
-create index erasures_open on public.erasures (found_at) where done_at is null;
+create index erasures_open on public.erasures (taken_up_at nulls first, found_at) where done_at is null;
 create index erasures_with_proof on public.erasures (done_at) where proof is not null;
 alter table public.erasures enable row level security;
 alter table public.erasures force row level security;
@@ -44,6 +46,8 @@ revoke all on public.erasures from public, anon, authenticated, service_role;
 create table public.erased_subjects (
   -- private.subject_hash
   hash bytea primary key check (octet_length(hash) = 32),
+  -- What it is the hash of.
+  kind text not null check (kind in ('username', 'instagram_id')),
   erasure_id uuid not null references public.erasures (id),
   erased_at timestamptz not null default clock_timestamp()
 );

@@ -37,6 +37,7 @@ create table public.bulk_runs (
 create index bulk_runs_paged on public.bulk_runs (account_id, id desc);
 create index bulk_runs_business_profile on public.bulk_runs (business_profile_id);
 create unique index bulk_runs_idempotency on public.bulk_runs (account_id, idempotency_key) where idempotency_key is not null;
+create index bulk_runs_with_hash on public.bulk_runs (created_at) where body_hash is not null;
 create index bulk_runs_open on public.bulk_runs (id) where status = 'processing';
 
 alter table public.bulk_runs enable row level security;

@@ -141,6 +141,25 @@ end $$;
 revoke all on function system.remove_leads(timestamptz, integer) from public, anon, authenticated, service_role;
 grant execute on function system.remove_leads(timestamptz, integer) to service_role;
 
+-- Keys of requests that bought lists before p_before, and hashes of what they asked for: a repeat counts for a day, and whoever has a
+-- hash could try out which names were asked for.
+create function system.forget_bulk_keys(p_before timestamptz, p_limit integer) returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
+declare
+  v_taken bigint;
+begin
+  perform private.take_turn(p_before, p_limit);
+  update public.bulk_runs b set idempotency_key = null, body_hash = null where b.id = any (array(
+    select o.id from public.bulk_runs o
+     where o.created_at < p_before and o.body_hash is not null order by o.created_at limit p_limit
+       for no key update skip locked
+  ));
+  get diagnostics v_taken = row_count;
+  return v_taken;
+end $$;
+revoke all on function system.forget_bulk_keys(timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function system.forget_bulk_keys(timestamptz, integer) to service_role;
+
 -- Whether something still needs a deleted business profile: a lead, which must have one, or an analysis that is under way.
 create function private.needs_business_profile(p_account uuid, p_profile uuid) returns boolean
 language sql volatile set search_path = pg_catalog, pg_temp as $$

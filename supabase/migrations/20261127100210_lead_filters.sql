@@ -1,6 +1,6 @@
 -- Saved filters: what an account's people look for again and again in their leads. A query is the parameters of `GET /leads`
--- as the API has checked and written them; the database only keeps it. Who saved what is among the account's actions
--- (`member_actions`).
+-- as the API has checked and written them; the database only keeps it. Who saved which is among the account's actions
+-- (`member_actions`), without its name: that may be somebody's who has themselves erased.
 
 select set_config('lock_timeout', '5s', true);
 
@@ -81,7 +81,7 @@ begin
   end if;
   insert into public.lead_filters (account_id, name, query, created_by) values (p_account, p_name, p_query, auth.uid())
     returning * into strict v_filter;
-  perform private.note_member_action(p_account, 'filter_saved', v_filter.id, jsonb_build_object('name', p_name));
+  perform private.note_member_action(p_account, 'filter_saved', v_filter.id);
   return jsonb_build_object('outcome', 'ok', 'filter', private.shown_filter(v_filter));
 end $$;
 revoke all on function api.save_lead_filter(uuid, text, jsonb) from public, anon, authenticated, service_role;
@@ -121,7 +121,7 @@ begin
    where f.id = p_filter
   returning * into strict v_filter;
   perform private.note_member_action(
-    p_account, 'filter_changed', p_filter, jsonb_build_object('name', p_name, 'version', v_filter.version)
+    p_account, 'filter_changed', p_filter, jsonb_build_object('version', v_filter.version)
   );
   return jsonb_build_object('outcome', 'ok', 'filter', private.shown_filter(v_filter));
 end $$;
@@ -132,16 +132,15 @@ grant execute on function api.change_lead_filter(uuid, uuid, text, jsonb, intege
 create function api.delete_lead_filter(p_account uuid, p_filter uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_name text;
   v_deleted_at timestamptz;
   v_refusal constant jsonb := private.lock_balance_for(p_account, 'edit_leads');
 begin
   if v_refusal is not null then
     return v_refusal;
   end if;
-  delete from public.lead_filters f where f.id = p_filter and f.account_id = p_account returning f.name into v_name;
+  delete from public.lead_filters f where f.id = p_filter and f.account_id = p_account;
   if found then
-    perform private.note_member_action(p_account, 'filter_deleted', p_filter, jsonb_build_object('name', v_name));
+    perform private.note_member_action(p_account, 'filter_deleted', p_filter);
   end if;
   select n.at into v_deleted_at
     from public.member_actions n

@@ -12,6 +12,7 @@ create index runs_username on public.runs (username);
 create index leads_deleted_username on public.leads (username) where deleted_at is not null;
 create index leads_renamed on public.leads (renamed_to) where renamed_to is not null;
 create index leads_instagram_id on public.leads (instagram_id) where instagram_id is not null;
+create index scrape_logs_username on public.scrape_logs (username) where username <> 'erased..';
 
 create trigger never_changed before update or delete or truncate on public.erasure_pepper
   for each statement execute function private.refuse_change();
@@ -33,10 +34,13 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
   perform pg_advisory_xact_lock(l.key)
     from (select distinct private.profile_lock(u.name) as key from unnest(p_usernames) as u (name) order by 1) l;
-  insert into public.erased_subjects (hash, erasure_id)
-    select private.subject_hash('username', u.name), p_erasure from unnest(p_usernames) as u (name)
-    union
-    select private.subject_hash('instagram_id', i.id), p_erasure from unnest(p_ids) as i (id)
+  insert into public.erased_subjects (hash, kind, erasure_id)
+    select private.subject_hash(s.kind, s.value), s.kind, p_erasure
+      from (
+        select 'username' as kind, u.name as value from unnest(p_usernames) as u (name)
+        union
+        select 'instagram_id', i.id from unnest(p_ids) as i (id)
+      ) s
     on conflict (hash) do nothing;
   update public.erasures e
      set usernames = array(select u from unnest(e.usernames) u union select u from unnest(p_usernames) u),
@@ -48,7 +52,7 @@ revoke all on function private.add_to_erasure(uuid, text[], text[]) from public,
 
 -- The same with what our leads know of them: the ids of Instagram that belong to the names, unless one is given, and every name
 -- that goes with these ids, or one step from the given names. No step further, and of several people who had one name after another
--- only the last: another's data must not be taken along.
+-- only the one of the id, or the last: what is another's under another name must not be taken along.
 create function private.find_subject(p_erasure uuid, p_usernames text[], p_ids text[]) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -71,10 +75,20 @@ begin
   end if;
   v_names := array(
     select u from unnest(p_usernames) u
-    union select l.username from public.leads l where l.renamed_to = any (p_usernames)
+    union select l.username from public.leads l
+           where l.renamed_to = any (p_usernames)
+             and (v_ids = '{}' or l.instagram_id is null or l.instagram_id = any (v_ids))
     union select l.renamed_to from public.leads l
            where l.username = any (p_usernames) and l.deleted_at is null and l.renamed_to is not null
-    union select l.username from public.leads l where l.instagram_id = any (v_ids)
+             and (v_ids = '{}' or l.instagram_id is null or l.instagram_id = any (v_ids))
+    union select l.username from public.leads l
+           where l.instagram_id = any (v_ids)
+             -- Somebody else has the name by now.
+             and not exists (
+               select from public.leads o
+                where o.username = l.username and o.deleted_at is null and o.instagram_id <> all (v_ids)
+                  and o.scraped_at > l.scraped_at
+             )
     union select l.renamed_to from public.leads l where l.instagram_id = any (v_ids) and l.renamed_to is not null
   );
   perform private.add_to_erasure(p_erasure, v_names, v_ids);
@@ -100,14 +114,16 @@ create function operator.begin_erasure(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_id uuid;
+  v_named text[];
   v_outcome text := 'begun';
 begin
   perform private.require_operator(p_reason);
   if p_username is null or p_username !~ '^[a-z0-9._]{1,30}$' or p_instagram_id !~ '^[0-9]{1,30}$' then
     raise exception 'a username in lower case is needed, and an id of digits' using errcode = 'invalid_parameter_value';
   end if;
-  if private.names_somebody(p_reason, array[p_username, p_instagram_id])
-     or private.names_somebody(p_proof, array[p_username, p_instagram_id]) then
+  -- A shorter number may be a ticket's.
+  v_named := array[p_username, case when char_length(p_instagram_id) >= 5 then p_instagram_id end];
+  if private.names_somebody(p_reason, v_named) or private.names_somebody(p_proof, v_named) then
     return jsonb_build_object('outcome', 'names_subject');
   end if;
   -- Of two at once, the second is a repeat.
@@ -119,11 +135,12 @@ begin
       values (v_id, auth.uid(), p_proof, '{}', '{}');
   else
     v_outcome := 'repeated';
-    update public.erasures e set proof = coalesce(e.proof, p_proof) where e.id = v_id;
   end if;
   perform private.find_subject(
     v_id, array[p_username], case when p_instagram_id is not null then array[p_instagram_id] end
   );
+  -- After the profiles' locks, as everybody takes them.
+  update public.erasures e set proof = p_proof where e.id = v_id and e.proof is null;
   perform private.note_operator_action('begin_erasure', v_id, p_reason, v_outcome);
   return jsonb_build_object('outcome', v_outcome, 'erasure', private.shown_erasure(v_id));
 end $$;
@@ -145,120 +162,210 @@ end $$;
 revoke all on function operator.find_erasure(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function operator.find_erasure(uuid, text) to operator;
 
+-- Whether an id is known to be somebody else's.
+create function private.is_anothers(p_id text, p_ids text[]) returns boolean
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select p_id is not null and p_ids <> '{}' and p_id <> all (p_ids)
+$$;
+revoke all on function private.is_anothers(text, text[]) from public, anon, authenticated, service_role;
+
+-- Leads of the subject: under their names, and under whatever name with their id; not those of somebody else who has one of the
+-- names by now, and had another when they were read. Each part has an index.
+create function private.leads_of_subject(p_erasure public.erasures, p_limit integer) returns uuid[]
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select l.id from public.leads l where l.username = any (p_erasure.usernames) and l.deleted_at is null
+    union
+    select l.id from public.leads l where l.username = any (p_erasure.usernames) and l.deleted_at is not null
+    union
+    select l.id from public.leads l
+     where l.renamed_to = any (p_erasure.usernames) and not private.is_anothers(l.instagram_id, p_erasure.instagram_ids)
+    union
+    select l.id from public.leads l where l.instagram_id = any (p_erasure.instagram_ids)
+    limit p_limit
+  )
+$$;
+revoke all on function private.leads_of_subject(public.erasures, integer) from public, anon, authenticated, service_role;
+
+-- Whether a row of the tables that are searched by name has something of the subject.
+create function private.is_anything_left(p_erasure public.erasures) returns boolean
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select private.leads_of_subject(p_erasure, 1) <> '{}'
+      or exists (select from public.runs r where r.username = any (p_erasure.usernames))
+      or exists (
+        select from public.scrape_logs s where s.username = any (p_erasure.usernames) and s.username <> 'erased..'
+      )
+$$;
+revoke all on function private.is_anything_left(public.erasures) from public, anon, authenticated, service_role;
+
 -- The job. ---------------------------------------------------------------------------------------------------------------
 
--- Erasures that are not done, the oldest first.
-create function system.open_erasures(p_limit integer) returns jsonb
-language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
-           'id', n.id, 'usernames', n.usernames, 'instagram_ids', n.instagram_ids, 'found_at', n.found_at
-         ) order by n.found_at, n.id), '[]')
-    from (
-      select * from public.erasures e where e.done_at is null order by e.found_at, e.id limit least(p_limit, 100)
-    ) n
+-- An open erasure as the job works it off.
+create function private.open_erasure(p_erasure public.erasures) returns jsonb
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select jsonb_build_object(
+    'id', p_erasure.id, 'usernames', p_erasure.usernames, 'instagram_ids', p_erasure.instagram_ids, 'found_at', p_erasure.found_at
+  )
 $$;
-revoke all on function system.open_erasures(integer) from public, anon, authenticated, service_role;
-grant execute on function system.open_erasures(integer) to service_role;
+revoke all on function private.open_erasure(public.erasures) from public, anon, authenticated, service_role;
 
--- Adds an id of Instagram's that a stored scrape shows, with the names that our leads know for it.
-create function system.note_subject(p_erasure uuid, p_instagram_id text) returns boolean
+-- Takes up erasures that are not done, those that have waited longest first.
+create function system.take_up_erasures(p_limit integer) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  with taken as (
+    update public.erasures e set taken_up_at = clock_timestamp()
+     where e.id = any (array(
+       select n.id from public.erasures n
+        where n.done_at is null
+        order by n.taken_up_at nulls first, n.found_at
+        limit least(p_limit, 100)
+          for update skip locked
+     ))
+    returning e.*
+  )
+  select coalesce(jsonb_agg(private.open_erasure(t) order by t.found_at, t.id), '[]') from taken t
+$$;
+revoke all on function system.take_up_erasures(integer) from public, anon, authenticated, service_role;
+grant execute on function system.take_up_erasures(integer) to service_role;
+
+-- Adds an id of Instagram's that a stored scrape shows, with the names that our leads know for it; answers the erasure with them, or
+-- null when it is done.
+create function system.note_subject(p_erasure uuid, p_instagram_id text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  v_erasure public.erasures;
 begin
-  select e.* into v_erasure from public.erasures e where e.id = p_erasure and e.done_at is null;
-  if not found or p_instagram_id = any (v_erasure.instagram_ids) then
-    return false;
+  if exists (select from public.erasures e where e.id = p_erasure and e.done_at is null) then
+    perform private.find_subject(p_erasure, '{}', array[p_instagram_id]);
   end if;
-  perform private.find_subject(p_erasure, v_erasure.usernames, array[p_instagram_id]);
-  return true;
+  return coalesce(
+    (select private.open_erasure(e) from public.erasures e where e.id = p_erasure and e.done_at is null), 'null'
+  );
 end $$;
 revoke all on function system.note_subject(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function system.note_subject(uuid, text) to service_role;
 
 -- Whether a profile that was just read may not be kept: one of its names, or its id, was erased. Then its other names are erased
--- and refused too: only now it is known whose they are.
+-- and refused too: only now it is known whose they are. Somebody who took an erased name over has another id: they are refused
+-- under that name, and nothing of theirs is erased. Nor is anything of whoever is met under the name of an erasure that knew no
+-- id and is done: they may be somebody else.
 create function system.refuse_erased(p_username text, p_renamed_to text, p_instagram_id text) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_erasure constant uuid := private.erasure_of(array[p_username, p_renamed_to], p_instagram_id);
+  v_names constant text[] := array_remove(array[p_username, p_renamed_to], null);
+  v_of_id constant uuid := private.erasure_of('{}', p_instagram_id);
+  v_of_name constant uuid := private.erasure_of(v_names, null);
 begin
-  if v_erasure is null then
-    return false;
+  if v_of_id is not null then
+    perform private.find_subject(v_of_id, v_names, array[p_instagram_id]);
+  elsif exists (select from public.erasures e where e.id = v_of_name and e.done_at is null)
+        and not exists (
+          select from public.erased_subjects s where s.erasure_id = v_of_name and s.kind = 'instagram_id'
+        ) then
+    if p_instagram_id is null then
+      perform private.add_to_erasure(v_of_name, v_names, '{}');
+    else
+      perform private.find_subject(v_of_name, v_names, array[p_instagram_id]);
+    end if;
   end if;
-  perform private.add_to_erasure(
-    v_erasure, array_remove(array[p_username, p_renamed_to], null), array_remove(array[p_instagram_id], null)
-  );
-  return true;
+  return v_of_id is not null or v_of_name is not null;
 end $$;
 revoke all on function system.refuse_erased(text, text, text) from public, anon, authenticated, service_role;
 grant execute on function system.refuse_erased(text, text, text) to service_role;
 
--- Erases up to p_limit runs and as many leads; answers which runs it ended, and whether there is more to do. Runs under way are
--- failed and refunded; one whose account somebody holds is left for the next slice.
-create function system.erase_subject(p_erasure uuid, p_limit integer) returns jsonb
+-- Fails and refunds up to p_limit runs under way, each account's for itself: one that somebody holds, or that cannot be ended, is left
+-- for the next. Nothing else is locked meanwhile.
+create function system.end_runs_of_subject(p_erasure uuid, p_limit integer) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
+declare
+  v_run record;
+  v_ended uuid[] := '{}';
+begin
+  perform private.take_turn(clock_timestamp(), p_limit);
+  for v_run in
+    select r.id, r.account_id from public.runs r
+     where r.username = any (array(
+       select unnest(e.usernames) from public.erasures e where e.id = p_erasure and e.done_at is null
+     )) and r.status in ('pending', 'processing')
+     order by r.account_id, r.id
+     limit p_limit
+  loop
+    begin
+      perform from public.credit_balances b where b.account_id = v_run.account_id for no key update skip locked;
+      continue when not found;
+      perform from public.runs r
+        where r.id = v_run.id and r.status in ('pending', 'processing') for no key update skip locked;
+      continue when not found;
+      perform private.end_run(
+        v_run.id, 'failed', 'refunded', 'subject_erased',
+        'This profile may not be analysed: its owner had it erased. Your credits were returned.'
+      );
+      v_ended := v_ended || v_run.id;
+    exception when others then
+      raise warning 'run % could not be ended: %', v_run.id, sqlstate;
+    end;
+  end loop;
+  return to_jsonb(v_ended);
+end $$;
+revoke all on function system.end_runs_of_subject(uuid, integer) from public, anon, authenticated, service_role;
+grant execute on function system.end_runs_of_subject(uuid, integer) to service_role;
+
+-- Erases up to p_limit runs that have ended, as many leads and as many bills; answers whether there is more to do. Of a run that
+-- ended in the last four days the engine may remember something (`default_retention` in `wrangler.jsonc`): it keeps its name until
+-- the caller has deleted its instance and says so in p_deleted, because nothing else tells whose instance it is.
+create function system.erase_subject(p_erasure uuid, p_limit integer, p_deleted uuid[]) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
 declare
   v_erasure public.erasures;
-  v_run record;
-  v_ended uuid[] := '{}';
+  v_instances uuid[];
   v_runs uuid[];
   v_leads uuid[];
+  v_bills bigint[];
 begin
   perform private.take_turn(clock_timestamp(), p_limit);
   select e.* into v_erasure from public.erasures e where e.id = p_erasure and e.done_at is null;
   if not found then
-    return jsonb_build_object('ended', '[]'::jsonb, 'taken', 0, 'more', false);
+    return jsonb_build_object('instances', '[]'::jsonb, 'taken', 0, 'more', false);
   end if;
 
-  for v_run in
-    select r.id, r.account_id from public.runs r
-     where r.username = any (v_erasure.usernames) and r.status in ('pending', 'processing')
-     order by r.account_id, r.id
-     limit p_limit
-  loop
-    perform from public.credit_balances b where b.account_id = v_run.account_id for no key update skip locked;
-    continue when not found;
-    perform from public.runs r
-      where r.id = v_run.id and r.status in ('pending', 'processing') for no key update skip locked;
-    continue when not found;
-    perform private.end_run(
-      v_run.id, 'failed', 'refunded', 'subject_erased',
-      'This profile may not be analysed: its owner had it erased. Your credits were returned.'
-    );
-    v_ended := v_ended || v_run.id;
-  end loop;
-
-  v_leads := array(
-    select l.id from public.leads l where l.username = any (v_erasure.usernames) and l.deleted_at is null
-    union
-    select l.id from public.leads l where l.username = any (v_erasure.usernames) and l.deleted_at is not null
-    union
-    select l.id from public.leads l where l.renamed_to = any (v_erasure.usernames)
-    union
-    select l.id from public.leads l where l.instagram_id = any (v_erasure.instagram_ids)
-    limit p_limit
-  );
+  v_leads := private.leads_of_subject(v_erasure, p_limit);
   perform private.delete_leads(v_leads);
 
   v_runs := array(
     select r.id from public.runs r
-     where r.username = any (v_erasure.usernames) and r.status not in ('pending', 'processing')
+     where r.username = any (v_erasure.usernames)
+       and (r.finished_at < clock_timestamp() - interval '4 days' or (r.finished_at is not null and r.id = any (p_deleted)))
      order by r.id limit p_limit
-       for no key update
+       for no key update skip locked
   );
   perform private.forget_whom(v_runs);
+  v_instances := array(
+    select r.id from public.runs r
+     where r.username = any (v_erasure.usernames) and r.finished_at >= clock_timestamp() - interval '4 days'
+       and r.id <> all (p_deleted)
+     order by r.id limit least(p_limit, 100)
+  );
+
+  -- Also those that were written while the name of their run went.
+  v_bills := array(
+    select s.id from public.scrape_logs s
+     where s.username = any (v_erasure.usernames) and s.username <> 'erased..' order by s.id limit p_limit
+  );
+  update public.scrape_logs s set username = 'erased..', provider_key = private.erased_bill(s.provider_key)
+   where s.id = any (v_bills);
+
+  update public.leads l set renamed_to = null
+   where l.renamed_to = any (v_erasure.usernames) and private.is_anothers(l.instagram_id, v_erasure.instagram_ids);
   delete from public.profile_changes c where c.username = any (v_erasure.usernames);
-  delete from public.lead_filters f where lower(btrim(f.query ->> 'q', '@ ')) = any (v_erasure.usernames);
+  -- A name that may be a word is only meant with its @.
+  delete from public.lead_filters f
+   where lower(btrim(f.query ->> 'q', '@ ')) = any (v_erasure.usernames)
+     and (starts_with(btrim(f.query ->> 'q'), '@') or f.query ->> 'q' ~ '[0-9._]');
   return jsonb_build_object(
-    'ended', to_jsonb(v_ended), 'taken', cardinality(v_ended) + cardinality(v_leads) + cardinality(v_runs),
-    'more', cardinality(v_leads) >= p_limit or exists (
-      select from public.runs r where r.username = any (v_erasure.usernames)
-    )
+    'instances', to_jsonb(v_instances), 'taken', cardinality(v_leads) + cardinality(v_runs) + cardinality(v_bills),
+    'more', private.is_anything_left(v_erasure)
   );
 end $$;
-revoke all on function system.erase_subject(uuid, integer) from public, anon, authenticated, service_role;
-grant execute on function system.erase_subject(uuid, integer) to service_role;
+revoke all on function system.erase_subject(uuid, integer, uuid[]) from public, anon, authenticated, service_role;
+grant execute on function system.erase_subject(uuid, integer, uuid[]) to service_role;
 
 -- A document of a bulk without these names.
 create function private.without_names(p_document jsonb, p_names text[]) returns jsonb
@@ -327,9 +434,7 @@ begin
   update public.erasures e
      set done_at = clock_timestamp(), usernames = '{}', instagram_ids = '{}', bulks_after = null
    where e.id = p_erasure and e.done_at is null and e.found_at <= p_found_before
-     and not exists (select from public.runs r where r.username = any (e.usernames))
-     and not exists (select from public.leads l where l.username = any (e.usernames) and l.deleted_at is null)
-     and not exists (select from public.leads l where l.username = any (e.usernames) and l.deleted_at is not null);
+     and not private.is_anything_left(e);
   return found;
 end $$;
 revoke all on function system.end_erasure(uuid, timestamptz) from public, anon, authenticated, service_role;

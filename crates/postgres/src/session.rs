@@ -69,6 +69,12 @@ impl Param {
         Self(value.map(|value| value.to_string()))
     }
 
+    /// An array of ids.
+    pub(crate) fn ids(values: &[impl Display]) -> Self {
+        let ids: Vec<String> = values.iter().map(ToString::to_string).collect();
+        Self(Some(format!("{{{}}}", ids.join(","))))
+    }
+
     /// A document.
     pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Result<Self, StoreError> {
         let text = serde_json::to_string(value);

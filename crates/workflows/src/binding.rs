@@ -14,6 +14,8 @@ extern "C" {
     fn create(this: &JsWorkflow, options: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch, js_name = createBatch)]
     fn create_batch(this: &JsWorkflow, batch: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = deleteBatch)]
+    fn delete_batch(this: &JsWorkflow, ids: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     fn get(this: &JsWorkflow, id: &str) -> Result<Promise, JsValue>;
 
@@ -37,6 +39,23 @@ pub struct Workflow(JsWorkflow);
 
 /// One instance.
 pub struct Instance(JsInstance);
+
+/// An instance that was not deleted, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct NotDeleted {
+    /// Its id.
+    pub id: String,
+    /// The engine's sentence, such as `workflows.api.error.instance.not_found`.
+    pub message: String,
+}
+
+impl NotDeleted {
+    /// Whether there is no such instance.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.message.contains("not_found")
+    }
+}
 
 #[derive(Serialize)]
 struct Options<'a, T> {
@@ -115,6 +134,21 @@ impl Workflow {
         let batch: Vec<_> = instances.iter().map(|(id, params)| Options { id, params }).collect();
         JsFuture::from(self.0.create_batch(&to_js(&batch)?)?).await?;
         Ok(())
+    }
+
+    /// Deletes up to 100 instances, also those under way, with all that the engine remembers of them; answers which were not
+    /// deleted. There must be one at least.
+    ///
+    /// # Errors
+    /// What the engine threw; some instances may have been deleted.
+    pub async fn delete_batch(&self, ids: &[String]) -> Result<Vec<NotDeleted>, WorkflowError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            errors: Vec<NotDeleted>,
+        }
+        let value = JsFuture::from(self.0.delete_batch(&to_js(&ids)?)?).await?;
+        let answer: Answer = serde_wasm_bindgen::from_value(value).map_err(|error| WorkflowError::encoding(&error))?;
+        Ok(answer.errors)
     }
 
     /// Finds an instance.

@@ -19,6 +19,6 @@ mod binding;
 mod error;
 mod step;
 
-pub use binding::{Instance, InstanceStatus, Workflow};
+pub use binding::{Instance, InstanceStatus, NotDeleted, Workflow};
 pub use error::{StepError, WorkflowError};
 pub use step::{Backoff, Event, Retries, Step, StepConfig};

@@ -1,5 +1,5 @@
-//! The erasure of a profile, over every store that a stack has: the database, the bucket, and what the API shows. What ends by
-//! itself (the objects of scrapes, the engine's memory) is not looked into: docs/erasure.md says when it ends.
+//! The erasure of a profile, over every store that a stack has: the database, the bucket, the engine, and what the API shows. What
+//! ends by itself (the objects of scrapes) is not looked into: docs/erasure.md says when it ends.
 
 use std::path::{Path, PathBuf};
 
@@ -27,14 +27,14 @@ async fn tables_with(stack: &Stack, text: &str) -> Vec<String> {
     found
 }
 
-/// The files below a directory that hold this text, but for SQLite's own: those keep what was deleted until they are vacuumed.
+/// The files below a directory of the Worker's that hold this text.
 fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(dir) else { return vec![] };
     let mut found = vec![];
     for path in entries.map(|entry| entry.unwrap().path()) {
         if path.is_dir() {
             found.extend(files_with(&path, text));
-        } else if !path.to_string_lossy().contains(".sqlite") {
+        } else {
             // One that goes away meanwhile holds nothing.
             let bytes = std::fs::read(&path).unwrap_or_default();
             if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
@@ -43,6 +43,11 @@ fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Where the Worker keeps the bucket's objects, and what the engine remembers.
+fn stores(stack: &Stack) -> [PathBuf; 2] {
+    ["r2/oslira-profiles/blobs", "workflows"].map(|below| stack.dir().join("worker").join(below))
 }
 
 /// The job, as if everything had settled.
@@ -77,7 +82,9 @@ async fn a_profile_is_erased_from_two_accounts_and_every_store_and_refused_uncha
     for table in ["analyses", "bulk_runs", "leads", "runs", "scrape_logs"] {
         assert!(before.contains(&table.to_owned()), "{table} is not in {before:?}");
     }
-    assert!(!files_with(&stack.dir().join("worker"), &name).is_empty(), "a snapshot is in the bucket");
+    for store in stores(&stack) {
+        assert!(!files_with(&store, &name).is_empty(), "nothing is in {}", store.display());
+    }
 
     let erasure = erase(&operator, &name).await;
     assert_eq!(erasure["state"], "open");
@@ -102,12 +109,14 @@ async fn a_profile_is_erased_from_two_accounts_and_every_store_and_refused_uncha
     let done = done.data(200);
     assert_eq!(done["state"], "done", "{done}");
     for store in done["stores"].as_array().unwrap() {
-        let is_by_the_job = ["database", "snapshots", "pictures"].contains(&store["store"].as_str().unwrap());
+        let is_by_the_job = ["database", "snapshots", "pictures", "engine"].contains(&store["store"].as_str().unwrap());
         assert_eq!((store["is_erased"] == true, store["ends_at"].is_null()), (is_by_the_job, is_by_the_job), "{store}");
     }
 
     assert_eq!(tables_with(&stack, &name).await, [""; 0]);
-    assert_eq!(files_with(&stack.dir().join("worker"), &name), [""; 0].map(PathBuf::from), "in the bucket");
+    for store in stores(&stack) {
+        assert_eq!(files_with(&store, &name), [""; 0].map(PathBuf::from), "in {}", store.display());
+    }
     for path in [format!("/leads/{lead}"), format!("/leads/{lead}/picture")] {
         let answer = ann.request(Method::GET, &path).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{path}");

@@ -19,8 +19,7 @@ impl SystemBulks for AdminDb {
     }
 
     async fn beat_unstarted(&self, bulk: BulkId, runs: &[RunId]) -> Result<Vec<RunId>, StoreError> {
-        let ids: Vec<String> = runs.iter().map(ToString::to_string).collect();
-        let params = [Param::of(bulk), Param::of(format!("{{{}}}", ids.join(",")))];
+        let params = [Param::of(bulk), Param::ids(runs)];
         self.value("select system.beat_unstarted($1::uuid, $2::uuid[])", &params).await
     }
 

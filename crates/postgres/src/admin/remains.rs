@@ -29,6 +29,7 @@ impl RemainsStore for AdminDb {
             Remains::WebhookPayloads => "select to_jsonb(system.forget_payloads($1::timestamptz, $2::integer))",
             Remains::Invitations => "select to_jsonb(system.remove_invitations($1::timestamptz, $2::integer))",
             Remains::LeftOwners => "select to_jsonb(system.release_left_owners($1::timestamptz, $2::integer))",
+            Remains::BulkKeys => "select to_jsonb(system.forget_bulk_keys($1::timestamptz, $2::integer))",
             Remains::ErasureProofs => "select to_jsonb(system.forget_proofs($1::timestamptz, $2::integer))",
             Remains::JobRuns => "select to_jsonb(system.remove_job_runs($1::timestamptz, $2::integer))",
         };

@@ -1,10 +1,13 @@
 //! The erasure of a profile: nothing of it is left in any row of any table, no money is lost, and nobody analyses it again.
 
-use oslira_app::features::{
-    auth::{Operator, Reason},
-    erasure::{
-        BeginOutcome, Erasure, ErasureDesk as _, ErasureRecords as _, ErasureState, InstagramId, NewErasure, Proof,
+use oslira_app::{
+    features::{
+        auth::{Operator, Reason},
+        erasure::{
+            BeginOutcome, Erasure, ErasureDesk as _, ErasureRecords as _, ErasureState, InstagramId, NewErasure, Proof,
+        },
     },
+    shared::ids::RunId,
 };
 use oslira_testkit::{Error, TestResult};
 use serde_json::{Value, json};
@@ -46,14 +49,21 @@ async fn operator(stage: &Stage) -> Result<Operator, Error> {
 /// As the job does, with batches of this size; the runs that it ended.
 async fn work_off(stage: &Stage, erasure: Uuid, batch: u32) -> Vec<Uuid> {
     let admin = stage.admin();
-    let mut ended = vec![];
+    let (mut ended, mut deleted) = (vec![], vec![]);
     loop {
-        let slice = admin.erase(erasure, batch).await.unwrap();
-        ended.extend(slice.ended.iter().map(|run| run.uuid()));
+        let runs = admin.end_runs(erasure, batch).await.unwrap();
+        if runs.is_empty() {
+            break;
+        }
+        ended.extend(runs.iter().map(|run| run.uuid()));
+    }
+    loop {
+        let slice = admin.erase(erasure, batch, &deleted).await.unwrap();
         if !slice.more {
             break;
         }
-        assert!(slice.taken > 0, "it does not get on");
+        assert!(slice.taken > 0 || !slice.instances.is_empty(), "it does not get on");
+        deleted = slice.instances;
     }
     while admin.erase_from_bulks(erasure, batch).await.unwrap() {}
     ended
@@ -113,7 +123,7 @@ async fn furnish(stage: &Stage) -> Result<(), Error> {
     ann.call("select api.mark_lead_outcome($1, $2, 'won')", &[&stage.member.account_id, &marked]).await?;
     ann.call("select api.add_lead_note($1, $2, 'livia.runs_77 likes cake')", &[&stage.member.account_id, &marked])
         .await?;
-    let search = "select api.save_lead_filter($1, 'Hers', '{\"q\": \"livia.runs_77\"}')";
+    let search = "select api.save_lead_filter($1, 'livia.runs_77', '{\"q\": \"livia.runs_77\"}')";
     ann.call(search, &[&stage.member.account_id]).await?;
     // Under the name that she had before, deleted by its customer, in another account.
     let former = lead_of(FORMER, ID, Some(NAME));
@@ -222,7 +232,7 @@ async fn a_run_under_way_stores_nothing_and_a_renamed_profile_is_found_by_its_id
     assert_eq!(stage.backend.call(ask, &[&OTHERS, &"88"]).await?, json!(false));
     assert_eq!(stage.backend.call(ask, &[&"new_name_77", &ID]).await?, json!(true));
     assert_eq!(begin(&stage.customer, &stage.request("new_name_77")).await?, refused);
-    let open = stage.admin().open(10).await.unwrap();
+    let open = stage.admin().take_up(10).await.unwrap();
     assert_eq!((open.len(), open[0].id, open[0].usernames[0].as_str()), (1, erasure.id, "new_name_77"));
     // A second run that says the same does not keep it from ending.
     assert_eq!(stage.backend.call(ask, &[&"new_name_77", &ID]).await?, json!(true));
@@ -250,9 +260,11 @@ async fn a_repeat_is_the_same_erasure_and_another_person_is_not_taken_along() ->
     let stage = Stage::with_credits(20).await?;
     let operator = operator(&stage).await?;
     let desk = stage.operators();
-    // The name was somebody else's before: they have another id, and another present name.
+    // The name was somebody else's before: they have another id, and another present name. Another account knows that.
+    let other = stage.database.member("bob", 20).await?;
+    let bob = stage.database.customer(other.user_id).await?;
     let earlier = lead_of(NAME, "55", Some("earlier_owner_77"));
-    analysed(&stage, &stage.customer, &stage.request(NAME).of_type("DEEP"), &earlier).await?;
+    analysed(&stage, &bob, &Request::new(&other, NAME).of_type("DEEP"), &earlier).await?;
     let mut newer = lead_of(NAME, ID, None);
     newer["scraped_at"] = json!("2026-02-01T00:00:00Z");
     analysed(&stage, &stage.customer, &stage.request(NAME), &newer).await?;
@@ -314,11 +326,150 @@ async fn an_account_that_somebody_holds_is_left_for_the_next_slice() -> TestResu
     let erasure = erasure_of(stage.operators().begin(&operator, &request(NAME, None)).await.unwrap());
     let holder = stage.database.superuser().await?;
     holder.batch_execute("begin; select from credit_balances for update").await?;
-    let slice = stage.admin().erase(erasure.id, 100).await.unwrap();
+    assert_eq!(stage.admin().end_runs(erasure.id, 100).await.unwrap(), []);
+    let slice = stage.admin().erase(erasure.id, 100, &[]).await.unwrap();
     assert_eq!((slice.taken, slice.more), (0, true));
     assert!(!stage.admin().end(erasure.id, erasure.found_at).await.unwrap(), "a run is left");
     holder.batch_execute("rollback").await?;
     assert_eq!(work_off(&stage, erasure.id, 100).await, [run]);
     assert_eq!(stage.balance().await?, 5);
     stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn a_run_keeps_its_name_until_the_engine_has_forgotten_it() -> TestResult {
+    let stage = Stage::with_credits(10).await?;
+    let operator = operator(&stage).await?;
+    let deep = stage.request(NAME).of_type("DEEP");
+    let (new, old) = (stage.begun(NAME).await?, begun(&stage.customer, &deep).await?);
+    let erasure = erasure_of(stage.operators().begin(&operator, &request(NAME, None)).await.unwrap()).id;
+    let admin = stage.admin();
+    assert_eq!(admin.end_runs(erasure, 100).await.unwrap().len(), 2);
+    assert_eq!(admin.erase(erasure, 100, &[]).await.unwrap().instances.len(), 2);
+    stage.superuser.batch_execute("alter table runs disable trigger guard_run").await?;
+    stage.execute("update runs set finished_at = now() - interval '97 hours' where id = $1", &[&old]).await?;
+    stage.superuser.batch_execute("alter table runs enable trigger guard_run").await?;
+    // Also if whoever was to delete it has died, and whatever else was deleted.
+    let slice = admin.erase(erasure, 100, &[RunId::new(Uuid::now_v7())]).await.unwrap();
+    assert_eq!((slice.instances, slice.more), (vec![RunId::new(new)], true));
+    assert_eq!(
+        stage.count(&format!("runs where username = '{NAME}'")).await?,
+        1,
+        "the engine has forgotten the old one"
+    );
+    let slice = admin.erase(erasure, 100, &[RunId::new(new)]).await.unwrap();
+    assert_eq!((slice.instances, slice.more), (vec![], false));
+    assert_eq!(stage.count(&format!("runs where username = '{NAME}'")).await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn somebody_who_took_the_name_over_is_refused_under_it_and_nothing_of_theirs_is_erased() -> TestResult {
+    let stage = Stage::with_credits(20).await?;
+    let operator = operator(&stage).await?;
+    // One account knows already that they are called so now, and another that they took over what she was called before.
+    analysed(&stage, &stage.customer, &stage.request("shop_77"), &lead_of("shop_77", "99", Some(NAME))).await?;
+    analysed(&stage, &stage.customer, &stage.request(FORMER), &lead_of(FORMER, ID, None)).await?;
+    let other = stage.database.member("bob", 20).await?;
+    let bob = stage.database.customer(other.user_id).await?;
+    let mut newer = lead_of(FORMER, "99", None);
+    newer["scraped_at"] = json!("2026-02-01T00:00:00Z");
+    analysed(&stage, &bob, &Request::new(&other, FORMER), &newer).await?;
+    let erasure = erasure_of(stage.operators().begin(&operator, &request(NAME, Some(ID))).await.unwrap());
+    work_off(&stage, erasure.id, 100).await;
+    assert!(stage.admin().end(erasure.id, erasure.found_at).await.unwrap());
+
+    assert_eq!(stage.count("leads where instagram_id = '99' and renamed_to is null").await?, 2);
+    assert_eq!(stage.count("leads").await?, 2);
+
+    let ask = "select to_jsonb(system.refuse_erased($1, $2, nullif($3, '')))";
+    for id in ["99", ""] {
+        assert_eq!(stage.backend.call(ask, &[&"shop_77", &NAME, &id]).await?, json!(true));
+        assert_eq!(stage.admin().take_up(10).await.unwrap(), []);
+    }
+    // Of an erasure that knew no id, and is done, nobody can tell whether it is them.
+    let unknown = erasure_of(stage.operators().begin(&operator, &request("never_seen_77", None)).await.unwrap());
+    assert!(stage.admin().end(unknown.id, unknown.found_at).await.unwrap());
+    assert_eq!(stage.backend.call(ask, &[&"shop_77", &"never_seen_77", &"99"]).await?, json!(true));
+    assert_eq!(stage.admin().take_up(10).await.unwrap(), []);
+    assert_ne!(begin(&stage.customer, &stage.request("shop_77")).await?["outcome"], "subject_erased");
+    assert_eq!(stage.count("leads").await?, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_person_who_is_met_by_their_id_is_erased_under_all_names_that_go_with_it_and_no_others() -> TestResult {
+    let stage = Stage::with_credits(20).await?;
+    let operator = operator(&stage).await?;
+    let erasure = erasure_of(stage.operators().begin(&operator, &request(NAME, None)).await.unwrap());
+    analysed(&stage, &stage.customer, &stage.request("liv_old_77"), &lead_of("liv_old_77", ID, None)).await?;
+    let chain = lead_of(FORMER, "12", Some("chain_77"));
+    analysed(&stage, &stage.customer, &stage.request(FORMER), &chain).await?;
+    let ask = "select to_jsonb(system.refuse_erased($1, $2, $3))";
+    assert_eq!(stage.backend.call(ask, &[&"liv_new_77", &NAME, &ID]).await?, json!(true));
+    let open = stage.admin().take_up(10).await.unwrap();
+    let mut names: Vec<_> = open[0].usernames.iter().map(ToString::to_string).collect();
+    names.sort();
+    assert_eq!(names, ["liv_new_77", "liv_old_77", NAME]);
+    work_off(&stage, erasure.id, 100).await;
+    assert!(stage.admin().end(erasure.id, open[0].found_at).await.unwrap());
+    assert_eq!(tables_with(&stage, "liv_old_77").await?, [""; 0]);
+    assert!(tables_with(&stage, "chain_77").await?.contains(&"leads".to_owned()));
+
+    // An id that a snapshot shows adds its own names only.
+    let second = erasure_of(stage.operators().begin(&operator, &request(OTHERS, None)).await.unwrap());
+    let noted = stage.admin().note_id(second.id, &InstagramId::parse("12").unwrap()).await.unwrap().unwrap();
+    let mut names: Vec<_> = noted.usernames.iter().map(ToString::to_string).collect();
+    names.sort();
+    assert_eq!(names, ["chain_77", FORMER, OTHERS]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bill_that_was_written_while_its_run_lost_the_name_loses_it_too() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    let operator = operator(&stage).await?;
+    let run = stage.begun(NAME).await?;
+    let erasure = erasure_of(stage.operators().begin(&operator, &request(NAME, None)).await.unwrap());
+    work_off(&stage, erasure.id, 100).await;
+    let late = "insert into scrape_logs (account_id, run_id, provider_key, actor, username, outcome)
+                values ($1, $2, 'run-livia.runs_77', 'a', $3, 'ok')";
+    stage.execute(late, &[&stage.member.account_id, &run, &NAME]).await?;
+    assert!(!stage.admin().end(erasure.id, erasure.found_at).await.unwrap(), "a bill is left");
+    work_off(&stage, erasure.id, 100).await;
+    assert!(stage.admin().end(erasure.id, erasure.found_at).await.unwrap());
+    assert_eq!(tables_with(&stage, NAME).await?, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_many_erasures_the_one_that_has_waited_longest_is_next() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let operator = operator(&stage).await?;
+    let mut ids = vec![];
+    for name in ["one_77", "two_77", "three_77"] {
+        ids.push(erasure_of(stage.operators().begin(&operator, &request(name, None)).await.unwrap()).id);
+    }
+    let number = |id| ids.iter().position(|known| *known == id).unwrap();
+    for expected in [&[0, 1][..], &[2], &[0], &[1]] {
+        let limit = u32::try_from(expected.len()).unwrap();
+        let taken = stage.admin().take_up(limit).await.unwrap();
+        assert_eq!(taken.iter().map(|erasure| number(erasure.id)).collect::<Vec<_>>(), expected);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_saved_filter_for_a_word_stays_unless_it_means_the_person() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let operator = operator(&stage).await?;
+    for (name, q) in [("word", "vegan"), ("person", "@vegan"), ("other", "vegan food")] {
+        let save = "select api.save_lead_filter($1, $2, jsonb_build_object('q', $3::text))";
+        stage.customer.call(save, &[&stage.member.account_id, &name, &q]).await?;
+    }
+    let erasure = erasure_of(stage.operators().begin(&operator, &request("vegan", None)).await.unwrap());
+    work_off(&stage, erasure.id, 100).await;
+    let left = "select string_agg(name, ' ' order by name) from lead_filters";
+    assert_eq!(stage.superuser.query_one(left, &[]).await?.get::<_, String>(0), "other word");
+    Ok(())
 }

@@ -68,14 +68,14 @@ async fn a_filter_is_saved_changed_and_deleted_and_each_is_written_down() -> Tes
 
     let page = PageQuery { limit: 20, after: None };
     let actions = MemberStore::actions(&tenant, who, page).await.unwrap().unwrap().items;
-    let told: Vec<_> = actions.iter().map(|action| (action.action.as_str(), &action.details["name"])).collect();
+    let told: Vec<_> = actions.iter().map(|action| (action.action.as_str(), &action.details)).collect();
     assert_eq!(
         told,
         [
-            ("filter_deleted", &json!("Open or lost")),
-            ("filter_changed", &json!("Open or lost")),
-            ("filter_saved", &json!("hot")),
-            ("filter_saved", &json!("Open")),
+            ("filter_deleted", &json!({})),
+            ("filter_changed", &json!({ "version": 2 })),
+            ("filter_saved", &json!({})),
+            ("filter_saved", &json!({})),
         ]
     );
     Ok(())

@@ -9,7 +9,10 @@ use oslira_app::{
         analysis::{BulkLauncher, BulkLeg, RunLauncher},
         erasure::EngineInstances,
     },
-    shared::ids::{BulkId, RunId},
+    shared::{
+        ids::{BulkId, RunId},
+        store::StoreError,
+    },
 };
 use serde::Serialize;
 use worker::{Delay, Env, QueueContentType, RawMessageBuilder, send::SendFuture};
@@ -141,12 +144,17 @@ impl RunLauncher for Launcher {
 
 #[async_trait]
 impl EngineInstances for Launcher {
-    async fn end(&self, run: RunId) -> Result<(), String> {
-        let ended = async {
-            let instance = self.workflow()?.get(&run.to_string()).await?;
-            if instance.status().await?.has_ended() { Ok(()) } else { instance.terminate().await }
-        };
-        SendFuture::new(ended).await.map_err(|error: WorkflowError| error.to_string())
+    async fn delete(&self, runs: &[RunId]) -> Result<Vec<RunId>, StoreError> {
+        let ids: Vec<String> = runs.iter().map(RunId::to_string).collect();
+        let deleted = async { self.workflow()?.delete_batch(&ids).await };
+        let left =
+            SendFuture::new(deleted).await.map_err(|error| StoreError::Unavailable(format!("engine: {error}")))?;
+        let left: Vec<_> = left.into_iter().filter(|failure| !failure.is_not_found()).collect();
+        for failure in &left {
+            tracing::error!(run_id = failure.id, cause = failure.message, "an instance was not deleted");
+        }
+        let is_gone = |run: &RunId| !left.iter().any(|failure| failure.id == run.to_string());
+        Ok(runs.iter().copied().filter(is_gone).collect())
     }
 }
 

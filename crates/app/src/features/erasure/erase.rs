@@ -10,15 +10,15 @@ use crate::{
         analysis::{ProgressUpdate, RunStatus},
         profiles::InstagramHandle,
     },
-    shared::{ids::RunId, store::StoreError},
+    shared::store::StoreError,
 };
 
-/// Erasures that one job takes.
-const ERASURES_MAX: u32 = 20;
-/// Runs and leads of one transaction.
+/// Erasures that one job takes; more than that take turns.
+const ERASURES_MAX: u32 = 40;
+/// Runs, leads and bills of one transaction.
 const BATCH: u32 = 200;
 /// Bulks of one transaction: each may have a hundred kilobytes.
-const BULKS: u32 = 500;
+const BULKS: u32 = 100;
 /// Calls of one job: the platform gives it a thousand, of which some are for its record.
 const CALLS_MAX: u32 = 900;
 /// Bulks are searched once, in the order of their ids. A purchase that had begun before the refusal has ended by then.
@@ -39,37 +39,47 @@ pub struct EraseReport {
     pub is_cut_short: bool,
 }
 
-/// What is left of the calls of a job.
+/// What is left of the calls of a job, or of an erasure's share of them.
 struct Calls(u32);
 
 impl Calls {
-    /// Whether one more may be made.
+    /// Whether so many more may be made.
     fn take(&mut self, calls: u32) -> bool {
         let left = self.0.checked_sub(calls);
         self.0 = left.unwrap_or(0);
         left.is_some()
     }
+
+    /// As much for each of those that are left.
+    fn share(&mut self, among: usize) -> Self {
+        let share = self.0 / u32::try_from(among).unwrap_or(u32::MAX).max(1);
+        self.0 -= share;
+        Self(share)
+    }
 }
 
-/// Works off every open erasure. One that fails does not keep the others from being worked off.
+/// Works off every open erasure. One that fails, or is large, does not keep the others from being worked off.
 ///
 /// # Errors
 /// The first [`StoreError`]; the next job does again what failed.
 pub async fn erase_subjects(ports: &EraseJobPorts, now: Timestamp) -> Result<EraseReport, StoreError> {
     let mut report = EraseReport::default();
-    let (mut calls, mut fault) = (Calls(CALLS_MAX), None);
-    note_ids(ports, &mut calls).await?;
-    // With the names that have just become known.
-    for erasure in ports.records.open(ERASURES_MAX).await? {
+    let (mut left, mut fault) = (Calls(CALLS_MAX), None);
+    let taken_up = ports.records.take_up(ERASURES_MAX).await?;
+    let count = taken_up.len();
+    for (number, erasure) in taken_up.into_iter().enumerate() {
         report.erasures += 1;
-        match pass(ports, &erasure, now, &mut calls, &mut report).await {
+        let mut calls = left.share(count - number);
+        let id = erasure.id;
+        match pass(ports, erasure, now, &mut calls, &mut report).await {
             Ok(true) => report.done += 1,
             Ok(false) => {}
             Err(error) => {
-                tracing::error!(erasure_id = %erasure.id, %error, "an erasure was not worked off; the next job goes on");
+                tracing::error!(erasure_id = %id, %error, "an erasure was not worked off; the next job goes on");
                 fault.get_or_insert(error);
             }
         }
+        left.0 += calls.0;
     }
     if report.is_cut_short {
         tracing::warn!(?report, "there is more to erase than one job can do; the rest is left to the next");
@@ -77,17 +87,23 @@ pub async fn erase_subjects(ports: &EraseJobPorts, now: Timestamp) -> Result<Era
     fault.map_or(Ok(report), Err)
 }
 
-/// Erases what there is now; answers whether the erasure is done.
+/// Erases what there is now; answers whether the erasure is done. The rows first: no other store that is out keeps a run from being
+/// refunded.
 async fn pass(
     ports: &EraseJobPorts,
-    erasure: &OpenErasure,
+    erasure: OpenErasure,
     now: Timestamp,
     calls: &mut Calls,
     report: &mut EraseReport,
 ) -> Result<bool, StoreError> {
-    let mut is_whole = erase_rows(ports, erasure, calls, report).await?;
+    end_runs(ports, &erasure, calls, report).await?;
+    let Some(erasure) = with_id(ports, erasure, calls).await? else { return Ok(false) };
+    let are_ended = end_runs(ports, &erasure, calls, report).await?;
+    // The engine may be out, and the files go all the same.
+    let rows = erase_rows(ports, &erasure, calls).await;
+    let mut is_whole = are_ended && matches!(rows, Ok(true));
     let age = now.duration_since(erasure.found_at);
-    is_whole &= age >= BULKS_SETTLED_AFTER && erase_from_bulks(ports, erasure, calls).await?;
+    is_whole &= age >= BULKS_SETTLED_AFTER && erase_from_bulks(ports, &erasure, calls).await?;
     for username in &erasure.usernames {
         if !calls.take(4) {
             is_whole = false;
@@ -96,59 +112,76 @@ async fn pass(
         report.objects += erase_files(ports, username).await?;
     }
     report.is_cut_short |= calls.0 == 0;
+    rows?;
     Ok(is_whole && age >= SETTLED_AFTER && calls.take(1) && ports.records.end(erasure.id, erasure.found_at).await?)
 }
 
-/// Looks up Instagram's ids of subjects who are known by names only, before the snapshots that say them are deleted.
-async fn note_ids(ports: &EraseJobPorts, calls: &mut Calls) -> Result<(), StoreError> {
-    for erasure in ports.records.open(ERASURES_MAX).await?.iter().filter(|erasure| erasure.instagram_ids.is_empty()) {
-        for username in &erasure.usernames {
-            if calls.take(3)
-                && let Some(id) = ports.files.id_of(username).await?
-            {
-                ports.records.note_id(erasure.id, &id).await?;
-                // One person's: of several who had the name one after another, the newest snapshot is the last one's.
-                break;
-            }
+/// The erasure with Instagram's id of a subject who is known by names only, looked up before the snapshots that say it are deleted.
+/// `None` when it is done.
+async fn with_id(
+    ports: &EraseJobPorts,
+    erasure: OpenErasure,
+    calls: &mut Calls,
+) -> Result<Option<OpenErasure>, StoreError> {
+    if !erasure.instagram_ids.is_empty() {
+        return Ok(Some(erasure));
+    }
+    for username in &erasure.usernames {
+        if calls.take(3)
+            && let Some(id) = ports.files.id_of(username).await?
+        {
+            // One person's: of several who had the name one after another, the newest snapshot is the last one's.
+            return ports.records.note_id(erasure.id, &id).await;
         }
     }
-    Ok(())
+    Ok(Some(erasure))
 }
 
-/// Whether nothing is left.
-async fn erase_rows(
+/// Ends what is under way; whether nothing is.
+async fn end_runs(
     ports: &EraseJobPorts,
     erasure: &OpenErasure,
     calls: &mut Calls,
     report: &mut EraseReport,
 ) -> Result<bool, StoreError> {
     while calls.take(1) {
-        let slice = ports.records.erase(erasure.id, BATCH).await?;
-        for run in &slice.ended {
-            report.runs_ended += 1;
-            if calls.take(3) {
-                end(ports, *run).await;
-            }
-        }
-        if !slice.more {
+        let ended = ports.records.end_runs(erasure.id, BATCH).await?;
+        if ended.is_empty() {
             return Ok(true);
         }
-        if slice.taken == 0 {
-            // Somebody holds what is left: the next job takes it.
-            return Ok(false);
+        report.runs_ended += u32::try_from(ended.len()).unwrap_or(u32::MAX);
+        if calls.take(1) {
+            ports.profiles.withdraw(&ended).await;
+        }
+        for run in ended {
+            // The run has ended in the database: its watchers would hear of it in any case.
+            if calls.take(1) {
+                let message = "This profile may not be analysed".to_owned();
+                ports.progress.tell(run, ProgressUpdate::Ended { status: RunStatus::Failed, message }).await;
+            }
         }
     }
     Ok(false)
 }
 
-/// The run has ended in the database: its workflow would stop at its next step, and its watchers would hear of it, in any case.
-async fn end(ports: &EraseJobPorts, run: RunId) {
-    if let Err(cause) = ports.engine.end(run).await {
-        tracing::warn!(run_id = %run, cause, "an instance was not ended; it stops at its next step");
+/// Whether nothing is left.
+async fn erase_rows(ports: &EraseJobPorts, erasure: &OpenErasure, calls: &mut Calls) -> Result<bool, StoreError> {
+    let mut deleted = vec![];
+    while calls.take(2) {
+        let slice = ports.records.erase(erasure.id, BATCH, &deleted).await?;
+        if !slice.more {
+            return Ok(true);
+        }
+        deleted = match slice.instances.is_empty() {
+            true => vec![],
+            false => ports.engine.delete(&slice.instances).await?,
+        };
+        if slice.taken == 0 && deleted.is_empty() {
+            // Somebody holds what is left: the next job takes it.
+            return Ok(false);
+        }
     }
-    let message = "This profile may not be analysed".to_owned();
-    ports.progress.tell(run, ProgressUpdate::Ended { status: RunStatus::Failed, message }).await;
-    ports.profiles.withdraw(&[run]).await;
+    Ok(false)
 }
 
 /// Whether all bulks have been searched.

@@ -120,9 +120,9 @@ pub struct OpenErasure {
 /// What one transaction of the erasure did in the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Slice {
-    /// Runs that were under way; they are failed and refunded.
-    pub ended: Vec<RunId>,
-    /// Runs and leads that it took.
+    /// Runs of which the engine may remember something; at most a hundred. Their names go once it is told to forget them.
+    pub instances: Vec<RunId>,
+    /// Runs, leads and bills that it took.
     pub taken: u32,
     /// Whether some are left.
     pub more: bool,

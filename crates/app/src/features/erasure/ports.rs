@@ -34,15 +34,20 @@ pub trait ErasureDesk: Send + Sync {
 /// Erasures in the database, as the job works them off. Every method fails with [`StoreError`] when it does not answer.
 #[async_trait]
 pub trait ErasureRecords: Send + Sync {
-    /// Those that are not done, the oldest first.
-    async fn open(&self, limit: u32) -> Result<Vec<OpenErasure>, StoreError>;
+    /// Takes up some that are not done: those that have waited longest for it.
+    async fn take_up(&self, limit: u32) -> Result<Vec<OpenErasure>, StoreError>;
 
-    /// Adds an id of Instagram's that a stored scrape shows, with the names that belong to it; whether it was new.
-    async fn note_id(&self, erasure: Uuid, id: &InstagramId) -> Result<bool, StoreError>;
+    /// Adds an id of Instagram's that a stored scrape shows, with the names that belong to it; the erasure with them, or `None` if
+    /// it is done.
+    async fn note_id(&self, erasure: Uuid, id: &InstagramId) -> Result<Option<OpenErasure>, StoreError>;
 
-    /// Fails and refunds up to `limit` runs that are under way, removes as many leads with all that hangs on them, and takes the
-    /// names off as many other runs. It MUST be one short transaction that waits for no customer.
-    async fn erase(&self, erasure: Uuid, limit: u32) -> Result<Slice, StoreError>;
+    /// Fails and refunds up to `limit` runs that are under way, and answers which. It MUST be one short transaction that waits for
+    /// no customer: what somebody holds is left.
+    async fn end_runs(&self, erasure: Uuid, limit: u32) -> Result<Vec<RunId>, StoreError>;
+
+    /// Removes up to `limit` leads with all that hangs on them, and takes the names off as many bills and runs that have ended: those
+    /// that the engine has long forgotten, and those of `deleted`, whose instances it has just deleted.
+    async fn erase(&self, erasure: Uuid, limit: u32, deleted: &[RunId]) -> Result<Slice, StoreError>;
 
     /// Takes the names out of the next `limit` bulks; whether there are more.
     async fn erase_from_bulks(&self, erasure: Uuid, limit: u32) -> Result<bool, StoreError>;
@@ -70,11 +75,12 @@ pub trait SubjectFiles: Send + Sync {
 /// The engine's instances.
 #[async_trait]
 pub trait EngineInstances: Send + Sync {
-    /// Ends the instance of a run; one that has ended, or never was, is no error.
+    /// Deletes the instances of up to a hundred runs with all that the engine remembers of them; answers which are gone, or never
+    /// were there.
     ///
     /// # Errors
-    /// A sentence for the log: the run has ended, so its instance stops by itself at its next step.
-    async fn end(&self, run: RunId) -> Result<(), String>;
+    /// [`StoreError`] when the engine does not answer.
+    async fn delete(&self, runs: &[RunId]) -> Result<Vec<RunId>, StoreError>;
 }
 
 /// What the feature's handlers can reach.

@@ -60,13 +60,11 @@ impl SubjectStore {
     #[must_use]
     pub const fn ends(self) -> Ends {
         match self {
-            Self::Database | Self::Snapshots | Self::Pictures => Ends::ByTheJob,
+            Self::Database | Self::Snapshots | Self::Pictures | Self::Engine => Ends::ByTheJob,
             // An hour after an actor run that began before the refusal.
             Self::Scrapes | Self::Progress => Ends::ByItself(SETTLED_AFTER),
             // Ten minutes after it.
             Self::Gate => Ends::ByItself(SignedDuration::from_mins(25)),
-            // `error_retention` in `wrangler.jsonc`, after the last step of the run.
-            Self::Engine => Ends::ByItself(SignedDuration::from_hours(3 * 24 + 1)),
         }
     }
 }
@@ -116,9 +114,6 @@ mod tests {
         for (row, store) in rows.iter().zip(SubjectStore::ALL) {
             let said = match store.ends() {
                 Ends::ByTheJob => "by the job".to_owned(),
-                Ends::ByItself(after) if after.as_hours() > 24 => {
-                    format!("by itself, after {} hours", after.as_hours())
-                }
                 Ends::ByItself(after) => format!("by itself, after {} minutes", after.as_mins()),
             };
             assert_eq!(*row.last().unwrap(), said, "{}", store.name());
@@ -139,7 +134,7 @@ mod tests {
             let views = StoreView::all(&erasure, now);
             views.iter().filter(|view| !view.is_erased).map(|view| view.store).collect::<Vec<_>>()
         };
-        assert_eq!(left(found_at + SETTLED_AFTER), ["engine"]);
-        assert_eq!(left(found_at + SignedDuration::from_hours(73)), [""; 0]);
+        assert_eq!(left(found_at + SignedDuration::from_mins(25)), ["scrapes", "progress"]);
+        assert_eq!(left(found_at + SETTLED_AFTER), [""; 0]);
     }
 }

@@ -7,6 +7,8 @@ use serde::Serialize;
 const DELETED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long logs stay.
 const LOGGED_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long the repeat of a request is known as one.
+const REPEATED_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How long a deletion of a user has to end by itself what it ends.
 const DELETING_FOR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -35,12 +37,14 @@ pub enum Remains {
     JobRuns,
     /// The texts of Stripe's events that are done with; what came of them stays.
     WebhookPayloads,
+    /// Keys of requests that bought lists, and hashes of what they asked for: a repeat counts for a day.
+    BulkKeys,
     /// How operators knew that somebody wanted to be erased, of erasures that are done.
     ErasureProofs,
 }
 
 impl Remains {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Ghosts,
         Self::Analyses,
         Self::Leads,
@@ -53,6 +57,7 @@ impl Remains {
         Self::AiUsage,
         Self::JobRuns,
         Self::WebhookPayloads,
+        Self::BulkKeys,
         Self::ErasureProofs,
     ];
 
@@ -68,6 +73,7 @@ impl Remains {
             | Self::Accounts
             | Self::Invitations => DELETED_FOR,
             Self::LeftOwners => SignedDuration::ZERO,
+            Self::BulkKeys => REPEATED_FOR,
             Self::ScrapeLogs | Self::AiUsage | Self::JobRuns | Self::WebhookPayloads | Self::ErasureProofs => {
                 LOGGED_FOR
             }

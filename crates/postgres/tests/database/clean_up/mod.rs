@@ -1,6 +1,7 @@
 //! What the daily clean-up removes and erases, through the product's own statements.
 
 mod accounts;
+mod bulks;
 mod business_profiles;
 mod deleted;
 mod ghosts;

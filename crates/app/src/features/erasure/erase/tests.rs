@@ -16,6 +16,7 @@ use crate::features::{
     profiles::{PictureStore, ScrapeFault},
     scraping::{Collected, ProfileSource, ScrapeRequest},
 };
+use crate::shared::ids::RunId;
 
 fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + minute * 60).unwrap()
@@ -25,10 +26,15 @@ fn at(minute: i64) -> Timestamp {
 #[derive(Default)]
 struct Double {
     done: Mutex<Vec<String>>,
-    /// How many slices find something.
-    slices: AtomicU32,
+    /// How many runs are under way.
+    under_way: AtomicU32,
+    /// How many more erasures are open.
+    others: u128,
+    /// Runs that have ended, and that the engine remembers.
+    ended: Mutex<Vec<RunId>>,
     is_held: bool,
     is_bucket_out: bool,
+    is_engine_out: bool,
     has_ended: Mutex<bool>,
 }
 
@@ -61,31 +67,52 @@ impl Double {
 
 #[async_trait]
 impl ErasureRecords for Double {
-    async fn open(&self, _: u32) -> Result<Vec<OpenErasure>, StoreError> {
+    async fn take_up(&self, _: u32) -> Result<Vec<OpenErasure>, StoreError> {
         let open = OpenErasure {
             id: Uuid::nil(),
-            usernames: vec!["ann".parse().unwrap(), "ann.new".parse().unwrap()],
+            usernames: vec!["ann".parse().unwrap()],
             instagram_ids: vec![],
             found_at: at(0),
         };
-        Ok(if *self.has_ended.lock().unwrap() { vec![] } else { vec![open] })
+        let others = (1..=self.others).map(|number| OpenErasure {
+            id: Uuid::from_u128(number),
+            usernames: vec![format!("other{number}").parse().unwrap()],
+            instagram_ids: vec![InstagramId::parse("8").unwrap()],
+            found_at: at(0),
+        });
+        Ok(if *self.has_ended.lock().unwrap() { vec![] } else { std::iter::once(open).chain(others).collect() })
     }
 
-    async fn note_id(&self, _: Uuid, id: &InstagramId) -> Result<bool, StoreError> {
+    async fn note_id(&self, erasure: Uuid, id: &InstagramId) -> Result<Option<OpenErasure>, StoreError> {
         self.note(format!("id {id}"));
-        Ok(true)
+        Ok(Some(OpenErasure {
+            id: erasure,
+            usernames: vec!["ann".parse().unwrap(), "ann.new".parse().unwrap()],
+            instagram_ids: vec![id.clone()],
+            found_at: at(0),
+        }))
     }
 
-    async fn erase(&self, _: Uuid, _: u32) -> Result<Slice, StoreError> {
+    async fn end_runs(&self, erasure: Uuid, _: u32) -> Result<Vec<RunId>, StoreError> {
+        let left = self.under_way.load(Ordering::Relaxed);
+        if left == 0 || !erasure.is_nil() {
+            return Ok(vec![]);
+        }
+        self.under_way.store(left - 1, Ordering::Relaxed);
+        let run = RunId::new(Uuid::from_u128(u128::from(left)));
+        self.ended.lock().unwrap().push(run);
+        Ok(vec![run])
+    }
+
+    async fn erase(&self, erasure: Uuid, _: u32, deleted: &[RunId]) -> Result<Slice, StoreError> {
+        for run in deleted {
+            self.note(format!("forgotten {}", run.uuid().as_u128()));
+        }
         if self.is_held {
             return Ok(Slice { more: true, ..Slice::default() });
         }
-        let left = self.slices.load(Ordering::Relaxed);
-        if left == 0 {
-            return Ok(Slice::default());
-        }
-        self.slices.store(left - 1, Ordering::Relaxed);
-        Ok(Slice { ended: vec![RunId::new(Uuid::from_u128(u128::from(left)))], taken: 1, more: left > 1 })
+        let instances = if erasure.is_nil() { std::mem::take(&mut *self.ended.lock().unwrap()) } else { vec![] };
+        Ok(Slice { more: !instances.is_empty(), instances, taken: 0 })
     }
 
     async fn erase_from_bulks(&self, _: Uuid, _: u32) -> Result<bool, StoreError> {
@@ -103,6 +130,7 @@ impl ErasureRecords for Double {
 #[async_trait]
 impl SubjectFiles for Double {
     async fn id_of(&self, username: &InstagramHandle) -> Result<Option<InstagramId>, StoreError> {
+        self.bucket()?;
         Ok(InstagramId::parse("7").filter(|_| username.as_str() == "ann"))
     }
 
@@ -127,9 +155,14 @@ impl PictureStore for Double {
 
 #[async_trait]
 impl EngineInstances for Double {
-    async fn end(&self, run: RunId) -> Result<(), String> {
-        self.note(format!("instance {}", run.uuid().as_u128()));
-        Err("the engine is out".to_owned())
+    async fn delete(&self, runs: &[RunId]) -> Result<Vec<RunId>, StoreError> {
+        if self.is_engine_out {
+            return Err(StoreError::Unavailable("the engine".to_owned()));
+        }
+        for run in runs {
+            self.note(format!("instance {}", run.uuid().as_u128()));
+        }
+        Ok(runs.to_vec())
     }
 }
 
@@ -163,11 +196,12 @@ const FILES: [&str; 4] = ["files of ann", "picture of ann", "files of ann.new", 
 
 #[tokio::test]
 async fn a_pass_erases_everywhere_and_only_one_after_all_has_settled_ends_it() {
-    let (double, ports) = Double { slices: AtomicU32::new(2), ..Double::default() }.ports();
+    let (double, ports) = Double { under_way: AtomicU32::new(2), ..Double::default() }.ports();
     // Purchases may be under way: bulks are searched later.
     let report = erase_subjects(&ports, at(0)).await.unwrap();
-    let expected = ["id 7", "instance 2", "told", "withdrawn", "instance 1", "told", "withdrawn"];
-    assert_eq!(double.done(), [&expected[..], &FILES[..]].concat());
+    let ended = ["withdrawn", "told", "withdrawn", "told", "id 7"];
+    let engine = ["instance 2", "instance 1", "forgotten 2", "forgotten 1"];
+    assert_eq!(double.done(), [&ended[..], &engine[..], &FILES[..]].concat());
     assert_eq!((report.erasures, report.done, report.runs_ended, report.objects), (1, 0, 2, 4));
 
     let settled = SETTLED_AFTER.as_mins();
@@ -186,16 +220,28 @@ async fn what_somebody_holds_or_a_store_that_is_out_keeps_it_open_and_the_next_j
     assert_eq!(erase_subjects(&ports, settled).await.unwrap().done, 0);
     assert!(!*double.has_ended.lock().unwrap());
 
-    let (double, ports) = Double { is_bucket_out: true, slices: AtomicU32::new(1), ..Double::default() }.ports();
+    // The id is in a snapshot: without it nothing is erased, but what is under way is refunded, and others are worked off.
+    let (double, ports) =
+        Double { is_bucket_out: true, under_way: AtomicU32::new(1), others: 1, ..Double::default() }.ports();
     erase_subjects(&ports, settled).await.unwrap_err();
     assert!(!*double.has_ended.lock().unwrap());
-    assert_eq!(double.done()[..2], ["id 7", "instance 1"], "the rows were erased all the same");
+    assert_eq!(double.done(), ["withdrawn", "told", "bulks"]);
+
+    // A run keeps its name until the engine has forgotten it: otherwise nobody could find what the engine has.
+    let (double, ports) = Double { is_engine_out: true, under_way: AtomicU32::new(1), ..Double::default() }.ports();
+    erase_subjects(&ports, settled).await.unwrap_err();
+    assert!(!*double.has_ended.lock().unwrap());
+    assert_eq!(double.done(), [&["withdrawn", "told", "id 7", "bulks"][..], &FILES[..]].concat());
 }
 
 #[tokio::test]
-async fn a_job_makes_no_more_calls_than_the_platform_allows() {
-    let (double, ports) = Double { slices: AtomicU32::new(10_000), ..Double::default() }.ports();
-    let report = erase_subjects(&ports, at(SETTLED_AFTER.as_mins())).await.unwrap();
-    assert!(report.is_cut_short && report.done == 0);
-    assert!(double.done().len() < 1_000);
+async fn a_job_makes_no_more_calls_than_the_platform_allows_and_a_large_erasure_leaves_the_others_their_share() {
+    let (double, ports) = Double { under_way: AtomicU32::new(10_000), others: 19, ..Double::default() }.ports();
+    let report = erase_subjects(&ports, at(SETTLED_AFTER.as_mins() - 1)).await.unwrap();
+    assert!(report.is_cut_short && report.erasures == 20);
+    let done = double.done();
+    assert!(done.len() < 1_000);
+    for number in 1..=19 {
+        assert!(done.contains(&format!("files of other{number}")), "{number}");
+    }
 }

@@ -94,6 +94,7 @@ async fn what_was_deleted_goes_after_30_days_and_logs_after_90_in_the_order_of_w
         (Remains::AiUsage, quarter),
         (Remains::JobRuns, quarter),
         (Remains::WebhookPayloads, quarter),
+        (Remains::BulkKeys, "2026-11-25T02:00:00Z"),
         (Remains::ErasureProofs, quarter),
     ];
     assert_eq!(double.asked(), expected.map(|(what, before)| (what, before.to_owned())));
@@ -103,7 +104,7 @@ async fn what_was_deleted_goes_after_30_days_and_logs_after_90_in_the_order_of_w
             "ghosts": 0,
             "analyses": 0, "leads": 0, "business_profiles": 0, "business_profile_texts": 0, "accounts": 0,
             "invitations": 0, "left_owners": 0, "scrape_logs": 0, "ai_usage": 0, "job_runs": 0, "webhook_payloads": 0,
-            "erasure_proofs": 0,
+            "bulk_keys": 0, "erasure_proofs": 0,
         },
         "is_cut_short": false,
     });
