@@ -6,7 +6,7 @@ use super::{BillingJobPorts, Payer, ReconcileError, Reconciled, StripeError, job
 use crate::shared::store::StoreError;
 
 /// Pages of one job: Stripe is asked for each payer by itself. The next job goes on.
-const PAGES_MAX: u32 = 10;
+const PAGES_MAX: u32 = 3;
 
 /// Notes the cards of whoever the payment of this event was from. The credits that it bought are there already: if this fails,
 /// the nightly comparison does it.
