@@ -84,6 +84,12 @@ pub(super) const ATTACKS: &[Attack] = &[
         ],
     ),
     by(
+        API,
+        AREA,
+        "become an operator by a token's metadata, a key, a customer's login or without a reason: refused",
+        &["operators::nobody_operates_with_a_key_without_a_reason_or_by_what_their_token_says"],
+    ),
+    by(
         ON_DATABASE,
         AREA,
         "follow another's invitation, a used or an old one: nobody joins",
