@@ -45,6 +45,9 @@ pub struct Instance(JsInstance);
 pub struct NotDeleted {
     /// Its id.
     pub id: String,
+    /// The engine's number of the error.
+    #[serde(default)]
+    pub code: u32,
     /// The engine's sentence, such as `workflows.api.error.instance.not_found`.
     pub message: String,
 }
@@ -53,7 +56,10 @@ impl NotDeleted {
     /// Whether there is no such instance.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.message.contains("not_found")
+        /// `instance.not_found`, in what `deleteBatch` answers.
+        const NOT_FOUND: u32 = 10_400;
+        // Words change: either tells.
+        self.code == NOT_FOUND || self.message.contains("not_found")
     }
 }
 

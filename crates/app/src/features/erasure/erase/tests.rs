@@ -35,6 +35,8 @@ struct Double {
     is_held: bool,
     is_bucket_out: bool,
     is_engine_out: bool,
+    /// The instance that the engine cannot delete.
+    stuck: Option<u128>,
     has_ended: Mutex<bool>,
 }
 
@@ -111,7 +113,9 @@ impl ErasureRecords for Double {
         if self.is_held {
             return Ok(Slice { more: true, ..Slice::default() });
         }
-        let instances = if erasure.is_nil() { std::mem::take(&mut *self.ended.lock().unwrap()) } else { vec![] };
+        let mut ended = self.ended.lock().unwrap();
+        ended.retain(|run| !deleted.contains(run));
+        let instances = if erasure.is_nil() { ended.clone() } else { vec![] };
         Ok(Slice { more: !instances.is_empty(), instances, taken: 0 })
     }
 
@@ -159,10 +163,12 @@ impl EngineInstances for Double {
         if self.is_engine_out {
             return Err(StoreError::Unavailable("the engine".to_owned()));
         }
-        for run in runs {
+        let is_gone = |run: &&RunId| self.stuck != Some(run.uuid().as_u128());
+        let gone: Vec<RunId> = runs.iter().filter(is_gone).copied().collect();
+        for run in &gone {
             self.note(format!("instance {}", run.uuid().as_u128()));
         }
-        Ok(runs.to_vec())
+        Ok(gone)
     }
 }
 
@@ -232,6 +238,12 @@ async fn what_somebody_holds_or_a_store_that_is_out_keeps_it_open_and_the_next_j
     erase_subjects(&ports, settled).await.unwrap_err();
     assert!(!*double.has_ended.lock().unwrap());
     assert_eq!(double.done(), [&["withdrawn", "told", "id 7", "bulks"][..], &FILES[..]].concat());
+
+    // One that stays keeps the erasure open, and nothing else of it.
+    let (double, ports) = Double { stuck: Some(1), under_way: AtomicU32::new(2), ..Double::default() }.ports();
+    assert_eq!(erase_subjects(&ports, settled).await.unwrap().done, 0);
+    let engine = ["instance 2", "forgotten 2", "bulks"];
+    assert_eq!(double.done()[5..], [&engine[..], &FILES[..]].concat());
 }
 
 #[tokio::test]
