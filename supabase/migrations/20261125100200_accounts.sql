@@ -11,6 +11,8 @@ create table public.accounts (
   -- What runs may cost in one day (UTC); null for no cap.
   daily_credit_cap integer check (daily_credit_cap >= 0),
   created_at timestamptz not null default now(),
+  -- Since when an operator keeps it from buying anything; null while it may.
+  blocked_at timestamptz,
   deleted_at timestamptz,
   -- Up to which run its runs have been wiped, and when everything that says whose account it was had been erased, for good (in
   -- the file `clean_up`).
@@ -177,6 +179,17 @@ begin
   return case when not private.may(p_account, p_permission) then jsonb_build_object('outcome', 'forbidden') end;
 end $$;
 revoke all on function private.refuse_without(uuid, text) from public, anon, authenticated, service_role;
+
+-- Ends the statement when the account is blocked: it reads, ends and takes along what it has, and buys nothing. Whoever sells
+-- something asks this under the balance's lock, which blocking takes too. The code is our own: `oslira_postgres::session` knows it.
+create function private.refuse_blocked(p_account uuid) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  if exists (select from public.accounts a where a.id = p_account and a.blocked_at is not null) then
+    raise exception 'the account is blocked' using errcode = 'OS003';
+  end if;
+end $$;
+revoke all on function private.refuse_blocked(uuid) from public, anon, authenticated, service_role;
 
 alter table public.accounts enable row level security;
 alter table public.accounts force row level security;

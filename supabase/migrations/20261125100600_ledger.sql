@@ -107,7 +107,8 @@ create table public.credit_transactions (
   -- An entry of a run is the run's own account's.
   foreign key (run_id, account_id) references public.runs (id, account_id),
   -- A refund, or the charge of a run, has exactly the key of its run, and nothing else has a key with that prefix;
-  -- 'starting:' is for a user's starting credits, 'grant:' for what was paid, and each kind that this schema posts by itself has a
+  -- So does what an operator gave back of a run that gave a result or was kept ('goodwill:'); 'operator:' is for their other
+  -- corrections, 'starting:' for a user's starting credits, 'grant:' for what was paid, and each kind that this schema posts by itself has a
   -- prefix too. Together with the unique key: a run is charged at
   -- most once and refunded at most once, whoever writes the row, and no other entry can take that key away. Written out,
   -- because a function would be planned again for each entry.
@@ -117,6 +118,9 @@ create table public.credit_transactions (
         kind = 'charge' and run_id is not null and idempotency_key = 'charge:' || run_id
       when starts_with(idempotency_key, 'refund:') then
         kind = 'refund' and run_id is not null and idempotency_key = 'refund:' || run_id
+      when starts_with(idempotency_key, 'goodwill:') then
+        kind = 'adjustment' and run_id is not null and idempotency_key = 'goodwill:' || run_id
+      when starts_with(idempotency_key, 'operator:') then kind = 'adjustment' and run_id is null
       when starts_with(idempotency_key, 'starting:') then kind = 'adjustment' and run_id is null
       when starts_with(idempotency_key, 'grant:') then kind in ('renewal', 'purchase') and run_id is null
       when starts_with(idempotency_key, 'expiry:') then kind = 'expiry' and run_id is null
@@ -366,8 +370,8 @@ begin
   if not coalesce(
     case
       when p_kind = 'charge' and p_run is not null then p_key = 'charge:' || p_run
-      when p_kind = 'charge' then p_key !~ '^(charge|refund|starting|grant|expiry|clawback|reinstatement):'
-      else p_key !~ '^(charge|refund|starting|grant|expiry|clawback|reinstatement):'
+      when p_kind = 'charge' then p_key !~ '^(charge|refund|goodwill|operator|starting|grant|expiry|clawback|reinstatement):'
+      else p_key !~ '^(charge|refund|goodwill|operator|starting|grant|expiry|clawback|reinstatement):'
     end, false
   ) then
     raise exception 'this idempotency key is reserved for another entry' using errcode = 'invalid_parameter_value';

@@ -13,6 +13,8 @@
 -- that was taken for down and turns out to be exhausted, which stays out for longer. When the time is over, requests go
 -- through again and the next runs show whether the service is back. A quarter of an hour without a report, counted from
 -- the end of the last opening, makes the next opening count as the first one again.
+--
+-- Operators pause a service, or all analyses, by hand; that is asked about in the same place.
 
 select set_config('lock_timeout', '5s', true);
 
@@ -127,25 +129,45 @@ end $$;
 revoke all on function system.report_outage(text, text, uuid) from public, anon, authenticated, service_role;
 grant execute on function system.report_outage(text, text, uuid) to service_role;
 
+-- What an operator has paused: a service, or `all` for every analysis. It counts as an outage, until somebody ends it.
+create table public.service_pauses (
+  -- As `operators::PausedService`; a model is not paused by itself.
+  service text primary key check (service in ('all', 'apify', 'openai', 'anthropic')),
+  paused_at timestamptz not null default clock_timestamp(),
+  -- Null until it is resumed by hand.
+  ends_at timestamptz
+);
+alter table public.service_pauses enable row level security;
+alter table public.service_pauses force row level security;
+revoke all on public.service_pauses from public, anon, authenticated, service_role;
+
 -- p_services lists what an analysis needs. Each need is a list of alternatives, of which one is enough, for example
 -- [["apify"], ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"]]. Returns the seconds until every need has an
--- alternative that is not out, or null when each has one now.
+-- alternative that is not out, and analyses are not paused altogether; null when that is so now.
 create function private.service_wait_s(p_services jsonb, p_now timestamptz) returns integer
 language sql volatile set search_path = pg_catalog, pg_temp as $$
-  select greatest(1, ceil(extract(epoch from max(need.open_until) - p_now))::integer)
+  with closed as (
+    select o.service, o.open_until as until from public.service_outages o where o.open_until > p_now
+    union all
+    -- Somebody may end a pause before its time, and some have none (`least` ignores null): whoever asks comes back within an hour.
+    select p.service, least(p.ends_at, p_now + interval '1 hour')
+      from public.service_pauses p where p.ends_at is null or p.ends_at > p_now
+  )
+  select greatest(1, ceil(extract(epoch from max(need.until) - p_now))::integer)
     from (
-      select min(alternative.open_until) as open_until
+      select min(alternative.until) as until
         from jsonb_array_elements(p_services) with ordinality as n (alternatives, number)
         cross join lateral (
           -- A model is out until both it and its provider are back.
-          select a.service, max(o.open_until) as open_until
+          select a.service, max(c.until) as until
             from jsonb_array_elements_text(n.alternatives) as a (service)
-            left join public.service_outages o
-              on o.service in (a.service, split_part(a.service, '/', 1)) and o.open_until > p_now
+            left join closed c on c.service in (a.service, split_part(a.service, '/', 1))
            group by a.service
         ) alternative
        group by n.number
-      having bool_and(alternative.open_until is not null)
+      having bool_and(alternative.until is not null)
+      union all
+      select c.until from closed c where c.service = 'all'
     ) need
   having count(*) > 0
 $$;

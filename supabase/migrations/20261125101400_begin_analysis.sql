@@ -99,6 +99,7 @@ begin
   if v_answer is not null then
     return v_answer;
   end if;
+  perform private.refuse_blocked(p_account);
   select p.hourly_analyses_max into strict v_hourly_max
     from public.accounts a join public.plans p on p.id = a.plan_id where a.id = p_account;
 

@@ -226,6 +226,7 @@ begin
   if v_answer is not null then
     return v_answer;
   end if;
+  perform private.refuse_blocked(p_account);
   v_now := clock_timestamp();
   perform private.end_due_grants(p_account, v_now);
   select p.hourly_bulk_analyses_max into strict v_hourly_max

@@ -45,7 +45,9 @@ begin
   v_now := clock_timestamp();
   if v_bulk.id is null then
     return jsonb_build_object('outcome', 'not_found');
-  elsif v_bulk.continued is not null then
+  end if;
+  perform private.refuse_blocked(v_bulk.account_id);
+  if v_bulk.continued is not null then
     return v_bulk.continued || jsonb_build_object('outcome', 'replay');
   elsif v_bulk.rest is null or v_bulk.continue_until <= v_now then
     return jsonb_build_object('outcome', 'nothing_to_continue');

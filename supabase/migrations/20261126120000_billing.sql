@@ -254,8 +254,8 @@ revoke all on function private.grant_months(uuid, timestamptz) from public, anon
 
 -- For customers. --------------------------------------------------------------------------------------------------------
 
--- The account's customer at Stripe, its own e-mail address for a new one, and whether it has a subscription that goes on; for
--- owners.
+-- The account's customer at Stripe, its own e-mail address for a new one, whether it has a subscription that goes on, and whether it
+-- may buy; for owners.
 create function api.billing_customer(p_account uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -267,7 +267,8 @@ begin
       select from public.subscriptions s
        where s.account_id = p_account and s.ended_at is null and s.status <> 'incomplete'
          and s.stripe_subscription_id is not null
-    )
+    ),
+    'is_blocked', (select a.blocked_at is not null from public.accounts a where a.id = p_account)
   ));
 end $$;
 revoke all on function api.billing_customer(uuid) from public, anon, authenticated, service_role;
@@ -306,6 +307,7 @@ begin
   if v_refusal is not null then
     return v_refusal;
   end if;
+  perform private.refuse_blocked(p_account);
   v_now := clock_timestamp();
   select c.id, c.pack_id, c.created_at into v_first
     from public.credit_purchases c where c.account_id = p_account and c.idempotency_key = p_idempotency_key;

@@ -44,7 +44,7 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('outcome', 'ok', 'account', jsonb_build_object(
            'id', a.id, 'name', a.name, 'role', private.my_role(a.id),
            'state', case when a.deleted_at is null then 'open' else 'closed' end, 'created_at', a.created_at,
-           'closed_at', a.deleted_at, 'erased_after', a.deleted_at + private.undo_time()
+           'blocked_at', a.blocked_at, 'closed_at', a.deleted_at, 'erased_after', a.deleted_at + private.undo_time()
          ))
     from public.accounts a where a.id = p_account
 $$;

@@ -27,7 +27,7 @@ alter table public.exported_tables force row level security;
 revoke all on public.exported_tables from public, anon, authenticated, service_role;
 
 insert into public.exported_tables (place, name, source, columns, computed, key_columns, condition, owner_column, page_rows) values
-  (10, 'account', 'accounts', '{id,name,plan_id,daily_credit_cap,created_at,deleted_at}', '{}', '{id}', 'true', 'id', 1),
+  (10, 'account', 'accounts', '{id,name,plan_id,daily_credit_cap,created_at,blocked_at,deleted_at}', '{}', '{id}', 'true', 'id', 1),
   (20, 'members', 'account_members', '{user_id,email,role,credit_limit,limit_period,created_at}',
    '{"email": "(select u.email::text from auth.users u where u.id = t.person_id)"}', '{user_id}', $$t.role <> 'key'$$, 'account_id', 200),
   (30, 'invitations', 'invitations',

@@ -33,11 +33,13 @@ create table public.operator_actions (
   operator_id uuid not null,
   -- The function, without its schema.
   action text not null check (char_length(action) between 1 and 60),
-  -- What it was done to, by its id: an account, an erasure. Never a name or an address.
+  -- What it was done to, by its id: an account, a run, an erasure. Never a name or an address.
   subject_id uuid,
   reason text not null check (char_length(reason) between 10 and 500),
   -- What came of it, as the function answered.
   outcome text not null check (char_length(outcome) between 1 and 60),
+  -- What else says what was done: credits, the id of an event, a service. Names nobody either.
+  details jsonb not null default '{}' check (jsonb_typeof(details) = 'object' and octet_length(details::text) <= 2048),
   at timestamptz not null default clock_timestamp()
 );
 create trigger append_only before update or delete or truncate on public.operator_actions
@@ -67,12 +69,14 @@ end $$;
 revoke all on function private.require_operator(text) from public, anon, authenticated, service_role;
 
 -- The last thing that they do.
-create function private.note_operator_action(p_action text, p_subject uuid, p_reason text, p_outcome text) returns void
+create function private.note_operator_action(
+  p_action text, p_subject uuid, p_reason text, p_outcome text, p_details jsonb default '{}'
+) returns void
 language sql volatile set search_path = pg_catalog, pg_temp as $$
-  insert into public.operator_actions (operator_id, action, subject_id, reason, outcome)
-    values (auth.uid(), p_action, p_subject, p_reason, p_outcome)
+  insert into public.operator_actions (operator_id, action, subject_id, reason, outcome, details)
+    values (auth.uid(), p_action, p_subject, p_reason, p_outcome, p_details)
 $$;
-revoke all on function private.note_operator_action(text, uuid, text, text) from public, anon, authenticated, service_role;
+revoke all on function private.note_operator_action(text, uuid, text, text, jsonb) from public, anon, authenticated, service_role;
 
 -- What operators did before p_before, newest first. That this was read is the newest row of the next reading.
 create function operator.list_actions(p_before bigint, p_limit integer, p_reason text) returns jsonb
@@ -83,7 +87,7 @@ begin
   perform private.require_operator(p_reason);
   select coalesce(jsonb_agg(jsonb_build_object(
            'id', n.id, 'operator_id', n.operator_id, 'action', n.action, 'subject_id', n.subject_id, 'reason', n.reason,
-           'outcome', n.outcome, 'at', n.at
+           'outcome', n.outcome, 'details', n.details, 'at', n.at
          ) order by n.id desc), '[]')
     into v_actions
     from (
@@ -105,7 +109,7 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
            'state', case
              when a.tombstoned_at is not null then 'erased' when a.deleted_at is not null then 'closed' else 'open'
            end,
-           'closed_at', a.deleted_at, 'erased_at', a.tombstoned_at,
+           'blocked_at', a.blocked_at, 'closed_at', a.deleted_at, 'erased_at', a.tombstoned_at,
            'balance', b.balance, 'owed', b.owed, 'daily_credit_cap', a.daily_credit_cap,
            'people', (select count(*) from public.account_members m where m.account_id = a.id and m.role <> 'key'),
            'active_runs', (

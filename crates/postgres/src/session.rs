@@ -139,6 +139,8 @@ impl Session {
 const PERMISSION_MISSING: &str = "OS001";
 /// What `private.require_operator` raises.
 const OPERATOR_REQUIRED: &str = "OS002";
+/// What `private.refuse_blocked` raises.
+const ACCOUNT_BLOCKED: &str = "OS003";
 
 /// What a database said, as an error: `Unavailable` when the same may pass later (lost connections, shutdowns, overload,
 /// locks, and whatever was fatal to the connection alone), else a defect of ours. `names` are those of schema objects; a
@@ -148,6 +150,7 @@ pub fn store_error(sqlstate: &str, is_fatal: bool, names: &str) -> StoreError {
     match sqlstate {
         PERMISSION_MISSING => return StoreError::PermissionMissing,
         OPERATOR_REQUIRED => return StoreError::OperatorRequired,
+        ACCOUNT_BLOCKED => return StoreError::AccountBlocked,
         _ => {}
     }
     let passes = ["08", "53", "57", "58", "40", "55"].iter().any(|class| sqlstate.starts_with(class));

@@ -15,7 +15,7 @@ use oslira_app::{
         health::HealthPorts,
         leads::{LeadPorts, exports_at_once},
         members::MemberPorts,
-        operators::OperatorActionPorts,
+        operators::{OperatorActionPorts, OperatorCommandPorts},
     },
     http::RequestPorts,
     shared::{ids::AccountId, in_flight::InFlight},
@@ -135,15 +135,24 @@ fn authenticator(isolate: &Isolate) -> Arc<TokenCheck> {
     })
 }
 
-/// The ports of an operator's request: nothing of a user's or of the system's is among them.
+/// The ports of an operator's request: no database of a user's or of the system's is among them.
 pub fn operator_ports(env: &Env) -> OperatorPorts {
     let isolate = isolate(env);
+    let clock = Arc::new(PlatformClock);
     let store = Arc::new(OperatorDb::new(operator_login(env)));
     OperatorPorts {
-        request: RequestPorts { clock: Arc::new(PlatformClock), ids: Arc::new(PlatformIds) },
+        request: RequestPorts { clock: clock.clone(), ids: Arc::new(PlatformIds) },
         sign_in: SignInPorts { authenticator: authenticator(&isolate) },
         actions: OperatorActionPorts { store: store.clone() },
-        erasure: ErasurePorts { desk: store, ids: Arc::new(PlatformIds), clock: Arc::new(PlatformClock) },
+        commands: OperatorCommandPorts {
+            desk: store.clone(),
+            launcher: Arc::new(Launcher::new(env)),
+            progress: Arc::new(Board::new(env)),
+            profiles: Arc::new(Gate::new(env)),
+            events: Arc::new(Inbox::new(env)),
+            clock: clock.clone(),
+        },
+        erasure: ErasurePorts { desk: store, ids: Arc::new(PlatformIds), clock },
     }
 }
 

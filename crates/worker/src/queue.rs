@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use oslira_app::{
     features::{
         analysis::{BulkLauncher, Round, RunLauncher, config::STALE_WAKE},
-        billing::{ApplyError, BillingJobPorts, apply_event, buy_top_up},
+        billing::{ApplyError, BillingJobPorts, apply_due, apply_event, buy_top_up},
     },
     shared::{clock::Clock as _, ids::RunId},
     triggers::Queue,
@@ -120,10 +120,11 @@ async fn settle(ports: &BillingJobPorts, message: &BillingMessage) -> Result<(),
             Err(error) => Err(error),
         },
         BillingMessage::TopUp { purchase_id } => buy_top_up(ports, *purchase_id, PlatformClock.now()).await,
+        BillingMessage::Due => apply_due(ports).await.map_err(ApplyError::from),
     }
 }
 
-/// What could not be delivered is kept: in the table, else in the bucket. An automatic purchase is in the table already.
+/// What could not be delivered is kept: in the table, else in the bucket. What is no event is in the table already.
 async fn keep_all(batch: &MessageBatch<BillingMessage>, ports: &BillingJobPorts) {
     for message in batch.iter().flatten() {
         let BillingMessage::Event(StoredEvent { event, payload }) = message.body() else {

@@ -14,7 +14,7 @@ use crate::{
         health::HealthPorts,
         leads::LeadPorts,
         members::MemberPorts,
-        operators::OperatorActionPorts,
+        operators::{OperatorActionPorts, OperatorCommandPorts},
     },
     http::RequestPorts,
 };
@@ -60,16 +60,18 @@ pub struct OperatorPorts {
     pub request: RequestPorts,
     pub sign_in: SignInPorts,
     pub actions: OperatorActionPorts,
+    pub commands: OperatorCommandPorts,
     pub erasure: ErasurePorts,
 }
 
 impl OperatorPorts {
     /// Puts every bundle into the request's extensions.
     pub fn install(self, extensions: &mut Extensions) {
-        let Self { request, sign_in, actions, erasure } = self;
+        let Self { request, sign_in, actions, commands, erasure } = self;
         extensions.insert(request);
         extensions.insert(sign_in);
         extensions.insert(actions);
+        extensions.insert(commands);
         extensions.insert(erasure);
     }
 }

@@ -36,6 +36,11 @@ pub const OPERATOR_REQUIRED: ErrorCode = ErrorCode::new(
     "operator_required",
     "only people whom the database's owner has made operators may do this",
 );
+pub const ACCOUNT_BLOCKED: ErrorCode = ErrorCode::new(
+    StatusCode::FORBIDDEN,
+    "account_blocked",
+    "we have blocked the account: it buys nothing until we lift that, and can do everything else; ask our support",
+);
 /// Answered before the request reaches a route.
 pub const ADDRESS_TOO_LONG: ErrorCode =
     ErrorCode::new(StatusCode::URI_TOO_LONG, "address_too_long", "more than 8,192 characters");

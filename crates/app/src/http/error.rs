@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     ErrorCode,
-    code::{DATABASE_UNAVAILABLE, INTERNAL_ERROR, OPERATOR_REQUIRED, PERMISSION_MISSING},
+    code::{ACCOUNT_BLOCKED, DATABASE_UNAVAILABLE, INTERNAL_ERROR, OPERATOR_REQUIRED, PERMISSION_MISSING},
     envelope::Payload,
 };
 use crate::shared::store::StoreError;
@@ -84,6 +84,10 @@ impl From<StoreError> for ApiError {
             StoreError::OperatorRequired => {
                 Self::new(OPERATOR_REQUIRED, "You are no operator. Only the database's owner makes operators, by hand.")
             }
+            StoreError::AccountBlocked => Self::new(
+                ACCOUNT_BLOCKED,
+                "We have blocked this account, so nothing can be bought for it. What it has can be read and exported; ask our support.",
+            ),
         }
     }
 }

@@ -15,7 +15,7 @@ mod refuse;
 mod whole_number;
 
 pub use body::{BODY_BYTES_MAX, JsonBody, RawBody};
-pub use code::{ErrorCode, OPERATOR_REQUIRED, PERMISSION_MISSING};
+pub use code::{ACCOUNT_BLOCKED, ErrorCode, OPERATOR_REQUIRED, PERMISSION_MISSING};
 pub use endpoint::{
     Answer, Anyone, Both, Caller, CallerKind, Content, Endpoint, Example, NoBody, NoParameters, Parameter, Parameters,
     Place, Registry, RequestBody, declared_errors, serve,

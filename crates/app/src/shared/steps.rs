@@ -26,9 +26,10 @@ impl From<StoreError> for AttemptFailed {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Unavailable(_) => Self::Retryable(error.to_string()),
-            StoreError::Defect(_) | StoreError::PermissionMissing | StoreError::OperatorRequired => {
-                Self::Terminal(error.to_string())
-            }
+            StoreError::Defect(_)
+            | StoreError::PermissionMissing
+            | StoreError::OperatorRequired
+            | StoreError::AccountBlocked => Self::Terminal(error.to_string()),
         }
     }
 }

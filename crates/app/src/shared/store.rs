@@ -15,4 +15,7 @@ pub enum StoreError {
     /// The caller is no operator: only the database of operators says so.
     #[error("operator required")]
     OperatorRequired,
+    /// An operator has blocked the account, so it buys nothing: only the database of a tenant says so.
+    #[error("account blocked")]
+    AccountBlocked,
 }

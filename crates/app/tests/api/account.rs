@@ -150,6 +150,7 @@ async fn what_closing_cancels_leaves_the_gates_line() {
         role: Role::Owner,
         state: AccountState::Closed,
         created_at: at,
+        blocked_at: None,
         closed_at: Some(at),
         erased_after: Some(at),
     };

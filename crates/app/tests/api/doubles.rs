@@ -246,7 +246,7 @@ impl RunLauncher for Double {
     }
 
     async fn wake(&self, _: RunId) -> Result<(), String> {
-        Ok(())
+        if self.launches_nothing { Err("the engine is gone".to_owned()) } else { Ok(()) }
     }
 
     async fn enqueue_recovery(&self) -> Result<(), String> {

@@ -1,18 +1,37 @@
-//! Operators' routes get the operators' ports, and nobody else's.
+//! Operators' routes get the operators' ports, and nobody else's; what else happens when the database has carried a command out.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::{
     body::Body,
     http::{Request, header},
 };
+use jiff::Timestamp;
 use oslira_app::{
-    api::{RequestKind, operations},
-    features::judging::ModelChoice,
+    api::{HttpConfig, OperatorPorts, RequestKind, operations, router},
+    features::{
+        auth::{Operator, SignInPorts},
+        billing::DueEvents,
+        erasure::{BeginOutcome, Erasure, ErasureDesk, ErasurePorts, NewErasure},
+        judging::ModelChoice,
+        operators::{
+            AccountView, AdjustOutcome, CreditAdjustment, EventId, EventOutcome, OperatorAction, OperatorActionPorts,
+            OperatorCommandPorts, OperatorDesk, OperatorStore, PausedService, RunOutcome, ServicePause,
+        },
+    },
+    http::RequestPorts,
+    shared::{
+        ids::{AccountId, RunId},
+        pagination::{Page, PageQuery},
+        store::StoreError,
+    },
 };
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::{Double, answer, ports, send_to};
+use crate::{Double, answer, ports, send_to, unasked::refuse};
 
 #[tokio::test]
 async fn an_operators_route_gets_none_of_a_users_ports() {
@@ -33,5 +52,188 @@ async fn an_operators_route_gets_none_of_a_users_ports() {
         assert_eq!(double.asked().len(), 0, "{}", operation.path);
         seen += 1;
     }
-    assert!(seen >= 5, "{seen}");
+    assert!(seen >= 16, "{seen}");
+}
+
+/// The operators' database, in which every run is under way and every event waits.
+struct Desk;
+
+fn run() -> Value {
+    let id = Uuid::nil();
+    json!({ "outcome": "ok", "run": {
+        "id": id, "account_id": id, "bulk_id": null, "analysis_type": "LIGHT", "status": "processing", "phase": "cache",
+        "credits": 1, "charge_outcome": null, "given_back": 0, "error_code": null, "created_at": "2026-11-27T09:30:00Z",
+        "heartbeat_at": null, "finished_at": null,
+    } })
+}
+
+fn event() -> Value {
+    json!({ "outcome": "ok", "event": {
+        "id": "evt_1", "type": "invoice.paid", "outcome": "received", "note": null, "account_id": null, "attempts": 0,
+        "received_at": "2026-11-27T09:30:00Z", "processed_at": null,
+    } })
+}
+
+#[async_trait]
+impl OperatorDesk for Desk {
+    async fn adjust(&self, _: &Operator, _: AccountId, _: &CreditAdjustment) -> Result<AdjustOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn block(&self, _: &Operator, _: AccountId) -> Result<Option<AccountView>, StoreError> {
+        refuse()
+    }
+
+    async fn unblock(&self, _: &Operator, _: AccountId) -> Result<Option<AccountView>, StoreError> {
+        refuse()
+    }
+
+    async fn wake_run(&self, _: &Operator, _: RunId) -> Result<RunOutcome, StoreError> {
+        Ok(serde_json::from_value(run()).unwrap())
+    }
+
+    async fn fail_run(&self, _: &Operator, _: RunId) -> Result<RunOutcome, StoreError> {
+        Ok(serde_json::from_value(run()).unwrap())
+    }
+
+    async fn refund_run(&self, _: &Operator, _: RunId) -> Result<RunOutcome, StoreError> {
+        // As the database answers it, with what nobody reads.
+        Ok(serde_json::from_value(json!({ "outcome": "refunded", "run": run()["run"] })).unwrap())
+    }
+
+    async fn replay_event(&self, _: &Operator, _: &EventId) -> Result<EventOutcome, StoreError> {
+        Ok(serde_json::from_value(event()).unwrap())
+    }
+
+    async fn drop_event(&self, _: &Operator, _: &EventId) -> Result<EventOutcome, StoreError> {
+        Ok(serde_json::from_value(json!({ "outcome": "not_found", "event": null })).unwrap())
+    }
+
+    async fn pauses(&self, _: &Operator) -> Result<Vec<ServicePause>, StoreError> {
+        refuse()
+    }
+
+    async fn pause(
+        &self,
+        _: &Operator,
+        _: PausedService,
+        _: Option<Timestamp>,
+    ) -> Result<Vec<ServicePause>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn resume(&self, _: &Operator, _: PausedService) -> Result<Vec<ServicePause>, StoreError> {
+        refuse()
+    }
+}
+
+#[async_trait]
+impl OperatorStore for Desk {
+    async fn actions(&self, _: &Operator, _: PageQuery<i64>) -> Result<Page<OperatorAction>, StoreError> {
+        refuse()
+    }
+
+    async fn account(&self, _: &Operator, _: AccountId) -> Result<Option<AccountView>, StoreError> {
+        refuse()
+    }
+
+    async fn accounts_of(&self, _: &Operator, _: &str) -> Result<Vec<AccountView>, StoreError> {
+        refuse()
+    }
+}
+
+#[async_trait]
+impl ErasureDesk for Desk {
+    async fn begin(&self, _: &Operator, _: &NewErasure) -> Result<BeginOutcome, StoreError> {
+        refuse()
+    }
+
+    async fn find(&self, _: &Operator, _: Uuid) -> Result<Option<Erasure>, StoreError> {
+        refuse()
+    }
+}
+
+#[async_trait]
+impl DueEvents for Double {
+    async fn ask(&self) -> Result<(), String> {
+        self.heard(json!("due events"));
+        if self.launches_nothing { Err("the queue is full".to_owned()) } else { Ok(()) }
+    }
+}
+
+/// Status, code and data of a command.
+async fn command(double: &Arc<Double>, path: &str, body: Value) -> (u16, Value, Value) {
+    let mut request = Request::post(path)
+        .header(header::AUTHORIZATION, "Bearer token")
+        .header("x-operator-reason", "Ticket 123: they asked")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    let ports = OperatorPorts {
+        request: RequestPorts { clock: double.clone(), ids: double.clone() },
+        sign_in: SignInPorts { authenticator: double.clone() },
+        actions: OperatorActionPorts { store: Arc::new(Desk) },
+        commands: OperatorCommandPorts {
+            desk: Arc::new(Desk),
+            launcher: double.clone(),
+            progress: double.clone(),
+            profiles: double.clone(),
+            events: double.clone(),
+            clock: double.clone(),
+        },
+        erasure: ErasurePorts { desk: Arc::new(Desk), ids: double.clone(), clock: double.clone() },
+    };
+    ports.install(request.extensions_mut());
+    let response = router(&HttpConfig { cors_origins: vec![] }).oneshot(request).await.unwrap();
+    let (status, _, body) = answer(response).await;
+    (status.as_u16(), body["code"].clone(), body["data"].clone())
+}
+
+#[tokio::test]
+async fn a_woken_run_is_the_engines_and_a_failed_one_leaves_the_gates_line_and_its_watchers() {
+    let wake = format!("/operator/runs/{}/wake", Uuid::nil());
+    let working = Arc::new(Double { only_bulks: true, ..Double::new() });
+    let (status, _, data) = command(&working, &wake, json!({})).await;
+    assert_eq!((status, &data["status"]), (200, &json!("processing")));
+    let gone = Arc::new(Double { launches_nothing: true, ..Double::new() });
+    let (status, code, _) = command(&gone, &wake, json!({})).await;
+    assert_eq!((status, code), (503, json!("wake_failed")));
+
+    let fail = format!("/operator/runs/{}/fail", Uuid::nil());
+    assert_eq!(command(&working, &fail, json!({})).await.0, 200);
+    let message = "We ended this analysis; your credits were returned";
+    let told = json!([Uuid::nil(), { "ended": { "status": "failed", "message": message } }]);
+    assert_eq!(working.asked(), [told]);
+    assert_eq!(*working.lined_up.lock().unwrap(), [json!("left")]);
+    let refund = format!("/operator/runs/{}/refund", Uuid::nil());
+    let (status, code, _) = command(&working, &refund, json!({})).await;
+    assert_eq!((status, code), (409, json!("run_refunded")));
+}
+
+#[tokio::test]
+async fn an_event_that_is_put_back_is_asked_for_at_once_and_stays_put_back_without_a_queue() {
+    for launches_nothing in [false, true] {
+        let double = Arc::new(Double { launches_nothing, ..Double::new() });
+        let body = json!({ "event_id": "evt_1" });
+        let (status, _, data) = command(&double, "/operator/webhook-events/replay", body.clone()).await;
+        assert_eq!((status, &data["outcome"]), (202, &json!("received")));
+        assert_eq!(double.asked(), [json!("due events")]);
+        let (status, code, _) = command(&double, "/operator/webhook-events/drop", body).await;
+        assert_eq!((status, code), (404, json!("event_not_found")));
+    }
+}
+
+#[tokio::test]
+async fn a_pause_ends_after_it_has_begun_and_is_of_a_known_service() {
+    let double = Arc::new(Double::new());
+    let pause = async |body: Value| {
+        let (status, code, _) = command(&double, "/operator/pauses", body).await;
+        (status, code)
+    };
+    // The double's clock says noon.
+    let over = json!({ "service": "all", "ends_at": "2026-11-23T12:00:00Z" });
+    assert_eq!(pause(over).await, (422, json!("invalid_pause_end")));
+    assert_eq!(pause(json!({ "service": "all", "ends_at": "2026-11-23T12:00:01Z" })).await.0, 200);
+    assert_eq!(pause(json!({ "service": "apify" })).await.0, 200);
+    assert_eq!(pause(json!({ "service": "stripe" })).await, (422, json!("invalid_request")));
 }

@@ -2,6 +2,7 @@
 //! write down what was done.
 
 mod accounts;
+mod commands;
 mod db;
 mod erasures;
 

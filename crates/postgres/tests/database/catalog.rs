@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 3] = ["analysis_prices", "credit_packs", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 24] = [
+pub const HIDDEN_TABLES: [&str; 25] = [
     "api_keys",
     "billing_customers",
     "card_fingerprints",
@@ -29,6 +29,7 @@ pub const HIDDEN_TABLES: [&str; 24] = [
     "returned_periods",
     "role_permissions",
     "service_outages",
+    "service_pauses",
     "spending_days",
     "starting_credits",
     "stripe_prices",

@@ -149,6 +149,10 @@ async fn a_row_that_makes_no_sense_is_refused_whoever_writes_it() -> TestResult 
         ("purchase", 1, None, "reinstatement:x"),
         ("adjustment", 1, None, "grant:x"),
         ("purchase", 1, None, "k"),
+        ("adjustment", 1, None, "goodwill:x"),
+        ("adjustment", 1, Some(run), "goodwill:00000000-0000-0000-0000-000000000000"),
+        ("adjustment", 1, Some(run), "operator:x"),
+        ("charge", -1, None, "operator:x"),
     ] {
         let insert = "insert into credit_transactions
                         (account_id, kind, amount, balance_after, run_id, description, idempotency_key, grants)
@@ -194,6 +198,9 @@ async fn nobody_takes_the_key_of_a_charge_a_refund_or_a_grant_away() -> TestResu
         ("adjustment", &"expiry:1:1".to_owned()),
         ("adjustment", &"clawback:x".to_owned()),
         ("adjustment", &"reinstatement:x".to_owned()),
+        ("adjustment", &format!("goodwill:{run}")),
+        ("adjustment", &"operator:x".to_owned()),
+        ("charge", &"operator:x".to_owned()),
         ("charge", &"expiry:1:1".to_owned()),
         ("charge", &refund),
         ("charge", &starting),

@@ -38,6 +38,7 @@ mod logins;
 mod members;
 mod migrations;
 mod model_lifecycles;
+mod operator_commands;
 mod operators;
 mod outcomes;
 mod permissions;

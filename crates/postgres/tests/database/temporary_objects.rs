@@ -202,6 +202,7 @@ impl Prey {
             ("api.undo_run", "p_run") => self.pending.to_string(),
             ("system.deduct_credits_atomic" | "system.grant_credits", "p_run")
             | ("system.grant_credits", "p_expires_at")
+            | ("operator.pause_service", "p_ends_at")
             | ("system.renewable_subscriptions" | "system.unnoted_payers", "p_after")
             | ("api.search_leads", "p_key")
             | (_, "p_expected_version") => return None,
@@ -289,7 +290,8 @@ impl Prey {
             (_, "p_scheduled_for") => "2026-01-01".to_owned(),
             (_, "p_report") => "{}".to_owned(),
             (_, "p_scraped_at") => "2026-02-01".to_owned(),
-            (_, "p_amount" | "p_cap" | "p_limit") => "5".to_owned(),
+            (_, "p_amount" | "p_cap" | "p_limit" | "p_credits") => "5".to_owned(),
+            ("operator.replay_event" | "operator.drop_event", "p_event") => "evt_1".to_owned(),
             (_, "p_idempotency_key" | "p_key") => "attack".to_owned(),
             (_, "p_body_hash" | "p_code" | "p_message" | "p_description" | "p_text") => "x".to_owned(),
             _ => return None,

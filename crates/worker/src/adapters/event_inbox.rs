@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use oslira_app::{
-    features::billing::{EventEnvelope, EventInbox, TopUpQueue},
+    features::billing::{DueEvents, EventEnvelope, EventInbox, TopUpQueue},
     shared::store::StoreError,
 };
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,11 @@ const FOLDER: &str = "stripe/";
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum BillingMessage {
     Event(StoredEvent),
-    TopUp { purchase_id: Uuid },
+    TopUp {
+        purchase_id: Uuid,
+    },
+    /// Events of the table whose turn it is.
+    Due,
 }
 
 /// An event with what is known of it.
@@ -105,5 +109,12 @@ impl EventInbox for Inbox {
 impl TopUpQueue for Inbox {
     async fn enqueue(&self, purchase: Uuid) -> Result<(), String> {
         SendFuture::new(self.send(&BillingMessage::TopUp { purchase_id: purchase })).await
+    }
+}
+
+#[async_trait]
+impl DueEvents for Inbox {
+    async fn ask(&self) -> Result<(), String> {
+        SendFuture::new(self.send(&BillingMessage::Due)).await
     }
 }

@@ -20,6 +20,8 @@ pub struct AccountView {
     pub role: Role,
     pub state: AccountState,
     pub created_at: Timestamp,
+    /// Since when nothing can be bought for it, because we have blocked it; null while that is not so.
+    pub blocked_at: Option<Timestamp>,
     /// Null while it is open.
     pub closed_at: Option<Timestamp>,
     /// Of a closed one: until then an owner can open it again; afterwards it is erased.

@@ -29,6 +29,7 @@ pub const FAILURES: &[FailureCode] = &[
     failure("ai_refused", "the model declined", "no"),
     failure("ai_truncated", "no model ended its answer, three attempts with each", "later"),
     failure("ai_invalid_answer", "no model gave a usable answer, three attempts with each", "later"),
+    failure("ended_by_operator", "we ended it by hand", "yes"),
     failure("subject_erased", "the profile's owner had it erased", "no"),
     failure("stalled", "no sign of life for five minutes", "yes"),
     failure("internal_error", "ours", "yes"),

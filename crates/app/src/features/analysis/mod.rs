@@ -28,7 +28,7 @@ pub use bulk::{
     BulkProgress, BulkRefusal, BulkRepository, BulkRequest, BulkStatus, DryRun, HeldLine, LineReason, LinesUsed,
     ListEntry, ListSource, NAMES_MAX, PlannedLine, SystemBulks, Tended, UnusedLine, run_bulk,
 };
-pub use codes::INVALID_USERNAME;
+pub use codes::{INVALID_USERNAME, RUN_NOT_FOUND};
 pub use estimate::{Measured, Spread};
 pub use failures::{FAILURES, FailureCode};
 pub use http::endpoints;

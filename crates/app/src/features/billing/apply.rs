@@ -43,6 +43,14 @@ pub async fn apply_event(ports: &BillingJobPorts, event: &EventEnvelope, payload
     Ok(applied)
 }
 
+/// Applies events whose turn it is: an operator has put one back.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn apply_due(ports: &BillingJobPorts) -> Result<(), StoreError> {
+    apply_claimed(ports, WAITING_TRIED).await.map(drop)
+}
+
 /// Applies up to `limit` events whose turn it is; returns how many there were, and how many of them are done with.
 ///
 /// # Errors

@@ -59,6 +59,9 @@ pub async fn check_out(
     key: Option<&IdempotencyKey>,
 ) -> Result<HostedPage, CheckoutError> {
     let known = customer(ports, member).await?;
+    if known.is_blocked {
+        return Err(StoreError::AccountBlocked.into());
+    }
     let catalogue = ports.billing.catalogue(member).await?;
     if !catalogue.sells(&item) {
         return Err(CheckoutError::UnknownItem);
@@ -112,6 +115,7 @@ struct Known {
     id: Option<String>,
     email: Option<String>,
     is_subscribed: bool,
+    is_blocked: bool,
 }
 
 /// Who pays for the account, for an owner of it on a deployment that may take money.
@@ -121,8 +125,8 @@ async fn customer(ports: &BillingPorts, member: Member) -> Result<Known, Checkou
         return Err(CheckoutError::NotReady(faults));
     }
     match ports.billing.customer(member).await? {
-        BillingCustomer::Known { customer_id, email, is_subscribed } => {
-            Ok(Known { id: customer_id, email, is_subscribed })
+        BillingCustomer::Known { customer_id, email, is_subscribed, is_blocked } => {
+            Ok(Known { id: customer_id, email, is_subscribed, is_blocked })
         }
         BillingCustomer::Forbidden => Err(CheckoutError::Forbidden),
     }

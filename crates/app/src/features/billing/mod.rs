@@ -18,7 +18,7 @@ mod receive;
 mod testing;
 mod top_up;
 
-pub use apply::{ApplyError, apply_event};
+pub use apply::{ApplyError, apply_due, apply_event};
 
 pub use effect::{Dispute, Effect, PaidLine, StripePrice, SubscriptionState};
 pub use event::{Disputed, EventEnvelope, EventReading, Invoice, PurchasePaid, Refunded, WebhookRefusal};
@@ -29,7 +29,8 @@ pub use model::{
     CreditAlertsOutcome, LinkOutcome, Pack, Plan, PurchaseOutcome, Rollover, Subscription,
 };
 pub use ports::{
-    Applied, Billing, BillingJobPorts, BillingPorts, BillingStore, ChargeOutcome, ClaimedEvent, EventInbox, EventPage,
-    HostedPage, PaidFor, Payer, Stripe, StripeError, StripeEvents, SubscriptionPage, TopUp, TopUpQueue, WebhookPorts,
+    Applied, Billing, BillingJobPorts, BillingPorts, BillingStore, ChargeOutcome, ClaimedEvent, DueEvents, EventInbox,
+    EventPage, HostedPage, PaidFor, Payer, Stripe, StripeError, StripeEvents, SubscriptionPage, TopUp, TopUpQueue,
+    WebhookPorts,
 };
 pub use top_up::{ask_for_top_up, buy_top_up};

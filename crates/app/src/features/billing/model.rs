@@ -145,6 +145,8 @@ pub enum BillingCustomer {
         email: Option<String>,
         /// Whether a subscription of the account goes on.
         is_subscribed: bool,
+        /// Whether an operator keeps the account from buying.
+        is_blocked: bool,
     },
     Forbidden,
 }

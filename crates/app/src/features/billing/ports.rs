@@ -9,7 +9,7 @@ mod tenant;
 use std::sync::Arc;
 
 pub use self::{
-    queues::{EventInbox, TopUpQueue},
+    queues::{DueEvents, EventInbox, TopUpQueue},
     store::{Applied, BillingStore, ClaimedEvent, Payer, TopUp},
     stripe::{ChargeOutcome, EventPage, HostedPage, PaidFor, Stripe, StripeError, StripeEvents, SubscriptionPage},
     tenant::Billing,

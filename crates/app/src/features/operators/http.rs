@@ -1,4 +1,9 @@
-//! The operators' endpoints: `/operator/…`.
+//! The operators' endpoints: `/operator/…`. What changes something is in files of its own.
+
+mod accounts;
+mod events;
+mod pauses;
+mod runs;
 
 use axum::http::{Method, StatusCode};
 use schemars::JsonSchema;
@@ -22,10 +27,25 @@ pub fn endpoints(registry: &mut impl Registry) {
     registry.add::<ListActions>();
     registry.add::<FindAccount>();
     registry.add::<FindAccountsOf>();
+    registry.add::<accounts::AdjustCredits>();
+    registry.add::<accounts::BlockAccount>();
+    registry.add::<accounts::UnblockAccount>();
+    registry.add::<runs::WakeRun>();
+    registry.add::<runs::FailRun>();
+    registry.add::<runs::RefundRun>();
+    registry.add::<events::ReplayEvent>();
+    registry.add::<events::DropEvent>();
+    registry.add::<pauses::ListPauses>();
+    registry.add::<pauses::PauseService>();
+    registry.add::<pauses::ResumeService>();
 }
 
 const ACCOUNT_NOT_FOUND: ErrorCode =
     ErrorCode::new(StatusCode::NOT_FOUND, "account_not_found", "no account has this id");
+
+fn account_not_found() -> ApiError {
+    ApiError::new(ACCOUNT_NOT_FOUND, "No account has this id. POST /operator/accounts/find looks by an address.")
+}
 
 pub struct ListActions;
 
@@ -45,7 +65,7 @@ impl Endpoint for ListActions {
             "items": [{
                 "id": 7, "operator_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "action": "find_account",
                 "subject_id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "reason": "Ticket 123: they miss a refund",
-                "outcome": "ok", "at": "2026-11-27T09:30:00Z",
+                "outcome": "ok", "details": {}, "at": "2026-11-27T09:30:00Z",
             }],
             "next_cursor": null,
         });
@@ -62,12 +82,12 @@ impl Endpoint for ListActions {
     }
 }
 
-fn account_example() -> Value {
+fn account_example(blocked_at: Option<&str>) -> Value {
     json!({
         "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "name": "Fuel", "state": "open", "plan": "starter",
         "subscription": { "plan": "starter", "status": "active", "period_ends_at": "2026-12-25T09:30:00Z" },
-        "created_at": "2026-11-25T09:30:00Z", "closed_at": null, "erased_at": null, "balance": 42, "owed": 0,
-        "daily_credit_cap": null, "people": 3, "active_runs": 1,
+        "created_at": "2026-11-25T09:30:00Z", "blocked_at": blocked_at, "closed_at": null, "erased_at": null, "balance": 42,
+        "owed": 0, "daily_credit_cap": null, "people": 3, "active_runs": 1,
     })
 }
 
@@ -86,7 +106,7 @@ impl Endpoint for FindAccount {
     type Answer = Reply<AccountView>;
 
     fn example() -> Example {
-        Example { data: Some(account_example()), ..Example::default() }
+        Example { data: Some(account_example(None)), ..Example::default() }
     }
 
     async fn handle(
@@ -96,12 +116,7 @@ impl Endpoint for FindAccount {
         _: NoBody,
     ) -> Result<Reply<AccountView>, ApiError> {
         let account = ports.store.account(&operator, id).await?;
-        account.map(Reply::new).ok_or_else(|| {
-            ApiError::new(
-                ACCOUNT_NOT_FOUND,
-                "No account has this id. POST /operator/accounts/find looks by an address.",
-            )
-        })
+        account.map(Reply::new).ok_or_else(account_not_found)
     }
 }
 
@@ -141,7 +156,7 @@ impl Endpoint for FindAccountsOf {
     fn example() -> Example {
         Example {
             body: Some(json!({ "email": "ann@fuel.example" })),
-            data: Some(json!({ "items": [account_example()] })),
+            data: Some(json!({ "items": [account_example(None)] })),
         }
     }
 

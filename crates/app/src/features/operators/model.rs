@@ -12,14 +12,16 @@ use crate::shared::ids::{AccountId, UserId};
 pub struct OperatorAction {
     pub id: i64,
     pub operator_id: UserId,
-    /// The operation: `list_actions`, `find_account`, `find_accounts_of`, …
+    /// The operation: `find_account`, `adjust_credits`, `fail_run`, …
     pub action: String,
-    /// To whom it was done, by an id: of an account, a user or an erasure.
+    /// To whom or what it was done, by an id: of an account, a user, a run or an erasure.
     pub subject_id: Option<Uuid>,
     /// Why, as the operator said.
     pub reason: String,
-    /// What came of it: `ok`, `not_found`, …
+    /// What came of it: `ok`, `repeated`, `not_found`, …
     pub outcome: String,
+    /// What else says what was done: credits, the id of an event, a service.
+    pub details: serde_json::Value,
     pub at: Timestamp,
 }
 
@@ -55,6 +57,8 @@ pub struct AccountView {
     /// Its newest subscription, if it ever had one.
     pub subscription: Option<PlanView>,
     pub created_at: Timestamp,
+    /// Since when it buys nothing.
+    pub blocked_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
     pub erased_at: Option<Timestamp>,
     /// In credits.

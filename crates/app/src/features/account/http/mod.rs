@@ -50,8 +50,8 @@ fn example(is_open: bool) -> Value {
     };
     json!({
         "id": "0198c1f2-7c7e-7aaa-8f1e-3a51bb3c9d10", "name": "Fuel", "role": "owner",
-        "state": if is_open { "open" } else { "closed" }, "created_at": "2026-11-25T09:30:00Z", "closed_at": closed_at,
-        "erased_after": erased_after,
+        "state": if is_open { "open" } else { "closed" }, "created_at": "2026-11-25T09:30:00Z", "blocked_at": null,
+        "closed_at": closed_at, "erased_after": erased_after,
     })
 }
 

@@ -21,7 +21,8 @@ use crate::{
         health::{NOT_READY, not_ready},
     },
     http::{
-        ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, Reply, code::IDEMPOTENCY_KEY_REUSED,
+        ACCOUNT_BLOCKED, ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, Reply,
+        code::IDEMPOTENCY_KEY_REUSED,
     },
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
@@ -87,6 +88,7 @@ impl Endpoint for Analyze {
         NOT_READY,
         START_FAILED,
         SUBJECT_ERASED,
+        ACCOUNT_BLOCKED,
     ];
 
     type Ports = AnalysisPorts;

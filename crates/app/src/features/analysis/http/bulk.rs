@@ -23,7 +23,8 @@ use crate::{
         health::{NOT_READY, not_ready},
     },
     http::{
-        ApiError, Both, Endpoint, ErrorCode, Example, MaybeIdempotencyKey, NoBody, PERMISSION_MISSING, PathId, Reply,
+        ACCOUNT_BLOCKED, ApiError, Both, Endpoint, ErrorCode, Example, MaybeIdempotencyKey, NoBody, PERMISSION_MISSING,
+        PathId, Reply,
         code::{IDEMPOTENCY_KEY_REUSED, INVALID_REQUEST},
     },
     shared::ids::{BulkId, RunId},
@@ -161,6 +162,7 @@ impl Endpoint for BulkAnalyze {
         PROVIDER_UNAVAILABLE,
         NOT_READY,
         START_FAILED,
+        ACCOUNT_BLOCKED,
     ];
 
     type Ports = AnalysisPorts;
@@ -212,6 +214,7 @@ impl Endpoint for ContinueBulk {
         RATE_LIMITED,
         PROVIDER_UNAVAILABLE,
         NOT_READY,
+        ACCOUNT_BLOCKED,
     ];
 
     type Ports = AnalysisPorts;

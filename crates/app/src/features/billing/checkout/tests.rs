@@ -224,3 +224,14 @@ async fn the_portal_is_the_known_customers() {
     assert!(matches!(page, Err(CheckoutError::NoCustomer)));
     assert_eq!(world.asked(), ["customer"], "no customer is created for it");
 }
+
+#[tokio::test]
+async fn a_blocked_account_is_sold_neither_a_pack_nor_a_plan() {
+    for item in [pack(), plan("growth", BillingInterval::Month)] {
+        let customer =
+            BillingCustomer::Known { customer_id: None, email: None, is_subscribed: false, is_blocked: true };
+        let (page, world) = buy(Desk::knowing(customer), item).await;
+        assert!(matches!(page, Err(CheckoutError::Store(StoreError::AccountBlocked))), "{page:?}");
+        assert!(world.orders.lock().unwrap().is_empty());
+    }
+}

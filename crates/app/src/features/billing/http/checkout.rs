@@ -16,7 +16,7 @@ use crate::{
         health::{NOT_READY, not_ready},
     },
     http::{
-        ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoParameters, Reply,
+        ACCOUNT_BLOCKED, ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoParameters, Reply,
         code::IDEMPOTENCY_KEY_REUSED,
     },
 };
@@ -144,6 +144,7 @@ impl Endpoint for CheckOut {
         IDEMPOTENCY_KEY_REUSED,
         BILLING_UNAVAILABLE,
         NOT_READY,
+        ACCOUNT_BLOCKED,
     ];
 
     type Ports = BillingPorts;

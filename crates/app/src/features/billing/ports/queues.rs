@@ -42,3 +42,13 @@ pub trait TopUpQueue: Send + Sync {
     /// Why it was not taken, for the log.
     async fn enqueue(&self, purchase: Uuid) -> Result<(), String>;
 }
+
+/// Whoever applies events, for an operator who has put one back.
+#[async_trait]
+pub trait DueEvents: Send + Sync {
+    /// Asks for the events whose turn it is to be applied, soon.
+    ///
+    /// # Errors
+    /// Why it was not taken, for the log.
+    async fn ask(&self) -> Result<(), String>;
+}

@@ -53,7 +53,8 @@ impl Desk {
 
 pub fn known(customer_id: Option<&str>, is_subscribed: bool) -> BillingCustomer {
     let customer_id = customer_id.map(str::to_owned);
-    BillingCustomer::Known { customer_id, email: Some("ann@example.com".to_owned()), is_subscribed }
+    let email = Some("ann@example.com".to_owned());
+    BillingCustomer::Known { customer_id, email, is_subscribed, is_blocked: false }
 }
 
 #[async_trait]
