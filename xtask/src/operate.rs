@@ -29,6 +29,106 @@ enum Act {
     ///
     /// `cargo xtask cron erase-subjects` works it off at once, and with `--at` in two hours ends it.
     Erase(Erase),
+    /// Give an account credits, or take some with a negative number
+    Adjust(Adjust),
+    /// Keep an account from buying anything; what is under way goes on
+    Block(OfAccount),
+    /// Let an account buy again
+    Unblock(OfAccount),
+    /// Have the engine go on with a run
+    Wake(OfRun),
+    /// End a run that is under way, and refund it
+    Fail(OfRun),
+    /// Give the price of a run back that has ended and was not refunded, once
+    Refund(OfRun),
+    /// Have an event of Stripe's applied that was not
+    Replay(OfEvent),
+    /// Give an event of Stripe's up that was not applied
+    Drop(OfEvent),
+    /// Have no analysis sold that needs a service
+    Pause(Pause),
+    /// End a pause
+    Resume(Resume),
+    /// Print what is paused
+    Pauses(Acting),
+}
+
+/// What can be paused.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Service {
+    /// Every analysis
+    All,
+    Apify,
+    Openai,
+    Anthropic,
+}
+
+impl Service {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Apify => "apify",
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+        }
+    }
+}
+
+#[derive(clap::Args)]
+struct Adjust {
+    /// Id of the account
+    account: String,
+    /// How many credits; below zero, so many are taken
+    #[arg(long, allow_negative_numbers = true)]
+    credits: i64,
+    /// Your name for it, such as a ticket's number; a repeat with the same key moves nothing more
+    #[arg(long)]
+    key: String,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+#[derive(clap::Args)]
+struct OfAccount {
+    /// Id of the account
+    account: String,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+#[derive(clap::Args)]
+struct OfRun {
+    /// Id of the run
+    run: String,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+#[derive(clap::Args)]
+struct OfEvent {
+    /// Stripe's id of the event
+    event: String,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+#[derive(clap::Args)]
+struct Pause {
+    /// What to pause
+    service: Service,
+    /// When the pause ends by itself, such as 2026-11-27T18:00:00Z
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+#[derive(clap::Args)]
+struct Resume {
+    /// What to resume
+    service: Service,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 #[derive(clap::Args)]
@@ -82,14 +182,50 @@ pub fn run(project: &Project, args: &OperateArgs) -> Result<()> {
             println!("{user} is no operator");
             Ok(())
         }
-        Act::Actions(acting) => print(&Desk::open(project, acting)?.ask("/operator/actions", None)?),
-        Act::Erase(erase) => {
-            let body = json!({
-                "username": erase.username, "instagram_id": erase.instagram_id, "proof": erase.proof,
-            });
-            print(&Desk::open(project, &erase.acting)?.ask("/operator/erasures", Some(&body))?)
+        Act::Actions(acting) => ask(project, acting, "/operator/actions", None),
+        Act::Erase(of) => {
+            let body = json!({ "username": of.username, "instagram_id": of.instagram_id, "proof": of.proof });
+            ask(project, &of.acting, "/operator/erasures", Some(&body))
         }
+        Act::Adjust(of) => {
+            let body = json!({ "credits": of.credits, "key": of.key });
+            ask(project, &of.acting, &format!("/operator/accounts/{}/credits", of.account), Some(&body))
+        }
+        Act::Block(of) => to_account(project, of, "block"),
+        Act::Unblock(of) => to_account(project, of, "unblock"),
+        Act::Wake(of) => to_run(project, of, "wake"),
+        Act::Fail(of) => to_run(project, of, "fail"),
+        Act::Refund(of) => to_run(project, of, "refund"),
+        Act::Replay(of) => to_event(project, of, "replay"),
+        Act::Drop(of) => to_event(project, of, "drop"),
+        Act::Pause(of) => {
+            let body = json!({ "service": of.service.as_str(), "ends_at": of.until });
+            ask(project, &of.acting, "/operator/pauses", Some(&body))
+        }
+        Act::Resume(of) => {
+            let body = json!({ "service": of.service.as_str() });
+            ask(project, &of.acting, "/operator/pauses/resume", Some(&body))
+        }
+        Act::Pauses(acting) => ask(project, acting, "/operator/pauses", None),
     }
+}
+
+fn to_account(project: &Project, of: &OfAccount, what: &str) -> Result<()> {
+    ask(project, &of.acting, &format!("/operator/accounts/{}/{what}", of.account), Some(&json!({})))
+}
+
+fn to_run(project: &Project, of: &OfRun, what: &str) -> Result<()> {
+    ask(project, &of.acting, &format!("/operator/runs/{}/{what}", of.run), Some(&json!({})))
+}
+
+fn to_event(project: &Project, of: &OfEvent, what: &str) -> Result<()> {
+    let body = json!({ "event_id": of.event });
+    ask(project, &of.acting, &format!("/operator/webhook-events/{what}"), Some(&body))
+}
+
+/// Asks the API as the operator, and prints what it answers.
+fn ask(project: &Project, acting: &Acting, path: &str, body: Option<&Value>) -> Result<()> {
+    print(&Desk::open(project, acting)?.ask(path, body)?)
 }
 
 fn appoint(project: &Project, grant: &Grant) -> Result<String> {

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use oslira_e2e::{Answer, Fault, Stack, User, handle};
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -144,4 +145,32 @@ async fn models_that_do_not_answer_several_runs_stop_the_sale_and_one_runs_troub
     assert_refused("after both", &user.analyze(&handle("coffee")).await, 30);
     user.settles_at(19).await;
     stack.close_breaker().await;
+}
+
+#[tokio::test]
+async fn what_an_operator_pauses_is_not_sold_until_they_resume_it_and_what_was_sold_goes_on() {
+    let (_turn, stack) = alone().await;
+    let (operator, user) = (User::new(&stack, 0).await, User::new(&stack, 9).await);
+    operator.appoint().await;
+    for service in ["apify", "all"] {
+        let name = handle("coffee");
+        // Its models keep it under way.
+        let held = stack.hold("openai.chat", &name).await;
+        let run = user.start(&name).await;
+        stack.until_received("openai.chat", &name).await;
+        let body = json!({ "service": service });
+        let paused = operator.operate(Method::POST, "/operator/pauses", Some(&body)).await;
+        assert_eq!(paused.data(200)["items"][0]["service"], service);
+        assert_refused(service, &user.analyze(&handle("coffee")).await, 3_600);
+        stack.release(held).await;
+        assert_eq!(user.end_of(&run).await["status"], "complete", "{service}");
+        let listed = operator.operate(Method::GET, "/operator/pauses", None).await;
+        assert_eq!(listed.data(200)["items"].as_array().unwrap().len(), 1);
+        let resumed = operator.operate(Method::POST, "/operator/pauses/resume", Some(&body)).await;
+        assert_eq!(resumed.data(200)["items"], json!([]));
+        assert_eq!(user.analysed(&handle("coffee")).await["status"], "complete", "{service}");
+    }
+    let over = json!({ "service": "all", "ends_at": "2026-01-01T00:00:00Z" });
+    operator.operate(Method::POST, "/operator/pauses", Some(&over)).await.refused(422, "invalid_pause_end");
+    user.settles_at(5).await;
 }
