@@ -24,14 +24,17 @@ pub enum Job {
     ReconcileBilling,
     /// Works off the erasures of profiles.
     EraseSubjects,
+    /// Sums up what has ended, for insights.
+    SumUp,
 }
 
 impl Job {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RecoverRuns,
         Self::RecoverAllRuns,
         Self::EraseSubjects,
         Self::ReplayEvents,
+        Self::SumUp,
         Self::CleanUp,
         Self::RenewSubscriptions,
         Self::ReconcileBilling,
@@ -39,10 +42,11 @@ impl Job {
     ];
 
     /// The jobs that the platform starts.
-    pub const SCHEDULED: [Self; 7] = [
+    pub const SCHEDULED: [Self; 8] = [
         Self::RecoverRuns,
         Self::EraseSubjects,
         Self::ReplayEvents,
+        Self::SumUp,
         Self::CleanUp,
         Self::RenewSubscriptions,
         Self::ReconcileBilling,
@@ -61,6 +65,7 @@ impl Job {
             Self::ReplayEvents => "replay-events",
             Self::ReconcileBilling => "reconcile-billing",
             Self::EraseSubjects => "erase-subjects",
+            Self::SumUp => "sum-up",
         }
     }
 
@@ -76,6 +81,7 @@ impl Job {
             Self::WatchModels => "daily: look up when the models in use will be shut down",
             Self::RenewSubscriptions => "daily: grant the months of yearly plans and of plans without Stripe",
             Self::EraseSubjects => "every 10 minutes: erase profiles whose owners want it from every store",
+            Self::SumUp => "hourly: sum up what has ended, for insights",
             Self::ReplayEvents => "hourly: try events of Stripe's and automatic purchases again, end expired grants",
             Self::ReconcileBilling => {
                 "daily: compare subscriptions and events with Stripe's, repair what was missed, note cards that have paid"
@@ -96,6 +102,7 @@ impl Job {
             Self::ReplayEvents => "0 * * * *",
             Self::ReconcileBilling => "0 4 * * *",
             Self::EraseSubjects => "*/10 * * * *",
+            Self::SumUp => "10 * * * *",
         }
     }
 

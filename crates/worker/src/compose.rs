@@ -13,6 +13,7 @@ use oslira_app::{
         credits::CreditPorts,
         erasure::{EraseJobPorts, ErasurePorts},
         health::HealthPorts,
+        insights::{InsightPorts, OperatorInsightPorts},
         leads::{LeadPorts, exports_at_once},
         members::MemberPorts,
         operators::{OperatorActionPorts, OperatorCommandPorts},
@@ -120,6 +121,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
             progress: Arc::new(Board::new(env)),
             profiles: Arc::new(Gate::new(env)),
         },
+        insights: InsightPorts { store: tenant.clone() },
         health: HealthPorts { readiness, models: config.models.clone(), clock },
     }
 }
@@ -152,7 +154,8 @@ pub fn operator_ports(env: &Env) -> OperatorPorts {
             events: Arc::new(Inbox::new(env)),
             clock: clock.clone(),
         },
-        erasure: ErasurePorts { desk: store, ids: Arc::new(PlatformIds), clock },
+        erasure: ErasurePorts { desk: store.clone(), ids: Arc::new(PlatformIds), clock },
+        insights: OperatorInsightPorts { store },
     }
 }
 

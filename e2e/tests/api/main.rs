@@ -17,6 +17,7 @@ mod erasure;
 mod events;
 mod hostile;
 mod idempotency;
+mod insights;
 mod jobs;
 mod lead_filters;
 mod lead_work;

@@ -1,7 +1,9 @@
 //! Every endpoint of the API, feature by feature: the one list that the router, the description and the tests read.
 
 use crate::{
-    features::{account, analysis, auth, billing, business, credits, erasure, health, leads, members, operators},
+    features::{
+        account, analysis, auth, billing, business, credits, erasure, health, insights, leads, members, operators,
+    },
     http::Registry,
 };
 
@@ -15,6 +17,7 @@ pub fn register(registry: &mut impl Registry) {
     auth::endpoints(registry);
     account::endpoints(registry);
     members::endpoints(registry);
+    insights::endpoints(registry);
     operators::endpoints(registry);
     erasure::endpoints(registry);
     health::endpoints(registry);

@@ -12,6 +12,7 @@ use crate::{
         credits::CreditPorts,
         erasure::ErasurePorts,
         health::HealthPorts,
+        insights::{InsightPorts, OperatorInsightPorts},
         leads::LeadPorts,
         members::MemberPorts,
         operators::{OperatorActionPorts, OperatorCommandPorts},
@@ -35,6 +36,7 @@ pub struct UserPorts {
     pub health: HealthPorts,
     pub members: MemberPorts,
     pub account: AccountPorts,
+    pub insights: InsightPorts,
 }
 
 /// The bundles of ports of a request that a provider sends. They have the system's database role, and no bundle of a user's.
@@ -62,17 +64,19 @@ pub struct OperatorPorts {
     pub actions: OperatorActionPorts,
     pub commands: OperatorCommandPorts,
     pub erasure: ErasurePorts,
+    pub insights: OperatorInsightPorts,
 }
 
 impl OperatorPorts {
     /// Puts every bundle into the request's extensions.
     pub fn install(self, extensions: &mut Extensions) {
-        let Self { request, sign_in, actions, commands, erasure } = self;
+        let Self { request, sign_in, actions, commands, erasure, insights } = self;
         extensions.insert(request);
         extensions.insert(sign_in);
         extensions.insert(actions);
         extensions.insert(commands);
         extensions.insert(erasure);
+        extensions.insert(insights);
     }
 }
 
@@ -103,7 +107,8 @@ impl RequestKind {
 impl UserPorts {
     /// Puts every bundle into the request's extensions, where [`crate::http::Ports`] looks for it.
     pub fn install(self, extensions: &mut Extensions) {
-        let Self { request, auth, credits, billing, business, leads, analysis, health, members, account } = self;
+        let Self { request, auth, credits, billing, business, leads, analysis, health, members, account, insights } =
+            self;
         extensions.insert(request);
         extensions.insert(auth);
         extensions.insert(credits);
@@ -114,5 +119,6 @@ impl UserPorts {
         extensions.insert(health);
         extensions.insert(members);
         extensions.insert(account);
+        extensions.insert(insights);
     }
 }

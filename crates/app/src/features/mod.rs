@@ -8,6 +8,7 @@ pub mod business;
 pub mod credits;
 pub mod erasure;
 pub mod health;
+pub mod insights;
 pub mod jobs;
 pub mod judging;
 pub mod leads;

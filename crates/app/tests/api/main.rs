@@ -11,6 +11,7 @@ mod contract;
 mod doubles;
 mod events;
 mod exports;
+mod insights;
 mod logs;
 mod operators;
 mod outcomes;
@@ -42,6 +43,7 @@ use oslira_app::{
         business::BusinessPorts,
         credits::{Balance, Budget, CapOutcome, CreditLedger, CreditPorts, DailyCap, Grant, Transaction},
         health::{DatabaseState, HealthPorts, Readiness},
+        insights::InsightPorts,
         judging::{CallKind, ModelChoice, ModelLifecycle, ModelName},
         leads::{LeadPorts, exports_at_once},
         members::MemberPorts,
@@ -165,6 +167,7 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
             ids: double.clone(),
         },
         business: BusinessPorts { profiles: Arc::new(Unasked) },
+        insights: InsightPorts { store: Arc::new(Unasked) },
         leads: LeadPorts {
             leads: Arc::new(Unasked),
             outcomes: Arc::new(Unasked),

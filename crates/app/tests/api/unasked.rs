@@ -15,6 +15,7 @@ use oslira_app::{
             BusinessProfile, BusinessProfileChanges, BusinessProfileCursor, BusinessProfileRepository, CreateOutcome,
             NewBusinessProfile, UpdateOutcome,
         },
+        insights::{Insight, InsightDays, InsightStore},
         leads::{
             Analysis, FilterDeletion, FilterOutcome, FilterRepository, JudgedOutcome, Lead, LeadAction, LeadCursor,
             LeadOutcome, LeadQuery, LeadRepository, Mark, MarkOutcome, NewFilter, Note, NoteDeletion, NoteOutcome,
@@ -33,6 +34,7 @@ use oslira_app::{
         store::StoreError,
     },
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Answers every call with a defect.
@@ -40,6 +42,13 @@ pub struct Unasked;
 
 pub fn refuse<T>() -> Result<T, StoreError> {
     Err(StoreError::Defect("this test asks nothing of the kind".to_owned()))
+}
+
+#[async_trait]
+impl InsightStore for Unasked {
+    async fn insight(&self, _: Member, _: Insight, _: InsightDays) -> Result<Option<Value>, StoreError> {
+        refuse()
+    }
 }
 
 #[async_trait]

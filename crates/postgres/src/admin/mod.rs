@@ -4,6 +4,7 @@ mod billing;
 mod bulks;
 mod db;
 mod erasures;
+mod insights;
 mod jobs;
 mod models;
 mod profiles;

@@ -5,5 +5,6 @@ mod accounts;
 mod commands;
 mod db;
 mod erasures;
+mod insights;
 
 pub use db::OperatorDb;

@@ -8,6 +8,7 @@ mod credits;
 mod db;
 mod deletion;
 mod estimate;
+mod insights;
 mod lead_filters;
 mod leads;
 mod members;

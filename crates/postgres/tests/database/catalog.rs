@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 3] = ["analysis_prices", "credit_packs", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 25] = [
+pub const HIDDEN_TABLES: [&str; 29] = [
     "api_keys",
     "billing_customers",
     "card_fingerprints",
@@ -17,6 +17,10 @@ pub const HIDDEN_TABLES: [&str; 25] = [
     "erasure_pepper",
     "erasures",
     "exported_tables",
+    "insight_account_costs",
+    "insight_calls",
+    "insight_progress",
+    "insight_runs",
     "invitations",
     "job_runs",
     "member_actions",

@@ -21,9 +21,11 @@ use crate::{
 };
 
 /// Tables of accounts that are not exported, and why.
-const NOT_EXPORTED: [(&str, &str); 4] = [
+const NOT_EXPORTED: [(&str, &str); 6] = [
     ("ai_usage_logs", "what models cost us; the runs say what was done for the account"),
     ("card_fingerprints", "hashes that say no more than that this account's free credits count for a card"),
+    ("insight_account_costs", "what the calls of a day cost us"),
+    ("insight_runs", "sums of the runs, which are exported"),
     ("scrape_logs", "what scrapes cost us; the runs say whom they were about"),
     ("webhook_events", "Stripe's messages, whose effects are the payments, subscriptions and purchases"),
 ];

@@ -27,6 +27,7 @@ mod estimate;
 mod exports;
 mod hourly_limit;
 mod idempotency;
+mod insights;
 mod job_runs;
 mod lead_filters;
 mod lead_work;

@@ -14,7 +14,7 @@ use crate::support::{Stage, complete};
 const REFUSED: &str = "OS001";
 
 /// What a call needs, and the call. `{account}` and the like are filled in. All that a call does is rolled back.
-const CALLS: [(&str, &str, &str); 53] = [
+const CALLS: [(&str, &str, &str); 58] = [
     (
         "begin_analysis",
         "analyse",
@@ -82,6 +82,11 @@ const CALLS: [(&str, &str, &str); 53] = [
     ("account", "read", "select api.account('{account}')"),
     ("daily_budget", "read", "select api.daily_budget('{account}')"),
     ("credit_alerts", "read", "select api.credit_alerts('{account}')"),
+    ("insight_latency", "read", "select api.insight_latency('{account}', null, null)"),
+    ("insight_costs", "read", "select api.insight_costs('{account}', null, null)"),
+    ("insight_cache", "read", "select api.insight_cache('{account}', null, null)"),
+    ("insight_errors", "read", "select api.insight_errors('{account}', null, null)"),
+    ("insight_drivers", "read", "select api.insight_drivers('{account}', null, null)"),
     ("refund_if_cancelled", "read", "select api.refund_if_cancelled('{run}')"),
     (
         "search_leads",
