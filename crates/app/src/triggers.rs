@@ -5,6 +5,8 @@
 //! entry does not compile until the Worker handles it. `wrangler.jsonc` and `entry.js` must name the same ones; tests
 //! compare them.
 
+use jiff::SignedDuration;
+
 /// A job that runs by the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Job {
@@ -26,12 +28,15 @@ pub enum Job {
     EraseSubjects,
     /// Sums up what has ended, for insights.
     SumUp,
+    /// Tells what somebody must look at.
+    CheckAlarms,
 }
 
 impl Job {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::RecoverRuns,
         Self::RecoverAllRuns,
+        Self::CheckAlarms,
         Self::EraseSubjects,
         Self::ReplayEvents,
         Self::SumUp,
@@ -42,8 +47,9 @@ impl Job {
     ];
 
     /// The jobs that the platform starts.
-    pub const SCHEDULED: [Self; 8] = [
+    pub const SCHEDULED: [Self; 9] = [
         Self::RecoverRuns,
+        Self::CheckAlarms,
         Self::EraseSubjects,
         Self::ReplayEvents,
         Self::SumUp,
@@ -66,6 +72,7 @@ impl Job {
             Self::ReconcileBilling => "reconcile-billing",
             Self::EraseSubjects => "erase-subjects",
             Self::SumUp => "sum-up",
+            Self::CheckAlarms => "check-alarms",
         }
     }
 
@@ -82,6 +89,7 @@ impl Job {
             Self::RenewSubscriptions => "daily: grant the months of yearly plans and of plans without Stripe",
             Self::EraseSubjects => "every 10 minutes: erase profiles whose owners want it from every store",
             Self::SumUp => "hourly: sum up what has ended, for insights",
+            Self::CheckAlarms => "every 5 minutes: tell what somebody must look at",
             Self::ReplayEvents => "hourly: try events of Stripe's and automatic purchases again, end expired grants",
             Self::ReconcileBilling => {
                 "daily: compare subscriptions and events with Stripe's, repair what was missed, note cards that have paid"
@@ -103,6 +111,22 @@ impl Job {
             Self::ReconcileBilling => "0 4 * * *",
             Self::EraseSubjects => "*/10 * * * *",
             Self::SumUp => "10 * * * *",
+            // Apart from the recovery, whose expression it would else have.
+            Self::CheckAlarms => "2-59/5 * * * *",
+        }
+    }
+
+    /// How long it may take until it has done its work once more: two or three of its times are missed by then.
+    #[must_use]
+    pub const fn silence_max(self) -> SignedDuration {
+        match self {
+            Self::RecoverRuns | Self::RecoverAllRuns | Self::CheckAlarms | Self::EraseSubjects => {
+                SignedDuration::from_mins(30)
+            }
+            Self::ReplayEvents | Self::SumUp => SignedDuration::from_hours(3),
+            Self::CleanUp | Self::WatchModels | Self::RenewSubscriptions | Self::ReconcileBilling => {
+                SignedDuration::from_hours(27)
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use oslira_app::{
     api::HttpConfig,
     features::{
+        alarms::AlarmLimits,
         health::DeploymentSettings,
         judging::{ModelChoice, ModelLifecycle},
     },
@@ -19,6 +20,7 @@ pub struct Config {
     pub providers: ProviderSettings,
     pub models: Arc<ModelChoice>,
     pub http: HttpConfig,
+    pub alarms: AlarmLimits,
     faults: Vec<String>,
 }
 
@@ -33,12 +35,14 @@ impl Config {
         let (deployment, deployment_faults) = DeploymentSettings::read(text);
         let (providers, provider_faults) = ProviderSettings::read(text, deployment.environment.is_local());
         let (models, model_faults) = ModelChoice::from_settings(text, providers.anthropic.is_some());
+        let (alarms, alarm_faults) = AlarmLimits::from_settings(text);
         Self {
             http: HttpConfig { cors_origins: deployment.cors_origins.clone() },
             deployment,
             providers,
             models: Arc::new(models),
-            faults: [deployment_faults, provider_faults, model_faults].concat(),
+            alarms,
+            faults: [deployment_faults, provider_faults, model_faults, alarm_faults].concat(),
         }
     }
 

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use oslira_app::{
     features::{
+        alarms::AlarmStore as _,
         analysis::{BulkLauncher, Round, RunLauncher, config::STALE_WAKE},
         billing::{ApplyError, BillingJobPorts, apply_due, apply_event, buy_top_up},
     },
@@ -40,14 +41,20 @@ pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     match Queue::named(&name) {
         Some(Queue::Analysis) => start_all(&batch.into(), &Launcher::new(&env)).await,
         Some(Queue::AnalysisDead) => {
-            bury(&batch.into());
+            let batch: MessageBatch<Start> = batch.into();
+            bury(&batch);
+            note_dead_letters(&env, Queue::AnalysisDead, batch.iter().count()).await;
             // What could not be started is a silent run by now, or a bulk of silent runs: it is tried once more, and what stays silent is
             // refunded, without waiting for the five-minute job.
             return recover(&env, Round::OfJob).await;
         }
         Some(Queue::Recovery) => return recover(&env, Round::OfChain).await,
         Some(Queue::Billing) => settle_all(&batch.into(), &compose::billing_jobs(&env)).await,
-        Some(Queue::BillingDead) => keep_all(&batch.into(), &compose::billing_jobs(&env)).await,
+        Some(Queue::BillingDead) => {
+            let batch: MessageBatch<BillingMessage> = batch.into();
+            keep_all(&batch, &compose::billing_jobs(&env)).await;
+            note_dead_letters(&env, Queue::BillingDead, batch.iter().count()).await;
+        }
         None => {
             tracing::error!(queue = name, "no consumer belongs to this queue");
             return Err(js_sys::Error::new("no such queue").into());
@@ -81,6 +88,16 @@ async fn start_all(batch: &MessageBatch<Start>, launcher: &Launcher) {
 fn bury(batch: &MessageBatch<Start>) {
     for message in batch.iter().flatten() {
         tracing::error!(start = ?message.body(), "given up by the queue");
+    }
+}
+
+/// For the alarm; what becomes of the messages does not depend on it.
+async fn note_dead_letters(env: &Env, queue: Queue, messages: usize) {
+    if messages == 0 {
+        return;
+    }
+    if let Err(error) = compose::admin(env).note_dead_letters(queue, messages).await {
+        tracing::error!(queue = queue.name(), messages, %error, "dead letters could not be counted");
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use oslira_app::{
     features::{
+        alarms::check_alarms,
         analysis::{RecoveryReport, Round, SystemBulks as _, config::STALE_WAKE, recover_stale_runs},
         billing::{reconcile, renew_subscriptions, replay_events},
         erasure::erase_subjects,
@@ -47,6 +48,10 @@ async fn run(job: Job, env: &Env, now: Timestamp) -> Result<JobReport, StoreErro
         Job::CleanUp => JobReport::of(&remove_what_has_ended(env, now).await?),
         Job::EraseSubjects => JobReport::of(&erase_subjects(&compose::erase_job(env), now).await?),
         Job::SumUp => JobReport::of(&sum_up(compose::admin(env).as_ref(), now).await?),
+        Job::CheckAlarms => {
+            let isolate = compose::isolate(env);
+            JobReport::of(&check_alarms(compose::admin(env).as_ref(), &isolate.config.alarms, now).await?)
+        }
         Job::WatchModels => JobReport::of(&watch(env, now).await?),
         Job::RenewSubscriptions => JobReport::of(&renew_subscriptions(&compose::billing_jobs(env), now).await?),
         Job::ReplayEvents => JobReport::of(&replay_events(&compose::billing_jobs(env), now).await?),

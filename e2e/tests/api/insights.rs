@@ -77,3 +77,17 @@ async fn operators_read_all_of_it_in_dollars_and_each_look_is_written_down() {
     });
     assert_eq!(mine.count(), VIEWS.len() + 2);
 }
+
+#[tokio::test]
+async fn an_alarm_is_a_row_and_the_job_says_how_many_began() {
+    let stack = Stack::load();
+    let sql = stack.sql().await;
+    let waiting = "insert into webhook_events (id, type, payload, outcome, received_at, next_attempt_at)
+                   values ('evt_insights', 'x', '{}', 'unreadable', now() - interval '2 hours', now() + interval '1 year')";
+    sql.execute(waiting, &[]).await.unwrap();
+    let report = stack.xtask_cron("check-alarms", None).await.unwrap();
+    let rows = "select count(*) from alarms
+                 where alarm = 'webhooks' and subject = 'unreadable' and closed_at is null and opening_told_at is not null";
+    assert_eq!(sql.query_one(rows, &[]).await.unwrap().get::<_, i64>(0), 1, "{report}");
+    sql.execute("delete from webhook_events where id = 'evt_insights'", &[]).await.unwrap();
+}

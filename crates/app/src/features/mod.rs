@@ -1,6 +1,7 @@
 //! One folder per capability; import a feature only through its `mod.rs`.
 
 pub mod account;
+pub mod alarms;
 pub mod analysis;
 pub mod auth;
 pub mod billing;

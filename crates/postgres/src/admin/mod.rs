@@ -1,5 +1,6 @@
 //! What workflows and schedules do, as `service_role`. A handler of a user's request cannot name this type.
 
+mod alarms;
 mod billing;
 mod bulks;
 mod db;

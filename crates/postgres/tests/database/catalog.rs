@@ -8,10 +8,12 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 3] = ["analysis_prices", "credit_packs", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 29] = [
+pub const HIDDEN_TABLES: [&str; 31] = [
+    "alarms",
     "api_keys",
     "billing_customers",
     "card_fingerprints",
+    "dead_letters",
     "disputes",
     "erased_subjects",
     "erasure_pepper",

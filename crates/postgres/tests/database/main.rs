@@ -8,6 +8,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "tests make identifiers that no other test has")]
 
+mod alarms;
 mod api_keys;
 mod audit;
 mod begin_analysis;

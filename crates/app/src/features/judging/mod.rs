@@ -20,8 +20,8 @@ pub use judgement::{
 };
 pub use language_model::{AiFault, AiUsage, Answer, CallTags, Effort, Model, Question, UnavailableCause};
 pub use lifecycle::{
-    LifecycleStatus, LifecycleStore, ListedModel, ModelLifecycle, ModelLists, WatchReport, look_up_models, warnings,
-    watch_models,
+    LifecycleStatus, LifecycleStore, ListedModel, ModelLifecycle, ModelLists, WARNING_DAYS, WatchReport,
+    look_up_models, warnings, watch_models,
 };
 pub use model_name::ModelName;
 pub use prompt::{ProfileBudget, corrected, question, shown};
