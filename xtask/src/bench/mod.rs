@@ -74,9 +74,10 @@ struct PartApart {
     measure: fn(&Project, &mut Report) -> Result<()>,
 }
 
-const PARTS_APART: [PartApart; 2] = [
+const PARTS_APART: [PartApart; 3] = [
     PartApart { names: setup_time::NAME, measure: setup_time::measure },
     PartApart { names: "scale.", measure: scale::measure },
+    PartApart { names: scale::INSIGHTS, measure: scale::measure_insights },
 ];
 
 struct Bench<'a> {

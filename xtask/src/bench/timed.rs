@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use oslira_app::shared::store::StoreError;
 use oslira_postgres::native::{Connect, Native};
-use oslira_postgres::{AdminDb, Call, Driver, TenantDb};
+use oslira_postgres::{AdminDb, Call, Driver, OperatorDb, TenantDb};
 use tokio_postgres::{Client, NoTls};
 
 use crate::postgres::PgUrl;
@@ -18,6 +18,7 @@ use crate::postgres::PgUrl;
 pub struct Users {
     pub tenant: Arc<TenantDb>,
     pub admin: AdminDb,
+    pub operators: OperatorDb,
     pub spent: Arc<Spent>,
 }
 
@@ -28,6 +29,7 @@ impl Users {
         Ok(Self {
             tenant: Arc::new(TenantDb::new(timed(connect(&url.with_login("oslira_tenant")).await?))),
             admin: AdminDb::new(timed(connect(&url.with_login("oslira_admin")).await?)),
+            operators: OperatorDb::new(timed(connect(&url.with_login("oslira_operator")).await?)),
             spent,
         })
     }

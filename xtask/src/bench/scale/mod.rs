@@ -5,6 +5,7 @@
 //! that is the whole of it. The requests are random and the same in every run.
 
 mod database;
+mod insights;
 mod requests;
 
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use oslira_app::shared::{analysis_type::AnalysisType, ids::RunId};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+pub use self::insights::NAME as INSIGHTS;
 use self::requests::{Account, Random};
 use super::metric::{Metric, Report, quantile};
 use super::timed::{Users, connect};
@@ -35,6 +37,13 @@ pub fn measure(project: &Project, report: &mut Report) -> Result<()> {
     let database = database::start(project)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(measure_all(&database.url, report))
+}
+
+/// The same database, asked for what operators and customers read about many runs.
+pub fn measure_insights(project: &Project, report: &mut Report) -> Result<()> {
+    let database = database::start(project)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(insights::measure(&database.url, report))
 }
 
 async fn measure_all(url: &PgUrl, report: &mut Report) -> Result<()> {

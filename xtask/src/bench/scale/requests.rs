@@ -25,14 +25,14 @@ impl Random {
     }
 
     /// From 0 to `below` - 1.
-    fn below(&mut self, below: usize) -> usize {
+    pub fn below(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         usize::try_from((mixed ^ (mixed >> 31)) % below.max(1) as u64).unwrap_or_default()
     }
 
-    fn of<T: Clone>(&mut self, choices: &[T]) -> Option<T> {
+    pub fn of<T: Clone>(&mut self, choices: &[T]) -> Option<T> {
         let index = self.below(choices.len());
         choices.get(index).cloned()
     }
