@@ -101,6 +101,17 @@ impl RunId {
     }
 }
 
+impl RunId {
+    /// When it was made, if it is a UUID v7.
+    #[must_use]
+    pub fn made_at(self) -> Option<Timestamp> {
+        if self.0.get_version_num() != 7 {
+            return None;
+        }
+        i64::try_from(self.0.as_u128() >> 80).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok())
+    }
+}
+
 impl From<RunId> for BulkId {
     /// Routes take the id of a run or of a bulk.
     fn from(id: RunId) -> Self {

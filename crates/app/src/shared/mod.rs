@@ -1,6 +1,6 @@
 //! What every feature shares: ids, time, durable steps, store errors, pages, idempotency keys, the kinds of analysis,
 //! the bounded map with expiry, a limit on what goes on at once, which answers are streamed, which characters are seen, how texts are checked, cells of
-//! spreadsheets, mail as a port.
+//! spreadsheets, mail as a port, and what is told of what happens.
 
 pub mod analysis_type;
 pub mod characters;
@@ -17,5 +17,6 @@ pub mod spreadsheet;
 pub mod steps;
 pub mod store;
 pub mod streaming;
+pub mod telemetry;
 pub mod texts;
 pub mod turns;

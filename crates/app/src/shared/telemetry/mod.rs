@@ -1,0 +1,45 @@
+//! What happens, as numbers: one point for each request, run, AI call, scrape, webhook, job and error. `docs/telemetry.md` has
+//! their fields and the questions that they answer.
+//!
+//! A point may be sampled, lost, or told twice when a step is repeated: it is for trends and alarms, and nothing is decided or
+//! billed by it. It holds ids, words of ours, names of models and actors, and numbers; never what a person wrote.
+
+mod columns;
+mod error_report;
+mod event;
+mod outbox;
+mod point;
+
+pub use error_report::{ErrorReport, Frame};
+pub use event::{AiCalled, CacheUse, Event, JobEnded, RequestAnswered, RunEnd, RunEnded, Scraped, WebhookReceived};
+pub use outbox::{Outbox, POINTS_PER_INVOCATION, Parcel};
+pub use point::{BLOB_BYTES_MAX, BLOBS_MAX, DOUBLES_MAX, INDEX_BYTES_MAX, Point};
+
+use jiff::Timestamp;
+
+use super::ids::RunId;
+
+/// Takes points. It cannot fail and MUST NOT wait: nothing depends on them.
+pub trait Telemetry: Send + Sync {
+    fn record(&self, point: Point);
+}
+
+/// Tells what has happened: as a line in the log, and as a point.
+pub fn tell(telemetry: &dyn Telemetry, event: &Event<'_>) {
+    event.log();
+    telemetry.record(event.point());
+}
+
+/// Tells that runs have ended otherwise than by their workflow.
+pub fn tell_ended(telemetry: &dyn Telemetry, runs: &[RunId], end: RunEnd, ended_at: Timestamp) {
+    for run in runs {
+        tell(telemetry, &Event::Run(RunEnded::without_workflow(*run, end, ended_at)));
+    }
+}
+
+/// Takes points nowhere, for tests and tools.
+pub struct NoTelemetry;
+
+impl Telemetry for NoTelemetry {
+    fn record(&self, _: Point) {}
+}
