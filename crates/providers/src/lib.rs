@@ -1,5 +1,5 @@
 //! The outside services behind the product's ports: Apify (profiles), OpenAI and Anthropic (judgements), Stripe
-//! (payments), Resend (mail), Supabase Auth (keys).
+//! (payments), Resend (mail), Supabase Auth (keys), Sentry (errors).
 //!
 //! What it promises:
 //! - **No HTTP client of its own.** Every request goes through [`HttpSend`], so the same code runs in a Worker and
@@ -15,9 +15,11 @@ pub mod lists;
 pub mod models;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod points;
 pub mod prices;
 pub mod resend;
 pub mod send;
+pub mod sentry;
 pub mod settings;
 pub mod stripe;
 pub mod supabase;
@@ -33,8 +35,10 @@ pub use lists::ProviderLists;
 pub use models::Models;
 #[cfg(feature = "native")]
 pub use native::NativeSend;
+pub use points::LocalPoints;
 pub use resend::{Resend, ResendAccount};
 pub use send::{Endpoint, HttpSend, Secret, SendError};
+pub use sentry::{Sentry, SentryDsn};
 pub use settings::ProviderSettings;
 pub use stripe::{STRIPE_API_VERSION, SignedEvents, StripeApi, WebhookSecrets, event_types};
 pub use supabase::SupabaseKeys;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use oslira_app::features::health::setting_fault;
 
-use crate::{Endpoint, Gateway, ResendAccount, ScraperSettings, Secret, WebhookSecrets};
+use crate::{Endpoint, Gateway, ResendAccount, ScraperSettings, Secret, SentryDsn, WebhookSecrets};
 
 /// Cloudflare's gateway caches for at least a minute and at most a month (30 days).
 const GATEWAY_CACHE_S: RangeInclusive<u32> = 60..=2_592_000;
@@ -29,6 +29,10 @@ pub struct ProviderSettings {
     pub stripe_webhook: WebhookSecrets,
     /// `None` without a key, or with a fault: then no mail is sent.
     pub resend: Option<ResendAccount>,
+    /// `None` without an address, or with a fault: then errors are in the log only.
+    pub sentry: Option<SentryDsn>,
+    /// `POINTS_URL`, of a local stack only: where points are kept that can be asked for.
+    pub points: Option<Endpoint>,
 }
 
 impl ProviderSettings {
@@ -49,6 +53,9 @@ impl ProviderSettings {
         });
         let (resend, mail_faults) = ResendAccount::read(&text, local);
         faults.extend(mail_faults);
+        let (sentry, sentry_faults) = SentryDsn::read(&text, local);
+        faults.extend(sentry_faults);
+        let points_url = Some(text("POINTS_URL")).filter(|url| local && !url.is_empty());
         let gateway_url = text("AI_GATEWAY_URL").trim_end_matches('/').to_owned();
         // The gateway serves each provider below its own address; without a gateway each provider is called directly.
         let address = |name: &str, provider: &str| match gateway_url.as_str() {
@@ -72,6 +79,8 @@ impl ProviderSettings {
             stripe: Endpoint::new(&text("STRIPE_BASE_URL"), Secret::new(text("STRIPE_SECRET_KEY"))),
             stripe_webhook,
             resend,
+            sentry,
+            points: points_url.map(|url| Endpoint::new(&url, Secret::new("sandbox-analytics-token"))),
         };
         (settings, faults)
     }
@@ -244,6 +253,18 @@ mod tests {
         let sound = [key, ("RESEND_BASE_URL", "https://api.resend.com"), ("MAIL_FROM", "mail@example.com")];
         let (settings, faults) = read(&sound);
         assert_eq!((settings.resend.is_some(), faults), (true, vec![]));
+    }
+
+    #[test]
+    fn only_a_local_stack_sends_its_points_elsewhere_and_a_wrong_address_of_sentrys_is_a_fault() {
+        let points = ("POINTS_URL", "http://127.0.0.1:4010/cloudflare/points");
+        assert_eq!(read(&[points]).0.points, None);
+        assert!(read_as(true, &[points]).0.points.is_some());
+
+        assert_eq!(read(&[]).0.sentry, None);
+        let (settings, faults) = read(&[("SENTRY_DSN", "https://sentry.io/1")]);
+        assert_eq!((settings.sentry, faults), (None, vec!["SENTRY_DSN takes https://KEY@HOST/PROJECT".to_owned()]));
+        assert!(read(&[("SENTRY_DSN", "https://abc@sentry.io/1")]).0.sentry.is_some());
     }
 
     #[test]
