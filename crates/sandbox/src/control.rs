@@ -2,6 +2,7 @@
 //! reports what was received. For developers and tests only.
 
 mod mail;
+mod telemetry;
 
 use std::sync::Arc;
 
@@ -22,7 +23,9 @@ use serde_json::{Value, json};
 
 use crate::{
     providers::{
+        analytics::Analytics,
         apify::Runs,
+        sentry::Sentry,
         stripe::{self, Stripe},
         supabase::{Supabase, TokenRequest},
     },
@@ -45,6 +48,8 @@ pub(crate) struct Control {
     pub(crate) supabase: Arc<Supabase>,
     pub(crate) stripe: Arc<Stripe>,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) analytics: Arc<Analytics>,
+    pub(crate) sentry: Arc<Sentry>,
 }
 
 /// Who may use `/control`.
@@ -87,6 +92,7 @@ async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
 pub(crate) fn routes(control: Control, guard: Guard) -> Router {
     let stripe = stripe::control_routes(&control.stripe);
     let mail = mail::routes(&control.outbox);
+    let kept = telemetry::Kept { analytics: Arc::clone(&control.analytics), sentry: Arc::clone(&control.sentry) };
     Router::new()
         .route("/draws", post(draw_actor_run))
         .route("/faults", post(plant_fault).get(list_faults).delete(clear_faults))
@@ -98,6 +104,7 @@ pub(crate) fn routes(control: Control, guard: Guard) -> Router {
         .with_state(Arc::new(control))
         .nest("/mail", mail)
         .nest("/stripe", stripe)
+        .nest("/telemetry", telemetry::routes(kept))
         .layer(from_fn_with_state(Arc::new(guard), admit))
 }
 

@@ -1,5 +1,5 @@
-//! The offline stand-in for the services Oslira talks to: Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend and
-//! Supabase Auth.
+//! The offline stand-in for the services Oslira talks to: Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend,
+//! Supabase Auth, Sentry and Workers Analytics Engine.
 //!
 //! What it promises:
 //! - **Wire-compatible.** Paths, status codes, headers, bodies and error objects are the real services'; their
@@ -25,19 +25,22 @@ mod providers;
 mod shared;
 
 pub use providers::{
-    anthropic::ANTHROPIC_API_KEY, apify::APIFY_TOKEN, gateway::GATEWAY_TOKEN, openai::OPENAI_API_KEY,
-    resend::RESEND_API_KEY, stripe::STRIPE_SECRET_KEY, supabase::SUPABASE_PUBLISHABLE_KEY,
+    analytics::ANALYTICS_TOKEN, anthropic::ANTHROPIC_API_KEY, apify::APIFY_TOKEN, gateway::GATEWAY_TOKEN,
+    openai::OPENAI_API_KEY, resend::RESEND_API_KEY, sentry::SENTRY_PUBLIC_KEY, stripe::STRIPE_SECRET_KEY,
+    supabase::SUPABASE_PUBLISHABLE_KEY,
 };
 pub use shared::error::SandboxError;
 
 use control::{Control, Guard};
 use providers::{
+    analytics::{self, Analytics},
     anthropic::{self, Anthropic},
     apify::{self, Apify, Runs},
     gateway::{self, Gateway},
     instagram,
     openai::{self, OpenAi},
     resend::{self, Resend},
+    sentry::{self, Sentry},
     stripe::{self, Endpoint, Stripe},
     supabase::{self, Database, Keys, Supabase},
 };
@@ -108,6 +111,8 @@ impl Sandbox {
         let supabase = Arc::new(supabase);
         let resend = Arc::new(Resend::new(latency, Arc::clone(&outbox)));
 
+        let (analytics, sentry) = (Arc::new(Analytics::default()), Arc::new(Sentry::default()));
+
         let guard = Guard::new(public_url, config.control_token);
 
         let openai = OpenAi::new(latency, Arc::clone(&lexicon), Arc::clone(&lifecycles));
@@ -127,13 +132,17 @@ impl Sandbox {
             supabase: Arc::clone(&supabase),
             stripe: Arc::clone(&stripe),
             outbox,
+            analytics: Arc::clone(&analytics),
+            sentry: Arc::clone(&sentry),
         };
         let router = models
             .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
+            .nest("/cloudflare", analytics::routes(&analytics))
             .nest("/apify", apify::routes(&Arc::new(apify), &tap))
             .nest("/gateway", gateway::routes(&Arc::new(gateway), &tap))
             .nest("/instagram", instagram::routes(&tap))
             .nest("/resend", resend::routes(&resend, &tap))
+            .nest("/sentry", sentry::routes(&sentry, &tap))
             .nest("/stripe", stripe::routes(&stripe, &tap))
             .nest("/supabase", supabase::routes(&supabase, &tap))
             .nest("/control", control::routes(control, guard))

@@ -1,5 +1,5 @@
-//! `oslira-sandbox`: the offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend and Supabase
-//! Auth, on 127.0.0.1.
+//! `oslira-sandbox`: the offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend, Supabase Auth, Sentry
+//! and Workers Analytics Engine, on 127.0.0.1.
 //!
 //! It prints errors, one line when it chose its own port (`--port 0`), and nothing else.
 
@@ -9,7 +9,7 @@ use clap::Parser;
 use oslira_sandbox::{Config, Sandbox, SandboxError};
 use tokio::net::TcpListener;
 
-/// The offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend and Supabase Auth.
+/// The offline stand-in for Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend, Supabase Auth, Sentry and Analytics Engine.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

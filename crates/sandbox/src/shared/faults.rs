@@ -77,6 +77,9 @@ pub(crate) enum Target {
     ResendEmails,
     #[serde(rename = "resend.other")]
     ResendOther,
+    /// Reporting an error to Sentry.
+    #[serde(rename = "sentry.envelope")]
+    SentryEnvelope,
     /// Signing up at Supabase Auth.
     #[serde(rename = "auth.signup")]
     AuthSignup,
