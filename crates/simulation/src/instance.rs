@@ -10,6 +10,7 @@ use oslira_app::{
     shared::{
         ids::{BulkId, RunId},
         steps::StepFailed,
+        telemetry::NoTelemetry,
     },
 };
 
@@ -115,6 +116,7 @@ impl Instance {
             pictures: ports.clone(),
             progress: ports.clone(),
             clock: ports,
+            telemetry: Arc::new(NoTelemetry),
             models,
             // Time is virtual, so pauses can have their full length.
             pause_scale: 1.0,

@@ -28,7 +28,8 @@ impl Recovery {
             let ports = Ports { world: shared.clone(), owner: None };
             let grace = async |pause| shared.sleep(pause).await;
             // Fails when a store is down; the next run of the job goes on.
-            let _report = recover_stale_runs(&ports, &ports, &ports, Round::OfJob, config::STALE_WAKE, grace).await;
+            let _report =
+                recover_stale_runs(&ports, &ports, &ports, Round::OfJob, config::STALE_WAKE, grace, &|_| {}).await;
             // As `crates/worker/src/schedule.rs` goes on.
             let _ended = ports.end_finished(BULKS_MAX).await;
         });

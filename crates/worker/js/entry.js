@@ -7,7 +7,15 @@ import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "cloudflare:
 import { documentAt } from "./documents.js";
 import * as rust from "./index.js";
 
-class Trap extends Error {}
+// Enough to see through the machinery of a panic to what called it.
+Error.stackTraceLimit = 30;
+
+class Trap extends Error {
+  constructor(cause) {
+    super(`the WebAssembly module trapped: ${cause?.message ?? cause}`);
+    this.stack = String(cause?.stack ?? ""); // of what trapped, and not of who waited for it
+  }
+}
 
 const inFlight = new Set(); // reject functions of the calls on the present module
 let dead = false;
@@ -15,7 +23,7 @@ let generation = 0;
 
 function trapped(cause) {
   dead = true;
-  for (const reject of inFlight) reject(new Trap(`the WebAssembly module trapped: ${cause?.message ?? cause}`));
+  for (const reject of inFlight) reject(new Trap(cause));
   inFlight.clear();
 }
 
@@ -28,7 +36,7 @@ addEventListener("error", (event) => {
 Object.defineProperty(rust.__worker_init_state(), "criticalError", {
   get: () => dead,
   set: (value) => {
-    if (value) trapped("panic");
+    if (value) trapped(new Error("panic"));
   },
 });
 
@@ -52,6 +60,12 @@ function call(enter) {
       settle(reject)(error);
     }
   });
+}
+
+// What was counted, and errors, leave behind the answer: nobody waits for them, and it never rejects, because a queue would take
+// that for its own failure.
+function deliver(ctx, env) {
+  if (!dead && rust.has_telemetry()) ctx.waitUntil(call(() => rust.deliver_telemetry(env)).catch(() => {}));
 }
 
 // Mirrors BODY_BYTES_MAX and EVENT_BYTES_MAX: one byte more is enough for Rust to see that the body is too large.
@@ -142,13 +156,15 @@ async function answer(request, env) {
     const body = await readBody(request);
     return respond(request, await call(() => rust.handle(head(request), body ?? undefined, body === null, env)));
   } catch (error) {
-    return answerToTrap(request, String(error?.message ?? error), env);
+    return answerToTrap(request, error, env);
   }
 }
 
-async function answerToTrap(request, cause, env) {
+async function answerToTrap(request, error, env) {
+  const cause = String(error?.message ?? error);
   try {
-    return respond(request, await call(() => rust.trapped(head(request), cause, env)));
+    const stack = String(error?.stack ?? "");
+    return respond(request, await call(() => rust.trapped(head(request), cause, stack, env)));
   } catch (error) {
     const again = String(error?.message ?? error);
     console.error(JSON.stringify({ level: "ERROR", message: "request failed, and its answer too", cause, again }));
@@ -162,16 +178,17 @@ export default class extends WorkerEntrypoint {
     const work = answer(request, this.env);
     // Otherwise the runtime drops the work when the client goes away, be it between a charge and the start of its run; and
     // what the dropped work of a read holds in the module would stay there for ever.
-    this.ctx.waitUntil(work);
+    this.ctx.waitUntil(work.then(() => deliver(this.ctx, this.env)));
     return work;
   }
 
   queue(batch) {
-    return call(() => rust.consume(batch, this.env));
+    return call(() => rust.consume(batch, this.env)).finally(() => deliver(this.ctx, this.env));
   }
 
   scheduled(event) {
-    return call(() => rust.scheduled(event.cron, event.scheduledTime, this.env));
+    const work = call(() => rust.scheduled(event.cron, event.scheduledTime, this.env));
+    return work.finally(() => deliver(this.ctx, this.env));
   }
 }
 
@@ -186,7 +203,7 @@ function durable(name) {
           this.rust = new rust[name](this.ctx, this.env);
         }
         return this.rust[method](...args);
-      });
+      }).finally(() => deliver(this.ctx, this.env));
       return answer instanceof rust.BodyStream ? new Response(stream(answer)) : answer;
     };
   }
@@ -216,7 +233,9 @@ function workflow(name) {
             entry.callback = callback; // a retry of the engine must not call into the module that trapped
             return (entry.promise ??=
               kind === "do"
-                ? step.do(label, argument, (context) => call(() => entry.callback(context)))
+                ? step.do(label, argument, (context) =>
+                    call(() => entry.callback(context)).finally(() => deliver(this.ctx, this.env)),
+                  )
                 : step[kind](label, argument));
           };
         }
@@ -224,6 +243,8 @@ function workflow(name) {
           return await call(() => rust.run_workflow(name, event, joined, this.env));
         } catch (error) {
           if (!(error instanceof Trap) || left <= 0) throw error;
+        } finally {
+          deliver(this.ctx, this.env);
         }
       }
     }

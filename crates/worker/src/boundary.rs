@@ -45,9 +45,9 @@ pub async fn handle(head: String, body: Option<Vec<u8>>, is_broken: bool, env: J
 
 /// Answers a request whose handling trapped, on the module that replaced the trapped one. It is not handled again.
 #[wasm_bindgen]
-pub async fn trapped(head: String, cause: String, env: JsValue) -> Result<Array, JsValue> {
+pub async fn trapped(head: String, cause: String, stack: String, env: JsValue) -> Result<Array, JsValue> {
     let mut request = parse(&head, Body::empty())?;
-    request.extensions_mut().insert(Trapped(cause));
+    request.extensions_mut().insert(Trapped { cause, stack });
     answer(request, env).await
 }
 

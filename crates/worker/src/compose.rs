@@ -23,14 +23,14 @@ use oslira_app::{
 };
 use oslira_postgres::{AdminDb, OperatorDb, TenantDb};
 use oslira_providers::{
-    Anthropic, Apify, Models, OpenAi, ProviderLists, Resend, SignedEvents, StripeApi, SupabaseKeys,
+    Anthropic, Apify, LocalPoints, Models, OpenAi, ProviderLists, Resend, Sentry, SignedEvents, StripeApi, SupabaseKeys,
 };
 use worker::Env;
 
 use crate::{
     adapters::{
         Accounts, Board, Fetch, Gate, Inbox, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformPause,
-        PlatformReadiness, Snapshots, WebCrypto, operator_login, system_login, tenant_login,
+        PlatformReadiness, PlatformTelemetry, Snapshots, WebCrypto, operator_login, system_login, tenant_login,
     },
     config::Config,
 };
@@ -41,6 +41,10 @@ pub struct Isolate {
     verifier: Arc<TokenVerifier>,
     watched: Arc<WatchedRuns>,
     exports: Arc<InFlight<AccountId>>,
+    /// Where errors are reported; `None` without an address.
+    pub sentry: Option<Sentry>,
+    /// Where a local stack's points are kept.
+    pub local_points: Option<LocalPoints>,
 }
 
 thread_local! {
@@ -55,10 +59,30 @@ pub fn isolate(env: &Env) -> Rc<Isolate> {
                 crate::log::start();
                 let config = Config::from_env(env);
                 let verifier = Arc::new(TokenVerifier::new(config.deployment.tokens.clone()));
-                Rc::new(Isolate { config, verifier, watched: Arc::default(), exports: Arc::new(exports_at_once()) })
+                let sentry = sentry(&config);
+                let points = config.providers.points.clone();
+                Rc::new(Isolate {
+                    verifier,
+                    watched: Arc::default(),
+                    exports: Arc::new(exports_at_once()),
+                    sentry,
+                    local_points: points.map(|endpoint| LocalPoints::new(Arc::new(Fetch), endpoint)),
+                    config,
+                })
             })
             .clone()
     })
+}
+
+fn sentry(config: &Config) -> Option<Sentry> {
+    let dsn = config.providers.sentry.clone()?;
+    let environment = config.deployment.environment.to_string();
+    Some(Sentry::new(Arc::new(Fetch), dsn, environment, config.release.clone()))
+}
+
+/// What every answer needs.
+fn request_ports() -> RequestPorts {
+    RequestPorts { clock: Arc::new(PlatformClock), ids: Arc::new(PlatformIds), telemetry: Arc::new(PlatformTelemetry) }
 }
 
 /// The ports of one user request. Its database is the tenant's; nothing in it can become the system's role.
@@ -69,7 +93,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
     let (clock, ids) = (Arc::new(PlatformClock), Arc::new(PlatformIds));
     let readiness = Arc::new(PlatformReadiness::new(tenant.clone(), config));
     UserPorts {
-        request: RequestPorts { clock: clock.clone(), ids: ids.clone() },
+        request: request_ports(),
         auth: AuthPorts {
             authenticator: authenticator(&isolate),
             memberships: Arc::new(Accounts::new(tenant.clone())),
@@ -105,6 +129,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
             readiness: readiness.clone(),
             ids: ids.clone(),
             clock: clock.clone(),
+            telemetry: Arc::new(PlatformTelemetry),
             watched: isolate.watched.clone(),
         },
         members: MemberPorts {
@@ -117,6 +142,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
         account: AccountPorts {
             store: tenant.clone(),
             clock: clock.clone(),
+            telemetry: Arc::new(PlatformTelemetry),
             exports: isolate.exports.clone(),
             progress: Arc::new(Board::new(env)),
             profiles: Arc::new(Gate::new(env)),
@@ -143,7 +169,7 @@ pub fn operator_ports(env: &Env) -> OperatorPorts {
     let clock = Arc::new(PlatformClock);
     let store = Arc::new(OperatorDb::new(operator_login(env)));
     OperatorPorts {
-        request: RequestPorts { clock: clock.clone(), ids: Arc::new(PlatformIds) },
+        request: request_ports(),
         sign_in: SignInPorts { authenticator: authenticator(&isolate) },
         actions: OperatorActionPorts { store: store.clone() },
         commands: OperatorCommandPorts {
@@ -164,12 +190,13 @@ pub fn provider_ports(env: &Env) -> ProviderPorts {
     let isolate = isolate(env);
     let clock = Arc::new(PlatformClock);
     ProviderPorts {
-        request: RequestPorts { clock: clock.clone(), ids: Arc::new(PlatformIds) },
+        request: request_ports(),
         webhook: WebhookPorts {
             events: Arc::new(SignedEvents::new(isolate.config.providers.stripe_webhook.clone())),
             inbox: Arc::new(Inbox::new(env)),
             store: admin(env),
             clock,
+            telemetry: Arc::new(PlatformTelemetry),
         },
     }
 }
@@ -251,6 +278,7 @@ pub fn workflow(env: &Env) -> WorkflowPorts {
         model: Arc::new(models(config, &clock)),
         progress: Arc::new(Board::new(env)),
         clock,
+        telemetry: Arc::new(PlatformTelemetry),
         models: config.models.as_ref().clone(),
         pictures: pictures(env, config),
         pause_scale: config.deployment.pause_scale,

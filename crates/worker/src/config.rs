@@ -21,6 +21,8 @@ pub struct Config {
     pub models: Arc<ModelChoice>,
     pub http: HttpConfig,
     pub alarms: AlarmLimits,
+    /// Which version this is, for error reports.
+    pub release: String,
     faults: Vec<String>,
 }
 
@@ -36,7 +38,9 @@ impl Config {
         let (providers, provider_faults) = ProviderSettings::read(text, deployment.environment.is_local());
         let (models, model_faults) = ModelChoice::from_settings(text, providers.anthropic.is_some());
         let (alarms, alarm_faults) = AlarmLimits::from_settings(text);
+        let revision = Some(text("OSLIRA_RELEASE")).filter(|revision| !revision.is_empty());
         Self {
+            release: format!("oslira@{}", revision.as_deref().unwrap_or(env!("CARGO_PKG_VERSION"))),
             http: HttpConfig { cors_origins: deployment.cors_origins.clone() },
             deployment,
             providers,

@@ -1,11 +1,24 @@
-//! Log lines: one JSON object each, to the Worker's console.
+//! Log lines: one JSON object each, to the Worker's console. A line of an error becomes an error report as well.
 
 use std::{
     io::{self, Write},
     sync::Once,
 };
 
-use tracing_subscriber::fmt::MakeWriter;
+use oslira_app::shared::telemetry::ErrorReport;
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id},
+};
+use tracing_subscriber::{
+    Layer,
+    fmt::MakeWriter,
+    layer::{Context, SubscriberExt as _},
+    registry::LookupSpan,
+};
+
+use crate::adapters::report_error;
 
 /// Starts logging; later calls do nothing.
 pub fn start() {
@@ -20,10 +33,56 @@ pub fn start() {
             .without_time()
             .with_max_level(tracing::Level::INFO)
             .with_writer(Console)
-            .finish();
+            .finish()
+            .with(Reports);
         // A second subscriber can only mean that logging works already.
         drop(tracing::subscriber::set_global_default(subscriber));
     });
+}
+
+/// Reports errors, with the fields of the line and of the request around it.
+struct Reports;
+
+/// The fields of a span, which are gone when a line is logged in it.
+#[derive(Default)]
+struct SpanFields(Vec<(&'static str, String)>);
+
+impl Visit for SpanFields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.push((field.name(), value.to_owned()));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.0.push((field.name(), format!("{value:?}")));
+    }
+}
+
+impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for Reports {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            let mut fields = SpanFields::default();
+            attributes.record(&mut fields);
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let metadata = event.metadata();
+        if *metadata.level() != Level::ERROR {
+            return;
+        }
+        let mut report = ErrorReport::at(metadata.target(), metadata.file(), metadata.line());
+        if let Some(span) = context.event_span(event) {
+            let extensions = span.extensions();
+            if let Some(SpanFields(fields)) = extensions.get::<SpanFields>() {
+                for (name, value) in fields {
+                    report.note(name, value);
+                }
+            }
+        }
+        event.record(&mut report);
+        report_error(report);
+    }
 }
 
 struct Console;

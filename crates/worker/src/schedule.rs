@@ -12,14 +12,19 @@ use oslira_app::{
         judging::{WatchReport, watch_models},
         retention::{CleanUpReport, clean_up},
     },
-    shared::{clock::Clock as _, store::StoreError},
+    shared::{
+        clock::Clock as _,
+        ids::RunId,
+        store::StoreError,
+        telemetry::{RunEnd, tell_ended},
+    },
     triggers::Job,
 };
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::{Delay, Env};
 
 use crate::{
-    adapters::{Board, Launcher, PlatformClock},
+    adapters::{Board, Launcher, PlatformClock, PlatformTelemetry},
     compose,
 };
 
@@ -37,7 +42,8 @@ pub async fn scheduled(cron: String, scheduled_ms: f64, env: JsValue) -> Result<
     let now = moment(scheduled_for, PlatformClock.now(), local);
     let records = compose::admin(&env);
     // `recorded` has logged the cause.
-    let done = recorded(records.as_ref(), job, now, run(job, &env, now)).await;
+    let work = run(job, &env, now);
+    let done = recorded(records.as_ref(), &PlatformTelemetry, &PlatformClock, job, now, work).await;
     done.map(drop).map_err(|_| js_sys::Error::new("a scheduled job failed").into())
 }
 
@@ -67,7 +73,8 @@ const BULKS_MAX: u32 = 500;
 pub async fn recover_runs(env: &Env, round: Round, wake_age: SignedDuration) -> Result<RecoveryReport, StoreError> {
     let (runs, launcher, board) = (compose::admin(env), Launcher::new(env), Board::new(env));
     let grace = async |duration| Delay::from(duration).await;
-    let recovered = recover_stale_runs(runs.as_ref(), &launcher, &board, round, wake_age, grace).await;
+    let swept = |runs: &[RunId]| tell_ended(&PlatformTelemetry, runs, RunEnd::Swept, PlatformClock.now());
+    let recovered = recover_stale_runs(runs.as_ref(), &launcher, &board, round, wake_age, grace, &swept).await;
     // Also after a sweep that failed: the bulks wait for nothing of it.
     let bulks_ended = runs.end_finished(BULKS_MAX).await?;
     Ok(RecoveryReport { bulks_ended, ..recovered? })

@@ -196,9 +196,16 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             // 5173 is the default port of Vite's development server.
             "APP_URL": "http://localhost:5173",
             "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
+            "SENTRY_DSN": sentry_dsn(sandbox),
+            "POINTS_URL": format!("{sandbox}/cloudflare/points"),
             "RETRY_TIME_SCALE": state.speed.time_scale(),
         },
     })
+}
+
+/// The project of the sandbox's Sentry.
+fn sentry_dsn(sandbox: &str) -> String {
+    format!("{}/sentry/1", sandbox.replacen("://", "://5a9db0c0ffee45a9db0c0ffee45a9db0@", 1))
 }
 
 pub fn dist(layout: &Layout) -> PathBuf {

@@ -1,12 +1,12 @@
 //! Every answer has one shape: `{ success, data | error + code + details, requestId, timestamp }`.
 //!
 //! Handlers return [`Reply`] or an error; the outermost layer seals either into the envelope, adds the request id and
-//! the security headers, and writes the one log line of the request.
+//! the security headers, and writes the one log line and the one point of the request.
 
 use axum::{
     body::Body,
     extract::{MatchedPath, Request},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,6 +16,7 @@ use serde_json::Value;
 use tracing::Instrument as _;
 
 use super::{Answer, ApiError, Content, RequestPorts};
+use crate::shared::telemetry::{Event, RequestAnswered, tell};
 
 /// The header that carries the request id in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -108,7 +109,15 @@ pub(crate) async fn seal(mut request: Request, next: Next) -> Response {
     let finished = ports.clock.now();
     let route = response.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let duration_ms = finished.duration_since(started).as_millis();
-    log(&id, &method, &route, &response, duration_ms as i64);
+    let event = RequestAnswered {
+        request_id: &id,
+        method: method.as_str(),
+        route: &route,
+        status: response.status().as_u16(),
+        code: code(&response),
+        duration_ms: duration_ms as i64,
+    };
+    tell(ports.telemetry.as_ref(), &Event::Request(event));
     // Files and pictures carry no payload and go out as they are.
     if let Some(payload) = response.extensions_mut().remove::<Payload>() {
         fill(&mut response, &payload, &id, &finished.to_string());
@@ -133,13 +142,12 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     (!id.is_empty() && id.len() <= REQUEST_ID_CHARS_MAX && id.chars().all(plain)).then(|| id.to_owned())
 }
 
-fn log(id: &str, method: &Method, route: &str, response: &Response, duration_ms: i64) {
-    let status = response.status().as_u16();
-    let code = match response.extensions().get::<Payload>() {
+/// The error code; empty without an error.
+fn code(response: &Response) -> &'static str {
+    match response.extensions().get::<Payload>() {
         Some(Payload::Failure { code, .. }) => code,
         Some(Payload::Success(_)) | None => "",
-    };
-    tracing::info!(request_id = id, method = method.as_str(), route, status, code, duration_ms, "request");
+    }
 }
 
 fn fill(response: &mut Response, payload: &Payload, id: &str, timestamp: &str) {

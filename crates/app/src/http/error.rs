@@ -33,6 +33,17 @@ impl ApiError {
     #[must_use]
     pub fn internal(cause: &str) -> Self {
         tracing::error!(cause, "internal error");
+        Self::defect()
+    }
+
+    /// The same for a request whose handling ended in a trap of the platform.
+    #[must_use]
+    pub fn trapped(cause: &str, stack: &str) -> Self {
+        tracing::error!(cause, stack, "a request ended in a trap");
+        Self::defect()
+    }
+
+    fn defect() -> Self {
         Self::new(INTERNAL_ERROR, "Something went wrong on our side. Try again; if it persists, send us the requestId.")
     }
 

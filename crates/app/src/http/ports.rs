@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{extract::FromRequestParts, http::request::Parts};
 
 use super::ApiError;
-use crate::shared::{clock::Clock, ids::Ids};
+use crate::shared::{clock::Clock, ids::Ids, telemetry::Telemetry};
 
 /// A feature's bundle of ports.
 pub struct Ports<T>(pub T);
@@ -25,4 +25,5 @@ impl<S: Send + Sync, T: Clone + Send + Sync + 'static> FromRequestParts<S> for P
 pub struct RequestPorts {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
+    pub telemetry: Arc<dyn Telemetry>,
 }

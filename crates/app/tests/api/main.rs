@@ -58,6 +58,7 @@ use oslira_app::{
         ids::{AccountId, BulkId, BusinessProfileId, Ids, RunId, UserId},
         pagination::{Page, PageQuery},
         store::StoreError,
+        telemetry::{Point, Telemetry},
     },
 };
 use serde_json::{Value, json};
@@ -91,6 +92,8 @@ struct Double {
     asked: Mutex<Vec<Value>>,
     /// What the scraper's gate was asked, run and part, and which runs left it.
     lined_up: Mutex<Vec<Value>>,
+    /// What was counted.
+    points: Mutex<Vec<Point>>,
 }
 
 impl Double {
@@ -124,6 +127,7 @@ impl Double {
             only_bulks: false,
             asked: Mutex::default(),
             lined_up: Mutex::default(),
+            points: Mutex::default(),
         }
     }
 
@@ -143,7 +147,7 @@ impl Double {
 fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
     let models = Arc::new(models);
     UserPorts {
-        request: RequestPorts { clock: double.clone(), ids: double.clone() },
+        request: RequestPorts { clock: double.clone(), ids: double.clone(), telemetry: double.clone() },
         auth: AuthPorts { authenticator: double.clone(), memberships: double.clone(), keys: Arc::new(Unasked) },
         members: MemberPorts {
             store: Arc::new(Unasked),
@@ -155,6 +159,7 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
         account: AccountPorts {
             store: Arc::new(Unasked),
             clock: double.clone(),
+            telemetry: double.clone(),
             exports: Arc::new(exports_at_once()),
             progress: double.clone(),
             profiles: double.clone(),
@@ -190,6 +195,7 @@ fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
             readiness: double.clone(),
             ids: double.clone(),
             clock: double.clone(),
+            telemetry: double.clone(),
             watched: Arc::default(),
         },
         health: HealthPorts { readiness: double.clone(), models, clock: double.clone() },

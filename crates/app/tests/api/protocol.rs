@@ -105,16 +105,35 @@ async fn an_answer_without_a_handler_carries_the_headers_of_all_others() {
 }
 
 #[tokio::test]
+async fn a_request_is_counted_once_by_its_route_with_its_code_and_status() {
+    for (path, route, code, status) in [
+        ("/health", "/health", "ok", 200.0),
+        ("/runs/x", "/runs/{id}", "", 400.0),
+        ("/nowhere", "unmatched", "", 404.0),
+    ] {
+        let double = Arc::new(Double::new());
+        let response = send(&double, ModelChoice::default(), super::request("GET", path, &Value::Null)).await;
+        assert_eq!(f64::from(response.status().as_u16()), status, "{path}");
+        let points = double.points.lock().unwrap();
+        let [point] = points.as_slice() else { panic!("{path}: {points:?}") };
+        assert_eq!((point.index.as_str(), point.blobs[3].as_str()), (route, route));
+        assert_eq!((point.blobs[0].as_str(), point.blobs[5].as_str()), ("request", "GET"));
+        assert!(if code.is_empty() { point.blobs[4] != "ok" } else { point.blobs[4] == code }, "{point:?}");
+        assert_eq!(point.doubles[2], status);
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_trapped_is_answered_and_not_handled_again() {
     let double = Arc::new(Double::new());
     let mut request = super::request("PUT", "/credits/budget", &json!({ "daily_cap": 1 }));
     request.headers_mut().insert(header::ORIGIN, OUR_SITE.parse().unwrap());
-    request.extensions_mut().insert(Trapped("unreachable".to_owned()));
+    request.extensions_mut().insert(Trapped { cause: "unreachable".to_owned(), stack: "at f (a.js:1:2)".to_owned() });
     let response = send(&double, ModelChoice::default(), request).await;
     assert_eq!(headers(&response), headers(&get("/health").await));
     let (status, _, body) = answer(response).await;
     assert_eq!((status.as_u16(), &body["code"]), (500, &json!("internal_error")));
-    assert!(!body.to_string().contains("unreachable"), "{body}");
+    assert!(!body.to_string().contains("unreachable") && !body.to_string().contains("a.js"), "{body}");
     assert_eq!(double.asked(), [Value::Null; 0]);
 }
 

@@ -23,6 +23,7 @@ use oslira_app::{
         ids::RunId,
         steps::{AttemptFailed, StepFailed, Steps},
         store::StoreError,
+        telemetry::NoTelemetry,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -72,6 +73,7 @@ pub async fn work(stage: &Stage, run: Uuid, scenario: Scenario) {
         pictures: double.clone(),
         progress: double.clone(),
         clock: double,
+        telemetry: Arc::new(NoTelemetry),
         models: ModelChoice::default(),
         pause_scale: 0.0,
     };

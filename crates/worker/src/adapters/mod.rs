@@ -12,6 +12,7 @@ mod objects;
 mod pictures;
 mod platform;
 mod snapshots;
+mod telemetry;
 
 pub use accounts::Accounts;
 pub use board::{Board, Opened, QUESTION};
@@ -25,6 +26,7 @@ pub use objects::call_object;
 pub use pictures::PictureCopies;
 pub use platform::{PlatformClock, PlatformIds, PlatformPause, PlatformReadiness};
 pub use snapshots::Snapshots;
+pub use telemetry::{PlatformTelemetry, report_error};
 
 /// The R2 bucket of snapshots and pictures, as in `wrangler.jsonc`.
 const PROFILES_BUCKET: &str = "PROFILES";

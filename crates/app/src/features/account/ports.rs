@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{AccountOutcome, CloseOutcome, ExportedRow, ExportedTable, RestoreOutcome};
 use crate::{
     features::{analysis::ProgressBoard, auth::Member, scraping::ProfileSource},
-    shared::{clock::Clock, ids::AccountId, in_flight::InFlight, store::StoreError},
+    shared::{clock::Clock, ids::AccountId, in_flight::InFlight, store::StoreError, telemetry::Telemetry},
 };
 
 /// The account, as the caller, who may be an owner of a closed one. Every method fails with [`StoreError`] when the database does
@@ -41,6 +41,7 @@ pub trait AccountStore: Send + Sync {
 pub struct AccountPorts {
     pub store: Arc<dyn AccountStore>,
     pub clock: Arc<dyn Clock>,
+    pub telemetry: Arc<dyn Telemetry>,
     /// The exports that are under way, those of leads too; one per isolate.
     pub exports: Arc<InFlight<AccountId>>,
     /// Who watches the runs that closing the account cancels.

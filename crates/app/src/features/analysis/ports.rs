@@ -27,6 +27,7 @@ use crate::{
         ids::{AccountId, Ids, RunId, UserId},
         pagination::{Page, PageQuery},
         store::StoreError,
+        telemetry::Telemetry,
     },
 };
 
@@ -52,6 +53,7 @@ pub struct AnalysisPorts {
     pub readiness: Arc<dyn Readiness>,
     pub ids: Arc<dyn Ids>,
     pub clock: Arc<dyn Clock>,
+    pub telemetry: Arc<dyn Telemetry>,
     /// Which runs are known to be whose; one per isolate.
     pub watched: Arc<WatchedRuns>,
 }

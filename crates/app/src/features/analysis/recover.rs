@@ -49,7 +49,7 @@ pub struct RecoveryReport {
 }
 
 /// Wakes every run without a heartbeat for `wake_age`, waits for a `grace` in which woken runs write one, then fails
-/// and refunds every run without one for five minutes that was woken in vain.
+/// and refunds every run without one for five minutes that was woken in vain; `swept` hears which.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer (in the sweep: several times); the next run of the job goes on.
@@ -60,10 +60,11 @@ pub async fn recover_stale_runs(
     round: Round,
     wake_age: SignedDuration,
     grace: impl AsyncFnOnce(Duration),
+    swept: &dyn Fn(&[RunId]),
 ) -> Result<RecoveryReport, StoreError> {
     let mut report = RecoveryReport::default();
     // First, while it is known who was woken in vain: a claim may be of the same runs.
-    sweep(runs, watchers, &mut report).await?;
+    sweep(runs, watchers, swept, &mut report).await?;
     let silent = runs.claim_silent(wake_age, WAKES_MAX).await?;
     let claimed: Vec<RunId> = silent.iter().map(|run| run.run_id).collect();
     if claimed.len() >= WAKES_MAX as usize {
@@ -82,7 +83,7 @@ pub async fn recover_stale_runs(
     let is_last_of_chain = round == Round::OfChain && !report.is_cut_short;
     if is_last_of_chain || !report.is_cut_short && silent.iter().any(SilentRun::is_as_good_as_dead) {
         grace(config::WAKE_GRACE + config::CLOCK_TOLERANCE).await;
-        sweep(runs, watchers, &mut report).await?;
+        sweep(runs, watchers, swept, &mut report).await?;
     }
     if report.swept >= SWEEPS_MAX && !report.is_cut_short {
         go_on(launcher, round, &mut report).await;
@@ -119,6 +120,7 @@ async fn wake(launcher: &dyn RunLauncher, run: RunId) -> bool {
 async fn sweep(
     runs: &dyn SystemRuns,
     watchers: &dyn ProgressSink,
+    count: &dyn Fn(&[RunId]),
     report: &mut RecoveryReport,
 ) -> Result<(), StoreError> {
     let mut faults = 0;
@@ -136,6 +138,7 @@ async fn sweep(
             }
         };
         report.swept += u32::try_from(swept.len()).unwrap_or(SWEEPS_MAX);
+        count(&swept);
         let tell = async |run: RunId| {
             tracing::warn!(run_id = %run, "silent run failed and refunded");
             let status = RunStatus::Failed;

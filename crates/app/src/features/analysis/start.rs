@@ -12,6 +12,7 @@ use crate::{
         idempotency::{IdempotencyKey, body_hash},
         ids::{RunId, UserId},
         store::StoreError,
+        telemetry::{RunEnd, tell_ended},
     },
 };
 
@@ -79,6 +80,7 @@ pub async fn start(
     // credits for AI work that has begun, and the customer would have paid for nothing.
     match ports.runs.undo(member.user(), receipt.run_id).await? {
         UndoOutcome::Undone => {
+            tell_ended(ports.telemetry.as_ref(), &[receipt.run_id], RunEnd::Undone, ports.clock.now());
             tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &[receipt.run_id]).await;
             Ok(StartOutcome::Undone)
         }
@@ -124,6 +126,7 @@ pub async fn cancel(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<C
     }
     let cancelled = ports.runs.cancel(user, run).await?;
     if let CancelOutcome::Cancelled { .. } = cancelled {
+        tell_ended(ports.telemetry.as_ref(), &[run], RunEnd::Cancelled, ports.clock.now());
         tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &[run]).await;
     }
     Ok(cancelled)

@@ -89,6 +89,21 @@ pub enum ScrapeOutcome {
     Unusable,
 }
 
+impl ScrapeOutcome {
+    /// As it is written everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Profile => "profile",
+            Self::Posts => "posts",
+            Self::NotFound => "not_found",
+            Self::Private => "private",
+            Self::Restricted => "restricted",
+            Self::Unusable => "unusable",
+        }
+    }
+}
+
 impl ScrapeBill {
     pub(super) fn of(username: &InstagramHandle, found: &Found, usage: &ScrapeUsage) -> Self {
         Self {
@@ -159,7 +174,8 @@ mod tests {
                 "actor": "apify~instagram-scraper", "username": "someone", "results": 50, "cost_microusd": 135_000,
                 "duration_ms": null, "outcome": outcome,
             });
-            assert_eq!(json!(ScrapeBill::of(&"someone".parse().unwrap(), &found, &usage)), expected);
+            let bill = ScrapeBill::of(&"someone".parse().unwrap(), &found, &usage);
+            assert_eq!((json!(bill), bill.outcome.as_str()), (expected, outcome));
         }
     }
 }

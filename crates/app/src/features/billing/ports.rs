@@ -16,7 +16,7 @@ pub use self::{
 };
 use crate::{
     features::health::Readiness,
-    shared::{clock::Clock, ids::Ids},
+    shared::{clock::Clock, ids::Ids, telemetry::Telemetry},
 };
 
 /// What the handlers of a user's request can reach.
@@ -38,6 +38,7 @@ pub struct WebhookPorts {
     /// The database, as the system.
     pub store: Arc<dyn BillingStore>,
     pub clock: Arc<dyn Clock>,
+    pub telemetry: Arc<dyn Telemetry>,
 }
 
 /// What the consumer of events and the jobs can reach.

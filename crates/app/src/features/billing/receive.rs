@@ -1,6 +1,7 @@
 //! A delivery of Stripe's: checked, then made durable in the first of three places that takes it, before it is acknowledged.
 
 use super::{EventEnvelope, WebhookPorts, WebhookRefusal};
+use crate::shared::telemetry::{Event, WebhookReceived, tell};
 
 /// Why a delivery is not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +19,25 @@ pub enum ReceiveError {
 /// # Errors
 /// [`ReceiveError`].
 pub async fn receive_delivery(
+    ports: &WebhookPorts,
+    signature: Option<&str>,
+    body: &[u8],
+) -> Result<EventEnvelope, ReceiveError> {
+    let began = ports.clock.now();
+    let received = check_and_keep(ports, signature, body).await;
+    let (event_id, event_type, outcome) = match &received {
+        Ok(event) => (event.id.as_str(), event.kind.as_str(), "accepted"),
+        Err(ReceiveError::Refused(WebhookRefusal::Signature)) => ("", "", "invalid_signature"),
+        Err(ReceiveError::Refused(WebhookRefusal::Malformed)) => ("", "", "malformed_event"),
+        Err(ReceiveError::NowhereToPut) => ("", "", "event_not_stored"),
+    };
+    let duration_ms = ports.clock.now().duration_since(began).as_millis() as i64;
+    let event = WebhookReceived { provider: "stripe", event_id, event_type, outcome, duration_ms };
+    tell(ports.telemetry.as_ref(), &Event::Webhook(event));
+    received
+}
+
+async fn check_and_keep(
     ports: &WebhookPorts,
     signature: Option<&str>,
     body: &[u8],

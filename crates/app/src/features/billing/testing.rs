@@ -22,6 +22,7 @@ use crate::{
         clock::Clock,
         ids::{AccountId, UserId},
         store::StoreError,
+        telemetry::{Point, Telemetry},
     },
 };
 
@@ -128,6 +129,8 @@ pub struct Row {
 #[derive(Default)]
 pub struct World {
     pub(super) asked: Mutex<Vec<String>>,
+    /// What was counted.
+    pub points: Mutex<Vec<Point>>,
     /// Calls whose line begins like this fail.
     pub(super) broken: Mutex<Vec<(String, Fault)>>,
     /// After so many calls nobody answers any more, as if the process had died.
@@ -238,7 +241,19 @@ pub fn job_ports(world: &Arc<World>) -> BillingJobPorts {
 }
 
 pub fn webhook_ports(world: &Arc<World>) -> WebhookPorts {
-    WebhookPorts { events: world.clone(), inbox: world.clone(), store: world.clone(), clock: world.clone() }
+    WebhookPorts {
+        events: world.clone(),
+        inbox: world.clone(),
+        store: world.clone(),
+        clock: world.clone(),
+        telemetry: world.clone(),
+    }
+}
+
+impl Telemetry for World {
+    fn record(&self, point: Point) {
+        self.points.lock().unwrap().push(point);
+    }
 }
 
 impl Clock for World {

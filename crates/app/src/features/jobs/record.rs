@@ -1,11 +1,18 @@
-//! Runs a job with its record. What keeps the record from being written never keeps the job from running.
+//! Runs a job with its record and its point. What keeps the record from being written never keeps the job from running.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::JobRecords;
-use crate::{shared::store::StoreError, triggers::Job};
+use crate::{
+    shared::{
+        clock::Clock,
+        store::StoreError,
+        telemetry::{Event, JobEnded, Telemetry, tell},
+    },
+    triggers::Job,
+};
 
 /// What a job says that it did, as a small JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,18 +28,23 @@ impl JobReport {
     }
 }
 
-/// Does the work of a job; writes a row before it and the outcome after it, and logs the outcome.
+/// Does the work of a job; writes a row before it and the outcome after it, and tells the outcome.
 ///
 /// # Errors
 /// Those of the work.
 pub async fn recorded(
     records: &dyn JobRecords,
+    telemetry: &dyn Telemetry,
+    clock: &dyn Clock,
     job: Job,
     scheduled_for: Timestamp,
     work: impl Future<Output = Result<JobReport, StoreError>>,
 ) -> Result<JobReport, StoreError> {
+    let began = clock.now();
     let run = records.begin(job, scheduled_for).await;
     let outcome = work.await;
+    let duration_ms = clock.now().duration_since(began).as_millis() as i64;
+    tell(telemetry, &Event::Job(JobEnded { job: job.name(), is_ok: outcome.is_ok(), duration_ms }));
     match &outcome {
         Ok(JobReport(report)) => tracing::info!(job = job.name(), outcome = "ok", %report, "a job has ended"),
         Err(error) => tracing::error!(job = job.name(), outcome = "failed", %error, "a job has ended"),
@@ -55,12 +67,26 @@ mod tests {
     use async_trait::async_trait;
 
     use super::{super::JobRunId, *};
+    use crate::shared::telemetry::Point;
 
     /// Remembers what was written; without a database it writes nothing.
     #[derive(Default)]
     struct Double {
         written: Mutex<Vec<String>>,
+        points: Mutex<Vec<Point>>,
         is_out: bool,
+    }
+
+    impl Telemetry for Double {
+        fn record(&self, point: Point) {
+            self.points.lock().unwrap().push(point);
+        }
+    }
+
+    impl Clock for Double {
+        fn now(&self) -> Timestamp {
+            WHEN
+        }
     }
 
     impl Double {
@@ -91,13 +117,14 @@ mod tests {
             double.write("work".to_owned()).ok();
             outcome
         };
-        recorded(double, Job::CleanUp, WHEN, work).await.is_ok()
+        recorded(double, double, double, Job::CleanUp, WHEN, work).await.is_ok()
     }
 
     #[tokio::test]
     async fn a_job_that_succeeds_leaves_its_report() {
         let double = Double::default();
         assert!(run(&double, Ok(JobReport::of(&json!({ "leads": 3 })))).await);
+        assert_eq!(double.points.lock().unwrap()[0].blobs, ["job", "", "", "clean-up", "ok"]);
         let written = double.written.into_inner().unwrap();
         assert_eq!(written, ["clean-up for 1970-01-01T00:00:00Z", "work", r#"7: Ok("{\"leads\":3}")"#]);
     }
@@ -106,6 +133,7 @@ mod tests {
     async fn a_job_that_fails_leaves_the_reason() {
         let double = Double::default();
         assert!(!run(&double, Err(StoreError::Unavailable("R2".to_owned()))).await);
+        assert_eq!(double.points.lock().unwrap()[0].blobs, ["job", "", "", "clean-up", "failed"]);
         let written = double.written.into_inner().unwrap();
         assert_eq!(written.last().unwrap(), r#"7: Err("store unavailable: R2")"#);
     }
@@ -118,7 +146,7 @@ mod tests {
             has_run = true;
             Ok(JobReport::of(&json!({})))
         };
-        recorded(&double, Job::RecoverRuns, WHEN, work).await.unwrap();
+        recorded(&double, &double, &double, Job::RecoverRuns, WHEN, work).await.unwrap();
         assert!(has_run);
     }
 

@@ -53,8 +53,10 @@ pub async fn send_as_provider(mailroom: &Arc<Mailroom>, mut request: Request<Bod
         inbox: mailroom.clone(),
         store: mailroom.clone(),
         clock: double.clone(),
+        telemetry: double.clone(),
     };
-    let ports = ProviderPorts { request: RequestPorts { clock: double.clone(), ids: double }, webhook };
+    let request_ports = RequestPorts { clock: double.clone(), ids: double.clone(), telemetry: double };
+    let ports = ProviderPorts { request: request_ports, webhook };
     ports.install(request.extensions_mut());
     router(&HttpConfig::default()).oneshot(request).await.unwrap()
 }

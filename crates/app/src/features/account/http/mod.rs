@@ -14,7 +14,10 @@ use crate::{
         auth::{CloseAccount, Holds, Read, forbidden},
     },
     http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply},
-    shared::ids::AccountId,
+    shared::{
+        ids::AccountId,
+        telemetry::{RunEnd, tell_ended},
+    },
 };
 
 pub fn endpoints(registry: &mut impl Registry) {
@@ -133,6 +136,7 @@ impl Endpoint for CloseIt {
         }
         match ports.store.close(member, &body.name).await? {
             CloseOutcome::Closed { account, cancelled } => {
+                tell_ended(ports.telemetry.as_ref(), &cancelled, RunEnd::Cancelled, ports.clock.now());
                 tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &cancelled).await;
                 Ok(Reply::new(account))
             }

@@ -48,7 +48,7 @@ impl Double {
 
     async fn round(&self, round: Round) -> Result<RecoveryReport, StoreError> {
         let grace = async |pause| self.waits.lock().unwrap().push(pause);
-        recover_stale_runs(self, self, self, round, config::STALE_WAKE, grace).await
+        recover_stale_runs(self, self, self, round, config::STALE_WAKE, grace, &|_| {}).await
     }
 
     fn rounds_asked_for(&self) -> u32 {

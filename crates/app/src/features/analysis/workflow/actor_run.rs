@@ -11,13 +11,14 @@ use super::{
 };
 use crate::{
     features::{
-        analysis::{Assignment, Phase, ScrapeBill, UsageRecord, config},
-        profiles::{Found, ScrapeFault, ScrapeUsage},
+        analysis::{Assignment, Phase, ScrapeBill, UsageRecord, config, required_services::SCRAPER},
+        profiles::{Found, ScrapeFault, ScrapePart, ScrapeUsage},
         scraping::{Collected, RequestKey, ScrapeRequest, Scraped},
     },
     shared::{
         ids::RunId,
         steps::{AttemptFailed, Steps},
+        telemetry::{self, Event, tell},
     },
 };
 
@@ -123,11 +124,22 @@ impl<S: Steps> Body<'_, S> {
                     match collected {
                         Ok(Collected::Running) => {}
                         Ok(Collected::Waiting) => poll.outcome = Ok(PollOutcome::Waiting),
-                        Ok(Collected::Failed(fault)) => (poll.outcome, poll.is_final) = (Err(fault), true),
+                        Ok(Collected::Failed(fault)) => {
+                            tell_scrape(&ports, &wanted, &request, asked_at, ended_at, None);
+                            (poll.outcome, poll.is_final) = (Err(fault), true);
+                        }
                         Ok(Collected::Finished(scraped)) => {
                             let Scraped { found, usage, ended_at: read_at, provider_run_id } = *scraped;
                             let found = checked(found);
                             let bill = ScrapeBill::of(&wanted.username, &found, &usage);
+                            tell_scrape(
+                                &ports,
+                                &wanted,
+                                &request,
+                                asked_at,
+                                ended_at,
+                                Some((usage.source.as_str(), &bill)),
+                            );
                             poll.unrecorded = record(&ports, run, &provider_run_id, bill).await;
                             poll.bill_key.clone_from(&provider_run_id);
                             // A clock that is ahead must not make a snapshot of the future.
@@ -146,6 +158,35 @@ impl<S: Steps> Body<'_, S> {
         }
         Ok(poll)
     }
+}
+
+/// Tells what a scrape gave: its source and bill, or nothing.
+fn tell_scrape(
+    ports: &WorkflowPorts,
+    wanted: &Assignment,
+    request: &ScrapeRequest,
+    asked_at: Timestamp,
+    ended_at: Timestamp,
+    given: Option<(&str, &ScrapeBill)>,
+) {
+    let (provider, bill) = given.map_or((SCRAPER, None), |(source, bill)| (source, Some(bill)));
+    let waited_ms = u64::try_from(ended_at.duration_since(asked_at).as_millis()).unwrap_or(0);
+    let event = telemetry::Scraped {
+        run_id: request.key.run_id,
+        account_id: wanted.account_id,
+        analysis_type: wanted.analysis_type,
+        outcome: bill.map_or("failed", |bill| bill.outcome.as_str()),
+        provider,
+        actor: bill.map_or("", |bill| bill.actor.as_str()),
+        part: match request.key.part {
+            ScrapePart::Details => "details",
+            ScrapePart::Posts(_) => "posts",
+        },
+        duration_ms: bill.and_then(|bill| bill.duration_ms).unwrap_or(waited_ms),
+        cost_microusd: bill.map_or(0, |bill| bill.cost_microusd),
+        results: bill.map_or(0, |bill| bill.results),
+    };
+    tell(ports.telemetry.as_ref(), &Event::Scrape(event));
 }
 
 /// The same for every replay, so that the gate knows it again.

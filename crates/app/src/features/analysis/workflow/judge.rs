@@ -24,7 +24,12 @@ use crate::{
         judging::{AiUsage, CallKind, CallTags, ModelName, Question, Review, corrected, question},
         profiles::SnapshotKey,
     },
-    shared::{steps::Steps, turns::Turns},
+    shared::{
+        ids::AccountId,
+        steps::Steps,
+        telemetry::{AiCalled, CacheUse, Event, tell},
+        turns::Turns,
+    },
 };
 
 /// A call and the models it asks, in order. Remembered with the assignment: a deployment with other models while the
@@ -147,7 +152,7 @@ impl<S: Steps> Body<'_, S> {
                         question = corrected(question, correction);
                     }
                     let review = Review { shown: &shown, business: &wanted.business, recipient: &wanted.username };
-                    Ok(IfActive::Active(ask_model(&ports, &question, review, asked.last).await))
+                    Ok(IfActive::Active(ask_model(&ports, wanted.account_id, &question, review, asked.last).await))
                 }
             })
             .await?;
@@ -172,7 +177,13 @@ impl<S: Steps> Body<'_, S> {
 }
 
 /// One call. Once the model was asked it must not fail as an attempt: the engine would repeat the step and pay again.
-async fn ask_model(ports: &WorkflowPorts, question: &Question, review: Review<'_>, last: LastIf) -> CallAttempt {
+async fn ask_model(
+    ports: &WorkflowPorts,
+    account: AccountId,
+    question: &Question,
+    review: Review<'_>,
+    last: LastIf,
+) -> CallAttempt {
     let run = question.tags.run;
     let asked_at = ports.clock.now();
     let answer = ports.model.ask(question).await;
@@ -188,7 +199,32 @@ async fn ask_model(ports: &WorkflowPorts, question: &Question, review: Review<'_
             ports.report(run, service, outage).await;
         }
     }
-    CallAttempt { answer: reviewed, usage: answer.usage, asked_at, ended_at, unrecorded }
+    let attempt = CallAttempt { answer: reviewed, usage: answer.usage, asked_at, ended_at, unrecorded };
+    tell(ports.telemetry.as_ref(), &Event::AiCall(called(account, question, &attempt)));
+    attempt
+}
+
+fn called<'a>(account: AccountId, question: &'a Question, attempt: &'a CallAttempt) -> AiCalled<'a> {
+    let CallAttempt { answer, usage, asked_at, ended_at, .. } = attempt;
+    let usage = usage.as_ref();
+    let waited_ms = ended_at.duration_since(*asked_at).as_millis();
+    let count = |tokens: fn(&AiUsage) -> u64| usage.map_or(0, tokens);
+    AiCalled {
+        run_id: question.tags.run,
+        account_id: account,
+        analysis_type: question.tags.analysis_type,
+        outcome: answer.as_ref().err().map_or("ok", |fault| ai_failure(fault).code),
+        provider: usage.map_or(question.model.provider(), |usage| usage.provider.as_str()),
+        model: usage.map_or(question.model.model(), |usage| usage.model.as_str()),
+        call: question.tags.call.as_str(),
+        cache: CacheUse::from(usage.and_then(|usage| usage.gateway_hit)),
+        duration_ms: usage.map_or(u64::try_from(waited_ms).unwrap_or(0), |usage| usage.duration_ms),
+        cost_microusd: usage.and_then(|usage| usage.cost_microusd),
+        input_tokens: count(|usage| usage.input_tokens),
+        cached_tokens: count(|usage| usage.cached_tokens),
+        output_tokens: count(|usage| usage.output_tokens),
+        reasoning_tokens: count(|usage| usage.reasoning_tokens),
+    }
 }
 
 /// Records the bill. Returns it if the database did not take it.

@@ -20,7 +20,10 @@ mod testing;
 
 pub use ahead::ask_ahead;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use self::{
     failure::{Failure, INTERNAL, SUBJECT_ERASED},
@@ -39,9 +42,11 @@ use crate::{
         scraping::ProfileSource,
     },
     shared::{
+        analysis_type::AnalysisType,
         clock::Clock,
-        ids::RunId,
+        ids::{AccountId, RunId},
         steps::{AttemptFailed, StepFailed, Steps},
+        telemetry::{CacheUse, Event, RunEnd, RunEnded, Telemetry, tell},
     },
 };
 
@@ -57,6 +62,7 @@ pub struct WorkflowPorts {
     pub pictures: Arc<dyn PictureStore>,
     pub progress: Arc<dyn ProgressSink>,
     pub clock: Arc<dyn Clock>,
+    pub telemetry: Arc<dyn Telemetry>,
     /// Which models each call asks, in order.
     pub models: ModelChoice,
     /// Factor on every pause; 1 except on a local stack that runs faster than real time.
@@ -130,6 +136,8 @@ struct Body<'a, S> {
     steps: &'a S,
     ports: WorkflowPorts,
     run: RunId,
+    /// Whose run it is and what was bought, once it is taken up.
+    assigned: OnceLock<(AccountId, AnalysisType)>,
 }
 
 /// Runs one analysis to its end.
@@ -137,7 +145,7 @@ struct Body<'a, S> {
 /// # Errors
 /// [`StepFailed`] only when not even the failure could be recorded; the sweeper then ends the run.
 pub async fn analyse<S: Steps>(steps: &S, ports: WorkflowPorts, run: RunId) -> Result<(), StepFailed> {
-    let body = Body { steps, ports, run };
+    let body = Body { steps, ports, run, assigned: OnceLock::new() };
     match body.work().await {
         // Whatever ended an inactive run has settled its charge.
         Ok(()) | Err(EarlyEnd::Inactive) => Ok(()),
@@ -152,6 +160,7 @@ pub async fn analyse<S: Steps>(steps: &S, ports: WorkflowPorts, run: RunId) -> R
 impl<S: Steps> Body<'_, S> {
     async fn work(&self) -> Result<(), EarlyEnd> {
         let TakenUp { assignment, calls, cached, scrape } = self.take_up().await?;
+        self.assigned.get_or_init(|| (assignment.account_id, assignment.analysis_type));
         let cache_hit = cached.is_some();
         let snapshot = match cached {
             Some(key) => StoredSnapshot::new(key, 0),
@@ -242,6 +251,14 @@ impl<S: Steps> Body<'_, S> {
                     match ports.runs.complete(run, &lead, &analysis).await? {
                         Completion::Completed { .. } => {
                             announce_end(&ports, run, RunStatus::Complete, None).await;
+                            let event = RunEnded {
+                                account_id: Some(assignment.account_id),
+                                analysis_type: Some(assignment.analysis_type),
+                                cache: CacheUse::from(Some(cache_hit)),
+                                cost_microusd: analysis.cost_microusd,
+                                ..RunEnded::without_workflow(run, RunEnd::Complete, ports.clock.now())
+                            };
+                            tell(ports.telemetry.as_ref(), &Event::Run(event));
                             Ok(Done::Active(()))
                         }
                         Completion::Inactive => Ok(Done::Inactive),
@@ -262,13 +279,21 @@ impl<S: Steps> Body<'_, S> {
     }
 
     async fn fail(&self, failure: Failure) -> Result<(), StepFailed> {
-        let (ports, run) = (self.ports.clone(), self.run);
+        let (ports, run, assigned) = (self.ports.clone(), self.run, self.assigned.get().copied());
         self.steps
             .run("fail", move || {
                 let ports = ports.clone();
                 async move {
                     ports.runs.fail(run, failure.code, failure.message).await?;
-                    announce_end(&ports, run, RunStatus::Failed, Some(failure.message)).await;
+                    if announce_end(&ports, run, RunStatus::Failed, Some(failure.message)).await {
+                        let event = RunEnded {
+                            account_id: assigned.map(|(account, _)| account),
+                            analysis_type: assigned.map(|(_, analysis_type)| analysis_type),
+                            code: failure.code,
+                            ..RunEnded::without_workflow(run, RunEnd::Failed, ports.clock.now())
+                        };
+                        tell(ports.telemetry.as_ref(), &Event::Run(event));
+                    }
                     Ok(())
                 }
             })
@@ -297,14 +322,18 @@ async fn advance(ports: &WorkflowPorts, run: RunId, phase: Phase) -> Result<bool
 }
 
 /// Tells watchers the end, if the run's row shows it: `fail_run` changes nothing when the run has already ended in
-/// another way. The progress object then learns that end by reconciling.
-async fn announce_end(ports: &WorkflowPorts, run: RunId, expected: RunStatus, message: Option<&str>) {
+/// another way. The progress object then learns that end by reconciling. Answers whether the row shows it.
+async fn announce_end(ports: &WorkflowPorts, run: RunId, expected: RunStatus, message: Option<&str>) -> bool {
     match ports.runs.state(run).await {
         Ok(Some(state)) if state.status == expected => {
             let message = message.unwrap_or_else(|| progress::ending(expected)).to_owned();
             ports.progress.tell(run, ProgressUpdate::Ended { status: expected, message }).await;
+            true
         }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(run_id = %run, %error, "progress is left to reconciling"),
+        Ok(_) => false,
+        Err(error) => {
+            tracing::warn!(run_id = %run, %error, "progress is left to reconciling");
+            false
+        }
     }
 }

@@ -22,6 +22,8 @@ async fn an_event_goes_to_the_first_place_that_takes_it_and_to_no_other() {
         let expected = first.map(|_| event("evt_1")).ok_or(ReceiveError::NowhereToPut);
         assert_eq!(receive(&world, BODY).await, expected, "{refusing:03b}");
         assert_eq!(world.asked(), places[..=first.unwrap_or(2)], "{refusing:03b}");
+        let outcome = if first.is_some() { "accepted" } else { "event_not_stored" };
+        assert_eq!(world.points.lock().unwrap()[0].blobs[4], outcome, "{refusing:03b}");
         let (row, text) = (world.row("evt_1"), std::str::from_utf8(BODY).unwrap());
         assert_eq!(row.map(|row| row.payload), (first == Some(1)).then(|| text.to_owned()), "byte for byte");
     }
@@ -42,6 +44,7 @@ async fn what_is_not_stripes_is_put_nowhere() {
     for refusal in [WebhookRefusal::Signature, WebhookRefusal::Malformed] {
         let world = Arc::new(World { refusal: Some(refusal), ..World::default() });
         assert_eq!(receive(&world, BODY).await, Err(ReceiveError::Refused(refusal)));
+        assert_eq!(world.points.lock().unwrap()[0].blobs[1], "", "nothing that a stranger sent");
         assert_eq!(world.asked(), [""; 0]);
     }
     let world = Arc::new(World::default());
