@@ -34,5 +34,6 @@ mod protocol;
 mod repeats;
 mod scraping;
 mod stale;
+mod telemetry;
 mod tenancy;
 mod tokens;
