@@ -1,13 +1,14 @@
 //! The port through which every request leaves, and the address and key of a provider.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 
 /// Sends one request. Implementations MUST NOT retry, because a scrape that is started twice is paid twice, and MUST
-/// NOT follow redirects, because the key would be sent to another server.
+/// NOT follow redirects, because the key would be sent to another server. The one exception is a request whose key was
+/// refused, which did nothing: [`FreshKeys`](crate::FreshKeys) repeats it once with the key of now.
 #[async_trait]
 pub trait HttpSend: Send + Sync {
     /// Sends the request and reads the whole body; `timeout` covers both, `body_bytes_max` limits the body.
@@ -37,35 +38,14 @@ pub enum SendError {
     Broken(String),
 }
 
-/// A key. `Debug` hides it; only the header of a request contains it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+/// A key. Only the header of a request contains it.
+pub type Secret = oslira_app::shared::secret::Secret<String>;
 
-impl Secret {
-    #[must_use]
-    pub fn new(key: impl Into<String>) -> Self {
-        Self(key.into())
-    }
+pub(crate) fn bearer(key: &Secret) -> Result<HeaderValue, SendError> {
+    header_value(&format!("Bearer {}", key.expose()))
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl Secret {
-    /// For computing with it.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-
-    pub(crate) fn bearer(&self) -> Result<HeaderValue, SendError> {
-        header_value(&format!("Bearer {}", self.0))
-    }
-}
-
-fn header_value(secret: &str) -> Result<HeaderValue, SendError> {
+pub(crate) fn header_value(secret: &str) -> Result<HeaderValue, SendError> {
     let mut value = HeaderValue::try_from(secret)
         .map_err(|_| SendError::Broken("the key does not fit into a header".to_owned()))?;
     // Makes the `Debug` output of a request show `Sensitive` in its place.
@@ -99,14 +79,14 @@ impl Endpoint {
     /// https, which every real provider is.
     #[must_use]
     pub fn is_sandbox(&self) -> bool {
-        self.key.0.starts_with("sandbox-") || !self.base_url.to_ascii_lowercase().starts_with("https://")
+        self.key.expose().starts_with("sandbox-") || !self.base_url.to_ascii_lowercase().starts_with("https://")
     }
 
     /// A request that carries the key; `path` starts with a slash.
     pub(crate) fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Bytes>, SendError> {
         let (header, key) = match self.key_header {
-            Some(name) => (HeaderName::from_static(name), header_value(&self.key.0)?),
-            None => (header::AUTHORIZATION, self.key.bearer()?),
+            Some(name) => (HeaderName::from_static(name), header_value(self.key.expose())?),
+            None => (header::AUTHORIZATION, bearer(&self.key)?),
         };
         let mut request = Request::builder()
             .method(method)

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use oslira_app::features::judging::CallTags;
 use serde_json::json;
 
-use crate::send::{Secret, SendError};
+use crate::send::{Secret, SendError, bearer};
 
 /// The gateway's settings, sent as headers with every call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Gateway {
     /// persons.
     pub(super) fn mark(&self, headers: &mut HeaderMap, tags: CallTags) -> Result<(), SendError> {
         if let Some(token) = &self.token {
-            headers.insert(HeaderName::from_static("cf-aig-authorization"), token.bearer()?);
+            headers.insert(HeaderName::from_static("cf-aig-authorization"), bearer(token)?);
         }
         let metadata = json!({ "run": tags.run, "type": tags.analysis_type, "call": tags.call });
         let metadata = HeaderValue::try_from(metadata.to_string()).map_err(|why| SendError::Broken(why.to_string()))?;

@@ -53,7 +53,7 @@ impl<'a> Claim<'a> {
 
     fn is_signed_with(&self, secret: &Secret, body: &[u8]) -> bool {
         // HMAC takes keys of every length.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return false };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else { return false };
         mac.update(self.time.as_bytes());
         mac.update(b".");
         mac.update(body);

@@ -38,7 +38,7 @@ async fn verify(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> Result<
         ),
         VerifyingKey::Hs256(secret) => (
             "raw",
-            Uint8Array::from(secret.as_slice()).into(),
+            Uint8Array::from(secret.expose().as_slice()).into(),
             json!({ "name": "HMAC", "hash": "SHA-256" }),
             json!({ "name": "HMAC" }),
         ),

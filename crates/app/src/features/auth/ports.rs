@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use super::{AuthError, ClosedAccount, Jwk, JwkSet, KeyAccess, Membership, SecretHash};
-use crate::shared::{ids::UserId, store::StoreError};
+use crate::shared::{ids::UserId, secret::Secret, store::StoreError};
 
 /// Turns a bearer token into a user.
 #[async_trait]
@@ -80,7 +80,7 @@ pub enum VerifyingKey {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256(Jwk),
     /// HMAC-SHA-256 with the project's legacy secret.
-    Hs256(Vec<u8>),
+    Hs256(Secret<Vec<u8>>),
 }
 
 /// Checks signatures; WebCrypto does it in the Worker, eight times faster than Rust in WebAssembly.

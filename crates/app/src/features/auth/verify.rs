@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use sha2::{Digest, Sha256};
 
 use super::{AuthError, Authenticator, Claims, KeySource, Pause, SignatureCheck, VerifyingKey};
-use crate::shared::{clock::Clock, expiring::Expiring, ids::UserId};
+use crate::shared::{clock::Clock, expiring::Expiring, ids::UserId, secret::Secret};
 use keys::{KNOWN_ALGORITHMS, Keys, Lookup, WAIT, WAITS_MAX};
 
 const REMEMBERED_TOKENS_MAX: usize = 1_024;
@@ -35,8 +35,8 @@ const ROLE: &str = "authenticated";
 pub struct TokenRules {
     /// The only accepted issuer, `{SUPABASE_URL}/auth/v1`.
     pub issuer: String,
-    /// The project's legacy secret for HS256; without one, HS256 tokens are refused.
-    pub legacy_secret: Option<Vec<u8>>,
+    /// The project's legacy secret for HS256, and the one before it while that is replaced; without any, HS256 tokens are refused.
+    pub legacy_secrets: Vec<Secret<Vec<u8>>>,
 }
 
 /// The verifier and what it remembers; one per isolate.
@@ -147,11 +147,15 @@ impl TokenVerifier {
 }
 
 impl TokenCheck {
-    async fn key_for(&self, header: &Header) -> Result<VerifyingKey, AuthError> {
-        if header.alg == "HS256" {
-            let secret = self.verifier.rules.legacy_secret.clone();
-            return secret.map(VerifyingKey::Hs256).ok_or(AuthError::Invalid);
+    /// Each of the keys that the token may be signed with: one, but for legacy secrets.
+    async fn keys_for(&self, header: &Header) -> Result<Vec<VerifyingKey>, AuthError> {
+        if header.alg != "HS256" {
+            return Ok(vec![self.key_for(header).await?]);
         }
+        Ok(self.verifier.rules.legacy_secrets.iter().cloned().map(VerifyingKey::Hs256).collect())
+    }
+
+    async fn key_for(&self, header: &Header) -> Result<VerifyingKey, AuthError> {
         for _ in 0..WAITS_MAX {
             // A statement of its own: the lock must not be held while anything is awaited.
             let lookup = self.verifier.memory().keys.look_up(header, self.clock.now());
@@ -196,9 +200,11 @@ impl Authenticator for TokenCheck {
         if parsed.header.crit || !KNOWN_ALGORITHMS.contains(&parsed.header.alg.as_str()) {
             return Err(AuthError::Invalid);
         }
-        let key = self.key_for(&parsed.header).await?;
-        let genuine = self.signatures.verify(&key, parsed.signed.as_bytes(), &parsed.signature).await;
-        if !genuine {
+        let mut is_genuine = false;
+        for key in self.keys_for(&parsed.header).await? {
+            is_genuine = is_genuine || self.signatures.verify(&key, parsed.signed.as_bytes(), &parsed.signature).await;
+        }
+        if !is_genuine {
             return Err(AuthError::Invalid);
         }
         let (user, expires_s) = self.verifier.accept(&parsed.claims, now_ms as f64 / 1_000.0)?;

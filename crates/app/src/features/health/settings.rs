@@ -5,10 +5,16 @@
 
 use std::fmt;
 
-use crate::features::{auth::TokenRules, profiles::PictureSource};
+use crate::{
+    features::{auth::TokenRules, profiles::PictureSource},
+    shared::secret::Secret,
+};
 
 /// What RFC 7518 §3.2 demands of an HS256 key; Supabase's own have more.
 const JWT_SECRET_BYTES_MIN: usize = 32;
+
+/// Two while one takes the other's place.
+const JWT_SECRETS_MAX: usize = 2;
 
 /// Which kind of deployment this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,19 +91,14 @@ impl DeploymentSettings {
         if !app_url.is_empty() || !text("RESEND_API_KEY").is_empty() {
             faults.extend(setting_fault("APP_URL", &app_url, local));
         }
-        let secret = text("SUPABASE_JWT_SECRET");
-        let is_secret = secret.len() >= JWT_SECRET_BYTES_MIN;
-        if !secret.is_empty() && !is_secret {
-            faults.push(format!("SUPABASE_JWT_SECRET must have at least {JWT_SECRET_BYTES_MIN} bytes"));
-        }
+        let legacy_secrets = legacy_secrets(&text("SUPABASE_JWT_SECRET")).unwrap_or_else(|fault| {
+            faults.push(fault);
+            vec![]
+        });
         let scale = text("RETRY_TIME_SCALE").parse().ok().filter(|scale: &f64| *scale > 0.0 && *scale <= 1.0);
         let settings = Self {
             environment,
-            tokens: TokenRules {
-                issuer: format!("{}/auth/v1", supabase_url.trim_end_matches('/')),
-                // An empty or short secret must count as none: anybody can sign HS256 tokens with what they guess.
-                legacy_secret: is_secret.then(|| secret.into_bytes()),
-            },
+            tokens: TokenRules { issuer: format!("{}/auth/v1", supabase_url.trim_end_matches('/')), legacy_secrets },
             cors_origins: list(&text("CORS_ORIGINS")),
             app_url: app_url.trim_end_matches('/').to_owned(),
             pictures: match authority(&text("APIFY_BASE_URL")).filter(|_| local) {
@@ -109,6 +110,22 @@ impl DeploymentSettings {
         };
         (settings, faults)
     }
+}
+
+/// One secret, or two separated by a comma while the first takes the second's place. An empty or short one must count as none:
+/// anybody can sign HS256 tokens with what they guess.
+fn legacy_secrets(text: &str) -> Result<Vec<Secret<Vec<u8>>>, String> {
+    if text.is_empty() {
+        return Ok(vec![]);
+    }
+    let secrets: Vec<&str> = text.split(',').map(str::trim).collect();
+    if secrets.len() > JWT_SECRETS_MAX {
+        return Err("SUPABASE_JWT_SECRET takes one secret, or two separated by a comma".to_owned());
+    }
+    if secrets.iter().any(|secret| secret.len() < JWT_SECRET_BYTES_MIN) {
+        return Err(format!("SUPABASE_JWT_SECRET must have at least {JWT_SECRET_BYTES_MIN} bytes"));
+    }
+    Ok(secrets.into_iter().map(Secret::new).collect())
 }
 
 fn list(text: &str) -> Vec<String> {
@@ -179,7 +196,7 @@ mod tests {
         let (settings, faults) = read(&[("SUPABASE_URL", "https://ref.supabase.co/")]);
         assert_eq!(faults, [""; 0]);
         assert_eq!(settings.tokens.issuer, "https://ref.supabase.co/auth/v1");
-        assert_eq!(settings.tokens.legacy_secret, None, "an empty secret would sign HS256 tokens");
+        assert!(settings.tokens.legacy_secrets.is_empty(), "an empty secret would sign HS256 tokens");
         assert_eq!((settings.pictures, settings.pause_scale), (PictureSource::Instagram, 1.0));
         assert_eq!(settings.cors_origins, [""; 0]);
     }
@@ -237,9 +254,25 @@ mod tests {
                 let (settings, faults) = read(&[("OSLIRA_ENV", environment), ("SUPABASE_JWT_SECRET", &secret)]);
                 let fault = is_fault.then(|| "SUPABASE_JWT_SECRET must have at least 32 bytes".to_owned());
                 assert_eq!(faults, Vec::from_iter(fault), "{environment}, {bytes} bytes");
-                assert_eq!(settings.tokens.legacy_secret.is_some(), bytes >= 32, "{bytes} bytes");
+                assert_eq!(settings.tokens.legacy_secrets.len(), usize::from(bytes >= 32), "{bytes} bytes");
             }
         }
+    }
+
+    #[test]
+    fn a_legacy_secret_that_is_replaced_and_its_successor_are_both_accepted_and_neither_is_printed() {
+        let (new, old) = ("n".repeat(32), "o".repeat(32));
+        let (settings, faults) = read(&[("SUPABASE_JWT_SECRET", &format!("{new}, {old}"))]);
+        assert_eq!(faults, [""; 0]);
+        let both: Vec<Secret<Vec<u8>>> = vec![Secret::new(new.clone()), Secret::new(old)];
+        assert_eq!(settings.tokens.legacy_secrets, both);
+        assert!(!format!("{:?}", settings.tokens).contains(&new));
+
+        let (settings, faults) = read(&[("SUPABASE_JWT_SECRET", &format!("{new},short"))]);
+        assert_eq!(faults, ["SUPABASE_JWT_SECRET must have at least 32 bytes"]);
+        assert!(settings.tokens.legacy_secrets.is_empty());
+        let (_, faults) = read(&[("SUPABASE_JWT_SECRET", &format!("{new},{new},{new}"))]);
+        assert_eq!(faults, ["SUPABASE_JWT_SECRET takes one secret, or two separated by a comma"]);
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn key(kid: &str) -> Jwk {
 }
 
 fn check(world: &Arc<World>) -> TokenCheck {
-    let rules = TokenRules { issuer: ISSUER.to_owned(), legacy_secret: None };
+    let rules = TokenRules { issuer: ISSUER.to_owned(), legacy_secrets: vec![] };
     TokenCheck {
         verifier: Arc::new(TokenVerifier::new(rules)),
         keys: world.clone(),
