@@ -1,4 +1,4 @@
-//! `/control`: plants faults, ends models, mints tokens, rewrites people and their times, tells how long an actor run takes and
+//! `/control`: plants faults, ends models, mints tokens, rotates keys, rewrites people and their times, tells how long an actor run takes and
 //! reports what was received. For developers and tests only.
 
 mod mail;
@@ -25,12 +25,14 @@ use crate::{
     providers::{
         analytics::Analytics,
         apify::Runs,
+        aws::{self, SecretsManager},
         sentry::Sentry,
         stripe::{self, Stripe},
         supabase::{Supabase, TokenRequest},
     },
     shared::{
         faults::{FaultSpec, Target},
+        keyring::Keyring,
         lifecycle::{Change, Lifecycles},
         outbox::Outbox,
         profiles::{Catalogue, Rewrite},
@@ -50,6 +52,8 @@ pub(crate) struct Control {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) analytics: Arc<Analytics>,
     pub(crate) sentry: Arc<Sentry>,
+    pub(crate) secrets: Arc<SecretsManager>,
+    pub(crate) keyring: Arc<Keyring>,
 }
 
 /// Who may use `/control`.
@@ -92,17 +96,20 @@ async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
 pub(crate) fn routes(control: Control, guard: Guard) -> Router {
     let stripe = stripe::control_routes(&control.stripe);
     let mail = mail::routes(&control.outbox);
+    let secrets = aws::control_routes(&control.secrets);
     let kept = telemetry::Kept { analytics: Arc::clone(&control.analytics), sentry: Arc::clone(&control.sentry) };
     Router::new()
         .route("/draws", post(draw_actor_run))
         .route("/faults", post(plant_fault).get(list_faults).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
+        .route("/keys", post(rotate_key).delete(restore_keys))
         .route("/models", post(change_model).delete(restore_models))
         .route("/profiles", post(rewrite_profile))
         .route("/received", get(report_received).delete(clear_received))
         .route("/tokens", post(mint_token))
         .with_state(Arc::new(control))
         .nest("/mail", mail)
+        .nest("/secrets", secrets)
         .nest("/stripe", stripe)
         .nest("/telemetry", telemetry::routes(kept))
         .layer(from_fn_with_state(Arc::new(guard), admit))
@@ -153,6 +160,28 @@ async fn clear_received(State(control): State<Arc<Control>>) -> Json<Value> {
     control.tap.received.clear();
     control.runs.forget_as_calls();
     Json(json!({"deleted": true}))
+}
+
+/// Which keys are accepted in the place of a provider's first one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyRotation {
+    key: String,
+    accepted: Vec<String>,
+}
+
+async fn rotate_key(State(control): State<Arc<Control>>, body: Bytes) -> Response {
+    match parse::<KeyRotation>(&body) {
+        Ok(KeyRotation { key, accepted }) => {
+            control.keyring.accept(key, accepted);
+            Json(json!({"accepted": true})).into_response()
+        }
+        Err(why) => refused(&why),
+    }
+}
+
+async fn restore_keys(State(control): State<Arc<Control>>) -> Json<Value> {
+    Json(json!({"deleted": control.keyring.clear()}))
 }
 
 async fn change_model(State(control): State<Arc<Control>>, body: Bytes) -> Response {

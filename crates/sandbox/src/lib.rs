@@ -1,5 +1,5 @@
 //! The offline stand-in for the services Oslira talks to: Apify, OpenAI, Anthropic, the AI Gateway, Stripe, Resend,
-//! Supabase Auth, Sentry and Workers Analytics Engine.
+//! Supabase Auth, Sentry, Workers Analytics Engine and AWS Secrets Manager.
 //!
 //! What it promises:
 //! - **Wire-compatible.** Paths, status codes, headers, bodies and error objects are the real services'; their
@@ -7,15 +7,15 @@
 //!   `msg_sandbox_…`).
 //! - **Stable.** The same handle is the same person all day; the same prompt gets the same answer.
 //! - **Honest about time.** A latency model, scaled by one number, stands for the real services' latency.
-//! - **Scriptable.** `/control` plants faults, ends models, mints tokens, reports what was received and shows the mail; no
+//! - **Scriptable.** `/control` plants faults, ends models, mints tokens, rotates keys, reports what was received and shows the mail; no
 //!   other path differs from the real services.
 //!
 //! It is a developer's tool on 127.0.0.1. Any user of the machine, and any page in a browser on it, can reach the port: so
 //! `/control`, which mints tokens, answers only to its own host name and a token.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use axum::{Json, Router, extract::DefaultBodyLimit, routing::get};
+use axum::{Json, Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, routing::get};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower_http::decompression::RequestDecompressionLayer;
@@ -25,8 +25,15 @@ mod providers;
 mod shared;
 
 pub use providers::{
-    analytics::ANALYTICS_TOKEN, anthropic::ANTHROPIC_API_KEY, apify::APIFY_TOKEN, gateway::GATEWAY_TOKEN,
-    openai::OPENAI_API_KEY, resend::RESEND_API_KEY, sentry::SENTRY_PUBLIC_KEY, stripe::STRIPE_SECRET_KEY,
+    analytics::ANALYTICS_TOKEN,
+    anthropic::ANTHROPIC_API_KEY,
+    apify::APIFY_TOKEN,
+    aws::{AWS_ACCESS_KEY_ID, AWS_REGION, AWS_SECRET_ACCESS_KEY, AWS_SECRET_ID},
+    gateway::GATEWAY_TOKEN,
+    openai::OPENAI_API_KEY,
+    resend::RESEND_API_KEY,
+    sentry::SENTRY_PUBLIC_KEY,
+    stripe::STRIPE_SECRET_KEY,
     supabase::SUPABASE_PUBLISHABLE_KEY,
 };
 pub use shared::error::SandboxError;
@@ -36,6 +43,7 @@ use providers::{
     analytics::{self, Analytics},
     anthropic::{self, Anthropic},
     apify::{self, Apify, Runs},
+    aws::{self, SecretsManager},
     gateway::{self, Gateway},
     instagram,
     openai::{self, OpenAi},
@@ -47,6 +55,7 @@ use providers::{
 use shared::{
     connection::{Connection, KillableListener},
     judge::Lexicon,
+    keyring::{self, Keyring},
     latency::Latency,
     lifecycle::{Lifecycles, Provider},
     outbox::Outbox,
@@ -96,6 +105,8 @@ impl Sandbox {
         let tap = Tap::default();
         let latency = Latency::new(config.time_scale, config.seed)?;
         let catalogue = Arc::new(Catalogue::load()?);
+        let secrets = Arc::new(SecretsManager::new(first_secrets(&config)));
+        let keyring = Arc::new(Keyring::default());
         let lexicon = Arc::new(Lexicon::of(catalogue.niches()));
         let lifecycles = Arc::new(Lifecycles::of([
             (Provider::OpenAi, openai::announced),
@@ -134,6 +145,8 @@ impl Sandbox {
             outbox,
             analytics: Arc::clone(&analytics),
             sentry: Arc::clone(&sentry),
+            secrets: Arc::clone(&secrets),
+            keyring: Arc::clone(&keyring),
         };
         let router = models
             .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
@@ -146,6 +159,8 @@ impl Sandbox {
             .nest("/stripe", stripe::routes(&stripe, &tap))
             .nest("/supabase", supabase::routes(&supabase, &tap))
             .nest("/control", control::routes(control, guard))
+            .merge(aws::routes(&secrets, &tap))
+            .layer(from_fn_with_state(keyring, keyring::translate))
             // The tap limits the size of bodies itself, to answer with the provider's own error.
             .layer(DefaultBodyLimit::disable())
             // Apify's official client compresses its requests.
@@ -167,4 +182,23 @@ impl Sandbox {
         }
         Ok(())
     }
+}
+
+/// What the secret at AWS holds at first: the keys that the providers accept at first.
+fn first_secrets(config: &Config) -> BTreeMap<String, String> {
+    let keys = [
+        ("APIFY_TOKEN", APIFY_TOKEN),
+        ("OPENAI_API_KEY", OPENAI_API_KEY),
+        ("ANTHROPIC_API_KEY", ANTHROPIC_API_KEY),
+        ("AI_GATEWAY_TOKEN", GATEWAY_TOKEN),
+        ("STRIPE_SECRET_KEY", STRIPE_SECRET_KEY),
+        ("RESEND_API_KEY", RESEND_API_KEY),
+    ];
+    let mut values: BTreeMap<String, String> =
+        keys.into_iter().map(|(name, key)| (name.to_owned(), key.to_owned())).collect();
+    values.extend(config.jwt_secret.iter().map(|secret| ("SUPABASE_JWT_SECRET".to_owned(), secret.clone())));
+    if !config.stripe_webhook_secrets.is_empty() {
+        values.insert("STRIPE_WEBHOOK_SECRET".to_owned(), config.stripe_webhook_secrets.join(","));
+    }
+    values
 }

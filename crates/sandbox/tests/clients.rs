@@ -39,6 +39,11 @@ async fn stripes_client_sees_stripe() {
     passes("stripe.mjs", "stripe").await;
 }
 
+#[tokio::test]
+async fn awss_client_sees_secrets_manager() {
+    passes("secrets-manager.mjs", "@aws-sdk/client-secrets-manager").await;
+}
+
 /// Runs a script against a sandbox of its own. Its test cases are in its output.
 async fn passes(script: &str, client: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -3,6 +3,7 @@
 pub(crate) mod analytics;
 pub(crate) mod anthropic;
 pub(crate) mod apify;
+pub(crate) mod aws;
 pub(crate) mod gateway;
 pub(crate) mod instagram;
 pub(crate) mod openai;

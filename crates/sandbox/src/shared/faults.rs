@@ -100,6 +100,9 @@ pub(crate) enum Target {
     /// The key set of Supabase Auth.
     #[serde(rename = "jwks")]
     Jwks,
+    /// Reading a secret of AWS Secrets Manager.
+    #[serde(rename = "secrets.get")]
+    SecretsGet,
 }
 
 impl Target {
@@ -137,6 +140,8 @@ pub(crate) enum Kind {
     ModelGone,
     /// The call waits until the fault is deleted, then goes on as usual.
     Hold,
+    /// The answer has the version before the current one, as from a replica that lags behind.
+    OldVersion,
 }
 
 /// Anthropic's `error_code` that says which spend limit was reached.
@@ -197,10 +202,15 @@ impl Needles {
 impl FaultSpec {
     /// Refuses a fault that could never strike, so that a mistake in a test shows at once and not as a timeout.
     fn check(&self) -> Result<(), String> {
-        use Kind::{Delay, Drop, Hold, InsufficientQuota, Malformed, RateLimit, Status, Truncate};
+        use Kind::{
+            Delay, Drop, Hold, InsufficientQuota, Malformed, OldVersion, RateLimit, SlowDown, Status, Truncate,
+        };
         let allowed = match self.target {
-            Target::OpenAiChat => true,
-            Target::AnthropicMessages => self.kind != Kind::SlowDown,
+            Target::OpenAiChat => self.kind != OldVersion,
+            Target::AnthropicMessages => !matches!(self.kind, SlowDown | OldVersion),
+            Target::SecretsGet => {
+                matches!(self.kind, Status | Delay | Truncate | Drop | Malformed | RateLimit | Hold | OldVersion)
+            }
             Target::ApifyRun => matches!(self.kind, Status | Delay | Hold),
             Target::ApifyStart => {
                 matches!(self.kind, Status | Delay | Truncate | Drop | Malformed | InsufficientQuota | RateLimit | Hold)

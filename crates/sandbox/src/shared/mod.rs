@@ -10,6 +10,7 @@ pub(crate) mod headers;
 pub(crate) mod journal;
 pub(crate) mod json;
 pub(crate) mod judge;
+pub(crate) mod keyring;
 pub(crate) mod latency;
 pub(crate) mod lifecycle;
 pub(crate) mod outbox;

@@ -54,12 +54,12 @@ pub(crate) trait Tapped: Send + Sync + 'static {
     }
 }
 
-/// Passed to the handlers of model calls, as an extension of the request.
+/// Passed to the handlers of model calls, and of those for secrets, as an extension of the request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
     /// When the call came in, which decides whether its model was shut down by then.
     pub(crate) arrived: Instant,
-    /// A fault that the model's answer must show.
+    /// A fault that the answer must show.
     pub(crate) fault: Option<Kind>,
 }
 
@@ -175,7 +175,12 @@ impl Spot {
             Kind::Malformed if !self.target.asks_a_model() => malformed(next.run(request).await).await,
             // For a model these are faults of its answer: the handler builds an HTTP body in order, and spoils what is
             // in it.
-            Kind::Malformed | Kind::Refusal | Kind::Length | Kind::SchemaViolation | Kind::ModelGone => {
+            Kind::Malformed
+            | Kind::Refusal
+            | Kind::Length
+            | Kind::SchemaViolation
+            | Kind::ModelGone
+            | Kind::OldVersion => {
                 if let Some(asked) = request.extensions_mut().get_mut::<Asked>() {
                     asked.fault = Some(fault.kind);
                 }

@@ -3,7 +3,8 @@
 export const base = process.env.OSLIRA_SANDBOX_URL;
 if (!base) throw new Error("OSLIRA_SANDBOX_URL is not set: these scripts are run by `cargo test -p oslira-sandbox`");
 
-async function control(method, path, body) {
+/** A call of `/control`. */
+export async function control(method, path, body) {
   const response = await fetch(`${base}/control${path}`, { method, body: body && JSON.stringify(body) });
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
   return response.json();
