@@ -1,14 +1,16 @@
 //! The outside services behind the product's ports: Apify (profiles), OpenAI and Anthropic (judgements), Stripe
-//! (payments), Resend (mail), Supabase Auth (keys), Sentry (errors).
+//! (payments), Resend (mail), Supabase Auth (keys), Sentry (errors), AWS Secrets Manager (our own keys).
 //!
 //! What it promises:
 //! - **No HTTP client of its own.** Every request goes through [`HttpSend`], so the same code runs in a Worker and
 //!   natively.
-//! - **No retries.** One call, one classified answer; the workflow decides what to retry.
+//! - **No retries.** One call, one classified answer; the workflow decides what to retry. Only a request whose key was refused and
+//!   is another one by now is repeated, once.
 //! - **No invented numbers.** A number that a provider left out is absent or an error, never zero.
 //! - **No leaks.** Errors carry a status and the provider's error type, never keys, prompts, profile text or mail.
 
 pub mod apify;
+pub mod aws;
 pub mod chat;
 pub mod families;
 pub mod lists;
@@ -23,6 +25,7 @@ pub mod sentry;
 pub mod settings;
 pub mod stripe;
 pub mod supabase;
+pub mod vault;
 
 #[cfg(test)]
 mod double;
@@ -30,6 +33,7 @@ mod double;
 mod property;
 
 pub use apify::{ActorName, Apify, ScraperSettings, Tier};
+pub use aws::{AwsSettings, SecretSource, SecretsManager};
 pub use chat::{Anthropic, Gateway, OpenAi};
 pub use lists::ProviderLists;
 pub use models::Models;
@@ -42,3 +46,4 @@ pub use sentry::{Sentry, SentryDsn};
 pub use settings::ProviderSettings;
 pub use stripe::{STRIPE_API_VERSION, SignedEvents, StripeApi, WebhookSecrets, event_types};
 pub use supabase::SupabaseKeys;
+pub use vault::{FreshKeys, SecretValues, Vault};
