@@ -64,8 +64,11 @@ function call(enter) {
 
 // What was counted, and errors, leave behind the answer: nobody waits for them, and it never rejects, because a queue would take
 // that for its own failure.
+// Secrets that will soon be old are read anew there, too.
 function deliver(ctx, env) {
-  if (!dead && rust.has_telemetry()) ctx.waitUntil(call(() => rust.deliver_telemetry(env)).catch(() => {}));
+  if (dead) return;
+  if (rust.has_telemetry()) ctx.waitUntil(call(() => rust.deliver_telemetry(env)).catch(() => {}));
+  if (rust.secrets_are_due()) ctx.waitUntil(call(() => rust.refresh_secrets(env)).catch(() => {}));
 }
 
 // Mirrors BODY_BYTES_MAX and EVENT_BYTES_MAX: one byte more is enough for Rust to see that the body is too large.

@@ -53,6 +53,7 @@ pub async fn trapped(head: String, cause: String, stack: String, env: JsValue) -
 
 async fn answer(mut request: Request<Body>, env: JsValue) -> Result<Array, JsValue> {
     let env: Env = env.unchecked_into();
+    compose::prepare(&env).await;
     match RequestKind::of(request.uri().path()) {
         RequestKind::OfAProvider => compose::provider_ports(&env).install(request.extensions_mut()),
         RequestKind::OfAnOperator => compose::operator_ports(&env).install(request.extensions_mut()),

@@ -1,6 +1,6 @@
 //! Puts the product together with this platform's adapters.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use oslira_app::{
     api::{OperatorPorts, ProviderPorts, UserPorts},
@@ -23,9 +23,11 @@ use oslira_app::{
 };
 use oslira_postgres::{AdminDb, OperatorDb, TenantDb};
 use oslira_providers::{
-    Anthropic, Apify, LocalPoints, Models, OpenAi, ProviderLists, Resend, Sentry, SignedEvents, StripeApi, SupabaseKeys,
+    Anthropic, Apify, FreshKeys, HttpSend, LocalPoints, Models, OpenAi, ProviderLists, Resend, SecretsManager, Sentry,
+    SignedEvents, StripeApi, SupabaseKeys, Vault,
 };
-use worker::Env;
+use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
+use worker::{Delay, Env};
 
 use crate::{
     adapters::{
@@ -42,42 +44,127 @@ pub struct Isolate {
     watched: Arc<WatchedRuns>,
     exports: Arc<InFlight<AccountId>>,
     /// Where errors are reported; `None` without an address.
-    pub sentry: Option<Sentry>,
+    pub sentry: Option<Rc<Sentry>>,
     /// Where a local stack's points are kept.
     pub local_points: Option<LocalPoints>,
+    /// Where secrets are kept that do not come with the Worker.
+    vault: Option<Arc<Vault>>,
+    /// The number of the secrets that the settings were made of.
+    secrets: Option<u64>,
 }
+
+/// How often work that cannot do without secrets looks for them, and how long in all.
+const SECRETS_LOOKED_FOR_EVERY: Duration = Duration::from_secs(2);
+const SECRETS_LOOKED_FOR_MAX: u32 = 30;
 
 thread_local! {
     static ISOLATE: RefCell<Option<Rc<Isolate>>> = const { RefCell::new(None) };
 }
 
-/// What this isolate keeps; made at the first call, with the settings that `env` has then.
+/// What this isolate keeps; made at the first call, and again with whatever has to do with a secret that is another one by now.
 pub fn isolate(env: &Env) -> Rc<Isolate> {
-    ISOLATE.with(|slot| {
-        slot.borrow_mut()
-            .get_or_insert_with(|| {
-                crate::log::start();
-                let config = Config::from_env(env);
-                let verifier = Arc::new(TokenVerifier::new(config.deployment.tokens.clone()));
-                let sentry = sentry(&config);
-                let points = config.providers.points.clone();
-                Rc::new(Isolate {
-                    verifier,
-                    watched: Arc::default(),
-                    exports: Arc::new(exports_at_once()),
-                    sentry,
-                    local_points: points.map(|endpoint| LocalPoints::new(Arc::new(Fetch), endpoint)),
-                    config,
-                })
-            })
-            .clone()
+    ISOLATE.with_borrow_mut(|slot| {
+        let isolate = match slot.take() {
+            Some(isolate) if isolate.is_current() => isolate,
+            former => Rc::new(Isolate::new(env, former.as_deref())),
+        };
+        Rc::clone(slot.insert(isolate))
     })
 }
 
-fn sentry(config: &Config) -> Option<Sentry> {
+impl Isolate {
+    fn new(env: &Env, former: Option<&Self>) -> Self {
+        crate::log::start();
+        let vault = former.map_or_else(|| vault(env), |former| former.vault.clone());
+        let current = vault.as_ref().and_then(|vault| vault.current());
+        let secrets = current.as_ref().map(|(number, _)| *number);
+        let config = Config::read(env, current.as_ref().map(|(_, values)| &**values));
+        // What the isolate remembers outlives a change of secrets, but for tokens and keys whose rules are others now.
+        let verifier = former.map(|former| former.verifier.clone());
+        let verifier = verifier.filter(|verifier| *verifier.rules() == config.deployment.tokens);
+        let same_sentry = former.filter(|former| former.config.providers.sentry == config.providers.sentry);
+        let points = config.providers.points.clone();
+        Self {
+            verifier: verifier.unwrap_or_else(|| Arc::new(TokenVerifier::new(config.deployment.tokens.clone()))),
+            watched: former.map(|former| former.watched.clone()).unwrap_or_default(),
+            exports: former.map_or_else(|| Arc::new(exports_at_once()), |former| former.exports.clone()),
+            sentry: same_sentry.map_or_else(|| sentry(&config), |former| former.sentry.clone()),
+            local_points: points.map(|endpoint| LocalPoints::new(Arc::new(Fetch), endpoint)),
+            vault,
+            secrets,
+            config,
+        }
+    }
+
+    fn is_current(&self) -> bool {
+        let current = self.vault.as_ref().and_then(|vault| vault.current());
+        current.map(|(number, _)| number) == self.secrets
+    }
+
+    /// The way out for requests that carry a key.
+    fn wire(&self) -> Arc<dyn HttpSend> {
+        match &self.vault {
+            Some(vault) => Arc::new(FreshKeys::new(Arc::new(Fetch), vault.clone())),
+            None => Arc::new(Fetch),
+        }
+    }
+}
+
+fn vault(env: &Env) -> Option<Arc<Vault>> {
+    let settings = Config::read(env, None).aws?;
+    let source = Arc::new(SecretsManager::new(Arc::new(Fetch), settings));
+    Some(Arc::new(Vault::new(source, Arc::new(PlatformClock), Arc::new(PlatformPause))))
+}
+
+fn sentry(config: &Config) -> Option<Rc<Sentry>> {
     let dsn = config.providers.sentry.clone()?;
     let environment = config.deployment.environment.to_string();
-    Some(Sentry::new(Arc::new(Fetch), dsn, environment, config.release.clone()))
+    Some(Rc::new(Sentry::new(Arc::new(Fetch), dsn, environment, config.release.clone())))
+}
+
+/// Before a request: has the secrets read if they are old or not there. It goes on in any case, because most of what is read needs
+/// none, and what costs money is refused while a setting is missing.
+pub async fn prepare(env: &Env) {
+    let vault = isolate(env).vault.clone();
+    if let Some(vault) = vault {
+        vault.prepare().await;
+    }
+}
+
+/// Before work that cannot do without secrets: the same, and waits for them up to a minute while they cannot be read. Answers
+/// whether nothing is missing because of that.
+pub async fn prepare_work(env: &Env) -> bool {
+    for _ in 0..SECRETS_LOOKED_FOR_MAX {
+        if is_prepared(env).await {
+            return true;
+        }
+        Delay::from(SECRETS_LOOKED_FOR_EVERY).await;
+    }
+    false
+}
+
+/// Once, for work that comes again by itself.
+pub async fn is_prepared(env: &Env) -> bool {
+    prepare(env).await;
+    let isolate = isolate(env);
+    isolate.vault.is_none() || isolate.secrets.is_some() || isolate.config.faults().is_empty()
+}
+
+/// Whether [`refresh_secrets`] has something to do. A call of its own, so that nothing is awaited when nothing is due.
+#[wasm_bindgen]
+pub fn secrets_are_due() -> bool {
+    let vault = ISOLATE.with_borrow(|slot| slot.as_ref().and_then(|isolate| isolate.vault.clone()));
+    vault.is_some_and(|vault| vault.is_due())
+}
+
+/// Behind an answer: has secrets read that will soon be old. It cannot fail: the last good ones serve meanwhile.
+#[wasm_bindgen]
+pub async fn refresh_secrets(env: JsValue) {
+    let env: Env = env.unchecked_into();
+    let vault = isolate(&env).vault.clone();
+    if let Some(vault) = vault {
+        vault.refresh().await;
+    }
 }
 
 /// What every answer needs.
@@ -102,7 +189,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
         credits: CreditPorts { ledger: tenant.clone() },
         billing: BillingPorts {
             billing: tenant.clone(),
-            stripe: Arc::new(stripe(config, &clock)),
+            stripe: Arc::new(stripe(&isolate, &clock)),
             readiness: readiness.clone(),
             ids: ids.clone(),
         },
@@ -134,7 +221,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
         },
         members: MemberPorts {
             store: tenant.clone(),
-            mailer: Arc::new(Resend::new(Arc::new(Fetch), config.providers.resend.clone())),
+            mailer: Arc::new(Resend::new(isolate.wire(), config.providers.resend.clone())),
             ids: ids.clone(),
             clock: clock.clone(),
             app_url: config.deployment.app_url.clone(),
@@ -206,14 +293,14 @@ pub fn billing_jobs(env: &Env) -> BillingJobPorts {
     let isolate = isolate(env);
     BillingJobPorts {
         events: Arc::new(SignedEvents::new(isolate.config.providers.stripe_webhook.clone())),
-        stripe: Arc::new(stripe(&isolate.config, &Arc::new(PlatformClock))),
+        stripe: Arc::new(stripe(&isolate, &Arc::new(PlatformClock))),
         inbox: Arc::new(Inbox::new(env)),
         store: admin(env),
     }
 }
 
-fn stripe(config: &Config, clock: &Arc<PlatformClock>) -> StripeApi {
-    StripeApi::new(Arc::new(Fetch), config.providers.stripe.clone(), clock.clone())
+fn stripe(isolate: &Isolate, clock: &Arc<PlatformClock>) -> StripeApi {
+    StripeApi::new(isolate.wire(), isolate.config.providers.stripe.clone(), clock.clone())
 }
 
 /// The ports of the job that erases profiles.
@@ -239,8 +326,9 @@ pub fn pictures(env: &Env, config: &Config) -> Arc<PictureCopies> {
 }
 
 /// Every model that has a key, through the gateway if there is one.
-fn models(config: &Config, clock: &Arc<PlatformClock>) -> Models {
-    let mut openai = OpenAi::new(Arc::new(Fetch), config.providers.openai.clone(), clock.clone());
+fn models(isolate: &Isolate, clock: &Arc<PlatformClock>) -> Models {
+    let config = &isolate.config;
+    let mut openai = OpenAi::new(isolate.wire(), config.providers.openai.clone(), clock.clone());
     if let Some(gateway) = &config.providers.gateway {
         openai = openai.through(gateway.clone());
     }
@@ -248,7 +336,7 @@ fn models(config: &Config, clock: &Arc<PlatformClock>) -> Models {
     let Some(endpoint) = &config.providers.anthropic else {
         return models;
     };
-    let mut anthropic = Anthropic::new(Arc::new(Fetch), endpoint.clone(), clock.clone());
+    let mut anthropic = Anthropic::new(isolate.wire(), endpoint.clone(), clock.clone());
     if let Some(gateway) = &config.providers.gateway {
         anthropic = anthropic.through(gateway.clone());
     }
@@ -256,14 +344,16 @@ fn models(config: &Config, clock: &Arc<PlatformClock>) -> Models {
 }
 
 /// The providers' own lists of models.
-pub fn model_lists(config: &Config) -> ProviderLists {
-    ProviderLists::new(Arc::new(Fetch), config.providers.openai_list.clone(), config.providers.anthropic_list.clone())
+pub fn model_lists(isolate: &Isolate) -> ProviderLists {
+    let config = &isolate.config;
+    ProviderLists::new(isolate.wire(), config.providers.openai_list.clone(), config.providers.anthropic_list.clone())
 }
 
 /// The scraper itself. Only scrapes that have a lease reach it.
 pub fn actors(env: &Env) -> Apify {
-    let config = &isolate(env).config;
-    Apify::new(Arc::new(Fetch), config.providers.apify.clone()).with_settings(config.providers.scraper.clone())
+    let isolate = isolate(env);
+    let settings = isolate.config.providers.scraper.clone();
+    Apify::new(isolate.wire(), isolate.config.providers.apify.clone()).with_settings(settings)
 }
 
 /// The ports of one workflow.
@@ -275,7 +365,7 @@ pub fn workflow(env: &Env) -> WorkflowPorts {
         runs: admin(env),
         snapshots: Arc::new(Snapshots::new(env)),
         profiles: Arc::new(Gate::new(env)),
-        model: Arc::new(models(config, &clock)),
+        model: Arc::new(models(&isolate, &clock)),
         progress: Arc::new(Board::new(env)),
         clock,
         telemetry: Arc::new(PlatformTelemetry),

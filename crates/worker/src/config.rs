@@ -1,5 +1,5 @@
-//! Settings from the Worker's vars and secrets, read once per isolate. What they mean and when they are wrong is
-//! decided by the product and the providers.
+//! Settings from the Worker's vars and secrets, and from AWS Secrets Manager where `SECRETS_SOURCE` says so: read when an isolate
+//! begins, and again when a secret has changed. What they mean and when they are wrong is decided by the product and the providers.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use oslira_app::{
         judging::{ModelChoice, ModelLifecycle},
     },
 };
-use oslira_providers::{ProviderSettings, families::announced};
+use oslira_providers::{AwsSettings, ProviderSettings, SecretValues, families::announced};
 use worker::Env;
 
 /// Everything that can be set.
@@ -21,23 +21,37 @@ pub struct Config {
     pub models: Arc<ModelChoice>,
     pub http: HttpConfig,
     pub alarms: AlarmLimits,
+    /// Where secrets come from; `None` for Worker secrets.
+    pub aws: Option<AwsSettings>,
     /// Which version this is, for error reports.
     pub release: String,
     faults: Vec<String>,
 }
 
 impl Config {
-    /// Reads vars and secrets.
-    pub fn from_env(env: &Env) -> Self {
-        let text = |name: &str| {
+    /// Reads vars and secrets. What AWS Secrets Manager has given is used in place of a Worker secret of the same name, which so is
+    /// the spare of an isolate that begins while AWS does not answer.
+    pub fn read(env: &Env, secrets: Option<&SecretValues>) -> Self {
+        let bound = |name: &str| {
             let value = env.var(name).map(|value| value.to_string()).unwrap_or_default();
             // A binding that is not text is read as this word.
             if value == "undefined" { String::new() } else { value.trim().to_owned() }
+        };
+        let text = |name: &str| match secrets.and_then(|secrets| secrets.get(name)) {
+            Some(secret) => secret.expose().clone(),
+            None => bound(name),
         };
         let (deployment, deployment_faults) = DeploymentSettings::read(text);
         let (providers, provider_faults) = ProviderSettings::read(text, deployment.environment.is_local());
         let (models, model_faults) = ModelChoice::from_settings(text, providers.anthropic.is_some());
         let (alarms, alarm_faults) = AlarmLimits::from_settings(text);
+        let (aws, mut aws_faults) = AwsSettings::read(&bound, deployment.environment.is_local());
+        let mut faults = [deployment_faults, provider_faults, model_faults, alarm_faults].concat();
+        // With spares for all of them, nothing is missing.
+        if aws.is_some() && secrets.is_none() && !faults.is_empty() {
+            aws_faults.push("AWS Secrets Manager has not answered".to_owned());
+        }
+        faults.append(&mut aws_faults);
         let revision = Some(text("OSLIRA_RELEASE")).filter(|revision| !revision.is_empty());
         Self {
             release: format!("oslira@{}", revision.as_deref().unwrap_or(env!("CARGO_PKG_VERSION"))),
@@ -46,7 +60,8 @@ impl Config {
             providers,
             models: Arc::new(models),
             alarms,
-            faults: [deployment_faults, provider_faults, model_faults, alarm_faults].concat(),
+            aws,
+            faults,
         }
     }
 

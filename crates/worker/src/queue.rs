@@ -35,7 +35,10 @@ pub enum Start {
 #[wasm_bindgen]
 pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
-    compose::isolate(&env);
+    if !compose::prepare_work(&env).await {
+        tracing::error!("a batch of a queue comes again: there are no secrets");
+        return Err(js_sys::Error::new("there are no secrets").into());
+    }
     let batch: worker_sys::MessageBatch = batch.unchecked_into();
     let name = batch.queue()?.as_string().unwrap_or_default();
     match Queue::named(&name) {

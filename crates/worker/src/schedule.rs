@@ -32,6 +32,7 @@ use crate::{
 #[wasm_bindgen]
 pub async fn scheduled(cron: String, scheduled_ms: f64, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
+    compose::prepare(&env).await;
     let local = compose::isolate(&env).config.deployment.environment.is_local();
     let Some(job) = Job::at(&cron, local) else {
         tracing::error!(cron, "no job belongs to this cron expression");
@@ -88,7 +89,7 @@ async fn remove_what_has_ended(env: &Env, now: Timestamp) -> Result<CleanUpRepor
 async fn watch(env: &Env, now: Timestamp) -> Result<WatchReport, StoreError> {
     let isolate = compose::isolate(env);
     let config = &isolate.config;
-    let (lists, database) = (compose::model_lists(config), compose::admin(env));
+    let (lists, database) = (compose::model_lists(&isolate), compose::admin(env));
     let today = now.to_zoned(TimeZone::UTC).date();
     watch_models(&config.models, &lists, &config.models_announced(), database.as_ref(), today).await
 }

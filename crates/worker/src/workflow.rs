@@ -78,7 +78,8 @@ fn failed(step: &str, error: &WorkflowError) -> StepFailed {
 #[wasm_bindgen]
 pub async fn run_workflow(class: String, event: JsValue, step: Step, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
-    compose::isolate(&env);
+    // Without them after a minute it goes on: what it asks is refused then, and the run refunded.
+    compose::prepare_work(&env).await;
     match WorkflowClass::named(&class) {
         Some(WorkflowClass::Analysis) => run_analysis(event, step, &env).await,
         Some(WorkflowClass::Bulk) => run_list(event, step, &env).await,

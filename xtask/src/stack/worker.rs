@@ -198,6 +198,13 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
             "SENTRY_DSN": sentry_dsn(sandbox),
             "POINTS_URL": format!("{sandbox}/cloudflare/points"),
+            // The values above are the spare of an isolate that begins while the sandbox is away.
+            "SECRETS_SOURCE": "aws",
+            "AWS_SECRETS_URL": format!("{sandbox}/aws"),
+            "AWS_REGION": "eu-central-1",
+            "AWS_SECRET_ID": "oslira/local",
+            "AWS_ACCESS_KEY_ID": "AKIASANDBOX000000001",
+            "AWS_SECRET_ACCESS_KEY": "sandbox-aws-secret-access-key",
             "RETRY_TIME_SCALE": state.speed.time_scale(),
         },
     })

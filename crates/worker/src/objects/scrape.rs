@@ -187,6 +187,9 @@ impl Scrape {
     /// One turn; answers when the next one is due, or `None` when all is over.
     async fn take_a_turn(&self) -> Result<Option<Duration>> {
         self.load().await?;
+        if !compose::is_prepared(&self.env).await {
+            return Err(worker::Error::RustError("there are no secrets".to_owned()));
+        }
         let config = &compose::isolate(&self.env).config;
         let scale = config.deployment.pause_scale;
         let Some((effects, turn, order, left)) = self.life.borrow_mut().as_mut().map(|life| {
