@@ -47,6 +47,28 @@ impl Stack {
         assert_eq!(response.status(), StatusCode::OK, "{rewrite}: {:?}", response.text().await);
     }
 
+    /// Puts these values into the secret at AWS, as a new version: `{"OPENAI_API_KEY": "sandbox-…"}`.
+    pub async fn rotate_secrets(&self, values: Value) {
+        let rotation = json!({ "values": values });
+        let response = self.control(Method::POST, "secrets").json(&rotation).send().await.unwrap();
+        assert!(response.status().is_success(), "{rotation}: {:?}", response.text().await);
+    }
+
+    /// From now on a provider accepts these keys, and no others, in the place of its first one.
+    pub async fn accept_keys(&self, first: &str, accepted: &[&str]) {
+        let rotation = json!({ "key": first, "accepted": accepted });
+        let response = self.control(Method::POST, "keys").json(&rotation).send().await.unwrap();
+        assert!(response.status().is_success(), "{rotation}: {:?}", response.text().await);
+    }
+
+    /// Undoes every [`Self::rotate_secrets`] and [`Self::accept_keys`].
+    pub async fn restore_secrets(&self) {
+        for path in ["keys", "secrets"] {
+            let response = self.control(Method::DELETE, path).send().await.unwrap();
+            assert!(response.status().is_success(), "{path}: {:?}", response.text().await);
+        }
+    }
+
     /// Shuts a provider's model down (`{"gone": true}`) or announces it (`{"retires_on": "2027-01-31"}`).
     pub async fn change_model(&self, model: &str, change: Value) {
         let (provider, name) = model.split_once('/').unwrap();

@@ -16,6 +16,7 @@ mod model;
 mod pictures;
 mod retirement;
 mod scraper;
+mod secrets;
 
 use oslira_e2e::{Stack, User};
 use serde_json::{Value, json};
