@@ -122,7 +122,7 @@ begin
   end if;
   v_wait_s := private.hourly_wait_s(p_account, v_hourly_max, v_now);
   if v_wait_s is not null then
-    return jsonb_build_object('outcome', 'rate_limited', 'retry_after_s', v_wait_s);
+    return jsonb_build_object('outcome', 'rate_limited', 'retry_after_s', v_wait_s, 'limit', v_hourly_max);
   end if;
   -- Outage and cap are told before the balance: nobody should buy credits for what cannot be bought with them now.
   v_wait_s := private.service_wait_s(p_services, v_now);

@@ -98,7 +98,7 @@ begin
   end if;
   v_wait_s := private.bulk_wait_s(p_account, p_hourly_max, p_count, p_now);
   if v_wait_s is not null then
-    return jsonb_build_object('outcome', 'rate_limited', 'retry_after_s', v_wait_s);
+    return jsonb_build_object('outcome', 'rate_limited', 'retry_after_s', v_wait_s, 'limit', p_hourly_max);
   end if;
   v_wait_s := private.service_wait_s(p_services, p_now);
   if v_wait_s is not null then

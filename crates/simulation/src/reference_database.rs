@@ -217,7 +217,8 @@ impl ReferenceDatabase {
             return BeginOutcome::Duplicate { run_id: duplicate };
         }
         if let Some(retry_after_s) = self.hourly_wait_s(now_s) {
-            return BeginOutcome::RateLimited { retry_after_s };
+            let limit = u32::try_from(self.hourly_max).unwrap_or(u32::MAX);
+            return BeginOutcome::RateLimited { retry_after_s, limit };
         }
         if let Some(refusal) = self.over_member_limit(by, price) {
             return refusal;

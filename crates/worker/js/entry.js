@@ -71,33 +71,43 @@ function deliver(ctx, env) {
   if (rust.secrets_are_due()) ctx.waitUntil(call(() => rust.refresh_secrets(env)).catch(() => {}));
 }
 
-// Mirrors BODY_BYTES_MAX and EVENT_BYTES_MAX: one byte more is enough for Rust to see that the body is too large.
+// Mirrors BODY_BYTES_MAX, EVENT_BYTES_MAX and BODY_MS_MAX: one byte more is enough for Rust to see that the body is too large.
 const BODY_BYTES_MAX = 64 * 1024;
 const EVENT_BYTES_MAX = 1024 * 1024;
+const BODY_MS_MAX = 10000;
 
-// The body, undefined without one, null if the client's upload broke off.
+// The body, if there is one; or why it could not be read: the client's upload broke off, or takes too long.
 async function readBody(request) {
-  if (!request.body) return undefined;
+  if (!request.body) return {};
   const max = addressOf(request).startsWith("/webhooks/") ? EVENT_BYTES_MAX : BODY_BYTES_MAX;
+  const reader = request.body.getReader();
   const chunks = [];
   let size = 0;
+  let timer;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, BODY_MS_MAX)));
   try {
-    for await (const chunk of request.body) {
-      chunks.push(chunk);
-      size += chunk.byteLength;
-      if (size > max) break;
+    while (size <= max) {
+      const piece = await Promise.race([reader.read(), late]);
+      if (!piece) return { fault: "slow" };
+      if (piece.done) break;
+      chunks.push(piece.value);
+      size += piece.value.byteLength;
     }
   } catch {
-    return null;
+    return { fault: "broken" };
+  } finally {
+    clearTimeout(timer);
+    // What is left of it is of no interest, and nor is that it broke off.
+    reader.cancel().catch(() => {});
   }
-  if (chunks.length === 1) return chunks[0];
+  if (chunks.length === 1) return { body: chunks[0] };
   const body = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {
     body.set(chunk, at);
     at += chunk.byteLength;
   }
-  return body;
+  return { body };
 }
 
 // The path with its query. It begins at the first slash behind "https://", which is 8 characters long.
@@ -156,8 +166,8 @@ function respond(request, [status, headers, answer]) {
 // Never rejects.
 async function answer(request, env) {
   try {
-    const body = await readBody(request);
-    return respond(request, await call(() => rust.handle(head(request), body ?? undefined, body === null, env)));
+    const { body, fault } = await readBody(request);
+    return respond(request, await call(() => rust.handle(head(request), body, fault, env)));
   } catch (error) {
     return answerToTrap(request, error, env);
   }

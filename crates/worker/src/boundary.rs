@@ -15,7 +15,7 @@ use http_body_util::BodyExt as _;
 use js_sys::{Array, Uint8Array};
 use oslira_app::{
     api::{RequestKind, router},
-    http::{ADDRESS_CHARS_MAX, Live, Trapped},
+    http::{ADDRESS_CHARS_MAX, Live, SlowBody, Trapped},
     shared::streaming::is_streamed,
 };
 use tower_service::Service as _;
@@ -28,19 +28,28 @@ thread_local! {
     static ROUTER: RefCell<Option<Router>> = const { RefCell::new(None) };
 }
 
-/// Answers one request. `head` is the method, the path with query, then `name:value`, a line each. `is_broken` says that
-/// the body could not be read to its end.
+/// Answers one request. `head` is the method, the path with query, then `name:value`, a line each. `fault` says why the body
+/// could not be read to its end: it is `broken` or `slow`; nothing otherwise.
 #[wasm_bindgen]
-pub async fn handle(head: String, body: Option<Vec<u8>>, is_broken: bool, env: JsValue) -> Result<Array, JsValue> {
+pub async fn handle(
+    head: String,
+    body: Option<Vec<u8>>,
+    fault: Option<String>,
+    env: JsValue,
+) -> Result<Array, JsValue> {
     let body = match body {
-        _ if is_broken => {
+        _ if fault.is_some() => {
             let end = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
             Body::from_stream(stream::iter([Err::<Bytes, _>(end)]))
         }
         Some(body) => Body::from(body),
         None => Body::empty(),
     };
-    answer(parse(&head, body)?, env).await
+    let mut request = parse(&head, body)?;
+    if fault.as_deref() == Some("slow") {
+        request.extensions_mut().insert(SlowBody);
+    }
+    answer(request, env).await
 }
 
 /// Answers a request whose handling trapped, on the module that replaced the trapped one. It is not handled again.

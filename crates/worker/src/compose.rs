@@ -6,8 +6,8 @@ use oslira_app::{
     api::{OperatorPorts, ProviderPorts, UserPorts},
     features::{
         account::AccountPorts,
-        analysis::{AnalysisPorts, BulkPorts, WatchedRuns, WorkflowPorts},
-        auth::{AuthPorts, SignInPorts, TokenCheck, TokenVerifier},
+        analysis::{AnalysisPorts, BulkPorts, WatchedRuns, WorkflowPorts, streams_at_once},
+        auth::{AuthPorts, Familiar, SignInPorts, TokenCheck, TokenVerifier},
         billing::{BillingJobPorts, BillingPorts, WebhookPorts},
         business::BusinessPorts,
         credits::CreditPorts,
@@ -31,8 +31,9 @@ use worker::{Delay, Env};
 
 use crate::{
     adapters::{
-        Accounts, Board, Fetch, Gate, Inbox, Launcher, PictureCopies, PlatformClock, PlatformIds, PlatformPause,
-        PlatformReadiness, PlatformTelemetry, Snapshots, WebCrypto, operator_login, system_login, tenant_login,
+        Accounts, BlockMemory, Board, Fetch, Gate, Inbox, Launcher, Limiter, PictureCopies, PlatformClock, PlatformIds,
+        PlatformPause, PlatformReadiness, PlatformTelemetry, Snapshots, WebCrypto, operator_login, system_login,
+        tenant_login,
     },
     config::Config,
 };
@@ -43,6 +44,9 @@ pub struct Isolate {
     verifier: Arc<TokenVerifier>,
     watched: Arc<WatchedRuns>,
     exports: Arc<InFlight<AccountId>>,
+    familiar: Arc<Familiar>,
+    /// The connections that wait for events of runs.
+    pub streams: Arc<InFlight<AccountId>>,
     /// Where errors are reported; `None` without an address.
     pub sentry: Option<Rc<Sentry>>,
     /// Where a local stack's points are kept.
@@ -88,6 +92,8 @@ impl Isolate {
             verifier: verifier.unwrap_or_else(|| Arc::new(TokenVerifier::new(config.deployment.tokens.clone()))),
             watched: former.map(|former| former.watched.clone()).unwrap_or_default(),
             exports: former.map_or_else(|| Arc::new(exports_at_once()), |former| former.exports.clone()),
+            familiar: former.map(|former| former.familiar.clone()).unwrap_or_default(),
+            streams: former.map_or_else(|| Arc::new(streams_at_once()), |former| former.streams.clone()),
             sentry: same_sentry.map_or_else(|| sentry(&config), |former| former.sentry.clone()),
             local_points: points.map(|endpoint| LocalPoints::new(Arc::new(Fetch), endpoint)),
             vault,
@@ -167,9 +173,20 @@ pub async fn refresh_secrets(env: JsValue) {
     }
 }
 
-/// What every answer needs.
+/// What every answer needs. Nothing is counted.
 fn request_ports() -> RequestPorts {
-    RequestPorts { clock: Arc::new(PlatformClock), ids: Arc::new(PlatformIds), telemetry: Arc::new(PlatformTelemetry) }
+    RequestPorts {
+        clock: Arc::new(PlatformClock),
+        ids: Arc::new(PlatformIds),
+        telemetry: Arc::new(PlatformTelemetry),
+        traffic: None,
+    }
+}
+
+/// The same for requests that are counted.
+fn counted_ports(env: &Env, config: &Config) -> RequestPorts {
+    let limiter = Limiter::new(env, config.deployment.traffic_scale);
+    RequestPorts { traffic: Some(Arc::new(limiter)), ..request_ports() }
 }
 
 /// The ports of one user request. Its database is the tenant's; nothing in it can become the system's role.
@@ -180,11 +197,13 @@ pub fn user_ports(env: &Env) -> UserPorts {
     let (clock, ids) = (Arc::new(PlatformClock), Arc::new(PlatformIds));
     let readiness = Arc::new(PlatformReadiness::new(tenant.clone(), config));
     UserPorts {
-        request: request_ports(),
+        request: counted_ports(env, config),
         auth: AuthPorts {
             authenticator: authenticator(&isolate),
             memberships: Arc::new(Accounts::new(tenant.clone())),
             keys: tenant.clone(),
+            familiar: isolate.familiar.clone(),
+            blocked: Arc::new(BlockMemory::new(env)),
         },
         credits: CreditPorts { ledger: tenant.clone() },
         billing: BillingPorts {
@@ -256,8 +275,8 @@ pub fn operator_ports(env: &Env) -> OperatorPorts {
     let clock = Arc::new(PlatformClock);
     let store = Arc::new(OperatorDb::new(operator_login(env)));
     OperatorPorts {
-        request: request_ports(),
-        sign_in: SignInPorts { authenticator: authenticator(&isolate) },
+        request: counted_ports(env, &isolate.config),
+        sign_in: SignInPorts { authenticator: authenticator(&isolate), familiar: isolate.familiar.clone() },
         actions: OperatorActionPorts { store: store.clone() },
         commands: OperatorCommandPorts {
             desk: store.clone(),
@@ -265,6 +284,7 @@ pub fn operator_ports(env: &Env) -> OperatorPorts {
             progress: Arc::new(Board::new(env)),
             profiles: Arc::new(Gate::new(env)),
             events: Arc::new(Inbox::new(env)),
+            blocked: Arc::new(BlockMemory::new(env)),
             clock: clock.clone(),
         },
         erasure: ErasurePorts { desk: store.clone(), ids: Arc::new(PlatformIds), clock },

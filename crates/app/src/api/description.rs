@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::register;
 use crate::http::{
-    Answer, Caller, CallerKind, Content, Endpoint, ErrorCode, Example, Parameter, Parameters, Place, Registry,
-    RequestBody, declared_errors,
+    Answer, Caller, CallerKind, Content, Endpoint, ErrorCode, Example, Parameter, Parameters, Place, RATE_LIMITED,
+    Registry, RequestBody, declared_errors,
 };
 
 /// An endpoint as data.
@@ -305,8 +305,18 @@ fn refusal(codes: &[ErrorCode]) -> Value {
             { "properties": { "code": { "enum": words } } },
         ],
     });
-    json!({
+    let mut refusal = json!({
         "description": meanings.collect::<Vec<_>>().join("; "),
         "content": { "application/json": { "schema": schema } },
-    })
+    });
+    if codes.contains(&RATE_LIMITED) {
+        for (name, meaning) in [
+            ("RateLimit", "The quota that is used up, and in how many seconds at most there is room again."),
+            ("RateLimit-Policy", "The quota itself: so many (`q`) in so many seconds (`w`)."),
+            ("Retry-After", "When to try again, in seconds."),
+        ] {
+            refusal["headers"][name] = json!({ "description": meaning, "schema": { "type": "string" } });
+        }
+    }
+    refusal
 }

@@ -86,6 +86,8 @@ fn cors(config: &HttpConfig) -> CorsLayer {
         .expose_headers([
             HeaderName::from_static("x-request-id"),
             header::RETRY_AFTER,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
             header::ETAG,
             header::LOCATION,
             header::CONTENT_DISPOSITION,

@@ -44,6 +44,18 @@ pub const ACCOUNT_BLOCKED: ErrorCode = ErrorCode::new(
 /// Answered before the request reaches a route.
 pub const ADDRESS_TOO_LONG: ErrorCode =
     ErrorCode::new(StatusCode::URI_TOO_LONG, "address_too_long", "more than 8,192 characters");
+pub const HEADERS_TOO_LARGE: ErrorCode = ErrorCode::new(
+    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "headers_too_large",
+    "names and values of all headers have more than 32,768 bytes",
+);
+pub const BODY_TOO_SLOW: ErrorCode =
+    ErrorCode::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body took longer than 10 seconds; send it again");
+pub const RATE_LIMITED: ErrorCode = ErrorCode::new(
+    StatusCode::TOO_MANY_REQUESTS,
+    "rate_limited",
+    "too many requests, or the account's hourly limit of analyses: `RateLimit` names which; `details.retry_after_s`",
+);
 pub const ROUTE_NOT_FOUND: ErrorCode =
     ErrorCode::new(StatusCode::NOT_FOUND, "route_not_found", "there is nothing at this address");
 pub const METHOD_NOT_ALLOWED: ErrorCode =
@@ -52,7 +64,8 @@ pub const METHOD_NOT_ALLOWED: ErrorCode =
 // The meanings repeat the numbers of constants such as `BODY_BYTES_MAX`, because a constant text cannot be formatted.
 
 /// What any endpoint can answer.
-pub const ANYWHERE: &[ErrorCode] = &[INTERNAL_ERROR, DATABASE_UNAVAILABLE, ADDRESS_TOO_LONG];
+pub const ANYWHERE: &[ErrorCode] =
+    &[INTERNAL_ERROR, DATABASE_UNAVAILABLE, ADDRESS_TOO_LONG, HEADERS_TOO_LARGE, BODY_TOO_SLOW];
 /// What the router answers where there is no endpoint.
 pub const NOWHERE: &[ErrorCode] = &[ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED];
 
@@ -63,6 +76,12 @@ pub const UNSUPPORTED_MEDIA_TYPE: ErrorCode = ErrorCode::new(
 );
 
 pub const MALFORMED_JSON: ErrorCode = ErrorCode::new(StatusCode::BAD_REQUEST, "malformed_json", "the body is not JSON");
+
+pub const JSON_TOO_COMPLEX: ErrorCode = ErrorCode::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "json_too_complex",
+    "nested more than 16 deep, or more than 4,096 values in one list or object",
+);
 
 pub const UNREADABLE_BODY: ErrorCode =
     ErrorCode::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body ended early");

@@ -5,6 +5,7 @@
 use std::future::Future;
 
 use axum::{
+    body::Body,
     extract::{FromRequest, FromRequestParts, Request},
     http::{Method, StatusCode, request::Parts},
     response::{IntoResponse, Response},
@@ -12,7 +13,11 @@ use axum::{
 use schemars::SchemaGenerator;
 use serde_json::Value;
 
-use super::{ApiError, BODY_BYTES_MAX, ErrorCode, Ports, code::ANYWHERE};
+use super::{
+    ApiError, BODY_BYTES_MAX, Client, ErrorCode, Ports,
+    code::{ANYWHERE, RATE_LIMITED},
+    traffic::{Counted, count_request},
+};
 
 /// One operation of the API: a method on a path.
 pub trait Endpoint: 'static {
@@ -82,12 +87,33 @@ pub struct Anyone;
 impl FromRequestParts<()> for Anyone {
     type Rejection = ApiError;
 
+    async fn from_request_parts(parts: &mut Parts, (): &()) -> Result<Self, Self::Rejection> {
+        let client = Client::by_address(&parts.headers);
+        count_request(parts, &client).await.map(|()| Self)
+    }
+}
+
+impl Caller for Anyone {
+    const KIND: CallerKind = CallerKind::Public;
+
+    fn errors() -> Vec<ErrorCode> {
+        vec![RATE_LIMITED]
+    }
+}
+
+/// A provider, known by the signature of what it sends. It is not counted: it sends much at once, from few addresses, and what is not
+/// signed is refused before anybody is asked.
+pub struct Provider;
+
+impl FromRequestParts<()> for Provider {
+    type Rejection = ApiError;
+
     async fn from_request_parts(_: &mut Parts, (): &()) -> Result<Self, Self::Rejection> {
         Ok(Self)
     }
 }
 
-impl Caller for Anyone {
+impl Caller for Provider {
     const KIND: CallerKind = CallerKind::Public;
 
     fn errors() -> Vec<ErrorCode> {
@@ -235,9 +261,17 @@ pub fn declared_errors<E: Endpoint>() -> Vec<ErrorCode> {
     E::Caller::errors().into_iter().chain(constants).chain(E::Parameters::errors()).collect()
 }
 
-/// The handler of an endpoint, for the router.
+/// The handler of an endpoint, for the router. The caller is checked first: whoever has no access learns nothing about the rest of
+/// the request.
 pub async fn serve<E: Endpoint>(request: Request) -> Response {
-    match answer::<E>(request).await {
+    let (mut parts, body) = request.into_parts();
+    let caller = E::Caller::from_request_parts(&mut parts, &()).await;
+    let counted = parts.extensions.get::<Counted>().copied();
+    let answered = match caller {
+        Ok(caller) => answer::<E>(caller, parts, body).await,
+        Err(refused) => Err(refused),
+    };
+    let mut response = match answered {
         Ok(answer) => {
             let mut response = answer.into_response();
             // An answer that chose a status of its own keeps it.
@@ -246,26 +280,26 @@ pub async fn serve<E: Endpoint>(request: Request) -> Response {
             }
             response
         }
-        Err(error) => {
-            // Tests stop at an undeclared code; a deployment still answers the caller, and logs it.
-            let is_declared = declared_errors::<E>().contains(&error.code());
-            debug_assert!(is_declared, "{} {} does not declare {:?}", E::METHOD, E::PATH, error.code());
-            if !is_declared {
-                tracing::error!(
-                    path = E::PATH,
-                    code = error.code().code,
-                    "an endpoint answered a code it does not declare"
-                );
-            }
-            error.into_response()
-        }
+        Err(error) => refusal::<E>(error),
+    };
+    // A refusal by another quota has told that one, which is the one to look at.
+    if let Some(Counted(quota)) = counted.filter(|_| !response.headers().contains_key("ratelimit")) {
+        quota.declare(response.headers_mut());
     }
+    response
 }
 
-/// The caller is checked first: whoever has no access learns nothing about the rest of the request.
-async fn answer<E: Endpoint>(request: Request) -> Result<E::Answer, ApiError> {
-    let (mut parts, body) = request.into_parts();
-    let caller = E::Caller::from_request_parts(&mut parts, &()).await?;
+fn refusal<E: Endpoint>(error: ApiError) -> Response {
+    // Tests stop at an undeclared code; a deployment still answers the caller, and logs it.
+    let is_declared = declared_errors::<E>().contains(&error.code());
+    debug_assert!(is_declared, "{} {} does not declare {:?}", E::METHOD, E::PATH, error.code());
+    if !is_declared {
+        tracing::error!(path = E::PATH, code = error.code().code, "an endpoint answered a code it does not declare");
+    }
+    error.into_response()
+}
+
+async fn answer<E: Endpoint>(caller: E::Caller, mut parts: Parts, body: Body) -> Result<E::Answer, ApiError> {
     let Ports(ports) = Ports::<E::Ports>::from_request_parts(&mut parts, &()).await?;
     let parameters = E::Parameters::from_request_parts(&mut parts, &()).await?;
     let body = E::Body::from_request(Request::from_parts(parts, body), &()).await?;

@@ -7,7 +7,7 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    ErrorCode,
+    ErrorCode, Quota,
     code::{ACCOUNT_BLOCKED, DATABASE_UNAVAILABLE, INTERNAL_ERROR, OPERATOR_REQUIRED, PERMISSION_MISSING},
     envelope::Payload,
 };
@@ -21,12 +21,14 @@ pub struct ApiError {
     /// Boxed: few errors have them, and every handler's result would have room for them.
     details: Option<Box<Value>>,
     retry_after_s: Option<u32>,
+    /// The quota that is used up, with the seconds after which there is room again at the latest.
+    used_up: Option<Box<(Quota, u32)>>,
 }
 
 impl ApiError {
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: None, retry_after_s: None }
+        Self { code, message: message.into(), details: None, retry_after_s: None, used_up: None }
     }
 
     /// A defect of ours: the caller learns nothing but the request id, the log gets the cause.
@@ -58,6 +60,12 @@ impl ApiError {
     pub const fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
         self
+    }
+
+    /// Says in headers which quota is used up, and when to come back.
+    #[must_use]
+    pub fn with_quota_used_up(self, quota: Quota, reset_s: u32) -> Self {
+        Self { used_up: Some(Box::new((quota, reset_s))), ..self }.with_retry_after(reset_s)
     }
 
     #[must_use]
@@ -108,6 +116,9 @@ impl IntoResponse for ApiError {
         let mut response = self.code.status.into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some((quota, reset_s)) = self.used_up.as_deref() {
+            quota.declare_used_up(*reset_s, response.headers_mut());
         }
         // RFC 9110 §15.5.2 demands the header with every 401.
         if self.code.status == StatusCode::UNAUTHORIZED {

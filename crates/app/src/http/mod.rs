@@ -7,27 +7,33 @@ mod envelope;
 mod error;
 mod idempotency;
 mod if_match;
+mod json_shape;
 mod live;
 mod pagination;
 mod path;
 mod ports;
+mod quota;
 mod refuse;
+mod traffic;
 mod whole_number;
 
 pub use body::{BODY_BYTES_MAX, JsonBody, RawBody};
-pub use code::{ACCOUNT_BLOCKED, ErrorCode, OPERATOR_REQUIRED, PERMISSION_MISSING};
+pub use code::{ACCOUNT_BLOCKED, ErrorCode, OPERATOR_REQUIRED, PERMISSION_MISSING, RATE_LIMITED};
 pub use endpoint::{
     Answer, Anyone, Both, Caller, CallerKind, Content, Endpoint, Example, NoBody, NoParameters, Parameter, Parameters,
-    Place, Registry, RequestBody, declared_errors, serve,
+    Place, Provider, Registry, RequestBody, declared_errors, serve,
 };
 pub use envelope::{Reply, RequestId};
 pub(crate) use envelope::{keep_route, seal};
 pub use error::ApiError;
 pub use idempotency::MaybeIdempotencyKey;
 pub use if_match::{ExpectedVersions, etag};
+pub use json_shape::{JSON_DEPTH_MAX, JSON_VALUES_MAX};
 pub use live::Live;
 pub use path::PathId;
 pub use ports::{Ports, RequestPorts};
+pub use quota::Quota;
 pub(crate) use refuse::refuse;
-pub use refuse::{ADDRESS_CHARS_MAX, Trapped};
+pub use refuse::{ADDRESS_CHARS_MAX, BODY_MS_MAX, HEADER_BYTES_MAX, SlowBody, Trapped};
+pub use traffic::{Client, TRAFFIC_WINDOW_S, TrafficClass, TrafficLimiter, count_request};
 pub use whole_number::whole_number;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 
-use super::ApiError;
+use super::{ApiError, TrafficLimiter};
 use crate::shared::{clock::Clock, ids::Ids, telemetry::Telemetry};
 
 /// A feature's bundle of ports.
@@ -26,4 +26,6 @@ pub struct RequestPorts {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub telemetry: Arc<dyn Telemetry>,
+    /// Counts requests; `None` for those that are not limited.
+    pub traffic: Option<Arc<dyn TrafficLimiter>>,
 }

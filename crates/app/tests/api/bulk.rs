@@ -127,7 +127,7 @@ async fn a_list_that_is_refused_whole_says_why() {
     for (outcome, status, code) in [
         (json!({ "outcome": "over_ceiling", "max_credits": 1, "required": 2 }), 402, "over_ceiling"),
         (json!({ "outcome": "nothing_to_do" }), 422, "empty_list"),
-        (json!({ "outcome": "rate_limited", "retry_after_s": 60 }), 429, "rate_limited"),
+        (json!({ "outcome": "rate_limited", "retry_after_s": 60, "limit": 1000 }), 429, "rate_limited"),
         (
             json!({ "outcome": "budget_exceeded", "cap": 1, "used": 0, "required": 2, "resets_in_s": 9 }),
             402,

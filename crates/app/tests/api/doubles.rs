@@ -14,6 +14,9 @@ impl RunRepository for Double {
         _: &str,
     ) -> Result<BeginOutcome, StoreError> {
         self.heard(json!(needs));
+        if self.is_blocked {
+            return Err(StoreError::AccountBlocked);
+        }
         Ok(self.begun.clone())
     }
 

@@ -3,6 +3,7 @@
 //! it was asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "all of this crate is tests")]
 
+mod abuse;
 mod account;
 mod billing;
 mod bulk;
@@ -22,6 +23,7 @@ mod versions;
 
 use std::sync::{Arc, Mutex};
 
+use abuse::Blocked;
 use async_trait::async_trait;
 use axum::{
     body::{Body, to_bytes},
@@ -75,6 +77,8 @@ struct Double {
     measured: Option<Measured>,
     budget: Option<Budget>,
     change: CapOutcome,
+    /// The database says that the account is blocked.
+    is_blocked: bool,
     /// Neither the engine nor the queue takes a run.
     launches_nothing: bool,
     /// The row of every run, as the database shows it to this user.
@@ -118,6 +122,7 @@ impl Double {
             }),
             budget: Some(budget),
             change: CapOutcome::Set(budget),
+            is_blocked: false,
             launches_nothing: false,
             row: None,
             undone: UndoOutcome::Undone,
@@ -147,8 +152,14 @@ impl Double {
 fn ports(double: &Arc<Double>, models: ModelChoice) -> UserPorts {
     let models = Arc::new(models);
     UserPorts {
-        request: RequestPorts { clock: double.clone(), ids: double.clone(), telemetry: double.clone() },
-        auth: AuthPorts { authenticator: double.clone(), memberships: double.clone(), keys: Arc::new(Unasked) },
+        request: RequestPorts { clock: double.clone(), ids: double.clone(), telemetry: double.clone(), traffic: None },
+        auth: AuthPorts {
+            authenticator: double.clone(),
+            memberships: double.clone(),
+            keys: Arc::new(Unasked),
+            familiar: Arc::default(),
+            blocked: Arc::new(Blocked::default()),
+        },
         members: MemberPorts {
             store: Arc::new(Unasked),
             mailer: Arc::new(Unasked),

@@ -14,6 +14,7 @@ use oslira_app::{
         auth::{Operator, SignInPorts},
         billing::DueEvents,
         erasure::{BeginOutcome, Erasure, ErasureDesk, ErasurePorts, NewErasure},
+        insights::{Insight, InsightDays, OperatorInsightPorts, OperatorInsightStore},
         judging::ModelChoice,
         operators::{
             AccountView, AdjustOutcome, CreditAdjustment, EventId, EventOutcome, OperatorAction, OperatorActionPorts,
@@ -31,7 +32,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::{Double, answer, ports, send_to, unasked::refuse};
+use crate::{Double, abuse::Blocked, answer, ports, send_to, unasked::refuse};
 
 #[tokio::test]
 async fn an_operators_route_gets_none_of_a_users_ports() {
@@ -74,18 +75,28 @@ fn event() -> Value {
     } })
 }
 
+/// There is no account but the one whose id is nil.
+fn account(id: AccountId) -> Option<AccountView> {
+    let view = json!({
+        "id": id, "name": "Fuel", "state": "open", "plan": "starter", "subscription": null,
+        "created_at": "2026-11-27T09:30:00Z", "blocked_at": null, "closed_at": null, "erased_at": null, "balance": 0,
+        "owed": 0, "daily_credit_cap": null, "people": 1, "active_runs": 0,
+    });
+    (id == AccountId::new(Uuid::nil())).then(|| serde_json::from_value(view).unwrap())
+}
+
 #[async_trait]
 impl OperatorDesk for Desk {
     async fn adjust(&self, _: &Operator, _: AccountId, _: &CreditAdjustment) -> Result<AdjustOutcome, StoreError> {
         refuse()
     }
 
-    async fn block(&self, _: &Operator, _: AccountId) -> Result<Option<AccountView>, StoreError> {
-        refuse()
+    async fn block(&self, _: &Operator, id: AccountId) -> Result<Option<AccountView>, StoreError> {
+        Ok(account(id))
     }
 
-    async fn unblock(&self, _: &Operator, _: AccountId) -> Result<Option<AccountView>, StoreError> {
-        refuse()
+    async fn unblock(&self, _: &Operator, id: AccountId) -> Result<Option<AccountView>, StoreError> {
+        Ok(account(id))
     }
 
     async fn wake_run(&self, _: &Operator, _: RunId) -> Result<RunOutcome, StoreError> {
@@ -154,6 +165,13 @@ impl ErasureDesk for Desk {
 }
 
 #[async_trait]
+impl OperatorInsightStore for Desk {
+    async fn insight(&self, _: &Operator, _: Insight, _: InsightDays) -> Result<Value, StoreError> {
+        refuse()
+    }
+}
+
+#[async_trait]
 impl DueEvents for Double {
     async fn ask(&self) -> Result<(), String> {
         self.heard(json!("due events"));
@@ -163,6 +181,11 @@ impl DueEvents for Double {
 
 /// Status, code and data of a command.
 async fn command(double: &Arc<Double>, path: &str, body: Value) -> (u16, Value, Value) {
+    command_about(double, &Arc::default(), path, body).await
+}
+
+/// The same, with what is remembered of blocked accounts.
+async fn command_about(double: &Arc<Double>, blocked: &Arc<Blocked>, path: &str, body: Value) -> (u16, Value, Value) {
     let mut request = Request::post(path)
         .header(header::AUTHORIZATION, "Bearer token")
         .header("x-operator-reason", "Ticket 123: they asked")
@@ -170,8 +193,8 @@ async fn command(double: &Arc<Double>, path: &str, body: Value) -> (u16, Value, 
         .body(Body::from(body.to_string()))
         .unwrap();
     let ports = OperatorPorts {
-        request: RequestPorts { clock: double.clone(), ids: double.clone() },
-        sign_in: SignInPorts { authenticator: double.clone() },
+        request: RequestPorts { clock: double.clone(), ids: double.clone(), telemetry: double.clone(), traffic: None },
+        sign_in: SignInPorts { authenticator: double.clone(), familiar: Arc::default() },
         actions: OperatorActionPorts { store: Arc::new(Desk) },
         commands: OperatorCommandPorts {
             desk: Arc::new(Desk),
@@ -179,9 +202,11 @@ async fn command(double: &Arc<Double>, path: &str, body: Value) -> (u16, Value, 
             progress: double.clone(),
             profiles: double.clone(),
             events: double.clone(),
+            blocked: blocked.clone(),
             clock: double.clone(),
         },
         erasure: ErasurePorts { desk: Arc::new(Desk), ids: double.clone(), clock: double.clone() },
+        insights: OperatorInsightPorts { store: Arc::new(Desk) },
     };
     ports.install(request.extensions_mut());
     let response = router(&HttpConfig { cors_origins: vec![] }).oneshot(request).await.unwrap();
@@ -208,6 +233,18 @@ async fn a_woken_run_is_the_engines_and_a_failed_one_leaves_the_gates_line_and_i
     let refund = format!("/operator/runs/{}/refund", Uuid::nil());
     let (status, code, _) = command(&working, &refund, json!({})).await;
     assert_eq!((status, code), (409, json!("run_refunded")));
+}
+
+#[tokio::test]
+async fn an_account_that_is_blocked_is_remembered_until_it_is_not() {
+    let (double, blocked) = (Arc::new(Double::new()), Arc::new(Blocked::default()));
+    let act = async |account: Uuid, what: &str| {
+        let path = format!("/operator/accounts/{account}/{what}");
+        command_about(&double, &blocked, &path, json!({})).await.0
+    };
+    assert_eq!((act(Uuid::nil(), "block").await, blocked.is_empty()), (200, false));
+    assert_eq!((act(Uuid::nil(), "unblock").await, blocked.is_empty()), (200, true));
+    assert_eq!((act(Uuid::from_u128(1), "block").await, blocked.is_empty()), (404, true), "there is no such account");
 }
 
 #[tokio::test]

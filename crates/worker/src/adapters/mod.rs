@@ -1,6 +1,7 @@
 //! What the product's ports are on this platform.
 
 mod accounts;
+mod blocked;
 mod board;
 mod crypto;
 mod database;
@@ -13,8 +14,10 @@ mod pictures;
 mod platform;
 mod snapshots;
 mod telemetry;
+mod traffic;
 
 pub use accounts::Accounts;
+pub use blocked::BlockMemory;
 pub use board::{Board, Opened, QUESTION};
 pub use crypto::WebCrypto;
 pub use database::{operator_login, system_login, tenant_login};
@@ -27,6 +30,7 @@ pub use pictures::PictureCopies;
 pub use platform::{PlatformClock, PlatformIds, PlatformPause, PlatformReadiness};
 pub use snapshots::Snapshots;
 pub use telemetry::{PlatformTelemetry, report_error};
+pub use traffic::Limiter;
 
 /// The R2 bucket of snapshots and pictures, as in `wrangler.jsonc`.
 const PROFILES_BUCKET: &str = "PROFILES";

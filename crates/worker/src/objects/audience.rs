@@ -18,7 +18,7 @@ use futures_util::{
 use jiff::Timestamp;
 use oslira_app::{
     features::analysis::{Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY, StreamReader, StreamStep, Told, Watchers},
-    shared::clock::Clock as _,
+    shared::{clock::Clock as _, ids::AccountId, in_flight::Permit},
 };
 use worker::{
     Delay, Result, State, WebSocket,
@@ -37,6 +37,8 @@ pub struct Audience {
     /// What there is to tell; `None` when nothing is stored any more.
     events: RefCell<Option<EventLog>>,
     watchers: RefCell<Watchers>,
+    /// The places that sockets take among the connections of their account. A sleeping object loses them: then its sockets cost nothing.
+    sockets: RefCell<Vec<Permit<AccountId>>>,
     news: Bell,
 }
 
@@ -57,7 +59,19 @@ impl Audience {
     /// Whether another connection has room.
     pub fn has_room(&self, sockets: &State, now: Timestamp) -> Result<bool> {
         let sockets = sockets.as_raw().get_websockets()?.len();
+        // Some may have ended without a word.
+        self.sockets.borrow_mut().truncate(sockets);
         Ok(self.watchers.borrow_mut().have_room(sockets, now))
+    }
+
+    /// Keeps the place of a socket that was opened.
+    pub fn keep_socket(&self, place: Option<Permit<AccountId>>) {
+        self.sockets.borrow_mut().extend(place);
+    }
+
+    /// Gives the place of a socket back that has ended: any, because they are all of one account.
+    pub fn forget_socket(&self) {
+        self.sockets.borrow_mut().pop();
     }
 
     /// Tells one socket what it has not been told yet.
@@ -71,9 +85,9 @@ impl Audience {
     }
 
     /// A stream of what follows this place.
-    pub fn stream(self: &Rc<Self>, cursor: Cursor, now: Timestamp) -> Body {
+    pub fn stream(self: &Rc<Self>, cursor: Cursor, place: Option<Permit<AccountId>>, now: Timestamp) -> Body {
         let number = self.watchers.borrow_mut().enter(now);
-        let stream = OpenStream { audience: self.clone(), number, reader: StreamReader::new(cursor) };
+        let stream = OpenStream { audience: self.clone(), number, reader: StreamReader::new(cursor), _place: place };
         Body::from_stream(stream::unfold(SendWrapper::new(stream), |mut stream| {
             SendFuture::new(async move {
                 let piece = stream.0.next().await?;
@@ -87,6 +101,8 @@ struct OpenStream {
     audience: Rc<Audience>,
     number: u64,
     reader: StreamReader,
+    /// Among the connections of its account; given back with the stream.
+    _place: Option<Permit<AccountId>>,
 }
 
 impl OpenStream {

@@ -8,9 +8,13 @@ use std::{cell::RefCell, rc::Rc};
 use oslira_app::{
     features::analysis::{
         Cursor, NewTicket, ProgressAlarm, ProgressCommand, ProgressEffect, ProgressObject, ProgressProofs,
-        ProgressQuestion, ProgressRecord, RECONCILE_EVERY, RunState, SystemRuns as _, WatchAnswer, WatchQuestion,
+        ProgressQuestion, ProgressRecord, RECONCILE_EVERY, Room, RunState, SystemRuns as _, WatchAnswer, WatchQuestion,
     },
-    shared::{clock::Clock as _, ids::RunId},
+    shared::{
+        clock::Clock as _,
+        ids::{AccountId, RunId},
+        in_flight::Permit,
+    },
 };
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use worker::{
@@ -73,10 +77,13 @@ impl RunProgress {
     #[wasm_bindgen(js_name = webSocketClose)]
     pub fn closed(&self, socket: web_sys::WebSocket) {
         close(socket.into(), DONE, "");
+        self.audience.forget_socket();
     }
 
     #[wasm_bindgen(js_name = webSocketError)]
-    pub fn failed(&self, _socket: web_sys::WebSocket) {}
+    pub fn failed(&self, _socket: web_sys::WebSocket) {
+        self.audience.forget_socket();
+    }
 }
 
 /// Closes a socket; one that is closed already needs no more.
@@ -125,8 +132,16 @@ impl RunProgress {
         // An object that has just woken up does not know yet what there is to tell.
         self.audience.tell(&self.state, object.events())?;
         let now = PlatformClock.now();
-        let has_room = self.audience.has_room(&self.state, now)?;
-        let (answer, effects) = object.watch(&question, has_room, now);
+        let streams = compose::isolate(&self.env).streams.clone();
+        let place = object.account_of(&question).map(|account| streams.enter(account, now));
+        let room = if !self.audience.has_room(&self.state, now)? {
+            Room::RunFull
+        } else if matches!(place, Some(Err(_))) {
+            Room::AccountFull
+        } else {
+            Room::Free
+        };
+        let (answer, effects) = object.watch(&question, room, now);
         self.carry_out(effects).await?;
         let cursor = match answer {
             WatchAnswer::Refused(why) => {
@@ -134,22 +149,24 @@ impl RunProgress {
             }
             WatchAnswer::Open(cursor) => cursor,
         };
+        let place = place.and_then(std::result::Result::ok);
         if request.headers().has("upgrade")? {
-            return self.open_socket(&cursor).map(respond);
+            return self.open_socket(&cursor, place).map(respond);
         }
         if self.audience.is_over_for(question.seen) {
             return Ok(respond(Response::empty()?.with_status(204)));
         }
-        Ok(BodyStream::from(self.audience.stream(cursor, now)).into())
+        Ok(BodyStream::from(self.audience.stream(cursor, place, now)).into())
     }
 
     /// Accepts a socket for which the runtime keeps the connection while the object sleeps.
-    fn open_socket(&self, cursor: &Cursor) -> Result<Response> {
+    fn open_socket(&self, cursor: &Cursor, place: Option<Permit<AccountId>>) -> Result<Response> {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let state = self.state.as_raw();
         state.set_websocket_auto_response(&WebSocketRequestResponsePair::new("ping", "pong")?)?;
         state.accept_websocket(server.as_ref())?;
         server.serialize_attachment(cursor)?;
+        self.audience.keep_socket(place);
         self.audience.tell_one(&server)?;
         Response::from_websocket(client)
     }

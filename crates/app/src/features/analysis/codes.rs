@@ -3,10 +3,10 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::{BeginOutcome, BulkRefusal, InvalidRequest, NotWatched, UnusedLine, WATCHERS_MAX};
+use super::{BeginOutcome, BulkRefusal, InvalidRequest, NotWatched, STREAMS_OF_ACCOUNT_MAX, UnusedLine, WATCHERS_MAX};
 use crate::{
     features::{auth::forbidden, business::BUSINESS_PROFILE_NOT_FOUND, profiles::InvalidHandle},
-    http::{ApiError, ErrorCode, code::IDEMPOTENCY_KEY_REUSED},
+    http::{ApiError, ErrorCode, Quota, RATE_LIMITED, code::IDEMPOTENCY_KEY_REUSED},
 };
 
 pub const INVALID_USERNAME: ErrorCode = ErrorCode::new(
@@ -50,12 +50,6 @@ pub const SUBJECT_ERASED: ErrorCode = ErrorCode::new(
     "the profile's owner had it erased, so it may not be analysed; nothing is charged",
 );
 
-pub const RATE_LIMITED: ErrorCode = ErrorCode::new(
-    StatusCode::TOO_MANY_REQUESTS,
-    "rate_limited",
-    "the account's hourly limit; `details.retry_after_s`",
-);
-
 /// The circuit breaker refused, before the charge.
 pub const PROVIDER_UNAVAILABLE: ErrorCode = ErrorCode::new(
     StatusCode::SERVICE_UNAVAILABLE,
@@ -92,12 +86,19 @@ pub const TOO_MANY_WATCHERS: ErrorCode = ErrorCode::new(
     "the run has `details.limit` open connections; close one, or poll `/runs/{id}/progress`",
 );
 
+pub const TOO_MANY_STREAMS: ErrorCode = ErrorCode::new(
+    StatusCode::TOO_MANY_REQUESTS,
+    "too_many_streams",
+    "the account has `details.limit` open connections to its runs; close one, or poll `/runs/{id}/progress`",
+);
+
 pub const EVENTS_UNAVAILABLE: ErrorCode = ErrorCode::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "events_unavailable",
     "the run goes on; try again, or poll `/runs/{id}/progress`",
 );
 
+const HOUR_S: u32 = 3_600;
 /// A connection of somebody who went away counts for a minute at most.
 const WATCHERS_RETRY_AFTER_S: u32 = 60;
 const EVENTS_RETRY_AFTER_S: u32 = 5;
@@ -185,6 +186,12 @@ impl From<NotWatched> for ApiError {
             )
             .with_details(json!({ "limit": WATCHERS_MAX }))
             .with_retry_after(WATCHERS_RETRY_AFTER_S),
+            NotWatched::AccountFull => Self::new(
+                TOO_MANY_STREAMS,
+                "The account has as many open connections to its runs as it may have. Close one, or poll /runs/{id}/progress.",
+            )
+            .with_details(json!({ "limit": STREAMS_OF_ACCOUNT_MAX }))
+            .with_retry_after(WATCHERS_RETRY_AFTER_S),
             NotWatched::NoTransport => Self::new(
                 TRANSPORT_REQUIRED,
                 "Events are streamed: send Accept: text/event-stream, or open a WebSocket. To ask once, use /runs/{id}/progress.",
@@ -220,12 +227,17 @@ pub(super) fn bulk_refusal(refusal_of: &BulkRefusal, unused: &[UnusedLine]) -> A
             "No lines of this run wait to be continued, or the 24 hours after its start are over.",
         ),
         BulkRefusal::NotFound => run_not_found(),
-        BulkRefusal::AsOne(begun) => refusal(begun),
+        BulkRefusal::AsOne(begun) => refused(begun, "bulk-analyses"),
     }
 }
 
 /// What the database's refusal of a charge means to the caller.
 pub(super) fn refusal(outcome: &BeginOutcome) -> ApiError {
+    refused(outcome, "analyses")
+}
+
+/// The same; `counted` is what the hourly limit is of.
+fn refused(outcome: &BeginOutcome, counted: &'static str) -> ApiError {
     match outcome {
         // `start` takes these two out before; naming them keeps the match free of a catch-all.
         BeginOutcome::Started(_) | BeginOutcome::Replay(_) => ApiError::internal("an accepted run was refused"),
@@ -243,12 +255,12 @@ pub(super) fn refusal(outcome: &BeginOutcome) -> ApiError {
             "The account does not have enough credits for this analysis. Buy credits and try again.",
         )
         .with_details(json!({ "balance": balance, "required": required })),
-        BeginOutcome::RateLimited { retry_after_s } => ApiError::new(
+        BeginOutcome::RateLimited { retry_after_s, limit } => ApiError::new(
             RATE_LIMITED,
             "The account's hourly limit of analyses is used up. Try again after the time in Retry-After.",
         )
         .with_details(json!({ "retry_after_s": retry_after_s }))
-        .with_retry_after(*retry_after_s),
+        .with_quota_used_up(Quota { name: counted, most: *limit, window_s: HOUR_S }, *retry_after_s),
         BeginOutcome::ProviderUnavailable { retry_after_s } => ApiError::new(
             PROVIDER_UNAVAILABLE,
             "Analyses are paused because a service we depend on is out. Nothing was charged; try again after the time in Retry-After.",

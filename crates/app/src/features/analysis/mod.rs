@@ -25,16 +25,16 @@ mod workflow;
 
 pub use bulk::{
     Bulk, BulkCancelled, BulkItem, BulkLauncher, BulkLeg, BulkLine, BulkOptions, BulkOutcome, BulkPlan, BulkPorts,
-    BulkProgress, BulkRefusal, BulkRepository, BulkRequest, BulkStatus, DryRun, HeldLine, LineReason, LinesUsed,
-    ListEntry, ListSource, NAMES_MAX, PlannedLine, SystemBulks, Tended, UnusedLine, run_bulk,
+    BulkProgress, BulkRefusal, BulkRepository, BulkRequest, BulkStatus, DryRun, HeldLine, LINES_MAX, LineReason,
+    LinesUsed, ListEntry, ListSource, NAMES_MAX, PlannedLine, SystemBulks, Tended, UnusedLine, run_bulk,
 };
 pub use codes::{INVALID_USERNAME, RUN_NOT_FOUND};
 pub use estimate::{Measured, Spread};
 pub use failures::{FAILURES, FailureCode};
 pub use http::endpoints;
 pub use live::{
-    Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY, NewTicket, NotWatched, ProgressEvent, StreamReader, StreamStep,
-    Ticket, TicketHash, Told, Transport, WATCHERS_MAX, Watched, Watchers,
+    Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY, NewTicket, NotWatched, ProgressEvent, STREAMS_OF_ACCOUNT_MAX,
+    StreamReader, StreamStep, Ticket, TicketHash, Told, Transport, WATCHERS_MAX, Watched, Watchers, streams_at_once,
 };
 pub use model::{
     AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, ChargeOutcome, Completion, InvalidRequest, Phase,
@@ -47,7 +47,7 @@ pub use ports::{
 pub use progress::{Progress, ProgressCommand, ProgressOutcome, ProgressUpdate, ProgressView};
 pub use progress_object::{
     Pass, ProgressAlarm, ProgressEffect, ProgressObject, ProgressProofs, ProgressQuestion, ProgressRecord,
-    RECONCILE_EVERY, WatchAnswer, WatchQuestion, WatchRefusal,
+    RECONCILE_EVERY, Room, WatchAnswer, WatchQuestion, WatchRefusal,
 };
 pub use recover::{RecoveryReport, Round, recover_stale_runs};
 pub use required_services::RequiredServices;

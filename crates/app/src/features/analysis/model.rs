@@ -70,6 +70,8 @@ pub enum BeginOutcome {
     RateLimited {
         /// Seconds until one more analysis is allowed.
         retry_after_s: u32,
+        /// How many are allowed in an hour.
+        limit: u32,
     },
     /// A provider that the analysis needs is out, and so is every alternative to it.
     ProviderUnavailable {

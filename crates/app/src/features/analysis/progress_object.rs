@@ -23,7 +23,7 @@ use crate::shared::{
     ids::{RunId, UserId},
 };
 
-pub use watching::{Pass, WatchAnswer, WatchQuestion, WatchRefusal};
+pub use watching::{Pass, Room, WatchAnswer, WatchQuestion, WatchRefusal};
 
 /// How often progress is compared with the row until the run ends. The shell waits as long before it repeats an alarm
 /// that failed.

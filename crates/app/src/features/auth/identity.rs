@@ -16,7 +16,7 @@ use super::{
     },
 };
 use crate::{
-    http::{ApiError, Caller, CallerKind, ErrorCode, PERMISSION_MISSING, Ports},
+    http::{ApiError, Caller, CallerKind, ErrorCode, PERMISSION_MISSING, Ports, RATE_LIMITED},
     shared::ids::{AccountId, UserId},
 };
 
@@ -25,7 +25,7 @@ use crate::{
 pub struct CallingUser(pub UserId);
 
 /// Tokens of Supabase have 600 to 2,000 characters.
-const TOKEN_CHARS_MAX: usize = 8 * 1024;
+pub const TOKEN_CHARS_MAX: usize = 8 * 1024;
 
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
@@ -83,13 +83,30 @@ enum Principal {
 }
 
 impl Principal {
+    /// What the database takes for the user.
+    const fn id(&self) -> UserId {
+        match self {
+            Self::Person(user) => *user,
+            Self::Key(access) => access.key_id,
+        }
+    }
+
     async fn of<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Ports(ports) = Ports::<AuthPorts>::from_request_parts(parts, state).await?;
-        let credential = bearer(&parts.headers)?.to_owned();
-        if !KeySecret::is_meant(&credential) {
-            return Ok(Self::Person(ports.authenticator.authenticate(&credential).await?));
+        let credential = bearer(&parts.headers).map(str::to_owned);
+        // Before anything is checked, be it only a signature.
+        ports.familiar.count(parts, credential.as_deref().ok()).await?;
+        let credential = credential?;
+        let principal = Self::behind(&ports, &credential).await?;
+        ports.familiar.note(parts, &credential, principal.id());
+        Ok(principal)
+    }
+
+    async fn behind(ports: &AuthPorts, credential: &str) -> Result<Self, ApiError> {
+        if !KeySecret::is_meant(credential) {
+            return Ok(Self::Person(ports.authenticator.authenticate(credential).await?));
         }
-        let known = match KeySecret::parse(&credential) {
+        let known = match KeySecret::parse(credential) {
             Some(secret) => ports.keys.resolve(&secret.hash()).await?,
             None => None,
         };
@@ -106,10 +123,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CallingUser {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(match Principal::of(parts, state).await? {
-            Principal::Person(user) => user,
-            Principal::Key(access) => access.key_id,
-        }))
+        Principal::of(parts, state).await.map(|principal| Self(principal.id()))
     }
 }
 
@@ -221,6 +235,7 @@ impl Caller for CallingUser {
             ANONYMOUS_USER_REFUSED,
             AUTH_UNAVAILABLE,
             KEY_INVALID,
+            RATE_LIMITED,
         ]
     }
 }

@@ -1,6 +1,8 @@
 //! Who is calling: Supabase access tokens become a user, the user's memberships choose the account.
 
+mod buyer;
 mod codes;
+mod familiar;
 mod http;
 mod identity;
 mod key;
@@ -10,9 +12,11 @@ mod permission;
 mod ports;
 mod verify;
 
+pub use buyer::Buys;
 pub use codes::forbidden;
+pub use familiar::Familiar;
 pub use http::endpoints;
-pub use identity::{CallingUser, Holds, May, Person};
+pub use identity::{CallingUser, Holds, May, Person, TOKEN_CHARS_MAX};
 pub use key::{KeyAccess, KeySecret, SecretHash};
 pub use model::{
     AuthError, Claims, ClosedAccount, Jwk, JwkSet, LimitPeriod, Member, Membership, Spender, SpenderKind, SpendingLimit,
@@ -23,6 +27,7 @@ pub use permission::{
     Permission, Read, Role,
 };
 pub use ports::{
-    ApiKeys, AuthPorts, Authenticator, KeySource, Memberships, Pause, SignInPorts, SignatureCheck, VerifyingKey,
+    ApiKeys, AuthPorts, Authenticator, BlockedAccounts, KeySource, Memberships, Pause, SignInPorts, SignatureCheck,
+    VerifyingKey,
 };
 pub use verify::{TokenCheck, TokenRules, TokenVerifier};

@@ -52,12 +52,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let Ports(ports) = Ports::<SignInPorts>::from_request_parts(parts, state).await?;
-        let credential = bearer(&parts.headers)?;
-        if KeySecret::is_meant(credential) {
+        let credential = bearer(&parts.headers).map(str::to_owned);
+        ports.familiar.count(parts, credential.as_deref().ok()).await?;
+        let credential = credential?;
+        if KeySecret::is_meant(&credential) {
             // No key is looked up here: whatever it may do, this it may not.
             return Err(person_required());
         }
-        let user = ports.authenticator.authenticate(credential).await?;
+        let user = ports.authenticator.authenticate(&credential).await?;
+        ports.familiar.note(parts, &credential, user);
         let reason = parts.headers.get(HEADER).and_then(|value| value.to_str().ok()).and_then(Reason::parse);
         let reason = reason.ok_or_else(|| {
             ApiError::new(

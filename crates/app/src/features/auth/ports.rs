@@ -4,8 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{AuthError, ClosedAccount, Jwk, JwkSet, KeyAccess, Membership, SecretHash};
-use crate::shared::{ids::UserId, secret::Secret, store::StoreError};
+use super::{AuthError, ClosedAccount, Familiar, Jwk, JwkSet, KeyAccess, Membership, SecretHash};
+use crate::shared::{
+    ids::{AccountId, UserId},
+    secret::Secret,
+    store::StoreError,
+};
 
 /// Turns a bearer token into a user.
 #[async_trait]
@@ -90,10 +94,26 @@ pub trait SignatureCheck: Send + Sync {
     async fn verify(&self, key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool;
 }
 
+/// Which accounts were blocked when somebody looked last. It saves questions to the database and decides nothing by itself: whoever is
+/// not in it is asked about there. It MAY forget, and MUST end by itself, so that an account that is not blocked any more buys again
+/// within minutes even if nobody could tell it so.
+#[async_trait]
+pub trait BlockedAccounts: Send + Sync {
+    /// Whether it is remembered as blocked; `false` when the memory does not answer.
+    async fn is_blocked(&self, account: AccountId) -> bool;
+
+    /// The database has just said that it is.
+    async fn remember(&self, account: AccountId);
+
+    /// It is not blocked any more.
+    async fn forget(&self, account: AccountId);
+}
+
 /// What it takes to know a person, without any account of theirs.
 #[derive(Clone)]
 pub struct SignInPorts {
     pub authenticator: Arc<dyn Authenticator>,
+    pub familiar: Arc<Familiar>,
 }
 
 /// What the feature's handlers and the extractors of callers can reach.
@@ -102,4 +122,6 @@ pub struct AuthPorts {
     pub authenticator: Arc<dyn Authenticator>,
     pub memberships: Arc<dyn Memberships>,
     pub keys: Arc<dyn ApiKeys>,
+    pub familiar: Arc<Familiar>,
+    pub blocked: Arc<dyn BlockedAccounts>,
 }

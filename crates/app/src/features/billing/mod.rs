@@ -22,7 +22,7 @@ pub use apply::{ApplyError, apply_due, apply_event};
 
 pub use effect::{Dispute, Effect, PaidLine, StripePrice, SubscriptionState};
 pub use event::{Disputed, EventEnvelope, EventReading, Invoice, PurchasePaid, Refunded, WebhookRefusal};
-pub use http::endpoints;
+pub use http::{EVENT_BYTES_MAX, endpoints};
 pub use jobs::{ReconcileError, Reconciled, Renewed, Replayed, reconcile, renew_subscriptions, replay_events};
 pub use model::{
     AutoTopUp, BillingCustomer, BillingInterval, Catalogue, CheckoutItem, CheckoutOrder, CreditAlerts,

@@ -15,6 +15,8 @@ const JWT_SECRET_BYTES_MIN: usize = 32;
 
 /// Two while one takes the other's place.
 const JWT_SECRETS_MAX: usize = 2;
+/// More than any test sends.
+const TRAFFIC_SCALE_MAX: u32 = 1_000;
 
 /// Which kind of deployment this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,8 @@ pub struct DeploymentSettings {
     pub pictures: PictureSource,
     /// `RETRY_TIME_SCALE`: a factor on the pauses between attempts, below 1 on a local stack only.
     pub pause_scale: f64,
+    /// `RATE_LIMIT_SCALE`: a factor on how many requests a client may send, above 1 on a local stack only.
+    pub traffic_scale: u32,
 }
 
 impl DeploymentSettings {
@@ -96,6 +100,8 @@ impl DeploymentSettings {
             vec![]
         });
         let scale = text("RETRY_TIME_SCALE").parse().ok().filter(|scale: &f64| *scale > 0.0 && *scale <= 1.0);
+        let traffic =
+            text("RATE_LIMIT_SCALE").parse().ok().filter(|scale: &u32| (1..=TRAFFIC_SCALE_MAX).contains(scale));
         let settings = Self {
             environment,
             tokens: TokenRules { issuer: format!("{}/auth/v1", supabase_url.trim_end_matches('/')), legacy_secrets },
@@ -107,6 +113,8 @@ impl DeploymentSettings {
             },
             // A value out of range is no fault: the full pauses are always safe.
             pause_scale: scale.filter(|_| local).unwrap_or(1.0),
+            // Nor here: the full limits are what a deployment enforces.
+            traffic_scale: traffic.filter(|_| local).unwrap_or(1),
         };
         (settings, faults)
     }
@@ -209,7 +217,9 @@ mod tests {
                 ("SUPABASE_URL", "http://127.0.0.1:4010"),
                 ("APIFY_BASE_URL", "http://127.0.0.1:4010/apify"),
                 ("RETRY_TIME_SCALE", "0.1"),
+                ("RATE_LIMIT_SCALE", "1000"),
             ]);
+            assert_eq!(settings.traffic_scale, 1, "{name:?}");
             let expected = ["OSLIRA_ENV must be local, staging or production", "SUPABASE_URL must begin with https://"];
             assert_eq!(faults, expected, "{name:?}");
             assert_eq!((settings.pictures, settings.pause_scale), (PictureSource::Instagram, 1.0), "{name:?}");
@@ -240,6 +250,10 @@ mod tests {
         assert_eq!(faults, [""; 0]);
         assert_eq!(settings.pictures, PictureSource::Sandbox("127.0.0.1:4010".to_owned()));
         assert_eq!(settings.pause_scale, 0.02);
+        for (text, scale) in [("1000", 1_000), ("1", 1), ("0", 1), ("1001", 1), ("-1", 1), ("0.5", 1), ("", 1)] {
+            let (settings, _) = read(&[&local[..], &[("RATE_LIMIT_SCALE", text)]].concat());
+            assert_eq!(settings.traffic_scale, scale, "{text:?}");
+        }
         for senseless in ["0", "-1", "1.5", "NaN", "inf", "fast"] {
             let (settings, _) = read(&[&local[..], &[("RETRY_TIME_SCALE", senseless)]].concat());
             assert_eq!(settings.pause_scale, 1.0, "{senseless}");

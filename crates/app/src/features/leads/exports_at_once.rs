@@ -9,7 +9,7 @@ use crate::shared::{
 
 /// In one isolate.
 const EXPORTS_MAX: usize = 4;
-const EXPORTS_OF_ACCOUNT_MAX: usize = 1;
+pub const EXPORTS_OF_ACCOUNT_MAX: usize = 1;
 /// After it, the export of a client that went away holds no place any more. Nor does one of an account that owns very much: the
 /// next may begin beside it.
 const EXPORT_LEASE: SignedDuration = SignedDuration::from_mins(1);

@@ -17,7 +17,7 @@ mod work;
 
 pub use changes::{Change, Changes, HISTORY_MAX, ProfileChanges};
 pub use export::export;
-pub use exports_at_once::exports_at_once;
+pub use exports_at_once::{EXPORTS_OF_ACCOUNT_MAX, exports_at_once};
 pub use http::endpoints;
 pub(crate) use http::{File, TOO_MANY_EXPORTS};
 pub use model::{Analysis, HistoryEntry, LatestAnalysis, Lead, LeadHistory};

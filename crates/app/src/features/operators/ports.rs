@@ -12,7 +12,7 @@ use super::{
 use crate::{
     features::{
         analysis::{ProgressSink, RunLauncher},
-        auth::Operator,
+        auth::{BlockedAccounts, Operator},
         billing::DueEvents,
         scraping::ProfileSource,
     },
@@ -101,5 +101,7 @@ pub struct OperatorCommandPorts {
     /// The scraper's gate, in whose line a run may stand.
     pub profiles: Arc<dyn ProfileSource>,
     pub events: Arc<dyn DueEvents>,
+    /// What requests of customers look at before the database.
+    pub blocked: Arc<dyn BlockedAccounts>,
     pub clock: Arc<dyn Clock>,
 }

@@ -55,7 +55,7 @@ pub async fn send_as_provider(mailroom: &Arc<Mailroom>, mut request: Request<Bod
         clock: double.clone(),
         telemetry: double.clone(),
     };
-    let request_ports = RequestPorts { clock: double.clone(), ids: double.clone(), telemetry: double };
+    let request_ports = RequestPorts { clock: double.clone(), ids: double.clone(), telemetry: double, traffic: None };
     let ports = ProviderPorts { request: request_ports, webhook };
     ports.install(request.extensions_mut());
     router(&HttpConfig::default()).oneshot(request).await.unwrap()

@@ -327,8 +327,8 @@ impl Stage {
             }
             // Real time passes between making the rows old and asking.
             (
-                Answer::Begun(BeginOutcome::RateLimited { retry_after_s: expected }),
-                Answer::Begun(BeginOutcome::RateLimited { retry_after_s: actual }),
+                Answer::Begun(BeginOutcome::RateLimited { retry_after_s: expected, .. }),
+                Answer::Begun(BeginOutcome::RateLimited { retry_after_s: actual, .. }),
             ) => assert!(expected - actual <= 2, "{context}: {expected} s, {actual} s"),
             (
                 Answer::Begun(BeginOutcome::MemberLimitReached {

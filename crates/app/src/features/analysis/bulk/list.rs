@@ -21,7 +21,7 @@ use crate::features::profiles::{InstagramHandle, InvalidHandle};
 /// How many names one bulk takes.
 pub const NAMES_MAX: usize = 100;
 /// Longer lists are refused whole: a report of each of their lines would help nobody.
-const LINES_MAX: usize = 2_000;
+pub const LINES_MAX: usize = 2_000;
 /// How much of an unused line is repeated in the report.
 const SHOWN_CHARS_MAX: usize = 60;
 

@@ -12,7 +12,9 @@ mod view;
 mod workflow;
 
 pub use buy::{Bought, buy, cancel, go_on};
-pub use list::{InvalidList, LineReason, LinesUsed, ListEntry, NAMES_MAX, UnusedLine, names_in_list, names_in_text};
+pub use list::{
+    InvalidList, LINES_MAX, LineReason, LinesUsed, ListEntry, NAMES_MAX, UnusedLine, names_in_list, names_in_text,
+};
 pub use model::{
     BulkCancelled, BulkOptions, BulkOutcome, BulkPlan, BulkRefusal, BulkRequest, DryRun, HeldLine, ListSource,
     PlannedLine,

@@ -11,17 +11,17 @@ use crate::{
             AnalysisPorts, AnalysisRequest, InvalidRequest, RunStatus,
             codes::{
                 ANALYSIS_IN_PROGRESS, BUDGET_EXCEEDED, INSUFFICIENT_CREDITS, INVALID_BUSINESS_PROFILE_ID,
-                INVALID_USERNAME, MEMBER_LIMIT_REACHED, PROVIDER_UNAVAILABLE, RATE_LIMITED, START_FAILED,
-                SUBJECT_ERASED, UNKNOWN_ANALYSIS_TYPE, refusal,
+                INVALID_USERNAME, MEMBER_LIMIT_REACHED, PROVIDER_UNAVAILABLE, START_FAILED, SUBJECT_ERASED,
+                UNKNOWN_ANALYSIS_TYPE, refusal,
             },
             start::{self, StartOutcome},
         },
-        auth::{Analyse, May},
+        auth::{Analyse, Buys},
         business::BUSINESS_PROFILE_NOT_FOUND,
         health::{NOT_READY, not_ready},
     },
     http::{
-        ACCOUNT_BLOCKED, ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, Reply,
+        ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, RATE_LIMITED, Reply,
         code::IDEMPOTENCY_KEY_REUSED,
     },
     shared::{analysis_type::AnalysisType, ids::RunId},
@@ -88,11 +88,10 @@ impl Endpoint for Analyze {
         NOT_READY,
         START_FAILED,
         SUBJECT_ERASED,
-        ACCOUNT_BLOCKED,
     ];
 
     type Ports = AnalysisPorts;
-    type Caller = May<Analyse>;
+    type Caller = Buys<Analyse>;
     type Parameters = MaybeIdempotencyKey;
     type Body = JsonBody<AnalyzeBody>;
     type Answer = Reply<AcceptedRun>;
@@ -110,12 +109,12 @@ impl Endpoint for Analyze {
 
     async fn handle(
         ports: AnalysisPorts,
-        May { member, .. }: May<Analyse>,
+        buyer: Buys<Analyse>,
         MaybeIdempotencyKey(key): MaybeIdempotencyKey,
         JsonBody(body): JsonBody<AnalyzeBody>,
     ) -> Result<Reply<AcceptedRun>, ApiError> {
         let request = AnalysisRequest::try_from(body)?;
-        started(start::start(&ports, member, &request, key.as_ref()).await?)
+        started(buyer.heed(start::start(&ports, buyer.member, &request, key.as_ref()).await).await?)
     }
 }
 

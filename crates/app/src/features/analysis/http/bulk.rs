@@ -15,16 +15,16 @@ use crate::{
             codes::{
                 BUDGET_EXCEEDED, EMPTY_LIST, INSUFFICIENT_CREDITS, INVALID_BULK_OPTION, INVALID_BUSINESS_PROFILE_ID,
                 LIST_TOO_LONG, MEMBER_LIMIT_REACHED, NOTHING_TO_CONTINUE, OVER_CEILING, PROVIDER_UNAVAILABLE,
-                RATE_LIMITED, RUN_NOT_FOUND, START_FAILED, UNKNOWN_ANALYSIS_TYPE, bulk_refusal,
+                RUN_NOT_FOUND, START_FAILED, UNKNOWN_ANALYSIS_TYPE, bulk_refusal,
             },
         },
-        auth::{Analyse, CallingUser, May},
+        auth::{Analyse, Buys, CallingUser},
         business::BUSINESS_PROFILE_NOT_FOUND,
         health::{NOT_READY, not_ready},
     },
     http::{
         ACCOUNT_BLOCKED, ApiError, Both, Endpoint, ErrorCode, Example, MaybeIdempotencyKey, NoBody, PERMISSION_MISSING,
-        PathId, Reply,
+        PathId, RATE_LIMITED, Reply,
         code::{IDEMPOTENCY_KEY_REUSED, INVALID_REQUEST},
     },
     shared::ids::{BulkId, RunId},
@@ -162,11 +162,10 @@ impl Endpoint for BulkAnalyze {
         PROVIDER_UNAVAILABLE,
         NOT_READY,
         START_FAILED,
-        ACCOUNT_BLOCKED,
     ];
 
     type Ports = AnalysisPorts;
-    type Caller = May<Analyse>;
+    type Caller = Buys<Analyse>;
     type Parameters = Both<MaybeIdempotencyKey, BulkQuery>;
     type Body = BulkBody;
     type Answer = Reply<AcceptedBulk>;
@@ -183,7 +182,7 @@ impl Endpoint for BulkAnalyze {
 
     async fn handle(
         ports: AnalysisPorts,
-        May { member, .. }: May<Analyse>,
+        buyer: Buys<Analyse>,
         Both(MaybeIdempotencyKey(key), query): Both<MaybeIdempotencyKey, BulkQuery>,
         body: BulkBody,
     ) -> Result<Reply<AcceptedBulk>, ApiError> {
@@ -192,7 +191,7 @@ impl Endpoint for BulkAnalyze {
             ListSource::Names(LinesUsed { unused, .. }) => unused.clone(),
             ListSource::FailedOf(_) | ListSource::StaleLeads => Vec::new(),
         };
-        answer(bulk::buy(&ports, member, &request, key.as_ref()).await?, unused)
+        answer(buyer.heed(bulk::buy(&ports, buyer.member, &request, key.as_ref()).await).await?, unused)
     }
 }
 

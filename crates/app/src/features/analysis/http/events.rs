@@ -16,7 +16,7 @@ use crate::{
         analysis::{
             AnalysisPorts, ProgressEvent,
             codes::{
-                EVENTS_UNAVAILABLE, INVALID_AFTER, RUN_NOT_FOUND, TICKET_REFUSED, TOO_MANY_WATCHERS,
+                EVENTS_UNAVAILABLE, INVALID_AFTER, RUN_NOT_FOUND, TICKET_REFUSED, TOO_MANY_STREAMS, TOO_MANY_WATCHERS,
                 TRANSPORT_REQUIRED, ticket_refused,
             },
             live::{SEQ_MAX, TICKET_LASTS, Ticket, Transport, Watched, Watcher, issue_ticket, open_events},
@@ -24,8 +24,8 @@ use crate::{
         auth::CallingUser,
     },
     http::{
-        Answer, ApiError, Both, Caller, CallerKind, Content, Endpoint, ErrorCode, Example, Live, NoBody, Parameter,
-        Parameters, PathId, Place, Reply,
+        Answer, ApiError, Both, Caller, CallerKind, Client, Content, Endpoint, ErrorCode, Example, Live, NoBody,
+        Parameter, Parameters, PathId, Place, Reply, count_request,
     },
     shared::ids::RunId,
 };
@@ -50,6 +50,8 @@ impl FromRequestParts<()> for Watcher {
         if !parts.headers.contains_key(header::AUTHORIZATION)
             && let Some(ticket) = raw_query(parts).await.and_then(|raw| raw.ticket)
         {
+            let client = Client::by_address(&parts.headers);
+            count_request(parts, &client).await?;
             return Ok(Self::Holder(Ticket::parse(&ticket)));
         }
         CallingUser::from_request_parts(parts, state).await.map(|CallingUser(user)| Self::User(user))
@@ -176,7 +178,7 @@ impl Endpoint for GetEvents {
     const SUMMARY: &'static str = "A run's progress as it happens: server-sent events (`Accept: text/event-stream`) or a \
                                    WebSocket, again from any event; ends with the run.";
     const ERRORS: &'static [ErrorCode] =
-        &[RUN_NOT_FOUND, TRANSPORT_REQUIRED, TOO_MANY_WATCHERS, EVENTS_UNAVAILABLE, TICKET_REFUSED];
+        &[RUN_NOT_FOUND, TRANSPORT_REQUIRED, TOO_MANY_WATCHERS, TOO_MANY_STREAMS, EVENTS_UNAVAILABLE, TICKET_REFUSED];
 
     type Ports = AnalysisPorts;
     type Caller = Watcher;

@@ -10,7 +10,7 @@ use super::{EventLog, ProgressEvent};
 
 /// How long a connection lasts before its watcher has to prove again that they may see the run. Longer than nearly all
 /// runs take.
-const CONNECTION_LASTS: Duration = Duration::from_secs(600);
+pub(super) const CONNECTION_LASTS: Duration = Duration::from_secs(600);
 
 /// One watcher's place in the list of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,4 +22,4 @@ pub(super) use open::{Watcher, issue_ticket, open_events};
 pub use reader::{StreamReader, StreamStep};
 pub(super) use tickets::{KeptTickets, TICKET_LASTS};
 pub use tickets::{NewTicket, Ticket, TicketHash};
-pub use watchers::{WATCHERS_MAX, Watchers};
+pub use watchers::{STREAMS_OF_ACCOUNT_MAX, WATCHERS_MAX, Watchers, streams_at_once};

@@ -52,6 +52,8 @@ pub enum NotWatched {
     TicketRefused,
     /// The run has as many watchers as one may have.
     Full,
+    /// The account has as many connections to all of its runs as one may have.
+    AccountFull,
     /// The caller did not say how they want to be told.
     NoTransport,
     /// The board does not answer; for the log.
@@ -91,6 +93,7 @@ pub async fn open_events(
         Watched::Refused(WatchRefusal::NotFound) => Err(NotWatched::RunNotFound),
         Watched::Refused(WatchRefusal::Ticket) => Err(NotWatched::TicketRefused),
         Watched::Refused(WatchRefusal::Full) => Err(NotWatched::Full),
+        Watched::Refused(WatchRefusal::AccountFull) => Err(NotWatched::AccountFull),
         opened @ (Watched::Live(_) | Watched::Over) => Ok(opened),
     }
 }

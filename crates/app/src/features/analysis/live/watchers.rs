@@ -1,10 +1,31 @@
-//! How many connections one run has. A stream is counted as long as the platform asks for its next piece: that of a
+//! How many connections one run has, and one account. A stream is counted as long as the platform asks for its next piece: that of a
 //! client who is gone without a word is not asked for any more, and makes room after a minute.
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::cursor::CONNECTION_LASTS;
+use crate::shared::{
+    ids::AccountId,
+    in_flight::{InFlight, Limits},
+};
+
 /// Connections of one run, streams and WebSockets together.
 pub const WATCHERS_MAX: usize = 64;
+/// Connections of one account to all of its runs, as far as their objects share an isolate.
+pub const STREAMS_OF_ACCOUNT_MAX: usize = 128;
+/// Of all accounts in an isolate: about a hundred kilobytes of places.
+const STREAMS_OF_ALL_MAX: usize = 4_096;
+
+/// The connections of all objects in an isolate, by account. A connection that nobody ends counts no longer than it may last.
+#[must_use]
+pub fn streams_at_once() -> InFlight<AccountId> {
+    let lease = SignedDuration::try_from(CONNECTION_LASTS).unwrap_or(STALLED_AFTER);
+    InFlight::new(Limits {
+        all_max: STREAMS_OF_ALL_MAX,
+        each_max: STREAMS_OF_ACCOUNT_MAX,
+        lease: lease + STALLED_AFTER,
+    })
+}
 /// A stream has a piece at least every 15 s.
 const STALLED_AFTER: SignedDuration = SignedDuration::from_secs(60);
 

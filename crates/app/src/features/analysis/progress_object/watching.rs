@@ -9,7 +9,7 @@ use crate::{
         Progress, RunState,
         live::{Cursor, EventLog, NewTicket, TICKET_LASTS, TicketHash},
     },
-    shared::ids::RunId,
+    shared::ids::{AccountId, RunId},
 };
 
 /// Somebody who wants to be told of a run's events.
@@ -48,16 +48,47 @@ pub enum WatchRefusal {
     Ticket,
     /// The run has as many watchers as one may have.
     Full,
+    /// Its account has, with all of its runs.
+    AccountFull,
+}
+
+/// Whether there is room for another connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    Free,
+    /// None at this run.
+    RunFull,
+    /// None at all runs of its account.
+    AccountFull,
+}
+
+impl Room {
+    const fn refusal(self) -> Option<WatchRefusal> {
+        match self {
+            Self::Free => None,
+            Self::RunFull => Some(WatchRefusal::Full),
+            Self::AccountFull => Some(WatchRefusal::AccountFull),
+        }
+    }
 }
 
 impl ProgressObject {
+    /// Whose run the watcher wants to see, as far as it is known before they are let in.
+    #[must_use]
+    pub fn account_of(&self, question: &WatchQuestion) -> Option<AccountId> {
+        match &question.pass {
+            Pass::Row(row) => Some(row.account_id),
+            Pass::Ticket(_) => self.record.as_ref().map(|record| record.progress.account_id),
+        }
+    }
+
     /// Lets a watcher in, if there is room. A ticket is used up only then. A run without a record gets one from the row
     /// that the watcher was shown: its creation was lost, or it ended long ago.
     #[must_use]
     pub fn watch(
         &mut self,
         question: &WatchQuestion,
-        has_room: bool,
+        room: Room,
         now: Timestamp,
     ) -> (WatchAnswer, Vec<ProgressEffect>) {
         let refused = |why| (WatchAnswer::Refused(why), vec![]);
@@ -70,18 +101,15 @@ impl ProgressObject {
                 let Some(record) = self.record.as_mut().filter(|record| record.tickets.has(hash, now)) else {
                     return refused(WatchRefusal::Ticket);
                 };
-                if !has_room {
-                    return refused(WatchRefusal::Full);
+                if let Some(full) = room.refusal() {
+                    return refused(full);
                 }
                 record.tickets.use_up(hash);
                 vec![ProgressEffect::Store(record.clone())]
             }
         };
-        if has_room {
-            (WatchAnswer::Open(Cursor::new(question.seen, now)), effects)
-        } else {
-            (WatchAnswer::Refused(WatchRefusal::Full), effects)
-        }
+        let open = || WatchAnswer::Open(Cursor::new(question.seen, now));
+        (room.refusal().map_or_else(open, WatchAnswer::Refused), effects)
     }
 
     /// Keeps a ticket for somebody to whom the database has just shown the run's row; `false` if the row is not this

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     features::{
-        auth::{ManageBilling, May, forbidden},
+        auth::{Buys, ManageBilling, May, forbidden},
         billing::{
             BillingInterval, BillingPorts, CheckoutItem, HostedPage,
             checkout::{CheckoutError, ReturnUrls, check_out, open_portal},
@@ -16,7 +16,7 @@ use crate::{
         health::{NOT_READY, not_ready},
     },
     http::{
-        ACCOUNT_BLOCKED, ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoParameters, Reply,
+        ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoParameters, Reply,
         code::IDEMPOTENCY_KEY_REUSED,
     },
 };
@@ -144,11 +144,10 @@ impl Endpoint for CheckOut {
         IDEMPOTENCY_KEY_REUSED,
         BILLING_UNAVAILABLE,
         NOT_READY,
-        ACCOUNT_BLOCKED,
     ];
 
     type Ports = BillingPorts;
-    type Caller = May<ManageBilling>;
+    type Caller = Buys<ManageBilling>;
     type Parameters = MaybeIdempotencyKey;
     type Body = JsonBody<CheckoutBody>;
     type Answer = Reply<Page>;
@@ -166,7 +165,7 @@ impl Endpoint for CheckOut {
 
     async fn handle(
         ports: BillingPorts,
-        May { member, .. }: May<ManageBilling>,
+        buyer: Buys<ManageBilling>,
         MaybeIdempotencyKey(key): MaybeIdempotencyKey,
         JsonBody(body): JsonBody<CheckoutBody>,
     ) -> Result<Reply<Page>, ApiError> {
@@ -180,7 +179,8 @@ impl Endpoint for CheckOut {
             success: return_url("success_url", body.success_url, is_local)?,
             cancel: return_url("cancel_url", body.cancel_url, is_local)?,
         };
-        Ok(Reply::new(check_out(&ports, member, item, urls, key.as_ref()).await?.into()))
+        let page = buyer.heed(check_out(&ports, buyer.member, item, urls, key.as_ref()).await).await?;
+        Ok(Reply::new(page.into()))
     }
 }
 

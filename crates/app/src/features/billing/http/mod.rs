@@ -5,6 +5,8 @@ mod checkout;
 mod subscription;
 mod webhook;
 
+pub use webhook::EVENT_BYTES_MAX;
+
 use crate::http::Registry;
 
 pub fn endpoints(registry: &mut impl Registry) {

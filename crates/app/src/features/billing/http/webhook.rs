@@ -13,7 +13,7 @@ use crate::{
         WebhookPorts, WebhookRefusal,
         receive::{ReceiveError, receive_delivery},
     },
-    http::{Anyone, ApiError, Endpoint, ErrorCode, Example, Parameter, Parameters, Place, RawBody, Reply},
+    http::{ApiError, Endpoint, ErrorCode, Example, Parameter, Parameters, Place, Provider, RawBody, Reply},
 };
 
 /// Stripe's largest events have some hundred kilobytes.
@@ -50,7 +50,7 @@ impl Endpoint for StripeWebhook {
     const ERRORS: &'static [ErrorCode] = &[INVALID_SIGNATURE, MALFORMED_EVENT, EVENT_NOT_STORED];
 
     type Ports = WebhookPorts;
-    type Caller = Anyone;
+    type Caller = Provider;
     type Parameters = StripeSignature;
     type Body = RawBody<EVENT_BYTES_MAX>;
     type Answer = Reply<Received>;
@@ -65,7 +65,7 @@ impl Endpoint for StripeWebhook {
 
     async fn handle(
         ports: WebhookPorts,
-        _: Anyone,
+        _: Provider,
         StripeSignature(signature): StripeSignature,
         RawBody(body): RawBody<EVENT_BYTES_MAX>,
     ) -> Result<Reply<Received>, ApiError> {

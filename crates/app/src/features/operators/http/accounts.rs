@@ -135,7 +135,9 @@ impl Endpoint for BlockAccount {
         PathId(id): PathId<AccountId>,
         _: NoBody,
     ) -> Result<Reply<AccountView>, ApiError> {
-        ports.desk.block(&operator, id).await?.map(Reply::new).ok_or_else(account_not_found)
+        let account = ports.desk.block(&operator, id).await?.ok_or_else(account_not_found)?;
+        ports.blocked.remember(id).await;
+        Ok(Reply::new(account))
     }
 }
 
@@ -163,6 +165,8 @@ impl Endpoint for UnblockAccount {
         PathId(id): PathId<AccountId>,
         _: NoBody,
     ) -> Result<Reply<AccountView>, ApiError> {
-        ports.desk.unblock(&operator, id).await?.map(Reply::new).ok_or_else(account_not_found)
+        let account = ports.desk.unblock(&operator, id).await?.ok_or_else(account_not_found)?;
+        ports.blocked.forget(id).await;
+        Ok(Reply::new(account))
     }
 }

@@ -81,10 +81,10 @@ fn every_change_is_an_event_with_its_time() {
 #[test]
 fn the_row_lets_a_watcher_in_and_heals_what_was_not_told() {
     let mut object = created();
-    let (answer, effects) = object.watch(&with_row(row(RunStatus::Failed, Some(Phase::Scraping))), true, at(7));
+    let (answer, effects) = object.watch(&with_row(row(RunStatus::Failed, Some(Phase::Scraping))), Room::Free, at(7));
     assert_eq!((answer, effects.len()), (open(7), 2));
     assert_eq!(events(&object), [(1, 0, 0), (2, 100, 7)]);
-    let (answer, effects) = object.watch(&with_row(row(RunStatus::Failed, None)), true, at(8));
+    let (answer, effects) = object.watch(&with_row(row(RunStatus::Failed, None)), Room::Free, at(8));
     assert_eq!((answer, effects), (open(8), vec![]));
 }
 
@@ -93,7 +93,7 @@ fn a_row_of_another_account_lets_nobody_in_and_changes_nothing() {
     let mut object = created();
     let before = object.clone();
     let refused = (WatchAnswer::Refused(WatchRefusal::NotFound), vec![]);
-    assert_eq!(object.watch(&with_row(foreign()), true, at(1)), refused);
+    assert_eq!(object.watch(&with_row(foreign()), Room::Free, at(1)), refused);
     assert_eq!(object.keep_ticket(run(), &foreign(), ticket(1), at(1)), (false, vec![]));
     assert_eq!(object, before);
 }
@@ -102,7 +102,7 @@ fn a_row_of_another_account_lets_nobody_in_and_changes_nothing() {
 fn a_run_whose_creation_was_lost_is_taken_up_from_its_row() {
     let mut object = ProgressObject::new(None);
     let seen = row(RunStatus::Processing, Some(Phase::Scraping));
-    let (answer, effects) = object.watch(&with_row(seen), true, at(7));
+    let (answer, effects) = object.watch(&with_row(seen), Room::Free, at(7));
     assert_eq!(answer, open(7));
     assert_eq!(effects.first(), Some(&ProgressEffect::SetAlarm(RECONCILE_EVERY)));
     told(&mut object, ProgressUpdate::Reached(Phase::Analyzing), 8);
@@ -113,7 +113,7 @@ fn a_run_whose_creation_was_lost_is_taken_up_from_its_row() {
 #[test]
 fn a_run_that_ended_long_ago_tells_its_end_and_is_forgotten_in_a_minute() {
     let mut object = ProgressObject::new(None);
-    let (answer, effects) = object.watch(&with_row(row(RunStatus::Complete, None)), true, at(7));
+    let (answer, effects) = object.watch(&with_row(row(RunStatus::Complete, None)), Room::Free, at(7));
     let WatchAnswer::Open(mut cursor) = answer else { panic!("{answer:?}") };
     assert_eq!(effects.first(), Some(&ProgressEffect::SetAlarm(Duration::from_secs(60))));
     let log = object.events().unwrap();
@@ -129,12 +129,12 @@ fn a_ticket_lets_one_watcher_in() {
     let (kept, effects) = object.keep_ticket(run(), &row(RunStatus::Pending, None), ticket(1), at(0));
     assert_eq!((kept, effects.len()), (true, 1));
     let refused = (WatchAnswer::Refused(WatchRefusal::Ticket), vec![]);
-    assert_eq!(object.watch(&with_ticket(2), true, at(1)), refused);
-    let (answer, effects) = object.watch(&with_ticket(1), true, at(1));
+    assert_eq!(object.watch(&with_ticket(2), Room::Free, at(1)), refused);
+    let (answer, effects) = object.watch(&with_ticket(1), Room::Free, at(1));
     let stored = ProgressEffect::Store(object.record.clone().unwrap());
     assert_eq!((answer, effects), (open(1), vec![stored]), "that it was used is stored");
-    assert_eq!(object.watch(&with_ticket(1), true, at(1)), refused);
-    assert_eq!(ProgressObject::new(None).watch(&with_ticket(1), true, at(1)), refused);
+    assert_eq!(object.watch(&with_ticket(1), Room::Free, at(1)), refused);
+    assert_eq!(ProgressObject::new(None).watch(&with_ticket(1), Room::Free, at(1)), refused);
 }
 
 #[test]
@@ -143,10 +143,10 @@ fn a_full_house_turns_away_and_uses_no_ticket_up() {
     let _ = object.keep_ticket(run(), &row(RunStatus::Pending, None), ticket(1), at(0));
     for question in [with_ticket(1), with_row(row(RunStatus::Pending, None))] {
         let full = WatchAnswer::Refused(WatchRefusal::Full);
-        assert_eq!(object.watch(&question, false, at(1)).0, full);
+        assert_eq!(object.watch(&question, Room::RunFull, at(1)).0, full);
     }
-    assert_eq!(object.watch(&with_ticket(2), false, at(1)).0, WatchAnswer::Refused(WatchRefusal::Ticket));
-    assert_eq!(object.watch(&with_ticket(1), true, at(2)).0, open(2));
+    assert_eq!(object.watch(&with_ticket(2), Room::RunFull, at(1)).0, WatchAnswer::Refused(WatchRefusal::Ticket));
+    assert_eq!(object.watch(&with_ticket(1), Room::Free, at(2)).0, open(2));
 }
 
 #[test]
@@ -167,8 +167,8 @@ fn a_record_of_an_older_version_tells_what_it_knows() {
     let fields = stored.as_object_mut().unwrap();
     assert!(fields.remove("events").is_some() && fields.remove("tickets").is_some());
     let mut older = ProgressObject::new(Some(serde_json::from_value(stored).unwrap()));
-    let (_, effects) = older.watch(&with_row(row(RunStatus::Processing, Some(Phase::Scraping))), true, at(9));
+    let (_, effects) = older.watch(&with_row(row(RunStatus::Processing, Some(Phase::Scraping))), Room::Free, at(9));
     assert_eq!(events(&older), [(2, 15, 9)]);
     assert_eq!(effects, [ProgressEffect::Store(older.record.clone().unwrap())]);
-    assert_eq!(older.watch(&with_row(row(RunStatus::Processing, None)), true, at(10)).1, []);
+    assert_eq!(older.watch(&with_row(row(RunStatus::Processing, None)), Room::Free, at(10)).1, []);
 }
