@@ -44,6 +44,9 @@ for (const binding of wrangler.hyperdrive) {
   if (!binding.localConnectionString) throw new Error(`no local database for the Hyperdrive binding ${binding.binding}`);
 }
 
+// A test may send in a second what a customer sends in an hour; the Worker is told by the variable RATE_LIMIT_SCALE.
+for (const { simple } of wrangler.ratelimits ?? []) simple.limit *= config.rate_limit_scale ?? 1;
+
 // The same as the rules in wrangler.jsonc: given a list of modules, Miniflare takes their types from the list.
 const MODULES = { ".js": "ESModule", ".wasm": "CompiledWasm", ".json": "Text", ".html": "Text", ".css": "Text" };
 const files = fs.readdirSync(config.dist, { recursive: true }).filter((file) => path.extname(file) in MODULES);

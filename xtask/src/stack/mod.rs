@@ -68,6 +68,10 @@ impl Speed {
     }
 }
 
+/// The factor on how many requests a client may send, for tests and benchmarks, whose few clients send more than many customers. The
+/// Worker takes no larger one.
+pub const LOOSE: u32 = 1_000;
+
 /// Arguments of `cargo xtask stack`.
 #[derive(Args)]
 pub struct StackArgs {
@@ -89,6 +93,9 @@ enum StackCommand {
         /// at first 0]
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=60))]
         engine_start_delay: Option<u32>,
+        /// How many times as many requests a client may send as in a deployment [default: as last time, at first 1]
+        #[arg(long, value_name = "FACTOR", value_parser = clap::value_parser!(u32).range(1..=i64::from(LOOSE)))]
+        rate_limit_scale: Option<u32>,
         /// Use the programs that this stack already has, whatever the sources say
         #[arg(long)]
         no_build: bool,
@@ -130,12 +137,13 @@ impl Place {
 /// Runs one of the subcommands; `false` if `status` found a part that does not run.
 pub fn run(project: &Project, args: &StackArgs) -> Result<bool> {
     match &args.command {
-        StackCommand::Up { fresh, speed, engine_start_delay, no_build, place } => {
+        StackCommand::Up { fresh, speed, engine_start_delay, rate_limit_scale, no_build, place } => {
             let layout = place.layout(project)?;
             let options = UpOptions {
                 fresh: *fresh,
                 speed: *speed,
                 engine_start_delay_s: *engine_start_delay,
+                rate_limit_scale: *rate_limit_scale,
                 no_build: *no_build,
                 ..UpOptions::default()
             };

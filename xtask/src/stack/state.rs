@@ -29,6 +29,9 @@ pub struct State {
     /// How long workflows wait before they begin.
     #[serde(default)]
     pub engine_start_delay_s: u32,
+    /// A factor on how many requests a client may send; none for as many as in a deployment.
+    #[serde(default)]
+    pub rate_limit_scale: Option<u32>,
     /// Whether the data may be lost in a power cut.
     #[serde(default)]
     pub throw_away: bool,
@@ -60,6 +63,10 @@ impl State {
             bail!("{} is a copy of the stack in {}: {advice}", path.display(), state.dir.display());
         }
         Ok(Some(state))
+    }
+
+    pub fn rate_limit_scale(&self) -> u32 {
+        self.rate_limit_scale.unwrap_or(1)
     }
 
     pub fn save(&mut self, layout: &Layout) -> Result<()> {

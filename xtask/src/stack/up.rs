@@ -38,6 +38,8 @@ pub struct UpOptions {
     pub speed: Option<Speed>,
     /// How long workflows wait before they begin, in real seconds; `None` for as long as last time.
     pub engine_start_delay_s: Option<u32>,
+    /// A factor on how many requests a client may send; `None` for the same as last time, at first 1.
+    pub rate_limit_scale: Option<u32>,
     /// Run the programs that the stack has already.
     pub no_build: bool,
     /// Build the Worker as it is deployed, which takes most of a minute longer.
@@ -134,6 +136,7 @@ fn state(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Stat
     };
     state.speed = options.speed.unwrap_or(state.speed);
     state.engine_start_delay_s = options.engine_start_delay_s.unwrap_or(state.engine_start_delay_s);
+    state.rate_limit_scale = options.rate_limit_scale.or(state.rate_limit_scale);
     Ok(state)
 }
 

@@ -170,6 +170,7 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
         "persist": layout.worker_state(),
         "ready_file": layout.worker_ready(),
         "engine_start_delay_ms": state.engine_start_delay_s * 1_000,
+        "rate_limit_scale": state.rate_limit_scale(),
         "hyperdrive": {
             "DB": around.database.with_login("oslira_tenant").to_string(),
             "DB_ADMIN": around.database.with_login("oslira_admin").to_string(),
@@ -206,6 +207,7 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "AWS_ACCESS_KEY_ID": "AKIASANDBOX000000001",
             "AWS_SECRET_ACCESS_KEY": "sandbox-aws-secret-access-key",
             "RETRY_TIME_SCALE": state.speed.time_scale(),
+            "RATE_LIMIT_SCALE": state.rate_limit_scale().to_string(),
         },
     })
 }

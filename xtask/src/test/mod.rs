@@ -20,7 +20,7 @@ use crate::interrupt::stop_stack_on_interrupt;
 use crate::lint::WASM_ONLY;
 use crate::process::{own_binary, run_loud};
 use crate::project::Project;
-use crate::stack::{Document, Layout, Speed, UpOptions, down, up};
+use crate::stack::{Document, LOOSE, Layout, Speed, UpOptions, down, up};
 use crate::step::step;
 pub use crate::test::binaries::TestBinary;
 use crate::test::plan::Plan;
@@ -79,7 +79,13 @@ pub fn compile(project: &Project) -> Result<Vec<TestBinary>> {
 
 /// A fresh stack whose pauses are short.
 pub fn of_tests() -> UpOptions {
-    UpOptions { fresh: true, speed: Some(Speed::Fast), throw_away: true, ..UpOptions::default() }
+    UpOptions {
+        fresh: true,
+        speed: Some(Speed::Fast),
+        rate_limit_scale: Some(LOOSE),
+        throw_away: true,
+        ..UpOptions::default()
+    }
 }
 
 /// Does `work` with the stack of that name below `.oslira`, and stops the stack afterwards.
