@@ -200,6 +200,13 @@ impl Stack {
         Self::load()
     }
 
+    /// Restarts the Worker so that a client may send so many times as many requests as in a deployment.
+    pub async fn with_rate_limit_scale(&self, scale: u32) -> Self {
+        let output = xtask(&["stack", "up", "--rate-limit-scale", &scale.to_string()]).await;
+        assert!(!output.is_empty(), "`stack up` says where the stack is");
+        Self::load()
+    }
+
     /// Puts another mode of the strict pooler in the place of the one that runs, until the value is dropped; then
     /// [`Stack::repair`] brings the first one back. `None` if the stack has another pooler or none.
     pub async fn with_strict_pooler(&self, mode: &str) -> Option<Child> {

@@ -4,6 +4,7 @@
 //! Test binaries run in the order of their names; within this one, one test at a time uses the stack.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
@@ -16,6 +17,7 @@ use oslira_e2e::{Part, Stack, User, eventually, eventually_within, handle};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::{Mutex, MutexGuard},
 };
@@ -125,6 +127,31 @@ async fn an_upload_that_breaks_off_is_the_clients_fault_and_no_error_of_ours() {
     assert_eq!((&answered["status"], &answered["code"]), (&json!(400), &json!("unreadable_body")), "{logged:?}");
     assert!(logged.iter().all(|line| line["level"] != "ERROR"), "{logged:?}");
     assert_eq!(stack.worker_log().matches("request failed").count(), failures);
+    user.settles_at(3).await;
+}
+
+#[tokio::test]
+async fn a_body_that_takes_too_long_is_given_up_with_an_answer() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 3).await;
+    let id = Uuid::new_v4().to_string();
+    let body = user.analysis_of(&handle("coffee")).to_string();
+    let request = analyze(&stack, &user, &body[..20], body.len(), &id);
+    let address = stack.api_url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    // The rest never comes; the client goes on waiting.
+    let mut head = vec![0; 15];
+    let waited = tokio::time::timeout(Duration::from_secs(40), stream.read_exact(&mut head)).await;
+    waited.expect("an answer").unwrap();
+    assert_eq!(String::from_utf8_lossy(&head), "HTTP/1.1 408 Re");
+    let logged = eventually("the request in the log", async || {
+        let lines = lines(&stack, &id);
+        lines.iter().any(|line| line["status"].is_number()).then_some(lines)
+    })
+    .await;
+    let answered = logged.iter().find(|line| line["status"].is_number()).unwrap();
+    assert_eq!((&answered["status"], &answered["code"]), (&json!(408), &json!("body_too_slow")), "{logged:?}");
     user.settles_at(3).await;
 }
 

@@ -29,6 +29,8 @@ async fn a_body_that_cannot_be_read_is_refused() {
     let large = json!({ "username": "nasa", "padding": "a".repeat(64 * 1024) }).to_string();
     let cut = good[..good.len() - 5].to_owned();
     let in_order = json!(["nasa", user.business_profile_id, "LIGHT"]).to_string();
+    let nested = format!("{{\"username\":{}{}}}", "[".repeat(16), "]".repeat(16));
+    let wide = format!("{{\"username\":[{}0]}}", "0,".repeat(4_096));
     let cases = [
         ("the fields as a list", sending(user, JSON, in_order), 422, "invalid_request"),
         ("no body", sending(user, JSON, ""), 400, "malformed_json"),
@@ -42,7 +44,9 @@ async fn a_body_that_cannot_be_read_is_refused() {
         ("no type", user.request(Method::POST, "/v1/analyze").body(good), 415, "unsupported_media_type"),
         ("null", sending(user, JSON, "null"), 422, "invalid_request"),
         ("a list", sending(user, JSON, "[]"), 422, "invalid_request"),
-        ("a nest of lists", sending(user, JSON, "[".repeat(30_000)), 422, "invalid_request"),
+        ("a nest of lists", sending(user, JSON, "[".repeat(30_000)), 422, "json_too_complex"),
+        ("a deep field", sending(user, JSON, nested), 422, "json_too_complex"),
+        ("a wide list", sending(user, JSON, wide), 422, "json_too_complex"),
     ];
     for (case, request, status, code) in cases {
         refuse(case, request, status, code).await;

@@ -238,3 +238,34 @@ async fn a_run_has_room_for_so_many_and_again_when_they_leave() {
     assert_eq!(user.post(&format!("/runs/{run}/cancel")).await.status, 200);
     assert_whole(&socket.rest().await.0, "cancelled");
 }
+
+#[tokio::test]
+async fn an_account_has_room_for_so_many_with_all_of_its_runs() {
+    let stack = Stack::load();
+    let (user, other) = (User::new(&stack, 5).await, User::new(&stack, 5).await);
+    // Nothing happens to these runs, because no job finds them silent.
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(user.charged_but_not_started(&handle("gaming"), -30).await);
+    }
+    let mut streams = Vec::new();
+    for run in &runs[..2] {
+        streams.extend(join_all((0..64).map(|_| EventStream::open(user.watch(run, "")))).await);
+    }
+    let full = refused(user.watch(&runs[2], "")).await;
+    assert_eq!(full.refused(429, "too_many_streams"), &json!({ "limit": 128 }));
+    assert_eq!(full.header("retry-after"), Some("60"));
+    // It is the account that has too many.
+    let theirs = other.charged_but_not_started(&handle("gaming"), -30).await;
+    drop(EventStream::open(other.watch(&theirs, "")).await);
+    drop(streams);
+    eventually_within(Duration::from_secs(150), "room", async || {
+        let response = user.watch(&runs[2], "").send().await.unwrap();
+        (response.status() == 200).then_some(())
+    })
+    .await;
+    for run in &runs {
+        assert_eq!(user.post(&format!("/runs/{run}/cancel")).await.status, 200);
+    }
+    assert_eq!(other.post(&format!("/runs/{theirs}/cancel")).await.status, 200);
+}

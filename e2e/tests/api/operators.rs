@@ -187,6 +187,31 @@ async fn an_event_is_dropped_and_put_back_and_tried_at_once() {
 }
 
 #[tokio::test]
+async fn a_blocked_account_is_refused_without_the_database() {
+    let stack = Stack::load();
+    let (operator, ann) = (operator(&stack).await, User::new(&stack, 9).await);
+    let account = format!("/operator/accounts/{}", ann.account_id);
+    operator.operate(Method::POST, &format!("{account}/block"), None).await.data(200);
+    ann.analyze(&handle("coffee")).await.refused(403, "account_blocked");
+    // As far as the database knows, the account may buy: whoever refuses it now has not asked there.
+    let unblock = "update accounts set blocked_at = null where id = $1";
+    assert_eq!(stack.sql().await.execute(unblock, &[&ann.account_id]).await.unwrap(), 1);
+    ann.analyze(&handle("coffee")).await.refused(403, "account_blocked");
+    let line = format!("\"account_id\":\"{}\"", ann.account_id);
+    eventually("a line for each", async || {
+        let log = stack.worker_log();
+        let told = log.lines().filter(|told| told.contains("refused from memory") && told.contains(&line));
+        (told.count() == 2).then_some(())
+    })
+    .await;
+    ann.get("/credits/balance").await.data(200);
+
+    operator.operate(Method::POST, &format!("{account}/unblock"), None).await.data(200);
+    assert_eq!(ann.analysed(&handle("coffee")).await["status"], "complete");
+    ann.settles_at(8).await;
+}
+
+#[tokio::test]
 async fn a_blocked_account_buys_nothing_and_keeps_what_it_has() {
     let stack = Stack::load();
     let (operator, ann) = (operator(&stack).await, User::new(&stack, 9).await);

@@ -25,6 +25,7 @@ pub type Program = (&'static str, &'static str);
 pub const API: Program = ("e2e", "api");
 pub const BILLING: Program = ("e2e", "zz_billing");
 pub const CLIENTS: Program = ("e2e", "zz_clients");
+pub const FLOOD: Program = ("e2e", "zz_flood");
 pub const FAULTS: Program = ("e2e", "faults");
 pub const ON_DATABASE: Program = ("crates/postgres", "database");
 pub const POOLER: Program = ("crates/pooler", "pooler");

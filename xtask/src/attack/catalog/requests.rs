@@ -1,6 +1,6 @@
 //! Attacks on requests: what is sent.
 
-use crate::attack::model::{API, Attack, CLIENTS, Tests, by};
+use crate::attack::model::{API, Attack, CLIENTS, FLOOD, Tests, by};
 
 const AREA: &str = "requests";
 
@@ -48,5 +48,29 @@ pub(super) const ATTACKS: &[Attack] = &[
         AREA,
         "sixty exports at once: a few are served, the memory stays bounded",
         &["a_flood_of_exports_is_refused_and_costs_little_memory"],
+    ),
+    by(
+        FLOOD,
+        AREA,
+        "flood from one account: refused before the database, and another account is served",
+        &["a_flood_by_one_account_is_refused_and_another_account_is_served"],
+    ),
+    by(
+        API,
+        AREA,
+        "buy again and again for a blocked account: refused without the database",
+        &["operators::a_blocked_account_is_refused_without_the_database"],
+    ),
+    by(
+        CLIENTS,
+        AREA,
+        "send a body that never ends: given up after ten seconds",
+        &["a_body_that_takes_too_long_is_given_up_with_an_answer"],
+    ),
+    by(
+        API,
+        AREA,
+        "open connections to many runs at once: an account has a limited number",
+        &["events::an_account_has_room_for_so_many_with_all_of_its_runs"],
     ),
 ];
