@@ -7,6 +7,7 @@ mod analyses;
 mod begin;
 mod concurrent;
 mod customer;
+mod flood;
 mod full_profiles;
 mod greedy;
 mod ledger;
@@ -27,7 +28,7 @@ use serde_json::json;
 
 use crate::interrupt::stop_stack_on_interrupt;
 use crate::project::Project;
-use crate::stack::{Document, Layout, PoolerKind, Speed, UpOptions, down, up};
+use crate::stack::{Document, LOOSE, Layout, PoolerKind, Speed, UpOptions, down, up};
 use crate::{build, setup};
 
 use self::customer::Customers;
@@ -106,7 +107,12 @@ pub fn run(project: &Project, args: &BenchArgs) -> Result<()> {
     let apart = PARTS_APART.iter().find(|part| !only.is_empty() && overlaps(part.names, only));
     if let Some(part) = apart {
         (part.measure)(project, &mut report)?;
-    } else if PARTS.iter().flat_map(|part| part.names).chain(&[slow_start::NAME]).any(|name| overlaps(name, only)) {
+    } else if PARTS
+        .iter()
+        .flat_map(|part| part.names)
+        .chain(&[slow_start::NAME, flood::NAME])
+        .any(|name| overlaps(name, only))
+    {
         on_a_stack(project, args, only, &mut report)?;
     } else {
         bail!("no metric begins with `{only}`; docs/performance.md lists them");
@@ -123,7 +129,16 @@ fn on_a_stack(project: &Project, args: &BenchArgs, only: &str, report: &mut Repo
     let layout = Layout::new(&project.state_dir().join("bench"))?;
     stop_stack_on_interrupt(&layout)?;
     let pooler = PoolerKind::PgBouncer;
-    let options = UpOptions { fresh: true, speed: Some(Speed::Real), throw_away: true, pooler, ..UpOptions::default() };
+    // One client measures as fast as it is answered, which no customer may.
+    let rate_limit_scale = Some(LOOSE);
+    let options = UpOptions {
+        fresh: true,
+        speed: Some(Speed::Real),
+        rate_limit_scale,
+        throw_away: true,
+        pooler,
+        ..UpOptions::default()
+    };
     let measured = parts(project, &layout, &options, args, only, report);
     let stopped = down(&layout);
     // If both failed, the error of the measuring is the cause.
@@ -148,6 +163,9 @@ fn parts(
     }
     if overlaps(slow_start::NAME, only) {
         slow_start::measure(project, layout, options, report)?;
+    }
+    if overlaps(flood::NAME, only) {
+        flood::measure(project, layout, options, report)?;
     }
     Ok(())
 }
