@@ -18,6 +18,7 @@ async fn the_hundred_and_first_analysis_of_an_hour_waits_for_the_first_to_age() 
     assert_eq!(refused["outcome"], "rate_limited");
     let retry_after_s = refused["retry_after_s"].as_i64().unwrap();
     assert!((3590..=3600).contains(&retry_after_s), "{retry_after_s}");
+    assert_eq!(refused["limit"], 100);
     assert_eq!(stage.balance().await?, 100);
 
     let age = "update runs set created_at = now() - interval '1 hour' where id = $1";

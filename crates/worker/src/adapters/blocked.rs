@@ -54,11 +54,11 @@ impl BlockMemory {
 
     async fn write(&self, account: AccountId) -> Result<()> {
         let put = self.env.kv(BINDING)?.put(&account.to_string(), "blocked")?;
-        Ok(put.expiration_ttl(ENTRY_LASTS_S).execute().await?)
+        put.expiration_ttl(ENTRY_LASTS_S).execute().await.map_err(worker::Error::from)
     }
 
     async fn delete(&self, account: AccountId) -> Result<()> {
-        Ok(self.env.kv(BINDING)?.delete(&account.to_string()).await?)
+        self.env.kv(BINDING)?.delete(&account.to_string()).await.map_err(worker::Error::from)
     }
 }
 

@@ -91,6 +91,7 @@ async fn bulks_have_an_hourly_limit_of_their_own() -> TestResult {
     let refused = ask(&stage, &Purchase::many(51, "second")).await?;
     assert_eq!(refused["outcome"], "rate_limited");
     assert!((3_590..=3_600).contains(&refused["retry_after_s"].as_i64().unwrap()), "{refused}");
+    assert_eq!(refused["limit"], 150);
     buy(&stage, &Purchase::many(50, "third")).await?;
 
     // Forty lines have aged: forty more fit, and no more.

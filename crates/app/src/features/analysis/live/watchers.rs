@@ -69,7 +69,12 @@ impl Watchers {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
     use super::*;
+    use crate::shared::in_flight::Busy;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -85,6 +90,21 @@ mod tests {
         assert!(watchers.have_room(3, at(0)) && !watchers.have_room(4, at(0)));
         watchers.leave(1);
         assert!(watchers.have_room(4, at(0)));
+    }
+
+    #[test]
+    fn an_account_has_so_many_connections_and_no_more_until_one_ends() {
+        let streams = Arc::new(streams_at_once());
+        let account = |number| AccountId::new(Uuid::from_u128(number));
+        let as_many = |second| -> Vec<_> {
+            (0..STREAMS_OF_ACCOUNT_MAX).map(|_| streams.enter(account(1), at(second)).unwrap()).collect()
+        };
+        let places = as_many(0);
+        assert_eq!(streams.enter(account(1), at(659)).err(), Some(Busy::Key));
+        assert!(streams.enter(account(2), at(659)).is_ok());
+        drop(places);
+        let _unseen = as_many(700);
+        assert!(streams.enter(account(1), at(1_360)).is_ok(), "no connection lasts eleven minutes");
     }
 
     #[test]

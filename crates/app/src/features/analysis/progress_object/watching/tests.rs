@@ -144,9 +144,13 @@ fn a_full_house_turns_away_and_uses_no_ticket_up() {
     for question in [with_ticket(1), with_row(row(RunStatus::Pending, None))] {
         let full = WatchAnswer::Refused(WatchRefusal::Full);
         assert_eq!(object.watch(&question, Room::RunFull, at(1)).0, full);
+        let full = WatchAnswer::Refused(WatchRefusal::AccountFull);
+        assert_eq!(object.watch(&question, Room::AccountFull, at(1)).0, full);
+        assert_eq!(object.account_of(&question), Some(AccountId::new(Uuid::from_u128(2))));
     }
     assert_eq!(object.watch(&with_ticket(2), Room::RunFull, at(1)).0, WatchAnswer::Refused(WatchRefusal::Ticket));
     assert_eq!(object.watch(&with_ticket(1), Room::Free, at(2)).0, open(2));
+    assert_eq!(ProgressObject::new(None).account_of(&with_ticket(1)), None, "a ticket of no run is of no account");
 }
 
 #[test]
