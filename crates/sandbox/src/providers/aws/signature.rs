@@ -89,7 +89,7 @@ impl Signed<'_> {
     fn check_names(&self, claim: &Claim<'_>) -> Result<(), AwsError> {
         let must = |name: &str| name == "host" || name == "content-type" || name.starts_with("x-amz-");
         let sent = self.headers.keys().map(|name| name.as_str());
-        match sent.filter(|name| must(*name)).find(|name| !claim.names.contains(name)) {
+        match sent.filter(|name| must(name)).find(|name| !claim.names.contains(name)) {
             None => Ok(()),
             Some(name) => Err(invalid(&format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."))),
         }
