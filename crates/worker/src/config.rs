@@ -45,7 +45,7 @@ impl Config {
         let (providers, provider_faults) = ProviderSettings::read(text, deployment.environment.is_local());
         let (models, model_faults) = ModelChoice::from_settings(text, providers.anthropic.is_some());
         let (alarms, alarm_faults) = AlarmLimits::from_settings(text);
-        let (aws, mut aws_faults) = AwsSettings::read(&bound, deployment.environment.is_local());
+        let (aws, mut aws_faults) = AwsSettings::read(bound, deployment.environment.is_local());
         let mut faults = [deployment_faults, provider_faults, model_faults, alarm_faults].concat();
         // With spares for all of them, nothing is missing.
         if aws.is_some() && secrets.is_none() && !faults.is_empty() {
