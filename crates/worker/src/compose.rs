@@ -33,7 +33,7 @@ use crate::{
     adapters::{
         Accounts, BlockMemory, Board, Fetch, Gate, Inbox, Launcher, Limiter, PictureCopies, PlatformClock, PlatformIds,
         PlatformPause, PlatformReadiness, PlatformTelemetry, Snapshots, WebCrypto, operator_login, system_login,
-        tenant_login,
+        tenant_login, turn_telemetry_off,
     },
     config::Config,
 };
@@ -83,6 +83,7 @@ impl Isolate {
         let current = vault.as_ref().and_then(|vault| vault.current());
         let secrets = current.as_ref().map(|(number, _)| *number);
         let config = Config::read(env, current.as_ref().map(|(_, values)| &**values));
+        turn_telemetry_off(config.deployment.telemetry_off);
         // What the isolate remembers outlives a change of secrets, but for tokens and keys whose rules are others now.
         let verifier = former.map(|former| former.verifier.clone());
         let verifier = verifier.filter(|verifier| *verifier.rules() == config.deployment.tokens);

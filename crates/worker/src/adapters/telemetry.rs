@@ -30,6 +30,13 @@ thread_local! {
     static OUTBOX: RefCell<Outbox> = const { RefCell::new(Outbox::new()) };
     /// Until when somebody gathers a local stack's points.
     static GATHERED_UNTIL_MS: Cell<i64> = const { Cell::new(0) };
+    /// `TELEMETRY_OFF`, of a local stack only.
+    static IS_OFF: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this isolate tells nothing of what happens. Errors are reported all the same.
+pub fn turn_telemetry_off(is_off: bool) {
+    IS_OFF.set(is_off);
 }
 
 /// Takes points into the outbox of the isolate.
@@ -38,6 +45,10 @@ pub struct PlatformTelemetry;
 impl Telemetry for PlatformTelemetry {
     fn record(&self, point: Point) {
         OUTBOX.with_borrow_mut(|outbox| outbox.add_point(PlatformClock.now(), point));
+    }
+
+    fn is_on(&self) -> bool {
+        !IS_OFF.get()
     }
 }
 

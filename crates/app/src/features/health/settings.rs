@@ -76,6 +76,8 @@ pub struct DeploymentSettings {
     pub pause_scale: f64,
     /// `RATE_LIMIT_SCALE`: a factor on how many requests a client may send, above 1 on a local stack only.
     pub traffic_scale: u32,
+    /// `TELEMETRY_OFF` is `1`: nothing is told of what happens; on a local stack only.
+    pub telemetry_off: bool,
 }
 
 impl DeploymentSettings {
@@ -115,6 +117,7 @@ impl DeploymentSettings {
             pause_scale: scale.filter(|_| local).unwrap_or(1.0),
             // Nor here: the full limits are what a deployment enforces.
             traffic_scale: traffic.filter(|_| local).unwrap_or(1),
+            telemetry_off: local && text("TELEMETRY_OFF") == "1",
         };
         (settings, faults)
     }
@@ -218,8 +221,9 @@ mod tests {
                 ("APIFY_BASE_URL", "http://127.0.0.1:4010/apify"),
                 ("RETRY_TIME_SCALE", "0.1"),
                 ("RATE_LIMIT_SCALE", "1000"),
+                ("TELEMETRY_OFF", "1"),
             ]);
-            assert_eq!(settings.traffic_scale, 1, "{name:?}");
+            assert_eq!((settings.traffic_scale, settings.telemetry_off), (1, false), "{name:?}");
             let expected = ["OSLIRA_ENV must be local, staging or production", "SUPABASE_URL must begin with https://"];
             assert_eq!(faults, expected, "{name:?}");
             assert_eq!((settings.pictures, settings.pause_scale), (PictureSource::Instagram, 1.0), "{name:?}");
@@ -257,6 +261,20 @@ mod tests {
         for senseless in ["0", "-1", "1.5", "NaN", "inf", "fast"] {
             let (settings, _) = read(&[&local[..], &[("RETRY_TIME_SCALE", senseless)]].concat());
             assert_eq!(settings.pause_scale, 1.0, "{senseless}");
+        }
+    }
+
+    #[test]
+    fn only_a_local_stack_can_be_silent_and_only_where_it_is_told_so() {
+        for (environment, text, is_off) in [
+            ("local", "1", true),
+            ("local", "", false),
+            ("local", "0", false),
+            ("staging", "1", false),
+            ("production", "1", false),
+        ] {
+            let (settings, _) = read(&[("OSLIRA_ENV", environment), ("TELEMETRY_OFF", text)]);
+            assert_eq!(settings.telemetry_off, is_off, "{environment} {text:?}");
         }
     }
 

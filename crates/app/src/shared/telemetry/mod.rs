@@ -22,10 +22,18 @@ use super::ids::RunId;
 /// Takes points. It cannot fail and MUST NOT wait: nothing depends on them.
 pub trait Telemetry: Send + Sync {
     fn record(&self, point: Point);
+
+    /// Whether anything is told, lines of the log included. It always is, but where a benchmark asks what telling costs.
+    fn is_on(&self) -> bool {
+        true
+    }
 }
 
 /// Tells what has happened: as a line in the log, and as a point.
 pub fn tell(telemetry: &dyn Telemetry, event: &Event<'_>) {
+    if !telemetry.is_on() {
+        return;
+    }
     event.log();
     telemetry.record(event.point());
 }
@@ -42,4 +50,37 @@ pub struct NoTelemetry;
 
 impl Telemetry for NoTelemetry {
     fn record(&self, _: Point) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    struct Double {
+        is_on: bool,
+        points: Mutex<Vec<Point>>,
+    }
+
+    impl Telemetry for Double {
+        fn record(&self, point: Point) {
+            self.points.lock().unwrap().push(point);
+        }
+
+        fn is_on(&self) -> bool {
+            self.is_on
+        }
+    }
+
+    #[test]
+    fn what_is_off_is_told_nothing() {
+        for (is_on, points) in [(true, 1), (false, 0)] {
+            let double = Double { is_on, points: Mutex::default() };
+            tell_ended(&double, &[RunId::new(Uuid::nil())], RunEnd::Swept, Timestamp::UNIX_EPOCH);
+            assert_eq!(double.points.into_inner().unwrap().len(), points);
+        }
+    }
 }
