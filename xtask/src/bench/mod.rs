@@ -20,6 +20,7 @@ mod scale;
 mod setup_time;
 mod six_steps;
 mod slow_start;
+mod telemetry;
 mod timed;
 mod webhook;
 
@@ -69,6 +70,18 @@ const PARTS: [Part; 10] = [
     Part { names: &["http."], measure: routes::measure },
 ];
 
+/// A part that needs stacks of its own. It starts them with the options of a fresh stack.
+struct PartWithStacks {
+    name: &'static str,
+    measure: fn(&Project, &Layout, &UpOptions, &mut Report) -> Result<()>,
+}
+
+const PARTS_WITH_STACKS: [PartWithStacks; 3] = [
+    PartWithStacks { name: slow_start::NAME, measure: slow_start::measure },
+    PartWithStacks { name: telemetry::NAME, measure: telemetry::measure },
+    PartWithStacks { name: flood::NAME, measure: flood::measure },
+];
+
 /// What takes minutes and needs no stack is measured only when it is asked for by name.
 struct PartApart {
     names: &'static str,
@@ -109,8 +122,8 @@ pub fn run(project: &Project, args: &BenchArgs) -> Result<()> {
         (part.measure)(project, &mut report)?;
     } else if PARTS
         .iter()
-        .flat_map(|part| part.names)
-        .chain(&[slow_start::NAME, flood::NAME])
+        .flat_map(|part| part.names.iter().copied())
+        .chain(PARTS_WITH_STACKS.iter().map(|part| part.name))
         .any(|name| overlaps(name, only))
     {
         on_a_stack(project, args, only, &mut report)?;
@@ -161,13 +174,10 @@ fn parts(
         let bench = Bench { project, stack: &stack, layout, customers: Customers::of(&stack)?, only, runs: args.runs };
         wanted.try_for_each(|part| (part.measure)(&bench, report))?;
     }
-    if overlaps(slow_start::NAME, only) {
-        slow_start::measure(project, layout, options, report)?;
-    }
-    if overlaps(flood::NAME, only) {
-        flood::measure(project, layout, options, report)?;
-    }
-    Ok(())
+    PARTS_WITH_STACKS
+        .iter()
+        .filter(|part| overlaps(part.name, only))
+        .try_for_each(|part| (part.measure)(project, layout, options, report))
 }
 
 /// The size of the Worker as it is deployed.

@@ -68,6 +68,18 @@ impl Speed {
     }
 }
 
+/// What becomes of what a stack's Worker tells of itself (docs/telemetry.md).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Telling {
+    /// The sandbox keeps the points too, and answers queries.
+    #[default]
+    Kept,
+    /// As in a deployment: each answer's points go to the platform's dataset behind it, and nowhere else.
+    AsDeployed,
+    /// Nothing is told.
+    Off,
+}
+
 /// The factor on how many requests a client may send, for tests and benchmarks, whose few clients send more than many customers. The
 /// Worker takes no larger one.
 pub const LOOSE: u32 = 1_000;

@@ -13,11 +13,11 @@ use crate::http::Http;
 use crate::postgres::PgUrl;
 use crate::private::write_private;
 use crate::project::Project;
-use crate::stack::Layout;
 use crate::stack::part::Part;
 use crate::stack::processes::{Identity, Launch};
 use crate::stack::state::{Running, State};
 use crate::stack::supervise::{Plan, ensure, port};
+use crate::stack::{Layout, Telling};
 use crate::stamp::Hash;
 use crate::step::step;
 
@@ -69,6 +69,7 @@ pub struct Surroundings<'a> {
     pub jwt_secret: &'a str,
     /// What signs the events of Stripe.
     pub stripe_webhook_secret: &'a str,
+    pub telling: Telling,
 }
 
 /// Where the Worker is, or will be. The workerd of a runner that was killed is ended first: it would keep the port, and the Worker
@@ -198,7 +199,8 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "APP_URL": "http://localhost:5173",
             "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
             "SENTRY_DSN": sentry_dsn(sandbox),
-            "POINTS_URL": format!("{sandbox}/cloudflare/points"),
+            "POINTS_URL": points_url(around.telling, sandbox),
+            "TELEMETRY_OFF": if around.telling == Telling::Off { "1" } else { "0" },
             // The values above are the spare of an isolate that begins while the sandbox is away.
             "SECRETS_SOURCE": "aws",
             "AWS_SECRETS_URL": format!("{sandbox}/aws"),
@@ -210,6 +212,14 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "RATE_LIMIT_SCALE": state.rate_limit_scale().to_string(),
         },
     })
+}
+
+/// Where the points go besides the platform's dataset, which keeps none locally; empty for nowhere.
+fn points_url(telling: Telling, sandbox: &str) -> String {
+    match telling {
+        Telling::Kept => format!("{sandbox}/cloudflare/points"),
+        Telling::AsDeployed | Telling::Off => String::new(),
+    }
 }
 
 /// The project of the sandbox's Sentry.

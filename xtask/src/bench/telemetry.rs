@@ -1,0 +1,88 @@
+//! What telling adds to a request: a Worker that tells as in a deployment, against one that tells nothing.
+//!
+//! What is told is a line of the log, a point, and the delivery behind the answer. The delivery keeps the isolate's one thread busy, so
+//! it delays whoever comes meanwhile: requests come at random, as those of many customers, and a time begins when a request is due.
+//! Both Workers are asked at the same times, each freshly started, in turn.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::load::{Latency, at_random, drive_at};
+use super::metric::{Metric, Report, median};
+use crate::http::Http;
+use crate::project::Project;
+use crate::stack::{Document, Layout, Part, Telling, UpOptions, up};
+
+pub const NAME: &str = "telemetry.overhead_ms.p50";
+
+/// A read of one row: with little work of its own, a request shows what is added to it.
+const ROUTE: &str = "/credits/balance";
+const ROUNDS: u64 = 3;
+/// 250 in a second, on average: somewhat less than half of what two cores answer, load generator included.
+const EVERY: Duration = Duration::from_millis(4);
+const WARM_UP: usize = 400;
+const REQUESTS: usize = 1_600;
+/// More than are ever under way: none waits for its connection.
+const CONNECTIONS: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Lines come to the log's file through the runner.
+const LOGGED_WITHIN: Duration = Duration::from_millis(500);
+
+/// Measures both, round after round. `options` are those of a fresh stack.
+pub fn measure(project: &Project, layout: &Layout, options: &UpOptions, report: &mut Report) -> Result<()> {
+    eprintln!("  {REQUESTS} requests told of as in a deployment and as many that are not, {ROUNDS} times in turn …");
+    // The first requests of a new database are on neither side.
+    let stack = up(project, layout, &UpOptions { telling: Telling::Off, ..options.clone() })?;
+    ask(&stack, &at_random(WARM_UP, EVERY, 0))?;
+    let side = |telling, times: &[Duration]| {
+        let changed = UpOptions { fresh: false, no_build: true, telling, ..options.clone() };
+        told(layout, &up(project, layout, &changed)?, telling, times)
+    };
+    let mut extra_ms = Vec::new();
+    for round in 1..=ROUNDS {
+        let times = at_random(WARM_UP + REQUESTS, EVERY, round);
+        let on = side(Telling::AsDeployed, &times)?;
+        let off = side(Telling::Off, &times)?;
+        eprintln!(
+            "  told: median {:.2} ms, p95 {:.2} ms; not told: {:.2} ms, {:.2} ms",
+            on.ms(0.5),
+            on.ms(0.95),
+            off.ms(0.5),
+            off.ms(0.95),
+        );
+        extra_ms.push(on.ms(0.5) - off.ms(0.5));
+    }
+    report.add(Metric::ms(NAME, median(&extra_ms).context("nothing was measured")?));
+    Ok(())
+}
+
+/// Asks a Worker, and looks into its log whether it tells what it should.
+fn told(layout: &Layout, stack: &Document, telling: Telling, times: &[Duration]) -> Result<Latency> {
+    let log = layout.log(Part::Worker);
+    let begins = log.metadata().map_or(0, |meta| meta.len());
+    let latency = ask(stack, times)?;
+    std::thread::sleep(LOGGED_WITHIN);
+    let lines = lines_about_requests(&log, begins)?;
+    if (lines > 0) != (telling == Telling::AsDeployed) {
+        bail!("the log has {lines} lines about requests of a Worker whose telemetry is {telling:?}");
+    }
+    Ok(latency)
+}
+
+/// How many of them are in the log after its first `begins` bytes.
+fn lines_about_requests(log: &Path, begins: u64) -> Result<usize> {
+    let text = std::fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
+    let new = text.get(usize::try_from(begins)?..).unwrap_or_default();
+    Ok(String::from_utf8_lossy(new).matches(&format!("\"route\":\"{ROUTE}\"")).count())
+}
+
+fn ask(stack: &Document, times: &[Duration]) -> Result<Latency> {
+    let url = format!("{}{ROUTE}", stack.api_url);
+    let connections = (0..CONNECTIONS).map(|_| Http::new(PATIENCE)).collect::<Vec<Http>>();
+    drive_at(connections, WARM_UP, times, |http, _| match http.get(&url, Some(&stack.token))?.status {
+        200 => Ok(()),
+        status => bail!("{url} answered {status}"),
+    })
+}
