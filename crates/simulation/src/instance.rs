@@ -10,7 +10,6 @@ use oslira_app::{
     shared::{
         ids::{BulkId, RunId},
         steps::StepFailed,
-        telemetry::NoTelemetry,
     },
 };
 
@@ -115,8 +114,8 @@ impl Instance {
             model: ports.clone(),
             pictures: ports.clone(),
             progress: ports.clone(),
-            clock: ports,
-            telemetry: Arc::new(NoTelemetry),
+            clock: ports.clone(),
+            telemetry: ports,
             models,
             // Time is virtual, so pauses can have their full length.
             pause_scale: 1.0,

@@ -293,7 +293,7 @@ impl InvariantChecker {
                 Ok(())
             }
             (Op::MarkStale(username, at), _) => self.staleness.marked(username.as_str(), *at, database),
-            (Op::Fail { run, code, .. }, Answer::Done) => self.failed(*run, code),
+            (Op::Fail { run, code, .. }, Answer::Failed(_)) => self.failed(*run, code),
             (Op::Cancel { run, .. }, Answer::Cancelled(done @ CancelOutcome::Cancelled { .. })) => {
                 let first = self.cancels.entry(*run).or_insert_with(|| done.clone());
                 hold(first == done, || format!("a repeated cancel of {run} answered {done:?} after {first:?}"))

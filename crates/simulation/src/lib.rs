@@ -10,6 +10,7 @@ mod behaviour;
 mod bills;
 mod bulks;
 mod calls;
+mod counted;
 mod fixtures;
 mod grants;
 mod history;

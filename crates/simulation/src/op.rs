@@ -130,6 +130,10 @@ pub enum Answer {
     Active(bool),
     /// To a complete.
     Completed(Completion),
+    /// To a fail: whether it ended the run.
+    Failed(bool),
+    /// To a bill: whether it was not known before.
+    Recorded(bool),
     /// To an operation that returns nothing.
     Done,
     /// To a mark-stale: how many analyses became stale.

@@ -96,12 +96,18 @@ impl SystemRuns for Ports {
         Ok(false)
     }
 
-    async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<(), StoreError> {
-        self.call(Op::Fail { run, code: code.to_owned(), message: message.to_owned() }).await.map(drop)
+    async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<bool, StoreError> {
+        match self.call(Op::Fail { run, code: code.to_owned(), message: message.to_owned() }).await? {
+            Answer::Failed(by_this) => Ok(by_this),
+            other => Err(mistaken(&other)),
+        }
     }
 
-    async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<(), StoreError> {
-        self.call(Op::RecordUsage { run, key: key.to_owned(), usage: usage.clone() }).await.map(drop)
+    async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<bool, StoreError> {
+        match self.call(Op::RecordUsage { run, key: key.to_owned(), usage: usage.clone() }).await? {
+            Answer::Recorded(is_new) => Ok(is_new),
+            other => Err(mistaken(&other)),
+        }
     }
 
     async fn mark_stale(&self, username: &InstagramHandle, scraped_at: Timestamp) -> Result<u64, StoreError> {

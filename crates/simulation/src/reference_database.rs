@@ -123,16 +123,14 @@ impl ReferenceDatabase {
             }
             Op::Advance(run, phase) => Answer::Active(self.advance(*run, *phase, now_s)),
             Op::Complete { run, lead, .. } => Answer::Completed(self.complete(*run, lead.scraped_at, now_s)),
-            Op::Fail { run, code, message } => {
-                self.fail(*run, code, message);
-                Answer::Done
-            }
+            Op::Fail { run, code, message } => Answer::Failed(self.fail(*run, code, message)),
             Op::RecordUsage { run, key, .. } => {
                 let is_new = !self.usage.contains(key) || self.has(Mutation::BillTwice);
-                if self.runs.contains_key(run) && is_new {
+                let is_recorded = self.runs.contains_key(run) && is_new;
+                if is_recorded {
                     self.usage.push(key.clone());
                 }
-                Answer::Done
+                Answer::Recorded(is_recorded)
             }
             Op::MarkStale(username, scraped_at) => Answer::Marked(self.mark_stale(username.as_str(), *scraped_at)),
             // The circuit breaker is not modelled: histories name no required provider.
@@ -361,11 +359,13 @@ impl ReferenceDatabase {
         Completion::Completed { lead_id, is_new, analysis_id }
     }
 
-    fn fail(&mut self, run: RunId, code: &str, message: &str) {
-        let ended = self.runs.get(&run).is_none_or(|row| !row.is_active());
-        if !ended || self.has(Mutation::FailAfterTheEnd) {
+    fn fail(&mut self, run: RunId, code: &str, message: &str) -> bool {
+        let is_active = self.runs.get(&run).is_some_and(RunRow::is_active);
+        let fails = is_active || self.has(Mutation::FailAfterTheEnd);
+        if fails {
             self.end(run, RunStatus::Failed, "refunded", Some((code.to_owned(), message.to_owned())));
         }
+        fails
     }
 
     fn mark_stale(&mut self, username: &str, scraped_at: Timestamp) -> u64 {

@@ -18,6 +18,7 @@ use oslira_app::{
 
 use crate::{
     Answer, ApifyBehaviour, Bill, InvariantChecker, Mutation, Op, ProviderBehaviour, Random, ReferenceDatabase,
+    counted::Counted,
     scheduler::{Schedule, Scheduler},
     scraping::Scraping,
     version::Version,
@@ -62,6 +63,8 @@ pub struct World {
     pub now_ms: i64,
     pub database: ReferenceDatabase,
     pub invariants: InvariantChecker,
+    /// What workflows have counted.
+    pub(crate) counted: Counted,
     /// The source of every random choice within the world.
     pub random: Random,
     pub fault_rates: FaultRates,
@@ -124,6 +127,7 @@ impl World {
         Self {
             now_ms: EPOCH_MS,
             invariants: InvariantChecker::of(&database),
+            counted: Counted::default(),
             database,
             random: Random::new(seed),
             fault_rates: FaultRates::default(),

@@ -333,6 +333,8 @@ pub fn erase_job(env: &Env) -> EraseJobPorts {
         engine: Arc::new(Launcher::new(env)),
         profiles: Arc::new(Gate::new(env)),
         progress: Arc::new(Board::new(env)),
+        clock: Arc::new(PlatformClock),
+        telemetry: Arc::new(PlatformTelemetry),
     }
 }
 

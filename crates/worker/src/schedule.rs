@@ -16,7 +16,7 @@ use oslira_app::{
         clock::Clock as _,
         ids::RunId,
         store::StoreError,
-        telemetry::{RunEnd, tell_ended},
+        telemetry::{Ending, RunEnd, tell_ended},
     },
     triggers::Job,
 };
@@ -74,7 +74,9 @@ const BULKS_MAX: u32 = 500;
 pub async fn recover_runs(env: &Env, round: Round, wake_age: SignedDuration) -> Result<RecoveryReport, StoreError> {
     let (runs, launcher, board) = (compose::admin(env), Launcher::new(env), Board::new(env));
     let grace = async |duration| Delay::from(duration).await;
-    let swept = |runs: &[RunId]| tell_ended(&PlatformTelemetry, runs, RunEnd::Swept, PlatformClock.now());
+    let swept = |runs: &[RunId]| {
+        tell_ended(&PlatformTelemetry, runs, RunEnd::Swept, Ending::default(), PlatformClock.now());
+    };
     let recovered = recover_stale_runs(runs.as_ref(), &launcher, &board, round, wake_age, grace, &swept).await;
     // Also after a sweep that failed: the bulks wait for nothing of it.
     let bulks_ended = runs.end_finished(BULKS_MAX).await?;

@@ -15,7 +15,6 @@ use oslira_app::{
     shared::{ids::RunId, store::StoreError},
 };
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::db::AdminDb;
 use crate::{run_state::RUN_STATE, session::Param};
@@ -30,6 +29,14 @@ struct Advanced {
 enum Reported {
     Opened,
     Noted,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum Failed {
+    Failed,
+    /// It had ended before.
+    Unchanged,
 }
 
 #[derive(Deserialize)]
@@ -75,18 +82,19 @@ impl SystemRuns for AdminDb {
             .await
     }
 
-    async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<(), StoreError> {
+    async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<bool, StoreError> {
         let params = [Param::of(run), Param::of(code), Param::of(message)];
-        self.value::<Value>("select system.fail_run($1::uuid, $2, $3)", &params).await.map(drop)
+        let failed: Failed = self.value("select system.fail_run($1::uuid, $2, $3)", &params).await?;
+        Ok(matches!(failed, Failed::Failed))
     }
 
-    async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<(), StoreError> {
+    async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<bool, StoreError> {
         let (kind, bill) = match usage {
             UsageRecord::Ai(bill) => ("ai", Param::json(bill)?),
             UsageRecord::Scrape(bill) => ("scrape", Param::json(bill)?),
         };
         let params = [Param::of(run), Param::of(kind), Param::of(key), bill];
-        self.value::<bool>("select to_jsonb(system.record_usage($1::uuid, $2, $3, $4::jsonb))", &params).await.map(drop)
+        self.value("select to_jsonb(system.record_usage($1::uuid, $2, $3, $4::jsonb))", &params).await
     }
 
     async fn mark_stale(&self, username: &InstagramHandle, scraped_at: Timestamp) -> Result<u64, StoreError> {

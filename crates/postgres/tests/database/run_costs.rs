@@ -129,3 +129,21 @@ async fn an_analysis_says_what_its_runs_bills_say_to_the_last_microdollar() -> T
     }
     stage.assert_ledger_is_whole().await
 }
+
+#[tokio::test]
+async fn a_bill_that_two_runs_share_is_counted_once() -> TestResult {
+    let stage = Stage::with_credits(50).await?;
+    let scenario = Scenario { bills_key: Some("shared"), ..Scenario::default() };
+    let mut counted = vec![];
+    for username in ["ann", "bea"] {
+        let run = stage.begun(username).await?;
+        // Dollars are the second number, results or input tokens the third.
+        let points = work(&stage, run, scenario).await.into_iter().filter(|point| point.blobs[0] != "run");
+        counted.extend(points.map(|point| (point.blobs[0].clone(), point.doubles[1], point.doubles[2])));
+    }
+    let point = |kind: &str, cost_microusd: f64, amount: f64| (kind.to_owned(), cost_microusd, amount);
+    let whole = [point("scrape", 2_303.0, 1.0), point("ai_call", 1_238.0, 2_000.0)];
+    let nothing = [point("scrape", 0.0, 0.0), point("ai_call", 0.0, 0.0)];
+    assert_eq!(counted, [whole, nothing].concat());
+    Ok(())
+}

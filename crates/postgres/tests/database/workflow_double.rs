@@ -23,7 +23,7 @@ use oslira_app::{
         ids::RunId,
         steps::{AttemptFailed, StepFailed, Steps},
         store::StoreError,
-        telemetry::NoTelemetry,
+        telemetry::{Point, Telemetry},
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -44,11 +44,14 @@ pub struct Scenario {
     pub unpriced: bool,
     /// The gateway answers from its cache.
     pub gateway_hit: bool,
+    /// What the providers call the scrape and the answer, if it is not a new name each time.
+    pub bills_key: Option<&'static str>,
 }
 
-/// Works a run to its end.
-pub async fn work(stage: &Stage, run: Uuid, scenario: Scenario) {
-    let double = Arc::new(Double { scenario, asked: Mutex::default(), kept: Mutex::default() });
+/// Works a run to its end; answers what was counted.
+pub async fn work(stage: &Stage, run: Uuid, scenario: Scenario) -> Vec<Point> {
+    let double =
+        Arc::new(Double { scenario, asked: Mutex::default(), kept: Mutex::default(), counted: Mutex::default() });
     if scenario.is_cached {
         let snapshot = Snapshot {
             profile: profile(),
@@ -72,18 +75,27 @@ pub async fn work(stage: &Stage, run: Uuid, scenario: Scenario) {
         model: double.clone(),
         pictures: double.clone(),
         progress: double.clone(),
-        clock: double,
-        telemetry: Arc::new(NoTelemetry),
+        clock: double.clone(),
+        telemetry: double.clone(),
         models: ModelChoice::default(),
         pause_scale: 0.0,
     };
     analyse(&Straight, ports, RunId::new(run)).await.unwrap();
+    double.counted.lock().unwrap().clone()
 }
 
 struct Double {
     scenario: Scenario,
     asked: Mutex<HashMap<CallKind, u32>>,
     kept: Mutex<Vec<(SnapshotKey, Snapshot)>>,
+    counted: Mutex<Vec<Point>>,
+}
+
+impl Double {
+    /// A provider's name for what it did.
+    fn key(&self) -> String {
+        self.scenario.bills_key.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    }
 }
 
 /// Steps that never fail and so need no memory.
@@ -177,7 +189,7 @@ impl ProfileSource for Double {
             cost_microusd: 2_303 * u64::from(results),
             duration_ms: None,
         };
-        let provider_run_id = Uuid::now_v7().to_string();
+        let provider_run_id = self.key();
         Ok(Collected::Finished(Box::new(Scraped { found, usage, ended_at: None, provider_run_id })))
     }
 
@@ -200,7 +212,7 @@ impl Model for Double {
         };
         let cost = if self.scenario.gateway_hit { 0 } else { 1_237 + u64::from(nth) };
         let usage = AiUsage {
-            response_id: Uuid::now_v7().to_string(),
+            response_id: self.key(),
             provider: "openai".to_owned(),
             model: question.model.model().to_owned(),
             input_tokens: 2_000,
@@ -250,6 +262,12 @@ impl SnapshotStore for Double {
 #[async_trait]
 impl ProgressSink for Double {
     async fn tell(&self, _: RunId, _: ProgressUpdate) {}
+}
+
+impl Telemetry for Double {
+    fn record(&self, point: Point) {
+        self.counted.lock().unwrap().push(point);
+    }
 }
 
 impl Clock for Double {

@@ -128,11 +128,12 @@ pub trait SystemRuns: Send + Sync {
     /// else it is called is erased and refused too.
     async fn refuse_erased(&self, profile: &Profile) -> Result<bool, StoreError>;
 
-    /// Ends the run and refunds it, once.
-    async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<(), StoreError>;
+    /// Ends the run and refunds it, once; answers whether this call did it.
+    async fn fail(&self, run: RunId, code: &str, message: &str) -> Result<bool, StoreError>;
 
-    /// Records what a provider will bill, once per `key` (the provider's own response or run id).
-    async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<(), StoreError>;
+    /// Records what a provider will bill, once per `key` (the provider's own response or run id); answers whether it was not known
+    /// before. Runs that share a scrape share its bill.
+    async fn record_usage(&self, run: RunId, key: &str, usage: &UsageRecord) -> Result<bool, StoreError>;
 
     /// Marks analyses of this profile as stale, in every account, that judged a scrape older than `scraped_at`; answers
     /// how many.

@@ -12,7 +12,7 @@ use crate::{
         idempotency::{IdempotencyKey, body_hash},
         ids::{RunId, UserId},
         store::StoreError,
-        telemetry::{RunEnd, tell_ended},
+        telemetry::{Ending, RunEnd, tell_ended},
     },
 };
 
@@ -80,7 +80,12 @@ pub async fn start(
     // credits for AI work that has begun, and the customer would have paid for nothing.
     match ports.runs.undo(member.user(), receipt.run_id).await? {
         UndoOutcome::Undone => {
-            tell_ended(ports.telemetry.as_ref(), &[receipt.run_id], RunEnd::Undone, ports.clock.now());
+            let known = Ending {
+                account_id: Some(member.account()),
+                analysis_type: Some(request.analysis_type),
+                ..Ending::default()
+            };
+            tell_ended(ports.telemetry.as_ref(), &[receipt.run_id], RunEnd::Undone, known, ports.clock.now());
             tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &[receipt.run_id]).await;
             Ok(StartOutcome::Undone)
         }
@@ -126,7 +131,8 @@ pub async fn cancel(ports: &AnalysisPorts, user: UserId, run: RunId) -> Result<C
     }
     let cancelled = ports.runs.cancel(user, run).await?;
     if let CancelOutcome::Cancelled { .. } = cancelled {
-        tell_ended(ports.telemetry.as_ref(), &[run], RunEnd::Cancelled, ports.clock.now());
+        let known = Ending { account_id: state.map(|state| state.account_id), ..Ending::default() };
+        tell_ended(ports.telemetry.as_ref(), &[run], RunEnd::Cancelled, known, ports.clock.now());
         tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &[run]).await;
     }
     Ok(cancelled)

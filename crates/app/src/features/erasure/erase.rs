@@ -10,7 +10,10 @@ use crate::{
         analysis::{ProgressUpdate, RunStatus},
         profiles::InstagramHandle,
     },
-    shared::store::StoreError,
+    shared::{
+        store::StoreError,
+        telemetry::{Ending, RunEnd, tell_ended},
+    },
 };
 
 /// Erasures that one job takes; more than that take turns.
@@ -23,6 +26,8 @@ const BULKS: u32 = 100;
 const CALLS_MAX: u32 = 900;
 /// Bulks are searched once, in the order of their ids. A purchase that had begun before the refusal has ended by then.
 const BULKS_SETTLED_AFTER: SignedDuration = SignedDuration::from_mins(1);
+/// Why the database fails the runs that are under way.
+const SUBJECT_ERASED_CODE: &str = "subject_erased";
 
 /// What a job did; it names nobody.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -150,6 +155,9 @@ async fn end_runs(
             return Ok(true);
         }
         report.runs_ended += u32::try_from(ended.len()).unwrap_or(u32::MAX);
+        let known = Ending { code: SUBJECT_ERASED_CODE, ..Ending::default() };
+        // By the clock: a local stack runs a job for any day.
+        tell_ended(ports.telemetry.as_ref(), &ended, RunEnd::Failed, known, ports.clock.now());
         if calls.take(1) {
             ports.profiles.withdraw(&ended).await;
         }

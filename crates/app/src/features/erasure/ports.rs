@@ -18,6 +18,7 @@ use crate::{
         clock::Clock,
         ids::{Ids, RunId},
         store::StoreError,
+        telemetry::Telemetry,
     },
 };
 
@@ -101,4 +102,6 @@ pub struct EraseJobPorts {
     /// The scraper's gate.
     pub profiles: Arc<dyn ProfileSource>,
     pub progress: Arc<dyn ProgressSink>,
+    pub clock: Arc<dyn Clock>,
+    pub telemetry: Arc<dyn Telemetry>,
 }

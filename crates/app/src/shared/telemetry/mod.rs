@@ -17,7 +17,10 @@ pub use point::{BLOB_BYTES_MAX, BLOBS_MAX, DOUBLES_MAX, INDEX_BYTES_MAX, Point};
 
 use jiff::Timestamp;
 
-use super::ids::RunId;
+use super::{
+    analysis_type::AnalysisType,
+    ids::{AccountId, RunId},
+};
 
 /// Takes points. It cannot fail and MUST NOT wait: nothing depends on them.
 pub trait Telemetry: Send + Sync {
@@ -38,10 +41,21 @@ pub fn tell(telemetry: &dyn Telemetry, event: &Event<'_>) {
     telemetry.record(event.point());
 }
 
+/// What is known of runs that end at once, otherwise than by their workflow.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ending<'a> {
+    pub account_id: Option<AccountId>,
+    pub analysis_type: Option<AnalysisType>,
+    /// Why they failed; empty if they did not.
+    pub code: &'a str,
+}
+
 /// Tells that runs have ended otherwise than by their workflow.
-pub fn tell_ended(telemetry: &dyn Telemetry, runs: &[RunId], end: RunEnd, ended_at: Timestamp) {
+pub fn tell_ended(telemetry: &dyn Telemetry, runs: &[RunId], end: RunEnd, known: Ending<'_>, ended_at: Timestamp) {
+    let Ending { account_id, analysis_type, code } = known;
     for run in runs {
-        tell(telemetry, &Event::Run(RunEnded::without_workflow(*run, end, ended_at)));
+        let ended = RunEnded::without_workflow(*run, end, ended_at);
+        tell(telemetry, &Event::Run(RunEnded { account_id, analysis_type, code, ..ended }));
     }
 }
 

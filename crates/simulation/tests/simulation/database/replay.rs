@@ -278,14 +278,8 @@ impl Stage {
             }
             Op::Advance(run, phase) => Answer::Active(admin.advance(*run, *phase).await?),
             Op::Complete { run, lead, analysis } => Answer::Completed(admin.complete(*run, lead, analysis).await?),
-            Op::Fail { run, code, message } => {
-                admin.fail(*run, code, message).await?;
-                Answer::Done
-            }
-            Op::RecordUsage { run, key, usage } => {
-                admin.record_usage(*run, key, usage).await?;
-                Answer::Done
-            }
+            Op::Fail { run, code, message } => Answer::Failed(admin.fail(*run, code, message).await?),
+            Op::RecordUsage { run, key, usage } => Answer::Recorded(admin.record_usage(*run, key, usage).await?),
             Op::MarkStale(username, scraped_at) => Answer::Marked(admin.mark_stale(username, *scraped_at).await?),
             Op::ReportOutage { run, service, outage } => {
                 admin.report_outage(*run, service, *outage).await?;

@@ -16,7 +16,7 @@ use crate::{
     http::{ApiError, Endpoint, ErrorCode, Example, JsonBody, NoBody, NoParameters, Registry, Reply},
     shared::{
         ids::AccountId,
-        telemetry::{RunEnd, tell_ended},
+        telemetry::{Ending, RunEnd, tell_ended},
     },
 };
 
@@ -136,7 +136,8 @@ impl Endpoint for CloseIt {
         }
         match ports.store.close(member, &body.name).await? {
             CloseOutcome::Closed { account, cancelled } => {
-                tell_ended(ports.telemetry.as_ref(), &cancelled, RunEnd::Cancelled, ports.clock.now());
+                let known = Ending { account_id: Some(member.account()), ..Ending::default() };
+                tell_ended(ports.telemetry.as_ref(), &cancelled, RunEnd::Cancelled, known, ports.clock.now());
                 tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &cancelled).await;
                 Ok(Reply::new(account))
             }

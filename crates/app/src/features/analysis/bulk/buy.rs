@@ -22,7 +22,7 @@ use crate::{
         idempotency::{IdempotencyKey, body_hash},
         ids::{BulkId, BusinessProfileId, UserId},
         store::StoreError,
-        telemetry::{RunEnd, tell_ended},
+        telemetry::{Ending, RunEnd, tell_ended},
     },
 };
 
@@ -143,7 +143,7 @@ pub async fn cancel(ports: &AnalysisPorts, user: UserId, bulk: BulkId) -> Result
     note_scrapes(ports, user, &ports.bulks.unstarted(user, bulk).await?).await?;
     let cancelled = ports.bulks.cancel(user, bulk, false).await?;
     if let BulkCancelled::Cancelled { runs, .. } = &cancelled {
-        tell_ended(ports.telemetry.as_ref(), runs, RunEnd::Cancelled, ports.clock.now());
+        tell_ended(ports.telemetry.as_ref(), runs, RunEnd::Cancelled, Ending::default(), ports.clock.now());
         tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), runs).await;
     }
     Ok(cancelled)
@@ -195,7 +195,9 @@ async fn started(
     // The engine may have taken it and only its answer was lost: what is being worked on goes on.
     match ports.bulks.cancel(member.user(), bulk, true).await? {
         BulkCancelled::Cancelled { runs, .. } => {
-            tell_ended(ports.telemetry.as_ref(), &runs, RunEnd::Undone, ports.clock.now());
+            let known =
+                Ending { account_id: Some(member.account()), analysis_type: Some(analysis_type), ..Ending::default() };
+            tell_ended(ports.telemetry.as_ref(), &runs, RunEnd::Undone, known, ports.clock.now());
             tell_cancelled(ports.progress.as_ref(), ports.profiles.as_ref(), &runs).await;
             Ok(Bought::Undone)
         }

@@ -137,11 +137,11 @@ impl SystemRuns for Double {
         unasked()
     }
 
-    async fn fail(&self, _: RunId, _: &str, _: &str) -> Result<(), StoreError> {
+    async fn fail(&self, _: RunId, _: &str, _: &str) -> Result<bool, StoreError> {
         unasked()
     }
 
-    async fn record_usage(&self, _: RunId, _: &str, _: &UsageRecord) -> Result<(), StoreError> {
+    async fn record_usage(&self, _: RunId, _: &str, _: &UsageRecord) -> Result<bool, StoreError> {
         unasked()
     }
 

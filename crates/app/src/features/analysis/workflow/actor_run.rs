@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Body, EarlyEnd, IfActive, WorkflowPorts, advance,
+    Body, EarlyEnd, IfActive, Recorded, WorkflowPorts, advance,
     scrape::{Attempts, PartContent, PollOutcome, ScrapedPart},
     silence::Silence,
 };
@@ -132,15 +132,12 @@ impl<S: Steps> Body<'_, S> {
                             let Scraped { found, usage, ended_at: read_at, provider_run_id } = *scraped;
                             let found = checked(found);
                             let bill = ScrapeBill::of(&wanted.username, &found, &usage);
-                            tell_scrape(
-                                &ports,
-                                &wanted,
-                                &request,
-                                asked_at,
-                                ended_at,
-                                Some((usage.source.as_str(), &bill)),
-                            );
-                            poll.unrecorded = record(&ports, run, &provider_run_id, bill).await;
+                            let recorded = record(&ports, run, &provider_run_id, &bill).await;
+                            let counted =
+                                if recorded == Recorded::Before { bill.without_amounts() } else { bill.clone() };
+                            let given = Some((usage.source.as_str(), &counted));
+                            tell_scrape(&ports, &wanted, &request, asked_at, ended_at, given);
+                            poll.unrecorded = Some(bill).filter(|_| recorded == Recorded::NotYet);
                             poll.bill_key.clone_from(&provider_run_id);
                             // A clock that is ahead must not make a snapshot of the future.
                             let read_at = read_at.map_or(ended_at, |at| at.min(ended_at));
@@ -223,13 +220,14 @@ fn checked(found: Found) -> Found {
     }
 }
 
-/// Records the bill, which is due whatever was found. Returns the bill if the database did not take it. The step must
-/// not be repeated for that: the repeat might not get the bill again, because the run has ended.
-async fn record(ports: &WorkflowPorts, run: RunId, key: &str, bill: ScrapeBill) -> Option<ScrapeBill> {
-    let usage = UsageRecord::Scrape(bill.clone());
-    let error = ports.runs.record_usage(run, key, &usage).await.err()?;
-    tracing::warn!(run_id = %run, %error, "scrape usage not recorded yet");
-    Some(bill)
+/// Records the bill, which is due whatever was found. If the database does not take it, the step must not be repeated for that: the
+/// repeat might not get the bill again, because the run has ended.
+async fn record(ports: &WorkflowPorts, run: RunId, key: &str, bill: &ScrapeBill) -> Recorded {
+    let recorded = ports.runs.record_usage(run, key, &UsageRecord::Scrape(bill.clone())).await;
+    if let Err(error) = &recorded {
+        tracing::warn!(run_id = %run, %error, "scrape usage not recorded yet");
+    }
+    Recorded::of(&recorded)
 }
 
 fn finished(

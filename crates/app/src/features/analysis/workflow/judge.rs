@@ -14,7 +14,7 @@ use self::{
     faults::{RetryDecision, is_timeout, outage, retry_decision},
 };
 use super::{
-    Body, EarlyEnd, IfActive, WorkflowPorts, advance,
+    Body, EarlyEnd, IfActive, Recorded, WorkflowPorts, advance,
     failure::{AI_UNCONFIGURED, ai_failure},
     silence::Silence,
 };
@@ -169,7 +169,10 @@ impl<S: Steps> Body<'_, S> {
         self.steps
             .run(&format!("{name}-bill"), move || {
                 let (ports, key, bill) = (ports.clone(), key.clone(), bill.clone());
-                async move { Ok(ports.runs.record_usage(run, &key, &bill).await?) }
+                async move {
+                    ports.runs.record_usage(run, &key, &bill).await?;
+                    Ok(())
+                }
             })
             .await?;
         Ok(())
@@ -187,9 +190,9 @@ async fn ask_model(
     let run = question.tags.run;
     let asked_at = ports.clock.now();
     let answer = ports.model.ask(question).await;
-    let unrecorded = match &answer.usage {
+    let (recorded, unrecorded) = match &answer.usage {
         Some(usage) => record(ports, question, usage).await,
-        None => None,
+        None => (Recorded::Now, None),
     };
     let reviewed = answer.content.and_then(|content| review.read(question.tags.call, &content));
     let ended_at = ports.clock.now();
@@ -200,15 +203,22 @@ async fn ask_model(
         }
     }
     let attempt = CallAttempt { answer: reviewed, usage: answer.usage, asked_at, ended_at, unrecorded };
-    tell(ports.telemetry.as_ref(), &Event::AiCall(called(account, question, &attempt)));
+    tell(ports.telemetry.as_ref(), &Event::AiCall(called(account, question, &attempt, recorded)));
     attempt
 }
 
-fn called<'a>(account: AccountId, question: &'a Question, attempt: &'a CallAttempt) -> AiCalled<'a> {
+fn called<'a>(
+    account: AccountId,
+    question: &'a Question,
+    attempt: &'a CallAttempt,
+    recorded: Recorded,
+) -> AiCalled<'a> {
     let CallAttempt { answer, usage, asked_at, ended_at, .. } = attempt;
     let usage = usage.as_ref();
     let waited_ms = ended_at.duration_since(*asked_at).as_millis();
-    let count = |tokens: fn(&AiUsage) -> u64| usage.map_or(0, tokens);
+    // To an attempt that is repeated after a crash, the gateway may give an answer that was recorded already.
+    let is_counted = recorded == Recorded::Before;
+    let count = |tokens: fn(&AiUsage) -> u64| usage.filter(|_| !is_counted).map_or(0, tokens);
     AiCalled {
         run_id: question.tags.run,
         account_id: account,
@@ -219,7 +229,7 @@ fn called<'a>(account: AccountId, question: &'a Question, attempt: &'a CallAttem
         call: question.tags.call.as_str(),
         cache: CacheUse::from(usage.and_then(|usage| usage.gateway_hit)),
         duration_ms: usage.map_or(u64::try_from(waited_ms).unwrap_or(0), |usage| usage.duration_ms),
-        cost_microusd: usage.and_then(|usage| usage.cost_microusd),
+        cost_microusd: if is_counted { Some(0) } else { usage.and_then(|usage| usage.cost_microusd) },
         input_tokens: count(|usage| usage.input_tokens),
         cached_tokens: count(|usage| usage.cached_tokens),
         output_tokens: count(|usage| usage.output_tokens),
@@ -228,10 +238,12 @@ fn called<'a>(account: AccountId, question: &'a Question, attempt: &'a CallAttem
 }
 
 /// Records the bill. Returns it if the database did not take it.
-async fn record(ports: &WorkflowPorts, question: &Question, usage: &AiUsage) -> Option<AiBill> {
+async fn record(ports: &WorkflowPorts, question: &Question, usage: &AiUsage) -> (Recorded, Option<AiBill>) {
     let (run, bill) = (question.tags.run, AiBill::of(question.tags.call, usage));
     let recorded = ports.runs.record_usage(run, &usage.response_id, &UsageRecord::Ai(bill.clone())).await;
-    let error = recorded.err()?;
-    tracing::warn!(run_id = %run, %error, "AI usage not recorded yet");
-    Some(bill)
+    let unrecorded = recorded.as_ref().err().map(|error| {
+        tracing::warn!(run_id = %run, %error, "AI usage not recorded yet");
+        bill
+    });
+    (Recorded::of(&recorded), unrecorded)
 }

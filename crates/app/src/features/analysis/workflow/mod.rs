@@ -46,6 +46,7 @@ use crate::{
         clock::Clock,
         ids::{AccountId, RunId},
         steps::{AttemptFailed, StepFailed, Steps},
+        store::StoreError,
         telemetry::{CacheUse, Event, RunEnd, RunEnded, Telemetry, tell},
     },
 };
@@ -120,6 +121,26 @@ impl<T> IfActive<T> {
         match self {
             Self::Active(value) => Ok(value),
             Self::Inactive => Err(EarlyEnd::Inactive),
+        }
+    }
+}
+
+/// What became of a provider's bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recorded {
+    Now,
+    /// By another run that shared the scrape, or by an earlier attempt. It is counted once, as it is billed once.
+    Before,
+    /// The database did not take it: it is recorded in a step of its own, and counted now.
+    NotYet,
+}
+
+impl Recorded {
+    const fn of(recorded: &Result<bool, StoreError>) -> Self {
+        match recorded {
+            Ok(true) => Self::Now,
+            Ok(false) => Self::Before,
+            Err(_) => Self::NotYet,
         }
     }
 }
@@ -284,8 +305,8 @@ impl<S: Steps> Body<'_, S> {
             .run("fail", move || {
                 let ports = ports.clone();
                 async move {
-                    ports.runs.fail(run, failure.code, failure.message).await?;
-                    if announce_end(&ports, run, RunStatus::Failed, Some(failure.message)).await {
+                    // Only what this has ended is counted: the sweep counts what it ends, and a repeat has nothing to end.
+                    if ports.runs.fail(run, failure.code, failure.message).await? {
                         let event = RunEnded {
                             account_id: assigned.map(|(account, _)| account),
                             analysis_type: assigned.map(|(_, analysis_type)| analysis_type),
@@ -294,6 +315,7 @@ impl<S: Steps> Body<'_, S> {
                         };
                         tell(ports.telemetry.as_ref(), &Event::Run(event));
                     }
+                    announce_end(&ports, run, RunStatus::Failed, Some(failure.message)).await;
                     Ok(())
                 }
             })
@@ -322,18 +344,14 @@ async fn advance(ports: &WorkflowPorts, run: RunId, phase: Phase) -> Result<bool
 }
 
 /// Tells watchers the end, if the run's row shows it: `fail_run` changes nothing when the run has already ended in
-/// another way. The progress object then learns that end by reconciling. Answers whether the row shows it.
-async fn announce_end(ports: &WorkflowPorts, run: RunId, expected: RunStatus, message: Option<&str>) -> bool {
+/// another way. The progress object then learns that end by reconciling.
+async fn announce_end(ports: &WorkflowPorts, run: RunId, expected: RunStatus, message: Option<&str>) {
     match ports.runs.state(run).await {
         Ok(Some(state)) if state.status == expected => {
             let message = message.unwrap_or_else(|| progress::ending(expected)).to_owned();
             ports.progress.tell(run, ProgressUpdate::Ended { status: expected, message }).await;
-            true
         }
-        Ok(_) => false,
-        Err(error) => {
-            tracing::warn!(run_id = %run, %error, "progress is left to reconciling");
-            false
-        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(run_id = %run, %error, "progress is left to reconciling"),
     }
 }

@@ -16,7 +16,11 @@ use crate::features::{
     profiles::{PictureStore, ScrapeFault},
     scraping::{Collected, ProfileSource, ScrapeRequest},
 };
-use crate::shared::ids::RunId;
+use crate::shared::{
+    clock::Clock,
+    ids::RunId,
+    telemetry::{Point, Telemetry},
+};
 
 fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + minute * 60).unwrap()
@@ -38,6 +42,7 @@ struct Double {
     /// The instance that the engine cannot delete.
     stuck: Option<u128>,
     has_ended: Mutex<bool>,
+    points: Mutex<Vec<Point>>,
 }
 
 impl Double {
@@ -58,6 +63,8 @@ impl Double {
             engine: double.clone(),
             profiles: double.clone(),
             progress: double.clone(),
+            clock: double.clone(),
+            telemetry: double.clone(),
         };
         (double, ports)
     }
@@ -198,6 +205,18 @@ impl ProgressSink for Double {
     }
 }
 
+impl Clock for Double {
+    fn now(&self) -> Timestamp {
+        at(0)
+    }
+}
+
+impl Telemetry for Double {
+    fn record(&self, point: Point) {
+        self.points.lock().unwrap().push(point);
+    }
+}
+
 const FILES: [&str; 4] = ["files of ann", "picture of ann", "files of ann.new", "picture of ann.new"];
 
 #[tokio::test]
@@ -209,6 +228,14 @@ async fn a_pass_erases_everywhere_and_only_one_after_all_has_settled_ends_it() {
     let engine = ["instance 2", "instance 1", "forgotten 2", "forgotten 1"];
     assert_eq!(double.done(), [&ended[..], &engine[..], &FILES[..]].concat());
     assert_eq!((report.erasures, report.done, report.runs_ended, report.objects), (1, 0, 2, 4));
+    {
+        let points = double.points.lock().unwrap();
+        let ends: Vec<(&str, &str, &str)> = points
+            .iter()
+            .map(|point| (point.blobs[0].as_str(), point.blobs[4].as_str(), point.blobs[5].as_str()))
+            .collect();
+        assert_eq!(ends, [("run", "failed", "subject_erased"); 2], "each run that it ends is counted");
+    }
 
     let settled = SETTLED_AFTER.as_mins();
     assert_eq!(erase_subjects(&ports, at(settled - 1)).await.unwrap().done, 0);
