@@ -42,7 +42,7 @@ pub use native::NativeSend;
 pub use points::LocalPoints;
 pub use resend::{Resend, ResendAccount};
 pub use send::{Endpoint, HttpSend, Secret, SendError};
-pub use sentry::{Sentry, SentryDsn};
+pub use sentry::{QuotaMemory, Sentry, SentryDsn};
 pub use settings::ProviderSettings;
 pub use stripe::{STRIPE_API_VERSION, SignedEvents, StripeApi, WebhookSecrets, event_types};
 pub use supabase::SupabaseKeys;

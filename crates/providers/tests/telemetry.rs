@@ -5,6 +5,8 @@
 
 mod stand;
 
+use std::sync::{Arc, Mutex};
+
 use jiff::{SignedDuration, Timestamp};
 use oslira_app::shared::telemetry::{ErrorReport, Event, JobEnded};
 use oslira_providers::{Endpoint, LocalPoints, Secret, Sentry, sentry::Delivery};
@@ -17,7 +19,8 @@ const ID: &str = "00112233445566778899aabbccddeeff";
 impl Stand {
     fn sentry(&self, key: &str) -> Sentry {
         let dsn = format!("{}/sentry/1", self.base.replacen("://", &format!("://{key}@"), 1));
-        Sentry::new(self.wire(), dsn.parse().unwrap(), "local".to_owned(), "oslira@test".to_owned())
+        let memory = Arc::new(Mutex::new(None::<String>));
+        Sentry::new(self.wire(), dsn.parse().unwrap(), "local".to_owned(), "oslira@test".to_owned(), memory)
     }
 
     fn points(&self, token: &str) -> LocalPoints {

@@ -32,8 +32,8 @@ use worker::{Delay, Env};
 use crate::{
     adapters::{
         Accounts, BlockMemory, Board, Fetch, Gate, Inbox, Launcher, Limiter, PictureCopies, PlatformClock, PlatformIds,
-        PlatformPause, PlatformReadiness, PlatformTelemetry, Snapshots, WebCrypto, operator_login, system_login,
-        tenant_login, turn_telemetry_off,
+        PlatformPause, PlatformReadiness, PlatformTelemetry, SentryMemory, Snapshots, WebCrypto, operator_login,
+        system_login, tenant_login, turn_telemetry_off,
     },
     config::Config,
 };
@@ -126,7 +126,8 @@ fn vault(env: &Env) -> Option<Arc<Vault>> {
 fn sentry(config: &Config) -> Option<Rc<Sentry>> {
     let dsn = config.providers.sentry.clone()?;
     let environment = config.deployment.environment.to_string();
-    Some(Rc::new(Sentry::new(Arc::new(Fetch), dsn, environment, config.release.clone())))
+    let memory = Arc::new(SentryMemory);
+    Some(Rc::new(Sentry::new(Arc::new(Fetch), dsn, environment, config.release.clone(), memory)))
 }
 
 /// Before a request: has the secrets read if they are old or not there. It goes on in any case, because most of what is read needs

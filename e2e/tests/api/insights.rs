@@ -1,6 +1,6 @@
 //! Insights over HTTP: a customer's own runs in credits, everybody's in dollars for operators, before and after the sums are made.
 
-use oslira_e2e::{Stack, User, handle};
+use oslira_e2e::{Stack, User, eventually, handle};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ async fn operators_read_all_of_it_in_dollars_and_each_look_is_written_down() {
 }
 
 #[tokio::test]
-async fn an_alarm_is_a_row_and_the_job_says_how_many_began() {
+async fn an_alarm_is_a_row_and_a_report_that_says_which_one_it_is() {
     let stack = Stack::load();
     let sql = stack.sql().await;
     let waiting = "insert into webhook_events (id, type, payload, outcome, received_at, next_attempt_at)
@@ -89,5 +89,17 @@ async fn an_alarm_is_a_row_and_the_job_says_how_many_began() {
     let rows = "select count(*) from alarms
                  where alarm = 'webhooks' and subject = 'unreadable' and closed_at is null and opening_told_at is not null";
     assert_eq!(sql.query_one(rows, &[]).await.unwrap().get::<_, i64>(0), 1, "{report}");
+    let id = "select id from alarms where alarm = 'webhooks' and subject = 'unreadable' and closed_at is null";
+    let id: i64 = sql.query_one(id, &[]).await.unwrap().get(0);
+    let event = eventually("the report of the alarm", async || {
+        let kept = stack.control(Method::GET, "telemetry").query(&[("match", "an alarm begins")]).send().await.unwrap();
+        let kept: Value = kept.json().await.unwrap();
+        let events = kept["sentry"]["events"].as_array().unwrap();
+        events.iter().find(|event| event["tags"]["alarm_id"] == json!(id.to_string())).cloned()
+    })
+    .await;
+    assert_eq!((&event["tags"]["alarm"], &event["tags"]["subject"]), (&json!("webhooks"), &json!("unreadable")));
+    assert_eq!(event["exception"]["values"][0]["value"], json!("an alarm begins"));
+    assert!(event["fingerprint"].as_array().unwrap().contains(&json!(format!("alarm_id={id}"))), "{event}");
     sql.execute("delete from webhook_events where id = 'evt_insights'", &[]).await.unwrap();
 }

@@ -4,6 +4,9 @@ use jiff::Timestamp;
 use oslira_app::shared::telemetry::{ErrorReport, Frame};
 use serde_json::{Map, Value, json};
 
+/// Fields of which each value is an error of its own. An alarm that begins anew is one too, so that somebody hears of it again.
+const APART: [&str; 4] = ["alarm", "subject", "service", "alarm_id"];
+
 pub(super) fn envelope(
     report: &ErrorReport,
     id: &str,
@@ -32,14 +35,22 @@ fn event(report: &ErrorReport, id: &str, at: Timestamp, environment: &str, relea
         "environment": environment,
         "release": release,
         "tags": tags,
-        // The place and the sentence are what an error is; its stack names addresses, which every build moves.
-        "fingerprint": [report.place, report.message],
+        "fingerprint": fingerprint(report),
         "exception": { "values": [{
             "type": report.place,
             "value": report.message,
             "stacktrace": { "frames": frames },
         }] },
     })
+}
+
+/// By what Sentry tells errors apart: the place and the sentence, which alarm or service it is about, and of a trap where it happened.
+/// Not by the stack, which has addresses that every build moves.
+fn fingerprint(report: &ErrorReport) -> Vec<String> {
+    let tags = APART.into_iter().map(|name| (name, report.tag(name))).filter(|(_, value)| !value.is_empty());
+    let tags = tags.map(|(name, value)| format!("{name}={value}"));
+    let culprit = report.culprit().map(str::to_owned);
+    [report.place.clone(), report.message.clone()].into_iter().chain(tags).chain(culprit).collect()
 }
 
 fn frame(frame: &Frame) -> Value {

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// Of one isolate. An outage logs the same line for every request; Sentry needs a few of them.
 const REPORTS_A_MINUTE: u32 = 20;
@@ -11,7 +12,7 @@ const UNTOLD_S: i64 = 60;
 /// Longer waits are not believed.
 const WAIT_S_MAX: i64 = 24 * 60 * 60;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Quota {
     held_back_until: Option<Timestamp>,
     /// When the present minute began, and how many were sent in it.
@@ -20,10 +21,13 @@ pub(super) struct Quota {
 }
 
 impl Quota {
-    /// Whether one more may be sent now; if so, it is counted.
-    pub(super) fn take(&mut self, now: Timestamp) -> bool {
+    /// Whether one more may be sent now; if so, it is counted. An alarm is not: our own limit is for errors that repeat themselves.
+    pub(super) fn take(&mut self, is_alarm: bool, now: Timestamp) -> bool {
         if self.held_back_until.is_some_and(|until| now < until) {
             return false;
+        }
+        if is_alarm {
+            return true;
         }
         if self.minute.is_none_or(|began| now.duration_since(began) >= MINUTE) {
             (self.minute, self.sent) = (Some(now), 0);
@@ -117,15 +121,16 @@ mod tests {
         let mut quota = Quota::default();
         quota.answered(StatusCode::TOO_MANY_REQUESTS, &headers(&[("retry-after", "100")]), at(0));
         quota.unanswered(at(1));
-        assert!(!quota.take(at(99)));
-        assert!(quota.take(at(100)));
+        assert!(!quota.take(false, at(99)) && !quota.take(true, at(99)));
+        assert!(quota.take(false, at(100)));
     }
 
     #[test]
     fn an_error_that_repeats_itself_is_sent_a_few_times_a_minute() {
         let mut quota = Quota::default();
-        let sent = |quota: &mut Quota, second| (0..1_000).filter(|_| quota.take(at(second))).count();
+        let sent = |quota: &mut Quota, second| (0..1_000).filter(|_| quota.take(false, at(second))).count();
         assert_eq!(sent(&mut quota, 0), 20);
+        assert!(quota.take(true, at(0)), "an alarm goes out all the same");
         assert_eq!(sent(&mut quota, 59), 0);
         assert_eq!(sent(&mut quota, 60), 20);
     }

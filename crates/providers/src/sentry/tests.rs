@@ -8,6 +8,8 @@ use sentry_types::{
 };
 use serde_json::json;
 
+use oslira_app::shared::ids::RunId;
+
 use super::*;
 use crate::double::{Script, json as answer};
 
@@ -33,9 +35,100 @@ fn report() -> ErrorReport {
 
 fn sentry(answers: impl IntoIterator<Item = Result<http::Response<Bytes>, SendError>>) -> (Sentry, Arc<Script>) {
     let script = Arc::new(Script::of(answers));
-    let sentry =
-        Sentry::new(script.clone(), DSN.parse().unwrap(), "staging".to_owned(), "oslira@0.1.0+abc1234".to_owned());
+    let sentry = with_memory(&script, Arc::new(Mutex::new(None::<String>)));
     (sentry, script)
+}
+
+fn with_memory(script: &Arc<Script>, memory: Arc<dyn QuotaMemory>) -> Sentry {
+    let (environment, release) = ("staging".to_owned(), "oslira@0.1.0+abc1234".to_owned());
+    Sentry::new(script.clone(), DSN.parse().unwrap(), environment, release, memory)
+}
+
+fn alarm(alarm: &str, id: &str) -> ErrorReport {
+    let mut report = ErrorReport::at("oslira_app::features::alarms::check", None, None);
+    for (name, value) in [("message", "an alarm begins"), ("alarm", alarm), ("subject", "LIGHT"), ("alarm_id", id)] {
+        report.note(name, value);
+    }
+    report
+}
+
+/// Ids, and a clock by which each look takes two seconds.
+struct SlowWorld(Mutex<i64>);
+
+impl Clock for SlowWorld {
+    fn now(&self) -> Timestamp {
+        let mut seconds = self.0.lock().unwrap();
+        *seconds += 2;
+        now() + SignedDuration::from_secs(*seconds)
+    }
+}
+
+impl Ids for SlowWorld {
+    fn run_id(&self) -> RunId {
+        unreachable!("a report is no run")
+    }
+
+    fn request_id(&self) -> String {
+        "00112233-4455-6677-8899-aabbccddeeff".to_owned()
+    }
+
+    fn secret(&self) -> String {
+        unreachable!("a report has no secret")
+    }
+}
+
+fn fingerprint(report: &ErrorReport) -> Vec<String> {
+    let bytes = envelope(report, ID, now(), now(), "staging", "oslira@0.1.0+abc1234");
+    let read = Envelope::from_slice(&bytes).unwrap();
+    read.event().unwrap().fingerprint.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn alarms_services_and_traps_are_told_apart_and_requests_are_not() {
+    assert_eq!(fingerprint(&report()), ["oslira_app::http::error", "store unavailable"]);
+    assert_eq!(
+        fingerprint(&alarm("latency", "7"))[2..],
+        ["alarm=latency", "subject=LIGHT", "alarm_id=7"].map(str::to_owned)
+    );
+    let all = [alarm("latency", "7"), alarm("latency", "8"), alarm("success", "7")].map(|report| fingerprint(&report));
+    assert!(all[0] != all[1] && all[0] != all[2] && all[1] != all[2], "{all:?}");
+    let mut out = report();
+    out.note("service", "apify");
+    assert_eq!(fingerprint(&out)[2..], ["service=apify".to_owned()]);
+    let mut trap = report();
+    trap.note("stack", "    at oslira_app::judge::ask::h0123456789abcdef (wasm://wasm/1f:wasm-function[7]:0x1f2a)");
+    assert_eq!(fingerprint(&trap)[2..], ["oslira_app::judge::ask".to_owned()]);
+}
+
+#[tokio::test]
+async fn a_limit_outlives_the_module() {
+    let memory = Arc::new(Mutex::new(None::<String>));
+    let script = Arc::new(Script::of([Err(SendError::Timeout), answer(200, &json!({}))]));
+    let send = async |after_s: i64| {
+        // A module of its own each time, as after a trap.
+        let sentry = with_memory(&script, memory.clone());
+        sentry.report(&report(), ID, now(), now() + SignedDuration::from_secs(after_s)).await
+    };
+    assert_eq!(send(0).await, Delivery::Refused);
+    assert_eq!(send(59).await, Delivery::HeldBack);
+    assert_eq!(send(60).await, Delivery::Delivered);
+    // What another version wrote holds nothing up.
+    memory.write("{");
+    let script = Arc::new(Script::of([answer(200, &json!({}))]));
+    assert_eq!(with_memory(&script, memory).report(&report(), ID, now(), now()).await, Delivery::Delivered);
+}
+
+#[tokio::test]
+async fn what_is_sent_one_after_the_other_ends_after_some_seconds_and_alarms_go_first() {
+    let (sentry, script) = sentry((0..3).map(|_| answer(200, &json!({}))));
+    let reports = [report(), report(), alarm("latency", "7"), report()].map(|report| (now(), report));
+    // The clock is looked at once at the beginning, and once for each.
+    let lost = sentry.report_all(&reports, &SlowWorld(Mutex::new(0)), &SlowWorld(Mutex::new(0))).await;
+    assert_eq!(lost, 2);
+    let sent = script.sent.lock().unwrap();
+    assert_eq!(sent.len(), 2);
+    let first = String::from_utf8_lossy(sent[0].request.body());
+    assert!(first.contains("an alarm begins"), "{first}");
 }
 
 #[tokio::test]

@@ -9,10 +9,9 @@ use std::{
 
 use oslira_app::shared::{
     clock::Clock as _,
-    ids::Ids as _,
     telemetry::{ErrorReport, Outbox, Parcel, Point, Telemetry},
 };
-use oslira_providers::{LocalPoints, Sentry};
+use oslira_providers::{LocalPoints, QuotaMemory, Sentry};
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::{AnalyticsEngineDataPointBuilder, Delay, Env};
 
@@ -125,14 +124,26 @@ async fn keep(points: &LocalPoints, parcel: &Parcel) {
     }
 }
 
-/// One after the other: after a silence of Sentry's the rest is dropped at once.
 async fn report(sentry: &Sentry, parcel: &Parcel) {
-    for (at, report) in &parcel.reports {
-        let id = PlatformIds.request_id().replace('-', "");
-        let delivery = sentry.report(report, &id, *at, PlatformClock.now()).await;
-        if delivery == oslira_providers::sentry::Delivery::Refused {
-            // As a warning: an error would be reported too.
-            tracing::warn!("Sentry did not take a report");
-        }
+    let lost = sentry.report_all(&parcel.reports, &PlatformIds, &PlatformClock).await;
+    if lost > 0 {
+        // As a warning: an error would be reported too.
+        tracing::warn!(lost, "reports did not reach Sentry");
+    }
+}
+
+/// A property of JavaScript's global object: a fresh module after a trap begins with a memory of its own.
+pub struct SentryMemory;
+
+const SENTRY_MEMORY: &str = "osliraSentryQuota";
+
+impl QuotaMemory for SentryMemory {
+    fn read(&self) -> Option<String> {
+        js_sys::Reflect::get(&js_sys::global(), &SENTRY_MEMORY.into()).ok()?.as_string()
+    }
+
+    fn write(&self, text: &str) {
+        // It cannot fail: the global object takes properties.
+        js_sys::Reflect::set(&js_sys::global(), &SENTRY_MEMORY.into(), &text.into()).ok();
     }
 }

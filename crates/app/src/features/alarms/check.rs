@@ -25,15 +25,17 @@ pub async fn check_alarms(
     let crossings = store.check(limits, now).await?;
     let mut report = AlarmReport::default();
     for crossing in &crossings {
-        let Crossing { alarm, subject, value, threshold, opened_at, .. } = crossing;
+        let Crossing { id, alarm, subject, value, threshold, opened_at, .. } = crossing;
         match crossing.crossing {
             CrossingKind::Opened => {
                 report.opened += 1;
-                tracing::error!(alarm = alarm.name(), subject, value, threshold, %opened_at, "an alarm begins");
+                let alarm = alarm.name();
+                tracing::error!(alarm_id = id, alarm, subject, value, threshold, %opened_at, "an alarm begins");
             }
             CrossingKind::Closed => {
                 report.closed += 1;
-                tracing::info!(alarm = alarm.name(), subject, value, threshold, %opened_at, "an alarm is over");
+                let alarm = alarm.name();
+                tracing::info!(alarm_id = id, alarm, subject, value, threshold, %opened_at, "an alarm is over");
             }
         }
     }

@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 use super::point::cut;
 
 /// Fields of a line that a report keeps. `error`, `cause`, `report` and the like are in the log only.
-const KEPT: [&str; 18] = [
+const KEPT: [&str; 24] = [
     "request_id",
     "run_id",
     "bulk_id",
@@ -17,6 +17,7 @@ const KEPT: [&str; 18] = [
     "event_id",
     "erasure_id",
     "purchase",
+    "purchase_id",
     "subscription",
     "job",
     "queue",
@@ -27,9 +28,16 @@ const KEPT: [&str; 18] = [
     "path",
     "code",
     "round",
+    // What an alarm is about, and by how much.
+    "alarm_id",
+    "alarm",
+    "subject",
+    "value",
+    "threshold",
 ];
 /// Of these, in this order, the first one names what the error happened to.
-const IDS: [&str; 7] = ["request_id", "run_id", "bulk_id", "scrape_id", "event_id", "erasure_id", "job"];
+const IDS: [&str; 9] =
+    ["request_id", "run_id", "bulk_id", "scrape_id", "event_id", "erasure_id", "purchase_id", "alarm", "job"];
 const VALUE_BYTES_MAX: usize = 100;
 const MESSAGE_BYTES_MAX: usize = 200;
 const FRAMES_MAX: usize = 30;
@@ -91,6 +99,20 @@ impl ErrorReport {
         self.tags.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value.as_str())
     }
 
+    /// Whether it is an alarm, which somebody must hear of however many other errors there are.
+    #[must_use]
+    pub fn is_alarm(&self) -> bool {
+        !self.tag("alarm").is_empty()
+    }
+
+    /// Of a trap's stack, the innermost function of ours, or else the innermost one that has a name; `None` without such a stack.
+    #[must_use]
+    pub fn culprit(&self) -> Option<&str> {
+        let names = || self.stack.iter().map(Frame::name).filter(|name| !name.is_empty());
+        let ours = names().find(|name| name.trim_start_matches('<').starts_with("oslira_"));
+        ours.or_else(|| names().next()).filter(|name| *name != self.place)
+    }
+
     /// What it happened to: a request, a run and so on; empty if nobody knows.
     #[must_use]
     pub fn subject(&self) -> &str {
@@ -118,6 +140,15 @@ impl Visit for ErrorReport {
 }
 
 impl Frame {
+    /// The function, without the module's name, which V8 puts in front of it, and without the hash, which every build gives anew.
+    fn name(&self) -> &str {
+        let name = self.function.rsplit_once(".wasm.").map_or(self.function.as_str(), |(_, name)| name);
+        match name.rsplit_once("::h") {
+            Some((path, hash)) if hash.len() == 16 && hash.chars().all(|c| c.is_ascii_hexdigit()) => path,
+            _ => name,
+        }
+    }
+
     /// Reads `    at function (file:line:column)` or `    at file:line:column`, as V8 writes them; anything else is no frame, such as
     /// the first line, which has the message.
     fn read(line: &str) -> Option<Self> {
@@ -223,5 +254,45 @@ mod tests {
         );
         report.note("stack", &"    at f (a.js:1:2)\n".repeat(100));
         assert_eq!(report.stack.len(), FRAMES_MAX);
+    }
+
+    #[test]
+    fn a_trap_is_known_by_the_innermost_function_of_ours_whatever_build_it_is() {
+        let mut report = report();
+        assert_eq!(report.culprit(), None, "the place is known already");
+        let place = "(wasm://wasm/oslira-1f:wasm-function[7]:0x1f2a)";
+        for (names, culprit) in [
+            (
+                "core::panicking::panic::h0123456789abcdef\noslira_app::judge::ask::h0123456789abcdef\nhandle",
+                "oslira_app::judge::ask",
+            ),
+            ("oslira.wasm.oslira_app::judge::ask::hfedcba9876543210", "oslira_app::judge::ask"),
+            ("<oslira_app::A as core::fmt::Debug>::fmt::h0123456789abcdef", "<oslira_app::A as core::fmt::Debug>::fmt"),
+            ("core::panicking::panic::h0123456789abcdef\nhandle", "core::panicking::panic"),
+        ] {
+            let lines: String = names.lines().map(|name| format!("    at {name} {place}\n")).collect();
+            report.note("stack", &lines);
+            assert_eq!(report.culprit(), Some(culprit), "{names}");
+        }
+        // A build without names still has those of the JavaScript around it.
+        report.note(
+            "stack",
+            "    at wasm://wasm/oslira-1f:wasm-function[7]:0x1f2a\n    at handle (file:///index.js:12:34)",
+        );
+        assert_eq!(report.culprit(), Some("handle"));
+    }
+
+    #[test]
+    fn an_alarm_says_which_one_it_is() {
+        let mut report = report();
+        assert!(!report.is_alarm());
+        for (name, value) in
+            [("alarm_id", "7"), ("alarm", "latency"), ("subject", "LIGHT"), ("value", "12.5"), ("threshold", "11.0")]
+        {
+            report.note(name, value);
+            assert_eq!(report.tag(name), value);
+        }
+        assert!(report.is_alarm());
+        assert_eq!(report.subject(), "latency");
     }
 }

@@ -1,4 +1,5 @@
-//! What waits to be delivered: it is gathered while an invocation works, and leaves behind its answer.
+//! What waits to be delivered: it is gathered while an invocation works, and leaves behind its answer. What is too much for one
+//! invocation waits for the next one.
 
 use jiff::Timestamp;
 
@@ -6,7 +7,9 @@ use super::{ErrorReport, Event, Point};
 
 /// How many points one invocation may write; the platform drops further ones.
 pub const POINTS_PER_INVOCATION: usize = 250;
-/// More errors at once say nothing new; each has its line in the log.
+/// What an isolate holds; a large bulk or a recovery of hundreds of runs comes there.
+const POINTS_MAX: usize = 2_000;
+/// More errors at once say nothing new; each has its line in the log. An alarm always does.
 const REPORTS_MAX: usize = 20;
 
 /// Points and error reports, each with its time.
@@ -29,7 +32,7 @@ impl Outbox {
     }
 
     pub fn add_point(&mut self, at: Timestamp, point: Point) {
-        if self.0.points.len() < POINTS_PER_INVOCATION {
+        if self.0.points.len() < POINTS_MAX {
             self.0.points.push((at, point));
         } else {
             self.0.lost += 1;
@@ -39,19 +42,20 @@ impl Outbox {
     /// An error is a point too.
     pub fn add_report(&mut self, at: Timestamp, report: ErrorReport) {
         self.add_point(at, Event::Error(&report).point());
-        if self.0.reports.len() < REPORTS_MAX {
+        if self.0.reports.len() < REPORTS_MAX || report.is_alarm() {
             self.0.reports.push((at, report));
         }
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.points.is_empty()
+        self.0.points.is_empty() && self.0.reports.is_empty()
     }
 
-    /// Takes all of it.
+    /// Takes as many points as one invocation may write, those that have waited longest, and everything else.
     pub fn take(&mut self) -> Parcel {
-        std::mem::take(&mut self.0)
+        let rest = self.0.points.split_off(self.0.points.len().min(POINTS_PER_INVOCATION));
+        std::mem::replace(&mut self.0, Parcel { points: rest, ..Parcel::default() })
     }
 }
 
@@ -59,16 +63,39 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
     #[test]
-    fn an_invocation_writes_no_more_points_than_it_may_and_counts_the_rest() {
+    fn an_invocation_writes_no_more_points_than_it_may_and_the_next_one_goes_on() {
         let mut outbox = Outbox::new();
         assert!(outbox.is_empty());
-        for _ in 0..300 {
-            outbox.add_report(Timestamp::UNIX_EPOCH, ErrorReport::at("oslira_app", None, None));
+        for second in 0..2_050 {
+            outbox.add_report(at(second), ErrorReport::at("oslira_app", None, None));
         }
-        let parcel = outbox.take();
-        assert_eq!((parcel.points.len(), parcel.reports.len(), parcel.lost), (250, 20, 50));
+        let first = outbox.take();
+        assert_eq!((first.points.len(), first.reports.len(), first.lost), (250, 20, 50));
+        let second = outbox.take();
+        assert_eq!((second.points.len(), second.reports.len(), second.lost), (250, 0, 0));
+        assert_eq!((first.points[0].0, second.points[0].0), (at(0), at(250)), "the oldest first");
+        for _ in 2..8 {
+            assert!(!outbox.is_empty());
+            assert_eq!(outbox.take().points.len(), 250);
+        }
         assert!(outbox.is_empty());
         assert_eq!(outbox.take(), Parcel::default());
+    }
+
+    #[test]
+    fn an_alarm_is_reported_among_however_many_errors() {
+        let mut outbox = Outbox::new();
+        for _ in 0..2_000 {
+            outbox.add_report(at(0), ErrorReport::at("oslira_app", None, None));
+        }
+        let mut alarm = ErrorReport::at("oslira_app", None, None);
+        alarm.note("alarm", "latency");
+        outbox.add_report(at(0), alarm.clone());
+        assert_eq!(outbox.take().reports.last(), Some(&(at(0), alarm)));
     }
 }
