@@ -16,6 +16,7 @@
 
 mod answer;
 mod events;
+mod node;
 mod requests;
 mod sandbox;
 mod stack;
@@ -24,6 +25,7 @@ mod wait;
 
 pub use answer::Answer;
 pub use events::{Block, EventStream, Heard, Socket};
+pub use node::passes;
 pub use sandbox::Fault;
 pub use stack::{Part, Stack, stack_dir};
 pub use user::User;

@@ -63,12 +63,40 @@ function call(enter) {
 }
 
 // What was counted, and errors, leave behind the answer: nobody waits for them, and it never rejects, because a queue would take
-// that for its own failure.
+// that for its own failure. It begins in a task of its own: otherwise the points would be written before the answer leaves.
 // Secrets that will soon be old are read anew there, too.
 function deliver(ctx, env) {
-  if (dead) return;
-  if (rust.has_telemetry()) ctx.waitUntil(call(() => rust.deliver_telemetry(env)).catch(() => {}));
-  if (rust.secrets_are_due()) ctx.waitUntil(call(() => rust.refresh_secrets(env)).catch(() => {}));
+  if (dead || !(rust.has_telemetry() || rust.secrets_are_due())) return;
+  const begun = new Promise((resolve) => setTimeout(resolve, 0)).then(() => {
+    if (dead) return;
+    const work = [];
+    if (rust.has_telemetry()) work.push(call(() => rust.deliver_telemetry(env)));
+    if (rust.secrets_are_due()) work.push(call(() => rust.refresh_secrets(env)));
+    return Promise.allSettled(work);
+  });
+  ctx.waitUntil(begun.catch(() => {}));
+}
+
+// Has a fresh module tell of a trap, unless a request met it, whose answer tells of it. It never rejects.
+async function note(place, error) {
+  if (!(error instanceof Trap)) return;
+  try {
+    await call(() => rust.note_trap(place, error.message, error.stack));
+  } catch {
+    console.error(JSON.stringify({ level: "ERROR", message: "a trap, and again when it was told", place, cause: error.message }));
+  }
+}
+
+// A call that is no request; `entry` is the object of the runtime's that was called.
+async function guarded(place, entry, enter) {
+  try {
+    return await call(enter);
+  } catch (error) {
+    await note(place, error);
+    throw error;
+  } finally {
+    deliver(entry.ctx, entry.env);
+  }
 }
 
 // Mirrors BODY_BYTES_MAX, EVENT_BYTES_MAX and BODY_MS_MAX: one byte more is enough for Rust to see that the body is too large.
@@ -140,6 +168,7 @@ function stream(body) {
         },
         (error) => {
           free(); // `cancel` is not called for a stream that has failed
+          note("stream", error);
           throw error;
         },
       );
@@ -196,12 +225,11 @@ export default class extends WorkerEntrypoint {
   }
 
   queue(batch) {
-    return call(() => rust.consume(batch, this.env)).finally(() => deliver(this.ctx, this.env));
+    return guarded(`queue/${batch.queue}`, this, () => rust.consume(batch, this.env));
   }
 
   scheduled(event) {
-    const work = call(() => rust.scheduled(event.cron, event.scheduledTime, this.env));
-    return work.finally(() => deliver(this.ctx, this.env));
+    return guarded("scheduled", this, () => rust.scheduled(event.cron, event.scheduledTime, this.env));
   }
 }
 
@@ -210,13 +238,13 @@ function durable(name) {
   const Shell = class extends DurableObject {};
   for (const method of ["fetch", "alarm", "webSocketMessage", "webSocketClose", "webSocketError"]) {
     Shell.prototype[method] = async function (...args) {
-      const answer = await call(() => {
+      const answer = await guarded(`${name}.${method}`, this, () => {
         if (this.generation !== generation) {
           this.generation = generation;
           this.rust = new rust[name](this.ctx, this.env);
         }
         return this.rust[method](...args);
-      }).finally(() => deliver(this.ctx, this.env));
+      });
       return answer instanceof rust.BodyStream ? new Response(stream(answer)) : answer;
     };
   }
@@ -247,17 +275,15 @@ function workflow(name) {
             return (entry.promise ??=
               kind === "do"
                 ? step.do(label, argument, (context) =>
-                    call(() => entry.callback(context)).finally(() => deliver(this.ctx, this.env)),
+                    guarded(`${name}/${label}`, this, () => entry.callback(context)),
                   )
                 : step[kind](label, argument));
           };
         }
         try {
-          return await call(() => rust.run_workflow(name, event, joined, this.env));
+          return await guarded(name, this, () => rust.run_workflow(name, event, joined, this.env));
         } catch (error) {
           if (!(error instanceof Trap) || left <= 0) throw error;
-        } finally {
-          deliver(this.ctx, this.env);
         }
       }
     }

@@ -17,6 +17,7 @@ use tracing_subscriber::{
     layer::{Context, SubscriberExt as _},
     registry::LookupSpan,
 };
+use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::adapters::report_error;
 
@@ -38,6 +39,13 @@ pub fn start() {
         // A second subscriber can only mean that logging works already.
         drop(tracing::subscriber::set_global_default(subscriber));
     });
+}
+
+/// Logs a trap that ended something else than a request. The module that trapped was replaced by the one that is called.
+#[wasm_bindgen]
+pub fn note_trap(place: String, cause: String, stack: String) {
+    start();
+    tracing::error!(class = place, cause, stack, "a trap");
 }
 
 /// Reports errors, with the fields of the line and of the request around it.

@@ -13,6 +13,7 @@ mod business_profiles;
 mod callers;
 mod cancel;
 mod deep;
+mod entry;
 mod erasure;
 mod events;
 mod hostile;
