@@ -268,6 +268,16 @@ mod tests {
     }
 
     #[test]
+    fn no_secret_is_a_variable_of_the_deployment() {
+        // Wrangler refuses a secret that has the name of a variable.
+        let wrangler = include_str!("../../../wrangler.jsonc");
+        assert!(wrangler.contains("\"STRIPE_BASE_URL\":"));
+        for name in crate::vault::SECRET_SETTINGS {
+            assert!(!wrangler.contains(&format!("\"{name}\":")), "{name}");
+        }
+    }
+
+    #[test]
     fn the_gateway_keeps_answers_from_a_minute_to_a_month_or_not_at_all() {
         let ttl = |text| read(&[GATEWAY, ("AI_GATEWAY_CACHE_TTL_S", text)]);
         for (text, seconds) in [("", 0), ("0", 0), ("60", 60), ("2592000", 2_592_000)] {

@@ -7,10 +7,14 @@ use oslira_app::{
         analysis::{BulkLauncher, Round, RunLauncher, config::STALE_WAKE},
         billing::{ApplyError, BillingJobPorts, apply_due, apply_event, buy_top_up},
     },
-    shared::{clock::Clock as _, ids::RunId},
+    shared::{
+        clock::Clock as _,
+        ids::{BulkId, RunId},
+    },
     triggers::Queue,
 };
 use serde::{Deserialize, Serialize};
+use tracing::field::display;
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::{Env, MessageBatch, MessageExt as _, worker_sys};
 
@@ -27,6 +31,24 @@ use crate::{
 pub enum Start {
     Run { run_id: RunId },
     Bulk(BulkParams),
+}
+
+impl Start {
+    /// For the log.
+    const fn run_id(&self) -> Option<RunId> {
+        match self {
+            Self::Run { run_id } => Some(*run_id),
+            Self::Bulk(_) => None,
+        }
+    }
+
+    /// For the log.
+    const fn bulk_id(&self) -> Option<BulkId> {
+        match self {
+            Self::Run { .. } => None,
+            Self::Bulk(params) => Some(params.bulk_id),
+        }
+    }
 }
 
 /// Hands a batch to the consumer of its queue. A batch that fails as a whole is delivered again, and in the end lands
@@ -81,7 +103,13 @@ async fn start_all(batch: &MessageBatch<Start>, launcher: &Launcher) {
         match started {
             Ok(()) => message.ack(),
             Err(cause) => {
-                tracing::error!(start = ?message.body(), cause, "not started from the queue");
+                let (run_id, bulk_id) = (message.body().run_id(), message.body().bulk_id());
+                tracing::error!(
+                    run_id = run_id.map(display),
+                    bulk_id = bulk_id.map(display),
+                    cause,
+                    "not started from the queue"
+                );
                 message.retry();
             }
         }
@@ -90,7 +118,8 @@ async fn start_all(batch: &MessageBatch<Start>, launcher: &Launcher) {
 
 fn bury(batch: &MessageBatch<Start>) {
     for message in batch.iter().flatten() {
-        tracing::error!(start = ?message.body(), "given up by the queue");
+        let (run_id, bulk_id) = (message.body().run_id(), message.body().bulk_id());
+        tracing::error!(run_id = run_id.map(display), bulk_id = bulk_id.map(display), "given up by the queue");
     }
 }
 
@@ -147,9 +176,16 @@ async fn settle(ports: &BillingJobPorts, message: &BillingMessage) -> Result<(),
 /// What could not be delivered is kept: in the table, else in the bucket. What is no event is in the table already.
 async fn keep_all(batch: &MessageBatch<BillingMessage>, ports: &BillingJobPorts) {
     for message in batch.iter().flatten() {
-        let BillingMessage::Event(StoredEvent { event, payload }) = message.body() else {
-            tracing::error!(message = ?message.body(), "given up by the queue; the hourly job goes on with it");
-            continue;
+        let (event, payload) = match message.body() {
+            BillingMessage::Event(StoredEvent { event, payload }) => (event, payload),
+            BillingMessage::TopUp { purchase_id } => {
+                tracing::error!(%purchase_id, "given up by the queue; the hourly job goes on with it");
+                continue;
+            }
+            BillingMessage::Due => {
+                tracing::error!("events that are due were given up by the queue; the hourly job goes on with them");
+                continue;
+            }
         };
         tracing::error!(event_id = event.id, "given up by the queue; the hourly job goes on with it");
         if ports.store.receive(event, payload, false).await.is_ok() {

@@ -70,9 +70,11 @@ impl Telemetry for NoTelemetry {
 mod tests {
     use std::sync::Mutex;
 
+    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
+    use crate::triggers::wrangler;
 
     struct Double {
         is_on: bool,
@@ -96,5 +98,11 @@ mod tests {
             tell_ended(&double, &[RunId::new(Uuid::nil())], RunEnd::Swept, Timestamp::UNIX_EPOCH);
             assert_eq!(double.points.into_inner().unwrap().len(), points);
         }
+    }
+
+    #[test]
+    fn a_deployment_keeps_every_line_of_its_log_and_no_addresses_of_requests() {
+        let kept = json!({ "enabled": true, "head_sampling_rate": 1, "logs": { "invocation_logs": false } });
+        assert_eq!(wrangler()["observability"], kept);
     }
 }
