@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -66,4 +67,33 @@ async fn every_line_that_a_request_logs_carries_its_id() {
     for line in &logged {
         assert_eq!(line["span"]["request_id"], "find-me", "{line}");
     }
+}
+
+/// A line's sentence is its field `message`: another field of that name would replace it for whoever reads the line.
+#[test]
+fn no_field_of_a_line_has_the_name_of_its_sentence() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders: Vec<_> =
+        ["app", "postgres", "providers", "worker", "workflows"].map(|name| crates.join(name).join("src")).into();
+    let mut lines = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for call in text.split("tracing::").skip(1) {
+                    let Some((level, rest)) = call.split_once("!(") else { continue };
+                    let fields = rest.split(");").next().unwrap_or_default();
+                    if ["error", "warn", "info"].contains(&level) {
+                        lines += 1;
+                        let is_taken = ["message =", "%message,", "?message,"].iter().any(|name| fields.contains(name));
+                        assert!(!is_taken, "{}: {fields}", path.display());
+                    }
+                }
+            }
+        }
+    }
+    assert!(lines > 50, "{lines} lines found");
 }
