@@ -58,6 +58,19 @@ async fn an_id_that_we_never_made_asks_nobody() {
 }
 
 #[tokio::test]
+async fn a_cancelled_run_is_counted_for_its_account() {
+    let double = seen();
+    let path = format!("/runs/{}/cancel", run_id(-1_000));
+    let asked = send_to(ports(&double, ModelChoice::default()), request("POST", &path, &Value::Null));
+    let (status, _, body) = answer(asked.await).await;
+    assert_eq!(status.as_u16(), 200, "{body}");
+    let points = double.points.lock().unwrap();
+    let runs: Vec<_> = points.iter().filter(|point| point.blobs[0] == "run").collect();
+    let [run] = runs.as_slice() else { panic!("{points:?}") };
+    assert_eq!((run.blobs[2].as_str(), run.blobs[4].as_str()), (Uuid::nil().to_string().as_str(), "cancelled"));
+}
+
+#[tokio::test]
 async fn polling_a_run_asks_the_database_first_and_then_the_object_alone() {
     let double = seen();
     let ports = ports(&double, ModelChoice::default());

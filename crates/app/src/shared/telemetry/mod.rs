@@ -59,13 +59,6 @@ pub fn tell_ended(telemetry: &dyn Telemetry, runs: &[RunId], end: RunEnd, known:
     }
 }
 
-/// Takes points nowhere, for tests and tools.
-pub struct NoTelemetry;
-
-impl Telemetry for NoTelemetry {
-    fn record(&self, _: Point) {}
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
