@@ -88,7 +88,7 @@ mod tests {
     fn what_is_off_is_told_nothing() {
         for (is_on, points) in [(true, 1), (false, 0)] {
             let double = Double { is_on, points: Mutex::default() };
-            tell_ended(&double, &[RunId::new(Uuid::nil())], RunEnd::Swept, Timestamp::UNIX_EPOCH);
+            tell_ended(&double, &[RunId::new(Uuid::nil())], RunEnd::Swept, Ending::default(), Timestamp::UNIX_EPOCH);
             assert_eq!(double.points.into_inner().unwrap().len(), points);
         }
     }
