@@ -103,7 +103,8 @@ create temporary table found as
 create temporary table judged as
   select f.n, k.nth, f.lead_id, f.account, f.account_id, f.business_profile_id, f.username,
          md5('scale analysis ' || f.n || ' ' || k.nth)::uuid as id, j.made_at,
-         pg_temp.uuid7(j.made_at - interval '9 seconds', 'run ' || f.n || ' ' || k.nth) as run_id,
+         pg_temp.uuid7(j.made_at - t.took, 'run ' || f.n || ' ' || k.nth) as run_id, t.took,
+         pg_temp.pick(f.n, 80, 3) = 0 as is_cached,
          case when pg_temp.pick(f.n, 10 + k.nth, 100) < 70 then 'LIGHT' when pg_temp.pick(f.n, 10 + k.nth, 100) < 92 then 'DEEP' else 'XRAY' end
            as analysis_type,
          pg_temp.pick(f.n, 20 + k.nth, 41) + pg_temp.pick(f.n, 30 + k.nth, 61) as score,
@@ -115,6 +116,10 @@ create temporary table judged as
       select f.found_at + case k.nth when 2 then least(interval '20 days', (timestamptz '2026-11-25 10:00:00+00' - f.found_at) * 0.9)
                                      else interval '0' end
     ) as j (made_at)
+    -- 1 to 60 seconds, most of them short, so that percentiles are of as many different times as real ones.
+    cross join lateral (
+      select interval '1 millisecond' * (1000 + pg_temp.pick(f.n, 90 + k.nth, 59000) * (1 + pg_temp.pick(f.n, 95 + k.nth, 100)) / 100)
+    ) as t (took)
    where k.nth = 1 or f.is_twice;
 analyze found;
 analyze judged;
@@ -146,24 +151,25 @@ insert into public.leads (
 
 -- A hundred and fifty runs in a thousand end without a result and are refunded.
 create temporary table bought as
-  select j.run_id as id, j.account_id, j.business_profile_id, j.username, j.analysis_type, j.lead_id, j.made_at as at, true as is_complete
+  select j.run_id as id, j.account_id, j.business_profile_id, j.username, j.analysis_type, j.lead_id, j.made_at as at, j.took, j.is_cached,
+         true as is_complete
     from judged j
   union all
   select pg_temp.uuid7(f.found_at - interval '60 seconds', 'failed ' || f.n), f.account_id, f.business_profile_id, f.username,
-         case pg_temp.pick(f.n, 70, 3) when 0 then 'DEEP' else 'LIGHT' end, null, f.found_at - interval '51 seconds', false
+         case pg_temp.pick(f.n, 70, 3) when 0 then 'DEEP' else 'LIGHT' end, null, f.found_at - interval '51 seconds', interval '9 seconds', null, false
     from found f
    where f.n % 4 = 0;
 
 insert into public.runs (
   id, account_id, business_profile_id, username, analysis_type, status, phase, credits, charge_outcome, ai_started_at,
-  heartbeat_at, error_code, error_message, lead_id, created_at, started_at, finished_at
+  heartbeat_at, error_code, error_message, lead_id, cache_hit, created_at, started_at, finished_at
 )
   select b.id, b.account_id, b.business_profile_id, b.username, b.analysis_type,
          case when b.is_complete then 'complete' else 'failed' end, 'saving', p.credits,
-         case when b.is_complete then 'result' else 'refunded' end, b.at - interval '4 seconds', b.at,
+         case when b.is_complete then 'result' else 'refunded' end, b.at - b.took * 0.4, b.at,
          case when not b.is_complete then 'profile_not_found' end,
          case when not b.is_complete then 'This profile does not exist.' end,
-         b.lead_id, b.at - interval '9 seconds', b.at - interval '8 seconds', b.at
+         b.lead_id, b.is_cached, b.at - b.took, b.at - b.took * 0.9, b.at
     from bought b join public.analysis_prices p using (analysis_type)
    order by b.at;
 
@@ -190,7 +196,7 @@ insert into public.analyses (
   select j.id, j.account_id, j.lead_id, j.run_id, j.analysis_type, j.score, 'openai', 'gpt-6-luna',
          'instagram/' || j.username || '/' || extract(epoch from j.made_at)::bigint, j.made_at - interval '4 seconds',
          jsonb_build_object('summary', p.phrase || ', posts several times a week and answers most comments: a fit of ' || j.score || '.',
-                            'cache_hit', pg_temp.pick(j.n, 80, 3) = 0)
+                            'cache_hit', j.is_cached)
            || case when j.account <= 2 then r.long else '{}' end,
          400 + pg_temp.pick(j.n, 81, 9000), j.nth = 1, j.is_stale, j.made_at
     from judged j
@@ -208,14 +214,14 @@ insert into public.credit_transactions (
   select e.account_id, e.kind, e.amount, sum(e.amount) over (partition by e.account_id order by e.at, e.key), e.run_id, e.description, e.key,
          jsonb_build_object(g.id::text, e.amount), e.at
     from (
-      select md5('scale account ' || k)::uuid, 'purchase', 10000000, null::uuid, 'Credits', 'scale:first:' || k, timestamptz '2026-07-01'
+      select md5('scale account ' || k)::uuid, 'purchase', 10000000, null::uuid, 'Credits', 'grant:scale:first:' || k, timestamptz '2026-07-01'
         from generate_series(1, 1000) k
       union all
-      select md5('scale account ' || k)::uuid, 'purchase', 50, null, 'Credits', 'scale:' || k || ':' || t,
+      select md5('scale account ' || k)::uuid, 'purchase', 50, null, 'Credits', 'grant:scale:' || k || ':' || t,
              timestamptz '2026-07-28' + t * interval '9 hours'
         from generate_series(1, 1000) k, generate_series(1, 300) t
       union all
-      select b.account_id, 'charge', -p.credits, b.id, b.analysis_type || ' analysis', 'charge:' || b.id, b.at - interval '9 seconds'
+      select b.account_id, 'charge', -p.credits, b.id, b.analysis_type || ' analysis', 'charge:' || b.id, b.at - b.took
         from bought b join public.analysis_prices p using (analysis_type)
       union all
       select b.account_id, 'refund', p.credits, b.id, 'Refund: analysis failed', 'refund:' || b.id, b.at

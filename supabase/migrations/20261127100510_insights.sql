@@ -8,6 +8,115 @@
 
 select set_config('lock_timeout', '5s', true);
 
+-- Whether a complete run found its profile in the cache. The analysis says it too, but goes with its lead; the run stays, and with it
+-- what a day that is over says.
+alter table public.runs
+  add column cache_hit boolean,
+  add constraint cache_hit_of_complete check (cache_hit is null or status = 'complete');
+
+-- As in `runs`; a run that has ended keeps what it says of the cache, too.
+create or replace function private.guard_run() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if (new.id, new.account_id, new.analysis_type, new.credits, new.bulk_id, new.bulk_line)
+     is distinct from (old.id, old.account_id, old.analysis_type, old.credits, old.bulk_id, old.bulk_line)
+     or (new.username <> old.username and (new.username <> 'erased..' or old.status in ('pending', 'processing'))) then
+    raise exception 'run %: what was bought never changes', old.id using errcode = 'restrict_violation';
+  end if;
+  if old.status in ('complete', 'failed', 'cancelled')
+     and (new.status, new.phase, new.charge_outcome, new.ai_started_at, new.started_at, new.finished_at, new.error_code, new.error_message,
+          new.cache_hit)
+     is distinct from
+         (old.status, old.phase, old.charge_outcome, old.ai_started_at, old.started_at, old.finished_at, old.error_code, old.error_message,
+          old.cache_hit) then
+    raise exception 'run % is % and never changes', old.id, old.status using errcode = 'restrict_violation';
+  end if;
+  if new.status <> old.status and not (
+    (old.status = 'pending' and new.status in ('processing', 'failed', 'cancelled'))
+    or (old.status = 'processing' and new.status in ('complete', 'failed', 'cancelled'))
+  ) then
+    raise exception 'run %: % -> % is not allowed', old.id, old.status, new.status using errcode = 'restrict_violation';
+  end if;
+  if old.ai_started_at is not null and new.ai_started_at is distinct from old.ai_started_at then
+    raise exception 'run %: the start of AI work is recorded once', old.id using errcode = 'restrict_violation';
+  end if;
+  return new;
+end $$;
+revoke all on function private.guard_run() from public, anon, authenticated, service_role;
+
+
+-- As in `complete_run`; the run keeps whether its profile was cached.
+create or replace function system.complete_run(p_run uuid, p_lead jsonb, p_result jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_run record;
+  v_lead record;
+  v_analysis constant uuid := gen_random_uuid();
+  v_now constant timestamptz := clock_timestamp();
+  v_scraped_at timestamptz := (p_lead ->> 'scraped_at')::timestamptz;
+  v_score constant integer := (p_result ->> 'score')::integer;
+begin
+  select r.account_id, r.business_profile_id, r.username, r.analysis_type, r.status into v_run
+    from public.runs r where r.id = p_run for no key update;
+  if not found then
+    return jsonb_build_object('outcome', 'inactive', 'status', 'not_found');
+  end if;
+  if v_run.status = 'complete' then
+    select a.lead_id, a.is_new_lead, a.id into v_lead from public.analyses a where a.run_id = p_run;
+    if found then
+      return jsonb_build_object(
+        'outcome', 'completed', 'lead_id', v_lead.lead_id, 'is_new', v_lead.is_new_lead, 'analysis_id', v_lead.id
+      );
+    end if;
+  end if;
+  if v_run.status <> 'processing' then
+    return jsonb_build_object('outcome', 'inactive', 'status', v_run.status);
+  end if;
+
+  -- Facts dated in the future, by a clock that runs ahead, could not be replaced by any that come later.
+  if v_scraped_at > v_now then
+    v_scraped_at := v_now;
+  end if;
+  -- From here to the commit nobody can say that the profile has changed. What was said before, the analysis sees when it
+  -- is stored (private.stale_at_birth).
+  perform pg_advisory_xact_lock_shared(private.profile_lock(v_run.username));
+  if private.erasure_of(
+    array[v_run.username, p_lead ->> 'username', p_lead ->> 'renamed_to'], p_lead ->> 'instagram_id'
+  ) is not null then
+    return jsonb_build_object('outcome', 'subject_erased');
+  end if;
+  select l.lead_id, l.is_new into strict v_lead
+    from private.lead_of_run(
+      v_run.account_id, v_run.business_profile_id, v_run.username, p_lead, v_scraped_at,
+      v_analysis, v_run.analysis_type, v_score
+    ) l;
+  -- Under the lead's lock, so that a lead's analyses are ordered by their times as they were committed.
+  insert into public.analyses (
+    id, account_id, lead_id, run_id, analysis_type, score, provider, model, snapshot_key, scraped_at, result,
+    cost_microusd, cost, is_new_lead, created_at
+  ) values (
+    v_analysis, v_run.account_id, v_lead.lead_id, p_run, v_run.analysis_type, v_score, p_result ->> 'provider',
+    p_result ->> 'model', p_result ->> 'snapshot_key', v_scraped_at, p_result -> 'result',
+    coalesce((p_result ->> 'cost_microusd')::bigint, 0), p_result -> 'cost', v_lead.is_new, clock_timestamp()
+  );
+  -- A slow run must not overwrite what a faster one saw later: the facts are those of the latest analysis, which the
+  -- insert above has just chosen.
+  if not v_lead.is_new
+     and exists (select from public.leads l where l.id = v_lead.lead_id and l.latest_analysis_id = v_analysis) then
+    perform private.update_facts(v_lead.lead_id, p_lead, v_scraped_at);
+  end if;
+  update public.runs r
+     set status = 'complete', charge_outcome = 'result', lead_id = v_lead.lead_id,
+         cache_hit = coalesce(p_result -> 'result' -> 'cache_hit' = 'true', false),
+         heartbeat_at = clock_timestamp(), finished_at = clock_timestamp()
+   where r.id = p_run;
+  return jsonb_build_object(
+    'outcome', 'completed', 'lead_id', v_lead.lead_id, 'is_new', v_lead.is_new, 'analysis_id', v_analysis
+  );
+end $$;
+revoke all on function system.complete_run(uuid, jsonb, jsonb) from public, anon, authenticated, service_role;
+grant execute on function system.complete_run(uuid, jsonb, jsonb) to service_role;
+
 -- What ended, in the order of time: an account's runs, and everybody's.
 create index runs_ended on public.runs (account_id, finished_at) where finished_at is not null;
 create index runs_ended_by_time on public.runs (finished_at) where finished_at is not null;
@@ -120,7 +229,7 @@ $$;
 revoke all on function private.histogram(numeric) from public, anon, authenticated, service_role;
 
 -- The runs of an account, or with the nil UUID of all, that ended in [p_from, p_until). The plan depends on which: hence a custom one
--- each time. A complete run whose analysis is gone already counts as cold.
+-- each time.
 create function private.ended_runs(p_account uuid, p_from timestamptz, p_until timestamptz) returns table (
   account_id uuid, day date, analysis_type text, outcome text, error_code text, credits integer, refunded integer,
   is_single boolean, total interval, waiting interval, reading interval, judging interval
@@ -129,7 +238,7 @@ language plpgsql stable rows 1000 set search_path = pg_catalog, pg_temp set plan
 begin
   return query
     select r.account_id, (r.finished_at at time zone 'UTC')::date, r.analysis_type,
-           case when r.status <> 'complete' then r.status when a.cache_hit then 'cached' else 'cold' end,
+           case when r.status <> 'complete' then r.status when r.cache_hit then 'cached' else 'cold' end,
            coalesce(r.error_code, ''),
            case when r.charge_outcome = 'refunded' then 0 else r.credits end,
            case when r.charge_outcome = 'refunded' then r.credits else 0 end,
@@ -137,7 +246,6 @@ begin
            r.finished_at - r.created_at, r.started_at - r.created_at, r.ai_started_at - r.started_at,
            r.finished_at - r.ai_started_at
       from public.runs r
-      left join public.analyses a on a.run_id = r.id and r.status = 'complete'
      where r.finished_at >= p_from and r.finished_at < p_until
        and (p_account = '00000000-0000-0000-0000-000000000000' or r.account_id = p_account);
 end $$;

@@ -39,21 +39,13 @@ async fn ended(stage: &Stage, kind: &str, seconds: f64, cold: i32, cached: i32, 
     let account = stage.member.account_id;
     let sql = format!(
         "set session_replication_role = replica;
-         with made as (
-           insert into runs (id, account_id, username, analysis_type, status, phase, credits, charge_outcome, ai_started_at,
-                             error_code, error_message, created_at, started_at, finished_at)
-             select gen_random_uuid(), '{account}', 'n' || n, '{kind}', case when n <= {failed} then 'failed' else 'complete' end,
-                    'saving', 1, case when n <= {failed} then 'refunded' else 'result' end, t.at,
-                    case when n <= {failed} then 'stalled' end, case when n <= {failed} then 'x' end,
-                    t.at - make_interval(secs => {seconds}), t.at, t.at
-               from generate_series(1, {failed} + {cold} + {cached}) n, (select clock_timestamp() - interval '1 minute') as t (at)
-             returning id, username, status
-         )
-         insert into analyses (account_id, lead_id, run_id, analysis_type, score, provider, model, snapshot_key, scraped_at, result,
-                               is_new_lead)
-           select '{account}', gen_random_uuid(), id, '{kind}', 50, 'x', 'x', 'x', clock_timestamp(),
-                  jsonb_build_object('cache_hit', substr(username, 2)::integer > {failed} + {cold}), true
-             from made where status = 'complete';
+         insert into runs (id, account_id, username, analysis_type, status, phase, credits, charge_outcome, ai_started_at,
+                           error_code, error_message, cache_hit, created_at, started_at, finished_at)
+           select gen_random_uuid(), '{account}', 'n' || n, '{kind}', case when n <= {failed} then 'failed' else 'complete' end,
+                  'saving', 1, case when n <= {failed} then 'refunded' else 'result' end, t.at,
+                  case when n <= {failed} then 'stalled' end, case when n <= {failed} then 'x' end,
+                  case when n > {failed} then n > {failed} + {cold} end, t.at - make_interval(secs => {seconds}), t.at, t.at
+             from generate_series(1, {failed} + {cold} + {cached}) n, (select clock_timestamp() - interval '1 minute') as t (at);
          reset session_replication_role;"
     );
     Ok(stage.superuser.batch_execute(&sql).await?)

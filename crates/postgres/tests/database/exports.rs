@@ -51,10 +51,19 @@ const WITHHELD: [(&str, &[&str]); 21] = [
     ("lead_notes", &["account_id", "number", "version"]),
     ("lead_actions", &["account_id"]),
     ("lead_filters", &["account_id", "version"]),
-    // How the engine kept a run alive.
+    // How the engine kept a run alive; whether its profile was cached, the analyses say.
     (
         "runs",
-        &["account_id", "ai_started_at", "body_hash", "claimed_at", "heartbeat_at", "idempotency_key", "woken_at"],
+        &[
+            "account_id",
+            "ai_started_at",
+            "body_hash",
+            "cache_hit",
+            "claimed_at",
+            "heartbeat_at",
+            "idempotency_key",
+            "woken_at",
+        ],
     ),
     ("bulk_runs", &["account_id", "body_hash", "idempotency_key"]),
     ("credit_balances", &["account_id"]),

@@ -35,11 +35,12 @@ async fn generate(stage: &Stage, account: Uuid, runs: usize) -> TestResult {
                   clock_timestamp() - random() * interval '5 days' as ended_at
              from generate_series(1, {runs}) n;
          insert into runs (id, account_id, username, analysis_type, status, phase, credits, charge_outcome, ai_started_at,
-                           error_code, error_message, created_at, started_at, finished_at)
+                           error_code, error_message, cache_hit, created_at, started_at, finished_at)
            select id, '{account}', 'nasa', kind, status, 'saving', case kind when 'LIGHT' then 1 when 'DEEP' then 5 else 6 end,
                   case status when 'complete' then 'result' when 'failed' then 'refunded' else 'kept' end,
                   ended_at - make_interval(secs => (took * 0.4)::float8), case when status = 'failed' then code end,
-                  case when status = 'failed' then 'It failed.' end, ended_at - make_interval(secs => took::float8),
+                  case when status = 'failed' then 'It failed.' end, case when status = 'complete' then is_hit end,
+                  ended_at - make_interval(secs => took::float8),
                   ended_at - make_interval(secs => took::float8 - waited), ended_at
              from made;
          insert into analyses (account_id, lead_id, run_id, analysis_type, score, provider, model, snapshot_key, scraped_at,
@@ -184,6 +185,37 @@ async fn a_day_that_is_over_never_changes_and_a_repeat_changes_nothing() -> Test
     stage.superuser.batch_execute(old).await?;
     let [told, plain] = both_sums(&stage, account).await?;
     assert_eq!(told, plain);
+    Ok(())
+}
+
+#[tokio::test]
+async fn leads_that_are_deleted_later_change_nothing_of_a_day_whether_it_is_summed_up_or_not() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let account = stage.member.account_id;
+    generate(&stage, account, 400).await?;
+    let day = InsightDays { days: 92, last_day: None };
+    let ask = async |what| stage.tenant().insight(acting(&stage.member), what, day).await.unwrap().unwrap();
+    let before = [ask(Insight::Cache).await, ask(Insight::Latency).await];
+    assert!(before[0]["cached"].as_u64().unwrap() > 50, "{}", before[0]);
+    // As the clean-up does thirty days after the customer has deleted all of them.
+    stage.execute("delete from analyses", &[]).await?;
+    assert_eq!([ask(Insight::Cache).await, ask(Insight::Latency).await], before, "read from the rows");
+    sum_up(&stage.admin(), Timestamp::MAX).await.unwrap();
+    assert_eq!([ask(Insight::Cache).await, ask(Insight::Latency).await], before, "read from the sums");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_keeps_whether_its_profile_was_cached() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    for (name, is_cached) in [("nasa", true), ("esa", false)] {
+        let run = stage.begun_and(name, "saving").await?;
+        let mut result = crate::support::result(70);
+        result["result"]["cache_hit"] = json!(is_cached);
+        let lead = crate::support::lead("2026-01-01T00:00:00Z", 1000);
+        crate::support::complete_with(&stage.backend, run, &lead, &result).await?;
+        assert_eq!(stage.run_field(run, "cache_hit").await?, Some(is_cached.to_string()));
+    }
     Ok(())
 }
 

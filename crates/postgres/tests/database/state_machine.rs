@@ -66,6 +66,7 @@ async fn a_finished_run_never_changes() -> TestResult {
         "error_message = 'another'",
         "ai_started_at = now() + interval '1 second'",
         "phase = 'saving'",
+        "cache_hit = true",
         "credits = credits + 1",
         "username = 'someone.else'",
         "account_id = gen_random_uuid()",
