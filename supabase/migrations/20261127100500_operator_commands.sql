@@ -224,6 +224,15 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.present_pauses() from public, anon, authenticated, service_role;
 
+-- Which services are paused now, for whoever takes a run up: a model of such a provider is not asked as long as another can answer.
+create function system.paused_services() returns text[]
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(p.service order by p.service), '{}')
+    from public.service_pauses p where p.ends_at is null or p.ends_at > clock_timestamp()
+$$;
+revoke all on function system.paused_services() from public, anon, authenticated, service_role;
+grant execute on function system.paused_services() to service_role;
+
 create function operator.list_pauses(p_reason text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -235,7 +244,7 @@ revoke all on function operator.list_pauses(text) from public, anon, authenticat
 grant execute on function operator.list_pauses(text) to operator;
 
 -- Has no analysis sold that needs this service, or none at all (`all`), until p_ends_at, or until it is resumed. A second pause takes
--- the place of the first. What was sold goes on.
+-- the place of the first. What was sold goes on; runs that are taken up meanwhile ask other providers' models (system.paused_services).
 create function operator.pause_service(p_service text, p_ends_at timestamptz, p_reason text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin

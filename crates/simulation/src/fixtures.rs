@@ -82,6 +82,7 @@ impl Fixtures {
                 ideal_customer: IdealCustomer { follower_min: Some(100), ..IdealCustomer::default() },
                 context_version: 1,
             },
+            paused: vec![],
         }
     }
 

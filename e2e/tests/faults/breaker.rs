@@ -174,3 +174,24 @@ async fn what_an_operator_pauses_is_not_sold_until_they_resume_it_and_what_was_s
     operator.operate(Method::POST, "/operator/pauses", Some(&over)).await.refused(422, "invalid_pause_end");
     user.settles_at(5).await;
 }
+
+#[tokio::test]
+async fn the_models_of_a_paused_provider_are_not_asked_where_another_can_answer() {
+    const TARGETS: [(&str, &str); 2] = [("openai", "openai.chat"), ("anthropic", "anthropic.messages")];
+    let (_turn, stack) = alone().await;
+    let (operator, user) = (User::new(&stack, 0).await, User::new(&stack, 9).await);
+    operator.appoint().await;
+    for (service, paused) in TARGETS {
+        let body = json!({ "service": service });
+        let answer = operator.operate(Method::POST, "/operator/pauses", Some(&body)).await;
+        assert_eq!(answer.data(200)["items"][0]["service"], service);
+        let name = handle("coffee");
+        assert_eq!(user.analysed(&name).await["status"], "complete", "{service}");
+        for (_, target) in TARGETS {
+            assert_eq!(stack.received(target, &name).await.is_empty(), target == paused, "{target}, {service} paused");
+        }
+        let resumed = operator.operate(Method::POST, "/operator/pauses/resume", Some(&body)).await;
+        assert_eq!(resumed.data(200)["items"], json!([]));
+    }
+    user.settles_at(7).await;
+}

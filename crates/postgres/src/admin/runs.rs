@@ -51,7 +51,8 @@ impl SystemRuns for AdminDb {
         // customer are columns of the same row, hence `to_jsonb(bp)` twice.
         const SQL: &str = "/* system.advance_run */ select case when (a.answer ->> 'active')::boolean then jsonb_build_object(\
               'account_id', r.account_id, 'username', r.username, 'analysis_type', r.analysis_type, \
-              'business', to_jsonb(bp) || jsonb_build_object('ideal_customer', to_jsonb(bp))) else 'null' end \
+              'business', to_jsonb(bp) || jsonb_build_object('ideal_customer', to_jsonb(bp)), \
+              'paused', system.paused_services()) else 'null' end \
             from system.advance_run($1::uuid, 'cache') as a (answer) \
             join public.runs r on r.id = $1::uuid \
             left join public.business_profiles bp on bp.id = r.business_profile_id";

@@ -4,7 +4,7 @@
 use futures_util::future::{join, try_join_all};
 use oslira_app::{
     features::{
-        analysis::{AnalysisRequest, RequiredServices, RunRepository as _, RunStatus},
+        analysis::{AnalysisRequest, RequiredServices, RunRepository as _, RunStatus, SystemRuns as _},
         auth::Operator,
         billing::{Billing as _, BillingCustomer},
         operators::{
@@ -268,13 +268,17 @@ async fn while_a_service_or_everything_is_paused_nothing_is_sold_and_what_was_so
     let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(90);
     db.pause(&olga, PausedService::Openai, Some(soon)).await.unwrap();
     assert_eq!(asked(&stage, "nasa").await?.0, "ok");
+    let sold = RunId::new(stage.begun("jaxa").await?);
     let paused = db.pause(&olga, PausedService::Anthropic, None).await.unwrap();
     assert_eq!(paused.len(), 2);
+    let assignment = stage.admin().take_up(sold).await.unwrap().unwrap();
+    assert_eq!(assignment.paused, ["anthropic", "openai"], "whoever takes a run up learns which");
     let (outcome, wait) = asked(&stage, "esa").await?;
     assert!(outcome == "provider_unavailable" && wait.is_some_and(|wait| (80..=90).contains(&wait)), "{wait:?}");
     // One with an end is over by itself.
     stage.execute("update service_pauses set ends_at = now() where service = 'openai'", &[]).await?;
     assert_eq!(asked(&stage, "esa").await?.0, "ok");
+    assert_eq!(stage.admin().take_up(sold).await.unwrap().unwrap().paused, ["anthropic"]);
     assert_eq!(db.pauses(&olga).await.unwrap().len(), 1);
     db.resume(&olga, PausedService::Anthropic).await.unwrap();
     db.resume(&olga, PausedService::Anthropic).await.unwrap();

@@ -172,6 +172,7 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.note_subject(uuid,text)",
         "service_role executes system.note_woken(uuid[])",
         "service_role executes system.open_top_ups(integer)",
+        "service_role executes system.paused_services()",
         "service_role executes system.put_off_event(text,boolean,text)",
         "service_role executes system.receive_event(text,text,text,text,boolean)",
         "service_role executes system.record_model_lifecycles(jsonb)",

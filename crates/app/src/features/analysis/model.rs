@@ -257,6 +257,9 @@ pub struct Assignment {
     pub analysis_type: AnalysisType,
     /// What to judge against.
     pub business: BusinessContext,
+    /// The services that operators had paused when the run was taken up.
+    #[serde(default)]
+    pub paused: Vec<String>,
 }
 
 /// The stages of a run, in order. A heartbeat writes `Scraping` and `Analyzing` into the run's row, taking the run up

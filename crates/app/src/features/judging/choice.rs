@@ -68,6 +68,17 @@ impl ModelChoice {
         models
     }
 
+    /// The models for a call without those of paused providers; with them if nobody else's would be left, because what was sold is done.
+    #[must_use]
+    pub fn besides(&self, call: CallKind, paused: &[String]) -> Vec<ModelName> {
+        let models = self.of(call);
+        let is_paused = |model: &ModelName| paused.iter().any(|provider| provider == model.provider());
+        if models.iter().all(is_paused) {
+            return models;
+        }
+        models.into_iter().filter(|model| !is_paused(model)).collect()
+    }
+
     /// Every model that some call may ask, with these calls.
     #[must_use]
     pub fn in_use(&self) -> BTreeMap<ModelName, Vec<CallKind>> {
@@ -100,6 +111,21 @@ mod tests {
         assert_eq!(choice.of(CallKind::Outreach), [CallKind::Outreach.config().model]);
         let (choice, _) = ModelChoice::from_settings(setting, true);
         assert_eq!(choice.of(CallKind::Light).len(), 2);
+    }
+
+    #[test]
+    fn models_of_a_paused_provider_are_asked_only_where_there_is_no_other() {
+        let mut choice = ModelChoice::default();
+        choice.replace(CallKind::Outreach, vec![ModelName::fixed("openai/llama")]);
+        let paused = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let light = CallKind::Light.config();
+        assert_eq!(choice.besides(CallKind::Light, &paused(&["openai", "apify"])), [light.fallback.clone()]);
+        assert_eq!(choice.besides(CallKind::Light, &paused(&["anthropic"])), [light.model.clone()]);
+        for names in [vec![], vec!["all"], vec!["anthropic", "openai"]] {
+            let asked = choice.besides(CallKind::Light, &paused(&names));
+            assert_eq!(asked, [light.model.clone(), light.fallback.clone()], "{names:?}");
+        }
+        assert_eq!(choice.besides(CallKind::Outreach, &paused(&["openai"])), [ModelName::fixed("openai/llama")]);
     }
 
     #[test]

@@ -213,13 +213,8 @@ impl<S: Steps> Body<'_, S> {
                         now: ports.clock.now(),
                     };
                     let (cached, scrape) = cached_or_planned(ports.snapshots.as_ref(), run, &wanted).await;
-                    let calls = assignment
-                        .analysis_type
-                        .config()
-                        .calls
-                        .iter()
-                        .map(|call| CallPlan { call: *call, models: ports.models.of(*call) });
-                    Ok(IfActive::Active(TakenUp { assignment, calls: calls.collect(), cached, scrape }))
+                    let calls = planned_calls(&assignment, &ports.models);
+                    Ok(IfActive::Active(TakenUp { assignment, calls, cached, scrape }))
                 }
             })
             .await?;
@@ -325,6 +320,12 @@ impl<S: Steps> Body<'_, S> {
     async fn pause(&self, name: &str, pause: Duration) -> Result<(), EarlyEnd> {
         Ok(self.steps.sleep(name, pause.mul_f64(self.ports.pause_scale)).await?)
     }
+}
+
+/// The calls of this type, each with the models it asks: those of paused providers only where there is no other.
+fn planned_calls(assignment: &Assignment, models: &ModelChoice) -> Vec<CallPlan> {
+    let calls = assignment.analysis_type.config().calls.iter();
+    calls.map(|call| CallPlan { call: *call, models: models.besides(*call, &assignment.paused) }).collect()
 }
 
 async fn copy_picture(ports: &WorkflowPorts, key: &SnapshotKey) -> Result<(), String> {

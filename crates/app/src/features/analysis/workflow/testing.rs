@@ -14,5 +14,6 @@ pub(super) fn assignment(analysis_type: AnalysisType) -> Assignment {
         username: "someone".parse().unwrap(),
         analysis_type,
         business: business(),
+        paused: vec![],
     }
 }

@@ -32,6 +32,7 @@ fn assignment(analysis_type: AnalysisType) -> Assignment {
             context_version: 7,
             ..business()
         },
+        paused: vec![],
     }
 }
 
