@@ -8,6 +8,13 @@ select set_config('lock_timeout', '5s', true);
 
 -- Credits. ----------------------------------------------------------------------------------------------------------------
 
+-- Whether nobody can ever use what this account has: it cannot be opened again.
+create function private.is_erased(p_account uuid) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (select from public.accounts a where a.id = p_account and a.tombstoned_at is not null)
+$$;
+revoke all on function private.is_erased(uuid) from public, anon, authenticated, service_role;
+
 -- Gives credits, or takes some with a negative number, never more than there are. One key is one adjustment of the account, for good.
 -- A closed account can be given some too: it may be opened again.
 create function operator.adjust_credits(p_account uuid, p_credits integer, p_key text, p_reason text) returns jsonb
@@ -33,6 +40,7 @@ begin
     when v_balance is null then 'not_found'
     when v_prior = p_credits then 'repeated'
     when v_prior is not null then 'key_reused'
+    when private.is_erased(p_account) then 'erased'
     when v_balance + p_credits < 0 then 'balance_too_low'
     else 'ok'
   end;
@@ -42,6 +50,12 @@ begin
     perform private.post_entry(
       p_account, 'adjustment', p_credits, null, v_key, 'Correction by our support', private.draw(p_account, -p_credits)
     );
+    -- The account is told as after a charge. Nothing is bought for it: it has not spent these credits.
+    perform private.note_event(
+              p_account, 'low_balance', jsonb_build_object('balance', v_balance + p_credits, 'threshold', b.low_balance_at)
+            )
+       from public.credit_balances b
+      where b.account_id = p_account and v_balance >= b.low_balance_at and v_balance + p_credits < b.low_balance_at;
   end if;
   perform private.note_operator_action(
     'adjust_credits', p_account, p_reason, v_outcome, jsonb_build_object('credits', p_credits, 'key', p_key)
@@ -126,6 +140,7 @@ begin
     when v_run.status in ('pending', 'processing') then 'active'
     when v_run.charge_outcome = 'refunded' then 'refunded'
     when exists (select from public.credit_transactions t where t.idempotency_key = v_key) then 'repeated'
+    when private.is_erased(v_run.account_id) then 'erased'
     else 'ok'
   end;
   if v_outcome = 'ok' then
@@ -144,6 +159,34 @@ revoke all on function operator.refund_run(uuid, text) from public, anon, authen
 grant execute on function operator.refund_run(uuid, text) to operator;
 
 -- Stripe's events. --------------------------------------------------------------------------------------------------------
+
+-- When an operator last had it applied anew: it has waited since then, and not since it came.
+alter table public.webhook_events add column put_back_at timestamptz;
+
+-- As in `webhook_events`, with the moment at which the endpoint took the event: it may have been in the queue or the bucket since, and
+-- has waited for that long. One that was given up, and whose payload is gone, is taken anew: somebody had Stripe send it again.
+drop function system.receive_event(text, text, text, text, boolean);
+create function system.receive_event(
+  p_id text, p_type text, p_api_version text, p_payload text, p_is_taken boolean, p_taken_at timestamptz default null
+) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now constant timestamptz := clock_timestamp();
+begin
+  -- `least` ignores null.
+  insert into public.webhook_events as e (id, type, api_version, payload, received_at, next_attempt_at) values (
+    p_id, p_type, p_api_version, p_payload, least(p_taken_at, v_now),
+    v_now + case when p_is_taken then interval '5 minutes' else interval '0' end
+  )
+    on conflict (id) do update
+      set api_version = excluded.api_version, payload = excluded.payload, received_at = excluded.received_at,
+          outcome = 'received', note = 'sent again', processed_at = null, attempts = 0,
+          next_attempt_at = excluded.next_attempt_at
+    where e.payload is null and e.outcome = 'ignored' and e.account_id is null;
+  return exists (select from public.webhook_events e where e.id = p_id and e.processed_at is null);
+end $$;
+revoke all on function system.receive_event(text, text, text, text, boolean, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function system.receive_event(text, text, text, text, boolean, timestamptz) to service_role;
 
 -- An event as operators see it, without what Stripe told. Null if there is none.
 create function private.event_for_operators(p_event text) returns jsonb
@@ -175,7 +218,7 @@ begin
   if v_outcome = 'ok' then
     update public.webhook_events e
        set outcome = 'received', note = 'put back by an operator', processed_at = null, attempts = 0,
-           next_attempt_at = clock_timestamp()
+           next_attempt_at = clock_timestamp(), put_back_at = clock_timestamp()
      where e.id = p_event;
   end if;
   -- An id that is no event's may be anything.
@@ -297,6 +340,14 @@ begin
     -- An automatic purchase that Stripe was not asked for yet; without charges there is no further one.
     update public.credit_purchases c set status = 'failed', settled_at = clock_timestamp()
      where c.account_id = p_account and c.origin = 'auto_top_up' and c.status = 'open' and c.attempted_at is null;
+  else
+    -- The block may have ended a purchase, or come before the one of the last charge; a balance that is below the threshold already crosses
+    -- it no more. The hourly job charges for it.
+    perform private.want_top_up(p_account, t.pack_id, t.monthly_max_cents)
+       from public.auto_top_ups t
+       join public.credit_balances b on b.account_id = t.account_id
+       join public.accounts a on a.id = t.account_id
+      where t.account_id = p_account and t.is_on and b.balance < t.threshold and a.deleted_at is null;
   end if;
   return 'ok';
 end $$;
@@ -321,3 +372,29 @@ begin
 end $$;
 revoke all on function operator.unblock_account(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function operator.unblock_account(uuid, text) to operator;
+
+-- As in `billing`, with a subscription that goes on and is not to end yet: a blocked account may do nothing at Stripe but cancel it.
+create or replace function api.billing_customer(p_account uuid) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return coalesce(private.refuse_without(p_account, 'manage_billing'), jsonb_build_object(
+    'outcome', 'ok',
+    'customer_id', (select c.stripe_customer_id from public.billing_customers c where c.account_id = p_account),
+    'email', (select u.email from auth.users u where u.id = auth.uid()),
+    'is_subscribed', exists (
+      select from public.subscriptions s
+       where s.account_id = p_account and s.ended_at is null and s.status <> 'incomplete'
+         and s.stripe_subscription_id is not null
+    ),
+    'is_blocked', (select a.blocked_at is not null from public.accounts a where a.id = p_account),
+    'subscription_id', (
+      select s.stripe_subscription_id from public.subscriptions s
+       where s.account_id = p_account and s.ended_at is null and s.cancel_at is null and s.status <> 'incomplete'
+         and s.stripe_subscription_id is not null
+       order by s.created_at desc
+       limit 1
+    )
+  ));
+end $$;
+revoke all on function api.billing_customer(uuid) from public, anon, authenticated, service_role;
+grant execute on function api.billing_customer(uuid) to authenticated;

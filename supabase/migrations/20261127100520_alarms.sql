@@ -22,6 +22,8 @@ create table public.alarms (
   -- never not at all.
   opening_told_at timestamptz,
   closing_told_at timestamptz,
+  -- Until when whoever was given them has time to tell them; nobody else is given them meanwhile.
+  telling_until timestamptz,
   constraint told_in_order check (closing_told_at is null or closed_at is not null)
 );
 create unique index alarms_open on public.alarms (alarm, subject) where closed_at is null;
@@ -33,7 +35,18 @@ alter table public.alarms force row level security;
 revoke all on public.alarms from public, anon, authenticated, service_role;
 revoke all on sequence public.alarms_id_seq from public, anon, authenticated, service_role;
 
--- Messages that a queue has given up: how many, until a day has passed without one.
+-- Since when a job is known, which is when the alarms were first checked with it: one that a later deployment adds is not silent before
+-- its first run is due.
+create table public.known_jobs (
+  job text primary key check (job ~ '^[a-z][a-z-]{0,39}$'),
+  since timestamptz not null
+);
+alter table public.known_jobs enable row level security;
+alter table public.known_jobs force row level security;
+revoke all on public.known_jobs from public, anon, authenticated, service_role;
+
+-- Messages that a queue has given up: how many, until a day has passed without one. Those of a batch that had to come again are counted
+-- once more.
 create table public.dead_letters (
   queue text primary key check (queue ~ '^[a-z][a-z-]{0,39}$'),
   messages bigint not null check (messages > 0),
@@ -81,8 +94,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.ai_cost_forecast(timestamptz) from public, anon, authenticated, service_role;
 
--- Every alarm that holds at p_now. Shares of few runs say nothing: p_limits says from how many on they count. Lines of bulks wait for
--- each other, so they do not count as slow.
+-- Every alarm that holds at p_now. Shares of few runs say nothing: p_limits says from how many on they count. So few failures that are ours
+-- are enough for the success rate, or nothing would tell of a night on which every run fails. Lines of bulks wait for each other, so they do
+-- not count as slow.
 create function private.alarms_now(p_limits jsonb, p_now timestamptz) returns table (
   alarm text, subject text, value numeric, threshold numeric
 )
@@ -106,13 +120,17 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       from ended e
      where e.outcome in ('cold', 'cached') and e.is_single
      group by 1
+  ), waiting as (
+    select e.outcome, extract(epoch from p_now - greatest(e.received_at, e.put_back_at)) as waits_s,
+           (p_limits ->> 'webhook_wait_max_s')::numeric as max_s
+      from public.webhook_events e where e.processed_at is null
   ), found as (
     select 'cache_hits' as alarm, '' as subject, private.share(coalesce(c.cached, 0), c.complete) as value,
            (p_limits ->> 'cache_hits_min')::numeric as threshold, c.complete >= t.runs_min as counts, true as is_minimum
       from cache c, today t
     union all
     select 'success', '', private.share(s.complete, s.complete + s.failed), (p_limits ->> 'success_min')::numeric,
-           s.complete + s.failed >= t.runs_min, true
+           s.complete + s.failed >= t.runs_min or s.failed >= (p_limits ->> 'failed_min')::bigint, true
       from success s, today t
     union all
     select 'latency', l.analysis_type, l.p95_s, (p_limits -> 'p95_max_s' ->> l.analysis_type)::numeric, l.runs >= t.runs_min, false
@@ -121,10 +139,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select 'ai_budget', '', private.ai_cost_forecast(p_now), (p_limits ->> 'ai_budget_usd')::numeric, true, false
     union all
     -- Those that wait for something else apart, or they would hide the others.
-    select 'webhooks', e.outcome, extract(epoch from p_now - min(e.received_at)), (p_limits ->> 'webhook_wait_max_s')::numeric,
-           true, false
-      from public.webhook_events e where e.processed_at is null
-     group by e.outcome
+    select 'webhooks', w.outcome, max(w.waits_s), w.max_s, true, false from waiting w group by w.outcome, w.max_s
+    union all
+    -- And many apart: one that is stuck for days would hide that all others do not come through any more.
+    select 'webhooks', w.outcome || '-many', count(*), (p_limits ->> 'webhooks_late_max')::numeric, true, false
+      from waiting w where w.waits_s > w.max_s
+     group by w.outcome
     union all
     select 'dead_letters', d.queue, d.messages, 0, d.last_at > p_now - interval '24 hours', false from public.dead_letters d
     union all
@@ -134,14 +154,14 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
            (p_limits ->> 'model_days_min')::numeric, true, true
       from public.model_lifecycles m, today t
     union all
-    -- Seconds since it last did its work; since the first job of all, if it never did.
+    -- Seconds since it last did its work; since it is known, if it never did.
     select 'job_silent', j.key,
            extract(epoch from p_now - coalesce(
              (
                select r.finished_at from public.job_runs r
                 where r.job = j.key and r.outcome = 'ok' order by r.id desc limit 1
              ),
-             (select min(r.started_at) from public.job_runs r)
+             (select k.since from public.known_jobs k where k.job = j.key)
            )),
            j.value::numeric, true, false
       from jsonb_each_text(p_limits -> 'jobs') j
@@ -153,12 +173,16 @@ $$;
 revoke all on function private.alarms_now(jsonb, timestamptz) from public, anon, authenticated, service_role;
 
 -- Opens the alarms that hold and closes those that have been quiet for `calm_s`; a value that goes to and fro about its limit is one
--- alarm. Returns the beginnings and ends that were not told yet, the oldest first.
+-- alarm. Returns the beginnings and ends that were not told yet, the oldest first: to one caller, who has two minutes to tell them.
 create function system.check_alarms(p_limits jsonb, p_now timestamptz) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_untold jsonb;
 begin
-  -- Of two jobs at once, the second finds what the first has opened.
+  -- Of two jobs at once, the second finds what the first has opened and is about to tell.
   perform pg_advisory_xact_lock(hashtext('system.check_alarms'));
+  insert into public.known_jobs (job, since)
+    select j.key, p_now from jsonb_each_text(p_limits -> 'jobs') j on conflict (job) do nothing;
   insert into public.alarms as a (alarm, subject, value, threshold, opened_at, seen_at)
     select n.alarm, n.subject, n.value, n.threshold, p_now, p_now from private.alarms_now(p_limits, p_now) n
     on conflict (alarm, subject) where closed_at is null do update set seen_at = greatest(a.seen_at, excluded.seen_at);
@@ -166,19 +190,25 @@ begin
      set closed_at = p_now
    where a.closed_at is null and a.seen_at < p_now
      and a.seen_at <= p_now - make_interval(secs => (p_limits ->> 'calm_s')::float8);
-  return (
-    select coalesce(jsonb_agg(jsonb_build_object(
-             'id', a.id, 'crossing', c.crossing, 'alarm', a.alarm, 'subject', a.subject, 'value', a.value, 'threshold', a.threshold,
-             'opened_at', a.opened_at, 'closed_at', a.closed_at
-           ) order by a.id, c.crossing desc), '[]')
-      from public.alarms a
-     cross join lateral (
-       select 'opened' as crossing where a.opening_told_at is null
-       union all
-       select 'closed' where a.closed_at is not null and a.closing_told_at is null
-     ) c
-     where a.opening_told_at is null or (a.closed_at is not null and a.closing_told_at is null)
-  );
+  with taken as (
+    update public.alarms a
+       set telling_until = clock_timestamp() + interval '2 minutes'
+     where (a.opening_told_at is null or (a.closed_at is not null and a.closing_told_at is null))
+       and (a.telling_until is null or a.telling_until <= clock_timestamp())
+    returning a.*
+  )
+  select coalesce(jsonb_agg(jsonb_build_object(
+           'id', a.id, 'crossing', c.crossing, 'alarm', a.alarm, 'subject', a.subject, 'value', a.value, 'threshold', a.threshold,
+           'opened_at', a.opened_at, 'closed_at', a.closed_at
+         ) order by a.id, c.crossing desc), '[]')
+    into v_untold
+    from taken a
+   cross join lateral (
+     select 'opened' as crossing where a.opening_told_at is null
+     union all
+     select 'closed' where a.closed_at is not null and a.closing_told_at is null
+   ) c;
+  return v_untold;
 end $$;
 revoke all on function system.check_alarms(jsonb, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function system.check_alarms(jsonb, timestamptz) to service_role;
@@ -193,7 +223,8 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
   ), noted as (
     update public.alarms a
        set opening_told_at = case when t.opening then coalesce(a.opening_told_at, clock_timestamp()) else a.opening_told_at end,
-           closing_told_at = case when t.closing then coalesce(a.closing_told_at, clock_timestamp()) else a.closing_told_at end
+           closing_told_at = case when t.closing then coalesce(a.closing_told_at, clock_timestamp()) else a.closing_told_at end,
+           telling_until = null
       from told t
      where a.id = t.id
        and ((t.opening and a.opening_told_at is null) or (t.closing and a.closing_told_at is null and a.closed_at is not null))

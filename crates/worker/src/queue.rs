@@ -57,35 +57,33 @@ impl Start {
 #[wasm_bindgen]
 pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
+    let batch: worker_sys::MessageBatch = batch.unchecked_into();
+    let name = batch.queue()?.as_string().unwrap_or_default();
+    let queue = Queue::named(&name);
+    // First, because it needs the database alone: secrets that cannot be read may be what the messages were given up for.
+    let counted = count_dead_letters(&env, queue, batch.messages()?.length()).await;
     if !compose::prepare_work(&env).await {
         tracing::error!("a batch of a queue comes again: there are no secrets");
         return Err(js_sys::Error::new("there are no secrets").into());
     }
-    let batch: worker_sys::MessageBatch = batch.unchecked_into();
-    let name = batch.queue()?.as_string().unwrap_or_default();
-    match Queue::named(&name) {
+    match queue {
         Some(Queue::Analysis) => start_all(&batch.into(), &Launcher::new(&env)).await,
         Some(Queue::AnalysisDead) => {
-            let batch: MessageBatch<Start> = batch.into();
-            bury(&batch);
-            note_dead_letters(&env, Queue::AnalysisDead, batch.iter().count()).await;
+            bury(&batch.into());
             // What could not be started is a silent run by now, or a bulk of silent runs: it is tried once more, and what stays silent is
             // refunded, without waiting for the five-minute job.
-            return recover(&env, Round::OfJob).await;
+            recover(&env, Round::OfJob).await?;
         }
         Some(Queue::Recovery) => return recover(&env, Round::OfChain).await,
         Some(Queue::Billing) => settle_all(&batch.into(), &compose::billing_jobs(&env)).await,
-        Some(Queue::BillingDead) => {
-            let batch: MessageBatch<BillingMessage> = batch.into();
-            keep_all(&batch, &compose::billing_jobs(&env)).await;
-            note_dead_letters(&env, Queue::BillingDead, batch.iter().count()).await;
-        }
+        Some(Queue::BillingDead) => keep_all(&batch.into(), &compose::billing_jobs(&env)).await,
         None => {
             tracing::error!(queue = name, "no consumer belongs to this queue");
             return Err(js_sys::Error::new("no such queue").into());
         }
     }
-    Ok(())
+    // What was done for dead letters may be done again: those that nobody has counted come again.
+    counted
 }
 
 /// Starts everything of the batch.
@@ -123,14 +121,18 @@ fn bury(batch: &MessageBatch<Start>) {
     }
 }
 
-/// For the alarm; what becomes of the messages does not depend on it.
-async fn note_dead_letters(env: &Env, queue: Queue, messages: usize) {
+/// Counts messages of a queue of dead letters, for the alarm. Those of a batch that comes again are counted again.
+async fn count_dead_letters(env: &Env, queue: Option<Queue>, messages: u32) -> Result<(), JsValue> {
+    let Some(queue @ (Queue::AnalysisDead | Queue::BillingDead)) = queue else {
+        return Ok(());
+    };
     if messages == 0 {
-        return;
+        return Ok(());
     }
-    if let Err(error) = compose::admin(env).note_dead_letters(queue, messages).await {
+    compose::admin(env).note_dead_letters(queue, messages as usize).await.map_err(|error| {
         tracing::error!(queue = queue.name(), messages, %error, "dead letters could not be counted");
-    }
+        js_sys::Error::new("dead letters could not be counted").into()
+    })
 }
 
 async fn recover(env: &Env, round: Round) -> Result<(), JsValue> {
@@ -173,7 +175,8 @@ async fn settle(ports: &BillingJobPorts, message: &BillingMessage) -> Result<(),
     }
 }
 
-/// What could not be delivered is kept: in the table, else in the bucket. What is no event is in the table already.
+/// What could not be delivered is kept: in the table, else in the bucket. What is no event is in the table already. May be repeated; so
+/// nothing is acknowledged before its batch is.
 async fn keep_all(batch: &MessageBatch<BillingMessage>, ports: &BillingJobPorts) {
     for message in batch.iter().flatten() {
         let (event, payload) = match message.body() {
@@ -189,8 +192,9 @@ async fn keep_all(batch: &MessageBatch<BillingMessage>, ports: &BillingJobPorts)
         };
         tracing::error!(event_id = event.id, "given up by the queue; the hourly job goes on with it");
         if ports.store.receive(event, payload, false).await.is_ok() {
-            message.ack();
-        } else if let Err(cause) = ports.inbox.store(event, payload).await {
+            continue;
+        }
+        if let Err(cause) = ports.inbox.store(event, payload).await {
             tracing::error!(event_id = event.id, cause, "webhook event could be put nowhere");
             message.retry();
         }

@@ -21,8 +21,9 @@ impl BillingStore for AdminDb {
             Param::maybe(event.api_version.as_ref()),
             Param::of(payload),
             Param::of(is_taken),
+            Param::maybe(event.taken_at),
         ];
-        self.value("select to_jsonb(system.receive_event($1, $2, $3, $4, $5::boolean))", &params).await
+        self.value("select to_jsonb(system.receive_event($1, $2, $3, $4, $5::boolean, $6::timestamptz))", &params).await
     }
 
     async fn apply(&self, event_id: &str, effect: &Effect) -> Result<Applied, StoreError> {

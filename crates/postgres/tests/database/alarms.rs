@@ -4,8 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use oslira_app::{
     features::{
         alarms::{Alarm, AlarmLimits, AlarmStore as _, Crossing, CrossingKind, check_alarms},
+        billing::{BillingStore as _, EventEnvelope},
         jobs::{JobRecords as _, JobReport},
         judging::{LifecycleStatus, LifecycleStore as _, ModelLifecycle, ModelName},
+        operators::{EventId, OperatorDesk as _},
     },
     triggers::{Job, Queue},
 };
@@ -56,8 +58,11 @@ async fn with_nothing_wrong_or_too_little_to_tell_no_alarm_begins() -> TestResul
     let stage = Stage::with_credits(0).await?;
     let admin = stage.admin();
     assert_eq!(told(&admin, &AlarmLimits::default(), Timestamp::now()).await, [""; 0]);
-    ended(&stage, "LIGHT", 60.0, 5, 0, 5).await?;
-    assert_eq!(told(&admin, &AlarmLimits::default(), Timestamp::now()).await, [""; 0], "ten runs are too few");
+    ended(&stage, "LIGHT", 60.0, 5, 0, 4).await?;
+    assert_eq!(told(&admin, &AlarmLimits::default(), Timestamp::now()).await, [""; 0], "nine runs are too few");
+    // Five failures are not: a night on which every run fails must not be silent.
+    ended(&stage, "LIGHT", 60.0, 0, 0, 1).await?;
+    assert_eq!(told(&admin, &AlarmLimits::default(), Timestamp::now()).await, ["success  opened"]);
     Ok(())
 }
 
@@ -160,6 +165,52 @@ async fn what_waits_was_given_up_or_ends_soon_is_an_alarm() -> TestResult {
     Ok(())
 }
 
+const EVENT: &str = "insert into webhook_events (id, type, payload, outcome, processed_at, received_at)
+                     values ($1, 'x', '{}', $2, case when $2 = 'ignored' then clock_timestamp() end,
+                             clock_timestamp() - make_interval(mins => $3))";
+
+#[tokio::test]
+async fn one_event_that_is_stuck_does_not_hide_that_many_others_wait() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let (admin, limits) = (stage.admin(), AlarmLimits::default());
+    stage.execute(EVENT, &[&"stuck", &"received", &7_200]).await?;
+    assert_eq!(told(&admin, &limits, Timestamp::now()).await, ["webhooks received opened"]);
+    for number in 2..=10 {
+        stage.execute(EVENT, &[&format!("late {number}"), &"received", &61]).await?;
+        stage.execute(EVENT, &[&format!("new {number}"), &"received", &59]).await?;
+    }
+    assert_eq!(told(&admin, &limits, Timestamp::now()).await, [""; 0], "ten that are late are not many");
+    stage.execute(EVENT, &[&"late 11", &"received", &61]).await?;
+    assert_eq!(told(&admin, &limits, Timestamp::now()).await, ["webhooks received-many opened"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_waits_since_the_endpoint_took_it_or_since_an_operator_put_it_back() -> TestResult {
+    let stage = Stage::with_credits(0).await?;
+    let (admin, limits) = (stage.admin(), AlarmLimits::default());
+    stage.appoint(stage.member.user_id).await?;
+    let operator = crate::operators::acting(stage.member.user_id);
+    // Given up two days ago, and put back now.
+    stage.execute(EVENT, &[&"evt_old", &"ignored", &2_880]).await?;
+    stage.operators().replay_event(&operator, &EventId::parse("evt_old").unwrap()).await.unwrap();
+    assert_eq!(told(&admin, &limits, Timestamp::now()).await, [""; 0]);
+    stage.execute("update webhook_events set put_back_at = put_back_at - interval '61 minutes'", &[]).await?;
+    assert_eq!(told(&admin, &limits, Timestamp::now()).await, ["webhooks received opened"]);
+    stage.execute("delete from webhook_events", &[]).await?;
+    stage.execute("delete from alarms", &[]).await?;
+    // Two hours in the queue.
+    let event = EventEnvelope {
+        id: "evt_late".to_owned(),
+        kind: "x".to_owned(),
+        api_version: None,
+        taken_at: Some(Timestamp::now() - SignedDuration::from_hours(2)),
+    };
+    assert!(admin.receive(&event, "{}", true).await.unwrap());
+    assert_eq!(told(&admin, &limits, Timestamp::now()).await, ["webhooks received opened"]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_job_that_did_not_succeed_for_too_long_is_an_alarm_also_if_it_never_ran() -> TestResult {
     let stage = Stage::with_credits(0).await?;
@@ -178,6 +229,14 @@ async fn a_job_that_did_not_succeed_for_too_long_is_an_alarm_also_if_it_never_ra
     found.sort();
     assert_eq!(found, ["replay-events", "sum-up"].map(|job| format!("job_silent {job} opened")));
     assert_eq!(told(&admin, &limits, later(28)).await.len(), 4, "the daily ones");
+    // One that a later deployment adds has time until its first run is due.
+    let mut newer = limits.clone();
+    newer.jobs.insert("new-job", 1_800);
+    for (hours, expected) in [(48, vec![]), (49, vec!["job_silent new-job opened"])] {
+        let mut found = told(&admin, &newer, later(hours)).await;
+        found.retain(|line| line.contains("new-job"));
+        assert_eq!(found, expected, "{hours}");
+    }
     Ok(())
 }
 
@@ -188,12 +247,16 @@ async fn an_alarm_that_comes_and_goes_is_one_and_is_told_until_that_is_noted() -
     admin.note_dead_letters(Queue::BillingDead, 1).await.unwrap();
     let start = Timestamp::now();
     let at = |minutes: i64| start + SignedDuration::from_mins(minutes);
-    // Whoever was to tell it died; and two jobs at once.
+    // Whoever was to tell it died. Until their time is over nobody else tells it, and then one of two jobs at once does.
     let first = admin.check(&limits, at(0)).await.unwrap();
     assert_eq!((first.len(), first[0].crossing, first[0].threshold), (1, CrossingKind::Opened, 0.0));
+    assert!(admin.check(&limits, at(1)).await.unwrap().is_empty(), "it may be about to be told");
+    let time_is_over = "update alarms set telling_until = telling_until - interval '2 minutes'";
+    stage.execute(time_is_over, &[]).await?;
     let other = stage.admin();
     let (one, two) = tokio::join!(admin.check(&limits, at(5)), other.check(&limits, at(5)));
-    assert_eq!((one.unwrap().len(), two.unwrap().len(), stage.count("alarms").await?), (1, 1, 1));
+    assert_eq!((one.unwrap().len() + two.unwrap().len(), stage.count("alarms").await?), (1, 1));
+    stage.execute(time_is_over, &[]).await?;
     assert_eq!(check_alarms(&admin, &limits, at(6)).await.unwrap().opened, 1);
     assert_eq!(check_alarms(&admin, &limits, at(7)).await.unwrap().opened, 0);
     // Quiet, but not for half an hour; then again; then for good.

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 pub const REFERENCE_TABLES: [&str; 3] = ["analysis_prices", "credit_packs", "plans"];
 
 /// Tables that only functions see: no grant, no policy.
-pub const HIDDEN_TABLES: [&str; 31] = [
+pub const HIDDEN_TABLES: [&str; 32] = [
     "alarms",
     "api_keys",
     "billing_customers",
@@ -25,6 +25,7 @@ pub const HIDDEN_TABLES: [&str; 31] = [
     "insight_runs",
     "invitations",
     "job_runs",
+    "known_jobs",
     "member_actions",
     "model_lifecycles",
     "operator_actions",

@@ -174,7 +174,7 @@ pub fn designed() -> Vec<&'static str> {
         "service_role executes system.open_top_ups(integer)",
         "service_role executes system.paused_services()",
         "service_role executes system.put_off_event(text,boolean,text)",
-        "service_role executes system.receive_event(text,text,text,text,boolean)",
+        "service_role executes system.receive_event(text,text,text,text,boolean,timestamp with time zone)",
         "service_role executes system.record_model_lifecycles(jsonb)",
         "service_role executes system.record_usage(uuid,text,text,jsonb)",
         "service_role executes system.refuse_erased(text,text,text)",

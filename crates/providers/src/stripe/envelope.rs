@@ -34,6 +34,7 @@ pub(super) fn read(body: &[u8]) -> Option<EventEnvelope> {
     };
     let is_named = is_plain(&outside.kind, KIND_CHARS_MAX)
         && outside.api_version.as_ref().is_none_or(|version| is_plain(version, VERSION_CHARS_MAX));
-    let envelope = EventEnvelope { id: outside.id, kind: outside.kind, api_version: outside.api_version };
+    let envelope =
+        EventEnvelope { id: outside.id, kind: outside.kind, api_version: outside.api_version, taken_at: None };
     (is_event && is_named).then_some(envelope)
 }

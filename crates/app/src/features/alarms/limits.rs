@@ -19,8 +19,12 @@ pub struct AlarmLimits {
     pub p95_max_s: BTreeMap<&'static str, f64>,
     /// Of fewer runs, shares and percentiles say nothing.
     pub runs_min: u32,
+    /// So many failures in 24 hours, of which no profile is to blame, make the success rate count of fewer runs too.
+    pub failed_min: u32,
     /// How long an event of Stripe's may wait.
     pub webhook_wait_max_s: u32,
+    /// How many of them may wait for longer.
+    pub webhooks_late_max: f64,
     /// How many days a model must have left.
     pub model_days_min: i32,
     /// How long jobs may take until their next success.
@@ -41,7 +45,9 @@ impl Default for AlarmLimits {
             ai_budget_usd: 210.0,
             p95_max_s: AnalysisType::ALL.into_iter().map(|kind| (kind.as_str(), p95(kind))).collect(),
             runs_min: 20,
+            failed_min: 5,
             webhook_wait_max_s: 3_600,
+            webhooks_late_max: 10.0,
             model_days_min: WARNING_DAYS,
             jobs: Job::SCHEDULED.into_iter().map(|job| (job.name(), job.silence_max().as_secs())).collect(),
             calm_s: 1_800,
@@ -85,6 +91,9 @@ impl AlarmLimits {
         if let Some(dollars) = read("ALARM_AI_BUDGET_USD", 1_000_000.0) {
             limits.ai_budget_usd = dollars;
         }
+        if let Some(events) = read("ALARM_WEBHOOKS_LATE_MAX", 1_000_000.0) {
+            limits.webhooks_late_max = events;
+        }
         for kind in AnalysisType::ALL {
             if let Some(seconds) = read(p95_setting(kind), 3_600.0) {
                 limits.p95_max_s.insert(kind.as_str(), seconds);
@@ -116,6 +125,8 @@ mod tests {
         );
         assert_eq!(shown["p95_max_s"], json!({ "LIGHT": 11.0, "DEEP": 25.0, "XRAY": 25.0 }));
         assert_eq!(shown["webhook_wait_max_s"], 3_600);
+        assert_eq!([&shown["runs_min"], &shown["failed_min"]], [&json!(20), &json!(5)]);
+        assert_eq!(shown["webhooks_late_max"], 10.0);
         assert_eq!(shown["jobs"].as_object().unwrap().len(), Job::SCHEDULED.len());
         assert_eq!(shown["jobs"]["recover-runs"], 1_800);
     }
@@ -126,9 +137,15 @@ mod tests {
             ("ALARM_CACHE_HITS_MIN_PERCENT", "12.5"),
             ("ALARM_AI_BUDGET_USD", "500"),
             ("ALARM_DEEP_P95_MAX_S", "30"),
+            ("ALARM_WEBHOOKS_LATE_MAX", "3"),
         ]);
         assert_eq!(faults, [""; 0]);
-        let mut expected = AlarmLimits { cache_hits_min: 0.125, ai_budget_usd: 500.0, ..AlarmLimits::default() };
+        let mut expected = AlarmLimits {
+            cache_hits_min: 0.125,
+            ai_budget_usd: 500.0,
+            webhooks_late_max: 3.0,
+            ..AlarmLimits::default()
+        };
         expected.p95_max_s.insert("DEEP", 30.0);
         assert_eq!(limits, expected);
         for senseless in ["-1", "101", "NaN", "inf", "much"] {

@@ -17,7 +17,7 @@ pub enum Alarm {
     AiBudget,
     /// Analyses of a type take too long.
     Latency,
-    /// An event of Stripe's has not been applied for too long.
+    /// An event of Stripe's has not been applied for too long; or too many have not.
     Webhooks,
     /// A queue has given messages up.
     DeadLetters,
@@ -75,9 +75,9 @@ pub struct Crossing {
     pub id: i64,
     pub crossing: CrossingKind,
     pub alarm: Alarm,
-    /// A type of analysis, a queue, a model, a job, or the state of the events that wait; else empty.
+    /// A type of analysis, a queue, a model, a job, or the state of the events that wait, with `-many` where it is their number; else empty.
     pub subject: String,
-    /// What was found when it began, and the limit: shares from 0 to 1, dollars, seconds, messages, days.
+    /// What was found when it began, and the limit: shares from 0 to 1, dollars, seconds, messages, events, days.
     pub value: f64,
     pub threshold: f64,
     pub opened_at: Timestamp,

@@ -10,7 +10,7 @@ use crate::{shared::store::StoreError, triggers::Queue};
 #[async_trait]
 pub trait AlarmStore: Send + Sync {
     /// Opens the alarms that hold by these limits, closes those that are over, and answers every beginning and end that was not told
-    /// yet, the oldest first. It MUST be safe beside others of its kind.
+    /// yet, the oldest first. It MUST be safe beside others of its kind: what one was answered is no other's for two minutes.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.

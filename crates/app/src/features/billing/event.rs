@@ -1,5 +1,6 @@
 //! What an event of Stripe's says, in our terms.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,6 +15,9 @@ pub struct EventEnvelope {
     pub kind: String,
     /// The version of Stripe's API whose shapes the event has; `None` where Stripe does not say.
     pub api_version: Option<String>,
+    /// When our endpoint took it; `None` of one that was found in Stripe's list. Messages of older deployments do not say.
+    #[serde(default)]
+    pub taken_at: Option<Timestamp>,
 }
 
 /// Why a request to our webhook is refused.

@@ -42,7 +42,8 @@ async fn check_and_keep(
     signature: Option<&str>,
     body: &[u8],
 ) -> Result<EventEnvelope, ReceiveError> {
-    let envelope = ports.events.verify(signature, body, ports.clock.now())?;
+    let now = ports.clock.now();
+    let envelope = EventEnvelope { taken_at: Some(now), ..ports.events.verify(signature, body, now)? };
     // What was verified is JSON, so it is text.
     let payload = std::str::from_utf8(body).map_err(|_| WebhookRefusal::Malformed)?;
     let Err(cause) = ports.inbox.enqueue(&envelope, payload).await else {

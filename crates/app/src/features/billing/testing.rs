@@ -39,7 +39,7 @@ pub fn member() -> Member {
 }
 
 pub fn event(id: &str) -> EventEnvelope {
-    EventEnvelope { id: id.to_owned(), kind: "invoice.paid".to_owned(), api_version: None }
+    EventEnvelope { id: id.to_owned(), kind: "invoice.paid".to_owned(), api_version: None, taken_at: None }
 }
 
 pub fn price(id: &str) -> StripePrice {

@@ -48,7 +48,7 @@ pub struct CreditsOfType {
     pub runs: u64,
     /// Spent.
     pub credits: u64,
-    /// Came back.
+    /// Came back when they ended. What our support gave back later is an adjustment, and not in here.
     pub refunded: u64,
     /// Spent for each complete analysis; null without one.
     pub credits_each: Option<f64>,

@@ -64,7 +64,12 @@ pub async fn send_as_provider(mailroom: &Arc<Mailroom>, mut request: Request<Bod
 impl StripeEvents for Mailroom {
     fn verify(&self, signature: Option<&str>, body: &[u8], _: Timestamp) -> Result<EventEnvelope, WebhookRefusal> {
         self.verified.lock().unwrap().push((signature.map(str::to_owned), body.to_vec()));
-        let event = EventEnvelope { id: "evt_1".to_owned(), kind: "invoice.paid".to_owned(), api_version: None };
+        let event = EventEnvelope {
+            id: "evt_1".to_owned(),
+            kind: "invoice.paid".to_owned(),
+            api_version: None,
+            taken_at: None,
+        };
         self.refusal.map_or(Ok(event), Err)
     }
 

@@ -33,6 +33,7 @@ fn what_stripe_signed_is_an_event() {
         id: "evt_1Vector".to_owned(),
         kind: "ping".to_owned(),
         api_version: Some(STRIPE_API_VERSION.to_owned()),
+        taken_at: None,
     };
     assert_eq!(verify(OURS, &by_ours(), BODY), Ok(expected));
 }

@@ -1,9 +1,14 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::features::billing::testing::{Fault, World, event, webhook_ports};
+use crate::features::billing::testing::{Fault, World, event, now, webhook_ports};
 
 const BODY: &[u8] = br#"{"id":"evt_1"}"#;
+
+/// The event as it is kept: with the moment at which it was taken.
+fn taken() -> EventEnvelope {
+    EventEnvelope { taken_at: Some(now()), ..event("evt_1") }
+}
 
 async fn receive(world: &Arc<World>, body: &[u8]) -> Result<EventEnvelope, ReceiveError> {
     receive_delivery(&webhook_ports(world), Some("t=1,v1=ab"), body).await
@@ -19,7 +24,7 @@ async fn an_event_goes_to_the_first_place_that_takes_it_and_to_no_other() {
             world.breaks(places[place], Fault::Away);
         }
         let first = (0..3).find(|place| !refuses(*place));
-        let expected = first.map(|_| event("evt_1")).ok_or(ReceiveError::NowhereToPut);
+        let expected = first.map(|_| taken()).ok_or(ReceiveError::NowhereToPut);
         assert_eq!(receive(&world, BODY).await, expected, "{refusing:03b}");
         assert_eq!(world.asked(), places[..=first.unwrap_or(2)], "{refusing:03b}");
         let outcome = if first.is_some() { "accepted" } else { "event_not_stored" };
@@ -34,8 +39,8 @@ async fn a_table_that_refuses_only_this_event_is_no_reason_to_lose_it() {
     let world = Arc::new(World::default());
     world.breaks("queue", Fault::Away);
     world.breaks("receive", Fault::Defect);
-    assert_eq!(receive(&world, BODY).await, Ok(event("evt_1")));
-    let kept = (event("evt_1"), r#"{"id":"evt_1"}"#.to_owned());
+    assert_eq!(receive(&world, BODY).await, Ok(taken()));
+    let kept = (taken(), r#"{"id":"evt_1"}"#.to_owned());
     assert_eq!(world.bucket.lock().unwrap().values().collect::<Vec<_>>(), [&kept], "byte for byte");
 }
 
