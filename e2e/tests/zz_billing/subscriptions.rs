@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use oslira_e2e::{Stack, User, eventually};
+use oslira_e2e::{Answer, Stack, User, eventually};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{all_is_applied, bought, checkout, count, customer_of, has, payment_intents, stripe, turn};
@@ -152,4 +153,29 @@ async fn a_refunded_month_takes_its_credits_back() {
     stripe(&stack, "refunds", &json!({ "payment_intent": intent, "amount": 3950 })).await;
     has(&user, 50).await;
     user.settles_at(50).await;
+}
+
+#[tokio::test]
+async fn a_blocked_account_can_only_cancel_its_plan_at_stripe() {
+    let (_turn, stack) = turn().await;
+    let (operator, user) = (User::new(&stack, 0).await, User::new(&stack, 0).await);
+    operator.appoint().await;
+    bought(&stack, &user, &json!({ "plan": "starter", "interval": "month" })).await;
+    has(&user, 25).await;
+    let block = format!("/operator/accounts/{}/block", user.account_id);
+    operator.operate(Method::POST, &block, None).await.data(200);
+    let portal = async || {
+        let request = user.request(Method::POST, "/billing/portal").json(&json!({ "return_url": "https://a.test" }));
+        Answer::read(request.send().await.unwrap()).await
+    };
+    // The sandbox takes the session for nothing but a cancellation of what goes on.
+    assert!(portal().await.data(201)["url"].is_string());
+    let id = stripe_id(&stack, &user).await;
+    assert_eq!(stack.received("stripe.portal", &id).await.len(), 1, "it names the subscription");
+    at_stripe(&stack, Method::POST, &format!("/v1/subscriptions/{id}"), &[("cancel_at_period_end", "true")]).await;
+    eventually("the subscription to be about to end", async || {
+        subscription(&user).await["current"]["cancel_at"].is_string().then_some(())
+    })
+    .await;
+    portal().await.refused(403, "account_blocked");
 }

@@ -59,8 +59,13 @@ impl Stripe for StripeApi {
         selling::create_checkout(&self.api, order).await
     }
 
-    async fn create_portal(&self, customer: &str, return_url: &str) -> Result<HostedPage, StripeError> {
-        selling::create_portal(&self.api, customer, return_url).await
+    async fn create_portal(
+        &self,
+        customer: &str,
+        return_url: &str,
+        to_cancel: Option<&str>,
+    ) -> Result<HostedPage, StripeError> {
+        selling::create_portal(&self.api, customer, return_url, to_cancel).await
     }
 
     async fn charge(&self, top_up: &TopUp) -> Result<ChargeOutcome, StripeError> {

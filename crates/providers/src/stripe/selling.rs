@@ -54,8 +54,22 @@ pub(super) async fn create_checkout(api: &Api, order: &CheckoutOrder) -> Result<
 }
 
 /// Without an idempotency key: a link to the portal buys nothing, and one that is answered again may have expired.
-pub(super) async fn create_portal(api: &Api, customer: &str, return_url: &str) -> Result<HostedPage, StripeError> {
-    let form = [("customer", customer), ("return_url", return_url)];
+pub(super) async fn create_portal(
+    api: &Api,
+    customer: &str,
+    return_url: &str,
+    to_cancel: Option<&str>,
+) -> Result<HostedPage, StripeError> {
+    let mut form = vec![("customer", customer), ("return_url", return_url)];
+    if let Some(subscription) = to_cancel {
+        form.extend([
+            ("flow_data[type]", "subscription_cancel"),
+            ("flow_data[subscription_cancel][subscription]", subscription),
+            // Otherwise the way goes on to the whole portal.
+            ("flow_data[after_completion][type]", "redirect"),
+            ("flow_data[after_completion][redirect][return_url]", return_url),
+        ]);
+    }
     let answer = api.post("/v1/billing_portal/sessions", &form, None).await?;
     Ok(hosted(&answer, None)?)
 }

@@ -136,3 +136,23 @@ async fn what_stripe_knows_outlives_a_kill() {
     assert_eq!(shop.get("/events?delivery_success=false").await["data"], json!([]));
     assert!(shop.receiver.letters().await.len() >= before + 6);
 }
+
+#[tokio::test]
+async fn a_portal_for_cancelling_is_of_a_subscription_that_goes_on() {
+    let shop = Shop::open().await;
+    let subscription = shop.subscribe("price_sandbox_growth_month").await;
+    let (id, customer) = (subscription["id"].as_str().unwrap(), subscription["customer"].as_str().unwrap());
+    let form = [
+        ("customer", customer),
+        ("return_url", "https://example.com/"),
+        ("flow_data[type]", "subscription_cancel"),
+        ("flow_data[subscription_cancel][subscription]", id),
+        ("flow_data[after_completion][type]", "redirect"),
+        ("flow_data[after_completion][redirect][return_url]", "https://example.com/"),
+    ];
+    let session = shop.post("/billing_portal/sessions", &form).await;
+    assert_eq!(session["flow"]["subscription_cancel"]["subscription"], id, "{session}");
+    shop.post(&format!("/subscriptions/{id}"), &[("cancel_at_period_end", "true")]).await;
+    let refused = shop.post("/billing_portal/sessions", &form).await;
+    assert_eq!(refused["error"]["param"], "flow_data[subscription_cancel][subscription]", "{refused}");
+}

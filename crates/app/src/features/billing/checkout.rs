@@ -101,14 +101,17 @@ pub async fn check_out(
     }
 }
 
-/// Makes the page where the customer manages subscription, cards and invoices.
+/// Makes the page where the customer manages subscription, cards and invoices. A blocked account can only cancel its subscription there:
+/// a dearer plan would be bought.
 ///
 /// # Errors
 /// [`CheckoutError`].
 pub async fn open_portal(ports: &BillingPorts, member: Member, return_url: &str) -> Result<HostedPage, CheckoutError> {
     let known = customer(ports, member).await?;
     let id = known.id.ok_or(CheckoutError::NoCustomer)?;
-    Ok(ports.stripe.create_portal(&id, return_url).await?)
+    let to_cancel =
+        if known.is_blocked { Some(known.subscription_id.ok_or(StoreError::AccountBlocked)?) } else { None };
+    Ok(ports.stripe.create_portal(&id, return_url, to_cancel.as_deref()).await?)
 }
 
 struct Known {
@@ -116,6 +119,7 @@ struct Known {
     email: Option<String>,
     is_subscribed: bool,
     is_blocked: bool,
+    subscription_id: Option<String>,
 }
 
 /// Who pays for the account, for an owner of it on a deployment that may take money.
@@ -125,8 +129,8 @@ async fn customer(ports: &BillingPorts, member: Member) -> Result<Known, Checkou
         return Err(CheckoutError::NotReady(faults));
     }
     match ports.billing.customer(member).await? {
-        BillingCustomer::Known { customer_id, email, is_subscribed, is_blocked } => {
-            Ok(Known { id: customer_id, email, is_subscribed, is_blocked })
+        BillingCustomer::Known { customer_id, email, is_subscribed, is_blocked, subscription_id } => {
+            Ok(Known { id: customer_id, email, is_subscribed, is_blocked, subscription_id })
         }
         BillingCustomer::Forbidden => Err(CheckoutError::Forbidden),
     }

@@ -147,6 +147,9 @@ pub enum BillingCustomer {
         is_subscribed: bool,
         /// Whether an operator keeps the account from buying.
         is_blocked: bool,
+        /// Stripe's id of a subscription that goes on and is not to end yet.
+        #[serde(default)]
+        subscription_id: Option<String>,
     },
     Forbidden,
 }

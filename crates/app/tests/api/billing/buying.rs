@@ -87,14 +87,31 @@ async fn who_cannot_pay_for_the_account_is_told_why() {
     assert_eq!((status.as_u16(), &body["code"]), (403, &json!("account_forbidden")));
     let (status, _, body) = open_portal(till()).await;
     assert_eq!((status.as_u16(), &body["code"]), (403, &json!("account_forbidden")));
-    let customer = json!({ "outcome": "ok", "customer_id": null, "email": null, "is_subscribed": false });
+    let customer =
+        json!({ "outcome": "ok", "customer_id": null, "email": null, "is_subscribed": false, "is_blocked": false });
     let (status, _, body) = open_portal(Till { customer, ..Till::new() }).await;
     assert_eq!((status.as_u16(), &body["code"]), (409, &json!("no_customer")));
 }
 
 #[tokio::test]
+async fn a_blocked_account_cancels_its_subscription_at_stripe_and_gets_no_other_page() {
+    let blocked = |subscription_id: Value| {
+        json!({
+            "outcome": "ok", "customer_id": "cus_1", "email": null, "is_subscribed": true, "is_blocked": true,
+            "subscription_id": subscription_id,
+        })
+    };
+    let till = Arc::new(Till { customer: blocked(json!("sub_1")), ..Till::new() });
+    let (status, _, _) = ask_till(&till, "POST", "/billing/portal", json!({ "return_url": HOME })).await;
+    assert_eq!((status.as_u16(), till.asked()), (201, vec![json!(["cus_1", HOME, "sub_1"])]));
+    let (status, _, body) = open_portal(Till { customer: blocked(Value::Null), ..Till::new() }).await;
+    assert_eq!((status.as_u16(), &body["code"]), (403, &json!("account_blocked")));
+}
+
+#[tokio::test]
 async fn a_second_plan_is_refused_and_a_pack_is_not() {
-    let customer = json!({ "outcome": "ok", "customer_id": "cus_1", "email": null, "is_subscribed": true });
+    let customer =
+        json!({ "outcome": "ok", "customer_id": "cus_1", "email": null, "is_subscribed": true, "is_blocked": false });
     let till = || Till { customer: customer.clone(), ..Till::new() };
     let (status, _, body, asked) = check_out(till(), json!({ "plan": "growth", "interval": "month" })).await;
     assert_eq!((status.as_u16(), &body["code"]), (409, &json!("already_subscribed")));

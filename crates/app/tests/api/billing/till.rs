@@ -43,7 +43,9 @@ impl Till {
     /// Of an account that has bought something, and subscribes to nothing.
     pub fn new() -> Self {
         Self {
-            customer: json!({ "outcome": "ok", "customer_id": "cus_1", "email": null, "is_subscribed": false }),
+            customer: json!({
+                "outcome": "ok", "customer_id": "cus_1", "email": null, "is_subscribed": false, "is_blocked": false,
+            }),
             purchase: json!({ "outcome": "ok", "purchase_id": Uuid::nil() }),
             alerts: Value::Null,
             subscriptions: json!([]),
@@ -154,8 +156,13 @@ impl Stripe for Till {
         self.page(json!([order.id, order.price_id, order.success_url, order.cancel_url]))
     }
 
-    async fn create_portal(&self, customer: &str, return_url: &str) -> Result<HostedPage, StripeError> {
-        self.page(json!([customer, return_url]))
+    async fn create_portal(
+        &self,
+        customer: &str,
+        return_url: &str,
+        to_cancel: Option<&str>,
+    ) -> Result<HostedPage, StripeError> {
+        self.page(json!([customer, return_url, to_cancel]))
     }
 
     async fn charge(&self, _: &TopUp) -> Result<ChargeOutcome, StripeError> {

@@ -258,11 +258,25 @@ async fn a_plan_is_subscribed_to_in_the_accounts_name() {
 #[tokio::test]
 async fn the_portal_is_a_new_link_each_time() {
     let (stripe, script) = stripe([answer(200, &json!({"url": "https://billing.stripe.com/p/session/x"}))]);
-    let page = stripe.create_portal("cus_1", "https://app.example.com/").await;
+    let page = stripe.create_portal("cus_1", "https://app.example.com/", None).await;
     let url = "https://billing.stripe.com/p/session/x".to_owned();
     assert_eq!(page, Ok(HostedPage { url, expires_at: None }));
     let expected = "POST /v1/billing_portal/sessions customer=cus_1&return_url=https://app.example.com/";
     assert_eq!((asked(&script), keys(&script)), (vec![expected.to_owned()], vec![None]));
+}
+
+#[tokio::test]
+async fn a_portal_that_is_for_cancelling_leads_nowhere_else() {
+    let (stripe, script) = stripe([answer(200, &json!({"url": "https://billing.stripe.com/p/session/x"}))]);
+    stripe.create_portal("cus_1", "https://app.example.com/", Some("sub_1")).await.unwrap();
+    let flow = [
+        "flow_data[type]=subscription_cancel",
+        "flow_data[subscription_cancel][subscription]=sub_1",
+        "flow_data[after_completion][type]=redirect",
+        "flow_data[after_completion][redirect][return_url]=https://app.example.com/",
+    ];
+    let form = asked(&script).remove(0);
+    assert!(form.ends_with(&format!("&{}", flow.join("&"))), "{form}");
 }
 
 #[tokio::test]

@@ -225,11 +225,33 @@ async fn the_portal_is_the_known_customers() {
     assert_eq!(world.asked(), ["customer"], "no customer is created for it");
 }
 
+fn blocked(customer_id: Option<&str>, subscription_id: Option<&str>) -> BillingCustomer {
+    BillingCustomer::Known {
+        customer_id: customer_id.map(str::to_owned),
+        email: None,
+        is_subscribed: subscription_id.is_some(),
+        is_blocked: true,
+        subscription_id: subscription_id.map(str::to_owned),
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_account_can_only_cancel_its_subscription_in_the_portal() {
+    let desk = Desk::knowing(blocked(Some("cus_1"), Some("sub_1")));
+    let world = desk.world.clone();
+    open_portal(&ports(desk), member(), "https://a.example").await.unwrap();
+    assert_eq!(world.heard("stripe"), ["stripe portal of cus_1, to cancel sub_1"]);
+    let desk = Desk::knowing(blocked(Some("cus_1"), None));
+    let world = desk.world.clone();
+    let page = open_portal(&ports(desk), member(), "https://a.example").await;
+    assert!(matches!(page, Err(CheckoutError::Store(StoreError::AccountBlocked))), "{page:?}");
+    assert!(world.heard("stripe").is_empty(), "no page is made");
+}
+
 #[tokio::test]
 async fn a_blocked_account_is_sold_neither_a_pack_nor_a_plan() {
     for item in [pack(), plan("growth", BillingInterval::Month)] {
-        let customer =
-            BillingCustomer::Known { customer_id: None, email: None, is_subscribed: false, is_blocked: true };
+        let customer = blocked(None, None);
         let (page, world) = buy(Desk::knowing(customer), item).await;
         assert!(matches!(page, Err(CheckoutError::Store(StoreError::AccountBlocked))), "{page:?}");
         assert!(world.orders.lock().unwrap().is_empty());

@@ -16,7 +16,7 @@ use crate::{
         health::{NOT_READY, not_ready},
     },
     http::{
-        ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoParameters, Reply,
+        ACCOUNT_BLOCKED, ApiError, Endpoint, ErrorCode, Example, JsonBody, MaybeIdempotencyKey, NoParameters, Reply,
         code::IDEMPOTENCY_KEY_REUSED,
     },
 };
@@ -196,9 +196,9 @@ pub struct OpenPortal;
 impl Endpoint for OpenPortal {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/billing/portal";
-    const SUMMARY: &'static str = "Opens a page of Stripe's where plan, cards and invoices are managed.";
+    const SUMMARY: &'static str = "Opens a page of Stripe's where plan, cards and invoices are managed; for a blocked account, one where its subscription is cancelled.";
     const STATUS: StatusCode = StatusCode::CREATED;
-    const ERRORS: &'static [ErrorCode] = &[INVALID_URL, NO_CUSTOMER, BILLING_UNAVAILABLE, NOT_READY];
+    const ERRORS: &'static [ErrorCode] = &[INVALID_URL, NO_CUSTOMER, ACCOUNT_BLOCKED, BILLING_UNAVAILABLE, NOT_READY];
 
     type Ports = BillingPorts;
     type Caller = May<ManageBilling>;

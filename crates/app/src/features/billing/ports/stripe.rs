@@ -90,11 +90,17 @@ pub trait Stripe: Send + Sync {
     /// [`StripeError`].
     async fn create_checkout(&self, order: &CheckoutOrder) -> Result<HostedPage, StripeError>;
 
-    /// Creates a page where a customer manages subscription, cards and invoices.
+    /// Creates a page where a customer manages subscription, cards and invoices; with a subscription `to_cancel`, one where they
+    /// cancel it and do nothing else.
     ///
     /// # Errors
     /// [`StripeError`].
-    async fn create_portal(&self, customer: &str, return_url: &str) -> Result<HostedPage, StripeError>;
+    async fn create_portal(
+        &self,
+        customer: &str,
+        return_url: &str,
+        to_cancel: Option<&str>,
+    ) -> Result<HostedPage, StripeError>;
 
     /// Charges the customer's card without them. The purchase's id is the idempotency key.
     ///

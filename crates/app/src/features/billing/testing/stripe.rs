@@ -68,8 +68,14 @@ impl Stripe for World {
         Ok(HostedPage { url: format!("https://checkout.stripe.com/{}", order.id), expires_at: None })
     }
 
-    async fn create_portal(&self, customer: &str, return_url: &str) -> Result<HostedPage, StripeError> {
-        self.hear(format!("stripe portal of {customer}"))?;
+    async fn create_portal(
+        &self,
+        customer: &str,
+        return_url: &str,
+        to_cancel: Option<&str>,
+    ) -> Result<HostedPage, StripeError> {
+        let only = to_cancel.map(|subscription| format!(", to cancel {subscription}"));
+        self.hear(format!("stripe portal of {customer}{}", only.unwrap_or_default()))?;
         Ok(HostedPage { url: format!("https://billing.stripe.com/{customer}?back={return_url}"), expires_at: None })
     }
 

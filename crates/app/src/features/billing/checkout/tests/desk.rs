@@ -54,7 +54,7 @@ impl Desk {
 pub fn known(customer_id: Option<&str>, is_subscribed: bool) -> BillingCustomer {
     let customer_id = customer_id.map(str::to_owned);
     let email = Some("ann@example.com".to_owned());
-    BillingCustomer::Known { customer_id, email, is_subscribed, is_blocked: false }
+    BillingCustomer::Known { customer_id, email, is_subscribed, is_blocked: false, subscription_id: None }
 }
 
 #[async_trait]
