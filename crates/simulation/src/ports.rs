@@ -8,7 +8,7 @@ use oslira_app::{
     features::{
         analysis::{
             AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, ProgressSink, ProgressUpdate,
-            RunLauncher, RunState, SilentRun, SystemRuns, UsageRecord,
+            RunLauncher, RunState, SilentRun, SystemRuns, UsageRecord, Woken,
         },
         profiles::{InstagramHandle, PictureStore, Profile, Snapshot, SnapshotKey, SnapshotStore},
     },
@@ -246,7 +246,7 @@ impl Clock for Ports {
 #[async_trait]
 impl RunLauncher for Ports {
     async fn start(&self, run: RunId) -> Result<(), String> {
-        self.wake(run).await
+        self.wake(run).await.map(drop)
     }
 
     async fn enqueue_recovery(&self) -> Result<(), String> {
@@ -254,16 +254,16 @@ impl RunLauncher for Ports {
     }
 
     async fn enqueue(&self, run: RunId) -> Result<(), String> {
-        self.wake(run).await
+        self.wake(run).await.map(drop)
     }
 
-    async fn wake(&self, run: RunId) -> Result<(), String> {
+    async fn wake(&self, run: RunId) -> Result<Woken, String> {
         self.world.pause().await;
         let mut world = self.world.lock();
         if world.engine_gone {
             return Err("the engine is gone".to_owned());
         }
         world.wakes.push(run);
-        Ok(())
+        Ok(Woken::GoesOn)
     }
 }

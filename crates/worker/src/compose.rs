@@ -287,6 +287,7 @@ pub fn operator_ports(env: &Env) -> OperatorPorts {
             profiles: Arc::new(Gate::new(env)),
             events: Arc::new(Inbox::new(env)),
             blocked: Arc::new(BlockMemory::new(env)),
+            telemetry: Arc::new(PlatformTelemetry),
             clock: clock.clone(),
         },
         erasure: ErasurePorts { desk: store.clone(), ids: Arc::new(PlatformIds), clock },

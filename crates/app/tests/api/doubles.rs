@@ -248,8 +248,8 @@ impl RunLauncher for Double {
         if self.launches_nothing { Err("the queue is full".to_owned()) } else { Ok(()) }
     }
 
-    async fn wake(&self, _: RunId) -> Result<(), String> {
-        if self.launches_nothing { Err("the engine is gone".to_owned()) } else { Ok(()) }
+    async fn wake(&self, _: RunId) -> Result<Woken, String> {
+        if self.launches_nothing { Err("the engine is gone".to_owned()) } else { Ok(self.woken) }
     }
 
     async fn enqueue_recovery(&self) -> Result<(), String> {

@@ -39,6 +39,7 @@ use oslira_app::{
             BulkOptions, BulkOutcome, BulkProgress, BulkRepository, CancelOutcome, ListEntry, Measured, NewTicket,
             Progress, ProgressBoard, ProgressLookup, ProgressSink, ProgressUpdate, Receipt, RequiredServices, Run,
             RunLauncher, RunRepository, RunState, RunStatus, Spread, Transport, UndoOutcome, WatchQuestion, Watched,
+            Woken,
         },
         auth::{AuthError, AuthPorts, Authenticator, ClosedAccount, Member, Membership, Memberships, Role},
         billing::{BillingPorts, TopUpQueue},
@@ -81,6 +82,8 @@ struct Double {
     is_blocked: bool,
     /// Neither the engine nor the queue takes a run.
     launches_nothing: bool,
+    /// What the engine finds of a run that is to be woken.
+    woken: Woken,
     /// The row of every run, as the database shows it to this user.
     row: Option<RunState>,
     /// What the database finds when a start is undone.
@@ -124,6 +127,7 @@ impl Double {
             change: CapOutcome::Set(budget),
             is_blocked: false,
             launches_nothing: false,
+            woken: Woken::GoesOn,
             row: None,
             undone: UndoOutcome::Undone,
             watched: Ok(Watched::Over),

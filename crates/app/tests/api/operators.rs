@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use oslira_app::{
     api::{HttpConfig, OperatorPorts, RequestKind, operations, router},
     features::{
+        analysis::Woken,
         auth::{Operator, SignInPorts},
         billing::DueEvents,
         erasure::{BeginOutcome, Erasure, ErasureDesk, ErasurePorts, NewErasure},
@@ -203,6 +204,7 @@ async fn command_about(double: &Arc<Double>, blocked: &Arc<Blocked>, path: &str,
             profiles: double.clone(),
             events: double.clone(),
             blocked: blocked.clone(),
+            telemetry: double.clone(),
             clock: double.clone(),
         },
         erasure: ErasurePorts { desk: Arc::new(Desk), ids: double.clone(), clock: double.clone() },
@@ -223,6 +225,9 @@ async fn a_woken_run_is_the_engines_and_a_failed_one_leaves_the_gates_line_and_i
     let gone = Arc::new(Double { launches_nothing: true, ..Double::new() });
     let (status, code, _) = command(&gone, &wake, json!({})).await;
     assert_eq!((status, code), (503, json!("wake_failed")));
+    let over = Arc::new(Double { woken: Woken::HasEnded, ..Double::new() });
+    let (status, code, _) = command(&over, &wake, json!({})).await;
+    assert_eq!((status, code), (409, json!("workflow_ended")));
 
     let fail = format!("/operator/runs/{}/fail", Uuid::nil());
     assert_eq!(command(&working, &fail, json!({})).await.0, 200);
@@ -230,6 +235,9 @@ async fn a_woken_run_is_the_engines_and_a_failed_one_leaves_the_gates_line_and_i
     let told = json!([Uuid::nil(), { "ended": { "status": "failed", "message": message } }]);
     assert_eq!(working.asked(), [told]);
     assert_eq!(*working.lined_up.lock().unwrap(), [json!("left")]);
+    let points = working.points.lock().unwrap().clone();
+    let is_told = points.iter().any(|point| point.blobs.iter().any(|text| text == "ended_by_operator"));
+    assert!(is_told, "{points:?}");
     let refund = format!("/operator/runs/{}/refund", Uuid::nil());
     let (status, code, _) = command(&working, &refund, json!({})).await;
     assert_eq!((status, code), (409, json!("run_refunded")));

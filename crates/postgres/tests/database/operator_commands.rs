@@ -82,6 +82,42 @@ async fn credits_are_given_and_taken_once_for_each_key_and_never_below_zero() ->
 }
 
 #[tokio::test]
+async fn an_account_is_told_once_when_a_correction_takes_it_below_its_threshold() -> TestResult {
+    let (stage, db, olga) = with_operator(10).await?;
+    let account = AccountId::new(stage.member.account_id);
+    let alert = "update credit_balances set low_balance_at = 5 where account_id = $1";
+    stage.execute(alert, &[&stage.member.account_id]).await?;
+    let told = r#"account_events where kind = 'low_balance' and details = '{"balance": 4, "threshold": 5}'"#;
+    for (credits, key, events) in [(-5, "a", 0), (-1, "b", 1), (-1, "b", 1), (-1, "c", 1)] {
+        db.adjust(&olga, account, &adjustment(credits, key)).await.unwrap();
+        assert_eq!(stage.count(told).await?, events, "{credits} {key}");
+    }
+    assert_eq!(stage.count("account_events").await?, 1);
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn an_erased_account_is_given_nothing() -> TestResult {
+    let (stage, db, olga) = with_operator(9).await?;
+    let account = AccountId::new(stage.member.account_id);
+    let run = stage.begun_and("nasa", "saving").await?;
+    complete(&stage.backend, run).await?;
+    db.adjust(&olga, account, &adjustment(5, "before")).await.unwrap();
+    let erase = "update accounts set deleted_at = now(), tombstoned_at = now() where id = $1";
+    stage.execute(erase, &[&stage.member.account_id]).await?;
+    for credits in [5, -5] {
+        let answer = db.adjust(&olga, account, &adjustment(credits, "after")).await.unwrap();
+        assert_eq!(answer, AdjustOutcome::Erased, "{credits}");
+    }
+    let repeat = db.adjust(&olga, account, &adjustment(5, "before")).await.unwrap();
+    assert_eq!(repeat, AdjustOutcome::Repeated { balance: 13 });
+    assert_eq!(db.refund_run(&olga, RunId::new(run)).await.unwrap(), RunOutcome::Erased);
+    assert_eq!(stage.balance().await?, 13);
+    assert_eq!(stage.count("operator_actions where outcome = 'erased'").await?, 3);
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
 async fn what_the_api_never_sends_is_refused_and_leaves_no_trace() -> TestResult {
     let (stage, _, olga) = with_operator(10).await?;
     let session = stage.database.operator(olga.user.uuid()).await?;
@@ -229,6 +265,11 @@ async fn an_event_that_was_not_applied_is_dropped_and_put_back_and_its_effect_co
 
     stage.execute("update webhook_events set outcome = 'ignored', payload = null", &[]).await?;
     assert_eq!(db.replay_event(&olga, &id).await.unwrap(), EventOutcome::Forgotten);
+    // Stripe can be had to send it again.
+    assert!(receive(&stage.backend, "evt_1").await?);
+    assert_eq!(due().await?, json!([{ "id": "evt_1", "payload": "{}" }]));
+    assert!(receive(&stage.backend, "evt_1").await?);
+    assert_eq!(due().await?, json!([]), "once");
     let none = EventId::parse("evt_none").unwrap();
     assert_eq!(db.replay_event(&olga, &none).await.unwrap(), EventOutcome::NotFound);
     assert_eq!(db.drop_event(&olga, &none).await.unwrap(), EventOutcome::NotFound);
@@ -361,4 +402,52 @@ async fn a_blocked_account_buys_nothing_keeps_what_it_has_and_buys_again_when_th
     let outcomes: Vec<Value> = written(&stage).await?.as_array().unwrap().iter().map(|act| act[2].clone()).collect();
     assert_eq!(outcomes, ["ok", "unchanged", "ok", "not_found"]);
     stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn an_account_that_is_unblocked_buys_by_itself_again_where_its_balance_is_too_low() -> TestResult {
+    let (stage, db, olga) = with_operator(20).await?;
+    let account = AccountId::new(stage.member.account_id);
+    let automatic = "insert into auto_top_ups (account_id, is_on, threshold, pack_id, monthly_max_cents)
+                     values ($1, true, 20, 'pack_20', 100000)";
+    stage.execute(automatic, &[&stage.member.account_id]).await?;
+    stage.begun("nasa").await?;
+    let open = "credit_purchases where origin = 'auto_top_up' and status = 'open'";
+    assert_eq!(stage.count(open).await?, 1);
+    db.block(&olga, account).await.unwrap();
+    assert_eq!(stage.count(open).await?, 0);
+    for _ in 0..2 {
+        db.unblock(&olga, account).await.unwrap();
+        assert_eq!(stage.count(open).await?, 1, "no charge crosses the threshold again");
+    }
+    // Where there is enough, nothing is bought.
+    db.block(&olga, account).await.unwrap();
+    db.adjust(&olga, account, &adjustment(1, "enough")).await.unwrap();
+    db.unblock(&olga, account).await.unwrap();
+    assert_eq!(stage.count(open).await?, 0);
+    stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn the_subscription_that_a_blocked_account_may_cancel_is_one_that_goes_on() -> TestResult {
+    let (stage, db, olga) = with_operator(0).await?;
+    let (account, tenant) = (AccountId::new(stage.member.account_id), stage.tenant());
+    stage.backend.call("select system.give_plan($1, 'starter')", &[&stage.member.account_id]).await?;
+    db.block(&olga, account).await.unwrap();
+    let of_stripe = "update subscriptions set stripe_subscription_id = 'sub_1'";
+    for (change, expected) in [
+        ("update subscriptions set cancel_at = null", None),
+        (of_stripe, Some("sub_1")),
+        ("update subscriptions set cancel_at = now() + interval '9 days'", None),
+        ("update subscriptions set cancel_at = null", Some("sub_1")),
+    ] {
+        stage.execute(change, &[]).await?;
+        match tenant.customer(acting(&stage.member)).await.unwrap() {
+            BillingCustomer::Known { subscription_id, .. } => {
+                assert_eq!(subscription_id.as_deref(), expected, "{change}")
+            }
+            BillingCustomer::Forbidden => panic!("an owner may know"),
+        }
+    }
+    Ok(())
 }

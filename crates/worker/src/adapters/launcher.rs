@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use oslira_app::{
     features::{
-        analysis::{BulkLauncher, BulkLeg, RunLauncher},
+        analysis::{BulkLauncher, BulkLeg, RunLauncher, Woken},
         erasure::EngineInstances,
     },
     shared::{
@@ -74,17 +74,19 @@ impl Launcher {
         create(&Workflow::from_env(self.env.as_ref(), BULK_WORKFLOW)?, &id, params).await
     }
 
-    async fn revive(&self, run: RunId) -> Result<(), WorkflowError> {
+    async fn revive(&self, run: RunId) -> Result<Woken, WorkflowError> {
         // Whatever the reason why none was found: a start does no harm to an instance that exists.
         let Ok(instance) = self.workflow()?.get(&run.to_string()).await else {
-            return self.create(run).await;
+            self.create(run).await?;
+            return Ok(Woken::GoesOn);
         };
         // An instance that ended while its run did not could only start over and pay everything again: the sweep
         // refunds the run instead.
         if instance.status().await?.has_ended() {
-            return Ok(());
+            return Ok(Woken::HasEnded);
         }
-        instance.send_event(WAKE_EVENT, &()).await
+        instance.send_event(WAKE_EVENT, &()).await?;
+        Ok(Woken::GoesOn)
     }
 
     async fn send(&self, queue: &str, message: &impl Serialize) -> Result<(), String> {
@@ -127,7 +129,7 @@ impl RunLauncher for Launcher {
         SendFuture::new(self.send(QUEUE, &Start::Run { run_id: run })).await
     }
 
-    async fn wake(&self, run: RunId) -> Result<(), String> {
+    async fn wake(&self, run: RunId) -> Result<Woken, String> {
         let revived = async {
             match select(pin!(self.revive(run)), Delay::from(WAKE_PATIENCE)).await {
                 Either::Left((revived, _)) => revived.map_err(|error| error.to_string()),

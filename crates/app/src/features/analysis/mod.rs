@@ -42,7 +42,7 @@ pub use model::{
 };
 pub use ports::{
     AnalysisPorts, Outage, ProgressBoard, ProgressLookup, ProgressSink, RunLauncher, RunRepository, RunState,
-    SilentRun, SystemRuns,
+    SilentRun, SystemRuns, Woken,
 };
 pub use progress::{Progress, ProgressCommand, ProgressOutcome, ProgressUpdate, ProgressView};
 pub use progress_object::{

@@ -180,6 +180,15 @@ pub enum Outage {
     Gone,
 }
 
+/// What somebody who wakes a run finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// Its workflow goes on, or begins.
+    GoesOn,
+    /// Its workflow has ended, although the run has not: nothing can wake it.
+    HasEnded,
+}
+
 /// Starts and wakes workflows. The instance's id is the run's, so a repeated start is the same instance.
 #[async_trait]
 pub trait RunLauncher: Send + Sync {
@@ -206,11 +215,11 @@ pub trait RunLauncher: Send + Sync {
     /// A sentence for the log.
     async fn enqueue(&self, run: RunId) -> Result<(), String>;
 
-    /// Makes an instance that lost its engine go on; starts one that was never created.
+    /// Makes an instance that lost its engine go on; starts one that was never created. One that has ended is left as it is.
     ///
     /// # Errors
     /// A sentence for the log.
-    async fn wake(&self, run: RunId) -> Result<(), String>;
+    async fn wake(&self, run: RunId) -> Result<Woken, String>;
 
     /// Has the queue go on with the recovery of silent runs at once.
     ///

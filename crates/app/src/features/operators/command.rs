@@ -66,6 +66,8 @@ pub enum AdjustOutcome {
     BalanceTooLow {
         balance: i64,
     },
+    /// The account cannot be opened again: nobody could use them.
+    Erased,
     NotFound,
 }
 
@@ -111,6 +113,8 @@ pub enum RunOutcome {
     Active,
     /// Its credits came back when it ended.
     Refunded,
+    /// Its account cannot be opened again: nobody could use them.
+    Erased,
     NotFound,
 }
 

@@ -47,6 +47,16 @@ fn account_not_found() -> ApiError {
     ApiError::new(ACCOUNT_NOT_FOUND, "No account has this id. POST /operator/accounts/find looks by an address.")
 }
 
+const ACCOUNT_ERASED: ErrorCode = ErrorCode::new(
+    StatusCode::GONE,
+    "account_erased",
+    "the account was erased and cannot be opened again: nobody could use its credits",
+);
+
+fn account_erased() -> ApiError {
+    ApiError::new(ACCOUNT_ERASED, "The account was erased. Nobody could use what it is given.")
+}
+
 pub struct ListActions;
 
 impl Endpoint for ListActions {

@@ -21,6 +21,7 @@ use crate::{
         ids::{AccountId, RunId},
         pagination::{Page, PageQuery},
         store::StoreError,
+        telemetry::Telemetry,
     },
 };
 
@@ -103,5 +104,6 @@ pub struct OperatorCommandPorts {
     pub events: Arc<dyn DueEvents>,
     /// What requests of customers look at before the database.
     pub blocked: Arc<dyn BlockedAccounts>,
+    pub telemetry: Arc<dyn Telemetry>,
     pub clock: Arc<dyn Clock>,
 }

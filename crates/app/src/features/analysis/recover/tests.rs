@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     features::{
-        analysis::{AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, RunState, UsageRecord},
+        analysis::{AnalysisRecord, Assignment, Completion, LeadFacts, Outage, Phase, RunState, UsageRecord, Woken},
         profiles::{InstagramHandle, Profile},
     },
     shared::ids::RunId,
@@ -181,10 +181,10 @@ impl RunLauncher for Double {
         Ok(())
     }
 
-    async fn wake(&self, run: RunId) -> Result<(), String> {
+    async fn wake(&self, run: RunId) -> Result<Woken, String> {
         let mut woken = self.woken.lock().unwrap();
         woken.push(run);
-        if woken.len() % 2 == 1 { Ok(()) } else { Err("the engine is busy".to_owned()) }
+        if woken.len() % 2 == 1 { Ok(Woken::GoesOn) } else { Err("the engine is busy".to_owned()) }
     }
 
     async fn enqueue_recovery(&self) -> Result<(), String> {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{ACCOUNT_NOT_FOUND, account_example, account_not_found};
+use super::{ACCOUNT_ERASED, ACCOUNT_NOT_FOUND, account_erased, account_example, account_not_found};
 use crate::{
     features::{
         auth::Operator,
@@ -64,7 +64,7 @@ impl Endpoint for AdjustCredits {
     const PATH: &'static str = "/operator/accounts/{id}/credits";
     const SUMMARY: &'static str = "Gives an account credits, or takes some, never more than it has; once for each key.";
     const ERRORS: &'static [ErrorCode] =
-        &[ACCOUNT_NOT_FOUND, INVALID_ADJUSTMENT, ADJUSTMENT_KEY_REUSED, BALANCE_TOO_LOW];
+        &[ACCOUNT_NOT_FOUND, ACCOUNT_ERASED, INVALID_ADJUSTMENT, ADJUSTMENT_KEY_REUSED, BALANCE_TOO_LOW];
 
     type Ports = OperatorCommandPorts;
     type Caller = Operator;
@@ -105,6 +105,7 @@ impl Endpoint for AdjustCredits {
                 Err(ApiError::new(BALANCE_TOO_LOW, "The account has fewer credits than that. Nothing was taken.")
                     .with_details(json!({ "balance": balance })))
             }
+            AdjustOutcome::Erased => Err(account_erased()),
             AdjustOutcome::NotFound => Err(account_not_found()),
         }
     }

@@ -28,7 +28,7 @@ const EVENT_DONE: ErrorCode = ErrorCode::new(
 const EVENT_FORGOTTEN: ErrorCode = ErrorCode::new(
     StatusCode::GONE,
     "event_forgotten",
-    "what the event told was removed 90 days after it was given up",
+    "what the event told was removed 90 days after it was given up: have Stripe send it again, which applies it",
 );
 
 /// Which event.
@@ -56,9 +56,10 @@ fn done(outcome: EventOutcome) -> Result<Reply<EventView>, ApiError> {
             Err(ApiError::new(EVENT_DONE, "The event is done with. details.outcome says what became of it.")
                 .with_details(json!({ "outcome": event.outcome })))
         }
-        EventOutcome::Forgotten => {
-            Err(ApiError::new(EVENT_FORGOTTEN, "What the event told was removed. Only Stripe can send it again."))
-        }
+        EventOutcome::Forgotten => Err(ApiError::new(
+            EVENT_FORGOTTEN,
+            "What the event told was removed. Have Stripe send it again; then it is applied.",
+        )),
         EventOutcome::NotFound => Err(ApiError::new(EVENT_NOT_FOUND, "No event of this id has come.")),
     }
 }

@@ -3,6 +3,7 @@
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 
+use super::{ACCOUNT_ERASED, account_erased};
 use crate::{
     features::{
         analysis::RUN_NOT_FOUND,
@@ -37,6 +38,12 @@ const WAKE_FAILED: ErrorCode = ErrorCode::new(
     "the engine did not take it; the job that runs every five minutes wakes silent runs too",
 );
 
+const WORKFLOW_ENDED: ErrorCode = ErrorCode::new(
+    StatusCode::CONFLICT,
+    "workflow_ended",
+    "the run is under way, and its workflow has ended, so nothing can wake it: fail it, which refunds it",
+);
+
 fn done(outcome: RunOutcome) -> Result<Reply<RunView>, ApiError> {
     match outcome {
         RunOutcome::Done { run } => Ok(Reply::new(run)),
@@ -51,6 +58,7 @@ fn done(outcome: RunOutcome) -> Result<Reply<RunView>, ApiError> {
             RUN_REFUNDED,
             "The run's credits came back when it ended. There is nothing to give back.",
         )),
+        RunOutcome::Erased => Err(account_erased()),
         RunOutcome::NotFound => Err(ApiError::new(RUN_NOT_FOUND, "No run has this id.")),
     }
 }
@@ -62,6 +70,9 @@ impl From<WakeError> for ApiError {
             WakeError::Engine(cause) => {
                 tracing::error!(cause, "run could not be woken for an operator");
                 Self::new(WAKE_FAILED, "The engine did not take it. Try again in a minute.").with_retry_after(60)
+            }
+            WakeError::WorkflowEnded => {
+                Self::new(WORKFLOW_ENDED, "The run's workflow has ended. Fail the run, which refunds it.")
             }
         }
     }
@@ -86,7 +97,7 @@ impl Endpoint for WakeRun {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/operator/runs/{id}/wake";
     const SUMMARY: &'static str = "Has the engine go on with a run; one that works is not disturbed.";
-    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_ENDED, WAKE_FAILED];
+    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_ENDED, WORKFLOW_ENDED, WAKE_FAILED];
 
     type Ports = OperatorCommandPorts;
     type Caller = Operator;
@@ -142,7 +153,7 @@ impl Endpoint for RefundRun {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/operator/runs/{id}/refund";
     const SUMMARY: &'static str = "Gives the price of a run back that has ended and was not refunded, once; a repeat is answered like the first time.";
-    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_ACTIVE, RUN_REFUNDED];
+    const ERRORS: &'static [ErrorCode] = &[RUN_NOT_FOUND, RUN_ACTIVE, RUN_REFUNDED, ACCOUNT_ERASED];
 
     type Ports = OperatorCommandPorts;
     type Caller = Operator;

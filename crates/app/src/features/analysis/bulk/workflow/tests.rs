@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     features::analysis::{
-        NewTicket, ProgressLookup, ProgressSink, ProgressUpdate, RunState, Transport, WatchQuestion, Watched,
+        NewTicket, ProgressLookup, ProgressSink, ProgressUpdate, RunState, Transport, WatchQuestion, Watched, Woken,
     },
     shared::{ids::UserId, store::StoreError},
 };
@@ -108,7 +108,7 @@ impl RunLauncher for World {
         Err("a bulk recovers nothing".to_owned())
     }
 
-    async fn wake(&self, _: RunId) -> Result<(), String> {
+    async fn wake(&self, _: RunId) -> Result<Woken, String> {
         Err("a bulk wakes nothing".to_owned())
     }
 }
