@@ -29,7 +29,7 @@ async fn an_accepted_request_is_charged_and_its_run_is_pending() -> TestResult {
     let expected = json!({
         "id": request.run, "account_id": request.account, "business_profile_id": request.business_profile,
         "created_by": stage.member.user_id, "username": "nasa", "analysis_type": "LIGHT", "status": "pending", "phase": null,
-        "credits": 1, "charge_outcome": null, "ai_started_at": null, "heartbeat_at": null, "claimed_at": null,
+        "credits": 1, "charge_outcome": null, "cache_hit": null, "ai_started_at": null, "heartbeat_at": null, "claimed_at": null,
         "woken_at": null, "error_code": null,
         "error_message": null, "idempotency_key": "key-1", "body_hash": "body", "lead_id": null, "started_at": null,
         "finished_at": null, "bulk_id": null, "bulk_line": null, "is_fresh": true
