@@ -178,8 +178,9 @@ impl Stack {
     /// Kills a process with SIGKILL and waits until it is gone; for Postgres, until all its backends are gone too.
     pub async fn kill(&self, part: Part) {
         if part == Part::Sandbox {
-            // Its record of received calls is lost with it, so they are checked first.
+            // Its record of received calls is lost with it, so they are checked first, and what was told with them.
             self.assert_requests_are_valid().await;
+            self.assert_nothing_private_is_told().await;
         }
         let pid = *self.pids.get(&part).unwrap_or_else(|| panic!("{part:?} is not this stack's own process"));
         let mut dying = vec![pid];

@@ -1,6 +1,6 @@
 //! Checks every request that the Worker sent during all tests before, under every fault and after every kill.
 //!
-//! Test binaries run in the order of their names, and this one is last. The sandbox loses its record of received calls
+//! Test binaries run in the order of their names, and this one is last but for `zzz_secrecy`. The sandbox loses its record of received calls
 //! when it is killed, so [`Stack::kill`] checks them before.
 #![allow(
     clippy::unwrap_used,

@@ -32,8 +32,8 @@ pub struct Plan {
     pub database: Vec<Suite>,
     /// The whole stack, which they use only as customers and providers could.
     pub stack: Vec<Suite>,
-    /// The whole stack for themselves, because they kill its processes. The last one checks every request that the
-    /// suites before it made the Worker send.
+    /// The whole stack for themselves, because they kill its processes. The last two check every request that the
+    /// suites before them made the Worker send, and all that it told.
     pub kills: Vec<Suite>,
     /// A stack of their own, and the machine for themselves.
     pub apart: Vec<Suite>,
@@ -108,10 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn what_kills_processes_stands_apart_and_ends_with_the_look_at_what_was_sent() {
-        let plan = plan_of(&[("e2e", "api"), ("e2e", "zz_kills"), ("e2e", "zz_phases"), ("e2e", "zzz_requests")]);
+    fn what_kills_processes_stands_apart_and_ends_with_the_looks_at_what_was_sent_and_told() {
+        let targets = ["api", "zz_kills", "zz_phases", "zzz_requests", "zzz_secrecy"];
+        let plan = plan_of(&targets.map(|target| ("e2e", target)));
         let names: Vec<&str> = plan.kills.iter().map(|suite| suite.name.as_str()).collect();
-        assert_eq!(names, ["e2e zz_kills", "e2e zz_phases", "e2e zzz_requests"]);
+        assert_eq!(names, ["e2e zz_kills", "e2e zz_phases", "e2e zzz_requests", "e2e zzz_secrecy"]);
         assert_eq!(plan.stack.len(), 1);
     }
 
