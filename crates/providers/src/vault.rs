@@ -4,8 +4,9 @@
 //! What it promises:
 //! - Values older than five minutes are read anew before they are used, unless the source is away or another request does it.
 //! - From four minutes on they are read anew behind an answer, so that nobody waits.
-//! - While the source is away the last good values serve for a day; then none.
-//! - One reading at a time; after one that failed, a pause.
+//! - While the source is away the last good values serve for a day, and nobody waits for it; then none. Values that have a fault which
+//!   the good ones do not have are as good as none.
+//! - One reading at a time; after one that failed, a pause, counted from its end.
 
 mod fresh_keys;
 mod memory;
@@ -19,11 +20,13 @@ use std::{
     time::Duration,
 };
 
+use jiff::SignedDuration;
 use oslira_app::{features::auth::Pause, shared::clock::Clock};
 
 pub use fresh_keys::FreshKeys;
 
 use crate::{Secret, aws::SecretSource};
+pub(crate) use memory::LIFETIME;
 use memory::{Demand, Memory, Next};
 
 /// The settings that may come from here. Addresses are not among them: whoever may write secrets must not be able to send our
@@ -45,6 +48,10 @@ pub const SECRET_SETTINGS: [&str; 9] = [
 const WAIT: Duration = Duration::from_millis(20);
 /// Together longer than a reading can take, so that a waiting request takes over one that died.
 const WAITS_MAX: u32 = 300;
+/// How often work that cannot do without values looks for them, and for how long in all. A run without a heartbeat for five minutes
+/// is given up.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOOKS_FOR_MAX: SignedDuration = SignedDuration::from_mins(1);
 
 /// The values by the names of their settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,20 +78,55 @@ impl SecretValues {
     pub fn get(&self, name: &str) -> Option<&Secret> {
         self.0.get(name)
     }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether every secret setting has a value.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.0.len() == SECRET_SETTINGS.len()
+    }
 }
+
+/// What is wrong with the settings that these values make: sentences without values.
+pub type FaultsOf = dyn Fn(&SecretValues) -> Vec<String> + Send + Sync;
 
 /// The values, and when to read them; one per isolate.
 pub struct Vault {
     source: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
     pause: Arc<dyn Pause>,
+    faults_of: Option<Box<FaultsOf>>,
     memory: Mutex<Memory>,
 }
 
 impl Vault {
     #[must_use]
     pub fn new(source: Arc<dyn SecretSource>, clock: Arc<dyn Clock>, pause: Arc<dyn Pause>) -> Self {
-        Self { source, clock, pause, memory: Mutex::default() }
+        Self { source, clock, pause, faults_of: None, memory: Mutex::default() }
+    }
+
+    /// Another time than five minutes for which values are used.
+    #[must_use]
+    pub fn with_lifetime(self, lifetime: SignedDuration) -> Self {
+        self.memory().set_lifetime(lifetime);
+        self
+    }
+
+    /// The values that are used until some are read: whoever holds one of them gets its successor then.
+    #[must_use]
+    pub fn with_spares(self, spares: SecretValues) -> Self {
+        self.memory().set_spares(spares);
+        self
+    }
+
+    /// Values that have a fault which the good ones do not have are not taken.
+    #[must_use]
+    pub fn checked_by(self, faults_of: Box<FaultsOf>) -> Self {
+        Self { faults_of: Some(faults_of), ..self }
     }
 
     /// The values to use now, with a number that is another one when they are others; `None` without good ones.
@@ -96,6 +138,23 @@ impl Vault {
     /// Before work: reads the values if there are none or they are old.
     pub async fn prepare(&self) {
         self.meet(Demand::Work).await;
+    }
+
+    /// Before work that cannot do without values: the same again and again, for about a minute, until `is_enough`. Answers whether
+    /// it is.
+    pub async fn prepare_work(&self, is_enough: impl Fn() -> bool) -> bool {
+        let began = self.clock.now();
+        loop {
+            self.prepare().await;
+            if is_enough() {
+                return true;
+            }
+            // By the clock: a source that hangs makes a look last longer than the pause.
+            if self.clock.now().duration_since(began) >= LOOKS_FOR_MAX {
+                return false;
+            }
+            self.pause.pause(LOOK_EVERY).await;
+        }
     }
 
     /// Whether [`Vault::refresh`] has something to do.
@@ -139,6 +198,13 @@ impl Vault {
     async fn read(&self) {
         let asked_at = self.clock.now();
         let outcome = self.source.read(asked_at).await;
+        let new_fault = outcome.as_ref().ok().and_then(|values| self.new_fault(values));
+        if let Some(fault) = new_fault {
+            self.memory().failed(self.clock.now());
+            // Somebody has made a mistake, which does not pass by itself.
+            tracing::error!(fault, "the new secrets are not taken; the last good ones serve");
+            return;
+        }
         let (cause, is_late) = {
             let mut memory = self.memory();
             match outcome {
@@ -152,6 +218,16 @@ impl Vault {
         } else {
             tracing::warn!(cause, "the secrets were not read; the last good ones serve");
         }
+    }
+
+    /// A fault of these values that the good ones of now do not have; `None` without good ones, because then any are better.
+    fn new_fault(&self, values: &SecretValues) -> Option<String> {
+        let (faults_of, (_, current)) = (self.faults_of.as_ref()?, self.current()?);
+        if *current == *values {
+            return None;
+        }
+        let known = faults_of(current.as_ref());
+        faults_of(values).into_iter().find(|fault| !known.contains(fault))
     }
 }
 

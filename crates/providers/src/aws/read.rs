@@ -85,7 +85,9 @@ impl SecretSource for SecretsManager {
         let text = answer.secret_string.ok_or("the secret has no text")?;
         let values: Map<String, Value> =
             serde_json::from_str(&text).map_err(|_| "the secret is no object in JSON".to_owned())?;
-        SecretValues::of(values.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        let taken = SecretValues::of(values.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
+        // Another application's secret, or one whose names were lost: it must not take the place of good values.
+        if taken.is_empty() { Err("the secret has none of our settings".to_owned()) } else { Ok(taken) }
     }
 }
 
@@ -144,6 +146,9 @@ mod tests {
             (answer(200, &json!({ "SecretBinary": "dmVyeQ==" })), "the secret has no text"),
             (of("very-secret"), "the secret is no object in JSON"),
             (of("{\"OPENAI_API_KEY\": {\"very\": \"secret\"}}"), "OPENAI_API_KEY is no text"),
+            (of("{}"), "the secret has none of our settings"),
+            (of("{\"openai_api_key\": \"very-secret\"}"), "the secret has none of our settings"),
+            (of("{\"OPENAI_API_KEY\": \" \"}"), "the secret has none of our settings"),
         ] {
             let read = SecretsManager::new(Arc::new(Script::of([sent])), settings()).read(now()).await;
             assert_eq!(read, Err(expected.to_owned()));

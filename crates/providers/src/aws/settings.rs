@@ -1,8 +1,9 @@
 //! Where secrets come from: Worker secrets, or AWS Secrets Manager.
 
+use jiff::SignedDuration;
 use oslira_app::features::health::setting_fault;
 
-use crate::Secret;
+use crate::{Secret, vault::LIFETIME};
 
 const SOURCE: &str = "SECRETS_SOURCE";
 /// The longest name or address of a secret that AWS takes.
@@ -25,6 +26,9 @@ pub struct AwsSettings {
     pub(super) region: String,
     pub(super) secret_id: String,
     pub(super) credentials: AwsCredentials,
+    /// `SECRETS_LIFETIME_S`, of a local stack only: how long values are used. A shorter time than a deployment's, so that a test need
+    /// not wait for minutes.
+    pub lifetime: SignedDuration,
 }
 
 impl AwsSettings {
@@ -69,7 +73,11 @@ impl AwsSettings {
             secret_access_key: Secret::new(text("AWS_SECRET_ACCESS_KEY")),
             session_token: Some(text("AWS_SESSION_TOKEN")).filter(|token| !token.is_empty()).map(Secret::new),
         };
-        (Some(Self { url, region, secret_id, credentials }), faults)
+        // A value out of range is no fault: the full time is what a deployment has.
+        let lifetime = text("SECRETS_LIFETIME_S").parse().ok().map(SignedDuration::from_secs);
+        let is_shorter = |lifetime: &SignedDuration| *lifetime > SignedDuration::ZERO && *lifetime < LIFETIME;
+        let lifetime = lifetime.filter(|lifetime| local && is_shorter(lifetime)).unwrap_or(LIFETIME);
+        (Some(Self { url, region, secret_id, credentials, lifetime }), faults)
     }
 }
 
@@ -148,5 +156,18 @@ mod tests {
         let sandbox = [("AWS_SECRET_ACCESS_KEY", "sandbox-key"), ("AWS_SECRETS_URL", "http://127.0.0.1:4010/aws")];
         let (settings, faults) = read_as(true, &sandbox);
         assert_eq!((settings.is_some(), faults), (true, vec![]));
+    }
+
+    #[test]
+    fn only_a_local_stack_uses_values_for_a_shorter_time() {
+        let lifetime_s = |local, text| {
+            let (settings, faults) = read_as(local, &[("SECRETS_LIFETIME_S", text)]);
+            assert_eq!(faults, [""; 0], "{text}");
+            settings.unwrap().lifetime.as_secs()
+        };
+        assert_eq!((lifetime_s(true, "20"), lifetime_s(false, "20"), lifetime_s(true, "")), (20, 300, 300));
+        for senseless in ["0", "-1", "301", "1.5", "soon"] {
+            assert_eq!(lifetime_s(true, senseless), 300, "{senseless}");
+        }
     }
 }

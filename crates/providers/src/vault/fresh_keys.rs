@@ -2,6 +2,7 @@
 //!
 //! Whoever makes requests holds the key of when they began, and a run goes on for minutes. So a key that has a successor is replaced
 //! on the way out; and when one is refused, the secrets are read anew and the request is repeated, once, if the key is another one by now.
+//! A provider refuses a key with a 401 or, as Resend documents it, with a 403; either says that nothing was done, so nothing is done twice.
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,7 +59,7 @@ impl HttpSend for FreshKeys {
         self.replace(request.headers_mut());
         let mut again = request.clone();
         let response = self.send.send(request, timeout, body_bytes_max).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
+        if !matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Ok(response);
         }
         // Another request may have read the secrets meanwhile.

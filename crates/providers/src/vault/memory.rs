@@ -8,17 +8,15 @@ use super::SecretValues;
 use crate::Secret;
 
 /// So long values are used without a question whether they still hold.
-const LIFETIME: SignedDuration = SignedDuration::from_mins(5);
-/// From this age on they are read behind an answer, before anybody has to wait for it.
-const AHEAD_FROM: SignedDuration = SignedDuration::from_mins(4);
+pub(crate) const LIFETIME: SignedDuration = SignedDuration::from_mins(5);
 /// So long the last good values serve while the source is away. Longer, and a key that was revoked because it had leaked might be
 /// used for ever.
 const USABLE: SignedDuration = SignedDuration::from_hours(24);
 /// From this age on a failure is an error of the log.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
-/// Between readings, where there are good values.
+/// From the end of a reading that failed to the next, where there are good values.
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
-/// Between readings, where there are none, or one of them was refused. It bounds how often a wrong key makes us ask.
+/// The same where there are none, or one of them was refused. It bounds how often a wrong key makes us ask.
 const SHORT_PAUSE: SignedDuration = SignedDuration::from_secs(2);
 /// A reading that has not ended by now never will: the runtime dropped its request. Longer than its own timeout.
 const READING_MAX: SignedDuration = SignedDuration::from_secs(5);
@@ -46,34 +44,72 @@ pub(super) enum Next {
     Wait,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Memory {
+    lifetime: SignedDuration,
+    /// Before anything was read: the spares, which are not usable from here, but have successors.
     values: Arc<SecretValues>,
     /// Another one for other values.
     version: u64,
     /// When the values were asked for; never, at first.
     read: Option<Timestamp>,
-    /// When a reading last began, whether or not it worked.
+    /// When a reading last began, or failed: a source that hangs is left alone for a while after it has been waited for.
     tried: Option<Timestamp>,
     is_reading: bool,
+    /// Whether the last reading that ended did not work.
+    has_failed: bool,
     /// Former values and their settings, the oldest first.
     former: Vec<(Secret, &'static str)>,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            lifetime: LIFETIME,
+            values: Arc::default(),
+            version: 0,
+            read: None,
+            tried: None,
+            is_reading: false,
+            has_failed: false,
+            former: Vec::new(),
+        }
+    }
+}
+
 impl Memory {
+    pub(super) fn set_lifetime(&mut self, lifetime: SignedDuration) {
+        self.lifetime = lifetime;
+    }
+
+    /// What is used in place of values until some are read.
+    pub(super) fn set_spares(&mut self, spares: SecretValues) {
+        self.values = Arc::new(spares);
+    }
+
     pub(super) fn usable(&self, now: Timestamp) -> Option<(u64, Arc<SecretValues>)> {
         is_within(self.read, USABLE, now).then(|| (self.version, Arc::clone(&self.values)))
     }
 
     /// Whether it is time for a reading that nobody makes yet.
     pub(super) fn is_due(&self, now: Timestamp, demand: Demand) -> bool {
+        let is_usable = self.usable(now).is_some();
+        // Nobody waits for a source that is away while there are good values: it is asked again behind an answer.
+        if demand == Demand::Work && is_usable && self.has_failed {
+            return false;
+        }
         let fresh_for = match demand {
-            Demand::Work => LIFETIME,
-            Demand::Ahead => AHEAD_FROM,
+            Demand::Work => self.lifetime,
+            // Before the end, so that nobody has to wait for it.
+            Demand::Ahead => self.lifetime / 5 * 4,
             Demand::Renewal => SignedDuration::ZERO,
         };
-        let is_good = demand != Demand::Renewal && self.usable(now).is_some();
-        let pause = if is_good { PAUSE } else { SHORT_PAUSE };
+        let pause = match demand {
+            Demand::Renewal => SHORT_PAUSE,
+            Demand::Work | Demand::Ahead if !is_usable => SHORT_PAUSE,
+            Demand::Work | Demand::Ahead if self.has_failed => PAUSE,
+            Demand::Work | Demand::Ahead => SignedDuration::ZERO,
+        };
         // One that died says nothing about the source.
         let tried_lately = !self.is_reading && is_within(self.tried, pause, now);
         !self.is_being_read(now) && !tried_lately && !is_within(self.read, fresh_for, now)
@@ -100,6 +136,7 @@ impl Memory {
     /// A reading that began at `asked_at` has worked.
     pub(super) fn landed(&mut self, values: SecretValues, asked_at: Timestamp) {
         self.is_reading = false;
+        self.has_failed = false;
         self.read = Some(asked_at);
         if *self.values == values {
             return;
@@ -118,13 +155,19 @@ impl Memory {
     /// A reading has failed; answers whether the values are so old that somebody must look.
     pub(super) fn failed(&mut self, now: Timestamp) -> bool {
         self.is_reading = false;
+        self.has_failed = true;
+        self.tried = Some(now);
         !is_within(self.read, LATE, now)
     }
 
-    /// What has taken the place of a former value; `None` if it is current again, or was never known.
+    /// What has taken the place of a former value; `None` if it is current again, of whatever setting, or was never known. A key that
+    /// once stood under a wrong name must not be replaced by that name's key, which is another provider's.
     pub(super) fn successor(&self, former: &str) -> Option<Secret> {
+        if self.values.0.values().any(|value| value.expose() == former) {
+            return None;
+        }
         let (_, name) = self.former.iter().rev().find(|(known, _)| known.expose() == former)?;
-        self.values.get(name).filter(|value| value.expose() != former).cloned()
+        self.values.get(name).cloned()
     }
 
     fn is_being_read(&self, now: Timestamp) -> bool {

@@ -20,15 +20,21 @@ const START_S: i64 = 1_790_000_000;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const NAME: &str = "OPENAI_API_KEY";
+const OTHER: &str = "ANTHROPIC_API_KEY";
 
 /// A source that gives its answers in order, the last one again and again; a clock; a pause that lets time pass.
 struct World {
     now_ms: AtomicI64,
     reads: AtomicUsize,
     answers: Mutex<VecDeque<Result<SecretValues, String>>>,
+    /// How long each reading takes.
+    takes_ms: AtomicI64,
     /// A reading never ends.
     hangs: Mutex<bool>,
 }
+
+/// How long AWS is waited for.
+const TIMEOUT_MS: i64 = 3_000;
 
 impl World {
     fn vault(answers: impl IntoIterator<Item = Result<SecretValues, String>>) -> (Arc<Self>, Arc<Vault>) {
@@ -36,6 +42,7 @@ impl World {
             now_ms: AtomicI64::new(START_S * 1_000),
             reads: AtomicUsize::new(0),
             answers: Mutex::new(answers.into_iter().collect()),
+            takes_ms: AtomicI64::new(0),
             hangs: Mutex::new(false),
         });
         let vault = Arc::new(Vault::new(world.clone(), world.clone(), world.clone()));
@@ -44,6 +51,15 @@ impl World {
 
     fn later(&self, seconds: i64) {
         self.now_ms.fetch_add(seconds * 1_000, Ordering::Relaxed);
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.now_ms.load(Ordering::Relaxed)
+    }
+
+    /// From now on no reading ends before the timeout.
+    fn slow_down(&self) {
+        self.takes_ms.store(TIMEOUT_MS, Ordering::Relaxed);
     }
 
     fn reads(&self) -> usize {
@@ -71,6 +87,10 @@ impl SecretSource for World {
         self.reads.fetch_add(1, Ordering::Relaxed);
         // Long enough for others to arrive meanwhile.
         tokio::task::yield_now().await;
+        let until_ms = self.now_ms() + self.takes_ms.load(Ordering::Relaxed);
+        while self.now_ms() < until_ms {
+            self.pause(WAIT).await;
+        }
         let hangs = *self.hangs.lock().unwrap();
         if hangs {
             std::future::pending::<()>().await;
@@ -140,9 +160,12 @@ async fn the_last_good_values_serve_in_an_outage_for_a_day() {
     world.later(23 * HOUR);
     vault.prepare().await;
     vault.prepare().await;
+    vault.refresh().await;
     assert_eq!((current(&vault), world.reads()), (is("one"), 2), "after a failure there is a pause");
     world.later(30);
     vault.prepare().await;
+    assert_eq!(world.reads(), 2, "nobody waits for it any more");
+    vault.refresh().await;
     assert_eq!((current(&vault), world.reads()), (is("one"), 3));
 
     world.later(HOUR);
@@ -160,6 +183,107 @@ async fn an_outage_that_is_over_is_noticed_soon_where_there_are_no_values() {
     world.later(2);
     vault.prepare().await;
     assert_eq!((current(&vault), world.reads()), (is("one"), 2));
+}
+
+#[tokio::test]
+async fn a_source_that_hangs_costs_each_of_many_its_timeout_and_not_more() {
+    let (world, vault) = World::vault([down()]);
+    world.slow_down();
+    let come = async || {
+        let began = world.now_ms();
+        vault.prepare().await;
+        world.now_ms() - began
+    };
+    let (one, two, three, four) = tokio::join!(come(), come(), come(), come());
+    for waited in [one, two, three, four] {
+        assert!((TIMEOUT_MS - 200..TIMEOUT_MS + 200).contains(&waited), "{waited} ms");
+    }
+    assert_eq!(world.reads(), 1);
+    assert!(come().await < 200, "who comes right after it waits for nothing");
+}
+
+#[tokio::test]
+async fn with_good_values_a_source_that_hangs_costs_one_request_its_timeout_and_no_other_anything() {
+    let (world, vault) = World::vault([key("one"), down()]);
+    vault.prepare().await;
+    world.slow_down();
+    world.later(6 * MINUTE);
+    vault.prepare().await;
+    assert_eq!(world.reads(), 2);
+    for _ in 0..5 {
+        world.later(40);
+        let began = world.now_ms();
+        vault.prepare().await;
+        assert_eq!((world.now_ms() - began, world.reads()), (0, 2), "it is asked again behind an answer");
+    }
+    assert!(vault.is_due());
+    vault.refresh().await;
+    assert_eq!((current(&vault), world.reads()), (is("one"), 3));
+}
+
+#[tokio::test]
+async fn work_waits_a_minute_by_the_clock_for_a_source_that_hangs() {
+    let (world, vault) = World::vault([down()]);
+    world.slow_down();
+    let began = world.now_ms();
+    assert!(!vault.prepare_work(|| vault.current().is_some()).await);
+    let waited_s = (world.now_ms() - began) / 1_000;
+    assert!((60..70).contains(&waited_s), "{waited_s} s");
+    assert!(world.reads() > 5, "{}", world.reads());
+}
+
+#[tokio::test]
+async fn work_goes_on_as_soon_as_there_are_values() {
+    let (world, vault) = World::vault([down(), down(), key("one")]);
+    let began = world.now_ms();
+    assert!(vault.prepare_work(|| vault.current().is_some()).await);
+    assert_eq!((current(&vault), world.now_ms() - began), (is("one"), 4_000));
+}
+
+#[tokio::test]
+async fn a_shorter_lifetime_is_kept() {
+    let (world, vault) = World::vault([key("one"), key("two")]);
+    let vault = Arc::into_inner(vault).unwrap().with_lifetime(SignedDuration::from_secs(20));
+    vault.prepare().await;
+    world.later(15);
+    assert!(!vault.is_due());
+    world.later(1);
+    assert!(vault.is_due());
+    world.later(4);
+    vault.prepare().await;
+    assert_eq!((current(&vault), world.reads()), (is("two"), 2));
+}
+
+#[tokio::test]
+async fn values_with_a_fault_that_the_good_ones_do_not_have_are_not_taken() {
+    let (world, vault) = World::vault([
+        Ok(values(&[(NAME, "one"), (OTHER, "x")])),
+        Ok(values(&[(OTHER, "two")])),
+        Ok(values(&[(NAME, "two")])),
+    ]);
+    // One fault is there whatever the values are.
+    let faults_of = |values: &SecretValues| {
+        let missing = values.get(NAME).is_none().then(|| format!("{NAME} is not set"));
+        Vec::from_iter(missing.into_iter().chain(["APP_URL is not set".to_owned()]))
+    };
+    let vault = Arc::into_inner(vault).unwrap().checked_by(Box::new(faults_of));
+    vault.prepare().await;
+    world.later(5 * MINUTE);
+    vault.prepare().await;
+    assert_eq!((current(&vault), world.reads()), (is("one"), 2), "a name was lost");
+    world.later(30);
+    vault.refresh().await;
+    assert_eq!((current(&vault), world.reads()), (is("two"), 3), "an optional one may go");
+}
+
+#[tokio::test]
+async fn without_good_values_any_are_taken() {
+    let (_, vault) = World::vault([Ok(values(&[(OTHER, "x")]))]);
+    let vault = Arc::into_inner(vault)
+        .unwrap()
+        .checked_by(Box::new(|_: &SecretValues| vec!["OPENAI_API_KEY is not set".to_owned()]));
+    vault.prepare().await;
+    assert!(vault.current().is_some_and(|(_, values)| values.get(OTHER).is_some()));
 }
 
 #[tokio::test]
@@ -203,17 +327,19 @@ fn keys_sent(script: &Script) -> Vec<String> {
 
 #[tokio::test]
 async fn a_key_that_is_refused_after_its_rotation_is_read_anew_and_the_request_repeated_once() {
-    let (world, vault) = World::vault([key("old"), key("new")]);
-    vault.prepare().await;
-    world.later(MINUTE);
-    let script = Arc::new(Script::of([text(401, ""), text(200, ""), text(200, "")]));
-    assert_eq!(send(&vault, &script, request("old")).await, StatusCode::OK);
-    assert_eq!(world.reads(), 2);
-    // What holds the old key needs no refusal any more.
-    assert_eq!(send(&vault, &script, request("old")).await, StatusCode::OK);
-    assert_eq!(keys_sent(&script), ["Bearer old", "Bearer new", "Bearer new"]);
-    assert_eq!(script.sent.lock().unwrap()[1].request.body().as_ref(), b"{}");
-    assert_eq!(world.reads(), 2);
+    for refusal in [401, 403] {
+        let (world, vault) = World::vault([key("old"), key("new")]);
+        vault.prepare().await;
+        world.later(MINUTE);
+        let script = Arc::new(Script::of([text(refusal, ""), text(200, ""), text(200, "")]));
+        assert_eq!(send(&vault, &script, request("old")).await, StatusCode::OK);
+        assert_eq!(world.reads(), 2);
+        // What holds the old key needs no refusal any more.
+        assert_eq!(send(&vault, &script, request("old")).await, StatusCode::OK);
+        assert_eq!(keys_sent(&script), ["Bearer old", "Bearer new", "Bearer new"]);
+        assert_eq!(script.sent.lock().unwrap()[1].request.body().as_ref(), b"{}");
+        assert_eq!(world.reads(), 2);
+    }
 }
 
 #[tokio::test]
@@ -221,9 +347,9 @@ async fn a_key_that_is_refused_and_has_no_successor_is_not_tried_again() {
     let (world, vault) = World::vault([key("wrong")]);
     vault.prepare().await;
     world.later(MINUTE);
-    let script = Arc::new(Script::of([text(401, ""), text(401, "")]));
+    let script = Arc::new(Script::of([text(401, ""), text(403, "")]));
     assert_eq!(send(&vault, &script, request("wrong")).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(send(&vault, &script, request("wrong")).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(send(&vault, &script, request("wrong")).await, StatusCode::FORBIDDEN);
     assert_eq!(world.reads(), 2, "a flood of refusals is no flood of readings");
 }
 
@@ -238,6 +364,56 @@ async fn a_rotation_that_is_taken_back_leaves_the_first_key_alone() {
     send(&vault, &script, request("one")).await;
     send(&vault, &script, request("two")).await;
     assert_eq!(keys_sent(&script), ["Bearer one", "Bearer one"]);
+}
+
+/// Which key is sent in the place of each of these, after all readings.
+async fn sent_after(rounds: Vec<SecretValues>, held: &[&str]) -> Vec<String> {
+    let count = rounds.len();
+    let (world, vault) = World::vault(rounds.into_iter().map(Ok));
+    for _ in 0..count {
+        vault.prepare().await;
+        world.later(5 * MINUTE);
+    }
+    let script = Arc::new(Script::of(held.iter().map(|_| text(200, "")).collect::<Vec<_>>()));
+    for key in held {
+        send(&vault, &script, request(key)).await;
+    }
+    keys_sent(&script)
+}
+
+#[tokio::test]
+async fn a_key_that_was_pasted_under_the_wrong_name_first_is_not_replaced_by_that_names_key() {
+    let rounds = vec![
+        values(&[(NAME, "open-1"), (OTHER, "anth-1")]),
+        values(&[(NAME, "open-1"), (OTHER, "open-2")]),
+        values(&[(NAME, "open-2"), (OTHER, "anth-1")]),
+    ];
+    let sent = sent_after(rounds, &["open-1", "open-2", "anth-1"]).await;
+    assert_eq!(sent, ["Bearer open-2", "Bearer open-2", "Bearer anth-1"]);
+}
+
+#[tokio::test]
+async fn two_keys_that_were_swapped_and_swapped_back_stay_where_they_are() {
+    let (right, wrong) = ([(NAME, "open"), (OTHER, "anth")], [(NAME, "anth"), (OTHER, "open")]);
+    for rounds in [vec![values(&right), values(&wrong)], vec![values(&right), values(&wrong), values(&right)]] {
+        assert_eq!(sent_after(rounds, &["open", "anth"]).await, ["Bearer open", "Bearer anth"]);
+    }
+}
+
+#[tokio::test]
+async fn a_spare_has_a_successor_as_soon_as_there_are_values() {
+    let (world, vault) = World::vault([down(), key("new")]);
+    let vault = Arc::new(Arc::into_inner(vault).unwrap().with_spares(values(&[(NAME, "spare"), (OTHER, "kept")])));
+    vault.prepare().await;
+    assert_eq!(vault.current(), None, "a spare is no value that was read");
+    let script = Arc::new(Script::of([text(200, ""), text(200, ""), text(200, "")]));
+    send(&vault, &script, request("spare")).await;
+    world.later(2);
+    vault.prepare().await;
+    send(&vault, &script, request("spare")).await;
+    // Of this one AWS knows nothing, so it goes on to be used.
+    send(&vault, &script, request("kept")).await;
+    assert_eq!(keys_sent(&script), ["Bearer spare", "Bearer new", "Bearer kept"]);
 }
 
 #[tokio::test]
