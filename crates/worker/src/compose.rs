@@ -1,6 +1,6 @@
 //! Puts the product together with this platform's adapters.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use oslira_app::{
     api::{OperatorPorts, ProviderPorts, UserPorts},
@@ -23,11 +23,11 @@ use oslira_app::{
 };
 use oslira_postgres::{AdminDb, OperatorDb, TenantDb};
 use oslira_providers::{
-    Anthropic, Apify, FreshKeys, HttpSend, LocalPoints, Models, OpenAi, ProviderLists, Resend, SecretsManager, Sentry,
-    SignedEvents, StripeApi, SupabaseKeys, Vault,
+    Anthropic, Apify, FreshKeys, HttpSend, LocalPoints, Models, OpenAi, ProviderLists, Resend, SecretValues,
+    SecretsManager, Sentry, SignedEvents, StripeApi, SupabaseKeys, Vault,
 };
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
-use worker::{Delay, Env};
+use worker::Env;
 
 use crate::{
     adapters::{
@@ -56,10 +56,6 @@ pub struct Isolate {
     /// The number of the secrets that the settings were made of.
     secrets: Option<u64>,
 }
-
-/// How often work that cannot do without secrets looks for them, and how long in all.
-const SECRETS_LOOKED_FOR_EVERY: Duration = Duration::from_secs(2);
-const SECRETS_LOOKED_FOR_MAX: u32 = 30;
 
 thread_local! {
     static ISOLATE: RefCell<Option<Rc<Isolate>>> = const { RefCell::new(None) };
@@ -118,9 +114,16 @@ impl Isolate {
 }
 
 fn vault(env: &Env) -> Option<Arc<Vault>> {
-    let settings = Config::read(env, None).aws?;
+    let config = Config::read(env, None);
+    let settings = config.aws?;
+    let lifetime = settings.lifetime;
     let source = Arc::new(SecretsManager::new(Arc::new(Fetch), settings));
-    Some(Arc::new(Vault::new(source, Arc::new(PlatformClock), Arc::new(PlatformPause))))
+    let bindings = env.clone();
+    let vault = Vault::new(source, Arc::new(PlatformClock), Arc::new(PlatformPause))
+        .with_lifetime(lifetime)
+        .with_spares(config.spares)
+        .checked_by(Box::new(move |values: &SecretValues| Config::read(&bindings, Some(values)).faults().to_vec()));
+    Some(Arc::new(vault))
 }
 
 fn sentry(config: &Config) -> Option<Rc<Sentry>> {
@@ -139,23 +142,20 @@ pub async fn prepare(env: &Env) {
     }
 }
 
-/// Before work that cannot do without secrets: the same, and waits for them up to a minute while they cannot be read. Answers
-/// whether nothing is missing because of that.
+/// Before work that cannot do without secrets: the same, and waits for them about a minute while they cannot be read. Answers
+/// whether none is missing because of that.
 pub async fn prepare_work(env: &Env) -> bool {
-    for _ in 0..SECRETS_LOOKED_FOR_MAX {
-        if is_prepared(env).await {
-            return true;
-        }
-        Delay::from(SECRETS_LOOKED_FOR_EVERY).await;
+    let vault = isolate(env).vault.clone();
+    match vault {
+        Some(vault) => vault.prepare_work(|| !isolate(env).config.lacks_secrets).await,
+        None => true,
     }
-    false
 }
 
 /// Once, for work that comes again by itself.
 pub async fn is_prepared(env: &Env) -> bool {
     prepare(env).await;
-    let isolate = isolate(env);
-    isolate.vault.is_none() || isolate.secrets.is_some() || isolate.config.faults().is_empty()
+    !isolate(env).config.lacks_secrets
 }
 
 /// Whether [`refresh_secrets`] has something to do. A call of its own, so that nothing is awaited when nothing is due.
@@ -302,7 +302,7 @@ pub fn provider_ports(env: &Env) -> ProviderPorts {
     ProviderPorts {
         request: request_ports(),
         webhook: WebhookPorts {
-            events: Arc::new(SignedEvents::new(isolate.config.providers.stripe_webhook.clone())),
+            events: Arc::new(signed_events(&isolate)),
             inbox: Arc::new(Inbox::new(env)),
             store: admin(env),
             clock,
@@ -315,11 +315,15 @@ pub fn provider_ports(env: &Env) -> ProviderPorts {
 pub fn billing_jobs(env: &Env) -> BillingJobPorts {
     let isolate = isolate(env);
     BillingJobPorts {
-        events: Arc::new(SignedEvents::new(isolate.config.providers.stripe_webhook.clone())),
+        events: Arc::new(signed_events(&isolate)),
         stripe: Arc::new(stripe(&isolate, &Arc::new(PlatformClock))),
         inbox: Arc::new(Inbox::new(env)),
         store: admin(env),
     }
+}
+
+fn signed_events(isolate: &Isolate) -> SignedEvents {
+    SignedEvents::new(isolate.config.providers.stripe_webhook.clone()).awaiting(isolate.config.awaits_secrets)
 }
 
 fn stripe(isolate: &Isolate, clock: &Arc<PlatformClock>) -> StripeApi {

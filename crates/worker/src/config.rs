@@ -11,7 +11,7 @@ use oslira_app::{
         judging::{ModelChoice, ModelLifecycle},
     },
 };
-use oslira_providers::{AwsSettings, ProviderSettings, SecretValues, families::announced};
+use oslira_providers::{AwsSettings, ProviderSettings, SecretValues, families::announced, vault::SECRET_SETTINGS};
 use worker::Env;
 
 /// Everything that can be set.
@@ -23,6 +23,12 @@ pub struct Config {
     pub alarms: AlarmLimits,
     /// Where secrets come from; `None` for Worker secrets.
     pub aws: Option<AwsSettings>,
+    /// The Worker secrets that are used in place of those of AWS until they are read.
+    pub spares: SecretValues,
+    /// Whether nothing could be read yet: a spare may be an old one, and one that has no spare may be missing.
+    pub awaits_secrets: bool,
+    /// The same, and not every secret has a spare.
+    pub lacks_secrets: bool,
     /// Which version this is, for error reports.
     pub release: String,
     faults: Vec<String>,
@@ -41,14 +47,20 @@ impl Config {
             Some(secret) => secret.expose().clone(),
             None => bound(name),
         };
-        let (deployment, deployment_faults) = DeploymentSettings::read(text);
+        let (mut deployment, deployment_faults) = DeploymentSettings::read(text);
         let (providers, provider_faults) = ProviderSettings::read(text, deployment.environment.is_local());
         let (models, model_faults) = ModelChoice::from_settings(text, providers.anthropic.is_some());
         let (alarms, alarm_faults) = AlarmLimits::from_settings(text);
         let (aws, mut aws_faults) = AwsSettings::read(bound, deployment.environment.is_local());
         let mut faults = [deployment_faults, provider_faults, model_faults, alarm_faults].concat();
-        // With spares for all of them, nothing is missing.
-        if aws.is_some() && secrets.is_none() && !faults.is_empty() {
+        let spares = SECRET_SETTINGS.map(|name| (name, bound(name)));
+        let spares = SecretValues::of(spares.iter().map(|(name, spare)| (*name, Some(spare.as_str()))));
+        let spares = spares.unwrap_or_default();
+        let awaits_secrets = aws.is_some() && secrets.is_none();
+        deployment.tokens.awaits_secrets = awaits_secrets;
+        // Without an optional one nothing else looks wrong, but a model, the mail or the gateway would be left out unnoticed.
+        let lacks_secrets = awaits_secrets && !spares.is_complete();
+        if lacks_secrets {
             aws_faults.push("AWS Secrets Manager has not answered".to_owned());
         }
         faults.append(&mut aws_faults);
@@ -61,6 +73,9 @@ impl Config {
             models: Arc::new(models),
             alarms,
             aws,
+            spares,
+            awaits_secrets,
+            lacks_secrets,
             faults,
         }
     }

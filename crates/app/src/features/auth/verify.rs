@@ -27,6 +27,8 @@ const REMEMBERED_MS: i64 = 10 * 60 * 1_000;
 const LIFETIME_S_MAX: f64 = 8.0 * 86_400.0;
 /// Clocks differ; RFC 7519 §4.1.5 allows a small leeway.
 const LEEWAY_S: f64 = 5.0;
+/// The only one whose key is a secret of ours.
+const LEGACY_ALGORITHM: &str = "HS256";
 const AUDIENCE: &str = "authenticated";
 const ROLE: &str = "authenticated";
 
@@ -37,6 +39,8 @@ pub struct TokenRules {
     pub issuer: String,
     /// The project's legacy secret for HS256, and the one before it while that is replaced; without any, HS256 tokens are refused.
     pub legacy_secrets: Vec<Secret<Vec<u8>>>,
+    /// Whether these secrets could not be read yet: then a HS256 token that none of them signed may be good all the same.
+    pub awaits_secrets: bool,
 }
 
 /// The verifier and what it remembers; one per isolate.
@@ -149,7 +153,7 @@ impl TokenVerifier {
 impl TokenCheck {
     /// Each of the keys that the token may be signed with: one, but for legacy secrets.
     async fn keys_for(&self, header: &Header) -> Result<Vec<VerifyingKey>, AuthError> {
-        if header.alg != "HS256" {
+        if header.alg != LEGACY_ALGORITHM {
             return Ok(vec![self.key_for(header).await?]);
         }
         Ok(self.verifier.rules.legacy_secrets.iter().cloned().map(VerifyingKey::Hs256).collect())
@@ -203,6 +207,9 @@ impl Authenticator for TokenCheck {
         let mut is_genuine = false;
         for key in self.keys_for(&parsed.header).await? {
             is_genuine = is_genuine || self.signatures.verify(&key, parsed.signed.as_bytes(), &parsed.signature).await;
+        }
+        if !is_genuine && parsed.header.alg == LEGACY_ALGORITHM && self.verifier.rules.awaits_secrets {
+            return Err(AuthError::KeysUnavailable("no legacy secret yet".to_owned()));
         }
         if !is_genuine {
             return Err(AuthError::Invalid);

@@ -26,6 +26,9 @@ pub enum WebhookRefusal {
     /// No signature that any of our secrets made in the last five minutes.
     #[error("the signature is missing, wrong or too old")]
     Signature,
+    /// No secret that we know made the signature, but not all of ours could be read yet.
+    #[error("the signature cannot be checked yet")]
+    SecretsUnavailable,
     /// Signed, and no event.
     #[error("the body is not an event")]
     Malformed,

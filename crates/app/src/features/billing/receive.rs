@@ -6,7 +6,7 @@ use crate::shared::telemetry::{Event, WebhookReceived, tell};
 /// Why a delivery is not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiveError {
-    /// It is none of Stripe's; it would be refused again.
+    /// It is none of Stripe's, as far as can be told.
     #[error(transparent)]
     Refused(#[from] WebhookRefusal),
     /// Queue, table and bucket all refused it. Stripe delivers it again.
@@ -28,6 +28,7 @@ pub async fn receive_delivery(
     let (event_id, event_type, outcome) = match &received {
         Ok(event) => (event.id.as_str(), event.kind.as_str(), "accepted"),
         Err(ReceiveError::Refused(WebhookRefusal::Signature)) => ("", "", "invalid_signature"),
+        Err(ReceiveError::Refused(WebhookRefusal::SecretsUnavailable)) => ("", "", "secrets_unavailable"),
         Err(ReceiveError::Refused(WebhookRefusal::Malformed)) => ("", "", "malformed_event"),
         Err(ReceiveError::NowhereToPut) => ("", "", "event_not_stored"),
     };

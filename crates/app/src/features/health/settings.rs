@@ -106,7 +106,11 @@ impl DeploymentSettings {
             text("RATE_LIMIT_SCALE").parse().ok().filter(|scale: &u32| (1..=TRAFFIC_SCALE_MAX).contains(scale));
         let settings = Self {
             environment,
-            tokens: TokenRules { issuer: format!("{}/auth/v1", supabase_url.trim_end_matches('/')), legacy_secrets },
+            tokens: TokenRules {
+                issuer: format!("{}/auth/v1", supabase_url.trim_end_matches('/')),
+                legacy_secrets,
+                awaits_secrets: false,
+            },
             cors_origins: list(&text("CORS_ORIGINS")),
             app_url: app_url.trim_end_matches('/').to_owned(),
             pictures: match authority(&text("APIFY_BASE_URL")).filter(|_| local) {

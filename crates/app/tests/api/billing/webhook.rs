@@ -56,6 +56,16 @@ async fn an_event_that_could_be_put_nowhere_is_to_come_again() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_checked_yet_is_put_nowhere_and_is_to_come_again() {
+    let refusal = Some(WebhookRefusal::SecretsUnavailable);
+    let mailroom = Arc::new(Mailroom { refusal, ..Mailroom::default() });
+    let (status, retry_after, body) = deliver(&mailroom, "{}").await;
+    assert_eq!((status.as_u16(), &body["code"]), (503, &json!("secrets_unavailable")));
+    assert_eq!(retry_after.as_deref(), Some("60"));
+    assert_eq!(mailroom.places(), [""; 0]);
+}
+
+#[tokio::test]
 async fn what_is_not_stripes_is_put_nowhere() {
     for (refusal, code) in
         [(WebhookRefusal::Signature, "invalid_signature"), (WebhookRefusal::Malformed, "malformed_event")]

@@ -100,6 +100,20 @@ fn without_a_secret_nothing_is_accepted() {
 }
 
 #[test]
+fn a_signature_cannot_be_judged_before_the_secrets_are_known() {
+    let now = Timestamp::from_second(SIGNED_AT).unwrap();
+    let spare = "whsec_b25lIG9mIHRoZSBXb3JrZXIncyBvd24";
+    for secrets in [WebhookSecrets::default(), WebhookSecrets::read(spare, false).unwrap()] {
+        let events = SignedEvents::new(secrets).awaiting(true);
+        let refused = events.verify(Some(&by_ours()), BODY.as_bytes(), now);
+        assert_eq!(refused, Err(WebhookRefusal::SecretsUnavailable));
+        assert_eq!(events.verify(None, BODY.as_bytes(), now), Err(WebhookRefusal::Signature), "no secret would help");
+    }
+    let events = SignedEvents::new(WebhookSecrets::read(OURS, false).unwrap()).awaiting(true);
+    assert!(events.verify(Some(&by_ours()), BODY.as_bytes(), now).is_ok());
+}
+
+#[test]
 fn an_event_is_an_object_with_an_id_a_type_and_a_time() {
     let event = |id: &str, object: &str, kind: &str, rest: &str| {
         let body = format!(r#"{{"id":{id},"object":{object},"type":{kind}{rest}}}"#);

@@ -104,7 +104,10 @@ fn key(kid: &str) -> Jwk {
 }
 
 fn check(world: &Arc<World>) -> TokenCheck {
-    let rules = TokenRules { issuer: ISSUER.to_owned(), legacy_secrets: vec![] };
+    check_by(world, TokenRules { issuer: ISSUER.to_owned(), legacy_secrets: vec![], awaits_secrets: false })
+}
+
+fn check_by(world: &Arc<World>, rules: TokenRules) -> TokenCheck {
     TokenCheck {
         verifier: Arc::new(TokenVerifier::new(rules)),
         keys: world.clone(),
@@ -283,4 +286,37 @@ async fn a_fetch_whose_request_died_is_taken_over() {
     *world.hangs.lock().unwrap() = false;
     assert_eq!(waits.await, Ok(UserId::new(Uuid::nil())));
     assert_eq!(world.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_legacy_token_cannot_be_judged_before_its_secret_is_known() {
+    let world = World::new();
+    let spare: Secret<Vec<u8>> = Secret::new("a secret that the Worker has as its spare");
+    let legacy = json!({ "alg": "HS256" });
+    let signed = |signature: &str| {
+        let good = token(&legacy, &json!({}));
+        let (head, _) = good.rsplit_once('.').unwrap();
+        format!("{head}.{}", URL_SAFE_NO_PAD.encode(signature))
+    };
+    for (secrets, awaits_secrets, signature, expected) in [
+        (vec![], true, "good", None),
+        (vec![], false, "good", Some(Err(AuthError::Invalid))),
+        (vec![spare.clone()], true, "good", Some(Ok(UserId::new(Uuid::nil())))),
+        // It may be of the secret that has taken the spare's place.
+        (vec![spare.clone()], true, "forged", None),
+        (vec![spare], false, "forged", Some(Err(AuthError::Invalid))),
+    ] {
+        let rules = TokenRules { issuer: ISSUER.to_owned(), legacy_secrets: secrets, awaits_secrets };
+        let answer = check_by(&world, rules).authenticate(&signed(signature)).await;
+        match expected {
+            Some(expected) => assert_eq!(answer, expected, "{signature}"),
+            None => assert!(matches!(answer, Err(AuthError::KeysUnavailable(_))), "{signature}: {answer:?}"),
+        }
+    }
+    // What has a key of the issuer's does not depend on it.
+    let rules = TokenRules { issuer: ISSUER.to_owned(), legacy_secrets: vec![], awaits_secrets: true };
+    let check = check_by(&world, rules);
+    assert_eq!(check.authenticate(&of_key("known")).await, Ok(UserId::new(Uuid::nil())));
+    let none = token(&json!({ "alg": "none" }), &json!({}));
+    assert_eq!(check.authenticate(&none).await, Err(AuthError::Invalid));
 }

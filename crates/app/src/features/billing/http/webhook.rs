@@ -34,6 +34,12 @@ const EVENT_NOT_STORED: ErrorCode = ErrorCode::new(
     "queue, database and bucket all refused the event; Stripe delivers it again",
 );
 
+const SECRETS_UNAVAILABLE: ErrorCode = ErrorCode::new(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "secrets_unavailable",
+    "the signature cannot be checked just now; Stripe delivers the event again",
+);
+
 /// The event is kept; its effect follows.
 #[derive(Serialize, JsonSchema)]
 pub struct Received {
@@ -47,7 +53,7 @@ impl Endpoint for StripeWebhook {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/webhooks/stripe";
     const SUMMARY: &'static str = "Takes an event of Stripe's, and answers once it cannot be lost any more.";
-    const ERRORS: &'static [ErrorCode] = &[INVALID_SIGNATURE, MALFORMED_EVENT, EVENT_NOT_STORED];
+    const ERRORS: &'static [ErrorCode] = &[INVALID_SIGNATURE, MALFORMED_EVENT, EVENT_NOT_STORED, SECRETS_UNAVAILABLE];
 
     type Ports = WebhookPorts;
     type Caller = Provider;
@@ -74,6 +80,11 @@ impl Endpoint for StripeWebhook {
             Err(ReceiveError::Refused(WebhookRefusal::Signature)) => {
                 Err(ApiError::new(INVALID_SIGNATURE, "The signature is missing, wrong, or older than five minutes."))
             }
+            Err(ReceiveError::Refused(WebhookRefusal::SecretsUnavailable)) => Err(ApiError::new(
+                SECRETS_UNAVAILABLE,
+                "The signature cannot be checked just now. Send the event again.",
+            )
+            .with_retry_after(60)),
             Err(ReceiveError::Refused(WebhookRefusal::Malformed)) => {
                 Err(ApiError::new(MALFORMED_EVENT, "The body is not an event of Stripe's."))
             }

@@ -46,7 +46,7 @@ async fn a_table_that_refuses_only_this_event_is_no_reason_to_lose_it() {
 
 #[tokio::test]
 async fn what_is_not_stripes_is_put_nowhere() {
-    for refusal in [WebhookRefusal::Signature, WebhookRefusal::Malformed] {
+    for refusal in [WebhookRefusal::Signature, WebhookRefusal::SecretsUnavailable, WebhookRefusal::Malformed] {
         let world = Arc::new(World { refusal: Some(refusal), ..World::default() });
         assert_eq!(receive(&world, BODY).await, Err(ReceiveError::Refused(refusal)));
         assert_eq!(world.points.lock().unwrap()[0].blobs[1], "", "nothing that a stranger sent");
