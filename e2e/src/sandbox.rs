@@ -1,10 +1,12 @@
 //! Controls the sandbox: faults of the outside services, texts of generated profiles, models that are shut down.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::Stack;
+use crate::{Stack, eventually};
 
 /// A fault that the sandbox injects into matching calls until it is released.
 #[derive(Debug)]
@@ -61,12 +63,59 @@ impl Stack {
         assert!(response.status().is_success(), "{rotation}: {:?}", response.text().await);
     }
 
-    /// Undoes every [`Self::rotate_secrets`] and [`Self::accept_keys`].
+    /// From now on Supabase signs legacy tokens with this secret.
+    pub async fn sign_tokens_with(&self, secret: &str) {
+        let response =
+            self.control(Method::POST, "tokens/secret").json(&json!({ "secret": secret })).send().await.unwrap();
+        assert!(response.status().is_success(), "{:?}", response.text().await);
+    }
+
+    /// From now on Stripe signs its events with each of these secrets.
+    pub async fn sign_events_with(&self, secrets: &[&str]) {
+        let endpoint = json!({ "secrets": secrets });
+        let response = self.control(Method::POST, "stripe/endpoint").json(&endpoint).send().await.unwrap();
+        assert!(response.status().is_success(), "{:?}", response.text().await);
+    }
+
+    /// AWS takes these credentials no longer.
+    pub async fn revoke_aws_credentials(&self, access_key_id: &str) {
+        let path = format!("secrets/credentials/{access_key_id}");
+        let response = self.control(Method::DELETE, &path).send().await.unwrap();
+        assert!(response.status().is_success(), "{:?}", response.text().await);
+    }
+
+    /// Waits until the Worker has read its secrets once more.
+    pub async fn until_secrets_are_read(&self) {
+        let readings = async || {
+            let calls = self.received("secrets.get", "").await;
+            calls.iter().filter(|call| call["status"] == 200).count()
+        };
+        let before = readings().await;
+        eventually("the secrets to be read anew", async || {
+            // Behind the answer to a request they are read, if they will soon be old.
+            self.http().get(format!("{}/health", self.api_url)).send().await.unwrap();
+            (readings().await > before).then_some(())
+        })
+        .await;
+        // What was answered is known a moment later.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
+    /// Undoes every rotation: at AWS, at the providers and of what signs. The Worker learns of it by itself.
     pub async fn restore_secrets(&self) {
-        for path in ["keys", "secrets"] {
+        for path in ["keys", "secrets", "tokens/secret"] {
             let response = self.control(Method::DELETE, path).send().await.unwrap();
             assert!(response.status().is_success(), "{path}: {:?}", response.text().await);
         }
+        let first = self.secret_in("stripe-webhook-secret");
+        self.sign_events_with(&[first.as_str()]).await;
+    }
+
+    /// The secret in a file of this stack, as it is at first.
+    #[must_use]
+    pub fn secret_in(&self, file: &str) -> String {
+        let text = std::fs::read_to_string(self.dir().join(file)).unwrap();
+        text.trim().to_owned()
     }
 
     /// Shuts a provider's model down (`{"gone": true}`) or announces it (`{"retires_on": "2027-01-31"}`).

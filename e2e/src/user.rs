@@ -13,6 +13,10 @@ use crate::{Answer, Stack, eventually, eventually_within};
 /// Longer than any run takes at test speed, with every retry of ours and the workflow engine's own after a crash.
 const RUN_MAX: Duration = Duration::from_secs(300);
 
+/// So many errors are made until one must have been reported, and so often each report is looked for.
+const REPORTED_WITHIN: u32 = 8;
+const REPORT_LOOKS_MAX: u32 = 50;
+
 /// Actor runs that a stack's gate lets go on at once, and how many of them an analysis may need.
 static SCRAPES: Semaphore = Semaphore::const_new(10);
 const SCRAPES_OF_ONE: u32 = 2;
@@ -108,6 +112,36 @@ impl User {
 
     pub fn analyze_request(&self, body: &Value) -> RequestBuilder {
         self.request(Method::POST, "/v1/analyze").json(body)
+    }
+
+    /// Has a request of this user's fail in a way that is reported, and waits for its report; the request's id. Only so many errors
+    /// are reported in a minute, so it may take several.
+    pub async fn fails_with_a_report(&self) -> String {
+        for attempt in 1..=REPORTED_WITHIN {
+            let id = format!("broken-{attempt}-{}", self.user_id.simple());
+            self.fail(&id).await;
+            for _ in 0..REPORT_LOOKS_MAX {
+                let kept = self.stack.control(Method::GET, "telemetry").query(&[("match", &id)]).send().await.unwrap();
+                let kept: Value = kept.json().await.unwrap();
+                if !kept["sentry"]["events"].as_array().unwrap().is_empty() {
+                    return id;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        panic!("no error was reported")
+    }
+
+    /// Only this user's request waits for the lock, until its statement is given up.
+    async fn fail(&self, request_id: &str) {
+        let holder = self.stack.sql().await;
+        holder.batch_execute("begin").await.unwrap();
+        let lock = "select from credit_balances where account_id = $1 for update";
+        holder.execute(lock, &[&self.account_id]).await.unwrap();
+        let request = self.request(Method::PUT, "/credits/budget").header("x-request-id", request_id);
+        let answer = Answer::read(request.json(&json!({ "daily_cap": 5 })).send().await.unwrap()).await;
+        holder.batch_execute("rollback").await.unwrap();
+        answer.refused(503, "database_unavailable");
     }
 
     /// Requests a LIGHT analysis for the user's business profile.

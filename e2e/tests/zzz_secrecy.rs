@@ -8,9 +8,9 @@
     reason = "all of this crate is tests: a panic is how a test fails"
 )]
 
-use oslira_e2e::{Answer, Stack, User, eventually, handle};
+use oslira_e2e::{Answer, Stack, User, handle};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const BIOGRAPHY: &str = "Telltale biography of somebody who roasts coffee in Lisbon";
 const CAPTION: &str = "Telltale caption about the beans that came from Huila this morning";
@@ -34,24 +34,13 @@ async fn analysed_with_words(stack: &Stack, user: &User) -> String {
     run
 }
 
-/// Has a request with an API key fail for a reason that is reported; the request's id, which all three must hold.
-async fn failed_with_a_key(stack: &Stack, user: &User) -> String {
+/// Has an API key pass through the Worker.
+async fn asked_with_a_key(stack: &Stack, user: &User) {
     let body = json!({ "name": "Secrecy", "scopes": ["analyse"] });
     let made = Answer::read(user.request(Method::POST, "/api-keys").json(&body).send().await.unwrap()).await;
     let key = made.data(201)["secret"].as_str().unwrap().to_owned();
     let with_key = stack.http().get(format!("{}/credits/balance", stack.api_url)).bearer_auth(key);
     Answer::read(with_key.send().await.unwrap()).await.data(200);
-
-    let id = format!("secrecy-{}", user.user_id.simple());
-    // Only this user's request waits for the lock, until its statement is given up.
-    let holder = stack.sql().await;
-    holder.batch_execute("begin").await.unwrap();
-    holder.execute("select from credit_balances where account_id = $1 for update", &[&user.account_id]).await.unwrap();
-    let request = user.request(Method::PUT, "/credits/budget").header("x-request-id", &id);
-    let answer = Answer::read(request.json(&json!({ "daily_cap": 5 })).send().await.unwrap()).await;
-    holder.batch_execute("rollback").await.unwrap();
-    answer.refused(503, "database_unavailable");
-    id
 }
 
 #[tokio::test]
@@ -60,13 +49,9 @@ async fn nothing_that_was_told_holds_a_secret_or_others_words() {
     stack.close_breaker().await;
     let user = User::new(&stack, 20).await;
     let run = analysed_with_words(&stack, &user).await;
-    let request = failed_with_a_key(&stack, &user).await;
-    eventually("the report of the error", async || {
-        let kept = stack.control(Method::GET, "telemetry").query(&[("match", &request)]).send().await.unwrap();
-        let kept: Value = kept.json().await.unwrap();
-        (!kept["sentry"]["events"].as_array().unwrap().is_empty()).then_some(())
-    })
-    .await;
+    asked_with_a_key(&stack, &user).await;
+    // An error is told by all three.
+    let request = user.fails_with_a_report().await;
 
     let told = stack.assert_nothing_private_is_told().await;
     // So it was all of these that were looked at, and up to now.

@@ -107,6 +107,7 @@ pub(crate) fn routes(control: Control, guard: Guard) -> Router {
         .route("/profiles", post(rewrite_profile))
         .route("/received", get(report_received).delete(clear_received))
         .route("/tokens", post(mint_token))
+        .route("/tokens/secret", post(rotate_token_secret).delete(restore_token_secret))
         .with_state(Arc::new(control))
         .nest("/mail", mail)
         .nest("/secrets", secrets)
@@ -230,6 +231,28 @@ async fn mint_token(State(control): State<Arc<Control>>, body: Bytes) -> Respons
         Ok(token) => Json(json!({"token": token})).into_response(),
         Err(why) => refused(&why),
     }
+}
+
+/// Which legacy secret signs tokens.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenSecret {
+    secret: String,
+}
+
+async fn rotate_token_secret(State(control): State<Arc<Control>>, body: Bytes) -> Response {
+    match parse::<TokenSecret>(&body) {
+        Ok(TokenSecret { secret }) => {
+            control.supabase.sign_with(Some(secret));
+            Json(json!({"signs": true})).into_response()
+        }
+        Err(why) => refused(&why),
+    }
+}
+
+async fn restore_token_secret(State(control): State<Arc<Control>>) -> Json<Value> {
+    control.supabase.sign_with(None);
+    Json(json!({"restored": true}))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {

@@ -59,6 +59,23 @@ async fn the_secret_has_versions_that_control_shows_without_their_values() {
 }
 
 #[tokio::test]
+async fn the_legacy_secret_of_tokens_is_replaced_and_restored() {
+    let stand = Stand::start(0.0).await;
+    let signature = async || {
+        let wanted =
+            json!({"sub": "u1", "variant": "hs256", "claims": {"iat": 1, "exp": 2, "session_id": "s", "amr": []}});
+        let minted = stand.control(Method::POST, "/tokens", wanted).await;
+        minted["token"].as_str().unwrap().rsplit_once('.').unwrap().1.to_owned()
+    };
+    let first = signature().await;
+    assert_eq!(signature().await, first, "the same claims, the same signature");
+    stand.control(Method::POST, "/tokens/secret", json!({"secret": "another-legacy-secret"})).await;
+    assert_ne!(signature().await, first);
+    stand.control(Method::DELETE, "/tokens/secret", Value::Null).await;
+    assert_eq!(signature().await, first);
+}
+
+#[tokio::test]
 async fn a_provider_accepts_two_keys_while_one_takes_the_others_place() {
     let stand = Stand::start(0.0).await;
     let models = async |key: &str| {

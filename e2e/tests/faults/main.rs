@@ -17,6 +17,7 @@ mod pictures;
 mod retirement;
 mod scraper;
 mod secrets;
+mod signing;
 
 use oslira_e2e::{Stack, User};
 use serde_json::{Value, json};

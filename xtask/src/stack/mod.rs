@@ -60,6 +60,14 @@ impl Speed {
         }
     }
 
+    /// For how many seconds the Worker uses secrets before it reads them anew; a deployment's are five minutes.
+    pub fn secrets_lifetime_s(self) -> &'static str {
+        match self {
+            Self::Real => "300",
+            Self::Fast => "10",
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Real => "real",

@@ -208,6 +208,7 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "AWS_SECRET_ID": "oslira/local",
             "AWS_ACCESS_KEY_ID": "AKIASANDBOX000000001",
             "AWS_SECRET_ACCESS_KEY": "sandbox-aws-secret-access-key",
+            "SECRETS_LIFETIME_S": state.speed.secrets_lifetime_s(),
             "RETRY_TIME_SCALE": state.speed.time_scale(),
             "RATE_LIMIT_SCALE": state.rate_limit_scale().to_string(),
         },

@@ -18,6 +18,10 @@ use parking_lot::Mutex;
 const HEADERS: [HeaderName; 3] =
     [AUTHORIZATION, HeaderName::from_static("x-api-key"), HeaderName::from_static("cf-aig-authorization")];
 
+/// Where Sentry's clients send their key, in the field `sentry_key` among others.
+const SENTRY: &str = "x-sentry-auth";
+const SENTRY_KEY: &str = "sentry_key=";
+
 const REVOKED: &str = "sandbox-revoked-key";
 
 /// By first key, those that are accepted in its place.
@@ -53,6 +57,15 @@ impl Keyring {
                 headers.insert(name, value);
             }
         }
+        if let Some(value) = headers.get(SENTRY).and_then(|value| self.translate_sentry(value)) {
+            headers.insert(SENTRY, value);
+        }
+    }
+
+    fn translate_sentry(&self, value: &HeaderValue) -> Option<HeaderValue> {
+        let (before, rest) = value.to_str().ok()?.split_once(SENTRY_KEY)?;
+        let (key, after) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+        HeaderValue::try_from(format!("{before}{SENTRY_KEY}{}{after}", self.seen(key)?)).ok()
     }
 }
 
@@ -84,6 +97,11 @@ mod tests {
         keyring.accept("first".to_owned(), vec!["second".to_owned()]);
         assert_eq!((seen("first"), seen("second")), (REVOKED.to_owned(), "first".to_owned()));
         assert_eq!(seen("other"), "other");
+        let mut headers = HeaderMap::new();
+        let sent = "Sentry sentry_version=7, sentry_key=second, sentry_client=x/1";
+        headers.insert("x-sentry-auth", sent.parse().unwrap());
+        keyring.translate(&mut headers);
+        assert_eq!(headers["x-sentry-auth"], sent.replace("second", "first").as_str());
         assert_eq!((keyring.clear(), seen("first")), (1, "first".to_owned()));
     }
 }

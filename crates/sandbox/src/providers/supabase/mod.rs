@@ -61,6 +61,11 @@ impl Supabase {
         Ok(Self { keys, issuer, own: Own::open(state_dir)?, database, outbox })
     }
 
+    /// From now on this legacy secret signs tokens; without one, the first one again.
+    pub(crate) fn sign_with(&self, jwt_secret: Option<String>) {
+        self.keys.sign_with(jwt_secret);
+    }
+
     /// Makes a token, or says why it can't.
     pub(crate) fn mint(&self, request: &TokenRequest) -> Result<String, String> {
         self.keys.mint(request, &self.issuer)

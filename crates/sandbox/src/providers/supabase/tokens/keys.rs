@@ -7,6 +7,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use p256::{SecretKey, ecdsa::SigningKey, elliptic_curve::rand_core::OsRng};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -21,7 +22,9 @@ pub(crate) struct Keys {
     pub(super) signing: SigningKey,
     /// A key that is in no key set, for forged tokens.
     pub(super) forger: SigningKey,
-    pub(super) jwt_secret: Option<String>,
+    /// The legacy secret at first, and the one that signs now.
+    first_jwt_secret: Option<String>,
+    jwt_secret: Mutex<Option<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -42,7 +45,18 @@ impl Keys {
         };
         let scalar = URL_SAFE_NO_PAD.decode(&stored.d).map_err(|error| corrupt(&error))?;
         let signing = SigningKey::from_slice(&scalar).map_err(|error| corrupt(&error))?;
-        Ok(Self { kid: stored.kid, signing, forger: SecretKey::random(&mut OsRng).into(), jwt_secret })
+        let forger = SecretKey::random(&mut OsRng).into();
+        let first_jwt_secret = jwt_secret.clone();
+        Ok(Self { kid: stored.kid, signing, forger, first_jwt_secret, jwt_secret: Mutex::new(jwt_secret) })
+    }
+
+    pub(super) fn jwt_secret(&self) -> Option<String> {
+        self.jwt_secret.lock().clone()
+    }
+
+    /// From now on this legacy secret signs; without one, the first one again.
+    pub(crate) fn sign_with(&self, jwt_secret: Option<String>) {
+        *self.jwt_secret.lock() = jwt_secret.or_else(|| self.first_jwt_secret.clone());
     }
 
     /// The public half, as the key set lists it.

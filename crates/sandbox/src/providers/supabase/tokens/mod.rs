@@ -110,7 +110,7 @@ impl Keys {
                 value => claims.insert(name.clone(), value.clone()),
             };
         }
-        let legacy = || self.jwt_secret.as_deref().ok_or("this variant needs --jwt-secret-file");
+        let legacy = || self.jwt_secret().ok_or("this variant needs --jwt-secret-file");
         Ok(match request.variant {
             // A project's two keys are signed with the legacy secret too.
             Variant::AnonKey | Variant::ServiceRoleKey | Variant::Hs256 => hs256(&claims, legacy()?.as_bytes()),
