@@ -254,6 +254,7 @@ function durable(name) {
 export const RunProgress = durable("RunProgress");
 export const ScrapeGate = durable("ScrapeGate");
 export const Scrape = durable("Scrape");
+export const AccountConnections = durable("AccountConnections");
 
 // A body that traps every time must end: after so many traps the engine gets the error.
 const TRAPS_MAX = 5;

@@ -71,6 +71,10 @@ id!(
     ScrapeId
 );
 id!(
+    /// One open connection to the events of a run.
+    ConnectionId
+);
+id!(
     /// One stored judgement of a lead.
     AnalysisId
 );

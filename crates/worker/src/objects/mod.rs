@@ -1,5 +1,6 @@
 //! Durable Objects: each reads its record, lets a pure state machine of the product decide, and carries out the effects.
 
+mod account_connections;
 mod audience;
 mod bell;
 mod run_progress;

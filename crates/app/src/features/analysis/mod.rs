@@ -33,8 +33,9 @@ pub use estimate::{Measured, Spread};
 pub use failures::{FAILURES, FailureCode};
 pub use http::endpoints;
 pub use live::{
-    Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY, NewTicket, NotWatched, ProgressEvent, STREAMS_OF_ACCOUNT_MAX,
-    StreamReader, StreamStep, Ticket, TicketHash, Told, Transport, WATCHERS_MAX, Watched, Watchers, streams_at_once,
+    Connection, ConnectionsChange, ConnectionsEffect, ConnectionsRecord, Cursor, EventLog, HEARTBEAT, HEARTBEAT_EVERY,
+    NewTicket, NotWatched, OpenConnections, ProgressEvent, STREAMS_OF_ACCOUNT_MAX, StreamReader, StreamStep, Ticket,
+    TicketHash, Told, Transport, WATCHERS_MAX, Watched, Watchers, streams_at_once,
 };
 pub use model::{
     AnalysisRequest, Assignment, BeginOutcome, CancelOutcome, ChargeOutcome, Completion, InvalidRequest, Phase,

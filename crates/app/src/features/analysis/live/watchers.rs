@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::cursor::CONNECTION_LASTS;
+use super::{connections::STREAMS_OF_ACCOUNT_MAX, cursor::CONNECTION_LASTS};
 use crate::shared::{
     ids::AccountId,
     in_flight::{InFlight, Limits},
@@ -11,8 +11,6 @@ use crate::shared::{
 
 /// Connections of one run, streams and WebSockets together.
 pub const WATCHERS_MAX: usize = 64;
-/// Connections of one account to all of its runs, as far as their objects share an isolate.
-pub const STREAMS_OF_ACCOUNT_MAX: usize = 128;
 /// Of all accounts in an isolate: about a hundred kilobytes of places.
 const STREAMS_OF_ALL_MAX: usize = 4_096;
 
