@@ -45,8 +45,8 @@ pub struct Isolate {
     watched: Arc<WatchedRuns>,
     exports: Arc<InFlight<AccountId>>,
     familiar: Arc<Familiar>,
-    /// The connections that wait for events of runs.
-    pub streams: Arc<InFlight<AccountId>>,
+    /// The streams that tell events of runs.
+    pub streams: Arc<InFlight<()>>,
     /// Where errors are reported; `None` without an address.
     pub sentry: Option<Rc<Sentry>>,
     /// Where a local stack's points are kept.

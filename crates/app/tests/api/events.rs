@@ -188,6 +188,7 @@ async fn what_the_object_refuses_has_a_code_of_its_own() {
     for (outcome, wanted) in [
         (Ok(Watched::Refused(WatchRefusal::Full)), code(429, "too_many_watchers")),
         (Ok(Watched::Refused(WatchRefusal::AccountFull)), code(429, "too_many_streams")),
+        (Ok(Watched::Refused(WatchRefusal::Overloaded)), code(503, "events_unavailable")),
         (Ok(Watched::Refused(WatchRefusal::Ticket)), code(401, "ticket_refused")),
         (Ok(Watched::Refused(WatchRefusal::NotFound)), code(404, "run_not_found")),
         (Err("the object is gone".to_owned()), code(503, "events_unavailable")),

@@ -3,6 +3,7 @@
 mod accounts;
 mod blocked;
 mod board;
+mod connections;
 mod crypto;
 mod database;
 mod event_inbox;
@@ -19,6 +20,7 @@ mod traffic;
 pub use accounts::Accounts;
 pub use blocked::BlockMemory;
 pub use board::{Board, Opened, QUESTION};
+pub use connections::{new_connection_id, tell_account};
 pub use crypto::WebCrypto;
 pub use database::{operator_login, system_login, tenant_login};
 pub use event_inbox::{BillingMessage, Inbox, StoredEvent};

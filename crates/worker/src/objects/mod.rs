@@ -3,6 +3,7 @@
 mod account_connections;
 mod audience;
 mod bell;
+mod run_connections;
 mod run_progress;
 pub mod scrape;
 pub mod scrape_gate;

@@ -7,14 +7,11 @@ use std::{cell::RefCell, rc::Rc};
 
 use oslira_app::{
     features::analysis::{
-        Cursor, NewTicket, ProgressAlarm, ProgressCommand, ProgressEffect, ProgressObject, ProgressProofs,
+        Connection, Cursor, NewTicket, ProgressAlarm, ProgressCommand, ProgressEffect, ProgressObject, ProgressProofs,
         ProgressQuestion, ProgressRecord, RECONCILE_EVERY, Room, RunState, SystemRuns as _, WatchAnswer, WatchQuestion,
+        WatchRefusal,
     },
-    shared::{
-        clock::Clock as _,
-        ids::{AccountId, RunId},
-        in_flight::Permit,
-    },
+    shared::{clock::Clock as _, ids::RunId},
 };
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use worker::{
@@ -22,9 +19,9 @@ use worker::{
     worker_sys::DurableObjectState,
 };
 
-use super::audience::Audience;
+use super::{audience::Audience, run_connections::RunConnections};
 use crate::{
-    adapters::{PlatformClock, QUESTION},
+    adapters::{PlatformClock, QUESTION, new_connection_id},
     boundary::BodyStream,
     compose,
 };
@@ -44,13 +41,23 @@ pub struct RunProgress {
     audience: Rc<Audience>,
 }
 
+/// What becomes of somebody who wants to watch.
+enum Opened {
+    Live(JsValue),
+    /// They have seen the run's end.
+    Over,
+    Refused(WatchRefusal),
+}
+
 #[wasm_bindgen]
 impl RunProgress {
     #[wasm_bindgen(constructor)]
     pub fn new(state: DurableObjectState, env: Env) -> Self {
         // Starts logging: an object may be the first thing that runs in its isolate.
         compose::isolate(&env);
-        Self { state: state.into(), env, proofs: RefCell::default(), audience: Rc::default() }
+        let state = State::from(state);
+        let audience = Rc::new(Audience::new(RunConnections::new(&env, state.storage())));
+        Self { state, env, proofs: RefCell::default(), audience }
     }
 
     /// Answers with a `Response`, or with a [`BodyStream`] for the body of one.
@@ -70,24 +77,27 @@ impl RunProgress {
     /// Nothing is read from a watcher; `ping` is answered by the runtime, without waking the object.
     #[wasm_bindgen(js_name = webSocketMessage)]
     pub fn message(&self, socket: web_sys::WebSocket, _message: JsValue) {
-        close(socket.into(), POLICY, "nothing but ping is taken here");
+        let socket = WebSocket::from(socket);
+        self.audience.forget_socket(&socket);
+        close(&socket, POLICY, "nothing but ping is taken here");
     }
 
     /// The client has closed: the answer ends the connection.
     #[wasm_bindgen(js_name = webSocketClose)]
     pub fn closed(&self, socket: web_sys::WebSocket) {
-        close(socket.into(), DONE, "");
-        self.audience.forget_socket();
+        let socket = WebSocket::from(socket);
+        self.audience.forget_socket(&socket);
+        close(&socket, DONE, "");
     }
 
     #[wasm_bindgen(js_name = webSocketError)]
-    pub fn failed(&self, _socket: web_sys::WebSocket) {
-        self.audience.forget_socket();
+    pub fn failed(&self, socket: web_sys::WebSocket) {
+        self.audience.forget_socket(&socket.into());
     }
 }
 
 /// Closes a socket; one that is closed already needs no more.
-fn close(socket: WebSocket, code: u16, reason: &str) {
+fn close(socket: &WebSocket, code: u16, reason: &str) {
     if let Err(error) = socket.close(Some(code), Some(reason)) {
         tracing::debug!(%error, "a watcher was gone already");
     }
@@ -95,6 +105,10 @@ fn close(socket: WebSocket, code: u16, reason: &str) {
 
 fn respond(response: Response) -> JsValue {
     web_sys::Response::from(response).into()
+}
+
+fn refuse(why: WatchRefusal) -> Result<JsValue> {
+    Response::from_json(&why).map(|response| respond(response.with_status(REFUSED)))
 }
 
 impl RunProgress {
@@ -128,46 +142,76 @@ impl RunProgress {
         let url = request.url()?;
         let question = url.query_pairs().find(|(name, _)| name == QUESTION).map(|(_, value)| value.into_owned());
         let question: WatchQuestion = serde_json::from_str(&question.unwrap_or_default())?;
+        let is_socket = request.headers().has("upgrade")?;
+        let account_id = match self.read().await?.account_for(&question, PlatformClock.now()) {
+            Ok(account_id) => account_id,
+            Err(why) => return refuse(why),
+        };
+        let connection = Connection { id: new_connection_id(), account_id };
+        let room = self.room_for(connection).await?;
+        let opened = self.open(&question, connection, room, is_socket).await;
+        if room == Room::Free && !matches!(opened, Ok(Opened::Live(_))) {
+            self.audience.forget(connection);
+        }
+        match opened? {
+            Opened::Live(answer) => Ok(answer),
+            Opened::Over => Response::empty().map(|response| respond(response.with_status(204))),
+            Opened::Refused(why) => refuse(why),
+        }
+    }
+
+    /// Whether there is room for this connection. If so, it counts in its account from now on.
+    async fn room_for(&self, connection: Connection) -> Result<Room> {
+        if !self.audience.has_room(&self.state, PlatformClock.now())? {
+            return Ok(Room::RunFull);
+        }
+        // Whoever comes back after the object has lost its connections finds the room that they had.
+        self.audience.look_back(&self.state).await;
+        Ok(if self.audience.account_has_room(connection).await { Room::Free } else { Room::AccountFull })
+    }
+
+    async fn open(
+        &self,
+        question: &WatchQuestion,
+        connection: Connection,
+        room: Room,
+        is_socket: bool,
+    ) -> Result<Opened> {
+        // Other events were let in while the account was asked, so the object is read, and room looked for, again.
         let mut object = self.read().await?;
         // An object that has just woken up does not know yet what there is to tell.
         self.audience.tell(&self.state, object.events())?;
         let now = PlatformClock.now();
-        let streams = compose::isolate(&self.env).streams.clone();
-        let place = object.account_of(&question).map(|account| streams.enter(account, now));
-        let room = if !self.audience.has_room(&self.state, now)? {
-            Room::RunFull
-        } else if matches!(place, Some(Err(_))) {
-            Room::AccountFull
-        } else {
-            Room::Free
+        let permit = compose::isolate(&self.env).streams.enter((), now).ok();
+        let room = match room {
+            Room::Free if !self.audience.has_room(&self.state, now)? => Room::RunFull,
+            Room::Free if permit.is_none() => Room::Overloaded,
+            room => room,
         };
-        let (answer, effects) = object.watch(&question, room, now);
+        let (answer, effects) = object.watch(question, room, now);
         self.carry_out(effects).await?;
         let cursor = match answer {
-            WatchAnswer::Refused(why) => {
-                return Response::from_json(&why).map(|response| respond(response.with_status(REFUSED)));
-            }
+            WatchAnswer::Refused(why) => return Ok(Opened::Refused(why)),
             WatchAnswer::Open(cursor) => cursor,
         };
-        let place = place.and_then(std::result::Result::ok);
-        if request.headers().has("upgrade")? {
-            return self.open_socket(&cursor, place).map(respond);
+        if !is_socket && self.audience.is_over_for(question.seen) {
+            return Ok(Opened::Over);
         }
-        if self.audience.is_over_for(question.seen) {
-            return Ok(respond(Response::empty()?.with_status(204)));
+        self.audience.note_opened(connection).await?;
+        if is_socket {
+            return self.open_socket(cursor, connection).map(|response| Opened::Live(respond(response)));
         }
-        Ok(BodyStream::from(self.audience.stream(cursor, place, now)).into())
+        let stream = BodyStream::from(self.audience.stream(cursor, connection, permit, now));
+        Ok(Opened::Live(stream.into()))
     }
 
     /// Accepts a socket for which the runtime keeps the connection while the object sleeps.
-    fn open_socket(&self, cursor: &Cursor, place: Option<Permit<AccountId>>) -> Result<Response> {
+    fn open_socket(&self, cursor: Cursor, connection: Connection) -> Result<Response> {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let state = self.state.as_raw();
         state.set_websocket_auto_response(&WebSocketRequestResponsePair::new("ping", "pong")?)?;
         state.accept_websocket(server.as_ref())?;
-        server.serialize_attachment(cursor)?;
-        self.audience.keep_socket(place);
-        self.audience.tell_one(&server)?;
+        self.audience.begin_socket(&server, cursor, connection)?;
         Response::from_websocket(client)
     }
 
@@ -195,6 +239,7 @@ impl RunProgress {
     }
 
     async fn reconcile(&self) -> Result<()> {
+        self.audience.look_back(&self.state).await;
         let effects = match self.read().await?.alarm(PlatformClock.now()) {
             ProgressAlarm::Do(effects) => effects,
             ProgressAlarm::ReadRow(run) => {

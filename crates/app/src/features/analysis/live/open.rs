@@ -94,6 +94,9 @@ pub async fn open_events(
         Watched::Refused(WatchRefusal::Ticket) => Err(NotWatched::TicketRefused),
         Watched::Refused(WatchRefusal::Full) => Err(NotWatched::Full),
         Watched::Refused(WatchRefusal::AccountFull) => Err(NotWatched::AccountFull),
+        Watched::Refused(WatchRefusal::Overloaded) => Err(NotWatched::BoardUnavailable(
+            "the isolate of the run's object has as many streams as it can".to_owned(),
+        )),
         opened @ (Watched::Live(_) | Watched::Over) => Ok(opened),
     }
 }

@@ -50,6 +50,8 @@ pub enum WatchRefusal {
     Full,
     /// Its account has, with all of its runs.
     AccountFull,
+    /// The machine that holds the run's object has as many streams as it can.
+    Overloaded,
 }
 
 /// Whether there is room for another connection.
@@ -60,6 +62,8 @@ pub enum Room {
     RunFull,
     /// None at all runs of its account.
     AccountFull,
+    /// None on the machine that holds the object.
+    Overloaded,
 }
 
 impl Room {
@@ -68,17 +72,27 @@ impl Room {
             Self::Free => None,
             Self::RunFull => Some(WatchRefusal::Full),
             Self::AccountFull => Some(WatchRefusal::AccountFull),
+            Self::Overloaded => Some(WatchRefusal::Overloaded),
         }
     }
 }
 
 impl ProgressObject {
-    /// Whose run the watcher wants to see, as far as it is known before they are let in.
-    #[must_use]
-    pub fn account_of(&self, question: &WatchQuestion) -> Option<AccountId> {
+    /// The account among whose connections the watcher's would be. It is asked for room before [`ProgressObject::watch`], but not for
+    /// somebody who is refused in any case.
+    ///
+    /// # Errors
+    /// Why they are refused.
+    pub fn account_for(&self, question: &WatchQuestion, now: Timestamp) -> Result<AccountId, WatchRefusal> {
+        let record = self.record.as_ref();
+        let known = record.map(|record| record.progress.account_id);
         match &question.pass {
-            Pass::Row(row) => Some(row.account_id),
-            Pass::Ticket(_) => self.record.as_ref().map(|record| record.progress.account_id),
+            Pass::Row(row) if known.is_none_or(|account_id| account_id == row.account_id) => Ok(row.account_id),
+            Pass::Row(_) => Err(WatchRefusal::NotFound),
+            Pass::Ticket(hash) if record.is_some_and(|record| record.tickets.has(hash, now)) => {
+                known.ok_or(WatchRefusal::Ticket)
+            }
+            Pass::Ticket(_) => Err(WatchRefusal::Ticket),
         }
     }
 

@@ -146,11 +146,29 @@ fn a_full_house_turns_away_and_uses_no_ticket_up() {
         assert_eq!(object.watch(&question, Room::RunFull, at(1)).0, full);
         let full = WatchAnswer::Refused(WatchRefusal::AccountFull);
         assert_eq!(object.watch(&question, Room::AccountFull, at(1)).0, full);
-        assert_eq!(object.account_of(&question), Some(AccountId::new(Uuid::from_u128(2))));
+        let overloaded = WatchAnswer::Refused(WatchRefusal::Overloaded);
+        assert_eq!(object.watch(&question, Room::Overloaded, at(1)).0, overloaded);
     }
     assert_eq!(object.watch(&with_ticket(2), Room::RunFull, at(1)).0, WatchAnswer::Refused(WatchRefusal::Ticket));
     assert_eq!(object.watch(&with_ticket(1), Room::Free, at(2)).0, open(2));
-    assert_eq!(ProgressObject::new(None).account_of(&with_ticket(1)), None, "a ticket of no run is of no account");
+}
+
+#[test]
+fn an_account_is_asked_for_room_only_for_who_would_be_let_in() {
+    let mut object = created();
+    let ours = Ok(AccountId::new(Uuid::from_u128(2)));
+    let _ = object.keep_ticket(run(), &row(RunStatus::Pending, None), ticket(1), at(0));
+    let before = object.clone();
+    assert_eq!(object.account_for(&with_row(row(RunStatus::Pending, None)), at(1)), ours);
+    assert_eq!(object.account_for(&with_row(foreign()), at(1)), Err(WatchRefusal::NotFound));
+    assert_eq!(object.account_for(&with_ticket(1), at(59)), ours);
+    for (question, second) in [(with_ticket(1), 60), (with_ticket(2), 1)] {
+        assert_eq!(object.account_for(&question, at(second)), Err(WatchRefusal::Ticket));
+    }
+    assert_eq!(object, before, "a ticket is not used up by it");
+    let nobody = ProgressObject::new(None);
+    assert_eq!(nobody.account_for(&with_row(row(RunStatus::Pending, None)), at(1)), ours);
+    assert_eq!(nobody.account_for(&with_ticket(1), at(1)), Err(WatchRefusal::Ticket));
 }
 
 #[test]
