@@ -2,14 +2,14 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::{Method, RequestBuilder, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message, client::IntoClientRequest as _},
 };
 
-use crate::{Stack, User};
+use crate::{Answer, Stack, User};
 
 /// A stream of server-sent events.
 #[derive(Debug)]
@@ -31,6 +31,20 @@ impl User {
     /// A request for the stream of a run, with the user's token.
     pub fn watch(&self, run: &str, query: &str) -> RequestBuilder {
         self.request(Method::GET, &format!("/runs/{run}/events{query}")).header("accept", "text/event-stream")
+    }
+
+    /// Asserts that the account has as many connections as it may have, at a run that has room itself; answers the refusal. An account that
+    /// is silent for a moment keeps nobody out, so a busy machine may let somebody in, who does not count.
+    pub async fn finds_too_many_streams(&self, run: &str) -> Answer {
+        for _ in 0..5 {
+            let response = self.watch(run, "").send().await.unwrap();
+            if response.status() != 200 {
+                let answer = Answer::read(response).await;
+                assert_eq!(answer.refused(429, "too_many_streams"), &json!({ "limit": 128 }));
+                return answer;
+            }
+        }
+        panic!("the account has room for more connections");
     }
 
     /// A ticket to watch a run with.
@@ -153,6 +167,11 @@ impl Socket {
 
     pub async fn send(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    /// Says goodbye.
+    pub async fn close(mut self) {
+        self.0.close(None).await.unwrap();
     }
 
     /// What comes next.

@@ -194,6 +194,16 @@ impl Stack {
         eventually("the end of what was killed", async || (!dying.iter().any(is_alive)).then_some(())).await;
     }
 
+    /// Throws every Durable Object out of memory while the Worker goes on, as Cloudflare does when a new version is deployed.
+    pub async fn reset_objects(&self) {
+        let resets = || self.worker_log().matches("all objects were reset").count();
+        let before = resets();
+        let pid = self.pids[&Part::Worker];
+        let told = Command::new("sh").args(["-c", &format!("kill -USR2 {pid}")]).status().await.unwrap();
+        assert!(told.success(), "the Worker was not running");
+        eventually("all objects to be reset", async || (resets() > before).then_some(())).await;
+    }
+
     /// Restarts what died, with `cargo xtask stack up`, and returns the repaired stack with its new process ids.
     pub async fn repair(&self) -> Self {
         let output = xtask(&["stack", "up"]).await;

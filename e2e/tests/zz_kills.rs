@@ -114,6 +114,30 @@ async fn who_watches_a_run_misses_nothing_when_workerd_is_killed() {
     all_settle(&stack, &user, 9).await;
 }
 
+#[tokio::test]
+async fn who_comes_back_finds_the_room_of_the_connections_that_broke_with_their_objects() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 10).await;
+    // Nothing happens to these runs, because no job finds them silent.
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(user.charged_but_not_started(&handle("gaming"), -30).await);
+    }
+    for _ in 0..2 {
+        let mut streams = Vec::new();
+        for run in &runs[..2] {
+            streams.extend(join_all((0..64).map(|_| EventStream::open(user.watch(run, "")))).await);
+        }
+        user.finds_too_many_streams(&runs[2]).await;
+        // Nobody can tell that they break.
+        stack.reset_objects().await;
+    }
+    for run in &runs {
+        assert_eq!(user.post(&format!("/runs/{run}/cancel")).await.status, 200);
+    }
+    all_settle(&stack, &user, 10).await;
+}
+
 /// Waits until the API is not ready. `/health/ready` caches its answer for a second.
 async fn until_not_ready(stack: &Stack) {
     let answer = eventually("the API not to be ready", async || {
