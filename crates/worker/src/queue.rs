@@ -14,7 +14,6 @@ use oslira_app::{
     triggers::Queue,
 };
 use serde::{Deserialize, Serialize};
-use tracing::field::display;
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::{Env, MessageBatch, MessageExt as _, worker_sys};
 

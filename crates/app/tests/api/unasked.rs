@@ -271,7 +271,7 @@ impl Stripe for Unasked {
         refused()
     }
 
-    async fn create_portal(&self, _: &str, _: &str) -> Result<HostedPage, StripeError> {
+    async fn create_portal(&self, _: &str, _: &str, _: Option<&str>) -> Result<HostedPage, StripeError> {
         refused()
     }
 

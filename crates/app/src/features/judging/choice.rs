@@ -119,8 +119,11 @@ mod tests {
         choice.replace(CallKind::Outreach, vec![ModelName::fixed("openai/llama")]);
         let paused = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let light = CallKind::Light.config();
-        assert_eq!(choice.besides(CallKind::Light, &paused(&["openai", "apify"])), [light.fallback.clone()]);
-        assert_eq!(choice.besides(CallKind::Light, &paused(&["anthropic"])), [light.model.clone()]);
+        assert_eq!(
+            choice.besides(CallKind::Light, &paused(&["openai", "apify"])),
+            std::slice::from_ref(&light.fallback)
+        );
+        assert_eq!(choice.besides(CallKind::Light, &paused(&["anthropic"])), std::slice::from_ref(&light.model));
         for names in [vec![], vec!["all"], vec!["anthropic", "openai"]] {
             let asked = choice.besides(CallKind::Light, &paused(&names));
             assert_eq!(asked, [light.model.clone(), light.fallback.clone()], "{names:?}");
