@@ -216,7 +216,7 @@ impl ReferenceDatabase {
         }
         if let Some(retry_after_s) = self.hourly_wait_s(now_s) {
             let limit = u32::try_from(self.hourly_max).unwrap_or(u32::MAX);
-            return BeginOutcome::RateLimited { retry_after_s, limit };
+            return BeginOutcome::RateLimited { retry_after_s, limit, left: 0 };
         }
         if let Some(refusal) = self.over_member_limit(by, price) {
             return refusal;

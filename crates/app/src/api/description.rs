@@ -311,8 +311,11 @@ fn refusal(codes: &[ErrorCode]) -> Value {
     });
     if codes.contains(&RATE_LIMITED) {
         for (name, meaning) in [
-            ("RateLimit", "The quota that is used up, and in how many seconds at most there is room again."),
-            ("RateLimit-Policy", "The quota itself: so many (`q`) in so many seconds (`w`)."),
+            (
+                "RateLimit",
+                "The quota that refuses: what is left of it (`r`), and in how many seconds at most there is room (`t`).",
+            ),
+            ("RateLimit-Policy", "The quotas that are enforced: so many (`q`) in so many seconds (`w`)."),
             ("Retry-After", "When to try again, in seconds."),
         ] {
             refusal["headers"][name] = json!({ "description": meaning, "schema": { "type": "string" } });

@@ -36,13 +36,14 @@ const HOURLY_ANALYSES_MAX: usize = 100;
 const HOURLY_BULK_ANALYSES_MAX: usize = 1_000;
 
 /// All of them, in the order in which a request meets them.
-pub const LIMITS: [Limit; 19] = [
+pub const LIMITS: [Limit; 20] = [
     limit("path with query", ADDRESS_CHARS_MAX, "characters", "address_too_long"),
     limit("all headers together", HEADER_BYTES_MAX, "bytes", "headers_too_large"),
     limit("time that a body takes", (BODY_MS_MAX / 1_000) as usize, "seconds", "body_too_slow"),
     limit("access token", TOKEN_CHARS_MAX, "characters", "token_malformed"),
-    requests("requests of a user or key that read", TrafficClass::Read),
-    requests("requests of a user or key that change something", TrafficClass::Write),
+    requests("requests of a user, or of an account's keys, that read, on one route", TrafficClass::Read),
+    requests("requests of a user, or of an account's keys, that change something, on one route", TrafficClass::Write),
+    requests("requests of a user, or of an account's keys, in all", TrafficClass::AllRoutes),
     requests("requests of an address, by nobody known", TrafficClass::Unknown),
     limit("`Idempotency-Key`", KEY_CHARS_MAX, "characters", "invalid_idempotency_key"),
     limit("items of a page", LIMIT_MAX as usize, "items", "invalid_limit"),

@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::{
     ApiError, BODY_BYTES_MAX, Client, ErrorCode, Ports,
     code::{ANYWHERE, RATE_LIMITED},
-    traffic::{Counted, count_request},
+    quota::declare,
+    traffic::{Counted, Route, count_request},
 };
 
 /// One operation of the API: a method on a path.
@@ -265,12 +266,16 @@ pub fn declared_errors<E: Endpoint>() -> Vec<ErrorCode> {
 /// the request.
 pub async fn serve<E: Endpoint>(request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(Route(E::PATH));
     let caller = E::Caller::from_request_parts(&mut parts, &()).await;
-    let counted = parts.extensions.get::<Counted>().copied();
+    let counted = parts.extensions.get::<Counted>().cloned();
     let answered = match caller {
         Ok(caller) => answer::<E>(caller, parts, body).await,
         Err(refused) => Err(refused),
     };
+    // A refusal by another quota tells that one, which is the one to look at.
+    let exceeded = answered.as_ref().err().and_then(ApiError::exceeded);
+    let counted = counted.filter(|Counted(quotas)| exceeded.is_none_or(|exceeded| quotas.contains(&exceeded.quota)));
     let mut response = match answered {
         Ok(answer) => {
             let mut response = answer.into_response();
@@ -282,9 +287,8 @@ pub async fn serve<E: Endpoint>(request: Request) -> Response {
         }
         Err(error) => refusal::<E>(error),
     };
-    // A refusal by another quota has told that one, which is the one to look at.
-    if let Some(Counted(quota)) = counted.filter(|_| !response.headers().contains_key("ratelimit")) {
-        quota.declare(response.headers_mut());
+    if let Some(Counted(quotas)) = counted {
+        declare(&quotas, response.headers_mut());
     }
     response
 }

@@ -7,7 +7,7 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    ErrorCode, Quota,
+    ErrorCode, Exceeded,
     code::{ACCOUNT_BLOCKED, DATABASE_UNAVAILABLE, INTERNAL_ERROR, OPERATOR_REQUIRED, PERMISSION_MISSING},
     envelope::Payload,
 };
@@ -21,14 +21,14 @@ pub struct ApiError {
     /// Boxed: few errors have them, and every handler's result would have room for them.
     details: Option<Box<Value>>,
     retry_after_s: Option<u32>,
-    /// The quota that is used up, with the seconds after which there is room again at the latest.
-    used_up: Option<Box<(Quota, u32)>>,
+    /// The quota that has too little left.
+    exceeded: Option<Box<Exceeded>>,
 }
 
 impl ApiError {
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: None, retry_after_s: None, used_up: None }
+        Self { code, message: message.into(), details: None, retry_after_s: None, exceeded: None }
     }
 
     /// A defect of ours: the caller learns nothing but the request id, the log gets the cause.
@@ -62,10 +62,16 @@ impl ApiError {
         self
     }
 
-    /// Says in headers which quota is used up, and when to come back.
+    /// Says in headers which quota has too little left, and when to come back.
     #[must_use]
-    pub fn with_quota_used_up(self, quota: Quota, reset_s: u32) -> Self {
-        Self { used_up: Some(Box::new((quota, reset_s))), ..self }.with_retry_after(reset_s)
+    pub fn with_exceeded(self, exceeded: Exceeded) -> Self {
+        Self { exceeded: Some(Box::new(exceeded)), ..self }.with_retry_after(exceeded.reset_s)
+    }
+
+    /// The quota that has too little left, if that is why.
+    #[must_use]
+    pub fn exceeded(&self) -> Option<Exceeded> {
+        self.exceeded.as_deref().copied()
     }
 
     #[must_use]
@@ -117,8 +123,8 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some((quota, reset_s)) = self.used_up.as_deref() {
-            quota.declare_used_up(*reset_s, response.headers_mut());
+        if let Some(exceeded) = self.exceeded.as_deref() {
+            exceeded.declare(response.headers_mut());
         }
         // RFC 9110 §15.5.2 demands the header with every 401.
         if self.code.status == StatusCode::UNAUTHORIZED {

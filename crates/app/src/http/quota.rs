@@ -1,6 +1,7 @@
 //! A quota, as the headers `RateLimit-Policy` and `RateLimit` tell it (draft-ietf-httpapi-ratelimit-headers-10).
 //!
-//! Promises: they say what is enforced and no more. What is left of a quota is told only where it is known, which is when nothing is.
+//! Promises: they say what is enforced and no more. What is left of a quota is told only where it is known, which is when it is too
+//! little.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -16,17 +17,31 @@ pub struct Quota {
     pub window_s: u32,
 }
 
-impl Quota {
-    /// Says that this quota is enforced.
-    pub(super) fn declare(self, headers: &mut HeaderMap) {
-        set(headers, POLICY, &format!("\"{}\";q={};w={}", self.name, self.most, self.window_s));
-    }
+/// A quota that has too little left for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    pub quota: Quota,
+    /// What is left of it.
+    pub left: u32,
+    /// After how many seconds at most there is room for the request.
+    pub reset_s: u32,
+}
 
-    /// Says that it is used up, and after how many seconds at most there is room again.
-    pub(super) fn declare_used_up(self, reset_s: u32, headers: &mut HeaderMap) {
-        self.declare(headers);
-        set(headers, STATE, &format!("\"{}\";r=0;t={reset_s}", self.name));
+impl Exceeded {
+    /// Says that the quota is enforced, and how it stands.
+    pub(super) fn declare(self, headers: &mut HeaderMap) {
+        declare(&[self.quota], headers);
+        set(headers, STATE, &format!("\"{}\";r={};t={}", self.quota.name, self.left, self.reset_s));
     }
+}
+
+/// Says that these quotas are enforced.
+pub(super) fn declare(quotas: &[Quota], headers: &mut HeaderMap) {
+    if quotas.is_empty() {
+        return;
+    }
+    let policy = |quota: &Quota| format!("\"{}\";q={};w={}", quota.name, quota.most, quota.window_s);
+    set(headers, POLICY, &quotas.iter().map(policy).collect::<Vec<String>>().join(", "));
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, text: &str) {
@@ -41,13 +56,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quota_is_told_as_the_draft_writes_it() {
-        let quota = Quota { name: "read", most: 150, window_s: 10 };
+    fn quotas_are_told_as_the_draft_writes_them() {
+        let read = Quota { name: "read", most: 300, window_s: 10 };
+        let all = Quota { name: "all-routes", most: 600, window_s: 10 };
         let mut headers = HeaderMap::new();
-        quota.declare(&mut headers);
-        assert_eq!(headers["ratelimit-policy"], "\"read\";q=150;w=10");
+        declare(&[], &mut headers);
+        assert!(headers.is_empty(), "nothing is enforced");
+        declare(&[read, all], &mut headers);
+        assert_eq!(headers["ratelimit-policy"], "\"read\";q=300;w=10, \"all-routes\";q=600;w=10");
         assert!(!headers.contains_key("ratelimit"), "what is left is not known");
-        quota.declare_used_up(7, &mut headers);
-        assert_eq!(headers["ratelimit"], "\"read\";r=0;t=7");
+        Exceeded { quota: read, left: 2, reset_s: 7 }.declare(&mut headers);
+        assert_eq!(headers["ratelimit-policy"], "\"read\";q=300;w=10");
+        assert_eq!(headers["ratelimit"], "\"read\";r=2;t=7");
     }
 }

@@ -1,7 +1,8 @@
 //! How many requests one client may send, counted by the platform before a database is asked.
 //!
-//! A client is a user or an API key that is known by what it sends; whoever is not is counted by the address that they come from. The
-//! count is the platform's, for each of its locations, and not exact: money is limited by the database (`begin_analysis`).
+//! A client is whoever is known by what they send: a user, the account of an API key, or who holds a ticket; whoever is not is counted by
+//! the address that they come from. What is known is counted for each route, so that one that is polled leaves room for the others, and in
+//! all. The counts are the platform's, for each of its locations, and not exact: money is limited by the database (`begin_analysis`).
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -9,8 +10,8 @@ use async_trait::async_trait;
 use axum::http::{HeaderMap, Method, request::Parts};
 use serde_json::json;
 
-use super::{ApiError, Quota, RequestPorts, code::RATE_LIMITED};
-use crate::shared::ids::UserId;
+use super::{ApiError, Exceeded, Quota, RequestPorts, code::RATE_LIMITED};
+use crate::shared::ids::{AccountId, RunId, UserId};
 
 /// The platform counts in windows of 10 or 60 seconds. In the shorter one, whoever has sent too much waits less.
 pub const TRAFFIC_WINDOW_S: u32 = 10;
@@ -18,28 +19,21 @@ pub const TRAFFIC_WINDOW_S: u32 = 10;
 /// The header in which the platform says from which address a request comes; it replaces one that the client sends.
 const ADDRESS: &str = "cf-connecting-ip";
 
-/// What is counted together.
+/// Which limit a count has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TrafficClass {
-    /// Requests of a known client that change nothing.
+    /// Requests of a known client on one route that change nothing.
     Read,
     /// Those that may change something.
     Write,
-    /// Requests of nobody known: without a credential, or with one that is checked for the first time.
+    /// All requests of a known client.
+    AllRoutes,
+    /// Requests of nobody known: without a credential, or with one that is not good, or a key that is looked up for the first time.
     Unknown,
 }
 
 impl TrafficClass {
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Unknown];
-
-    #[must_use]
-    pub fn of(client: &Client, method: &Method) -> Self {
-        match client {
-            Client::Address(_) => Self::Unknown,
-            Client::Known(_) if *method == Method::GET || *method == Method::HEAD => Self::Read,
-            Client::Known(_) => Self::Write,
-        }
-    }
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::AllRoutes, Self::Unknown];
 
     /// Its name in headers.
     #[must_use]
@@ -47,6 +41,7 @@ impl TrafficClass {
         match self {
             Self::Read => "read",
             Self::Write => "write",
+            Self::AllRoutes => "all-routes",
             Self::Unknown => "unknown",
         }
     }
@@ -57,16 +52,19 @@ impl TrafficClass {
         match self {
             Self::Read => "READS",
             Self::Write => "WRITES",
+            Self::AllRoutes => "ALL_ROUTES",
             Self::Unknown => "UNKNOWN_CLIENTS",
         }
     }
 
-    /// The most requests of one client in a window.
+    /// The most requests of one count in a window.
     #[must_use]
     pub const fn requests_max(self) -> u32 {
         match self {
-            Self::Read => 150,
+            // Thirty runs that are polled every two seconds are 150, in each of two tabs.
+            Self::Read => 300,
             Self::Write => 50,
+            Self::AllRoutes => 600,
             Self::Unknown => 100,
         }
     }
@@ -75,8 +73,12 @@ impl TrafficClass {
 /// Whose requests are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Client {
-    /// A user, or an API key, which the database takes for one.
-    Known(UserId),
+    /// Who signed in.
+    User(UserId),
+    /// All API keys of an account: it may have many.
+    Account(AccountId),
+    /// Whoever has a ticket that was made for the events of this run.
+    Ticket(RunId),
     Address(String),
 }
 
@@ -85,19 +87,21 @@ impl Client {
     #[must_use]
     pub fn by_address(headers: &HeaderMap) -> Self {
         let text = headers.get(ADDRESS).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Self::Address(match text.parse() {
+        // An IPv4 address in the form of IPv6 is the IPv4 address: the first 64 bits of all of them are the same.
+        Self::Address(match text.parse::<IpAddr>().map(|address| address.to_canonical()) {
             Ok(IpAddr::V4(address)) => address.to_string(),
             Ok(IpAddr::V6(address)) => network_of(address).to_string(),
-            // Without an address all are counted together, which only a platform that is not Cloudflare's could cause.
+            // Without an address all are counted together, which only a platform that is not Cloudflare's could cause, or a setting of
+            // the zone that docs/deploying.md forbids.
             Err(_) => "none".to_owned(),
         })
     }
 
-    /// What the platform's counter is called for this client.
-    #[must_use]
-    pub fn key(&self) -> String {
+    fn key(&self) -> String {
         match self {
-            Self::Known(user) => format!("user:{user}"),
+            Self::User(user) => format!("user:{user}"),
+            Self::Account(account) => format!("account:{account}"),
+            Self::Ticket(run) => format!("ticket:{run}"),
             Self::Address(address) => format!("address:{address}"),
         }
     }
@@ -109,21 +113,71 @@ fn network_of(address: Ipv6Addr) -> Ipv6Addr {
     Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)
 }
 
+/// What is counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TrafficKey {
+    pub class: TrafficClass,
+    pub client: Client,
+    /// The declared path of the endpoint, where each has a count of its own.
+    pub route: Option<&'static str>,
+}
+
+impl TrafficKey {
+    /// By which a request is counted, the narrowest first.
+    fn all(client: &Client, method: &Method, route: Option<&'static str>) -> Vec<Self> {
+        let of = |class, route| Self { class, client: client.clone(), route };
+        match client {
+            Client::Address(_) => vec![of(TrafficClass::Unknown, None)],
+            Client::User(_) | Client::Account(_) | Client::Ticket(_) => {
+                let reads = *method == Method::GET || *method == Method::HEAD;
+                let class = if reads { TrafficClass::Read } else { TrafficClass::Write };
+                vec![of(class, route), of(TrafficClass::AllRoutes, None)]
+            }
+        }
+    }
+
+    /// What the platform's counter is asked for.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let client = self.client.key();
+        match self.route {
+            Some(route) => format!("{client} {route}"),
+            None => client,
+        }
+    }
+}
+
+/// What a counter says of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// There is room, or nobody asked because another counter refuses.
+    Admitted,
+    Refused,
+    /// It did not answer.
+    NotCounted,
+}
+
 /// The platform's counters.
 #[async_trait]
 pub trait TrafficLimiter: Send + Sync {
-    /// Counts a request; `false` if the client has sent too many. MUST let it through when it cannot count.
-    async fn admit(&self, class: TrafficClass, client: &Client) -> bool;
+    /// Counts a request by each of these keys, at the same time; what each counter says, in their order. MUST NOT take longer than a
+    /// client would notice.
+    async fn admit(&self, keys: &[TrafficKey]) -> Vec<Admission>;
 
     /// A factor on the limits: 1 but for the stacks of tests.
     fn scale(&self) -> u32;
 }
 
-/// By which quota a request was counted, in the extensions of its parts.
+/// Which endpoint serves a request, in the extensions of its parts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Counted(pub Quota);
+pub(super) struct Route(pub &'static str);
 
-/// Counts a request, once however often it is asked; ports without a limiter count nothing.
+/// By which quotas a request was counted, in the extensions of its parts: none when no counter answered.
+#[derive(Debug, Clone)]
+pub(super) struct Counted(pub Vec<Quota>);
+
+/// Counts a request, once however often it is asked; ports without a limiter count nothing. A counter that does not answer keeps nobody
+/// out.
 ///
 /// # Errors
 /// `rate_limited` when the client has sent too many.
@@ -132,20 +186,29 @@ pub async fn count_request(parts: &mut Parts, client: &Client) -> Result<(), Api
     let Some(limiter) = limiter.filter(|_| parts.extensions.get::<Counted>().is_none()) else {
         return Ok(());
     };
-    let class = TrafficClass::of(client, &parts.method);
-    let most = class.requests_max().saturating_mul(limiter.scale());
-    let quota = Quota { name: class.name(), most, window_s: TRAFFIC_WINDOW_S };
-    parts.extensions.insert(Counted(quota));
-    if limiter.admit(class, client).await {
+    let route = parts.extensions.get::<Route>().map(|Route(path)| *path);
+    let keys = TrafficKey::all(client, &parts.method, route);
+    let admissions = limiter.admit(&keys).await;
+    let quota = |class: TrafficClass| Quota {
+        name: class.name(),
+        most: class.requests_max().saturating_mul(limiter.scale()),
+        window_s: TRAFFIC_WINDOW_S,
+    };
+    let said = keys.iter().zip(admissions).filter(|(_, admission)| *admission != Admission::NotCounted);
+    let said: Vec<(Quota, Admission)> = said.map(|(key, admission)| (quota(key.class), admission)).collect();
+    parts.extensions.insert(Counted(said.iter().map(|(quota, _)| *quota).collect()));
+    let Some((quota, _)) = said.into_iter().find(|(_, admission)| *admission == Admission::Refused) else {
         return Ok(());
-    }
+    };
     Err(ApiError::new(RATE_LIMITED, "You have sent too many requests. Try again after the time in Retry-After.")
         .with_details(json!({ "retry_after_s": TRAFFIC_WINDOW_S }))
-        .with_quota_used_up(quota, TRAFFIC_WINDOW_S))
+        .with_exceeded(Exceeded { quota, left: 0, reset_s: TRAFFIC_WINDOW_S }))
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::triggers::wrangler;
 
@@ -177,5 +240,29 @@ mod tests {
         assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
         assert_eq!(address("192.0.2.1").key(), "address:192.0.2.1");
         assert_eq!(address("not an address"), Client::by_address(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn an_ipv4_address_is_the_same_in_the_form_of_ipv6() {
+        assert_eq!(address("::ffff:192.0.2.1"), address("192.0.2.1"));
+        assert_ne!(address("::ffff:192.0.2.1"), address("::ffff:192.0.2.2"));
+    }
+
+    #[test]
+    fn who_is_known_is_counted_for_the_route_and_in_all_and_an_address_once() {
+        let texts = |client: &Client, method| {
+            let keys = TrafficKey::all(client, &method, Some("/runs/{id}/progress"));
+            keys.iter().map(|key| format!("{} {}", key.class.binding(), key.text())).collect::<Vec<_>>()
+        };
+        let id = Uuid::nil();
+        let user = Client::User(UserId::new(id));
+        let all = format!("ALL_ROUTES user:{id}");
+        assert_eq!(texts(&user, Method::HEAD), [format!("READS user:{id} /runs/{{id}}/progress"), all.clone()]);
+        assert_eq!(texts(&user, Method::DELETE), [format!("WRITES user:{id} /runs/{{id}}/progress"), all]);
+        let account = Client::Account(AccountId::new(id));
+        assert_eq!(texts(&account, Method::GET)[1], format!("ALL_ROUTES account:{id}"));
+        let ticket = Client::Ticket(RunId::new(id));
+        assert_eq!(texts(&ticket, Method::GET)[1], format!("ALL_ROUTES ticket:{id}"));
+        assert_eq!(texts(&address("192.0.2.1"), Method::POST), ["UNKNOWN_CLIENTS address:192.0.2.1"]);
     }
 }

@@ -1,9 +1,6 @@
 //! Floods and other abuse: who is counted as whom, what the headers say, and what is refused before a database is asked.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::{
@@ -12,37 +9,56 @@ use axum::{
 };
 use oslira_app::{
     api::UserPorts,
-    features::{analysis::BeginOutcome, auth::BlockedAccounts, judging::ModelChoice},
-    http::{Client, HEADER_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, SlowBody, TrafficClass, TrafficLimiter},
-    shared::ids::{AccountId, UserId},
+    features::{
+        analysis::{BeginOutcome, Ticket},
+        judging::ModelChoice,
+    },
+    http::{
+        Admission, Client, HEADER_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, SlowBody, TrafficClass, TrafficKey,
+        TrafficLimiter,
+    },
+    shared::{
+        clock::Clock as _,
+        ids::{AccountId, RunId, UserId},
+    },
 };
 use serde_json::{Value, json};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
-use super::{Double, analyze, answer, ports, request, send_to};
+use super::{
+    Double, analyze, answer,
+    blocked::{Keys, key},
+    ports, request, send_to,
+};
 
-/// Lets so many requests of each client through, and remembers whom it counted.
+/// Lets so many requests of each count through, three times as many on all routes, and remembers what it counted.
 pub struct Counter {
     most: usize,
-    counted: Mutex<Vec<(TrafficClass, Client)>>,
+    counted: Mutex<Vec<TrafficKey>>,
 }
 
 impl Counter {
-    fn of(most: usize) -> Arc<Self> {
+    pub fn of(most: usize) -> Arc<Self> {
         Arc::new(Self { most, counted: Mutex::default() })
     }
 
-    fn counted(&self) -> Vec<(TrafficClass, Client)> {
+    fn counted(&self) -> Vec<TrafficKey> {
         self.counted.lock().unwrap().clone()
+    }
+
+    fn count(&self, key: &TrafficKey) -> Admission {
+        let mut counted = self.counted.lock().unwrap();
+        counted.push(key.clone());
+        let most = if key.class == TrafficClass::AllRoutes { 3 * self.most } else { self.most };
+        let count = counted.iter().filter(|other| *other == key).count();
+        if count <= most { Admission::Admitted } else { Admission::Refused }
     }
 }
 
 #[async_trait]
 impl TrafficLimiter for Counter {
-    async fn admit(&self, class: TrafficClass, client: &Client) -> bool {
-        let mut counted = self.counted.lock().unwrap();
-        counted.push((class, client.clone()));
-        counted.iter().filter(|entry| **entry == (class, client.clone())).count() <= self.most
+    async fn admit(&self, keys: &[TrafficKey]) -> Vec<Admission> {
+        keys.iter().map(|key| self.count(key)).collect()
     }
 
     fn scale(&self) -> u32 {
@@ -50,44 +66,43 @@ impl TrafficLimiter for Counter {
     }
 }
 
-/// Remembers blocked accounts.
-#[derive(Default)]
-pub struct Blocked(Mutex<HashSet<AccountId>>);
-
-impl Blocked {
-    pub fn is_empty(&self) -> bool {
-        self.0.lock().unwrap().is_empty()
-    }
-}
+/// Counters of which only this one answers; the others are not there.
+struct Alone(Option<TrafficClass>);
 
 #[async_trait]
-impl BlockedAccounts for Blocked {
-    async fn is_blocked(&self, account: AccountId) -> bool {
-        self.0.lock().unwrap().contains(&account)
+impl TrafficLimiter for Alone {
+    async fn admit(&self, keys: &[TrafficKey]) -> Vec<Admission> {
+        let answers = |key: &TrafficKey| Some(key.class) == self.0;
+        keys.iter().map(|key| if answers(key) { Admission::Admitted } else { Admission::NotCounted }).collect()
     }
 
-    async fn remember(&self, account: AccountId) {
-        self.0.lock().unwrap().insert(account);
-    }
-
-    async fn forget(&self, account: AccountId) {
-        self.0.lock().unwrap().remove(&account);
+    fn scale(&self) -> u32 {
+        1
     }
 }
 
 /// The ports of many requests, which one counter counts.
-fn counted(double: &Arc<Double>, counter: &Arc<Counter>) -> UserPorts {
+pub fn counted(double: &Arc<Double>, counter: &Arc<Counter>) -> UserPorts {
     let mut ports = ports(double, ModelChoice::default());
     ports.request.traffic = Some(counter.clone());
     ports
 }
 
-fn known() -> Client {
-    Client::Known(UserId::new(Uuid::nil()))
+const READ_POLICY: &str = "\"read\";q=300;w=10, \"all-routes\";q=600;w=10";
+const WRITE_POLICY: &str = "\"write\";q=50;w=10, \"all-routes\";q=600;w=10";
+
+/// By what a request of this client on this route is counted.
+fn by(class: TrafficClass, client: &Client, route: &'static str) -> Vec<TrafficKey> {
+    let of = |class, route| TrafficKey { class, client: client.clone(), route };
+    vec![of(class, Some(route)), of(TrafficClass::AllRoutes, None)]
 }
 
-fn somewhere() -> Client {
-    Client::Address("192.0.2.7".to_owned())
+fn user() -> Client {
+    Client::User(UserId::new(Uuid::nil()))
+}
+
+fn somewhere() -> Vec<TrafficKey> {
+    vec![TrafficKey { class: TrafficClass::Unknown, client: Client::Address("192.0.2.7".to_owned()), route: None }]
 }
 
 async fn get(ports: &UserPorts, path: &str, token: Option<&str>) -> Response<Body> {
@@ -107,45 +122,85 @@ async fn a_request_is_counted_once_by_who_is_known_and_else_by_the_address() {
     let counter = Counter::of(9);
     let ports = counted(&Arc::new(Double::new()), &counter);
     get(&ports, "/credits/balance", None).await;
+    // A good token is its user's from the first time on.
     get(&ports, "/credits/balance", Some("token")).await;
-    get(&ports, "/credits/balance", Some("token")).await;
+    get(&ports, "/credits/budget", Some("token")).await;
     let body = json!({ "daily_cap": 5 });
     send_to(ports.clone(), request("PUT", "/credits/budget", &body)).await;
     get(&ports, "/health", Some("token")).await;
     // Its credential was found good at no time.
     get(&ports, "/credits/balance", Some("unknowable")).await;
-    get(&ports, "/credits/balance", Some("unknowable")).await;
-    let (read, write, unknown) = (TrafficClass::Read, TrafficClass::Write, TrafficClass::Unknown);
-    assert_eq!(
-        counter.counted(),
-        [
-            (unknown, somewhere()),
-            (unknown, somewhere()),
-            (read, known()),
-            (write, known()),
-            (unknown, somewhere()),
-            (unknown, somewhere()),
-            (unknown, somewhere()),
-        ]
-    );
+    let expected = [
+        somewhere(),
+        by(TrafficClass::Read, &user(), "/credits/balance"),
+        by(TrafficClass::Read, &user(), "/credits/budget"),
+        by(TrafficClass::Write, &user(), "/credits/budget"),
+        somewhere(),
+        somewhere(),
+    ];
+    assert_eq!(counter.counted(), expected.concat());
+}
+
+#[tokio::test]
+async fn all_keys_of_an_account_are_counted_together_once_the_database_knows_them() {
+    let counter = Counter::of(9);
+    let mut ports = counted(&Arc::new(Double::new()), &counter);
+    ports.auth.keys = Arc::new(Keys::default());
+    for secret in [key("1"), key("2"), key("1"), key("2")] {
+        get(&ports, "/credits/budget", Some(&secret)).await;
+    }
+    let account = by(TrafficClass::Read, &Client::Account(AccountId::new(Uuid::nil())), "/credits/budget");
+    assert_eq!(counter.counted(), [somewhere(), somewhere(), account.clone(), account].concat());
+}
+
+#[tokio::test]
+async fn strangers_at_the_same_address_keep_nobody_out_who_has_a_token() {
+    let (double, counter) = (Arc::new(Double::new()), Counter::of(1));
+    let ports = counted(&double, &counter);
+    for status in [401_u16, 429, 429] {
+        assert_eq!(get(&ports, "/credits/budget", None).await.status(), status);
+    }
+    assert_eq!(get(&ports, "/credits/budget", Some("unknowable")).await.status(), 429, "a token that is not good");
+    // Nobody has seen this one before.
+    assert_eq!(get(&ports, "/credits/budget", Some("token")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn strangers_at_the_same_address_keep_nobody_out_who_has_a_ticket() {
+    let (double, counter) = (Arc::new(Double::new()), Counter::of(1));
+    let ports = counted(&double, &counter);
+    let now_ms = u64::try_from(double.now().as_millisecond()).unwrap();
+    let run = Builder::from_unix_timestamp_millis(now_ms, &[7; 10]).into_uuid();
+    let open = async |object: &str| {
+        let ticket = Ticket::new(object, "5".repeat(64)).text();
+        let request = Request::get(format!("/runs/{run}/events?ticket={ticket}"))
+            .header("cf-connecting-ip", "192.0.2.7")
+            .header(header::ACCEPT, "text/event-stream");
+        send_to(ports.clone(), request.body(Body::empty()).unwrap()).await.status().as_u16()
+    };
+    // Made up, so counted by the address.
+    assert_eq!((open("another object").await, open("another object").await), (401, 429));
+    assert_eq!(open(&format!("object of {run}")).await, 204);
+    let ticket = by(TrafficClass::Read, &Client::Ticket(RunId::new(run)), "/runs/{id}/events");
+    assert_eq!(counter.counted()[2..], ticket);
 }
 
 #[tokio::test]
 async fn a_flood_is_refused_before_the_database_and_told_by_which_quota() {
     let (double, counter) = (Arc::new(Double::new()), Counter::of(2));
     let ports = counted(&double, &counter);
-    let first = get(&ports, "/credits/balance", Some("token")).await;
+    let first = get(&ports, "/credits/balance", None).await;
     assert_eq!((told(&first, "ratelimit-policy"), told(&first, "ratelimit")), (Some("\"unknown\";q=100;w=10"), None));
     let body = json!({ "daily_cap": 5 });
     let put = async || send_to(ports.clone(), request("PUT", "/credits/budget", &body)).await;
     for _ in 0..2 {
         let served = put().await;
         assert_eq!((served.status().as_u16(), told(&served, "ratelimit")), (200, None), "what is left is not known");
-        assert_eq!(told(&served, "ratelimit-policy"), Some("\"write\";q=50;w=10"));
+        assert_eq!(told(&served, "ratelimit-policy"), Some(WRITE_POLICY));
     }
     assert_eq!(double.asked().len(), 2);
     let refused = put().await;
-    assert_eq!(told(&refused, "ratelimit-policy"), Some("\"write\";q=50;w=10"));
+    assert_eq!(told(&refused, "ratelimit-policy"), Some(WRITE_POLICY));
     assert_eq!(told(&refused, "ratelimit"), Some("\"write\";r=0;t=10"));
     let (status, retry_after, body) = answer(refused).await;
     assert_eq!((status.as_u16(), &body["code"], retry_after.as_deref()), (429, &json!("rate_limited"), Some("10")));
@@ -156,8 +211,42 @@ async fn a_flood_is_refused_before_the_database_and_told_by_which_quota() {
 }
 
 #[tokio::test]
+async fn what_is_used_up_on_one_route_leaves_the_others_until_all_together_are_too_many() {
+    let (double, counter) = (Arc::new(Double::new()), Counter::of(2));
+    let ports = counted(&double, &counter);
+    let estimate = "/v1/estimate?analysis_type=DEEP";
+    for (path, status) in [
+        ("/credits/budget", 200_u16),
+        ("/credits/budget", 200),
+        ("/credits/budget", 429),
+        (estimate, 200),
+        (estimate, 200),
+        ("/credits/grants", 200),
+    ] {
+        let response = get(&ports, path, Some("token")).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(told(&response, "ratelimit-policy"), Some(READ_POLICY));
+    }
+    let refused = get(&ports, "/credits/grants", Some("token")).await;
+    assert_eq!((refused.status().as_u16(), told(&refused, "ratelimit")), (429, Some("\"all-routes\";r=0;t=10")));
+    assert_eq!(told(&refused, "ratelimit-policy"), Some(READ_POLICY));
+}
+
+#[tokio::test]
+async fn a_counter_that_does_not_answer_keeps_nobody_out_and_is_not_told_of() {
+    let double = Arc::new(Double::new());
+    for (answering, policy) in [(None, None), (Some(TrafficClass::AllRoutes), Some("\"all-routes\";q=600;w=10"))] {
+        let mut ports = ports(&double, ModelChoice::default());
+        ports.request.traffic = Some(Arc::new(Alone(answering)));
+        let response = get(&ports, "/credits/budget", Some("token")).await;
+        assert_eq!((response.status().as_u16(), told(&response, "ratelimit-policy")), (200, policy));
+        assert_eq!(told(&response, "ratelimit"), None);
+    }
+}
+
+#[tokio::test]
 async fn the_hourly_limit_of_the_database_is_told_in_the_same_headers() {
-    let limited = Double::refusing(BeginOutcome::RateLimited { retry_after_s: 120, limit: 100 });
+    let limited = Double::refusing(BeginOutcome::RateLimited { retry_after_s: 120, limit: 100, left: 0 });
     let body = json!({ "username": "nasa", "analysis_type": "DEEP", "business_profile_id": Uuid::nil() });
     let ports = counted(&limited, &Counter::of(9));
     let response = send_to(ports, request("POST", "/v1/analyze", &body)).await;
@@ -169,43 +258,24 @@ async fn the_hourly_limit_of_the_database_is_told_in_the_same_headers() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_too_long_for_what_is_left_of_the_hour_is_told_what_is_left() {
+    let bulk = json!({ "outcome": "rate_limited", "retry_after_s": 60, "limit": 1000, "left": 50 });
+    let double = Arc::new(Double { bulk, ..Double::new() });
+    let body = json!({ "usernames": ["nasa"], "analysis_type": "LIGHT", "business_profile_id": Uuid::nil() });
+    let response = send_to(counted(&double, &Counter::of(9)), request("POST", "/v1/bulk-analyze", &body)).await;
+    assert_eq!(told(&response, "ratelimit-policy"), Some("\"bulk-analyses\";q=1000;w=3600"));
+    assert_eq!(told(&response, "ratelimit"), Some("\"bulk-analyses\";r=50;t=60"));
+    let (status, retry_after, body) = answer(response).await;
+    assert_eq!((status.as_u16(), &body["code"], retry_after.as_deref()), (429, &json!("rate_limited"), Some("60")));
+    assert!(body["error"].as_str().unwrap().contains("too few for this list"), "{body}");
+}
+
+#[tokio::test]
 async fn what_nobody_counts_says_nothing_of_quotas() {
     let (status, _, _) = analyze(&Arc::new(Double::new())).await;
     assert_eq!(status.as_u16(), 202);
     let response = get(&ports(&Arc::new(Double::new()), ModelChoice::default()), "/health", None).await;
     assert_eq!((told(&response, "ratelimit-policy"), told(&response, "ratelimit")), (None, None));
-}
-
-#[tokio::test]
-async fn a_blocked_account_is_remembered_when_the_database_says_so_and_then_refused_without_it() {
-    let blocked = Arc::new(Blocked::default());
-    let double = Arc::new(Double { is_blocked: true, ..Double::new() });
-    let mut ports = ports(&double, ModelChoice::default());
-    ports.auth.blocked = blocked.clone();
-    let body = json!({ "username": "nasa", "analysis_type": "DEEP", "business_profile_id": Uuid::nil() });
-    let buy = async || answer(send_to(ports.clone(), request("POST", "/v1/analyze", &body)).await).await;
-    for asked in [1, 1, 1] {
-        let (status, _, body) = buy().await;
-        assert_eq!((status.as_u16(), &body["code"]), (403, &json!("account_blocked")));
-        assert_eq!(double.asked().len(), asked, "{:?}", double.asked());
-    }
-    // Reading is not buying.
-    let (status, ..) = answer(send_to(ports.clone(), request("GET", "/credits/budget", &Value::Null)).await).await;
-    assert_eq!(status.as_u16(), 200);
-    blocked.forget(AccountId::new(Uuid::nil())).await;
-    buy().await;
-    assert_eq!(double.asked().len(), 2, "the database is asked again");
-}
-
-#[tokio::test]
-async fn another_refusal_blocks_nobody() {
-    let blocked = Arc::new(Blocked::default());
-    let double = Double::refusing(BeginOutcome::Forbidden);
-    let mut ports = ports(&double, ModelChoice::default());
-    ports.auth.blocked = blocked.clone();
-    let body = json!({ "username": "nasa", "analysis_type": "DEEP", "business_profile_id": Uuid::nil() });
-    let (status, ..) = answer(send_to(ports, request("POST", "/v1/analyze", &body)).await).await;
-    assert!(status.as_u16() == 403 && blocked.is_empty());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 mod abuse;
 mod account;
 mod billing;
+mod blocked;
 mod bulk;
 mod codes;
 mod contract;
@@ -23,12 +24,12 @@ mod versions;
 
 use std::sync::{Arc, Mutex};
 
-use abuse::Blocked;
 use async_trait::async_trait;
 use axum::{
     body::{Body, to_bytes},
     http::{Request, Response, StatusCode, header},
 };
+use blocked::Blocked;
 use jiff::Timestamp;
 use oslira_app::{
     api::{HttpConfig, UserPorts, router},

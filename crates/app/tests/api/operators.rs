@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::{Double, abuse::Blocked, answer, ports, send_to, unasked::refuse};
+use crate::{Double, abuse::Counter, answer, blocked::Blocked, ports, send_to, unasked::refuse};
 
 #[tokio::test]
 async fn an_operators_route_gets_none_of_a_users_ports() {
@@ -181,20 +181,8 @@ impl DueEvents for Double {
     }
 }
 
-/// Status, code and data of a command.
-async fn command(double: &Arc<Double>, path: &str, body: Value) -> (u16, Value, Value) {
-    command_about(double, &Arc::default(), path, body).await
-}
-
-/// The same, with what is remembered of blocked accounts.
-async fn command_about(double: &Arc<Double>, blocked: &Arc<Blocked>, path: &str, body: Value) -> (u16, Value, Value) {
-    let mut request = Request::post(path)
-        .header(header::AUTHORIZATION, "Bearer token")
-        .header("x-operator-reason", "Ticket 123: they asked")
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body.to_string()))
-        .unwrap();
-    let ports = OperatorPorts {
+fn operator_ports(double: &Arc<Double>, blocked: &Arc<Blocked>) -> OperatorPorts {
+    OperatorPorts {
         request: RequestPorts { clock: double.clone(), ids: double.clone(), telemetry: double.clone(), traffic: None },
         sign_in: SignInPorts { authenticator: double.clone(), familiar: Arc::default() },
         actions: OperatorActionPorts { store: Arc::new(Desk) },
@@ -210,8 +198,23 @@ async fn command_about(double: &Arc<Double>, blocked: &Arc<Blocked>, path: &str,
         },
         erasure: ErasurePorts { desk: Arc::new(Desk), ids: double.clone(), clock: double.clone() },
         insights: OperatorInsightPorts { store: Arc::new(Desk) },
-    };
-    ports.install(request.extensions_mut());
+    }
+}
+
+/// Status, code and data of a command.
+async fn command(double: &Arc<Double>, path: &str, body: Value) -> (u16, Value, Value) {
+    command_about(double, &Arc::default(), path, body).await
+}
+
+/// The same, with what is remembered of blocked accounts.
+async fn command_about(double: &Arc<Double>, blocked: &Arc<Blocked>, path: &str, body: Value) -> (u16, Value, Value) {
+    let mut request = Request::post(path)
+        .header(header::AUTHORIZATION, "Bearer token")
+        .header("x-operator-reason", "Ticket 123: they asked")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    operator_ports(double, blocked).install(request.extensions_mut());
     let response = router(&HttpConfig { cors_origins: vec![] }).oneshot(request).await.unwrap();
     let (status, _, body) = answer(response).await;
     (status.as_u16(), body["code"].clone(), body["data"].clone())
@@ -261,6 +264,26 @@ async fn an_account_that_is_blocked_is_remembered_until_it_is_not() {
     assert_eq!((act(Uuid::nil(), "block").await, blocked.is_empty()), (200, false));
     assert_eq!((act(Uuid::nil(), "unblock").await, blocked.is_empty()), (200, true));
     assert_eq!((act(Uuid::from_u128(1), "block").await, blocked.is_empty()), (404, true), "there is no such account");
+}
+
+#[tokio::test]
+async fn strangers_at_the_same_address_keep_no_operator_out() {
+    let mut ports = operator_ports(&Arc::new(Double::new()), &Arc::default());
+    ports.request.traffic = Some(Counter::of(1));
+    let block = async |token: Option<&str>| {
+        let mut request = Request::post(format!("/operator/accounts/{}/block", Uuid::nil()))
+            .header("x-operator-reason", "Ticket 123: they asked")
+            .header("cf-connecting-ip", "192.0.2.7");
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let mut request = request.body(Body::empty()).unwrap();
+        ports.clone().install(request.extensions_mut());
+        router(&HttpConfig { cors_origins: vec![] }).oneshot(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!((block(None).await, block(None).await), (401, 429));
+    assert_eq!(block(Some("oslira_key")).await, 429, "no key is looked up, so it is counted by the address");
+    assert_eq!(block(Some("token")).await, 200);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod board;
 mod connections;
 mod crypto;
 mod database;
+mod deadline;
 mod event_inbox;
 mod fetch;
 mod gate;

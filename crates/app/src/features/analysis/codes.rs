@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{BeginOutcome, BulkRefusal, InvalidRequest, NotWatched, STREAMS_OF_ACCOUNT_MAX, UnusedLine, WATCHERS_MAX};
 use crate::{
     features::{auth::forbidden, business::BUSINESS_PROFILE_NOT_FOUND, profiles::InvalidHandle},
-    http::{ApiError, ErrorCode, Quota, RATE_LIMITED, code::IDEMPOTENCY_KEY_REUSED},
+    http::{ApiError, ErrorCode, Exceeded, Quota, RATE_LIMITED, code::IDEMPOTENCY_KEY_REUSED},
 };
 
 pub const INVALID_USERNAME: ErrorCode = ErrorCode::new(
@@ -255,12 +255,12 @@ fn refused(outcome: &BeginOutcome, counted: &'static str) -> ApiError {
             "The account does not have enough credits for this analysis. Buy credits and try again.",
         )
         .with_details(json!({ "balance": balance, "required": required })),
-        BeginOutcome::RateLimited { retry_after_s, limit } => ApiError::new(
-            RATE_LIMITED,
-            "The account's hourly limit of analyses is used up. Try again after the time in Retry-After.",
-        )
-        .with_details(json!({ "retry_after_s": retry_after_s }))
-        .with_quota_used_up(Quota { name: counted, most: *limit, window_s: HOUR_S }, *retry_after_s),
+        BeginOutcome::RateLimited { retry_after_s, limit, left } => {
+            let quota = Quota { name: counted, most: *limit, window_s: HOUR_S };
+            ApiError::new(RATE_LIMITED, over_the_hour(*left))
+                .with_details(json!({ "retry_after_s": retry_after_s }))
+                .with_exceeded(Exceeded { quota, left: *left, reset_s: *retry_after_s })
+        }
         BeginOutcome::ProviderUnavailable { retry_after_s } => ApiError::new(
             PROVIDER_UNAVAILABLE,
             "Analyses are paused because a service we depend on is out. Nothing was charged; try again after the time in Retry-After.",
@@ -291,5 +291,14 @@ fn refused(outcome: &BeginOutcome, counted: &'static str) -> ApiError {
             "This profile may not be analysed: its owner had it erased. Nothing was charged; take it off your list.",
         ),
         BeginOutcome::UnknownAnalysisType => InvalidRequest::AnalysisType.into(),
+    }
+}
+
+const fn over_the_hour(left: u32) -> &'static str {
+    match left {
+        0 => "The account's hourly limit of analyses is used up. Try again after the time in Retry-After.",
+        _ => {
+            "The account's hourly limit of analyses leaves too few for this list. Try again after the time in Retry-After, or send a shorter list."
+        }
     }
 }

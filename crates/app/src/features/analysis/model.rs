@@ -66,12 +66,15 @@ pub enum BeginOutcome {
     Duplicate { run_id: RunId },
     /// Not enough credits.
     InsufficientCredits { balance: i64, required: i64 },
-    /// The hourly limit is used up.
+    /// The hourly limit leaves too little.
     RateLimited {
-        /// Seconds until one more analysis is allowed.
+        /// Seconds until as many are allowed as were asked for.
         retry_after_s: u32,
         /// How many are allowed in an hour.
         limit: u32,
+        /// How many of them are left. A single analysis is refused only when none is.
+        #[serde(default)]
+        left: u32,
     },
     /// A provider that the analysis needs is out, and so is every alternative to it.
     ProviderUnavailable {

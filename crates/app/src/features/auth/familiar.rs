@@ -1,7 +1,8 @@
-//! Who is known by what they send, so that their requests are counted as theirs before anything is checked.
+//! Who is known by what they send, so that their requests are counted as theirs.
 //!
 //! Promises: being remembered allows nothing. Every token and key is checked as if nobody had seen it before; the memory only chooses
-//! which counter counts, so that nobody can use up another's by naming them.
+//! which counter counts, so that nobody can use up another's by naming them. A good token is its user's from the first time on, because
+//! no database is asked to check it: what strangers at the same address have used up keeps nobody out.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,6 +10,7 @@ use axum::http::request::Parts;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::Authenticator;
 use crate::{
     http::{ApiError, Client, RequestPorts, count_request},
     shared::{expiring::Expiring, ids::UserId},
@@ -18,9 +20,9 @@ const REMEMBERED_MAX: usize = 4_096;
 /// As long as a verified token is.
 const REMEMBERED_MS: i64 = 10 * 60 * 1_000;
 
-/// Credentials that were found good lately, by their hashes, with whose they are. One for each isolate.
+/// Credentials that were found good lately, by their hashes, with whose requests they are counted. One for each isolate.
 #[derive(Debug)]
-pub struct Familiar(Mutex<Expiring<[u8; 32], UserId>>);
+pub struct Familiar(Mutex<Expiring<[u8; 32], Client>>);
 
 impl Default for Familiar {
     fn default() -> Self {
@@ -29,29 +31,51 @@ impl Default for Familiar {
 }
 
 impl Familiar {
-    fn recall(&self, credential: &str, now: Timestamp) -> Option<UserId> {
+    fn known(&self, credential: &str, now: Timestamp) -> Option<Client> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&hash(credential), now.as_millisecond()).copied()
+        known.get(&hash(credential), now.as_millisecond()).cloned()
     }
 
-    fn remember(&self, credential: &str, user: UserId, now: Timestamp) {
+    fn remember(&self, credential: &str, client: Client, now: Timestamp) {
         let now_ms = now.as_millisecond();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(hash(credential), user, now_ms, now_ms.saturating_add(REMEMBERED_MS));
+        known.insert(hash(credential), client, now_ms, now_ms.saturating_add(REMEMBERED_MS));
     }
 
-    /// Counts a request by whose credential it carries, or by its address when that is not known.
-    pub(super) async fn count(&self, parts: &mut Parts, credential: Option<&str>) -> Result<(), ApiError> {
-        let user = now(parts).zip(credential).and_then(|(now, credential)| self.recall(credential, now));
-        let client = user.map_or_else(|| Client::by_address(&parts.headers), Client::Known);
-        count_request(parts, &client).await
+    /// Whose requests those with this credential are, if it was found good lately.
+    pub(super) fn recall(&self, parts: &Parts, credential: &str) -> Option<Client> {
+        self.known(credential, now(parts)?)
     }
 
     /// Notes that a credential was found good.
-    pub(super) fn note(&self, parts: &Parts, credential: &str, user: UserId) {
+    pub(super) fn note(&self, parts: &Parts, credential: &str, client: Client) {
         if let Some(now) = now(parts) {
-            self.remember(credential, user, now);
+            self.remember(credential, client, now);
         }
+    }
+
+    /// Checks a token and counts the request: as its user's, or by the address when the token is refused.
+    pub(super) async fn sign_in(
+        &self,
+        parts: &mut Parts,
+        authenticator: &dyn Authenticator,
+        token: &str,
+    ) -> Result<UserId, ApiError> {
+        if let Some(client) = self.recall(parts, token) {
+            // Before anything is checked, be it only a signature.
+            count_request(parts, &client).await?;
+        }
+        let checked = authenticator.authenticate(token).await;
+        let client = match &checked {
+            Ok(user) => Client::User(*user),
+            Err(_) => Client::by_address(&parts.headers),
+        };
+        if checked.is_ok() {
+            self.note(parts, token, client.clone());
+        }
+        // Counts nothing more where it was counted above.
+        count_request(parts, &client).await?;
+        Ok(checked?)
     }
 }
 
@@ -71,11 +95,11 @@ mod tests {
 
     #[test]
     fn a_credential_is_known_for_ten_minutes_and_no_other_is() {
-        let (familiar, user) = (Familiar::default(), UserId::new(Uuid::nil()));
+        let (familiar, user) = (Familiar::default(), Client::User(UserId::new(Uuid::nil())));
         let at = |second| Timestamp::from_second(second).unwrap();
-        familiar.remember("token", user, at(0));
-        assert_eq!(familiar.recall("token", at(599)), Some(user));
-        assert_eq!(familiar.recall("token", at(600)), None);
-        assert_eq!(familiar.recall("Token", at(1)), None);
+        familiar.remember("token", user.clone(), at(0));
+        assert_eq!(familiar.known("token", at(599)), Some(user));
+        assert_eq!(familiar.known("token", at(600)), None);
+        assert_eq!(familiar.known("Token", at(1)), None);
     }
 }

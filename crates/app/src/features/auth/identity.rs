@@ -16,7 +16,7 @@ use super::{
     },
 };
 use crate::{
-    http::{ApiError, Caller, CallerKind, ErrorCode, PERMISSION_MISSING, Ports, RATE_LIMITED},
+    http::{ApiError, Caller, CallerKind, Client, ErrorCode, PERMISSION_MISSING, Ports, RATE_LIMITED, count_request},
     shared::ids::{AccountId, UserId},
 };
 
@@ -72,6 +72,16 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
     Ok(token.trim())
 }
 
+/// What the caller proves themselves with. Whoever sends nothing is counted by their address.
+pub(super) async fn credential(parts: &mut Parts) -> Result<String, ApiError> {
+    let sent = bearer(&parts.headers).map(str::to_owned);
+    if sent.is_err() {
+        let client = Client::by_address(&parts.headers);
+        count_request(parts, &client).await?;
+    }
+    Ok(sent?)
+}
+
 pub(super) fn person_required() -> ApiError {
     ApiError::new(PERSON_REQUIRED, "An API key cannot do this. Sign in and send the user's token.")
 }
@@ -93,30 +103,32 @@ impl Principal {
 
     async fn of<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Ports(ports) = Ports::<AuthPorts>::from_request_parts(parts, state).await?;
-        let credential = bearer(&parts.headers).map(str::to_owned);
-        // Before anything is checked, be it only a signature.
-        ports.familiar.count(parts, credential.as_deref().ok()).await?;
-        let credential = credential?;
-        let principal = Self::behind(&ports, &credential).await?;
-        ports.familiar.note(parts, &credential, principal.id());
-        Ok(principal)
-    }
-
-    async fn behind(ports: &AuthPorts, credential: &str) -> Result<Self, ApiError> {
-        if !KeySecret::is_meant(credential) {
-            return Ok(Self::Person(ports.authenticator.authenticate(credential).await?));
+        let credential = credential(parts).await?;
+        if !KeySecret::is_meant(&credential) {
+            let signed_in = ports.familiar.sign_in(parts, ports.authenticator.as_ref(), &credential).await;
+            return signed_in.map(Self::Person);
         }
-        let known = match KeySecret::parse(credential) {
-            Some(secret) => ports.keys.resolve(&secret.hash()).await?,
-            None => None,
-        };
-        known.map(Self::Key).ok_or_else(|| {
-            ApiError::new(
-                KEY_INVALID,
-                "There is no such API key, or it is over. GET /api-keys lists those of an account, for who manages them.",
-            )
-        })
+        // Before the database is asked whose key it is.
+        let client = ports.familiar.recall(parts, &credential);
+        let client = client.unwrap_or_else(|| Client::by_address(&parts.headers));
+        count_request(parts, &client).await?;
+        let access = key_behind(&ports, &credential).await?;
+        ports.familiar.note(parts, &credential, Client::Account(access.membership.account_id));
+        Ok(Self::Key(access))
     }
+}
+
+async fn key_behind(ports: &AuthPorts, credential: &str) -> Result<KeyAccess, ApiError> {
+    let known = match KeySecret::parse(credential) {
+        Some(secret) => ports.keys.resolve(&secret.hash()).await?,
+        None => None,
+    };
+    known.ok_or_else(|| {
+        ApiError::new(
+            KEY_INVALID,
+            "There is no such API key, or it is over. GET /api-keys lists those of an account, for who manages them.",
+        )
+    })
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for CallingUser {

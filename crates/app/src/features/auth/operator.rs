@@ -8,10 +8,10 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use super::{
     CallingUser, KeySecret, SignInPorts,
     codes::{INVALID_REASON, KEY_INVALID, PERSON_REQUIRED},
-    identity::{bearer, person_required},
+    identity::{credential, person_required},
 };
 use crate::{
-    http::{ApiError, Caller, CallerKind, ErrorCode, OPERATOR_REQUIRED, Ports},
+    http::{ApiError, Caller, CallerKind, Client, ErrorCode, OPERATOR_REQUIRED, Ports, count_request},
     shared::ids::UserId,
 };
 
@@ -52,15 +52,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let Ports(ports) = Ports::<SignInPorts>::from_request_parts(parts, state).await?;
-        let credential = bearer(&parts.headers).map(str::to_owned);
-        ports.familiar.count(parts, credential.as_deref().ok()).await?;
-        let credential = credential?;
+        let credential = credential(parts).await?;
         if KeySecret::is_meant(&credential) {
             // No key is looked up here: whatever it may do, this it may not.
+            let client = Client::by_address(&parts.headers);
+            count_request(parts, &client).await?;
             return Err(person_required());
         }
-        let user = ports.authenticator.authenticate(&credential).await?;
-        ports.familiar.note(parts, &credential, user);
+        let user = ports.familiar.sign_in(parts, ports.authenticator.as_ref(), &credential).await?;
         let reason = parts.headers.get(HEADER).and_then(|value| value.to_str().ok()).and_then(Reason::parse);
         let reason = reason.ok_or_else(|| {
             ApiError::new(

@@ -50,12 +50,25 @@ impl FromRequestParts<()> for Watcher {
         if !parts.headers.contains_key(header::AUTHORIZATION)
             && let Some(ticket) = raw_query(parts).await.and_then(|raw| raw.ticket)
         {
-            let client = Client::by_address(&parts.headers);
+            let ticket = Ticket::parse(&ticket);
+            let client = holder(parts, ticket.as_ref()).await;
             count_request(parts, &client).await?;
-            return Ok(Self::Holder(Ticket::parse(&ticket)));
+            return Ok(Self::Holder(ticket));
         }
         CallingUser::from_request_parts(parts, state).await.map(|CallingUser(user)| Self::User(user))
     }
+}
+
+/// Whose requests those with this ticket are. One that was made for the run shows that by itself, so strangers at the same address use
+/// nothing up for its holder; whoever sends another one is counted by the address.
+async fn holder(parts: &mut Parts, ticket: Option<&Ticket>) -> Client {
+    let run = PathId::<RunId>::from_request_parts(parts, &()).await.ok().map(|PathId(run)| run);
+    let board = parts.extensions.get::<AnalysisPorts>().map(|ports| ports.progress.clone());
+    let is_its = |run: &RunId| {
+        let object = board.and_then(|board| board.object_of(*run).ok());
+        ticket.zip(object).is_some_and(|(ticket, object)| ticket.is_for(&object))
+    };
+    run.filter(is_its).map_or_else(|| Client::by_address(&parts.headers), Client::Ticket)
 }
 
 impl Caller for Watcher {
