@@ -13,7 +13,7 @@
 use std::{io, time::Duration};
 
 use futures_util::future::join_all;
-use oslira_e2e::{Part, Stack, User, eventually, eventually_within, handle};
+use oslira_e2e::{Answer, Part, Stack, User, eventually, eventually_within, handle};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{
@@ -152,6 +152,49 @@ async fn a_body_that_takes_too_long_is_given_up_with_an_answer() {
     .await;
     let answered = logged.iter().find(|line| line["status"].is_number()).unwrap();
     assert_eq!((&answered["status"], &answered["code"]), (&json!(408), &json!("body_too_slow")), "{logged:?}");
+    user.settles_at(3).await;
+}
+
+/// Begins an upload from an address, sends all but its last byte, and keeps the connection open.
+async fn stall(stack: &Stack, user: &User, from: &str) -> TcpStream {
+    const ANNOUNCED: usize = 65_536;
+    let address = stack.api_url.trim_start_matches("http://").trim_end_matches('/');
+    let head = format!(
+        "PUT /credits/budget HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncf-connecting-ip: {from}\r\ncontent-length: {ANNOUNCED}\r\n\r\n",
+        user.token
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Whoever is refused may be answered and cut off before all of it is sent.
+    let _ = stream.write_all(&[b' '; ANNOUNCED - 1]).await;
+    stream
+}
+
+#[tokio::test]
+async fn unfinished_uploads_of_one_network_leave_room_for_others() {
+    let (_turn, stack) = turn().await;
+    let user = User::new(&stack, 3).await;
+    let upload = async |from: &str| {
+        let body = format!("{{\"daily_cap\":5{}}}", " ".repeat(1_000));
+        let request = user.request(Method::PUT, "/credits/budget").header("cf-connecting-ip", from);
+        Answer::read(request.header("content-type", "application/json").body(body).send().await.unwrap()).await
+    };
+    // 64 of them are 4 MiB but for 64 bytes; all addresses are of one network.
+    let mut stalled = Vec::new();
+    for number in 0..70 {
+        stalled.push(stall(&stack, &user, &format!("2001:db8:7:1::{number:x}")).await);
+    }
+    let refused = eventually("the network to have no room", async || {
+        let answer = upload("2001:db8:7:1:ffff::1").await;
+        (answer.status == 503).then_some(answer)
+    })
+    .await;
+    refused.refused(503, "uploads_busy");
+    assert_eq!(refused.header("retry-after"), Some("10"));
+    upload("2001:db8:7:2::1").await.data(200);
+    drop(stalled);
+    eventually("room again", async || (upload("2001:db8:7:1:ffff::1").await.status == 200).then_some(())).await;
     user.settles_at(3).await;
 }
 

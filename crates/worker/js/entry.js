@@ -99,15 +99,49 @@ async function guarded(place, entry, enter) {
   }
 }
 
-// Mirrors BODY_BYTES_MAX, EVENT_BYTES_MAX and BODY_MS_MAX: one byte more is enough for Rust to see that the body is too large.
+// Mirrors the constants of these names in Rust: one byte more is enough for Rust to see that a body is too large.
 const BODY_BYTES_MAX = 64 * 1024;
 const EVENT_BYTES_MAX = 1024 * 1024;
 const BODY_MS_MAX = 10000;
+const UPLOADS_BYTES_MAX = 48 * 1024 * 1024;
+const UPLOADS_OF_ADDRESS_BYTES_MAX = 4 * 1024 * 1024;
+// The one path that takes large bodies, and only with a signature: without one they are refused whatever they hold.
+const EVENT_PATH = "/webhooks/stripe";
 
-// The body, if there is one; or why it could not be read: the client's upload broke off, or takes too long.
+// How many bytes of unfinished bodies are held, in all and by address: bodies are read before anybody is counted.
+const uploads = { bytes: 0, byAddress: new Map() };
+
+// Whether there is room for a piece of a body, which then is held until it is let go.
+function hold(address, bytes) {
+  const held = (uploads.byAddress.get(address) ?? 0) + bytes;
+  if (held > UPLOADS_OF_ADDRESS_BYTES_MAX || uploads.bytes + bytes > UPLOADS_BYTES_MAX) return false;
+  uploads.byAddress.set(address, held);
+  uploads.bytes += bytes;
+  return true;
+}
+
+function letGo(address, bytes) {
+  const held = (uploads.byAddress.get(address) ?? 0) - bytes;
+  if (held > 0) uploads.byAddress.set(address, held);
+  else uploads.byAddress.delete(address);
+  uploads.bytes -= bytes;
+}
+
+// Whose uploads are held together; of IPv6 the first 64 bits, because whoever has one address of such a network has all of them.
+function senderOf({ headers }) {
+  const address = headers.get("cf-connecting-ip") ?? "";
+  if (!address.includes(":") || address.includes(".")) return address;
+  const [front, back = []] = address.split("::").map((part) => (part ? part.split(":") : []));
+  const zeros = Array(Math.max(0, 8 - front.length - back.length)).fill("0");
+  return [...front, ...zeros, ...back].slice(0, 4).join(":");
+}
+
+// The body, if there is one; or why it could not be read: the client's upload broke off, takes too long, or there is no room for it.
 async function readBody(request) {
   if (!request.body) return {};
-  const max = addressOf(request).startsWith("/webhooks/") ? EVENT_BYTES_MAX : BODY_BYTES_MAX;
+  const isEvent = pathOf(request) === EVENT_PATH && request.headers.has("stripe-signature");
+  const max = isEvent ? EVENT_BYTES_MAX : BODY_BYTES_MAX;
+  const sender = senderOf(request);
   const reader = request.body.getReader();
   const chunks = [];
   let size = 0;
@@ -118,6 +152,7 @@ async function readBody(request) {
       const piece = await Promise.race([reader.read(), late]);
       if (!piece) return { fault: "slow" };
       if (piece.done) break;
+      if (!hold(sender, piece.value.byteLength)) return { fault: "busy" };
       chunks.push(piece.value);
       size += piece.value.byteLength;
     }
@@ -125,6 +160,7 @@ async function readBody(request) {
     return { fault: "broken" };
   } finally {
     clearTimeout(timer);
+    letGo(sender, size);
     // What is left of it is of no interest, and nor is that it broke off.
     reader.cancel().catch(() => {});
   }
@@ -140,6 +176,7 @@ async function readBody(request) {
 
 // The path with its query. It begins at the first slash behind "https://", which is 8 characters long.
 const addressOf = ({ url }) => url.slice(url.indexOf("/", 8));
+const pathOf = (request) => addressOf(request).split("?", 1)[0];
 
 // Method, path with query, then one `name:value` a line: headers cannot hold line breaks.
 function head(request) {
@@ -187,7 +224,7 @@ function respond(request, [status, headers, answer]) {
   if (answer instanceof Response) return new Response(answer.body, { status, headers, webSocket: answer.webSocket });
   if (!(answer instanceof Uint8Array)) return new Response(stream(answer), { status, headers });
   const isRead = status === 200 && request.method === "GET";
-  const document = isRead ? documentAt(addressOf(request).split("?", 1)[0]) : undefined;
+  const document = isRead ? documentAt(pathOf(request)) : undefined;
   // A status such as 304 allows no body, not even an empty one.
   return new Response(document ?? (answer.byteLength > 0 ? answer : null), { status, headers });
 }

@@ -15,7 +15,7 @@ use http_body_util::BodyExt as _;
 use js_sys::{Array, Uint8Array};
 use oslira_app::{
     api::{RequestKind, router},
-    http::{ADDRESS_CHARS_MAX, Live, SlowBody, Trapped},
+    http::{ADDRESS_CHARS_MAX, Live, SlowBody, Trapped, UploadsBusy},
     shared::streaming::is_streamed,
 };
 use tower_service::Service as _;
@@ -29,7 +29,7 @@ thread_local! {
 }
 
 /// Answers one request. `head` is the method, the path with query, then `name:value`, a line each. `fault` says why the body
-/// could not be read to its end: it is `broken` or `slow`; nothing otherwise.
+/// could not be read to its end: it is `broken` or `slow`, or there was no room for it (`busy`); nothing otherwise.
 #[wasm_bindgen]
 pub async fn handle(
     head: String,
@@ -46,8 +46,14 @@ pub async fn handle(
         None => Body::empty(),
     };
     let mut request = parse(&head, body)?;
-    if fault.as_deref() == Some("slow") {
-        request.extensions_mut().insert(SlowBody);
+    match fault.as_deref() {
+        Some("slow") => {
+            request.extensions_mut().insert(SlowBody);
+        }
+        Some("busy") => {
+            request.extensions_mut().insert(UploadsBusy);
+        }
+        _ => {}
     }
     answer(request, env).await
 }

@@ -9,7 +9,8 @@ use crate::{
         leads::EXPORTS_OF_ACCOUNT_MAX,
     },
     http::{
-        ADDRESS_CHARS_MAX, BODY_BYTES_MAX, BODY_MS_MAX, HEADER_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, TrafficClass,
+        ADDRESS_CHARS_MAX, BODY_BYTES_MAX, BODY_MS_MAX, HEADER_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX,
+        TrafficClass, UPLOADS_OF_ADDRESS_BYTES_MAX,
     },
     shared::{idempotency::KEY_CHARS_MAX, pagination::LIMIT_MAX},
 };
@@ -36,10 +37,11 @@ const HOURLY_ANALYSES_MAX: usize = 100;
 const HOURLY_BULK_ANALYSES_MAX: usize = 1_000;
 
 /// All of them, in the order in which a request meets them.
-pub const LIMITS: [Limit; 20] = [
+pub const LIMITS: [Limit; 21] = [
     limit("path with query", ADDRESS_CHARS_MAX, "characters", "address_too_long"),
     limit("all headers together", HEADER_BYTES_MAX, "bytes", "headers_too_large"),
     limit("time that a body takes", (BODY_MS_MAX / 1_000) as usize, "seconds", "body_too_slow"),
+    limit("unfinished bodies of an address", UPLOADS_OF_ADDRESS_BYTES_MAX, "bytes", "uploads_busy"),
     limit("access token", TOKEN_CHARS_MAX, "characters", "token_malformed"),
     requests("requests of a user, or of an account's keys, that read, on one route", TrafficClass::Read),
     requests("requests of a user, or of an account's keys, that change something, on one route", TrafficClass::Write),
@@ -69,7 +71,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::api::operations;
+    use crate::{api::operations, http::UPLOADS_BYTES_MAX};
 
     /// A number with commas between its thousands.
     fn grouped(number: usize) -> String {
@@ -119,8 +121,19 @@ mod tests {
             format!("const BODY_BYTES_MAX = {} * 1024;", BODY_BYTES_MAX / 1024),
             format!("const EVENT_BYTES_MAX = {} * 1024;", EVENT_BYTES_MAX / 1024),
             format!("const BODY_MS_MAX = {BODY_MS_MAX};"),
+            format!("const UPLOADS_BYTES_MAX = {} * 1024 * 1024;", UPLOADS_BYTES_MAX / 1024 / 1024),
+            format!(
+                "const UPLOADS_OF_ADDRESS_BYTES_MAX = {} * 1024 * 1024;",
+                UPLOADS_OF_ADDRESS_BYTES_MAX / 1024 / 1024
+            ),
         ] {
             assert!(entry.contains(&line), "{line}");
         }
+        let operations = operations();
+        let providers = operations.iter().filter(|operation| operation.path.starts_with("/webhooks/"));
+        let paths: Vec<String> =
+            providers.map(|operation| format!("const EVENT_PATH = \"{}\";", operation.path)).collect();
+        assert_eq!(paths.len(), 1, "only one path takes a large body");
+        assert!(entry.contains(&paths[0]), "{}", paths[0]);
     }
 }

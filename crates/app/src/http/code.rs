@@ -51,6 +51,11 @@ pub const HEADERS_TOO_LARGE: ErrorCode = ErrorCode::new(
 );
 pub const BODY_TOO_SLOW: ErrorCode =
     ErrorCode::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body took longer than 10 seconds; send it again");
+pub const UPLOADS_BUSY: ErrorCode = ErrorCode::new(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "uploads_busy",
+    "too many bytes of unfinished bodies, from your address or in all; nothing was done: send it again after `Retry-After`",
+);
 pub const RATE_LIMITED: ErrorCode = ErrorCode::new(
     StatusCode::TOO_MANY_REQUESTS,
     "rate_limited",
@@ -65,7 +70,7 @@ pub const METHOD_NOT_ALLOWED: ErrorCode =
 
 /// What any endpoint can answer.
 pub const ANYWHERE: &[ErrorCode] =
-    &[INTERNAL_ERROR, DATABASE_UNAVAILABLE, ADDRESS_TOO_LONG, HEADERS_TOO_LARGE, BODY_TOO_SLOW];
+    &[INTERNAL_ERROR, DATABASE_UNAVAILABLE, ADDRESS_TOO_LONG, HEADERS_TOO_LARGE, BODY_TOO_SLOW, UPLOADS_BUSY];
 /// What the router answers where there is no endpoint.
 pub const NOWHERE: &[ErrorCode] = &[ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED];
 

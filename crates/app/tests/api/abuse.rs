@@ -15,7 +15,7 @@ use oslira_app::{
     },
     http::{
         Admission, Client, HEADER_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, SlowBody, TrafficClass, TrafficKey,
-        TrafficLimiter,
+        TrafficLimiter, UploadsBusy,
     },
     shared::{
         clock::Clock as _,
@@ -296,15 +296,22 @@ async fn a_body_that_is_deep_or_wide_is_refused_before_it_is_parsed() {
 }
 
 #[tokio::test]
-async fn headers_that_are_too_large_and_bodies_that_are_too_slow_are_refused_before_anything_looks_at_them() {
+async fn headers_that_are_too_large_and_bodies_that_are_slow_or_too_many_are_refused_before_anything_looks_at_them() {
     let double = Arc::new(Double::new());
     let mut large = request("PUT", "/credits/budget", &json!({ "daily_cap": 5 }));
     large.headers_mut().insert("x-filler", "x".repeat(HEADER_BYTES_MAX).parse().unwrap());
     let mut slow = request("PUT", "/credits/budget", &Value::Null);
     slow.extensions_mut().insert(SlowBody);
-    for (request, status, code) in [(large, 431, "headers_too_large"), (slow, 408, "body_too_slow")] {
-        let (answered, _, body) = answer(send_to(ports(&double, ModelChoice::default()), request).await).await;
-        assert_eq!((answered.as_u16(), &body["code"]), (status, &json!(code)));
+    let mut busy = request("PUT", "/credits/budget", &Value::Null);
+    busy.extensions_mut().insert(UploadsBusy);
+    for (request, status, code, later) in [
+        (large, 431, "headers_too_large", None),
+        (slow, 408, "body_too_slow", None),
+        (busy, 503, "uploads_busy", Some("10")),
+    ] {
+        let response = send_to(ports(&double, ModelChoice::default()), request).await;
+        let (answered, retry_after, body) = answer(response).await;
+        assert_eq!((answered.as_u16(), &body["code"], retry_after.as_deref()), (status, &json!(code), later));
     }
     assert_eq!(double.asked(), [Value::Null; 0]);
 }
