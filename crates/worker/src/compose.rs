@@ -197,7 +197,7 @@ pub fn user_ports(env: &Env) -> UserPorts {
     let config = &isolate.config;
     let tenant = Arc::new(TenantDb::new(tenant_login(env)));
     let (clock, ids) = (Arc::new(PlatformClock), Arc::new(PlatformIds));
-    let readiness = Arc::new(PlatformReadiness::new(tenant.clone(), config));
+    let readiness = Arc::new(PlatformReadiness::new(env, tenant.clone(), config));
     UserPorts {
         request: counted_ports(env, config),
         auth: AuthPorts {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use oslira_app::{
     features::{
         auth::Pause,
-        health::{DatabaseState, Readiness},
+        health::{DatabaseState, Readiness, binding_faults},
         judging::ModelLifecycle,
     },
     shared::{
@@ -18,7 +18,7 @@ use oslira_app::{
 };
 use oslira_postgres::TenantDb;
 use uuid::{NoContext, Uuid};
-use worker::{Delay, send::SendFuture};
+use worker::{Delay, Env, send::SendFuture};
 
 use crate::config::Config;
 
@@ -75,6 +75,7 @@ impl Ids for PlatformIds {
 
 /// Readiness of this deployment.
 pub struct PlatformReadiness {
+    env: Env,
     tenant: Arc<TenantDb>,
     environment: String,
     faults: Vec<String>,
@@ -82,8 +83,9 @@ pub struct PlatformReadiness {
 }
 
 impl PlatformReadiness {
-    pub fn new(tenant: Arc<TenantDb>, config: &Config) -> Self {
+    pub fn new(env: &Env, tenant: Arc<TenantDb>, config: &Config) -> Self {
         Self {
+            env: env.clone(),
             tenant,
             environment: config.deployment.environment.to_string(),
             faults: config.faults().to_vec(),
@@ -102,7 +104,9 @@ impl PlatformReadiness {
 #[async_trait]
 impl Readiness for PlatformReadiness {
     fn config_faults(&self) -> Vec<String> {
-        self.faults.clone()
+        let env = &self.env;
+        let missing = binding_faults(|name| env.rate_limiter(name).is_ok(), |name| env.kv(name).is_ok());
+        [self.faults.clone(), missing].concat()
     }
 
     async fn database(&self) -> DatabaseState {

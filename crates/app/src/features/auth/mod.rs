@@ -1,5 +1,6 @@
 //! Who is calling: Supabase access tokens become a user, the user's memberships choose the account.
 
+mod blocked;
 mod buyer;
 mod codes;
 mod familiar;
@@ -12,6 +13,7 @@ mod permission;
 mod ports;
 mod verify;
 
+pub use blocked::KnownBlocks;
 pub use buyer::Buys;
 pub use codes::forbidden;
 pub use familiar::Familiar;

@@ -27,7 +27,7 @@ pub enum DatabaseState {
 /// Whether this deployment may charge for work; checked before every charge.
 #[async_trait]
 pub trait Readiness: Send + Sync {
-    /// What is wrong with the configuration, empty when nothing is: a missing key, or a sandbox address outside
+    /// What is wrong with the configuration, empty when nothing is: a missing key or binding, or a sandbox address outside
     /// `OSLIRA_ENV=local`. Names settings, never their values.
     fn config_faults(&self) -> Vec<String>;
 
