@@ -91,13 +91,14 @@ async fn bulks_have_an_hourly_limit_of_their_own() -> TestResult {
     let refused = ask(&stage, &Purchase::many(51, "second")).await?;
     assert_eq!(refused["outcome"], "rate_limited");
     assert!((3_590..=3_600).contains(&refused["retry_after_s"].as_i64().unwrap()), "{refused}");
-    assert_eq!(refused["limit"], 150);
+    assert_eq!((&refused["limit"], &refused["left"]), (&json!(150), &json!(50)));
     buy(&stage, &Purchase::many(50, "third")).await?;
 
     // Forty lines have aged: forty more fit, and no more.
     let aged = "update runs set created_at = created_at - interval '1 hour' where bulk_id = $1 and bulk_line <= 40";
     stage.execute(aged, &[&first.bulk]).await?;
-    assert_eq!(ask(&stage, &Purchase::many(41, "fourth")).await?["outcome"], "rate_limited");
+    let refused = ask(&stage, &Purchase::many(41, "fourth")).await?;
+    assert_eq!((&refused["outcome"], &refused["left"]), (&json!("rate_limited"), &json!(40)));
     buy(&stage, &Purchase::many(40, "fourth")).await?;
     stage.assert_ledger_is_whole().await
 }
