@@ -62,10 +62,22 @@ pub(super) const ATTACKS: &[Attack] = &[
         &["operators::a_blocked_account_is_refused_without_the_database"],
     ),
     by(
+        FLOOD,
+        AREA,
+        "buy for a blocked account where nobody has looked yet: refused from the shared memory",
+        &["a_blocked_account_is_refused_by_what_is_remembered_outside_the_isolate"],
+    ),
+    by(
         CLIENTS,
         AREA,
         "send a body that never ends: given up after ten seconds",
         &["a_body_that_takes_too_long_is_given_up_with_an_answer"],
+    ),
+    by(
+        CLIENTS,
+        AREA,
+        "begin many uploads and end none: there is room for those of others",
+        &["unfinished_uploads_of_one_network_leave_room_for_others"],
     ),
     by(
         API,
