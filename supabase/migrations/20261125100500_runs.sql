@@ -27,6 +27,9 @@ create table public.runs (
   idempotency_key text check (char_length(idempotency_key) between 1 and 255),
   body_hash text check (char_length(body_hash) <= 128),
   lead_id uuid,
+  -- Whether a complete run found its profile in the cache. The analysis says it too, but goes with its lead; the run stays, and with it
+  -- what a day that is over says (`insights`).
+  cache_hit boolean,
   -- The bulk that it was bought in, and its line there.
   bulk_id uuid,
   bulk_line integer check (bulk_line > 0),
@@ -55,7 +58,8 @@ create table public.runs (
   ),
   constraint finished_with_status check ((status in ('complete', 'failed', 'cancelled')) = (finished_at is not null)),
   constraint failure_has_reason check ((status = 'failed') = (error_code is not null and error_message is not null)),
-  constraint processing_has_started check (status <> 'processing' or (started_at is not null and phase is not null))
+  constraint processing_has_started check (status <> 'processing' or (started_at is not null and phase is not null)),
+  constraint cache_hit_of_complete check (cache_hit is null or status = 'complete')
 ) with (fillfactor = 80);
 -- One active run per (account, business profile, username, type). The sweep reads this index too: active runs are few.
 create unique index runs_one_active on public.runs (account_id, business_profile_id, username, analysis_type)
@@ -78,6 +82,9 @@ create index runs_complete on public.runs (account_id, analysis_type, id desc) i
 -- system.run_costs reads the runs of some days. They are written in the order of time, so a BRIN index, which is tiny,
 -- finds them.
 create index runs_by_time on public.runs using brin (created_at) with (pages_per_range = 16);
+-- What ended, in the order of time: an account's runs, and everybody's.
+create index runs_ended on public.runs (account_id, finished_at) where finished_at is not null;
+create index runs_ended_by_time on public.runs (finished_at) where finished_at is not null;
 
 -- Refuses every transition that the state machine does not have. A finished run never changes again, except that its
 -- references and its idempotency key may become null, and its username 'erased..' when its account is erased: no username
@@ -91,9 +98,11 @@ begin
     raise exception 'run %: what was bought never changes', old.id using errcode = 'restrict_violation';
   end if;
   if old.status in ('complete', 'failed', 'cancelled')
-     and (new.status, new.phase, new.charge_outcome, new.ai_started_at, new.started_at, new.finished_at, new.error_code, new.error_message)
+     and (new.status, new.phase, new.charge_outcome, new.ai_started_at, new.started_at, new.finished_at, new.error_code, new.error_message,
+          new.cache_hit)
      is distinct from
-         (old.status, old.phase, old.charge_outcome, old.ai_started_at, old.started_at, old.finished_at, old.error_code, old.error_message) then
+         (old.status, old.phase, old.charge_outcome, old.ai_started_at, old.started_at, old.finished_at, old.error_code, old.error_message,
+          old.cache_hit) then
     raise exception 'run % is % and never changes', old.id, old.status using errcode = 'restrict_violation';
   end if;
   if new.status <> old.status and not (

@@ -172,3 +172,12 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
   having count(*) > 0
 $$;
 revoke all on function private.service_wait_s(jsonb, timestamptz) from public, anon, authenticated, service_role;
+
+-- Which services are paused now, for whoever takes a run up: a model of such a provider is not asked as long as another can answer.
+create function system.paused_services() returns text[]
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(p.service order by p.service), '{}')
+    from public.service_pauses p where p.ends_at is null or p.ends_at > clock_timestamp()
+$$;
+revoke all on function system.paused_services() from public, anon, authenticated, service_role;
+grant execute on function system.paused_services() to service_role;

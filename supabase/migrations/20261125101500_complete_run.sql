@@ -118,6 +118,7 @@ begin
   end if;
   update public.runs r
      set status = 'complete', charge_outcome = 'result', lead_id = v_lead.lead_id,
+         cache_hit = coalesce(p_result -> 'result' -> 'cache_hit' = 'true', false),
          heartbeat_at = clock_timestamp(), finished_at = clock_timestamp()
    where r.id = p_run;
   return jsonb_build_object(

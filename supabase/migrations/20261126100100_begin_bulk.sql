@@ -14,6 +14,15 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.bulk_wait_s(uuid, integer, integer, timestamptz) from public, anon, authenticated, service_role;
 
+-- How many analyses the account may begin in bulks now.
+create function private.bulk_left(p_account uuid, p_hourly_max integer, p_now timestamptz) returns integer
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select greatest(0, p_hourly_max - count(*)::integer)
+    from public.runs r
+   where r.account_id = p_account and r.bulk_id is not null and r.created_at > p_now - interval '1 hour'
+$$;
+revoke all on function private.bulk_left(uuid, integer, timestamptz) from public, anon, authenticated, service_role;
+
 -- What becomes of each line: bought, returned from what is held, skipped because a run is doing it, or refused because the profile
 -- was erased: of those only the numbers of their lines are told, because answers are kept. A run without a
 -- heartbeat for five minutes keeps no line from being bought: `stalled` lists such runs, and `coming_back` is what they
@@ -80,7 +89,8 @@ $$;
 revoke all on function private.without_runs(jsonb) from public, anon, authenticated, service_role;
 
 -- The refusal of p_count more analyses at p_price, or null. p_coming_back is what stalled runs are about to give back. The
--- order is that of begin_analysis: limits, services, cap, balance.
+-- order is that of begin_analysis: limits, services, cap, balance. p_count is never more than an hour allows: a list has 100 lines at
+-- most, and no plan allows less in an hour.
 create function private.refuse_bulk(
   p_account uuid, p_hourly_max integer, p_services jsonb, p_count integer, p_price integer, p_coming_back bigint,
   p_now timestamptz
@@ -98,7 +108,10 @@ begin
   end if;
   v_wait_s := private.bulk_wait_s(p_account, p_hourly_max, p_count, p_now);
   if v_wait_s is not null then
-    return jsonb_build_object('outcome', 'rate_limited', 'retry_after_s', v_wait_s, 'limit', p_hourly_max);
+    return jsonb_build_object(
+      'outcome', 'rate_limited', 'retry_after_s', v_wait_s, 'limit', p_hourly_max,
+      'left', private.bulk_left(p_account, p_hourly_max, p_now)
+    );
   end if;
   v_wait_s := private.service_wait_s(p_services, p_now);
   if v_wait_s is not null then

@@ -254,8 +254,8 @@ revoke all on function private.grant_months(uuid, timestamptz) from public, anon
 
 -- For customers. --------------------------------------------------------------------------------------------------------
 
--- The account's customer at Stripe, its own e-mail address for a new one, whether it has a subscription that goes on, and whether it
--- may buy; for owners.
+-- The account's customer at Stripe, its own e-mail address for a new one, whether it has a subscription that goes on, whether it may
+-- buy, and a subscription that goes on and is not to end yet: a blocked account may do nothing at Stripe but cancel it; for owners.
 create function api.billing_customer(p_account uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -268,7 +268,14 @@ begin
        where s.account_id = p_account and s.ended_at is null and s.status <> 'incomplete'
          and s.stripe_subscription_id is not null
     ),
-    'is_blocked', (select a.blocked_at is not null from public.accounts a where a.id = p_account)
+    'is_blocked', (select a.blocked_at is not null from public.accounts a where a.id = p_account),
+    'subscription_id', (
+      select s.stripe_subscription_id from public.subscriptions s
+       where s.account_id = p_account and s.ended_at is null and s.cancel_at is null and s.status <> 'incomplete'
+         and s.stripe_subscription_id is not null
+       order by s.created_at desc
+       limit 1
+    )
   ));
 end $$;
 revoke all on function api.billing_customer(uuid) from public, anon, authenticated, service_role;

@@ -11,6 +11,8 @@ create table public.webhook_events (
   -- As received, byte for byte. The clean-up empties it when nobody needs it any more.
   payload text check (octet_length(payload) <= 1048576),
   received_at timestamptz not null default clock_timestamp(),
+  -- When an operator last had it applied anew: it has waited since then, and not since it came.
+  put_back_at timestamptz,
   processed_at timestamptz,
   -- `waiting` needs something that has not come yet, `unreadable` a Worker that reads its version.
   outcome text not null default 'received' check (outcome in ('received', 'applied', 'ignored', 'waiting', 'unreadable')),
@@ -30,21 +32,30 @@ alter table public.webhook_events force row level security;
 revoke all on public.webhook_events from public, anon, authenticated, service_role;
 
 -- Writes down that an event was received; returns whether its effect is still to be applied. One that the caller is about to
--- apply (p_is_taken) is its for five minutes: otherwise the others of its batch would be claimed by each of them.
+-- apply (p_is_taken) is its for five minutes: otherwise the others of its batch would be claimed by each of them. p_taken_at is
+-- when the endpoint took it: it may have been in the queue or the bucket since, and has waited for that long. One that was given
+-- up, and whose payload is gone, is taken anew: somebody had Stripe send it again.
 create function system.receive_event(
-  p_id text, p_type text, p_api_version text, p_payload text, p_is_taken boolean
+  p_id text, p_type text, p_api_version text, p_payload text, p_is_taken boolean, p_taken_at timestamptz default null
 ) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now constant timestamptz := clock_timestamp();
 begin
-  insert into public.webhook_events (id, type, api_version, payload, next_attempt_at) values (
-    p_id, p_type, p_api_version, p_payload,
-    clock_timestamp() + case when p_is_taken then interval '5 minutes' else interval '0' end
+  -- `least` ignores null.
+  insert into public.webhook_events as e (id, type, api_version, payload, received_at, next_attempt_at) values (
+    p_id, p_type, p_api_version, p_payload, least(p_taken_at, v_now),
+    v_now + case when p_is_taken then interval '5 minutes' else interval '0' end
   )
-    on conflict (id) do nothing;
+    on conflict (id) do update
+      set api_version = excluded.api_version, payload = excluded.payload, received_at = excluded.received_at,
+          outcome = 'received', note = 'sent again', processed_at = null, attempts = 0,
+          next_attempt_at = excluded.next_attempt_at
+    where e.payload is null and e.outcome = 'ignored' and e.account_id is null;
   return exists (select from public.webhook_events e where e.id = p_id and e.processed_at is null);
 end $$;
-revoke all on function system.receive_event(text, text, text, text, boolean) from public, anon, authenticated, service_role;
-grant execute on function system.receive_event(text, text, text, text, boolean) to service_role;
+revoke all on function system.receive_event(text, text, text, text, boolean, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function system.receive_event(text, text, text, text, boolean, timestamptz) to service_role;
 
 -- Which of these events were never received.
 create function system.missed_events(p_ids jsonb) returns jsonb

@@ -160,34 +160,6 @@ grant execute on function operator.refund_run(uuid, text) to operator;
 
 -- Stripe's events. --------------------------------------------------------------------------------------------------------
 
--- When an operator last had it applied anew: it has waited since then, and not since it came.
-alter table public.webhook_events add column put_back_at timestamptz;
-
--- As in `webhook_events`, with the moment at which the endpoint took the event: it may have been in the queue or the bucket since, and
--- has waited for that long. One that was given up, and whose payload is gone, is taken anew: somebody had Stripe send it again.
-drop function system.receive_event(text, text, text, text, boolean);
-create function system.receive_event(
-  p_id text, p_type text, p_api_version text, p_payload text, p_is_taken boolean, p_taken_at timestamptz default null
-) returns boolean
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  v_now constant timestamptz := clock_timestamp();
-begin
-  -- `least` ignores null.
-  insert into public.webhook_events as e (id, type, api_version, payload, received_at, next_attempt_at) values (
-    p_id, p_type, p_api_version, p_payload, least(p_taken_at, v_now),
-    v_now + case when p_is_taken then interval '5 minutes' else interval '0' end
-  )
-    on conflict (id) do update
-      set api_version = excluded.api_version, payload = excluded.payload, received_at = excluded.received_at,
-          outcome = 'received', note = 'sent again', processed_at = null, attempts = 0,
-          next_attempt_at = excluded.next_attempt_at
-    where e.payload is null and e.outcome = 'ignored' and e.account_id is null;
-  return exists (select from public.webhook_events e where e.id = p_id and e.processed_at is null);
-end $$;
-revoke all on function system.receive_event(text, text, text, text, boolean, timestamptz) from public, anon, authenticated, service_role;
-grant execute on function system.receive_event(text, text, text, text, boolean, timestamptz) to service_role;
-
 -- An event as operators see it, without what Stripe told. Null if there is none.
 create function private.event_for_operators(p_event text) returns jsonb
 language sql volatile set search_path = pg_catalog, pg_temp as $$
@@ -266,15 +238,6 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
     from public.service_pauses p where p.ends_at is null or p.ends_at > clock_timestamp()
 $$;
 revoke all on function private.present_pauses() from public, anon, authenticated, service_role;
-
--- Which services are paused now, for whoever takes a run up: a model of such a provider is not asked as long as another can answer.
-create function system.paused_services() returns text[]
-language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-  select coalesce(array_agg(p.service order by p.service), '{}')
-    from public.service_pauses p where p.ends_at is null or p.ends_at > clock_timestamp()
-$$;
-revoke all on function system.paused_services() from public, anon, authenticated, service_role;
-grant execute on function system.paused_services() to service_role;
 
 create function operator.list_pauses(p_reason text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -372,29 +335,3 @@ begin
 end $$;
 revoke all on function operator.unblock_account(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function operator.unblock_account(uuid, text) to operator;
-
--- As in `billing`, with a subscription that goes on and is not to end yet: a blocked account may do nothing at Stripe but cancel it.
-create or replace function api.billing_customer(p_account uuid) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-begin
-  return coalesce(private.refuse_without(p_account, 'manage_billing'), jsonb_build_object(
-    'outcome', 'ok',
-    'customer_id', (select c.stripe_customer_id from public.billing_customers c where c.account_id = p_account),
-    'email', (select u.email from auth.users u where u.id = auth.uid()),
-    'is_subscribed', exists (
-      select from public.subscriptions s
-       where s.account_id = p_account and s.ended_at is null and s.status <> 'incomplete'
-         and s.stripe_subscription_id is not null
-    ),
-    'is_blocked', (select a.blocked_at is not null from public.accounts a where a.id = p_account),
-    'subscription_id', (
-      select s.stripe_subscription_id from public.subscriptions s
-       where s.account_id = p_account and s.ended_at is null and s.cancel_at is null and s.status <> 'incomplete'
-         and s.stripe_subscription_id is not null
-       order by s.created_at desc
-       limit 1
-    )
-  ));
-end $$;
-revoke all on function api.billing_customer(uuid) from public, anon, authenticated, service_role;
-grant execute on function api.billing_customer(uuid) to authenticated;
