@@ -33,8 +33,7 @@ revoke all on public.webhook_events from public, anon, authenticated, service_ro
 
 -- Writes down that an event was received; returns whether its effect is still to be applied. One that the caller is about to
 -- apply (p_is_taken) is its for five minutes: otherwise the others of its batch would be claimed by each of them. p_taken_at is
--- when the endpoint took it: it may have been in the queue or the bucket since, and has waited for that long. One that was given
--- up, and whose payload is gone, is taken anew: somebody had Stripe send it again.
+-- when the endpoint took it: it may have been in the queue or the bucket since, and has waited for that long.
 create function system.receive_event(
   p_id text, p_type text, p_api_version text, p_payload text, p_is_taken boolean, p_taken_at timestamptz default null
 ) returns boolean
@@ -47,11 +46,7 @@ begin
     p_id, p_type, p_api_version, p_payload, least(p_taken_at, v_now),
     v_now + case when p_is_taken then interval '5 minutes' else interval '0' end
   )
-    on conflict (id) do update
-      set api_version = excluded.api_version, payload = excluded.payload, received_at = excluded.received_at,
-          outcome = 'received', note = 'sent again', processed_at = null, attempts = 0,
-          next_attempt_at = excluded.next_attempt_at
-    where e.payload is null and e.outcome = 'ignored' and e.account_id is null;
+    on conflict (id) do nothing;
   return exists (select from public.webhook_events e where e.id = p_id and e.processed_at is null);
 end $$;
 revoke all on function system.receive_event(text, text, text, text, boolean, timestamptz) from public, anon, authenticated, service_role;
@@ -67,7 +62,7 @@ $$;
 revoke all on function system.missed_events(jsonb) from public, anon, authenticated, service_role;
 grant execute on function system.missed_events(jsonb) to service_role;
 
--- Up to p_limit events whose time to be tried (again) has come, the oldest first. Each is the caller's for five minutes.
+-- Up to p_limit events whose time to be tried (again) has come, first those that an operator put back, then the oldest. Each is the caller's for five minutes.
 create function system.claim_events(p_limit integer) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -77,7 +72,7 @@ begin
     select e.id
       from public.webhook_events e
      where e.processed_at is null and e.next_attempt_at <= clock_timestamp()
-     order by e.received_at, e.id
+     order by (e.put_back_at is null), e.received_at, e.id
      limit p_limit
        for no key update skip locked
   ), claimed as (
@@ -85,9 +80,9 @@ begin
        set next_attempt_at = clock_timestamp() + interval '5 minutes'
       from due d
      where e.id = d.id
-    returning e.id, e.payload, e.received_at
+    returning e.id, e.payload, e.received_at, e.put_back_at
   )
-  select coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'payload', c.payload) order by c.received_at, c.id), '[]')
+  select coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'payload', c.payload) order by (c.put_back_at is null), c.received_at, c.id), '[]')
     into v_events
     from claimed c;
   return v_events;
@@ -106,7 +101,8 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
          attempts = e.attempts + 1,
          next_attempt_at = clock_timestamp() + least(interval '1 minute' * 2 ^ least(e.attempts, 11), interval '1 day')
     from (
-      select p_outcome = 'waiting' and w.received_at < clock_timestamp() - interval '30 days'
+      -- `greatest` ignores null.
+      select p_outcome = 'waiting' and greatest(w.received_at, w.put_back_at) < clock_timestamp() - interval '30 days'
         from public.webhook_events w where w.id = p_event
     ) o (is_given_up)
    where e.id = p_event and e.processed_at is null

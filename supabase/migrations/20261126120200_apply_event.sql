@@ -376,7 +376,7 @@ begin
        select w.id from public.webhook_events w
         where w.outcome = 'waiting' and w.processed_at is null and w.next_attempt_at > clock_timestamp()
           -- What has waited for a day waits for something else.
-          and w.received_at > clock_timestamp() - interval '1 day'
+          and greatest(w.received_at, w.put_back_at) > clock_timestamp() - interval '1 day'
         order by w.received_at desc
         limit 100
           for no key update skip locked

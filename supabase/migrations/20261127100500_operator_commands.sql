@@ -95,7 +95,8 @@ begin
   perform private.require_operator(p_reason);
   select r.status into v_status from public.runs r where r.id = p_run;
   v_outcome := case when v_status is null then 'not_found' when v_status in ('pending', 'processing') then 'ok' else 'ended' end;
-  perform private.note_operator_action('wake_run', p_run, p_reason, v_outcome);
+  -- What the engine makes of it is in the answer only.
+  perform private.note_operator_action('wake_run', p_run, p_reason, case v_outcome when 'ok' then 'asked' else v_outcome end);
   return jsonb_build_object('outcome', v_outcome, 'run', private.run_for_operators(p_run));
 end $$;
 revoke all on function operator.wake_run(uuid, text) from public, anon, authenticated, service_role;
@@ -291,8 +292,11 @@ grant execute on function operator.resume_service(text, text) to operator;
 -- or after.
 create function private.set_blocked(p_account uuid, p_is_blocked boolean) returns text
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_blocked_at timestamptz;
 begin
   perform private.lock_balance(p_account);
+  select a.blocked_at into v_blocked_at from public.accounts a where a.id = p_account;
   update public.accounts a
      set blocked_at = case when p_is_blocked then clock_timestamp() end
    where a.id = p_account and (a.blocked_at is not null) <> p_is_blocked;
@@ -304,13 +308,18 @@ begin
     update public.credit_purchases c set status = 'failed', settled_at = clock_timestamp()
      where c.account_id = p_account and c.origin = 'auto_top_up' and c.status = 'open' and c.attempted_at is null;
   else
-    -- The block may have ended a purchase, or come before the one of the last charge; a balance that is below the threshold already crosses
-    -- it no more. The hourly job charges for it.
+    -- Only what this block has ended is bought after all: a balance that is below the threshold already crosses it no more. The hourly
+    -- job charges for it.
     perform private.want_top_up(p_account, t.pack_id, t.monthly_max_cents)
        from public.auto_top_ups t
        join public.credit_balances b on b.account_id = t.account_id
        join public.accounts a on a.id = t.account_id
-      where t.account_id = p_account and t.is_on and b.balance < t.threshold and a.deleted_at is null;
+      where t.account_id = p_account and t.is_on and b.balance < t.threshold and a.deleted_at is null
+        and exists (
+          select from public.credit_purchases c
+           where c.account_id = p_account and c.origin = 'auto_top_up' and c.status = 'failed' and c.attempted_at is null
+             and c.settled_at >= v_blocked_at
+        );
   end if;
   return 'ok';
 end $$;

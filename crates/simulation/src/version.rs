@@ -16,7 +16,7 @@ pub enum Version {
 
 /// The fields that a stored structure may lack, apart from those that are null. A run that began without a plan for its
 /// scrape reads everything.
-const MAY_BE_MISSING: [&str; 2] = ["is_final", "scrape"];
+const MAY_BE_MISSING: [&str; 3] = ["is_final", "paused", "scrape"];
 
 impl Version {
     /// Before, with, and after what the present version writes.

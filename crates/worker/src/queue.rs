@@ -59,6 +59,8 @@ pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     let batch: worker_sys::MessageBatch = batch.unchecked_into();
     let name = batch.queue()?.as_string().unwrap_or_default();
     let queue = Queue::named(&name);
+    // It starts the log.
+    drop(compose::isolate(&env));
     // First, because it needs the database alone: secrets that cannot be read may be what the messages were given up for.
     let counted = count_dead_letters(&env, queue, batch.messages()?.length()).await;
     if !compose::prepare_work(&env).await {

@@ -175,7 +175,7 @@ async fn a_run_under_way_is_woken_and_failed_with_its_refund_and_one_that_ended_
     assert_eq!(db.wake_run(&olga, nobody).await.unwrap(), RunOutcome::NotFound);
     assert_eq!(db.fail_run(&olga, nobody).await.unwrap(), RunOutcome::NotFound);
     let expected = json!([
-        ["wake_run", run, "ok", {}],
+        ["wake_run", run, "asked", {}],
         ["fail_run", run, "ok", {}],
         ["wake_run", run, "ended", {}],
         ["fail_run", run, "ended", {}],
@@ -265,11 +265,7 @@ async fn an_event_that_was_not_applied_is_dropped_and_put_back_and_its_effect_co
 
     stage.execute("update webhook_events set outcome = 'ignored', payload = null", &[]).await?;
     assert_eq!(db.replay_event(&olga, &id).await.unwrap(), EventOutcome::Forgotten);
-    // Stripe can be had to send it again.
-    assert!(receive(&stage.backend, "evt_1").await?);
-    assert_eq!(due().await?, json!([{ "id": "evt_1", "payload": "{}" }]));
-    assert!(receive(&stage.backend, "evt_1").await?);
-    assert_eq!(due().await?, json!([]), "once");
+    assert!(!receive(&stage.backend, "evt_1").await?, "it is done with, whoever sends it again");
     let none = EventId::parse("evt_none").unwrap();
     assert_eq!(db.replay_event(&olga, &none).await.unwrap(), EventOutcome::NotFound);
     assert_eq!(db.drop_event(&olga, &none).await.unwrap(), EventOutcome::NotFound);
@@ -277,6 +273,29 @@ async fn an_event_that_was_not_applied_is_dropped_and_put_back_and_its_effect_co
     assert_eq!(acts[0], json!(["replay_event", null, "ok", { "event_id": "evt_1" }]));
     assert_eq!(acts[6], json!(["replay_event", null, "not_found", {}]), "what is no event's id is not kept");
     stage.assert_ledger_is_whole().await
+}
+
+#[tokio::test]
+async fn an_event_that_was_put_back_goes_first_and_waits_since_then() -> TestResult {
+    let (stage, db, olga) = with_operator(0).await?;
+    for number in 0..30 {
+        receive(&stage.backend, &format!("evt_{number:02}")).await?;
+    }
+    receive(&stage.backend, "evt_old").await?;
+    stage
+        .execute("update webhook_events set outcome = 'ignored', processed_at = now() where id = 'evt_old'", &[])
+        .await?;
+    db.replay_event(&olga, &EventId::parse("evt_old").unwrap()).await.unwrap();
+    // It came after the others, and long ago.
+    for age in ["-1 minute", "40 days"] {
+        let aged = format!("update webhook_events set received_at = now() - interval '{age}' where id = 'evt_old'");
+        stage.execute(&aged, &[]).await?;
+        stage.execute("update webhook_events set next_attempt_at = now()", &[]).await?;
+        assert_eq!(stage.backend.call("select system.claim_events(3)", &[]).await?[0]["id"], "evt_old");
+    }
+    stage.superuser.query("select private.put_off('evt_old', 'waiting', 'its payment is not known')", &[]).await?;
+    assert_eq!(stage.count("webhook_events where id = 'evt_old' and processed_at is null").await?, 1);
+    Ok(())
 }
 
 /// What a request for an analysis is answered, and how long it is sent away for.
@@ -420,7 +439,11 @@ async fn an_account_that_is_unblocked_buys_by_itself_again_where_its_balance_is_
         db.unblock(&olga, account).await.unwrap();
         assert_eq!(stage.count(open).await?, 1, "no charge crosses the threshold again");
     }
-    // Where there is enough, nothing is bought.
+    // What was below before is not bought, and nor is anything where there is enough.
+    stage.execute("update credit_purchases set status = 'failed', settled_at = now() - interval '1 day'", &[]).await?;
+    db.block(&olga, account).await.unwrap();
+    db.unblock(&olga, account).await.unwrap();
+    assert_eq!(stage.count(open).await?, 0, "this block has ended no purchase");
     db.block(&olga, account).await.unwrap();
     db.adjust(&olga, account, &adjustment(1, "enough")).await.unwrap();
     db.unblock(&olga, account).await.unwrap();

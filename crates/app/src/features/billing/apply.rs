@@ -9,10 +9,6 @@ use crate::shared::store::StoreError;
 /// Waiting events that are tried again after one that was applied: most of them wait for exactly that.
 const WAITING_TRIED: u32 = 20;
 
-/// Claims after an operator has put an event back, so that one that waits behind many older ones has its turn. The hourly job takes
-/// the rest.
-const DUE_CLAIMS_MAX: u32 = 50;
-
 /// Why an event was not applied. It stays in the table, and is tried again.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApplyError {
@@ -47,18 +43,12 @@ pub async fn apply_event(ports: &BillingJobPorts, event: &EventEnvelope, payload
     Ok(applied)
 }
 
-/// Applies events whose turn it is: an operator has put one back.
+/// Applies events whose turn it is: an operator has put one back, which goes first.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn apply_due(ports: &BillingJobPorts) -> Result<(), StoreError> {
-    for _ in 0..DUE_CLAIMS_MAX {
-        let (tried, _) = apply_claimed(ports, WAITING_TRIED).await?;
-        if tried < WAITING_TRIED {
-            break;
-        }
-    }
-    Ok(())
+    apply_claimed(ports, WAITING_TRIED).await.map(drop)
 }
 
 /// Applies up to `limit` events whose turn it is; returns how many there were, and how many of them are done with.

@@ -61,7 +61,7 @@ pub struct Payer {
 #[async_trait]
 pub trait BillingStore: Send + Sync {
     /// Writes down that an event was received, and returns whether its effect is still to be applied. A repeat MUST NOT
-    /// change the first row, unless the event was given up so long ago that its payload was removed. One that `is_taken` MUST NOT be claimed by others for five minutes.
+    /// change the first row. One that `is_taken` MUST NOT be claimed by others for five minutes.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.

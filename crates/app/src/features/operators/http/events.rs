@@ -28,7 +28,7 @@ const EVENT_DONE: ErrorCode = ErrorCode::new(
 const EVENT_FORGOTTEN: ErrorCode = ErrorCode::new(
     StatusCode::GONE,
     "event_forgotten",
-    "what the event told was removed 90 days after it was given up: have Stripe send it again, which applies it",
+    "what the event told was removed 90 days after it was given up, and Stripe sends nothing that old again: correct the account's credits",
 );
 
 /// Which event.
@@ -58,7 +58,7 @@ fn done(outcome: EventOutcome) -> Result<Reply<EventView>, ApiError> {
         }
         EventOutcome::Forgotten => Err(ApiError::new(
             EVENT_FORGOTTEN,
-            "What the event told was removed. Have Stripe send it again; then it is applied.",
+            "What the event told was removed, and Stripe sends nothing again that is older than 30 days. Correct the account's credits instead.",
         )),
         EventOutcome::NotFound => Err(ApiError::new(EVENT_NOT_FOUND, "No event of this id has come.")),
     }

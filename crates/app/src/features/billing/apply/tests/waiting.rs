@@ -127,13 +127,3 @@ async fn an_event_that_the_database_refuses_is_put_off_and_comes_again() {
     world.repair();
     assert_eq!(apply(&world).await.unwrap(), Applied::Applied { note: None });
 }
-
-#[tokio::test]
-async fn an_event_that_was_put_back_has_its_turn_behind_many_others_too() {
-    let world = Arc::new(World::default());
-    for number in 0..50 {
-        world.waits(&format!("evt_{number:02}"));
-    }
-    apply_due(&job_ports(&world)).await.unwrap();
-    assert_eq!((world.applied().len(), world.heard("claim").len()), (50, 3));
-}
