@@ -175,7 +175,10 @@ impl Vault {
 
     /// What has taken the place of a value that was current once.
     pub(crate) fn successor(&self, former: &str) -> Option<Secret> {
-        self.memory().successor(former)
+        let memory = self.memory();
+        // Values that are too old to be used succeed nobody.
+        memory.usable(self.clock.now())?;
+        memory.successor(former)
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

@@ -23,7 +23,8 @@ let generation = 0;
 
 function trapped(cause) {
   dead = true;
-  for (const reject of inFlight) reject(new Trap(cause));
+  const trap = new Trap(cause); // one for all, so that what is told of it once is told
+  for (const reject of inFlight) reject(trap);
   inFlight.clear();
 }
 
@@ -72,7 +73,7 @@ function deliver(ctx, env) {
     const work = [];
     if (rust.has_telemetry()) work.push(call(() => rust.deliver_telemetry(env)));
     if (rust.secrets_are_due()) work.push(call(() => rust.refresh_secrets(env)));
-    return Promise.allSettled(work);
+    return Promise.allSettled(work).then((ends) => Promise.all(ends.map((end) => note("delivery", end.reason))));
   });
   ctx.waitUntil(begun.catch(() => {}));
 }
@@ -145,6 +146,7 @@ async function readBody(request) {
   const reader = request.body.getReader();
   const chunks = [];
   let size = 0;
+  let held = 0;
   let timer;
   const late = new Promise((resolve) => (timer = setTimeout(resolve, BODY_MS_MAX)));
   try {
@@ -152,7 +154,10 @@ async function readBody(request) {
       const piece = await Promise.race([reader.read(), late]);
       if (!piece) return { fault: "slow" };
       if (piece.done) break;
-      if (!hold(sender, piece.value.byteLength)) return { fault: "busy" };
+      // The runtime allocates some kilobytes for each piece, also for one of a single byte.
+      const bytes = piece.value.buffer.byteLength;
+      if (!hold(sender, bytes)) return { fault: "busy" };
+      held += bytes;
       chunks.push(piece.value);
       size += piece.value.byteLength;
     }
@@ -160,7 +165,7 @@ async function readBody(request) {
     return { fault: "broken" };
   } finally {
     clearTimeout(timer);
-    letGo(sender, size);
+    letGo(sender, held);
     // What is left of it is of no interest, and nor is that it broke off.
     reader.cancel().catch(() => {});
   }
@@ -205,7 +210,9 @@ function stream(body) {
         },
         (error) => {
           free(); // `cancel` is not called for a stream that has failed
-          note("stream", error);
+          // Often many streams are open, and none of them has trapped.
+          if (!error.isTold) note("stream", error);
+          error.isTold = true;
           throw error;
         },
       );

@@ -41,7 +41,7 @@ pub const LIMITS: [Limit; 21] = [
     limit("path with query", ADDRESS_CHARS_MAX, "characters", "address_too_long"),
     limit("all headers together", HEADER_BYTES_MAX, "bytes", "headers_too_large"),
     limit("time that a body takes", (BODY_MS_MAX / 1_000) as usize, "seconds", "body_too_slow"),
-    limit("unfinished bodies of an address", UPLOADS_OF_ADDRESS_BYTES_MAX, "bytes", "uploads_busy"),
+    limit("memory for the unfinished bodies of an address", UPLOADS_OF_ADDRESS_BYTES_MAX, "bytes", "uploads_busy"),
     limit("access token", TOKEN_CHARS_MAX, "characters", "token_malformed"),
     requests("requests of a user, or of an account's keys, that read, on one route", TrafficClass::Read),
     requests("requests of a user, or of an account's keys, that change something, on one route", TrafficClass::Write),

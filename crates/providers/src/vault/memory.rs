@@ -94,8 +94,10 @@ impl Memory {
     /// Whether it is time for a reading that nobody makes yet.
     pub(super) fn is_due(&self, now: Timestamp, demand: Demand) -> bool {
         let is_usable = self.usable(now).is_some();
-        // Nobody waits for a source that is away while there are good values: it is asked again behind an answer.
-        if demand == Demand::Work && is_usable && self.has_failed {
+        // Nobody waits for a source that is away while there are good values: it is asked again behind an answer. After a while without a
+        // question nobody knows whether it still is.
+        let is_away = self.has_failed && is_within(self.tried, self.lifetime, now);
+        if demand == Demand::Work && is_usable && is_away {
             return false;
         }
         let fresh_for = match demand {

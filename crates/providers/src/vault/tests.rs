@@ -228,6 +228,30 @@ async fn with_good_values_a_source_that_hangs_costs_one_request_its_timeout_and_
 }
 
 #[tokio::test]
+async fn a_failure_before_a_quiet_time_says_nothing_about_the_source_afterwards() {
+    let (world, vault) = World::vault([key("one"), down(), key("two")]);
+    vault.prepare().await;
+    world.later(5 * MINUTE);
+    vault.refresh().await;
+    world.later(4 * MINUTE);
+    vault.prepare().await;
+    assert_eq!((current(&vault), world.reads()), (is("one"), 2));
+    world.later(2 * MINUTE);
+    vault.prepare().await;
+    assert_eq!((current(&vault), world.reads()), (is("two"), 3));
+}
+
+#[tokio::test]
+async fn values_that_are_too_old_to_be_used_succeed_nobody() {
+    let (world, vault) = World::vault([key("new"), down()]);
+    let vault = Arc::into_inner(vault).unwrap().with_spares(values(&[(NAME, "spare")]));
+    vault.prepare().await;
+    assert_eq!(vault.successor("spare").map(|key| key.expose().to_owned()), is("new"));
+    world.later(25 * HOUR);
+    assert!(vault.successor("spare").is_none(), "the spare is what is used now");
+}
+
+#[tokio::test]
 async fn work_waits_a_minute_by_the_clock_for_a_source_that_hangs() {
     let (world, vault) = World::vault([down()]);
     world.slow_down();

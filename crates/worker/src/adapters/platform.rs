@@ -20,6 +20,7 @@ use oslira_postgres::TenantDb;
 use uuid::{NoContext, Uuid};
 use worker::{Delay, Env, send::SendFuture};
 
+use super::traffic::limiter;
 use crate::config::Config;
 
 /// Readiness needs no token, so the database's answer is kept: a flood of requests must not become a flood of queries.
@@ -105,7 +106,7 @@ impl PlatformReadiness {
 impl Readiness for PlatformReadiness {
     fn config_faults(&self) -> Vec<String> {
         let env = &self.env;
-        let missing = binding_faults(|name| env.rate_limiter(name).is_ok(), |name| env.kv(name).is_ok());
+        let missing = binding_faults(|name| limiter(env, name).is_ok(), |name| env.kv(name).is_ok());
         [self.faults.clone(), missing].concat()
     }
 

@@ -66,6 +66,8 @@ pub fn has_telemetry() -> bool {
 #[wasm_bindgen]
 pub async fn deliver_telemetry(env: JsValue) {
     let env: Env = env.unchecked_into();
+    // A module that has just begun, as after a trap, does not know yet where errors are reported.
+    compose::prepare(&env).await;
     let isolate = compose::isolate(&env);
     if isolate.local_points.is_some() && !has_gathered().await {
         return;

@@ -4,11 +4,13 @@ use std::{cell::RefCell, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use js_sys::Reflect;
 use oslira_app::{
     http::{Admission, TrafficKey, TrafficLimiter},
     shared::{clock::Clock as _, expiring::Expiring},
 };
-use worker::{Env, Result, send::SendFuture};
+use wasm_bindgen::JsCast as _;
+use worker::{Env, Error, RateLimiter, Result, send::SendFuture};
 
 use super::{PlatformClock, deadline::within};
 
@@ -23,6 +25,16 @@ thread_local! {
     static REFUSED: RefCell<Expiring<TrafficKey, ()>> = RefCell::new(Expiring::new(REFUSED_MAX));
 }
 
+/// A counter by the name of its binding. `Env::rate_limiter` asks what the binding's class is called, which nobody has documented: by
+/// another name all requests would go uncounted.
+pub fn limiter(env: &Env, binding: &str) -> Result<RateLimiter> {
+    let found = Reflect::get(env.as_ref(), &binding.into())?;
+    if found.is_undefined() {
+        return Err(Error::BindingError(binding.to_owned()));
+    }
+    Ok(found.unchecked_into())
+}
+
 /// The Rate Limiting bindings: each location of the platform counts by itself, in its own memory.
 pub struct Limiter {
     env: Env,
@@ -35,7 +47,7 @@ impl Limiter {
     }
 
     async fn limit(&self, key: &TrafficKey) -> Result<bool> {
-        Ok(self.env.rate_limiter(key.class.binding())?.limit(key.text()).await?.success)
+        Ok(limiter(&self.env, key.class.binding())?.limit(key.text()).await?.success)
     }
 
     /// A counter that does not answer keeps nobody out: the exact limits are the database's.

@@ -85,8 +85,8 @@ impl OpenConnections {
             return (has_room, vec![]);
         }
         let mut effects = vec![];
-        // Before anything is stored: a record without an alarm would stay for ever.
-        if self.record.is_none() {
+        // Before anything is stored: a record without an alarm would stay for ever. Where no lease is left, the alarm is due, or was lost.
+        if before.0.iter().all(|lease| lease.until <= now) {
             effects.push(ConnectionsEffect::SetAlarm(CONNECTION_LEASE));
         }
         self.record = Some(after.clone());

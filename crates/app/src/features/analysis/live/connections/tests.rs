@@ -129,6 +129,15 @@ fn a_connection_of_which_nobody_tells_counts_until_its_lease_is_over() {
 }
 
 #[test]
+fn an_alarm_that_was_lost_is_set_again_by_the_next_connection() {
+    let mut outside = Outside::new(1);
+    assert!(outside.open(1));
+    (outside.alarm_at, outside.now) = (None, LEASE_S);
+    assert!(outside.open(2));
+    assert_eq!(outside.alarm_at, Some(2 * LEASE_S));
+}
+
+#[test]
 fn nothing_is_left_behind_when_the_last_lease_is_over() {
     let mut outside = Outside::new(3);
     assert!(outside.open(1));
