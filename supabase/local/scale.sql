@@ -204,10 +204,10 @@ insert into public.analyses (
     join results r on r.n = pg_temp.pick(j.n, 83, 64)
    order by j.made_at;
 
--- First a purchase that nobody can use up, then many small ones, charges and refunds; all of one grant an account, whose rest
--- is set at the end.
+-- First a purchase that nobody can use up, then many small ones, which come to less than the charges, and refunds; all of one grant an
+-- account, whose rest is set at the end.
 insert into public.credit_grants (account_id, source, amount, remaining, created_at)
-  select md5('scale account ' || k)::uuid, 'pack', 20000000, 20000000, timestamptz '2026-07-01' from generate_series(1, 1000) k;
+  select md5('scale account ' || k)::uuid, 'pack', 10000000, 10000000, timestamptz '2026-07-01' from generate_series(1, 1000) k;
 insert into public.credit_transactions (
   account_id, kind, amount, balance_after, run_id, description, idempotency_key, grants, created_at
 )
@@ -217,7 +217,7 @@ insert into public.credit_transactions (
       select md5('scale account ' || k)::uuid, 'purchase', 10000000, null::uuid, 'Credits', 'grant:scale:first:' || k, timestamptz '2026-07-01'
         from generate_series(1, 1000) k
       union all
-      select md5('scale account ' || k)::uuid, 'purchase', 50, null, 'Credits', 'grant:scale:' || k || ':' || t,
+      select md5('scale account ' || k)::uuid, 'purchase', 1, null, 'Credits', 'grant:scale:' || k || ':' || t,
              timestamptz '2026-07-28' + t * interval '9 hours'
         from generate_series(1, 1000) k, generate_series(1, 300) t
       union all

@@ -20,10 +20,10 @@ pub const NAME: &str = "telemetry.overhead_ms.p50";
 /// A read of one row: with little work of its own, a request shows what is added to it.
 const ROUTE: &str = "/credits/balance";
 const ROUNDS: u64 = 3;
-/// 250 in a second, on average: somewhat less than half of what two cores answer, load generator included.
-const EVERY: Duration = Duration::from_millis(4);
-const WARM_UP: usize = 400;
-const REQUESTS: usize = 1_600;
+/// 50 in a second, on average: less than half of what two cores answer, load generator included.
+const EVERY: Duration = Duration::from_millis(20);
+const WARM_UP: usize = 200;
+const REQUESTS: usize = 1_000;
 /// More than are ever under way: none waits for its connection.
 const CONNECTIONS: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(20);
