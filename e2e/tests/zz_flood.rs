@@ -26,6 +26,8 @@ const FLOOD: usize = 1_500;
 const AT_ONCE: usize = 16;
 /// Reads of one route in a window.
 const READS_MAX: usize = 300;
+/// Those of them that the isolate lets through without asking the counter.
+const UNASKED: usize = 20;
 const WINDOW_S: f64 = 10.0;
 /// A process of Postgres that is idle tells what it has done within ten seconds.
 const COUNTED_WITHIN: Duration = Duration::from_secs(12);
@@ -68,7 +70,7 @@ async fn a_flood_by_one_account_is_refused_and_another_account_is_served() {
     assert_eq!(served + answers.refused.len(), FLOOD);
     // One window more than it took can have been touched, and what was asked at once may have been let through together.
     let windows = answers.took.as_secs_f64() / WINDOW_S + 2.0;
-    let most = READS_MAX as f64 * windows + AT_ONCE as f64;
+    let most = (READS_MAX + UNASKED) as f64 * windows + AT_ONCE as f64;
     assert!(served >= READS_MAX && served as f64 <= most, "{served} served in {:?}", answers.took);
     let refused = answers.refused.len();
     assert!(refused > 0, "nothing was refused in {:?}", answers.took);

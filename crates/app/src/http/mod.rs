@@ -38,5 +38,8 @@ pub use refuse::{
     ADDRESS_CHARS_MAX, BODY_MS_MAX, HEADER_BYTES_MAX, SlowBody, Trapped, UPLOADS_BYTES_MAX,
     UPLOADS_OF_ADDRESS_BYTES_MAX, UploadsBusy,
 };
-pub use traffic::{Admission, Client, TRAFFIC_WINDOW_S, TrafficClass, TrafficKey, TrafficLimiter, count_request};
+pub use traffic::{
+    Admission, Client, LocalCounts, REQUESTS_UNASKED, TRAFFIC_WINDOW_S, TrafficClass, TrafficKey, TrafficLimiter,
+    count_request,
+};
 pub use whole_number::whole_number;

@@ -11,10 +11,19 @@ use axum::http::{HeaderMap, Method, request::Parts};
 use serde_json::json;
 
 use super::{ApiError, Exceeded, Quota, RequestPorts, code::RATE_LIMITED};
-use crate::shared::ids::{AccountId, RunId, UserId};
+use crate::shared::{
+    expiring::Expiring,
+    ids::{AccountId, RunId, UserId},
+};
 
 /// The platform counts in windows of 10 or 60 seconds. In the shorter one, whoever has sent too much waits less.
 pub const TRAFFIC_WINDOW_S: u32 = 10;
+
+/// So many requests of one count in a window an isolate lets through without asking the platform: nobody who sends two in a second waits
+/// for a counter.
+pub const REQUESTS_UNASKED: u32 = 20;
+
+const LOCAL_COUNTS_MAX: usize = 4_096;
 
 /// The header in which the platform says from which address a request comes; it replaces one that the client sends.
 const ADDRESS: &str = "cf-connecting-ip";
@@ -147,10 +156,31 @@ impl TrafficKey {
     }
 }
 
+/// What one isolate has counted in the present window.
+#[derive(Debug)]
+pub struct LocalCounts(Expiring<TrafficKey, u32>);
+
+impl Default for LocalCounts {
+    fn default() -> Self {
+        Self(Expiring::new(LOCAL_COUNTS_MAX))
+    }
+}
+
+impl LocalCounts {
+    /// Counts a request; answers whether there were so many that the platform must be asked.
+    pub fn is_much(&mut self, key: &TrafficKey, scale: u32, now_ms: i64) -> bool {
+        let window_ms = i64::from(TRAFFIC_WINDOW_S) * 1_000;
+        let end_ms = now_ms.saturating_sub(now_ms.rem_euclid(window_ms)).saturating_add(window_ms);
+        let count = self.0.get(key, now_ms).map_or(1, |count| count.saturating_add(1));
+        self.0.insert(key.clone(), count, now_ms, end_ms);
+        count > REQUESTS_UNASKED.saturating_mul(scale)
+    }
+}
+
 /// What a counter says of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// There is room, or nobody asked because another counter refuses.
+    /// There is room, or nobody asked: there were few of late, or another counter refuses.
     Admitted,
     Refused,
     /// It did not answer.
@@ -225,6 +255,22 @@ mod tests {
         namespaces.sort_unstable();
         namespaces.dedup();
         assert_eq!(namespaces.len(), limits.len(), "two classes would share a counter");
+    }
+
+    #[test]
+    fn the_platform_is_asked_about_whoever_has_sent_many_in_a_window() {
+        let key = |user| TrafficKey {
+            class: TrafficClass::Read,
+            client: Client::User(UserId::new(Uuid::from_u128(user))),
+            route: Some("/runs"),
+        };
+        let mut counts = LocalCounts::default();
+        for _ in 0..REQUESTS_UNASKED {
+            assert!(!counts.is_much(&key(1), 1, 5_000));
+        }
+        assert!(counts.is_much(&key(1), 1, 9_999));
+        assert!(!counts.is_much(&key(2), 1, 9_999), "another's");
+        assert!(!counts.is_much(&key(1), 1, 10_000), "the next window");
     }
 
     fn address(text: &str) -> Client {

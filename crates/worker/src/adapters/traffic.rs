@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use js_sys::Reflect;
 use oslira_app::{
-    http::{Admission, TrafficKey, TrafficLimiter},
+    http::{Admission, LocalCounts, TrafficKey, TrafficLimiter},
     shared::{clock::Clock as _, expiring::Expiring},
 };
 use wasm_bindgen::JsCast as _;
@@ -22,6 +22,7 @@ const REFUSED_MAX: usize = 1_024;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 thread_local! {
+    static COUNTS: RefCell<LocalCounts> = RefCell::default();
     static REFUSED: RefCell<Expiring<TrafficKey, ()>> = RefCell::new(Expiring::new(REFUSED_MAX));
 }
 
@@ -52,6 +53,10 @@ impl Limiter {
 
     /// A counter that does not answer keeps nobody out: the exact limits are the database's.
     async fn ask(&self, key: &TrafficKey) -> Admission {
+        let now_ms = PlatformClock.now().as_millisecond();
+        if !COUNTS.with_borrow_mut(|counts| counts.is_much(key, self.scale, now_ms)) {
+            return Admission::Admitted;
+        }
         let binding = key.class.binding();
         match within(PATIENCE, self.limit(key)).await {
             Some(Ok(true)) => Admission::Admitted,
