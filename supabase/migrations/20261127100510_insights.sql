@@ -34,7 +34,7 @@ create table public.insight_runs (
   credits bigint not null check (credits >= 0),
   refunded bigint not null check (refunded >= 0),
   -- How long those that are complete took, and parts of it: how many runs took how many milliseconds, as one number whose sum over
-  -- days is that of all their runs (private.histogram).
+  -- days is that of all their runs (private.percentiles).
   total numeric,
   waiting numeric,
   reading numeric,
@@ -93,28 +93,51 @@ revoke all on public.insight_account_costs from public, anon, authenticated, ser
 -- Times as they are kept: the nearest power of 1.02, at most 1 % (and half a millisecond) away from each. Of all runs (or calls) together
 -- they are one number, in which the power k has the eight digits from the (8 k + 9)th on, counted from the right, for its runs; the
 -- first eight are for those that took no time. So Postgres adds up days by `sum`, whatever their times, much faster than lists of times.
--- A day's limit, 86,400,000 ms, makes the largest k 922. This reads such a number: its times, and how many runs took each.
-create function private.histogram(p_number numeric) returns table (ms integer, runs bigint)
-language sql stable rows 100 set search_path = pg_catalog, pg_temp as $$
-  with whole as materialized (
-    select p_number::text as text where p_number > 0
-  ), counted as materialized (
-    -- Nobody is faster than the first that is counted: the zeros behind it are left out. As bytes, because of a text every character
-    -- up to a place is read to find it.
-    select e.empty, convert_to(left(w.text, length(w.text) - 8 * e.empty), 'UTF8') as digits
-      from whole w
-     cross join lateral (select (length(w.text) - length(rtrim(w.text, '0'))) / 8) as e (empty)
-  ), numbers as materialized (
-    select c.empty + n as number,
-           convert_from(substring(c.digits from length(c.digits) - 8 * n - 7 for 8), 'UTF8')::bigint as runs
-      from counted c
-     cross join lateral generate_series(0, (length(c.digits) - 1) / 8) as n
-  )
-  select case when n.number = 0 then 0 else round(power(1.02::float8, n.number - 1))::integer end, n.runs
-    from numbers n
-   where n.runs > 0
-$$;
-revoke all on function private.histogram(numeric) from public, anon, authenticated, service_role;
+-- A day's limit, 86,400,000 ms, makes the largest k 922. This reads such a number: how many runs there are, and their percentiles, each
+-- the smallest time that so many of the runs do not exceed.
+--
+-- How many runs some of the digits stand for is their remainder by 99,999,999, because 100,000,000 leaves 1 (it is how one casts out
+-- nines): right for fewer than 99,999,999 runs in all. So each percentile is found by halves, and no count is read by itself.
+create function private.percentiles(p_number numeric, out runs bigint, out times jsonb)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  -- Nobody is faster than the first that is counted: the zeros behind it are left out. As bytes, because of a text every character up
+  -- to a place is read to find it.
+  v_text text := p_number::text;
+  v_empty constant integer := (length(v_text) - length(rtrim(v_text, '0'))) / 8;
+  v_digits bytea;
+  v_numbers integer;
+  v_found integer[] := '{}';
+  v_share numeric;
+  -- Of the numbers from v_low to v_high, one is that of the percentile; v_below runs are faster than the first of them.
+  v_low integer := 0;
+  v_high integer;
+  v_below bigint := 0;
+  v_middle integer;
+  v_half bigint;
+begin
+  v_text := left(v_text, length(v_text) - 8 * v_empty);
+  v_numbers := (length(v_text) + 7) / 8;
+  v_digits := convert_to(lpad(v_text, 8 * v_numbers, '0'), 'UTF8');
+  runs := p_number % 99999999;
+  foreach v_share in array array[0.50, 0.95, 0.99] loop
+    v_high := v_numbers - 1;
+    while v_low < v_high loop
+      v_middle := (v_low + v_high) / 2;
+      v_half := convert_from(substring(v_digits from 8 * (v_numbers - v_middle) - 7 for 8 * (v_middle - v_low + 1)), 'UTF8')::numeric
+                % 99999999;
+      if v_below + v_half >= v_share * runs then
+        v_high := v_middle;
+      else
+        v_below := v_below + v_half;
+        v_low := v_middle + 1;
+      end if;
+    end loop;
+    v_found := v_found || case when v_empty + v_low = 0 then 0 else round(power(1.02::float8, v_empty + v_low - 1))::integer end;
+  end loop;
+  times := jsonb_build_object('p50_ms', v_found[1], 'p95_ms', v_found[2], 'p99_ms', v_found[3]);
+end $$;
+revoke all on function private.percentiles(numeric) from public, anon, authenticated, service_role;
 
 -- The runs of an account, or with the nil UUID of all, that ended in [p_from, p_until). The plan depends on which: hence a custom one
 -- each time.
@@ -139,13 +162,15 @@ begin
 end $$;
 revoke all on function private.ended_runs(uuid, timestamptz, timestamptz) from public, anon, authenticated, service_role;
 
--- The providers' calls that were recorded in [p_from, p_until).
+-- The providers' calls that were recorded in [p_from, p_until). To start parallel workers takes longer than to read an hour, and less than
+-- to read a day: hence their cost.
 create function private.recorded_calls(p_from timestamptz, p_until timestamptz) returns table (
   account_id uuid, day date, analysis_type text, kind text, provider text, name text, model text, outcome text,
   cost_microusd bigint, is_unpriced boolean, is_gateway_hit boolean, input_tokens integer, cached_tokens integer,
   output_tokens integer, took_ms integer
 )
-language plpgsql stable rows 1000 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
+language plpgsql stable rows 1000 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+  set parallel_setup_cost = 20000 as $$
 begin
   return query
     select l.account_id, (l.created_at at time zone 'UTC')::date, r.analysis_type, 'ai', l.provider, l.call, l.model,
@@ -189,7 +214,7 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
        values ('total', e.total), ('waiting', e.waiting), ('reading', e.reading), ('judging', e.judging)
      ) as p (phase, took)
      cross join lateral (select least(extract(epoch from p.took) * 1000, 86400000)::float8) as m (ms)
-     -- See private.histogram.
+     -- See private.percentiles.
      cross join lateral (select case when m.ms < 0.5 then 0 else 1 + round(ln(greatest(m.ms, 1)) / ln(1.02::float8)) end) as b (number)
      where e.outcome in ('cold', 'cached') and p.took is not null
      group by 1, 2, 3, 4, 5
@@ -340,51 +365,61 @@ create function private.run_percentiles(p_account uuid, p_first date, p_last dat
   analysis_type text, outcome text, phase text, runs bigint, times jsonb
 )
 language plpgsql stable rows 24 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
-declare
-  v_is_exact constant boolean := coalesce((
-    select sum(s.runs) from private.run_sums(p_account, p_first, p_last) s where s.outcome in ('cold', 'cached')
-  ), 0) <= 1000;
 begin
-  return query
-  with measured as (
-    select i.analysis_type, i.outcome, p.phase, h.ms, h.runs
-      from (
-        select d.analysis_type, d.outcome, sum(d.total) as total, sum(d.waiting) as waiting, sum(d.reading) as reading,
-               sum(d.judging) as judging
-          from public.insight_runs d
-         where d.account_id = p_account and d.day between p_first and p_last and d.outcome in ('cold', 'cached') and not v_is_exact
-         group by 1, 2
-      ) i
-     cross join lateral (
-       values ('total', i.total), ('waiting', i.waiting), ('reading', i.reading), ('judging', i.judging)
-     ) as p (phase, number)
-     cross join lateral private.histogram(p.number) h
-    union all
-    select r.analysis_type, r.outcome, p.phase, least(greatest(extract(epoch from p.took) * 1000, 0), 86400000)::integer, 1
+  if coalesce((
+    select sum(s.runs) from private.run_sums(p_account, p_first, p_last) s where s.outcome in ('cold', 'cached')
+  ), 0) <= 1000 then
+    return query
+    select r.analysis_type, r.outcome, p.phase, count(*),
+           jsonb_build_object(
+             'p50_ms', percentile_disc(0.50) within group (order by m.ms),
+             'p95_ms', percentile_disc(0.95) within group (order by m.ms),
+             'p99_ms', percentile_disc(0.99) within group (order by m.ms)
+           )
       from private.not_summed(p_first, p_last) n
-     cross join lateral private.ended_runs(
-       p_account, case when v_is_exact then p_first::timestamp at time zone 'UTC' else n.from_time end, n.until_time
-     ) r
+     cross join lateral private.ended_runs(p_account, p_first::timestamp at time zone 'UTC', n.until_time) r
      cross join lateral (
        values ('total', r.total), ('waiting', r.waiting), ('reading', r.reading), ('judging', r.judging)
      ) as p (phase, took)
+     cross join lateral (select least(greatest(extract(epoch from p.took) * 1000, 0), 86400000)::integer) as m (ms)
      where r.outcome in ('cold', 'cached') and p.took is not null
-  ), merged as (
-    select m.analysis_type, m.outcome, m.phase, m.ms, sum(m.runs) as runs from measured m group by 1, 2, 3, 4
-  ), ranked as (
-    select m.analysis_type, m.outcome, m.phase, m.ms,
-           sum(m.runs) over (partition by m.analysis_type, m.outcome, m.phase order by m.ms) as up_to,
-           sum(m.runs) over (partition by m.analysis_type, m.outcome, m.phase) as all_runs
-      from merged m
+     group by 1, 2, 3;
+    return;
+  end if;
+  return query
+  with numbers as (
+    select d.analysis_type, d.outcome, d.total, d.waiting, d.reading, d.judging
+      from public.insight_runs d
+     where d.account_id = p_account and d.day between p_first and p_last and d.outcome in ('cold', 'cached')
+    union all
+    -- As in sum_up_runs.
+    select r.analysis_type, r.outcome, t.numbers[1], t.numbers[2], t.numbers[3], t.numbers[4]
+      from private.not_summed(p_first, p_last) n
+     cross join lateral private.ended_runs(p_account, n.from_time, n.until_time) r
+     cross join lateral (
+       select array_agg(('1e' || 8 * b.number)::numeric order by p.place)
+         from unnest(array[r.total, r.waiting, r.reading, r.judging]) with ordinality as p (took, place)
+        cross join lateral (select least(extract(epoch from p.took) * 1000, 86400000)::float8) as m (ms)
+        cross join lateral (
+          select case
+                   when p.took is null then null when m.ms < 0.5 then 0 else 1 + round(ln(greatest(m.ms, 1)) / ln(1.02::float8))
+                 end
+        ) as b (number)
+     ) as t (numbers)
+     where r.outcome in ('cold', 'cached')
+  ), sums as (
+    select n.analysis_type, n.outcome, sum(n.total) as total, sum(n.waiting) as waiting, sum(n.reading) as reading,
+           sum(n.judging) as judging
+      from numbers n
+     group by 1, 2
   )
-  select r.analysis_type, r.outcome, r.phase, max(r.all_runs)::bigint,
-         jsonb_build_object(
-           'p50_ms', min(r.ms) filter (where r.up_to >= 0.50 * r.all_runs),
-           'p95_ms', min(r.ms) filter (where r.up_to >= 0.95 * r.all_runs),
-           'p99_ms', min(r.ms) filter (where r.up_to >= 0.99 * r.all_runs)
-         )
-    from ranked r
-   group by 1, 2, 3;
+  select s.analysis_type, s.outcome, p.phase, t.runs, t.times
+    from sums s
+   cross join lateral (
+     values ('total', s.total), ('waiting', s.waiting), ('reading', s.reading), ('judging', s.judging)
+   ) as p (phase, number)
+   cross join lateral private.percentiles(p.number) t
+   where p.number is not null;
 end $$;
 revoke all on function private.run_percentiles(uuid, date, date) from public, anon, authenticated, service_role;
 
@@ -602,38 +637,23 @@ grant execute on function api.insight_drivers(uuid, integer, date) to authentica
 -- How long the providers' calls took: those of each AI call by its model, and of each actor.
 create function private.call_latency(p_first date, p_last date) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  with measured as (
-    select i.kind, i.provider, i.name, i.model, h.ms, h.runs as calls
-      from (
-        select d.kind, d.provider, d.name, d.model, sum(d.took) as took
-          from public.insight_calls d
-         where d.day between p_first and p_last
-         group by 1, 2, 3, 4
-      ) i
-     cross join lateral private.histogram(i.took) h
+  with numbers as (
+    select i.kind, i.provider, i.name, i.model, i.took
+      from public.insight_calls i
+     where i.day between p_first and p_last
     union all
-    select c.kind, c.provider, c.name, c.model, c.took_ms, 1
+    -- As in sum_up_calls.
+    select c.kind, c.provider, c.name, c.model,
+           ('1e' || 8 * case when c.took_ms < 1 then 0 else 1 + round(ln(c.took_ms::float8) / ln(1.02::float8)) end)::numeric
       from private.not_summed(p_first, p_last) n, private.recorded_calls(n.from_time, n.until_time) c
-  ), merged as (
-    select m.kind, m.provider, m.name, m.model, m.ms, sum(m.calls) as calls from measured m group by 1, 2, 3, 4, 5
-  ), ranked as (
-    select m.*, sum(m.calls) over (partition by m.kind, m.provider, m.name, m.model order by m.ms) as up_to,
-           sum(m.calls) over (partition by m.kind, m.provider, m.name, m.model) as all_calls
-      from merged m
-  ), shown as (
-    select r.kind, r.provider, r.name, r.model, max(r.all_calls) as calls,
-           jsonb_build_object(
-             'p50_ms', min(r.ms) filter (where r.up_to >= 0.50 * r.all_calls),
-             'p95_ms', min(r.ms) filter (where r.up_to >= 0.95 * r.all_calls),
-             'p99_ms', min(r.ms) filter (where r.up_to >= 0.99 * r.all_calls)
-           ) as times
-      from ranked r
-     group by 1, 2, 3, 4
+  ), sums as (
+    select n.kind, n.provider, n.name, n.model, sum(n.took) as took from numbers n group by 1, 2, 3, 4
   )
   select jsonb_build_object('calls', coalesce(jsonb_agg(jsonb_build_object(
-           'kind', s.kind, 'provider', s.provider, 'name', s.name, 'model', nullif(s.model, ''), 'calls', s.calls, 'took', s.times
+           'kind', s.kind, 'provider', s.provider, 'name', s.name, 'model', nullif(s.model, ''), 'calls', t.runs, 'took', t.times
          ) order by s.kind, s.provider, s.name, s.model), '[]'))
-    from shown s
+    from sums s
+   cross join lateral private.percentiles(s.took) t
 $$;
 revoke all on function private.call_latency(date, date) from public, anon, authenticated, service_role;
 
@@ -712,8 +732,11 @@ revoke all on function private.call_outcomes(date, date) from public, anon, auth
 -- What costs us most: the twenty dearest accounts, and the twenty dearest calls.
 create function private.dollar_drivers(p_first date, p_last date) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  with accounts as (
-    select s.account_id, sum(s.ai) as ai, sum(s.scrape) as scrape, sum(sum(s.ai + s.scrape)) over () as whole
+  with not_summed as materialized (
+    select c.account_id, c.kind, c.provider, c.name, c.model, c.cost_microusd
+      from private.not_summed(p_first, p_last) n, private.recorded_calls(n.from_time, n.until_time) c
+  ), accounts as (
+    select s.account_id, sum(s.ai) as ai, sum(s.scrape) as scrape, sum(sum(s.ai) + sum(s.scrape)) over () as whole
       from (
         select i.account_id, i.ai_microusd as ai, i.scrape_microusd as scrape
           from public.insight_account_costs i
@@ -721,15 +744,21 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         union all
         select c.account_id, case when c.kind = 'ai' then c.cost_microusd else 0 end,
                case when c.kind = 'scrape' then c.cost_microusd else 0 end
-          from private.not_summed(p_first, p_last) n, private.recorded_calls(n.from_time, n.until_time) c
+          from not_summed c
       ) s
      group by 1
-     order by sum(s.ai + s.scrape) desc, 1
+     order by sum(s.ai) + sum(s.scrape) desc, 1
      limit 20
   ), calls as (
-    select c.kind, c.provider, c.name, c.model, sum(c.calls) as calls, sum(c.cost_microusd) as cost,
-           sum(sum(c.cost_microusd)) over () as whole
-      from private.call_sums(p_first, p_last) c
+    select s.kind, s.provider, s.name, s.model, sum(s.calls) as calls, sum(s.cost_microusd) as cost,
+           sum(sum(s.cost_microusd)) over () as whole
+      from (
+        select i.kind, i.provider, i.name, i.model, i.calls, i.cost_microusd
+          from public.insight_calls i
+         where i.day between p_first and p_last
+        union all
+        select c.kind, c.provider, c.name, c.model, 1, c.cost_microusd from not_summed c
+      ) s
      group by 1, 2, 3, 4
      order by 6 desc, 1, 2, 3, 4
      limit 20
