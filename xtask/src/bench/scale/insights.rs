@@ -15,7 +15,7 @@ use crate::postgres::PgUrl;
 pub const NAME: &str = "insights.query_ms.";
 
 const WARM_UP: usize = 100;
-const SAMPLES: usize = 1_000;
+const SAMPLES: usize = 2_000;
 const SPANS: [u32; 4] = [1, 7, 30, 92];
 /// Days before the newest run on which a span may end, where it does not end on that day: the day that is still open is asked about most,
 /// and costs most, because its last hour is read from the rows.
