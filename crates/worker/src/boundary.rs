@@ -22,7 +22,11 @@ use tower_service::Service as _;
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::Env;
 
-use crate::{adapters::Opened, compose};
+use crate::{
+    adapters::Opened,
+    compose,
+    isolate::{self, Isolate},
+};
 
 thread_local! {
     static ROUTER: RefCell<Option<Router>> = const { RefCell::new(None) };
@@ -68,7 +72,7 @@ pub async fn trapped(head: String, cause: String, stack: String, env: JsValue) -
 
 async fn answer(mut request: Request<Body>, env: JsValue) -> Result<Array, JsValue> {
     let env: Env = env.unchecked_into();
-    compose::prepare(&env).await;
+    isolate::prepare(&env).await;
     match RequestKind::of(request.uri().path()) {
         RequestKind::OfAProvider => compose::provider_ports(&env).install(request.extensions_mut()),
         RequestKind::OfAnOperator => compose::operator_ports(&env).install(request.extensions_mut()),
@@ -77,7 +81,7 @@ async fn answer(mut request: Request<Body>, env: JsValue) -> Result<Array, JsVal
     let answer = ROUTER.with(|router| {
         // Borrowed to make the future only, not while it is awaited: requests run side by side.
         let mut slot = router.borrow_mut();
-        slot.get_or_insert_with(|| self::router(&compose::isolate(&env).config.http)).call(request)
+        slot.get_or_insert_with(|| self::router(&Isolate::of(&env).config.http)).call(request)
     });
     let response = answer.await.unwrap_or_else(|never| match never {});
     Ok(emit(response).await)

@@ -1,179 +1,40 @@
 //! Puts the product together with this platform's adapters.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::sync::Arc;
 
 use oslira_app::{
     api::{OperatorPorts, ProviderPorts, UserPorts},
     features::{
         account::AccountPorts,
-        analysis::{AnalysisPorts, BulkPorts, WatchedRuns, WorkflowPorts, streams_at_once},
-        auth::{AuthPorts, Familiar, SignInPorts, TokenCheck, TokenVerifier},
+        analysis::{AnalysisPorts, BulkPorts, WorkflowPorts},
+        auth::{AuthPorts, SignInPorts, TokenCheck},
         billing::{BillingJobPorts, BillingPorts, WebhookPorts},
         business::BusinessPorts,
         credits::CreditPorts,
         erasure::{EraseJobPorts, ErasurePorts},
         health::HealthPorts,
         insights::{InsightPorts, OperatorInsightPorts},
-        leads::{LeadPorts, exports_at_once},
+        leads::LeadPorts,
         members::MemberPorts,
         operators::{OperatorActionPorts, OperatorCommandPorts},
     },
     http::RequestPorts,
-    shared::{ids::AccountId, in_flight::InFlight},
 };
 use oslira_postgres::{AdminDb, OperatorDb, TenantDb};
 use oslira_providers::{
-    Anthropic, Apify, FreshKeys, HttpSend, LocalPoints, Models, OpenAi, ProviderLists, Resend, SecretValues,
-    SecretsManager, Sentry, SignedEvents, StripeApi, SupabaseKeys, Vault,
+    Anthropic, Apify, Models, OpenAi, ProviderLists, Resend, SignedEvents, StripeApi, SupabaseKeys,
 };
-use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::Env;
 
 use crate::{
     adapters::{
         Accounts, BlockMemory, Board, Fetch, Gate, Inbox, Launcher, Limiter, PictureCopies, PlatformClock, PlatformIds,
-        PlatformPause, PlatformReadiness, PlatformTelemetry, SentryMemory, Snapshots, WebCrypto, operator_login,
-        system_login, tenant_login, turn_telemetry_off,
+        PlatformPause, PlatformReadiness, PlatformTelemetry, Snapshots, WebCrypto, operator_login, system_login,
+        tenant_login,
     },
     config::Config,
+    isolate::Isolate,
 };
-
-/// What an isolate keeps between requests: settings and what it remembers or counts, never a socket.
-pub struct Isolate {
-    pub config: Config,
-    verifier: Arc<TokenVerifier>,
-    watched: Arc<WatchedRuns>,
-    exports: Arc<InFlight<AccountId>>,
-    familiar: Arc<Familiar>,
-    /// The streams that tell events of runs.
-    pub streams: Arc<InFlight<()>>,
-    /// Where errors are reported; `None` without an address.
-    pub sentry: Option<Rc<Sentry>>,
-    /// Where a local stack's points are kept.
-    pub local_points: Option<LocalPoints>,
-    /// Where secrets are kept that do not come with the Worker.
-    vault: Option<Arc<Vault>>,
-    /// The number of the secrets that the settings were made of.
-    secrets: Option<u64>,
-}
-
-thread_local! {
-    static ISOLATE: RefCell<Option<Rc<Isolate>>> = const { RefCell::new(None) };
-}
-
-/// What this isolate keeps; made at the first call, and again with whatever has to do with a secret that is another one by now.
-pub fn isolate(env: &Env) -> Rc<Isolate> {
-    ISOLATE.with_borrow_mut(|slot| {
-        let isolate = match slot.take() {
-            Some(isolate) if isolate.is_current() => isolate,
-            former => Rc::new(Isolate::new(env, former.as_deref())),
-        };
-        Rc::clone(slot.insert(isolate))
-    })
-}
-
-impl Isolate {
-    fn new(env: &Env, former: Option<&Self>) -> Self {
-        crate::log::start();
-        let vault = former.map_or_else(|| vault(env), |former| former.vault.clone());
-        let current = vault.as_ref().and_then(|vault| vault.current());
-        let secrets = current.as_ref().map(|(number, _)| *number);
-        let config = Config::read(env, current.as_ref().map(|(_, values)| &**values));
-        turn_telemetry_off(config.deployment.telemetry_off);
-        // What the isolate remembers outlives a change of secrets, but for tokens and keys whose rules are others now.
-        let verifier = former.map(|former| former.verifier.clone());
-        let verifier = verifier.filter(|verifier| *verifier.rules() == config.deployment.tokens);
-        let same_sentry = former.filter(|former| former.config.providers.sentry == config.providers.sentry);
-        let points = config.providers.points.clone();
-        Self {
-            verifier: verifier.unwrap_or_else(|| Arc::new(TokenVerifier::new(config.deployment.tokens.clone()))),
-            watched: former.map(|former| former.watched.clone()).unwrap_or_default(),
-            exports: former.map_or_else(|| Arc::new(exports_at_once()), |former| former.exports.clone()),
-            familiar: former.map(|former| former.familiar.clone()).unwrap_or_default(),
-            streams: former.map_or_else(|| Arc::new(streams_at_once()), |former| former.streams.clone()),
-            sentry: same_sentry.map_or_else(|| sentry(&config), |former| former.sentry.clone()),
-            local_points: points.map(|endpoint| LocalPoints::new(Arc::new(Fetch), endpoint)),
-            vault,
-            secrets,
-            config,
-        }
-    }
-
-    fn is_current(&self) -> bool {
-        let current = self.vault.as_ref().and_then(|vault| vault.current());
-        current.map(|(number, _)| number) == self.secrets
-    }
-
-    /// The way out for requests that carry a key.
-    fn wire(&self) -> Arc<dyn HttpSend> {
-        match &self.vault {
-            Some(vault) => Arc::new(FreshKeys::new(Arc::new(Fetch), vault.clone())),
-            None => Arc::new(Fetch),
-        }
-    }
-}
-
-fn vault(env: &Env) -> Option<Arc<Vault>> {
-    let config = Config::read(env, None);
-    let settings = config.aws?;
-    let lifetime = settings.lifetime;
-    let source = Arc::new(SecretsManager::new(Arc::new(Fetch), settings));
-    let bindings = env.clone();
-    let vault = Vault::new(source, Arc::new(PlatformClock), Arc::new(PlatformPause))
-        .with_lifetime(lifetime)
-        .with_spares(config.spares)
-        .checked_by(Box::new(move |values: &SecretValues| Config::read(&bindings, Some(values)).faults().to_vec()));
-    Some(Arc::new(vault))
-}
-
-fn sentry(config: &Config) -> Option<Rc<Sentry>> {
-    let dsn = config.providers.sentry.clone()?;
-    let environment = config.deployment.environment.to_string();
-    let memory = Arc::new(SentryMemory);
-    Some(Rc::new(Sentry::new(Arc::new(Fetch), dsn, environment, config.release.clone(), memory)))
-}
-
-/// Before a request: has the secrets read if they are old or not there. It goes on in any case, because most of what is read needs
-/// none, and what costs money is refused while a setting is missing.
-pub async fn prepare(env: &Env) {
-    let vault = isolate(env).vault.clone();
-    if let Some(vault) = vault {
-        vault.prepare().await;
-    }
-}
-
-/// Before work that cannot do without secrets: the same, and waits for them about a minute while they cannot be read. Answers
-/// whether none is missing because of that.
-pub async fn prepare_work(env: &Env) -> bool {
-    let vault = isolate(env).vault.clone();
-    match vault {
-        Some(vault) => vault.prepare_work(|| !isolate(env).config.lacks_secrets).await,
-        None => true,
-    }
-}
-
-/// Once, for work that comes again by itself.
-pub async fn is_prepared(env: &Env) -> bool {
-    prepare(env).await;
-    !isolate(env).config.lacks_secrets
-}
-
-/// Whether [`refresh_secrets`] has something to do. A call of its own, so that nothing is awaited when nothing is due.
-#[wasm_bindgen]
-pub fn secrets_are_due() -> bool {
-    let vault = ISOLATE.with_borrow(|slot| slot.as_ref().and_then(|isolate| isolate.vault.clone()));
-    vault.is_some_and(|vault| vault.is_due())
-}
-
-/// Behind an answer: has secrets read that will soon be old. It cannot fail: the last good ones serve meanwhile.
-#[wasm_bindgen]
-pub async fn refresh_secrets(env: JsValue) {
-    let env: Env = env.unchecked_into();
-    let vault = isolate(&env).vault.clone();
-    if let Some(vault) = vault {
-        vault.refresh().await;
-    }
-}
 
 /// What every answer needs. Nothing is counted.
 fn request_ports() -> RequestPorts {
@@ -193,7 +54,7 @@ fn counted_ports(env: &Env, config: &Config) -> RequestPorts {
 
 /// The ports of one user request. Its database is the tenant's; nothing in it can become the system's role.
 pub fn user_ports(env: &Env) -> UserPorts {
-    let isolate = isolate(env);
+    let isolate = Isolate::of(env);
     let config = &isolate.config;
     let tenant = Arc::new(TenantDb::new(tenant_login(env)));
     let (clock, ids) = (Arc::new(PlatformClock), Arc::new(PlatformIds));
@@ -273,7 +134,7 @@ fn authenticator(isolate: &Isolate) -> Arc<TokenCheck> {
 
 /// The ports of an operator's request: no database of a user's or of the system's is among them.
 pub fn operator_ports(env: &Env) -> OperatorPorts {
-    let isolate = isolate(env);
+    let isolate = Isolate::of(env);
     let clock = Arc::new(PlatformClock);
     let store = Arc::new(OperatorDb::new(operator_login(env)));
     OperatorPorts {
@@ -297,7 +158,7 @@ pub fn operator_ports(env: &Env) -> OperatorPorts {
 
 /// The ports of a request that a provider sends: nothing of a user's is among them.
 pub fn provider_ports(env: &Env) -> ProviderPorts {
-    let isolate = isolate(env);
+    let isolate = Isolate::of(env);
     let clock = Arc::new(PlatformClock);
     ProviderPorts {
         request: request_ports(),
@@ -313,7 +174,7 @@ pub fn provider_ports(env: &Env) -> ProviderPorts {
 
 /// The ports of the consumer of Stripe's events, and of billing's jobs.
 pub fn billing_jobs(env: &Env) -> BillingJobPorts {
-    let isolate = isolate(env);
+    let isolate = Isolate::of(env);
     BillingJobPorts {
         events: Arc::new(signed_events(&isolate)),
         stripe: Arc::new(stripe(&isolate, &Arc::new(PlatformClock))),
@@ -335,7 +196,7 @@ pub fn erase_job(env: &Env) -> EraseJobPorts {
     EraseJobPorts {
         records: admin(env),
         files: Arc::new(Snapshots::new(env)),
-        pictures: pictures(env, &isolate(env).config),
+        pictures: pictures(env, &Isolate::of(env).config),
         engine: Arc::new(Launcher::new(env)),
         profiles: Arc::new(Gate::new(env)),
         progress: Arc::new(Board::new(env)),
@@ -380,14 +241,14 @@ pub fn model_lists(isolate: &Isolate) -> ProviderLists {
 
 /// The scraper itself. Only scrapes that have a lease reach it.
 pub fn actors(env: &Env) -> Apify {
-    let isolate = isolate(env);
+    let isolate = Isolate::of(env);
     let settings = isolate.config.providers.scraper.clone();
     Apify::new(isolate.wire(), isolate.config.providers.apify.clone()).with_settings(settings)
 }
 
 /// The ports of one workflow.
 pub fn workflow(env: &Env) -> WorkflowPorts {
-    let isolate = isolate(env);
+    let isolate = Isolate::of(env);
     let config = &isolate.config;
     let clock = Arc::new(PlatformClock);
     WorkflowPorts {
@@ -410,6 +271,6 @@ pub fn bulk(env: &Env) -> BulkPorts {
         bulks: admin(env),
         launcher: Arc::new(Launcher::new(env)),
         progress: Arc::new(Board::new(env)),
-        pause_scale: isolate(env).config.deployment.pause_scale,
+        pause_scale: Isolate::of(env).config.deployment.pause_scale,
     }
 }

@@ -7,6 +7,7 @@ mod adapters;
 mod boundary;
 mod compose;
 mod config;
+mod isolate;
 mod log;
 mod objects;
 mod queue;

@@ -20,6 +20,7 @@ use worker::{Env, MessageBatch, MessageExt as _, worker_sys};
 use crate::{
     adapters::{BillingMessage, Launcher, PlatformClock, StoredEvent},
     compose,
+    isolate::{self, Isolate},
     schedule::recover_runs,
     workflow::BulkParams,
 };
@@ -60,10 +61,10 @@ pub async fn consume(batch: JsValue, env: JsValue) -> Result<(), JsValue> {
     let name = batch.queue()?.as_string().unwrap_or_default();
     let queue = Queue::named(&name);
     // It starts the log.
-    drop(compose::isolate(&env));
+    drop(Isolate::of(&env));
     // First, because it needs the database alone: secrets that cannot be read may be what the messages were given up for.
     let counted = count_dead_letters(&env, queue, batch.messages()?.length()).await;
-    if !compose::prepare_work(&env).await {
+    if !isolate::prepare_work(&env).await {
         tracing::error!("a batch of a queue comes again: there are no secrets");
         return Err(js_sys::Error::new("there are no secrets").into());
     }

@@ -26,14 +26,15 @@ use worker::{Delay, Env};
 use crate::{
     adapters::{Board, Launcher, PlatformClock, PlatformTelemetry},
     compose,
+    isolate::{self, Isolate},
 };
 
 /// Runs the job of `cron`, which was scheduled for this time (in milliseconds since 1970); an unknown expression runs nothing.
 #[wasm_bindgen]
 pub async fn scheduled(cron: String, scheduled_ms: f64, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
-    compose::prepare(&env).await;
-    let local = compose::isolate(&env).config.deployment.environment.is_local();
+    isolate::prepare(&env).await;
+    let local = Isolate::of(&env).config.deployment.environment.is_local();
     let Some(job) = Job::at(&cron, local) else {
         tracing::error!(cron, "no job belongs to this cron expression");
         return Err(js_sys::Error::new("no such job").into());
@@ -56,7 +57,7 @@ async fn run(job: Job, env: &Env, now: Timestamp) -> Result<JobReport, StoreErro
         Job::EraseSubjects => JobReport::of(&erase_subjects(&compose::erase_job(env), now).await?),
         Job::SumUp => JobReport::of(&sum_up(compose::admin(env).as_ref(), now).await?),
         Job::CheckAlarms => {
-            let isolate = compose::isolate(env);
+            let isolate = Isolate::of(env);
             JobReport::of(&check_alarms(compose::admin(env).as_ref(), &isolate.config.alarms, now).await?)
         }
         Job::WatchModels => JobReport::of(&watch(env, now).await?),
@@ -84,12 +85,12 @@ pub async fn recover_runs(env: &Env, round: Round, wake_age: SignedDuration) -> 
 }
 
 async fn remove_what_has_ended(env: &Env, now: Timestamp) -> Result<CleanUpReport, StoreError> {
-    let (database, pictures) = (compose::admin(env), compose::pictures(env, &compose::isolate(env).config));
+    let (database, pictures) = (compose::admin(env), compose::pictures(env, &Isolate::of(env).config));
     clean_up(database.as_ref(), pictures.as_ref(), database.as_ref(), now).await
 }
 
 async fn watch(env: &Env, now: Timestamp) -> Result<WatchReport, StoreError> {
-    let isolate = compose::isolate(env);
+    let isolate = Isolate::of(env);
     let config = &isolate.config;
     let (lists, database) = (compose::model_lists(&isolate), compose::admin(env));
     let today = now.to_zoned(TimeZone::UTC).date();

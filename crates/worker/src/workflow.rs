@@ -15,7 +15,7 @@ use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::Env;
 use workers_workflows::{Backoff, Event, Retries, Step, StepConfig, StepError, WorkflowError};
 
-use crate::compose;
+use crate::{compose, isolate};
 
 /// Longer than any single wait inside a step.
 const STEP_TIMEOUT: Duration = Duration::from_secs(180);
@@ -79,7 +79,7 @@ fn failed(step: &str, error: &WorkflowError) -> StepFailed {
 pub async fn run_workflow(class: String, event: JsValue, step: Step, env: JsValue) -> Result<(), JsValue> {
     let env: Env = env.unchecked_into();
     // Without them after a minute it goes on: what it asks is refused then, and the run refunded.
-    compose::prepare_work(&env).await;
+    isolate::prepare_work(&env).await;
     match WorkflowClass::named(&class) {
         Some(WorkflowClass::Analysis) => run_analysis(event, step, &env).await,
         Some(WorkflowClass::Bulk) => run_list(event, step, &env).await,

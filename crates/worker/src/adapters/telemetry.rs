@@ -16,7 +16,7 @@ use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::{AnalyticsEngineDataPointBuilder, Delay, Env};
 
 use super::{PlatformClock, PlatformIds};
-use crate::compose;
+use crate::isolate::{self, Isolate};
 
 /// The dataset of Workers Analytics Engine, as in `wrangler.jsonc`.
 const DATASET_BINDING: &str = "TELEMETRY";
@@ -67,8 +67,8 @@ pub fn has_telemetry() -> bool {
 pub async fn deliver_telemetry(env: JsValue) {
     let env: Env = env.unchecked_into();
     // A module that has just begun, as after a trap, does not know yet where errors are reported.
-    compose::prepare(&env).await;
-    let isolate = compose::isolate(&env);
+    isolate::prepare(&env).await;
+    let isolate = Isolate::of(&env);
     if isolate.local_points.is_some() && !has_gathered().await {
         return;
     }

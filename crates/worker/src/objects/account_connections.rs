@@ -10,7 +10,7 @@ use oslira_app::{
 };
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
-use crate::{adapters::PlatformClock, compose};
+use crate::{adapters::PlatformClock, isolate::Isolate};
 
 const KEY: &str = "record";
 /// After an alarm that failed because of the platform.
@@ -24,7 +24,7 @@ pub struct AccountConnections {
 impl DurableObject for AccountConnections {
     fn new(state: State, env: Env) -> Self {
         // Starts logging: an object may be the first thing that runs in its isolate.
-        compose::isolate(&env);
+        Isolate::of(&env);
         Self { state }
     }
 

@@ -24,6 +24,7 @@ use crate::{
     adapters::{PlatformClock, QUESTION, new_connection_id},
     boundary::BodyStream,
     compose,
+    isolate::Isolate,
 };
 
 const KEY: &str = "record";
@@ -54,7 +55,7 @@ impl RunProgress {
     #[wasm_bindgen(constructor)]
     pub fn new(state: DurableObjectState, env: Env) -> Self {
         // Starts logging: an object may be the first thing that runs in its isolate.
-        compose::isolate(&env);
+        Isolate::of(&env);
         let state = State::from(state);
         let audience = Rc::new(Audience::new(RunConnections::new(&env, state.storage())));
         Self { state, env, proofs: RefCell::default(), audience }
@@ -182,7 +183,7 @@ impl RunProgress {
         // An object that has just woken up does not know yet what there is to tell.
         self.audience.tell(&self.state, object.events())?;
         let now = PlatformClock.now();
-        let permit = compose::isolate(&self.env).streams.enter((), now).ok();
+        let permit = Isolate::of(&self.env).streams.enter((), now).ok();
         let room = match room {
             Room::Free if !self.audience.has_room(&self.state, now)? => Room::RunFull,
             Room::Free if permit.is_none() => Room::Overloaded,

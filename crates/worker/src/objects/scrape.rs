@@ -21,6 +21,7 @@ use super::{Bell, scrape_gate::GateCommand};
 use crate::{
     adapters::{Gate, PlatformClock, call_object},
     compose,
+    isolate::{self, Isolate},
 };
 
 const OBJECTS: &str = "SCRAPE";
@@ -85,7 +86,7 @@ pub struct Scrape {
 
 impl DurableObject for Scrape {
     fn new(state: State, env: Env) -> Self {
-        compose::isolate(&env);
+        Isolate::of(&env);
         Self {
             state,
             env,
@@ -187,10 +188,10 @@ impl Scrape {
     /// One turn; answers when the next one is due, or `None` when all is over.
     async fn take_a_turn(&self) -> Result<Option<Duration>> {
         self.load().await?;
-        if !compose::is_prepared(&self.env).await {
+        if !isolate::is_prepared(&self.env).await {
             return Err(worker::Error::RustError("there are no secrets".to_owned()));
         }
-        let config = &compose::isolate(&self.env).config;
+        let config = &Isolate::of(&self.env).config;
         let scale = config.deployment.pause_scale;
         let Some((effects, turn, order, left)) = self.life.borrow_mut().as_mut().map(|life| {
             let (effects, turn) = life.turn(PlatformClock.now(), scale);

@@ -15,7 +15,7 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 use super::{Bell, scrape::Scrapes};
 use crate::{
     adapters::{PlatformClock, in_time, new_scrape_id},
-    compose,
+    isolate::Isolate,
 };
 
 /// Before the ids of the leases in the store.
@@ -49,7 +49,7 @@ pub struct ScrapeGate {
 
 impl DurableObject for ScrapeGate {
     fn new(state: State, env: Env) -> Self {
-        compose::isolate(&env);
+        Isolate::of(&env);
         Self { state, env, gate: RefCell::default(), bell: Bell::default() }
     }
 
@@ -122,7 +122,7 @@ impl ScrapeGate {
                 Err(error) => leases.extend(self.unreadable(&key, &error).await?),
             }
         }
-        let leases_max = compose::isolate(&self.env).config.providers.scraper.runs_max;
+        let leases_max = Isolate::of(&self.env).config.providers.scraper.runs_max;
         // Another request may have been let in meanwhile.
         self.gate.borrow_mut().get_or_insert_with(|| Gate::new(leases_max, leases));
         Ok(())
