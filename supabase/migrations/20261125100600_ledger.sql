@@ -106,10 +106,9 @@ create table public.credit_transactions (
   ),
   -- An entry of a run is the run's own account's.
   foreign key (run_id, account_id) references public.runs (id, account_id),
-  -- A refund, or the charge of a run, has exactly the key of its run, and nothing else has a key with that prefix;
-  -- So does what an operator gave back of a run that gave a result or was kept ('goodwill:'); 'operator:' is for their other
-  -- corrections, 'starting:' for a user's starting credits, 'grant:' for what was paid, and each kind that this schema posts by itself has a
-  -- prefix too. Together with the unique key: a run is charged at
+  -- A refund, the charge of a run, or what an operator gave back of one ('goodwill:') has exactly the key of its run, and nothing else
+  -- has a key with that prefix; 'operator:' is for operators' other corrections, 'starting:' for a user's starting credits, 'grant:' for
+  -- what was paid, and each kind that this schema posts by itself has a prefix too. Together with the unique key: a run is charged at
   -- most once and refunded at most once, whoever writes the row, and no other entry can take that key away. Written out,
   -- because a function would be planned again for each entry.
   constraint key_fits_kind check (

@@ -62,17 +62,18 @@ $$;
 revoke all on function system.missed_events(jsonb) from public, anon, authenticated, service_role;
 grant execute on function system.missed_events(jsonb) to service_role;
 
--- Up to p_limit events whose time to be tried (again) has come, first those that an operator put back, then the oldest. Each is the caller's for five minutes.
+-- Up to p_limit events whose time to be tried (again) has come. The oldest first, but for those that an operator has just put back, the
+-- first time: one that fails then must not stand before all others for ever. Each is the caller's for five minutes.
 create function system.claim_events(p_limit integer) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_events jsonb;
 begin
   with due as (
-    select e.id
+    select e.id, e.next_attempt_at is not distinct from e.put_back_at as is_put_back
       from public.webhook_events e
      where e.processed_at is null and e.next_attempt_at <= clock_timestamp()
-     order by (e.put_back_at is null), e.received_at, e.id
+     order by is_put_back desc, e.received_at, e.id
      limit p_limit
        for no key update skip locked
   ), claimed as (
@@ -80,9 +81,11 @@ begin
        set next_attempt_at = clock_timestamp() + interval '5 minutes'
       from due d
      where e.id = d.id
-    returning e.id, e.payload, e.received_at, e.put_back_at
+    returning e.id, e.payload, e.received_at, d.is_put_back
   )
-  select coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'payload', c.payload) order by (c.put_back_at is null), c.received_at, c.id), '[]')
+  select coalesce(jsonb_agg(
+           jsonb_build_object('id', c.id, 'payload', c.payload) order by c.is_put_back desc, c.received_at, c.id
+         ), '[]')
     into v_events
     from claimed c;
   return v_events;

@@ -9,11 +9,11 @@ select set_config('lock_timeout', '5s', true);
 -- Credits. ----------------------------------------------------------------------------------------------------------------
 
 -- Whether nobody can ever use what this account has: it cannot be opened again.
-create function private.is_erased(p_account uuid) returns boolean
+create function private.is_tombstone(p_account uuid) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select exists (select from public.accounts a where a.id = p_account and a.tombstoned_at is not null)
 $$;
-revoke all on function private.is_erased(uuid) from public, anon, authenticated, service_role;
+revoke all on function private.is_tombstone(uuid) from public, anon, authenticated, service_role;
 
 -- Gives credits, or takes some with a negative number, never more than there are. One key is one adjustment of the account, for good.
 -- A closed account can be given some too: it may be opened again.
@@ -40,7 +40,7 @@ begin
     when v_balance is null then 'not_found'
     when v_prior = p_credits then 'repeated'
     when v_prior is not null then 'key_reused'
-    when private.is_erased(p_account) then 'erased'
+    when private.is_tombstone(p_account) then 'erased'
     when v_balance + p_credits < 0 then 'balance_too_low'
     else 'ok'
   end;
@@ -141,7 +141,7 @@ begin
     when v_run.status in ('pending', 'processing') then 'active'
     when v_run.charge_outcome = 'refunded' then 'refunded'
     when exists (select from public.credit_transactions t where t.idempotency_key = v_key) then 'repeated'
-    when private.is_erased(v_run.account_id) then 'erased'
+    when private.is_tombstone(v_run.account_id) then 'erased'
     else 'ok'
   end;
   if v_outcome = 'ok' then
@@ -172,11 +172,24 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 $$;
 revoke all on function private.event_for_operators(text) from public, anon, authenticated, service_role;
 
+-- Notes what an operator did with an event, and answers it. An id that is no event's may be anything, and is not kept.
+create function private.note_event_action(p_action text, p_event text, p_reason text, p_outcome text) returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  perform private.note_operator_action(
+    p_action, null, p_reason, p_outcome,
+    case when p_outcome = 'not_found' then '{}' else jsonb_build_object('event_id', p_event) end
+  );
+  return jsonb_build_object('outcome', p_outcome, 'event', private.event_for_operators(p_event));
+end $$;
+revoke all on function private.note_event_action(text, text, text, text) from public, anon, authenticated, service_role;
+
 -- Puts an event back, to be applied at once: one that waits, cannot be read, was ignored or given up. An effect has the key of its object,
 -- so nothing happens twice.
 create function operator.replay_event(p_event text, p_reason text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
+  v_now constant timestamptz := clock_timestamp();
   v_event public.webhook_events;
   v_outcome text;
 begin
@@ -191,14 +204,10 @@ begin
   if v_outcome = 'ok' then
     update public.webhook_events e
        set outcome = 'received', note = 'put back by an operator', processed_at = null, attempts = 0,
-           next_attempt_at = clock_timestamp(), put_back_at = clock_timestamp()
+           next_attempt_at = v_now, put_back_at = v_now
      where e.id = p_event;
   end if;
-  -- An id that is no event's may be anything.
-  perform private.note_operator_action(
-    'replay_event', null, p_reason, v_outcome, jsonb_strip_nulls(jsonb_build_object('event_id', v_event.id))
-  );
-  return jsonb_build_object('outcome', v_outcome, 'event', private.event_for_operators(p_event));
+  return private.note_event_action('replay_event', p_event, p_reason, v_outcome);
 end $$;
 revoke all on function operator.replay_event(text, text) from public, anon, authenticated, service_role;
 grant execute on function operator.replay_event(text, text) to operator;
@@ -220,10 +229,7 @@ begin
        set outcome = 'ignored', note = 'dropped by an operator', processed_at = clock_timestamp()
      where e.id = p_event;
   end if;
-  perform private.note_operator_action(
-    'drop_event', null, p_reason, v_outcome, jsonb_strip_nulls(jsonb_build_object('event_id', v_event.id))
-  );
-  return jsonb_build_object('outcome', v_outcome, 'event', private.event_for_operators(p_event));
+  return private.note_event_action('drop_event', p_event, p_reason, v_outcome);
 end $$;
 revoke all on function operator.drop_event(text, text) from public, anon, authenticated, service_role;
 grant execute on function operator.drop_event(text, text) to operator;
@@ -275,8 +281,8 @@ declare
   v_was_paused boolean;
 begin
   perform private.require_operator(p_reason);
-  delete from public.service_pauses s where s.service = p_service;
-  v_was_paused := found;
+  delete from public.service_pauses s where s.service = p_service
+    returning s.ends_at is null or s.ends_at > clock_timestamp() into v_was_paused;
   perform private.note_operator_action(
     'resume_service', null, p_reason, case when v_was_paused then 'ok' else 'unchanged' end,
     jsonb_build_object('service', p_service)
@@ -315,6 +321,8 @@ begin
        join public.credit_balances b on b.account_id = t.account_id
        join public.accounts a on a.id = t.account_id
       where t.account_id = p_account and t.is_on and b.balance < t.threshold and a.deleted_at is null
+        -- What its owner has changed since begins anew: only the next crossing buys.
+        and t.updated_at < v_blocked_at
         and exists (
           select from public.credit_purchases c
            where c.account_id = p_account and c.origin = 'auto_top_up' and c.status = 'failed' and c.attempted_at is null

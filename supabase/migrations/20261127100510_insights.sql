@@ -93,7 +93,7 @@ revoke all on public.insight_account_costs from public, anon, authenticated, ser
 -- Times as they are kept: the nearest power of 1.02, at most 1 % (and half a millisecond) away from each. Of all runs (or calls) together
 -- they are one number, in which the power k has the eight digits from the (8 k + 9)th on, counted from the right, for its runs; the
 -- first eight are for those that took no time. So Postgres adds up days by `sum`, whatever their times, much faster than lists of times.
--- A day's limit, 86,400,000 ms, makes the largest k 922. This reads such a number: how many runs there are, and their percentiles, each
+-- A day's limit, 86,400,000 ms, makes the largest k 923. This reads such a number: how many runs there are, and their percentiles, each
 -- the smallest time that so many of the runs do not exceed.
 --
 -- How many runs some of the digits stand for is their remainder by 99,999,999, because 100,000,000 leaves 1 (it is how one casts out
