@@ -41,7 +41,7 @@ Object.defineProperty(rust.__worker_init_state(), "criticalError", {
   },
 });
 
-// The only way into the module. A call on a dead module first replaces it by a fresh one.
+// The way into the module for all that may trap. A call on a dead module first replaces it by a fresh one.
 function call(enter) {
   if (dead) {
     dead = false;
@@ -190,8 +190,9 @@ function head(request) {
   return text;
 }
 
-// A Rust body of unknown length, piece by piece; it is freed when the client has all of it or goes away, or when it fails.
-function stream(body) {
+// A Rust body of unknown length, piece by piece; it is freed when the client has all of it or goes away, or when it fails. `ended` is
+// called then: what was told meanwhile is to be delivered.
+function stream(body, ended) {
   const born = generation;
   let pulled = Promise.resolve();
   let left = false;
@@ -207,12 +208,16 @@ function stream(body) {
           if (piece) return controller.enqueue(piece);
           controller.close();
           free();
+          ended();
         },
-        (error) => {
+        async (error) => {
           free(); // `cancel` is not called for a stream that has failed
-          // Often many streams are open, and none of them has trapped.
-          if (!error.isTold) note("stream", error);
-          error.isTold = true;
+          // A trap ends all streams that are open: it is told once.
+          if (error instanceof Trap && !error.isTold) {
+            error.isTold = true;
+            await note("stream", error);
+          }
+          ended();
           throw error;
         },
       );
@@ -221,15 +226,15 @@ function stream(body) {
     // Waits for a piece that is still being made; if that fails, it has freed the body.
     cancel() {
       left = true;
-      return pulled.then(free, () => {});
+      return pulled.then(free, () => {}).finally(ended);
     },
   });
 }
 
-function respond(request, [status, headers, answer]) {
+function respond(request, [status, headers, answer], ended) {
   // What a Durable Object has opened and goes on with.
   if (answer instanceof Response) return new Response(answer.body, { status, headers, webSocket: answer.webSocket });
-  if (!(answer instanceof Uint8Array)) return new Response(stream(answer), { status, headers });
+  if (!(answer instanceof Uint8Array)) return new Response(stream(answer, ended), { status, headers });
   const isRead = status === 200 && request.method === "GET";
   const document = isRead ? documentAt(pathOf(request)) : undefined;
   // A status such as 304 allows no body, not even an empty one.
@@ -237,20 +242,20 @@ function respond(request, [status, headers, answer]) {
 }
 
 // Never rejects.
-async function answer(request, env) {
+async function answer(request, env, ended) {
   try {
     const { body, fault } = await readBody(request);
-    return respond(request, await call(() => rust.handle(head(request), body, fault, env)));
+    return respond(request, await call(() => rust.handle(head(request), body, fault, env)), ended);
   } catch (error) {
-    return answerToTrap(request, error, env);
+    return answerToTrap(request, error, env, ended);
   }
 }
 
-async function answerToTrap(request, error, env) {
+async function answerToTrap(request, error, env, ended) {
   const cause = String(error?.message ?? error);
   try {
     const stack = String(error?.stack ?? "");
-    return respond(request, await call(() => rust.trapped(head(request), cause, stack, env)));
+    return respond(request, await call(() => rust.trapped(head(request), cause, stack, env)), ended);
   } catch (error) {
     const again = String(error?.message ?? error);
     console.error(JSON.stringify({ level: "ERROR", message: "request failed, and its answer too", cause, again }));
@@ -261,10 +266,11 @@ async function answerToTrap(request, error, env) {
 
 export default class extends WorkerEntrypoint {
   fetch(request) {
-    const work = answer(request, this.env);
+    const ended = () => deliver(this.ctx, this.env);
+    const work = answer(request, this.env, ended);
     // Otherwise the runtime drops the work when the client goes away, be it between a charge and the start of its run; and
     // what the dropped work of a read holds in the module would stay there for ever.
-    this.ctx.waitUntil(work.then(() => deliver(this.ctx, this.env)));
+    this.ctx.waitUntil(work.then(ended));
     return work;
   }
 
@@ -289,7 +295,7 @@ function durable(name) {
         }
         return this.rust[method](...args);
       });
-      return answer instanceof rust.BodyStream ? new Response(stream(answer)) : answer;
+      return answer instanceof rust.BodyStream ? new Response(stream(answer, () => deliver(this.ctx, this.env))) : answer;
     };
   }
   return Shell;

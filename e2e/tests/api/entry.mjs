@@ -117,3 +117,29 @@ test("what was counted is delivered when the answer has left", async () => {
   assert.deepEqual(played.done, [], "nothing is delivered before");
   assert.deepEqual(await done(), ["delivered"]);
 });
+
+test("a trap that ends many streams is told once and delivered, and frees nothing of the module that is gone", async () => {
+  let freed = 0;
+  const open = (next) => {
+    played.work = async () => [200, [], { next, free: () => freed++ }];
+    return new entry.default(ctx, env).fetch(new Request("https://oslira.test/v1/runs"));
+  };
+  const never = () => new Promise(() => {});
+  const answers = [await open(never), await open(never), await open(trap)];
+  await Promise.all(answers.map((answer) => assert.rejects(answer.text())));
+  const told = (await done()).filter((what) => what !== "delivered");
+  assert.deepEqual(told, ["reset", "told stream"]);
+  assert.equal(freed, 0);
+});
+
+test("what was told while an answer streamed is delivered at its end", async () => {
+  let left = 2;
+  let freed = 0;
+  const next = async () => (left-- > 0 ? new Uint8Array([1]) : undefined);
+  played.work = async () => [200, [], { next, free: () => freed++ }];
+  const answer = await new entry.default(ctx, env).fetch(new Request("https://oslira.test/v1/runs"));
+  await done();
+  assert.equal((await answer.arrayBuffer()).byteLength, 2);
+  assert.deepEqual(await done(), ["delivered"]);
+  assert.equal(freed, 1);
+});
