@@ -211,6 +211,13 @@ impl Stack {
         Self::load()
     }
 
+    /// Restarts the Worker with a deployment's settings, until it is restarted otherwise.
+    pub async fn as_deployed(&self) -> Self {
+        let output = xtask(&["stack", "up", "--as-deployed"]).await;
+        assert!(!output.is_empty(), "`stack up` says where the stack is");
+        Self::load()
+    }
+
     /// Restarts the Worker so that a client may send so many times as many requests as in a deployment.
     pub async fn with_rate_limit_scale(&self, scale: u32) -> Self {
         let output = xtask(&["stack", "up", "--rate-limit-scale", &scale.to_string()]).await;

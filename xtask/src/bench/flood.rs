@@ -1,6 +1,6 @@
 //! What a flood by one account costs the others: how much slower their requests become.
 //!
-//! The stack limits requests as a deployment does. Both sides are open loops: a request leaves at its time, whether or not earlier ones
+//! The stack's Worker is set as a deployment's, its limits too. Both sides are open loops: a request leaves at its time, whether or not earlier ones
 //! were answered, so that neither side gets slower to spare the other.
 //!
 //! The flood reads with its user's token and buys with forty keys of the same account, in turn. What the account may buy in an hour, a
@@ -20,7 +20,7 @@ use crate::api::Api;
 use crate::http::Http;
 use crate::postgres::{PgUrl, database::with_client};
 use crate::project::Project;
-use crate::stack::{Document, Layout, UpOptions, up};
+use crate::stack::{Document, Layout, UpOptions, WorkerSettings, up};
 
 pub const NAME: &str = "flood.other_tenant_p95_ratio";
 
@@ -48,7 +48,11 @@ const IDLE_WITHIN: Duration = Duration::from_secs(120);
 /// Measures the others alone, beside the flood and alone again: the machine may have got faster or slower meanwhile, so the smaller one
 /// of both counts as alone. `options` are those of a fresh stack.
 pub fn measure(project: &Project, layout: &Layout, options: &UpOptions, report: &mut Report) -> Result<()> {
-    let stack = up(project, layout, &UpOptions { rate_limit_scale: Some(1), ..options.clone() })?;
+    let stack = up(
+        project,
+        layout,
+        &UpOptions { rate_limit_scale: Some(1), settings: WorkerSettings::Deployed, ..options.clone() },
+    )?;
     let customers = Customers::of(&stack)?;
     let others: Vec<Api> = (0..OTHER_ACCOUNTS).map(|_| customers.mint()).collect::<Result<_>>()?;
     let flood = Flood::with_keys(&stack, &customers)?;

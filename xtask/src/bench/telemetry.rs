@@ -13,7 +13,7 @@ use super::load::{Latency, at_random, drive_at};
 use super::metric::{Metric, Report, median};
 use crate::http::Http;
 use crate::project::Project;
-use crate::stack::{Document, Layout, Part, Telling, UpOptions, up};
+use crate::stack::{Document, Layout, Part, UpOptions, WorkerSettings, up};
 
 pub const NAME: &str = "telemetry.overhead_ms.p50";
 
@@ -34,17 +34,17 @@ const LOGGED_WITHIN: Duration = Duration::from_millis(500);
 pub fn measure(project: &Project, layout: &Layout, options: &UpOptions, report: &mut Report) -> Result<()> {
     eprintln!("  {REQUESTS} requests told of as in a deployment and as many that are not, {ROUNDS} times in turn …");
     // The first requests of a new database are on neither side.
-    let stack = up(project, layout, &UpOptions { telling: Telling::Off, ..options.clone() })?;
+    let stack = up(project, layout, &UpOptions { settings: WorkerSettings::DeployedAndSilent, ..options.clone() })?;
     ask(&stack, &at_random(WARM_UP, EVERY, 0))?;
-    let side = |telling, times: &[Duration]| {
-        let changed = UpOptions { fresh: false, no_build: true, telling, ..options.clone() };
-        told(layout, &up(project, layout, &changed)?, telling, times)
+    let side = |settings, times: &[Duration]| {
+        let changed = UpOptions { fresh: false, no_build: true, settings, ..options.clone() };
+        told(layout, &up(project, layout, &changed)?, settings, times)
     };
     let mut extra_ms = Vec::new();
     for round in 1..=ROUNDS {
         let times = at_random(WARM_UP + REQUESTS, EVERY, round);
-        let on = side(Telling::AsDeployed, &times)?;
-        let off = side(Telling::Off, &times)?;
+        let on = side(WorkerSettings::Deployed, &times)?;
+        let off = side(WorkerSettings::DeployedAndSilent, &times)?;
         eprintln!(
             "  told: median {:.2} ms, p95 {:.2} ms; not told: {:.2} ms, {:.2} ms",
             on.ms(0.5),
@@ -59,14 +59,14 @@ pub fn measure(project: &Project, layout: &Layout, options: &UpOptions, report: 
 }
 
 /// Asks a Worker, and looks into its log whether it tells what it should.
-fn told(layout: &Layout, stack: &Document, telling: Telling, times: &[Duration]) -> Result<Latency> {
+fn told(layout: &Layout, stack: &Document, settings: WorkerSettings, times: &[Duration]) -> Result<Latency> {
     let log = layout.log(Part::Worker);
     let begins = log.metadata().map_or(0, |meta| meta.len());
     let latency = ask(stack, times)?;
     std::thread::sleep(LOGGED_WITHIN);
     let lines = lines_about_requests(&log, begins)?;
-    if (lines > 0) != (telling == Telling::AsDeployed) {
-        bail!("the log has {lines} lines about requests of a Worker whose telemetry is {telling:?}");
+    if (lines > 0) != (settings == WorkerSettings::Deployed) {
+        bail!("the log has {lines} lines about requests of a Worker whose settings are {settings:?}");
     }
     Ok(latency)
 }

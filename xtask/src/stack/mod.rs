@@ -76,16 +76,16 @@ impl Speed {
     }
 }
 
-/// What becomes of what a stack's Worker tells of itself (docs/telemetry.md).
+/// How a stack's Worker is set, apart from where the outside services are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Telling {
-    /// The sandbox keeps the points too, and answers queries.
+pub enum WorkerSettings {
+    /// Secrets come from the sandbox's AWS, and the sandbox keeps the points too, and answers queries.
     #[default]
-    Kept,
-    /// As in a deployment: each answer's points go to the platform's dataset behind it, and nowhere else.
-    AsDeployed,
-    /// Nothing is told.
-    Off,
+    Local,
+    /// As `wrangler.jsonc` sets a deployment: secrets come with the Worker, and points go to the platform's dataset and nowhere else.
+    Deployed,
+    /// The same, but nothing is told of what happens (docs/telemetry.md).
+    DeployedAndSilent,
 }
 
 /// The factor on how many requests a client may send, for tests and benchmarks, whose few clients send more than many customers. The
@@ -116,6 +116,10 @@ enum StackCommand {
         /// How many times as many requests a client may send as in a deployment [default: as last time, at first 1]
         #[arg(long, value_name = "FACTOR", value_parser = clap::value_parser!(u32).range(1..=i64::from(LOOSE)))]
         rate_limit_scale: Option<u32>,
+        /// Run the Worker with a deployment's settings until the next `up`: its limits on requests, secrets that come with it, and no points
+        /// in the sandbox
+        #[arg(long, conflicts_with = "rate_limit_scale")]
+        as_deployed: bool,
         /// Use the programs that this stack already has, whatever the sources say
         #[arg(long)]
         no_build: bool,
@@ -157,13 +161,14 @@ impl Place {
 /// Runs one of the subcommands; `false` if `status` found a part that does not run.
 pub fn run(project: &Project, args: &StackArgs) -> Result<bool> {
     match &args.command {
-        StackCommand::Up { fresh, speed, engine_start_delay, rate_limit_scale, no_build, place } => {
+        StackCommand::Up { fresh, speed, engine_start_delay, rate_limit_scale, as_deployed, no_build, place } => {
             let layout = place.layout(project)?;
             let options = UpOptions {
                 fresh: *fresh,
                 speed: *speed,
                 engine_start_delay_s: *engine_start_delay,
-                rate_limit_scale: *rate_limit_scale,
+                rate_limit_scale: if *as_deployed { Some(1) } else { *rate_limit_scale },
+                settings: if *as_deployed { WorkerSettings::Deployed } else { WorkerSettings::Local },
                 no_build: *no_build,
                 ..UpOptions::default()
             };

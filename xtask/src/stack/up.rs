@@ -18,7 +18,7 @@ use crate::stack::programs::Built;
 use crate::stack::state::State;
 use crate::stack::supervise::{Plan, ensure, port};
 use crate::stack::worker::Surroundings;
-use crate::stack::{Document, Layout, Speed, Telling, down, pooler, programs, sandbox, worker};
+use crate::stack::{Document, Layout, Speed, WorkerSettings, down, pooler, programs, sandbox, worker};
 use crate::stamp::short_hash;
 use crate::step::step;
 use crate::{build, setup};
@@ -40,8 +40,8 @@ pub struct UpOptions {
     pub engine_start_delay_s: Option<u32>,
     /// A factor on how many requests a client may send; `None` for the same as last time, at first 1.
     pub rate_limit_scale: Option<u32>,
-    /// What becomes of what the Worker tells. It is not remembered.
-    pub telling: Telling,
+    /// They are not remembered.
+    pub settings: WorkerSettings,
     /// Run the programs that the stack has already.
     pub no_build: bool,
     /// Build the Worker as it is deployed, which takes most of a minute longer.
@@ -78,7 +78,7 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
         sandbox_url: &sandbox_url,
         jwt_secret: &jwt_secret,
         stripe_webhook_secret: &stripe_webhook_secret,
-        telling: options.telling,
+        settings: options.settings,
     };
     let api_url = worker::start(project, layout, &mut state, &around)?;
     state.save(layout)?;

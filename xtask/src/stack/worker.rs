@@ -17,7 +17,7 @@ use crate::stack::part::Part;
 use crate::stack::processes::{Identity, Launch};
 use crate::stack::state::{Running, State};
 use crate::stack::supervise::{Plan, ensure, port};
-use crate::stack::{Layout, Telling};
+use crate::stack::{Layout, WorkerSettings};
 use crate::stamp::Hash;
 use crate::step::step;
 
@@ -69,7 +69,7 @@ pub struct Surroundings<'a> {
     pub jwt_secret: &'a str,
     /// What signs the events of Stripe.
     pub stripe_webhook_secret: &'a str,
-    pub telling: Telling,
+    pub settings: WorkerSettings,
 }
 
 /// Where the Worker is, or will be. The workerd of a runner that was killed is ended first: it would keep the port, and the Worker
@@ -199,10 +199,10 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "APP_URL": "http://localhost:5173",
             "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
             "SENTRY_DSN": sentry_dsn(sandbox),
-            "POINTS_URL": points_url(around.telling, sandbox),
-            "TELEMETRY_OFF": if around.telling == Telling::Off { "1" } else { "0" },
-            // The values above are the spare of an isolate that begins while the sandbox is away.
-            "SECRETS_SOURCE": "aws",
+            "POINTS_URL": points_url(around.settings, sandbox),
+            "TELEMETRY_OFF": if around.settings == WorkerSettings::DeployedAndSilent { "1" } else { "0" },
+            // Where they come from AWS, the values above are the spare of an isolate that begins while the sandbox is away.
+            "SECRETS_SOURCE": if around.settings == WorkerSettings::Local { "aws" } else { "worker" },
             "AWS_SECRETS_URL": format!("{sandbox}/aws"),
             "AWS_REGION": "eu-central-1",
             "AWS_SECRET_ID": "oslira/local",
@@ -216,10 +216,10 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
 }
 
 /// Where the points go besides the platform's dataset, which keeps none locally; empty for nowhere.
-fn points_url(telling: Telling, sandbox: &str) -> String {
-    match telling {
-        Telling::Kept => format!("{sandbox}/cloudflare/points"),
-        Telling::AsDeployed | Telling::Off => String::new(),
+fn points_url(settings: WorkerSettings, sandbox: &str) -> String {
+    match settings {
+        WorkerSettings::Local => format!("{sandbox}/cloudflare/points"),
+        WorkerSettings::Deployed | WorkerSettings::DeployedAndSilent => String::new(),
     }
 }
 

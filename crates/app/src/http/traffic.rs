@@ -1,20 +1,21 @@
-//! How many requests one client may send, counted by the platform before a database is asked.
+//! How many requests one client may send: an isolate lets the first few of a window through by itself, and asks the platform's counters
+//! about each further one, before a database is asked.
 //!
 //! A client is whoever is known by what they send: a user, the account of an API key, or who holds a ticket; whoever is not is counted by
 //! the address that they come from. What is known is counted for each route, so that one that is polled leaves room for the others, and in
 //! all. The counts are the platform's, for each of its locations, and not exact: money is limited by the database (`begin_analysis`).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use async_trait::async_trait;
 use axum::http::{HeaderMap, Method, request::Parts};
 use serde_json::json;
 
 use super::{ApiError, Exceeded, Quota, RequestPorts, code::RATE_LIMITED};
-use crate::shared::{
-    expiring::Expiring,
-    ids::{AccountId, RunId, UserId},
-};
+use crate::shared::ids::{AccountId, RunId, UserId};
 
 /// The platform counts in windows of 10 or 60 seconds. In the shorter one, whoever has sent too much waits less.
 pub const TRAFFIC_WINDOW_S: u32 = 10;
@@ -66,7 +67,7 @@ impl TrafficClass {
         }
     }
 
-    /// The most requests of one count in a window.
+    /// The most requests of one count in a window that come to one isolate.
     #[must_use]
     pub const fn requests_max(self) -> u32 {
         match self {
@@ -76,6 +77,12 @@ impl TrafficClass {
             Self::AllRoutes => 600,
             Self::Unknown => 100,
         }
+    }
+
+    /// What the platform's counter allows: by the time it is asked, the isolate has let the rest through.
+    #[must_use]
+    pub const fn asked_max(self) -> u32 {
+        self.requests_max() - REQUESTS_UNASKED
     }
 }
 
@@ -156,24 +163,25 @@ impl TrafficKey {
     }
 }
 
-/// What one isolate has counted in the present window.
-#[derive(Debug)]
-pub struct LocalCounts(Expiring<TrafficKey, u32>);
-
-impl Default for LocalCounts {
-    fn default() -> Self {
-        Self(Expiring::new(LOCAL_COUNTS_MAX))
-    }
+/// What one isolate has counted in the present window. Nothing of an earlier one is kept once a request of a later one is counted.
+#[derive(Debug, Default)]
+pub struct LocalCounts {
+    window: i64,
+    counts: HashMap<TrafficKey, u32>,
 }
 
 impl LocalCounts {
     /// Counts a request; answers whether there were so many that the platform must be asked.
     pub fn is_much(&mut self, key: &TrafficKey, scale: u32, now_ms: i64) -> bool {
-        let window_ms = i64::from(TRAFFIC_WINDOW_S) * 1_000;
-        let end_ms = now_ms.saturating_sub(now_ms.rem_euclid(window_ms)).saturating_add(window_ms);
-        let count = self.0.get(key, now_ms).map_or(1, |count| count.saturating_add(1));
-        self.0.insert(key.clone(), count, now_ms, end_ms);
-        count > REQUESTS_UNASKED.saturating_mul(scale)
+        let window = now_ms.div_euclid(i64::from(TRAFFIC_WINDOW_S) * 1_000);
+        // Where so many are counted, all begin anew: each may send a few more unasked.
+        if window != self.window || self.counts.len() >= LOCAL_COUNTS_MAX {
+            self.window = window;
+            self.counts.clear();
+        }
+        let count = self.counts.entry(key.clone()).or_default();
+        *count = count.saturating_add(1);
+        *count > REQUESTS_UNASKED.saturating_mul(scale)
     }
 }
 
@@ -202,7 +210,7 @@ pub trait TrafficLimiter: Send + Sync {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Route(pub &'static str);
 
-/// By which quotas a request was counted, in the extensions of its parts: none when no counter answered.
+/// The quotas that apply to a request, in the extensions of its parts: all but those whose counter was asked and did not answer.
 #[derive(Debug, Clone)]
 pub(super) struct Counted(pub Vec<Quota>);
 
@@ -243,14 +251,14 @@ mod tests {
     use crate::triggers::wrangler;
 
     #[test]
-    fn the_platform_counts_by_exactly_these_limits() {
+    fn the_platform_and_one_isolate_together_count_by_exactly_these_limits() {
         let wrangler = wrangler();
         let limits = wrangler["ratelimits"].as_array().unwrap();
         assert_eq!(limits.len(), TrafficClass::ALL.len());
         let mut namespaces: Vec<&str> = limits.iter().map(|limit| limit["namespace_id"].as_str().unwrap()).collect();
         for (limit, class) in limits.iter().zip(TrafficClass::ALL) {
             assert_eq!(limit["name"], class.binding());
-            assert_eq!(limit["simple"], json!({ "limit": class.requests_max(), "period": TRAFFIC_WINDOW_S }));
+            assert_eq!(limit["simple"], json!({ "limit": class.asked_max(), "period": TRAFFIC_WINDOW_S }));
         }
         namespaces.sort_unstable();
         namespaces.dedup();
