@@ -1,16 +1,15 @@
 //! Talks to the objects that know which connections their accounts have open.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use oslira_app::{
     features::analysis::ConnectionsChange,
     shared::ids::{AccountId, ConnectionId},
 };
 use uuid::Uuid;
-use worker::{Delay, Env};
+use worker::Env;
 
-use super::call_object;
+use super::{call_object, deadline::within};
 
 const OBJECTS: &str = "ACCOUNT_CONNECTIONS";
 
@@ -31,9 +30,8 @@ pub async fn tell_account(
     patience: Duration,
 ) -> Result<bool, String> {
     let name = account_id.to_string();
-    let told = pin!(call_object::<bool>(env, OBJECTS, &name, "/", change));
-    match select(told, Delay::from(patience)).await {
-        Either::Left((answer, _)) => answer.map_err(|error| error.to_string()),
-        Either::Right(_) => Err(format!("no answer within {} ms", patience.as_millis())),
+    match within(patience, call_object::<bool>(env, OBJECTS, &name, "/", change)).await {
+        Some(answer) => answer.map_err(|error| error.to_string()),
+        None => Err(format!("no answer within {} ms", patience.as_millis())),
     }
 }

@@ -251,6 +251,15 @@ mod tests {
     }
 
     #[test]
+    fn a_deployment_neither_hurries_nor_lets_more_through() {
+        for environment in ["staging", "production"] {
+            let hurried = [("OSLIRA_ENV", environment), ("RATE_LIMIT_SCALE", "1000"), ("RETRY_TIME_SCALE", "0.1")];
+            let (settings, _) = read(&hurried);
+            assert_eq!((settings.traffic_scale, settings.pause_scale), (1, 1.0), "{environment}");
+        }
+    }
+
+    #[test]
     fn a_local_stack_may_hurry_and_takes_pictures_from_its_sandbox_alone() {
         let sandbox = ("APIFY_BASE_URL", "http://127.0.0.1:4010/apify");
         let local = [("OSLIRA_ENV", "local"), ("SUPABASE_URL", "http://127.0.0.1:4010"), sandbox];
