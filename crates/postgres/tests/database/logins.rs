@@ -75,13 +75,15 @@ async fn the_logins_have_no_powers_and_inherit_nothing() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_login_that_hangs_is_ended_by_the_server() -> TestResult {
+async fn a_login_that_hangs_is_ended_by_the_server_and_none_compiles_statements() -> TestResult {
     let database = TestDatabase::create().await?;
     for login in ["oslira_tenant", "oslira_admin", "oslira_operator"] {
         let client = database.login(login).await?;
-        for setting in ["statement_timeout", "idle_in_transaction_session_timeout"] {
+        for (setting, value) in
+            [("statement_timeout", "15s"), ("idle_in_transaction_session_timeout", "15s"), ("jit", "off")]
+        {
             let row = client.query_one(&format!("show {setting}"), &[]).await?;
-            assert_eq!(row.get::<_, String>(0), "15s", "{login} {setting}");
+            assert_eq!(row.get::<_, String>(0), value, "{login} {setting}");
         }
     }
     Ok(())
