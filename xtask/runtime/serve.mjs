@@ -78,7 +78,8 @@ const { rootPath, modulesRules, ...bindings } = workerOptions(wrangler).workerOp
 const miniflare = new Miniflare(
   convertV4MiniflareOptions({
     host: "127.0.0.1",
-    port: config.port,
+    // The runner's own: scheduled jobs are started here. Requests pass Miniflare's router on this port, which is in no deployment.
+    port: config.runner_port ?? 0,
     // No request to Cloudflare for the location data of `request.cf`: everything works offline.
     cf: false,
     resourcePersistencePath: config.persist,
@@ -88,7 +89,13 @@ const miniflare = new Miniflare(
     handleStructuredLogs: ({ timestamp, level, message }) =>
       console.log(`[${level}] ${new Date(timestamp).toISOString()} ${message}`),
     workers: [
-      { name: wrangler.name, ...bindings, modules, modulesRoot: config.dist },
+      {
+        name: wrangler.name,
+        ...bindings,
+        modules,
+        modulesRoot: config.dist,
+        unsafeDirectSockets: [{ host: "127.0.0.1", port: config.port }],
+      },
       {
         name: RESET,
         modules: [{ type: "ESModule", path: "reset.js", contents: reset }],
@@ -119,9 +126,10 @@ process.on("SIGUSR2", async () => {
   }
 });
 
-const url = await miniflare.ready;
+const runner = await miniflare.ready;
+const url = await miniflare.unsafeGetDirectURL(wrangler.name);
 const runCron = async (cron) => {
-  const target = new URL("/cdn-cgi/local/scheduled", url);
+  const target = new URL("/cdn-cgi/local/scheduled", runner);
   target.searchParams.set("cron", cron);
   try {
     const response = await fetch(target);

@@ -87,7 +87,7 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
     let document = Document {
         env: "local".to_owned(),
         speed: state.speed,
-        scheduled_url: format!("{api_url}/cdn-cgi/local/scheduled"),
+        scheduled_url: worker::scheduled_url(layout, &mut state)?,
         api_url,
         database_url: database.to_string(),
         token: mint_token(&sandbox_url, &sandbox_token, &user)?,

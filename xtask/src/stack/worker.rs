@@ -80,7 +80,12 @@ pub fn url(layout: &Layout, state: &mut State) -> Result<String> {
     if !runner_lives {
         end_orphan(workerd.as_ref())?;
     }
-    Ok(format!("http://127.0.0.1:{}", port(layout, state, Part::Worker)?))
+    Ok(format!("http://127.0.0.1:{}", port(layout, state, Part::Workerd)?))
+}
+
+/// Where scheduled jobs are run, at the runner's own port: the Worker's is its own alone, as in a deployment.
+pub fn scheduled_url(layout: &Layout, state: &mut State) -> Result<String> {
+    Ok(format!("http://127.0.0.1:{}/cdn-cgi/local/scheduled", port(layout, state, Part::Worker)?))
 }
 
 /// Starts the Worker, unless the right one runs already, and returns its URL.
@@ -91,9 +96,9 @@ pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Sur
     }
     let workerd = state.processes.get(&Part::Workerd).map(|running| running.process.clone());
     let url = url(layout, state)?;
-    let port = port(layout, state, Part::Worker)?;
+    let ports = Ports { api: port(layout, state, Part::Workerd)?, runner: port(layout, state, Part::Worker)? };
     let script = project.root().join("xtask/runtime/serve.mjs");
-    let config = config(project, layout, state, around, port);
+    let config = config(project, layout, state, around, &ports);
     let version = state.programs.get(&Part::Worker).cloned().unwrap_or_default();
     let fingerprint = Hash::new()
         .add(version.as_bytes())
@@ -130,6 +135,13 @@ pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Sur
     Ok(url)
 }
 
+/// Where workerd listens.
+struct Ports {
+    api: u16,
+    /// For the runner, which starts scheduled jobs there.
+    runner: u16,
+}
+
 #[derive(Deserialize)]
 struct Ready {
     workerd_pid: i32,
@@ -162,12 +174,13 @@ fn end_orphan(workerd: Option<&Identity>) -> Result<()> {
 }
 
 /// The runner's configuration: everything that differs from `wrangler.jsonc` in a local stack.
-fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundings<'_>, port: u16) -> Value {
+fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundings<'_>, ports: &Ports) -> Value {
     let sandbox = around.sandbox_url;
     json!({
         "root": project.root(),
         "dist": dist(layout),
-        "port": port,
+        "port": ports.api,
+        "runner_port": ports.runner,
         "persist": layout.worker_state(),
         "ready_file": layout.worker_ready(),
         "engine_start_delay_ms": state.engine_start_delay_s * 1_000,
