@@ -241,11 +241,53 @@ function respond(request, [status, headers, answer], ended) {
   return new Response(document ?? (answer.byteLength > 0 ? answer : null), { status, headers });
 }
 
+// A flood must cost next to nothing, so an answer that says for how long it holds is repeated here: whose a credential is, and what they
+// are answered. Both maps are small, and forget everything when they are full.
+const REPEATED_MAX = 1024;
+const clients = new Map();
+const answers = new Map();
+
+function keep(map, key, value) {
+  if (map.size >= REPEATED_MAX) map.clear();
+  map.set(key, value);
+}
+
+const credentialOf = ({ headers }) => headers.get("authorization");
+// All that a refusal depends on.
+const askedBy = (client, request) => [client, request.method, pathOf(request), request.headers.get("origin")].join("\n");
+
+function repeat(request) {
+  const client = clients.get(credentialOf(request));
+  const answer = client && answers.get(askedBy(client, request));
+  if (!answer || Date.now() >= answer.until) return undefined;
+  answer.times++;
+  return new Response(answer.body, answer);
+}
+
+// How often it was repeated is told when it holds no longer.
+function remember(request, [status, headers, body, [client, ms, route, id]], ctx, ended) {
+  const credential = credentialOf(request);
+  if (!credential) return;
+  const key = askedBy(client, request);
+  const answer = { status, headers: new Headers(headers), body, until: Date.now() + ms, times: 0 };
+  keep(clients, credential, client);
+  keep(answers, key, answer);
+  const over = new Promise((resolve) => setTimeout(resolve, ms)).then(async () => {
+    if (answers.get(key) === answer) answers.delete(key);
+    if (answer.times === 0) return;
+    await call(() => rust.note_repeated(request.method, route, id, answer.times));
+    ended();
+  });
+  ctx.waitUntil(over.catch(() => {})); // a trap, which whoever meets it too tells of
+}
+
 // Never rejects.
-async function answer(request, env, ended) {
+async function answer(request, env, ctx, ended) {
   try {
     const { body, fault } = await readBody(request);
-    return respond(request, await call(() => rust.handle(head(request), body, fault, env)), ended);
+    const made = await call(() => rust.handle(head(request), body, fault, env));
+    if (made[3]) remember(request, made, ctx, ended);
+    return respond(request, made, ended);
   } catch (error) {
     return answerToTrap(request, error, env, ended);
   }
@@ -266,8 +308,10 @@ async function answerToTrap(request, error, env, ended) {
 
 export default class extends WorkerEntrypoint {
   fetch(request) {
+    const repeated = repeat(request);
+    if (repeated) return repeated;
     const ended = () => deliver(this.ctx, this.env);
-    const work = answer(request, this.env, ended);
+    const work = answer(request, this.env, this.ctx, ended);
     // Otherwise the runtime drops the work when the client goes away, be it between a charge and the start of its run; and
     // what the dropped work of a read holds in the module would stay there for ever.
     this.ctx.waitUntil(work.then(ended));

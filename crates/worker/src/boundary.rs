@@ -1,4 +1,4 @@
-//! HTTP across the boundary to JavaScript: one string and one buffer in, three values out. Converting `Request` and
+//! HTTP across the boundary to JavaScript: one string and one buffer in, four values out. Converting `Request` and
 //! `Response` objects field by field costs several times as much. In place of the buffer, an answer whose length is not
 //! known goes out as a [`BodyStream`], and one that a Durable Object goes on with as the object's own `Response`: its
 //! body or WebSocket is handed on under the head that was made here.
@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use axum::{
     Router,
     body::{Body, Bytes},
+    extract::MatchedPath,
 };
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
@@ -15,15 +16,18 @@ use http_body_util::BodyExt as _;
 use js_sys::{Array, Uint8Array};
 use oslira_app::{
     api::{RequestKind, router},
-    http::{ADDRESS_CHARS_MAX, Live, SlowBody, Trapped, UploadsBusy},
-    shared::streaming::is_streamed,
+    http::{ADDRESS_CHARS_MAX, Live, RATE_LIMITED, Repeatable, SlowBody, Trapped, UploadsBusy},
+    shared::{
+        streaming::is_streamed,
+        telemetry::{Event, RequestAnswered, tell},
+    },
 };
 use tower_service::Service as _;
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::Env;
 
 use crate::{
-    adapters::Opened,
+    adapters::{Opened, PlatformTelemetry},
     compose,
     isolate::{self, Isolate},
 };
@@ -103,7 +107,34 @@ fn parse(head: &str, body: Body) -> Result<Request<Body>, JsValue> {
     request.body(body).map_err(|error| js_sys::Error::new(&error.to_string()).into())
 }
 
-/// Status, headers, and the body as `Uint8Array`, [`BodyStream`] or `Response`.
+/// Tells of requests that were refused with the answer to another one, whose route and id these are.
+#[wasm_bindgen]
+pub fn note_repeated(method: &str, route: &str, request_id: &str, times: u32) {
+    tell(
+        &PlatformTelemetry,
+        &Event::Request(RequestAnswered {
+            request_id,
+            method,
+            route,
+            status: RATE_LIMITED.status.as_u16(),
+            code: RATE_LIMITED.code,
+            duration_ms: 0,
+            times,
+        }),
+    );
+}
+
+/// For whom and how long an answer may be repeated; then its route and id, which [`note_repeated`] is told.
+fn repeatable(parts: &http::response::Parts) -> JsValue {
+    let Some(Repeatable { client, for_ms }) = parts.extensions.get::<Repeatable>() else {
+        return JsValue::UNDEFINED;
+    };
+    let route = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let id = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    Array::of4(&client.into(), &(*for_ms).into(), &route.into(), &id.into()).into()
+}
+
+/// Status, headers, the body as `Uint8Array`, [`BodyStream`] or `Response`, and what [`repeatable`] says of it.
 async fn emit(response: Response<Body>) -> Array {
     let (parts, body) = response.into_parts();
     let opened = parts.extensions.get::<Live>().and_then(Live::opened::<Opened>);
@@ -125,7 +156,7 @@ async fn emit(response: Response<Body>) -> Array {
             headers.push(&Array::of2(&name.as_str().into(), &value.into()));
         }
     }
-    Array::of3(&status.as_u16().into(), &headers, &body)
+    Array::of4(&status.as_u16().into(), &headers, &body, &repeatable(&parts))
 }
 
 /// A body that is made while it is sent. JavaScript asks for each piece when the client has room for it.

@@ -27,6 +27,7 @@ await write(
    export const secrets_are_due = () => false;
    export const deliver_telemetry = async () => { played.done.push("delivered"); };
    export const note_trap = (place, cause) => { played.done.push("told " + place); played.cause = cause; };
+   export const note_repeated = (...told) => { played.done.push(told.join(" ")); };
    export const handle = (...args) => played.work(...args);
    export const consume = () => played.work();
    export const scheduled = () => played.work();
@@ -142,4 +143,33 @@ test("what was told while an answer streamed is delivered at its end", async () 
   assert.equal((await answer.arrayBuffer()).byteLength, 2);
   assert.deepEqual(await done(), ["delivered"]);
   assert.equal(freed, 1);
+});
+
+test("a refusal is repeated for its client while it holds, and then told once", async () => {
+  const refusal = [429, [["retry-after", "1"]], new TextEncoder().encode("{}"), ["user:1", 40, "/runs/{id}", "r-1"]];
+  let asked = 0;
+  played.work = async () => {
+    asked++;
+    return refusal;
+  };
+  const ask = async (credential, path = "/runs/7", init = {}) => {
+    const request = new Request(`https://oslira.example${path}`, { ...init, headers: { authorization: credential } });
+    const answer = await new entry.default(ctx, env).fetch(request);
+    return `${answer.status} ${answer.headers.get("retry-after")} ${await answer.text()}`;
+  };
+  assert.equal(await ask("Bearer a"), "429 1 {}");
+  assert.equal(await ask("Bearer a"), "429 1 {}");
+  assert.equal(await ask("Bearer a"), "429 1 {}");
+  assert.equal(asked, 1);
+  // Another credential is not known to be the same client's, and another path or method may not be refused.
+  for (const other of [["Bearer b"], ["Bearer a", "/runs/8"], ["Bearer a", "/runs/7", { method: "POST", body: "{}" }]]) await ask(...other);
+  assert.equal(asked, 4);
+  await ask("Bearer b");
+  assert.equal(asked, 4, "by now it is");
+  const told = (await done()).filter((what) => what.startsWith("GET"));
+  assert.deepEqual(told, ["GET /runs/{id} r-1 2", "GET /runs/{id} r-1 1"]);
+  await ask("Bearer a");
+  assert.equal(asked, 5, "it holds no longer");
+  played.work = async () => [200, [], new Uint8Array(), undefined];
+  await done();
 });

@@ -24,10 +24,10 @@ use crate::stack::{Document, Layout, UpOptions, WorkerSettings, up};
 
 pub const NAME: &str = "flood.other_tenant_p95_ratio";
 
-/// Longer than a window of the limit, so that it always reaches well into a second one: in two, the flood buys all that it may.
-const WARM_UP: Duration = Duration::from_secs(12);
+/// So long that the flood buys all that it may: five in a second reach the database.
+const WARM_UP: Duration = Duration::from_secs(20);
 const ALONE: Duration = Duration::from_secs(20);
-/// Three windows of the limit. The flood's first moments, in which nothing is refused yet, are part of it.
+/// The flood's first moments, in which nothing is refused yet, are part of it.
 const BESIDE: Duration = Duration::from_secs(30);
 /// 500 in a second.
 const FLOOD_EVERY: Duration = Duration::from_millis(2);
@@ -166,11 +166,15 @@ impl<'a> Flood<'a> {
     }
 }
 
-/// A new key that may buy. It is used once: whoever is not known yet is counted by their address, and all here have the same one.
+/// A new key that may buy, made when the user may make one. It is used once: whoever is not known yet is counted by their address, and all here have the same one.
 fn key(stack: &Document, http: &Http, number: usize) -> Result<String> {
     let url = format!("{}/api-keys", stack.api_url);
-    let made =
-        http.post(&url, Some(&stack.token), &json!({ "name": format!("Flood {number}"), "scopes": ["analyse"] }))?;
+    let body = json!({ "name": format!("Flood {number}"), "scopes": ["analyse"] });
+    let mut made = http.post(&url, Some(&stack.token), &body)?;
+    while made.status == 429 {
+        std::thread::sleep(Duration::from_secs(1));
+        made = http.post(&url, Some(&stack.token), &body)?;
+    }
     let secret = made.body.pointer("/data/secret").and_then(Value::as_str);
     let secret = secret.with_context(|| format!("{url} answered {} {}", made.status, made.body))?;
     let url = format!("{}/credits/balance", stack.api_url);

@@ -29,7 +29,13 @@ const fn limit(what: &'static str, most: usize, unit: &'static str, code: &'stat
 }
 
 const fn requests(what: &'static str, class: TrafficClass) -> Limit {
-    limit(what, class.requests_max() as usize, "in 10 seconds", "rate_limited")
+    let unit = match class.window_s() {
+        1 => "in a second",
+        2 => "in 2 seconds",
+        10 => "in 10 seconds",
+        _ => "in a while",
+    };
+    limit(what, class.requests_max() as usize, unit, "rate_limited")
 }
 
 /// By default; the column of the plan is what counts.

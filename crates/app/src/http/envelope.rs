@@ -116,6 +116,7 @@ pub(crate) async fn seal(mut request: Request, next: Next) -> Response {
         status: response.status().as_u16(),
         code: code(&response),
         duration_ms: duration_ms as i64,
+        times: 1,
     };
     tell(ports.telemetry.as_ref(), &Event::Request(event));
     // Files and pictures carry no payload and go out as they are.

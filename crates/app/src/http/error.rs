@@ -7,7 +7,7 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    ErrorCode, Exceeded,
+    ErrorCode, Exceeded, Repeatable,
     code::{ACCOUNT_BLOCKED, DATABASE_UNAVAILABLE, INTERNAL_ERROR, OPERATOR_REQUIRED, PERMISSION_MISSING},
     envelope::Payload,
 };
@@ -23,12 +23,14 @@ pub struct ApiError {
     retry_after_s: Option<u32>,
     /// The quota that has too little left.
     exceeded: Option<Box<Exceeded>>,
+    /// For whom the answer may be repeated.
+    repeatable: Option<Box<Repeatable>>,
 }
 
 impl ApiError {
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: None, retry_after_s: None, exceeded: None }
+        Self { code, message: message.into(), details: None, retry_after_s: None, exceeded: None, repeatable: None }
     }
 
     /// A defect of ours: the caller learns nothing but the request id, the log gets the cause.
@@ -66,6 +68,12 @@ impl ApiError {
     #[must_use]
     pub fn with_exceeded(self, exceeded: Exceeded) -> Self {
         Self { exceeded: Some(Box::new(exceeded)), ..self }.with_retry_after(exceeded.reset_s)
+    }
+
+    /// Says that the same request needs no other answer for a while.
+    #[must_use]
+    pub fn with_repeatable(self, repeatable: Repeatable) -> Self {
+        Self { repeatable: Some(Box::new(repeatable)), ..self }
     }
 
     /// The quota that has too little left, if that is why.
@@ -125,6 +133,9 @@ impl IntoResponse for ApiError {
         }
         if let Some(exceeded) = self.exceeded.as_deref() {
             exceeded.declare(response.headers_mut());
+        }
+        if let Some(repeatable) = self.repeatable {
+            response.extensions_mut().insert(*repeatable);
         }
         // RFC 9110 §15.5.2 demands the header with every 401.
         if self.code.status == StatusCode::UNAUTHORIZED {

@@ -14,8 +14,8 @@ use oslira_app::{
         judging::ModelChoice,
     },
     http::{
-        Admission, Client, HEADER_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, SlowBody, TrafficClass, TrafficKey,
-        TrafficLimiter, UploadsBusy,
+        Client, HEADER_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, Refused, Repeatable, SlowBody, TrafficClass,
+        TrafficKey, TrafficLimiter, UploadsBusy,
     },
     shared::{
         clock::Clock as _,
@@ -46,34 +46,20 @@ impl Counter {
         self.counted.lock().unwrap().clone()
     }
 
-    fn count(&self, key: &TrafficKey) -> Admission {
+    fn has_room(&self, key: &TrafficKey) -> bool {
         let mut counted = self.counted.lock().unwrap();
         counted.push(key.clone());
         let most = if key.class == TrafficClass::AllRoutes { 3 * self.most } else { self.most };
         let count = counted.iter().filter(|other| *other == key).count();
-        if count <= most { Admission::Admitted } else { Admission::Refused }
+        count <= most
     }
 }
 
 #[async_trait]
 impl TrafficLimiter for Counter {
-    async fn admit(&self, keys: &[TrafficKey]) -> Vec<Admission> {
-        keys.iter().map(|key| self.count(key)).collect()
-    }
-
-    fn scale(&self) -> u32 {
-        1
-    }
-}
-
-/// Counters of which only this one answers; the others are not there.
-struct Alone(Option<TrafficClass>);
-
-#[async_trait]
-impl TrafficLimiter for Alone {
-    async fn admit(&self, keys: &[TrafficKey]) -> Vec<Admission> {
-        let answers = |key: &TrafficKey| Some(key.class) == self.0;
-        keys.iter().map(|key| if answers(key) { Admission::Admitted } else { Admission::NotCounted }).collect()
+    async fn admit(&self, keys: &[TrafficKey]) -> Result<(), Refused> {
+        let full: Vec<&TrafficKey> = keys.iter().filter(|key| !self.has_room(key)).collect();
+        full.first().map_or(Ok(()), |key| Err(Refused { class: key.class, after_s: 3, certain_ms: 40 }))
     }
 
     fn scale(&self) -> u32 {
@@ -88,8 +74,8 @@ pub fn counted(double: &Arc<Double>, counter: &Arc<Counter>) -> UserPorts {
     ports
 }
 
-const READ_POLICY: &str = "\"read\";q=300;w=10, \"all-routes\";q=600;w=10";
-const WRITE_POLICY: &str = "\"write\";q=50;w=10, \"all-routes\";q=600;w=10";
+const READ_POLICY: &str = "\"read\";q=30;w=1, \"all-routes\";q=60;w=1";
+const WRITE_POLICY: &str = "\"write\";q=10;w=2, \"all-routes\";q=60;w=1";
 
 /// By what a request of this client on this route is counted.
 fn by(class: TrafficClass, client: &Client, route: &'static str) -> Vec<TrafficKey> {
@@ -160,7 +146,9 @@ async fn strangers_at_the_same_address_keep_nobody_out_who_has_a_token() {
     for status in [401_u16, 429, 429] {
         assert_eq!(get(&ports, "/credits/budget", None).await.status(), status);
     }
-    assert_eq!(get(&ports, "/credits/budget", Some("unknowable")).await.status(), 429, "a token that is not good");
+    let stranger = get(&ports, "/credits/budget", Some("unknowable")).await;
+    assert_eq!(stranger.status(), 429, "a token that is not good");
+    assert!(stranger.extensions().get::<Repeatable>().is_none(), "from elsewhere it has another count");
     // Nobody has seen this one before.
     assert_eq!(get(&ports, "/credits/budget", Some("token")).await.status(), 200);
 }
@@ -200,11 +188,12 @@ async fn a_flood_is_refused_before_the_database_and_told_by_which_quota() {
     }
     assert_eq!(double.asked().len(), 2);
     let refused = put().await;
+    assert_eq!(refused.extensions().get(), Some(&Repeatable { client: format!("user:{}", Uuid::nil()), for_ms: 40 }));
     assert_eq!(told(&refused, "ratelimit-policy"), Some(WRITE_POLICY));
-    assert_eq!(told(&refused, "ratelimit"), Some("\"write\";r=0;t=10"));
+    assert_eq!(told(&refused, "ratelimit"), Some("\"write\";r=0;t=3"));
     let (status, retry_after, body) = answer(refused).await;
-    assert_eq!((status.as_u16(), &body["code"], retry_after.as_deref()), (429, &json!("rate_limited"), Some("10")));
-    assert_eq!(body["details"], json!({ "retry_after_s": 10 }));
+    assert_eq!((status.as_u16(), &body["code"], retry_after.as_deref()), (429, &json!("rate_limited"), Some("3")));
+    assert_eq!(body["details"], json!({ "retry_after_s": 3 }));
     assert_eq!(double.asked().len(), 2, "it was asked no more");
     // Reading is another count.
     assert_eq!(get(&ports, "/credits/budget", Some("token")).await.status(), 200);
@@ -228,20 +217,8 @@ async fn what_is_used_up_on_one_route_leaves_the_others_until_all_together_are_t
         assert_eq!(told(&response, "ratelimit-policy"), Some(READ_POLICY));
     }
     let refused = get(&ports, "/credits/grants", Some("token")).await;
-    assert_eq!((refused.status().as_u16(), told(&refused, "ratelimit")), (429, Some("\"all-routes\";r=0;t=10")));
+    assert_eq!((refused.status().as_u16(), told(&refused, "ratelimit")), (429, Some("\"all-routes\";r=0;t=3")));
     assert_eq!(told(&refused, "ratelimit-policy"), Some(READ_POLICY));
-}
-
-#[tokio::test]
-async fn a_counter_that_does_not_answer_keeps_nobody_out_and_is_not_told_of() {
-    let double = Arc::new(Double::new());
-    for (answering, policy) in [(None, None), (Some(TrafficClass::AllRoutes), Some("\"all-routes\";q=600;w=10"))] {
-        let mut ports = ports(&double, ModelChoice::default());
-        ports.request.traffic = Some(Arc::new(Alone(answering)));
-        let response = get(&ports, "/credits/budget", Some("token")).await;
-        assert_eq!((response.status().as_u16(), told(&response, "ratelimit-policy")), (200, policy));
-        assert_eq!(told(&response, "ratelimit"), None);
-    }
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
-//! The platform's counters of requests.
+//! The buckets of this isolate, and the platform's counters of requests.
 
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use js_sys::Reflect;
 use oslira_app::{
-    http::{Admission, LocalCounts, TrafficKey, TrafficLimiter},
+    http::{Buckets, COUNTER_WINDOW_S, Drawn, Refused, TrafficKey, TrafficLimiter},
     shared::{clock::Clock as _, expiring::Expiring},
 };
 use wasm_bindgen::JsCast as _;
@@ -14,15 +14,14 @@ use worker::{Env, Error, RateLimiter, Result, send::SendFuture};
 
 use super::{PlatformClock, deadline::within};
 
-/// A client that was refused is refused for so long without asking again, so that a flood costs next to nothing. Less than what it
-/// is told to wait.
-const REFUSED_MS: i64 = 1_000;
+/// Whom a counter has refused is refused for so long without asking again. Less than what they are told to wait.
+const REFUSED_MS: u32 = 1_000;
 const REFUSED_MAX: usize = 1_024;
 /// A counter is in the same place as the Worker. Each request waits for it, so one that is stuck must not hold all of them up.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 thread_local! {
-    static COUNTS: RefCell<LocalCounts> = RefCell::default();
+    static BUCKETS: RefCell<Option<Buckets>> = const { RefCell::new(None) };
     static REFUSED: RefCell<Expiring<TrafficKey, ()>> = RefCell::new(Expiring::new(REFUSED_MAX));
 }
 
@@ -51,53 +50,67 @@ impl Limiter {
         Ok(limiter(&self.env, key.class.binding())?.limit(key.text()).await?.success)
     }
 
-    /// A counter that does not answer keeps nobody out: the exact limits are the database's.
-    async fn ask(&self, key: &TrafficKey) -> Admission {
-        let now_ms = PlatformClock.now().as_millisecond();
-        if !COUNTS.with_borrow_mut(|counts| counts.is_much(key, self.scale, now_ms)) {
-            return Admission::Admitted;
-        }
-        let binding = key.class.binding();
-        match within(PATIENCE, self.limit(key)).await {
-            Some(Ok(true)) => Admission::Admitted,
-            Some(Ok(false)) => Admission::Refused,
-            Some(Err(error)) => {
-                tracing::warn!(binding, %error, "a request was not counted");
-                Admission::NotCounted
-            }
-            None => {
-                tracing::warn!(binding, "a request was not counted in time");
-                Admission::NotCounted
+    /// Draws from the bucket of a key; answers whether the platform is to be asked as well.
+    fn draw(&self, key: &TrafficKey) -> Result<bool, Refused> {
+        let drawn = BUCKETS.with_borrow_mut(|slot| {
+            slot.get_or_insert_with(|| Buckets::new(Arc::new(PlatformClock), self.scale)).draw(key)
+        });
+        match drawn {
+            Drawn::Plenty => Ok(false),
+            Drawn::Scarce => Ok(true),
+            Drawn::Empty { for_ms } => {
+                Err(Refused { class: key.class, after_s: for_ms.div_ceil(1_000), certain_ms: for_ms })
             }
         }
     }
+
+    /// A counter that does not answer keeps nobody out: the exact limits are the database's.
+    async fn ask(&self, key: &TrafficKey) -> Result<(), Refused> {
+        let binding = key.class.binding();
+        match within(PATIENCE, self.limit(key)).await {
+            Some(Ok(true)) => {}
+            Some(Ok(false)) => {
+                remember_refused(key);
+                return Err(refused_by_counter(key));
+            }
+            Some(Err(error)) => tracing::warn!(binding, %error, "a request was not counted"),
+            None => tracing::warn!(binding, "a request was not counted in time"),
+        }
+        Ok(())
+    }
 }
 
-/// What is known without asking; `None` if none of these counters has refused lately.
-fn refused_lately(keys: &[TrafficKey]) -> Option<Vec<Admission>> {
+/// The first of them whose counter has refused lately.
+fn refused_lately(keys: &[TrafficKey]) -> Option<Refused> {
     let now_ms = PlatformClock.now().as_millisecond();
-    let is_refused = |key: &TrafficKey| REFUSED.with_borrow(|refused| refused.get(key, now_ms).is_some());
-    let known = keys.iter().map(|key| if is_refused(key) { Admission::Refused } else { Admission::Admitted });
-    Some(known.collect::<Vec<Admission>>()).filter(|known| known.contains(&Admission::Refused))
+    let key = keys.iter().find(|key| REFUSED.with_borrow(|refused| refused.get(*key, now_ms).is_some()))?;
+    Some(refused_by_counter(key))
+}
+
+const fn refused_by_counter(key: &TrafficKey) -> Refused {
+    Refused { class: key.class, after_s: COUNTER_WINDOW_S, certain_ms: REFUSED_MS }
 }
 
 fn remember_refused(key: &TrafficKey) {
     let now_ms = PlatformClock.now().as_millisecond();
-    let until_ms = now_ms.saturating_add(REFUSED_MS);
+    let until_ms = now_ms.saturating_add(i64::from(REFUSED_MS));
     REFUSED.with_borrow_mut(|refused| refused.insert(key.clone(), (), now_ms, until_ms));
 }
 
 #[async_trait]
 impl TrafficLimiter for Limiter {
-    async fn admit(&self, keys: &[TrafficKey]) -> Vec<Admission> {
-        if let Some(known) = refused_lately(keys) {
-            return known;
+    async fn admit(&self, keys: &[TrafficKey]) -> Result<(), Refused> {
+        if let Some(refused) = refused_lately(keys) {
+            return Err(refused);
         }
-        let said = SendFuture::new(join_all(keys.iter().map(|key| self.ask(key)))).await;
-        for (key, _) in keys.iter().zip(&said).filter(|(_, said)| **said == Admission::Refused) {
-            remember_refused(key);
+        let mut scarce = Vec::new();
+        for key in keys {
+            if self.draw(key)? {
+                scarce.push(key);
+            }
         }
-        said
+        let said = SendFuture::new(join_all(scarce.into_iter().map(|key| self.ask(key)))).await;
+        said.into_iter().collect()
     }
 
     fn scale(&self) -> u32 {

@@ -76,7 +76,12 @@ fn request<'a>(it: &RequestAnswered<'a>) -> Columns<'a> {
             text("code", if it.code.is_empty() { "ok" } else { it.code }),
             text("method", it.method),
         ],
-        numbers: vec![span("duration_ms", it.duration_ms), NO_NUMBER, count("status", u64::from(it.status))],
+        numbers: vec![
+            span("duration_ms", it.duration_ms),
+            NO_NUMBER,
+            count("status", u64::from(it.status)),
+            count("times", u64::from(it.times)),
+        ],
     }
 }
 

@@ -31,6 +31,8 @@ pub struct RequestAnswered<'a> {
     /// The error code; empty if there was no error.
     pub code: &'a str,
     pub duration_ms: i64,
+    /// How many requests: more than one where an answer was repeated for a client who sends too many.
+    pub times: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -207,6 +209,7 @@ impl Event<'_> {
                 status = it.status,
                 code = it.code,
                 duration_ms = it.duration_ms,
+                times = it.times,
                 "request"
             ),
             Self::Run(it) => tracing::info!(

@@ -29,6 +29,7 @@ fn events(report: &ErrorReport) -> [Event<'_>; 7] {
             status: 404,
             code: "run_not_found",
             duration_ms: 12,
+            times: 1,
         }),
         Event::Run(RunEnded {
             run_id: RUN,

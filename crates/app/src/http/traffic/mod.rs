@@ -1,30 +1,25 @@
-//! How many requests one client may send: an isolate lets the first few of a window through by itself, and asks the platform's counters
-//! about each further one, before a database is asked.
+//! How many requests one client may send: each isolate has token buckets of its own, and asks the platform's counters about whoever has
+//! used half of one, before a database is asked.
 //!
 //! A client is whoever is known by what they send: a user, the account of an API key, or who holds a ticket; whoever is not is counted by
 //! the address that they come from. What is known is counted for each route, so that one that is polled leaves room for the others, and in
 //! all. The counts are the platform's, for each of its locations, and not exact: money is limited by the database (`begin_analysis`).
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-};
+mod buckets;
+
+use std::net::{IpAddr, Ipv6Addr};
 
 use async_trait::async_trait;
 use axum::http::{HeaderMap, Method, request::Parts};
 use serde_json::json;
 
+pub use buckets::{Buckets, Drawn};
+
 use super::{ApiError, Exceeded, Quota, RequestPorts, code::RATE_LIMITED};
 use crate::shared::ids::{AccountId, RunId, UserId};
 
 /// The platform counts in windows of 10 or 60 seconds. In the shorter one, whoever has sent too much waits less.
-pub const TRAFFIC_WINDOW_S: u32 = 10;
-
-/// So many requests of one count in a window an isolate lets through without asking the platform: nobody who sends two in a second waits
-/// for a counter.
-pub const REQUESTS_UNASKED: u32 = 20;
-
-const LOCAL_COUNTS_MAX: usize = 4_096;
+pub const COUNTER_WINDOW_S: u32 = 10;
 
 /// The header in which the platform says from which address a request comes; it replaces one that the client sends.
 const ADDRESS: &str = "cf-connecting-ip";
@@ -67,22 +62,39 @@ impl TrafficClass {
         }
     }
 
-    /// The most requests of one count in a window that come to one isolate.
+    /// How many requests of one count an isolate lets through in a second, on and on.
     #[must_use]
-    pub const fn requests_max(self) -> u32 {
+    pub const fn per_second(self) -> u32 {
         match self {
-            // Thirty runs that are polled every two seconds are 150, in each of two tabs.
-            Self::Read => 300,
-            Self::Write => 50,
-            Self::AllRoutes => 600,
-            Self::Unknown => 100,
+            // Thirty runs that are polled every two seconds are 15, in each of two tabs.
+            Self::Read => 30,
+            Self::Write => 5,
+            Self::AllRoutes => 60,
+            Self::Unknown => 10,
         }
     }
 
-    /// What the platform's counter allows: by the time it is asked, the isolate has let the rest through.
+    /// In so many seconds, requests may come at any pace.
     #[must_use]
-    pub const fn asked_max(self) -> u32 {
-        self.requests_max() - REQUESTS_UNASKED
+    pub const fn window_s(self) -> u32 {
+        match self {
+            Self::Read | Self::AllRoutes => 1,
+            Self::Write => 2,
+            Self::Unknown => 10,
+        }
+    }
+
+    /// The most requests of one count in a window that come to one isolate. Whoever keeps to it is never refused by it.
+    #[must_use]
+    pub const fn requests_max(self) -> u32 {
+        self.per_second() * self.window_s()
+    }
+
+    /// What the platform's counter allows: all that one isolate can let through in its window. So it refuses nobody whose requests
+    /// come to one isolate only.
+    #[must_use]
+    pub const fn counted_max(self) -> u32 {
+        self.requests_max() + self.per_second() * COUNTER_WINDOW_S
     }
 }
 
@@ -163,44 +175,35 @@ impl TrafficKey {
     }
 }
 
-/// What one isolate has counted in the present window. Nothing of an earlier one is kept once a request of a later one is counted.
-#[derive(Debug, Default)]
-pub struct LocalCounts {
-    window: i64,
-    counts: HashMap<TrafficKey, u32>,
-}
-
-impl LocalCounts {
-    /// Counts a request; answers whether there were so many that the platform must be asked.
-    pub fn is_much(&mut self, key: &TrafficKey, scale: u32, now_ms: i64) -> bool {
-        let window = now_ms.div_euclid(i64::from(TRAFFIC_WINDOW_S) * 1_000);
-        // Where so many are counted, all begin anew: each may send a few more unasked.
-        if window != self.window || self.counts.len() >= LOCAL_COUNTS_MAX {
-            self.window = window;
-            self.counts.clear();
-        }
-        let count = self.counts.entry(key.clone()).or_default();
-        *count = count.saturating_add(1);
-        *count > REQUESTS_UNASKED.saturating_mul(scale)
-    }
-}
-
-/// What a counter says of a request.
+/// A count that has no room for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    /// There is room, or nobody asked: there were few of late, or another counter refuses.
-    Admitted,
-    Refused,
-    /// It did not answer.
-    NotCounted,
+pub struct Refused {
+    pub class: TrafficClass,
+    /// After so many seconds there may be room.
+    pub after_s: u32,
+    /// For so many milliseconds, asking again changes nothing.
+    pub certain_ms: u32,
 }
 
-/// The platform's counters.
+/// In the extensions of an answer to a client who has sent too many requests: for a while, the same request of this client needs no
+/// other answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeatable {
+    /// Who is known by the credential of the request: the same for all API keys of an account.
+    pub client: String,
+    /// For so many milliseconds.
+    pub for_ms: u32,
+}
+
+/// The buckets of the isolate and the platform's counters.
 #[async_trait]
 pub trait TrafficLimiter: Send + Sync {
-    /// Counts a request by each of these keys, at the same time; what each counter says, in their order. MUST NOT take longer than a
-    /// client would notice.
-    async fn admit(&self, keys: &[TrafficKey]) -> Vec<Admission>;
+    /// Counts a request by each of these keys. A counter that does not answer keeps nobody out. MUST NOT take longer than a client would
+    /// notice.
+    ///
+    /// # Errors
+    /// The first of them that has no room.
+    async fn admit(&self, keys: &[TrafficKey]) -> Result<(), Refused>;
 
     /// A factor on the limits: 1 but for the stacks of tests.
     fn scale(&self) -> u32;
@@ -210,12 +213,11 @@ pub trait TrafficLimiter: Send + Sync {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Route(pub &'static str);
 
-/// The quotas that apply to a request, in the extensions of its parts: all but those whose counter was asked and did not answer.
+/// The quotas that apply to a request, in the extensions of its parts.
 #[derive(Debug, Clone)]
 pub(super) struct Counted(pub Vec<Quota>);
 
-/// Counts a request, once however often it is asked; ports without a limiter count nothing. A counter that does not answer keeps nobody
-/// out.
+/// Counts a request, once however often it is asked; ports without a limiter count nothing.
 ///
 /// # Errors
 /// `rate_limited` when the client has sent too many.
@@ -226,21 +228,26 @@ pub async fn count_request(parts: &mut Parts, client: &Client) -> Result<(), Api
     };
     let route = parts.extensions.get::<Route>().map(|Route(path)| *path);
     let keys = TrafficKey::all(client, &parts.method, route);
-    let admissions = limiter.admit(&keys).await;
     let quota = |class: TrafficClass| Quota {
         name: class.name(),
         most: class.requests_max().saturating_mul(limiter.scale()),
-        window_s: TRAFFIC_WINDOW_S,
+        window_s: class.window_s(),
     };
-    let said = keys.iter().zip(admissions).filter(|(_, admission)| *admission != Admission::NotCounted);
-    let said: Vec<(Quota, Admission)> = said.map(|(key, admission)| (quota(key.class), admission)).collect();
-    parts.extensions.insert(Counted(said.iter().map(|(quota, _)| *quota).collect()));
-    let Some((quota, _)) = said.into_iter().find(|(_, admission)| *admission == Admission::Refused) else {
+    parts.extensions.insert(Counted(keys.iter().map(|key| quota(key.class)).collect()));
+    let Err(Refused { class, after_s, certain_ms }) = limiter.admit(&keys).await else {
         return Ok(());
     };
-    Err(ApiError::new(RATE_LIMITED, "You have sent too many requests. Try again after the time in Retry-After.")
-        .with_details(json!({ "retry_after_s": TRAFFIC_WINDOW_S }))
-        .with_exceeded(Exceeded { quota, left: 0, reset_s: TRAFFIC_WINDOW_S }))
+    let error =
+        ApiError::new(RATE_LIMITED, "You have sent too many requests. Try again after the time in Retry-After.")
+            .with_details(json!({ "retry_after_s": after_s }))
+            .with_exceeded(Exceeded { quota: quota(class), left: 0, reset_s: after_s });
+    Err(match client {
+        // Somebody else may send the same credential from elsewhere.
+        Client::Address(_) => error,
+        Client::User(_) | Client::Account(_) | Client::Ticket(_) => {
+            error.with_repeatable(Repeatable { client: client.key(), for_ms: certain_ms })
+        }
+    })
 }
 
 #[cfg(test)]
@@ -251,34 +258,18 @@ mod tests {
     use crate::triggers::wrangler;
 
     #[test]
-    fn the_platform_and_one_isolate_together_count_by_exactly_these_limits() {
+    fn the_platform_refuses_nobody_who_keeps_to_what_one_isolate_allows() {
         let wrangler = wrangler();
         let limits = wrangler["ratelimits"].as_array().unwrap();
         assert_eq!(limits.len(), TrafficClass::ALL.len());
         let mut namespaces: Vec<&str> = limits.iter().map(|limit| limit["namespace_id"].as_str().unwrap()).collect();
         for (limit, class) in limits.iter().zip(TrafficClass::ALL) {
             assert_eq!(limit["name"], class.binding());
-            assert_eq!(limit["simple"], json!({ "limit": class.asked_max(), "period": TRAFFIC_WINDOW_S }));
+            assert_eq!(limit["simple"], json!({ "limit": class.counted_max(), "period": COUNTER_WINDOW_S }));
         }
         namespaces.sort_unstable();
         namespaces.dedup();
         assert_eq!(namespaces.len(), limits.len(), "two classes would share a counter");
-    }
-
-    #[test]
-    fn the_platform_is_asked_about_whoever_has_sent_many_in_a_window() {
-        let key = |user| TrafficKey {
-            class: TrafficClass::Read,
-            client: Client::User(UserId::new(Uuid::from_u128(user))),
-            route: Some("/runs"),
-        };
-        let mut counts = LocalCounts::default();
-        for _ in 0..REQUESTS_UNASKED {
-            assert!(!counts.is_much(&key(1), 1, 5_000));
-        }
-        assert!(counts.is_much(&key(1), 1, 9_999));
-        assert!(!counts.is_much(&key(2), 1, 9_999), "another's");
-        assert!(!counts.is_much(&key(1), 1, 10_000), "the next window");
     }
 
     fn address(text: &str) -> Client {
