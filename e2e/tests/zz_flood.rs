@@ -25,7 +25,7 @@ const LOOSE: u32 = 1_000;
 const FLOOD: usize = 1_500;
 const AT_ONCE: usize = 16;
 /// Reads of one route: so many at once, and so many in each second.
-const READS_MAX: usize = 30;
+const READS_MAX: usize = 120;
 const READS_PER_S: f64 = 30.0;
 /// A process of Postgres that is idle tells what it has done within ten seconds.
 const COUNTED_WITHIN: Duration = Duration::from_secs(12);
@@ -80,7 +80,7 @@ async fn a_flood_by_one_account_is_refused_and_another_account_is_served() {
     for refused in &answers.refused {
         assert_eq!(refused.refused(429, "rate_limited"), &json!({ "retry_after_s": 1 }));
         assert_eq!(refused.header("retry-after"), Some("1"));
-        assert_eq!(refused.header("ratelimit-policy"), Some("\"read\";q=30;w=1, \"all-routes\";q=60;w=1"));
+        assert_eq!(refused.header("ratelimit-policy"), Some("\"read\";q=120;w=4, \"all-routes\";q=240;w=4"));
         assert_eq!(refused.header("ratelimit"), Some("\"read\";r=0;t=1"));
     }
     assert_eq!(answers.elsewhere, 200, "another route of the same account");

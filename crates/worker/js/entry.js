@@ -1,6 +1,6 @@
 // The Worker's entry: wires fetch, queue, cron, Durable Objects and Workflows to Rust.
 //
-// Promises: one crossing into WebAssembly and one out per request; when the module traps, every call in flight is
+// Promises: one crossing into WebAssembly and one out per request, none for a refusal that is repeated; when the module traps, every call in flight is
 // rejected at once and the next call gets a fresh module, so one bug never wedges the isolate. Every answer and its headers
 // come from Rust, that to a trap too. What a request has begun to change is finished even if its client goes away.
 import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "cloudflare:workers";
@@ -242,23 +242,25 @@ function respond(request, [status, headers, answer], ended) {
 }
 
 // A flood must cost next to nothing, so an answer that says for how long it holds is repeated here: whose a credential is, and what they
-// are answered. Both maps are small, and forget everything when they are full.
+// are answered. Both maps are small, and forget what is oldest. A credential is believed for so long, because it may be revoked.
 const REPEATED_MAX = 1024;
+const BELIEVED_MS = 10000;
 const clients = new Map();
 const answers = new Map();
 
 function keep(map, key, value) {
-  if (map.size >= REPEATED_MAX) map.clear();
+  if (map.size >= REPEATED_MAX && !map.has(key)) map.delete(map.keys().next().value);
   map.set(key, value);
 }
 
 const credentialOf = ({ headers }) => headers.get("authorization");
-// All that a refusal depends on.
+// All that a refusal depends on, but for the id that a caller may give a request.
 const askedBy = (client, request) => [client, request.method, pathOf(request), request.headers.get("origin")].join("\n");
 
 function repeat(request) {
-  const client = clients.get(credentialOf(request));
-  const answer = client && answers.get(askedBy(client, request));
+  const known = clients.get(credentialOf(request));
+  if (!known || Date.now() >= known.until || request.headers.has("x-request-id")) return undefined;
+  const answer = answers.get(askedBy(known.client, request));
   if (!answer || Date.now() >= answer.until) return undefined;
   answer.times++;
   return new Response(answer.body, answer);
@@ -270,15 +272,14 @@ function remember(request, [status, headers, body, [client, ms, route, id]], ctx
   if (!credential) return;
   const key = askedBy(client, request);
   const answer = { status, headers: new Headers(headers), body, until: Date.now() + ms, times: 0 };
-  keep(clients, credential, client);
+  keep(clients, credential, { client, until: Date.now() + BELIEVED_MS });
   keep(answers, key, answer);
   const over = new Promise((resolve) => setTimeout(resolve, ms)).then(async () => {
     if (answers.get(key) === answer) answers.delete(key);
     if (answer.times === 0) return;
     await call(() => rust.note_repeated(request.method, route, id, answer.times));
-    ended();
   });
-  ctx.waitUntil(over.catch(() => {})); // a trap, which whoever meets it too tells of
+  ctx.waitUntil(over.catch((error) => note("repeated", error)).then(ended));
 }
 
 // Never rejects.

@@ -146,7 +146,7 @@ test("what was told while an answer streamed is delivered at its end", async () 
 });
 
 test("a refusal is repeated for its client while it holds, and then told once", async () => {
-  const refusal = [429, [["retry-after", "1"]], new TextEncoder().encode("{}"), ["user:1", 40, "/runs/{id}", "r-1"]];
+  const refusal = [429, [["retry-after", "1"]], new TextEncoder().encode("{}"), ["user:1", 400, "/runs/{id}", "r-1"]];
   let asked = 0;
   played.work = async () => {
     asked++;

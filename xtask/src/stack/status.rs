@@ -60,9 +60,7 @@ struct Line {
 }
 
 fn line(layout: &Layout, state: &State, part: Part) -> Line {
-    // workerd listens on the port that was chosen for the Worker.
-    let port_of = if part == Part::Workerd { Part::Worker } else { part };
-    let port = state.ports.get(&port_of).copied();
+    let port = state.ports.get(&part).copied();
     let (status, pid) = match state.processes.get(&part) {
         Some(running) if running.process.is_alive() => {
             let status = if answers(layout, part, port.unwrap_or(0)) { "running" } else { "failing" };

@@ -30,8 +30,7 @@ const fn limit(what: &'static str, most: usize, unit: &'static str, code: &'stat
 
 const fn requests(what: &'static str, class: TrafficClass) -> Limit {
     let unit = match class.window_s() {
-        1 => "in a second",
-        2 => "in 2 seconds",
+        4 => "in 4 seconds",
         10 => "in 10 seconds",
         _ => "in a while",
     };

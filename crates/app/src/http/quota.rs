@@ -57,16 +57,16 @@ mod tests {
 
     #[test]
     fn quotas_are_told_as_the_draft_writes_them() {
-        let read = Quota { name: "read", most: 30, window_s: 1 };
-        let all = Quota { name: "all-routes", most: 60, window_s: 1 };
+        let read = Quota { name: "read", most: 120, window_s: 4 };
+        let all = Quota { name: "all-routes", most: 240, window_s: 4 };
         let mut headers = HeaderMap::new();
         declare(&[], &mut headers);
         assert!(headers.is_empty(), "nothing is enforced");
         declare(&[read, all], &mut headers);
-        assert_eq!(headers["ratelimit-policy"], "\"read\";q=30;w=1, \"all-routes\";q=60;w=1");
+        assert_eq!(headers["ratelimit-policy"], "\"read\";q=120;w=4, \"all-routes\";q=240;w=4");
         assert!(!headers.contains_key("ratelimit"), "what is left is not known");
         Exceeded { quota: read, left: 2, reset_s: 7 }.declare(&mut headers);
-        assert_eq!(headers["ratelimit-policy"], "\"read\";q=30;w=1");
+        assert_eq!(headers["ratelimit-policy"], "\"read\";q=120;w=4");
         assert_eq!(headers["ratelimit"], "\"read\";r=2;t=7");
     }
 }

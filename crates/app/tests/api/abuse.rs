@@ -74,8 +74,8 @@ pub fn counted(double: &Arc<Double>, counter: &Arc<Counter>) -> UserPorts {
     ports
 }
 
-const READ_POLICY: &str = "\"read\";q=30;w=1, \"all-routes\";q=60;w=1";
-const WRITE_POLICY: &str = "\"write\";q=10;w=2, \"all-routes\";q=60;w=1";
+const READ_POLICY: &str = "\"read\";q=120;w=4, \"all-routes\";q=240;w=4";
+const WRITE_POLICY: &str = "\"write\";q=20;w=4, \"all-routes\";q=240;w=4";
 
 /// By what a request of this client on this route is counted.
 fn by(class: TrafficClass, client: &Client, route: &'static str) -> Vec<TrafficKey> {

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 thread_local! {
     static BUCKETS: RefCell<Option<Buckets>> = const { RefCell::new(None) };
-    static REFUSED: RefCell<Expiring<TrafficKey, ()>> = RefCell::new(Expiring::new(REFUSED_MAX));
+    static REFUSED: RefCell<Expiring<TrafficKey, i64>> = RefCell::new(Expiring::new(REFUSED_MAX));
 }
 
 /// A counter by the name of its binding. `Env::rate_limiter` asks what the binding's class is called, which nobody has documented: by
@@ -56,8 +56,8 @@ impl Limiter {
             slot.get_or_insert_with(|| Buckets::new(Arc::new(PlatformClock), self.scale)).draw(key)
         });
         match drawn {
-            Drawn::Plenty => Ok(false),
-            Drawn::Scarce => Ok(true),
+            Drawn::Rare => Ok(false),
+            Drawn::Frequent => Ok(true),
             Drawn::Empty { for_ms } => {
                 Err(Refused { class: key.class, after_s: for_ms.div_ceil(1_000), certain_ms: for_ms })
             }
@@ -71,7 +71,7 @@ impl Limiter {
             Some(Ok(true)) => {}
             Some(Ok(false)) => {
                 remember_refused(key);
-                return Err(refused_by_counter(key));
+                return Err(refused_by_counter(key, REFUSED_MS));
             }
             Some(Err(error)) => tracing::warn!(binding, %error, "a request was not counted"),
             None => tracing::warn!(binding, "a request was not counted in time"),
@@ -83,18 +83,20 @@ impl Limiter {
 /// The first of them whose counter has refused lately.
 fn refused_lately(keys: &[TrafficKey]) -> Option<Refused> {
     let now_ms = PlatformClock.now().as_millisecond();
-    let key = keys.iter().find(|key| REFUSED.with_borrow(|refused| refused.get(*key, now_ms).is_some()))?;
-    Some(refused_by_counter(key))
+    keys.iter().find_map(|key| {
+        let until_ms = REFUSED.with_borrow(|refused| refused.get(key, now_ms).copied())?;
+        Some(refused_by_counter(key, u32::try_from(until_ms.saturating_sub(now_ms)).unwrap_or_default()))
+    })
 }
 
-const fn refused_by_counter(key: &TrafficKey) -> Refused {
-    Refused { class: key.class, after_s: COUNTER_WINDOW_S, certain_ms: REFUSED_MS }
+const fn refused_by_counter(key: &TrafficKey, certain_ms: u32) -> Refused {
+    Refused { class: key.class, after_s: COUNTER_WINDOW_S, certain_ms }
 }
 
 fn remember_refused(key: &TrafficKey) {
     let now_ms = PlatformClock.now().as_millisecond();
     let until_ms = now_ms.saturating_add(i64::from(REFUSED_MS));
-    REFUSED.with_borrow_mut(|refused| refused.insert(key.clone(), (), now_ms, until_ms));
+    REFUSED.with_borrow_mut(|refused| refused.insert(key.clone(), until_ms, now_ms, until_ms));
 }
 
 #[async_trait]
@@ -103,13 +105,13 @@ impl TrafficLimiter for Limiter {
         if let Some(refused) = refused_lately(keys) {
             return Err(refused);
         }
-        let mut scarce = Vec::new();
+        let mut frequent = Vec::new();
         for key in keys {
             if self.draw(key)? {
-                scarce.push(key);
+                frequent.push(key);
             }
         }
-        let said = SendFuture::new(join_all(scarce.into_iter().map(|key| self.ask(key)))).await;
+        let said = SendFuture::new(join_all(frequent.into_iter().map(|key| self.ask(key)))).await;
         said.into_iter().collect()
     }
 

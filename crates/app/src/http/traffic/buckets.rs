@@ -6,8 +6,7 @@
 use std::{collections::HashMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use governor::{
-    Quota, RateLimiter, clock, clock::Clock as _, middleware::StateInformationMiddleware,
-    state::keyed::HashMapStateStore,
+    Quota, RateLimiter, clock, clock::Clock as _, middleware::NoOpMiddleware, state::keyed::HashMapStateStore,
 };
 
 use super::{TrafficClass, TrafficKey};
@@ -17,56 +16,91 @@ use crate::shared::clock::Clock;
 /// more.
 const BUCKETS_MAX: usize = 4_096;
 
+/// Whoever sends no more than two in a second, or twenty at once, is not asked about elsewhere: nobody waits for a counter because of one
+/// who sends little.
+const UNASKED_PER_SECOND: u32 = 2;
+const UNASKED_AT_ONCE: u32 = 20;
+
 /// What a bucket says of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drawn {
-    /// More than half of it is left.
-    Plenty,
-    /// Half or less is left: the client may have used other isolates as well.
-    Scarce,
+    /// There was room, and the client sends little.
+    Rare,
+    /// There was room, but the client may have used other isolates as well.
+    Frequent,
     /// There was no room; there will be after so many milliseconds.
     Empty { for_ms: u32 },
 }
 
-type Limiter = RateLimiter<TrafficKey, HashMapStateStore<TrafficKey>, WallClock, StateInformationMiddleware>;
+type Limiter = RateLimiter<TrafficKey, HashMapStateStore<TrafficKey>, WallClock, NoOpMiddleware<Duration>>;
+
+/// The buckets of a class.
+struct OfAClass {
+    admitted: Limiter,
+    unasked: Limiter,
+}
 
 /// The buckets of an isolate; each is full at first.
 pub struct Buckets {
     clock: WallClock,
+    /// The latest time that was seen.
+    latest: Duration,
     /// A factor on what buckets hold and get.
     scale: u32,
-    limiters: HashMap<TrafficClass, Limiter>,
+    classes: HashMap<TrafficClass, OfAClass>,
 }
 
 impl Buckets {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, scale: u32) -> Self {
-        Self { clock: WallClock(clock), scale, limiters: HashMap::new() }
+        Self { clock: WallClock(clock), latest: Duration::ZERO, scale, classes: HashMap::new() }
     }
 
     /// Takes a request out of its bucket.
     pub fn draw(&mut self, key: &TrafficKey) -> Drawn {
-        let Self { clock, scale, limiters } = self;
-        let limiter = limiters.entry(key.class).or_insert_with(|| limiter(key.class, *scale, clock.clone()));
-        if limiter.len() >= BUCKETS_MAX {
-            limiter.retain_recent();
+        let now = self.clock.now();
+        // A wall clock may be set back; `governor` would let nobody through until it has caught up.
+        if now < self.latest {
+            self.classes.clear();
         }
-        if limiter.len() >= BUCKETS_MAX {
-            *limiter = self::limiter(key.class, *scale, clock.clone());
+        self.latest = now;
+        let new = || OfAClass::new(key.class, self.scale, &self.clock);
+        let buckets = self.classes.entry(key.class).or_insert_with(new);
+        if buckets.len() >= BUCKETS_MAX {
+            buckets.forget_full();
         }
-        let half = key.class.requests_max().saturating_mul(*scale) / 2;
-        match limiter.check_key(key) {
-            Ok(left) if left.remaining_burst_capacity() > half => Drawn::Plenty,
-            Ok(_) => Drawn::Scarce,
-            Err(until) => Drawn::Empty { for_ms: whole_ms(until.wait_time_from(clock.now())) },
+        if buckets.len() >= BUCKETS_MAX {
+            *buckets = new();
+        }
+        match (buckets.admitted.check_key(key), buckets.unasked.check_key(key)) {
+            (Ok(()), Ok(())) => Drawn::Rare,
+            (Ok(()), Err(_)) => Drawn::Frequent,
+            (Err(until), _) => Drawn::Empty { for_ms: whole_ms(until.wait_time_from(now)) },
         }
     }
 }
 
-fn limiter(class: TrafficClass, scale: u32, clock: WallClock) -> Limiter {
-    let scaled = |requests: u32| NonZeroU32::new(requests.saturating_mul(scale)).unwrap_or(NonZeroU32::MIN);
-    let quota = Quota::per_second(scaled(class.per_second())).allow_burst(scaled(class.requests_max()));
-    Limiter::new(quota, HashMapStateStore::default(), clock)
+impl OfAClass {
+    fn new(class: TrafficClass, scale: u32, clock: &WallClock) -> Self {
+        let limiter = |per_second, at_once| {
+            let scaled = |requests: u32| NonZeroU32::new(requests.saturating_mul(scale)).unwrap_or(NonZeroU32::MIN);
+            let quota = Quota::per_second(scaled(per_second)).allow_burst(scaled(at_once));
+            Limiter::new(quota, HashMapStateStore::default(), clock.clone())
+        };
+        Self {
+            admitted: limiter(class.per_second(), class.requests_max()),
+            unasked: limiter(UNASKED_PER_SECOND, UNASKED_AT_ONCE),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.admitted.len().max(self.unasked.len())
+    }
+
+    fn forget_full(&self) {
+        self.admitted.retain_recent();
+        self.unasked.retain_recent();
+    }
 }
 
 /// Rounded up, at least one.
@@ -116,15 +150,15 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_says_when_half_of_it_is_used_and_when_it_has_room_again() {
+    fn a_bucket_says_who_sends_much_and_when_there_is_room_again() {
         let (hand, mut buckets) = buckets(1);
-        let drawn: Vec<Drawn> = (0..30).map(|_| buckets.draw(&read_by(1))).collect();
-        assert!(drawn[..14].iter().all(|drawn| *drawn == Drawn::Plenty), "{drawn:?}");
-        assert!(drawn[14..].iter().all(|drawn| *drawn == Drawn::Scarce), "{drawn:?}");
-        assert_eq!(buckets.draw(&read_by(1)), Drawn::Empty { for_ms: 34 }, "31 requests of 30");
-        assert_eq!(buckets.draw(&read_by(2)), Drawn::Plenty, "another's");
+        let drawn: Vec<Drawn> = (0..120).map(|_| buckets.draw(&read_by(1))).collect();
+        assert!(drawn[..20].iter().all(|drawn| *drawn == Drawn::Rare), "{drawn:?}");
+        assert!(drawn[20..].iter().all(|drawn| *drawn == Drawn::Frequent), "{drawn:?}");
+        assert_eq!(buckets.draw(&read_by(1)), Drawn::Empty { for_ms: 34 }, "121 requests of 120");
+        assert_eq!(buckets.draw(&read_by(2)), Drawn::Rare, "another's");
         hand.0.fetch_add(34, Ordering::Relaxed);
-        assert_eq!(buckets.draw(&read_by(1)), Drawn::Scarce);
+        assert_eq!(buckets.draw(&read_by(1)), Drawn::Frequent);
         assert!(matches!(buckets.draw(&read_by(1)), Drawn::Empty { .. }));
     }
 
@@ -138,35 +172,61 @@ mod tests {
             }
             hand.0.fetch_add(2, Ordering::Relaxed);
         }
-        assert!((329..=331).contains(&admitted_at.len()), "{}", admitted_at.len());
-        let pauses: Vec<i64> = admitted_at[40..].windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!((419..=421).contains(&admitted_at.len()), "{}", admitted_at.len());
+        let pauses: Vec<i64> = admitted_at[150..].windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(pauses.iter().all(|pause| (32..=36).contains(pause)), "{pauses:?}");
+    }
+
+    #[test]
+    fn whoever_sends_evenly_and_much_is_asked_about_and_whoever_sends_little_is_not() {
+        let (hand, mut buckets) = buckets(1);
+        let mut asked = |every_ms: i64, user| {
+            (0..200)
+                .filter(|_| {
+                    hand.0.fetch_add(every_ms, Ordering::Relaxed);
+                    buckets.draw(&read_by(user)) == Drawn::Frequent
+                })
+                .count()
+        };
+        assert_eq!(asked(500, 1), 0);
+        assert!(asked(40, 2) > 150);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_refuses_nobody() {
+        let (hand, mut buckets) = buckets(1);
+        for _ in 0..60 {
+            buckets.draw(&read_by(1));
+        }
+        hand.0.fetch_sub(60_000, Ordering::Relaxed);
+        assert_eq!(buckets.draw(&read_by(1)), Drawn::Rare);
     }
 
     #[test]
     fn a_stack_of_tests_lets_more_through() {
         let (_, mut buckets) = buckets(10);
-        assert!((0..300).all(|_| !matches!(buckets.draw(&read_by(1)), Drawn::Empty { .. })));
+        assert!((0..1_200).all(|_| !matches!(buckets.draw(&read_by(1)), Drawn::Empty { .. })));
         assert!(matches!(buckets.draw(&read_by(1)), Drawn::Empty { .. }));
     }
 
     #[test]
     fn no_more_is_kept_than_there_is_room_for() {
         let (hand, mut buckets) = buckets(1);
-        for _ in 0..30 {
+        for _ in 0..120 {
             buckets.draw(&read_by(0));
         }
         for user in 1..BUCKETS_MAX as u128 {
             buckets.draw(&read_by(user));
         }
         // Nearly all are full again by then, but not the first.
-        hand.0.fetch_add(900, Ordering::Relaxed);
+        hand.0.fetch_add(1_500, Ordering::Relaxed);
         buckets.draw(&read_by(u128::MAX));
-        assert!(buckets.limiters[&TrafficClass::Read].len() < 10);
-        assert_eq!(buckets.draw(&read_by(0)), Drawn::Plenty, "27 were refilled");
+        assert!(buckets.classes[&TrafficClass::Read].len() < 10);
+        assert!((0..45).all(|_| buckets.draw(&read_by(0)) == Drawn::Frequent), "45 were refilled");
+        assert!(matches!(buckets.draw(&read_by(0)), Drawn::Empty { .. }));
         for user in 1..3 * BUCKETS_MAX as u128 {
             buckets.draw(&read_by(user));
         }
-        assert!(buckets.limiters[&TrafficClass::Read].len() <= BUCKETS_MAX);
+        assert!(buckets.classes[&TrafficClass::Read].len() <= BUCKETS_MAX);
     }
 }

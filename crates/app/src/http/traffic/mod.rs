@@ -74,17 +74,17 @@ impl TrafficClass {
         }
     }
 
-    /// In so many seconds, requests may come at any pace.
+    /// So many seconds' requests may come at once.
     #[must_use]
     pub const fn window_s(self) -> u32 {
         match self {
-            Self::Read | Self::AllRoutes => 1,
-            Self::Write => 2,
+            // A page of a hundred leads asks for as many pictures at once.
+            Self::Read | Self::AllRoutes | Self::Write => 4,
             Self::Unknown => 10,
         }
     }
 
-    /// The most requests of one count in a window that come to one isolate. Whoever keeps to it is never refused by it.
+    /// The most requests of one count that may come to one isolate at once. Whoever sends no more in any window is never refused by it.
     #[must_use]
     pub const fn requests_max(self) -> u32 {
         self.per_second() * self.window_s()
