@@ -10,12 +10,15 @@
     reason = "all of this crate is tests, its helpers too: a panic is how a test fails"
 )]
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt as _, future::join, stream};
 use oslira_e2e::{Answer, Stack, User, handle};
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -36,6 +39,8 @@ const ADDRESS: &str = "192.0.2.17";
 struct Answers {
     served: usize,
     refused: Vec<Answer>,
+    /// For each request id that the log has by then, how many requests its lines stand for.
+    told: HashMap<String, u64>,
     took: Duration,
     /// The flooding account on another route, right after.
     elsewhere: u16,
@@ -82,6 +87,15 @@ async fn a_flood_by_one_account_is_refused_and_another_account_is_served() {
         assert_eq!(refused.header("retry-after"), Some("1"));
         assert_eq!(refused.header("ratelimit-policy"), Some("\"read\";q=120;w=4, \"all-routes\";q=240;w=4"));
         assert_eq!(refused.header("ratelimit"), Some("\"read\";r=0;t=1"));
+    }
+    // A refusal that was repeated has the id of the first, and its lines tell how often.
+    let mut by_id: HashMap<&str, u64> = HashMap::new();
+    for refused in &answers.refused {
+        *by_id.entry(refused.body["requestId"].as_str().unwrap()).or_default() += 1;
+    }
+    assert!(by_id.len() < refused, "nothing was repeated");
+    for (id, times) in by_id {
+        assert_eq!(answers.told.get(id), Some(&times), "{id}");
     }
     assert_eq!(answers.elsewhere, 200, "another route of the same account");
     assert!(answers.other.iter().all(|status| *status == 200), "{:?}", answers.other);
@@ -138,9 +152,11 @@ async fn flood(stack: &Stack, loud: &User, quiet: &User, newcomer: &User) -> Ans
     let request = newcomer.request(Method::GET, "/credits/balance").header("cf-connecting-ip", ADDRESS);
     let newcomer = request.send().await.unwrap().status().as_u16();
     let served = flood.iter().filter(|answer| answer.is_none()).count();
+    let told = told_of_requests(&stack.worker_log());
     Answers {
         served,
         refused: flood.into_iter().flatten().collect(),
+        told,
         took,
         elsewhere,
         other,
@@ -149,6 +165,17 @@ async fn flood(stack: &Stack, loud: &User, quiet: &User, newcomer: &User) -> Ans
         all_routes,
         newcomer,
     }
+}
+
+/// What the lines of a log about requests say: how many each stands for, by their id.
+fn told_of_requests(log: &str) -> HashMap<String, u64> {
+    let mut told = HashMap::new();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(&line[line.find('{')?..]).ok());
+    for line in lines.filter(|line| line["message"] == "request") {
+        *told.entry(line["request_id"].as_str().unwrap().to_owned()).or_default() +=
+            line["times"].as_u64().unwrap_or(1);
+    }
+    told
 }
 
 /// The quota that a request has used up, if that is why it was refused.

@@ -1,8 +1,8 @@
 // The Worker's entry: wires fetch, queue, cron, Durable Objects and Workflows to Rust.
 //
-// Promises: one crossing into WebAssembly and one out per request, none for a refusal that is repeated; when the module traps, every call in flight is
-// rejected at once and the next call gets a fresh module, so one bug never wedges the isolate. Every answer and its headers
-// come from Rust, that to a trap too. What a request has begun to change is finished even if its client goes away.
+// Promises: one crossing into WebAssembly and one out per request, none for a refusal that is repeated; when the module traps, every
+// call in flight is rejected at once and the next call gets a fresh module, so one bug never wedges the isolate. Every answer and its
+// headers come from Rust, that to a trap too. What a request has begun to change is finished even if its client goes away.
 import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "cloudflare:workers";
 import { documentAt } from "./documents.js";
 import * as rust from "./index.js";

@@ -110,6 +110,8 @@ fn parse(head: &str, body: Body) -> Result<Request<Body>, JsValue> {
 /// Tells of requests that were refused with the answer to another one, whose route and id these are.
 #[wasm_bindgen]
 pub fn note_repeated(method: &str, route: &str, request_id: &str, times: u32) {
+    // The module may have been replaced since the refusal.
+    crate::log::start();
     tell(
         &PlatformTelemetry,
         &Event::Request(RequestAnswered {

@@ -1,7 +1,7 @@
 //! What a flood by one account costs the others: how much slower their requests become.
 //!
-//! The stack's Worker is set as a deployment's, its limits too. Both sides are open loops: a request leaves at its time, whether or not earlier ones
-//! were answered, so that neither side gets slower to spare the other.
+//! The stack's Worker is set as a deployment's, its limits too. Both sides are open loops: a request leaves at its time, whether or not
+//! earlier ones were answered, so that neither side gets slower to spare the other.
 //!
 //! The flood reads with its user's token and buys with forty keys of the same account, in turn. What the account may buy in an hour, a
 //! hundred analyses, it buys in the warm-up, as any flood does in its first seconds. So what refusing costs the others is measured, and
@@ -20,7 +20,8 @@ use crate::api::Api;
 use crate::http::Http;
 use crate::postgres::{PgUrl, database::with_client};
 use crate::project::Project;
-use crate::stack::{Document, Layout, UpOptions, WorkerSettings, up};
+use crate::stack::processes::processor_ms;
+use crate::stack::{Document, Layout, Part, UpOptions, WorkerSettings, up};
 
 pub const NAME: &str = "flood.other_tenant_p95_ratio";
 
@@ -60,7 +61,10 @@ pub fn measure(project: &Project, layout: &Layout, options: &UpOptions, report: 
     beside(&others, &flood, WARM_UP)?;
     wait_until_idle(&stack)?;
     let before = ask(&others, ALONE)?;
+    let used_ms = || stack.pids.get(&Part::Workerd).and_then(|pid| processor_ms(*pid));
+    let used_before_ms = used_ms();
     let (during, answers) = beside(&others, &flood, BESIDE)?;
+    let used_after_ms = used_ms();
     wait_until_idle(&stack)?;
     let after = ask(&others, ALONE)?;
     for (when, seen) in [("alone", &before), ("beside the flood", &during), ("alone again", &after)] {
@@ -71,6 +75,10 @@ pub fn measure(project: &Project, layout: &Layout, options: &UpOptions, report: 
         "  of the flood, {read} read, {bought} bought and {refused} were refused, in {:.1} s",
         took.as_secs_f64(),
     );
+    if let (Some(before), Some(after)) = (used_before_ms, used_after_ms) {
+        let each = (after - before) / (read + bought + refused) as f64;
+        eprintln!("  workerd used {each:.2} ms of a processor for each request of the flood, the others' among them");
+    }
     if refused == 0 {
         bail!("nothing of the flood was refused: no limit is enforced");
     }
@@ -166,16 +174,14 @@ impl<'a> Flood<'a> {
     }
 }
 
-/// A new key that may buy, made when the user may make one. It is used once: whoever is not known yet is counted by their address, and all here have the same one.
+/// A new key that may buy, made when the user may make one. It is used once: whoever is not known yet is counted by their address, and
+/// all here have the same one.
 fn key(stack: &Document, http: &Http, number: usize) -> Result<String> {
     let url = format!("{}/api-keys", stack.api_url);
     let body = json!({ "name": format!("Flood {number}"), "scopes": ["analyse"] });
     let mut made = http.post(&url, Some(&stack.token), &body)?;
-    // Five in a second may be made.
-    for _ in 0..KEYS {
-        if made.status != 429 {
-            break;
-        }
+    let began = Instant::now();
+    while made.status == 429 && began.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_secs(1));
         made = http.post(&url, Some(&stack.token), &body)?;
     }

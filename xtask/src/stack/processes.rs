@@ -86,6 +86,15 @@ fn start_time(pid: i32) -> Option<String> {
     (!state.starts_with('Z')).then(|| started.trim().to_owned())
 }
 
+/// How much time of a processor a live process has used so far, in milliseconds; `None` where the system does not tell in `/proc`.
+pub fn processor_ms(pid: i32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Fields 14 and 15, in user mode and in the kernel's: see `start_time`.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let ticks: Vec<f64> = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    Some(ticks.iter().sum::<f64>() * 1_000.0 / rustix::param::clock_ticks_per_second() as f64)
+}
+
 /// What to start, and as which user.
 pub struct Launch {
     pub command: Command,

@@ -29,10 +29,9 @@ const fn limit(what: &'static str, most: usize, unit: &'static str, code: &'stat
 }
 
 const fn requests(what: &'static str, class: TrafficClass) -> Limit {
-    let unit = match class.window_s() {
-        4 => "in 4 seconds",
-        10 => "in 10 seconds",
-        _ => "in a while",
+    let unit = match class {
+        TrafficClass::Read | TrafficClass::Write | TrafficClass::AllRoutes => "in 4 seconds",
+        TrafficClass::Unknown => "in 10 seconds",
     };
     limit(what, class.requests_max() as usize, unit, "rate_limited")
 }
@@ -97,6 +96,13 @@ mod tests {
         let rows =
             LIMITS.map(|Limit { what, most, unit, code }| format!("| {what} | {} {unit} | `{code}` |", grouped(most)));
         assert_eq!(shown, rows);
+    }
+
+    #[test]
+    fn limits_on_requests_name_their_window() {
+        for class in TrafficClass::ALL {
+            assert_eq!(requests("", class).unit, format!("in {} seconds", class.window_s()));
+        }
     }
 
     #[test]

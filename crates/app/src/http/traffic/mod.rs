@@ -1,9 +1,9 @@
-//! How many requests one client may send: each isolate has token buckets of its own, and asks the platform's counters about whoever has
-//! used half of one, before a database is asked.
+//! How many requests one client may send: each isolate has token buckets of its own, and asks the platform's counters about whoever
+//! sends much, before a database is asked.
 //!
 //! A client is whoever is known by what they send: a user, the account of an API key, or who holds a ticket; whoever is not is counted by
 //! the address that they come from. What is known is counted for each route, so that one that is polled leaves room for the others, and in
-//! all. The counts are the platform's, for each of its locations, and not exact: money is limited by the database (`begin_analysis`).
+//! all. The platform counts for each of its locations, and none of it is exact: money is limited by the database (`begin_analysis`).
 
 mod buckets;
 
