@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use hdrhistogram::Histogram;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// Latencies up to a minute are recorded to three significant digits, finer than they are reported.
 const LONGEST_US: u64 = 60_000_000;
@@ -29,19 +27,6 @@ pub struct OpenLoad {
     pub requests: usize,
     /// Of all connections together.
     pub every: Duration,
-}
-
-/// The times of so many requests that come independently of each other, `every` apart on average: always the same for a seed.
-pub fn at_random(requests: usize, every: Duration, seed: u64) -> Vec<Duration> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let mut at = Duration::ZERO;
-    let next = || {
-        // Above 0, because a random number is below 1.
-        let share = 1.0 - random.random::<f64>();
-        at += every.mul_f64(share.ln().abs());
-        at
-    };
-    std::iter::repeat_with(next).take(requests).collect()
 }
 
 /// The measured latencies, in microseconds.
@@ -84,16 +69,7 @@ pub fn drive_open<C: Send>(
     let numbers = 0..load.warm_up + load.requests;
     let times: Vec<Duration> =
         numbers.map(|number: usize| Ok(load.every * u32::try_from(number)?)).collect::<Result<_>>()?;
-    drive_at(connections, load.warm_up, &times, request)
-}
-
-/// The same at times that count from the beginning; the first `warm_up` requests are not measured.
-pub fn drive_at<C: Send>(
-    connections: Vec<C>,
-    warm_up: usize,
-    times: &[Duration],
-    request: impl Fn(&C, usize) -> Result<()> + Sync,
-) -> Result<Latency> {
+    let times = &times;
     let (request, count) = (&request, connections.len());
     let began = Instant::now();
     let mut all = empty()?;
@@ -105,7 +81,7 @@ pub fn drive_at<C: Send>(
                     let due = began + *time;
                     std::thread::sleep(due.saturating_duration_since(Instant::now()));
                     request(&connection, number)?;
-                    if number >= warm_up {
+                    if number >= load.warm_up {
                         record(&mut seen, due)?;
                     }
                 }
@@ -177,19 +153,6 @@ mod tests {
         assert_eq!((sent.into_inner(), latency.0.len()), (5, 4));
         // The last was due after 20 ms and answered after at least 100.
         assert!(began.elapsed() >= Duration::from_millis(100) && latency.ms(1.0) >= 79.0, "{}", latency.ms(1.0));
-    }
-
-    #[test]
-    fn requests_at_random_come_as_often_as_they_should_and_are_the_same_for_a_seed() {
-        let times = at_random(10_000, Duration::from_millis(5), 1);
-        assert!(times.is_sorted());
-        let last_s = times.last().unwrap().as_secs_f64();
-        assert!((47.0..53.0).contains(&last_s), "{last_s}");
-        // Of such gaps, 37 in a hundred are longer than the average.
-        let long = times.windows(2).filter(|pair| pair[1] - pair[0] > Duration::from_millis(5)).count();
-        assert!((3_400..4_000).contains(&long), "{long}");
-        assert_eq!(times, at_random(10_000, Duration::from_millis(5), 1));
-        assert_ne!(times, at_random(10_000, Duration::from_millis(5), 2));
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! What telling adds to a request: a Worker that tells as in a deployment, against one that tells nothing.
 //!
 //! What is told is a line of the log, a point, and the delivery behind the answer. The delivery keeps the isolate's one thread busy, so
-//! it delays whoever comes meanwhile: requests come at random, as those of many customers, and a time begins when a request is due.
-//! Both Workers are asked at the same times, each freshly started, in turn.
+//! it delays whoever comes meanwhile. Here each request comes right after the answer to the one before, and so waits for the whole of its
+//! delivery. Both Workers are asked the same, each freshly started, in turn.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::load::{Latency, at_random, drive_at};
+use super::load::{Latency, Load, drive};
 use super::metric::{Metric, Report, median};
 use crate::http::Http;
 use crate::project::Project;
@@ -19,32 +19,29 @@ pub const NAME: &str = "telemetry.overhead_ms.p50";
 
 /// A read of one row: with little work of its own, a request shows what is added to it.
 const ROUTE: &str = "/credits/balance";
-const ROUNDS: u64 = 3;
-/// 50 in a second, on average: less than half of what two cores answer, load generator included.
-const EVERY: Duration = Duration::from_millis(20);
-const WARM_UP: usize = 200;
-const REQUESTS: usize = 1_000;
-/// More than are ever under way: none waits for its connection.
-const CONNECTIONS: usize = 32;
+const ROUNDS: u64 = 5;
+const LOAD: Load = Load { warm_up: 500, requests: 2_000, pause: Duration::ZERO };
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Lines come to the log's file through the runner.
 const LOGGED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Measures both, round after round. `options` are those of a fresh stack.
 pub fn measure(project: &Project, layout: &Layout, options: &UpOptions, report: &mut Report) -> Result<()> {
-    eprintln!("  {REQUESTS} requests told of as in a deployment and as many that are not, {ROUNDS} times in turn …");
+    eprintln!(
+        "  {} requests told of as in a deployment and as many that are not, {ROUNDS} times in turn …",
+        LOAD.requests
+    );
     // The first requests of a new database are on neither side.
     let stack = up(project, layout, &UpOptions { settings: WorkerSettings::DeployedAndSilent, ..options.clone() })?;
-    ask(&stack, &at_random(WARM_UP, EVERY, 0))?;
-    let side = |settings, times: &[Duration]| {
+    ask(&stack)?;
+    let side = |settings| {
         let changed = UpOptions { fresh: false, no_build: true, settings, ..options.clone() };
-        told(layout, &up(project, layout, &changed)?, settings, times)
+        told(layout, &up(project, layout, &changed)?, settings)
     };
     let mut extra_ms = Vec::new();
-    for round in 1..=ROUNDS {
-        let times = at_random(WARM_UP + REQUESTS, EVERY, round);
-        let on = side(WorkerSettings::Deployed, &times)?;
-        let off = side(WorkerSettings::DeployedAndSilent, &times)?;
+    for _ in 0..ROUNDS {
+        let on = side(WorkerSettings::Deployed)?;
+        let off = side(WorkerSettings::DeployedAndSilent)?;
         eprintln!(
             "  told: median {:.2} ms, p95 {:.2} ms; not told: {:.2} ms, {:.2} ms",
             on.ms(0.5),
@@ -59,10 +56,10 @@ pub fn measure(project: &Project, layout: &Layout, options: &UpOptions, report: 
 }
 
 /// Asks a Worker, and looks into its log whether it tells what it should.
-fn told(layout: &Layout, stack: &Document, settings: WorkerSettings, times: &[Duration]) -> Result<Latency> {
+fn told(layout: &Layout, stack: &Document, settings: WorkerSettings) -> Result<Latency> {
     let log = layout.log(Part::Worker);
     let begins = log.metadata().map_or(0, |meta| meta.len());
-    let latency = ask(stack, times)?;
+    let latency = ask(stack)?;
     std::thread::sleep(LOGGED_WITHIN);
     let lines = lines_about_requests(&log, begins)?;
     if (lines > 0) != (settings == WorkerSettings::Deployed) {
@@ -78,10 +75,9 @@ fn lines_about_requests(log: &Path, begins: u64) -> Result<usize> {
     Ok(String::from_utf8_lossy(new).matches(&format!("\"route\":\"{ROUTE}\"")).count())
 }
 
-fn ask(stack: &Document, times: &[Duration]) -> Result<Latency> {
+fn ask(stack: &Document) -> Result<Latency> {
     let url = format!("{}{ROUTE}", stack.api_url);
-    let connections = (0..CONNECTIONS).map(|_| Http::new(PATIENCE)).collect::<Vec<Http>>();
-    drive_at(connections, WARM_UP, times, |http, _| match http.get(&url, Some(&stack.token))?.status {
+    drive(vec![Http::new(PATIENCE)], LOAD, |http, _| match http.get(&url, Some(&stack.token))?.status {
         200 => Ok(()),
         status => bail!("{url} answered {status}"),
     })

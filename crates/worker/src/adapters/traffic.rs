@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use js_sys::Reflect;
 use oslira_app::{
-    http::{Buckets, COUNTER_WINDOW_S, Drawn, Refused, TrafficKey, TrafficLimiter},
+    http::{Buckets, COUNTER_WINDOW_S, Drawn, Refused, TrafficClass, TrafficKey, TrafficLimiter},
     shared::{clock::Clock as _, expiring::Expiring},
 };
 use wasm_bindgen::JsCast as _;
@@ -33,6 +33,15 @@ pub fn limiter(env: &Env, binding: &str) -> Result<RateLimiter> {
         return Err(Error::BindingError(binding.to_owned()));
     }
     Ok(found.unchecked_into())
+}
+
+/// Counts refusals that were repeated without us.
+pub fn count_repeated(class: TrafficClass, counted: &str, times: u32) {
+    BUCKETS.with_borrow_mut(|slot| {
+        if let Some(buckets) = slot {
+            buckets.count_repeated(class, counted, times);
+        }
+    });
 }
 
 /// The Rate Limiting bindings: each location of the platform counts by itself, in its own memory.
