@@ -17,6 +17,8 @@ use super::{PlatformClock, deadline::within};
 /// Whom a counter has refused is refused for so long without asking again. Less than what they are told to wait.
 const REFUSED_MS: u32 = 1_000;
 const REFUSED_MAX: usize = 1_024;
+/// What those are told to wait who did not heed a refusal: longer than they are held off from their last request.
+const HELD_AFTER_S: u32 = 2;
 /// A counter is in the same place as the Worker. Each request waits for it, so one that is stuck must not hold all of them up.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -70,6 +72,7 @@ impl Limiter {
             Drawn::Empty { for_ms } => {
                 Err(Refused { class: key.class, after_s: for_ms.div_ceil(1_000), certain_ms: for_ms })
             }
+            Drawn::Held { for_ms } => Err(Refused { class: key.class, after_s: HELD_AFTER_S, certain_ms: for_ms }),
         }
     }
 

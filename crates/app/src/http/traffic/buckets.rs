@@ -21,8 +21,10 @@ const BUCKETS_MAX: usize = 4_096;
 const UNASKED_PER_SECOND: u32 = 2;
 const UNASKED_AT_ONCE: u32 = 20;
 
-/// Whoever is refused twice as often as a bucket is refilled does not heed it: they are refused for so long, and as long as they go on.
+/// Whoever is refused five times as often as a bucket is refilled does not heed it: they are refused for so long, and as long as they go
+/// on. They are told to wait for longer, so that whoever heeds that is let through.
 const HELD_MS: u32 = 1_000;
+const HEEDED_FACTOR: u32 = 5;
 /// How often a refusal was repeated is told when it has ended; until then it is known a little longer.
 const TOLD_WITHIN: Duration = Duration::from_millis(100);
 
@@ -35,6 +37,8 @@ pub enum Drawn {
     Frequent,
     /// There was no room; there will be after so many milliseconds.
     Empty { for_ms: u32 },
+    /// The client has not heeded refusals. Until they slow down, and for so many milliseconds at least, nothing is let through.
+    Held { for_ms: u32 },
 }
 
 /// A bucket for each [`TrafficKey::text`].
@@ -71,17 +75,16 @@ impl Buckets {
         let (now, text) = (self.clock.now(), key.text());
         let buckets = self.of(key.class, now);
         let held_until = buckets.held.get(&text).copied().unwrap_or_default();
-        let for_ms = if now < held_until {
-            whole_ms(held_until.saturating_sub(now)).min(HELD_MS)
+        let drawn = if now < held_until {
+            Drawn::Held { for_ms: whole_ms(held_until.saturating_sub(now)).min(HELD_MS) }
         } else {
             match (buckets.admitted.check_key(&text), buckets.unasked.check_key(&text)) {
                 (Ok(()), Ok(())) => return Drawn::Rare,
                 (Ok(()), Err(_)) => return Drawn::Frequent,
-                (Err(until), _) => whole_ms(until.wait_time_from(now)),
+                (Err(until), _) => Drawn::Empty { for_ms: whole_ms(until.wait_time_from(now)) },
             }
         };
-        let is_flood = buckets.count_refused(text, NonZeroU32::MIN, now);
-        Drawn::Empty { for_ms: if is_flood { HELD_MS } else { for_ms } }
+        if buckets.count_refused(text, NonZeroU32::MIN, now) { Drawn::Held { for_ms: HELD_MS } } else { drawn }
     }
 
     /// Counts refusals that were repeated without a call of `draw`, for the same count.
@@ -121,7 +124,7 @@ impl OfAClass {
         Self {
             admitted: limiter(class.per_second(), class.requests_max()),
             unasked: limiter(UNASKED_PER_SECOND, UNASKED_AT_ONCE),
-            heeded: limiter(2 * class.per_second(), 2 * class.per_second()),
+            heeded: limiter(HEEDED_FACTOR * class.per_second(), HEEDED_FACTOR * class.per_second()),
             held: HashMap::new(),
         }
     }
@@ -228,16 +231,26 @@ mod tests {
         let (hand, mut buckets) = buckets(1);
         let mut admitted = 0;
         for _ in 0..5_000 {
-            admitted += usize::from(!matches!(buckets.draw(&read_by(1)), Drawn::Empty { .. }));
+            admitted += usize::from(!matches!(buckets.draw(&read_by(1)), Drawn::Empty { .. } | Drawn::Held { .. }));
             hand.0.fetch_add(2, Ordering::Relaxed);
         }
         // 120 at once, and what was refilled until the flood was one.
-        assert!((120..140).contains(&admitted), "{admitted}");
-        assert_eq!(buckets.draw(&read_by(1)), Drawn::Empty { for_ms: 1_000 });
+        assert!((120..150).contains(&admitted), "{admitted}");
+        assert_eq!(buckets.draw(&read_by(1)), Drawn::Held { for_ms: 1_000 });
         assert_eq!(buckets.draw(&read_by(2)), Drawn::Rare, "another's");
-        // What the answer says: after a second there is room.
         hand.0.fetch_add(1_100, Ordering::Relaxed);
         assert_eq!(buckets.draw(&read_by(1)), Drawn::Frequent);
+    }
+
+    #[test]
+    fn many_at_once_who_wait_as_they_are_told_are_all_let_through() {
+        let (hand, mut buckets) = buckets(1);
+        let mut left = 500;
+        for _ in 0..10 {
+            left = (0..left).filter(|_| !matches!(buckets.draw(&read_by(1)), Drawn::Rare | Drawn::Frequent)).count();
+            hand.0.fetch_add(2_000, Ordering::Relaxed);
+        }
+        assert_eq!(left, 0);
     }
 
     #[test]
@@ -248,7 +261,7 @@ mod tests {
         buckets.count_repeated(TrafficClass::Read, &key.text(), 250);
         for _ in 0..20 {
             hand.0.fetch_add(1_000, Ordering::Relaxed);
-            assert!(matches!(buckets.draw(&key), Drawn::Empty { for_ms: 100 }), "it is told of a little later");
+            assert_eq!(buckets.draw(&key), Drawn::Held { for_ms: 100 }, "it is told of a little later");
             buckets.count_repeated(TrafficClass::Read, &key.text(), 250);
         }
         hand.0.fetch_add(1_100, Ordering::Relaxed);
