@@ -155,8 +155,8 @@ async fn a_body_that_takes_too_long_is_given_up_with_an_answer() {
     user.settles_at(3).await;
 }
 
-/// Begins an upload from an address, sends all but its last byte, and keeps the connection open.
-async fn stall(stack: &Stack, user: &User, from: &str) -> TcpStream {
+/// Begins an upload of 64 KiB from an address, sends less of it, and keeps the connection open.
+async fn stall(stack: &Stack, user: &User, from: &str, sent: usize) -> TcpStream {
     const ANNOUNCED: usize = 65_536;
     let address = stack.api_url.trim_start_matches("http://").trim_end_matches('/');
     let head = format!(
@@ -167,7 +167,7 @@ async fn stall(stack: &Stack, user: &User, from: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     // Whoever is refused may be answered and cut off before all of it is sent.
-    let _ = stream.write_all(&[b' '; ANNOUNCED - 1]).await;
+    let _ = stream.write_all(&vec![b' '; sent]).await;
     stream
 }
 
@@ -176,17 +176,21 @@ async fn unfinished_uploads_of_one_network_leave_room_for_others() {
     let (_turn, stack) = turn().await;
     let user = User::new(&stack, 3).await;
     let upload = async |from: &str| {
-        // Nearly as large as one of the others: how much of the last 64 KiB is taken is up to the pieces that they came in.
-        let body = format!("{{\"daily_cap\":5{}}}", " ".repeat(65_000));
+        let body = format!("{{\"daily_cap\":5{}}}", " ".repeat(1_000));
         let request = user.request(Method::PUT, "/credits/budget").header("cf-connecting-ip", from);
         Answer::read(request.header("content-type", "application/json").body(body).send().await.unwrap()).await
     };
-    // 64 of them are 4 MiB but for 64 bytes; all addresses are of one network.
+    // Those that come at the same time can be refused together, and leave room behind; so more of them come until there is none. Each piece
+    // takes some kilobytes, also one of a single byte: small ones fill what is too little for a large one.
+    let from = |number: usize| format!("2001:db8:7:1::{number:x}");
     let mut stalled = Vec::new();
-    for number in 0..70 {
-        stalled.push(stall(&stack, &user, &format!("2001:db8:7:1::{number:x}")).await);
+    for number in 0..64 {
+        stalled.push(stall(&stack, &user, &from(number), 65_535).await);
     }
     let refused = eventually("the network to have no room", async || {
+        for sent in [65_535, 1, 1, 1, 1] {
+            stalled.push(stall(&stack, &user, &from(stalled.len()), sent).await);
+        }
         let answer = upload("2001:db8:7:1:ffff::1").await;
         (answer.status == 503).then_some(answer)
     })
