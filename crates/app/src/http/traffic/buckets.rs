@@ -192,6 +192,10 @@ mod tests {
         (hand.clone(), Buckets::new(hand, scale))
     }
 
+    fn passes(drawn: Drawn) -> bool {
+        matches!(drawn, Drawn::Rare | Drawn::Frequent)
+    }
+
     fn read_by(user: u128) -> TrafficKey {
         let client = Client::User(UserId::new(Uuid::from_u128(user)));
         TrafficKey { class: TrafficClass::Read, client, route: Some("/runs") }
@@ -231,7 +235,7 @@ mod tests {
         let (hand, mut buckets) = buckets(1);
         let mut admitted = 0;
         for _ in 0..5_000 {
-            admitted += usize::from(!matches!(buckets.draw(&read_by(1)), Drawn::Empty { .. } | Drawn::Held { .. }));
+            admitted += usize::from(passes(buckets.draw(&read_by(1))));
             hand.0.fetch_add(2, Ordering::Relaxed);
         }
         // 120 at once, and what was refilled until the flood was one.
@@ -239,7 +243,7 @@ mod tests {
         assert_eq!(buckets.draw(&read_by(1)), Drawn::Held { for_ms: 1_000 });
         assert_eq!(buckets.draw(&read_by(2)), Drawn::Rare, "another's");
         hand.0.fetch_add(1_100, Ordering::Relaxed);
-        assert_eq!(buckets.draw(&read_by(1)), Drawn::Frequent);
+        assert!(passes(buckets.draw(&read_by(1))));
     }
 
     #[test]
@@ -247,7 +251,7 @@ mod tests {
         let (hand, mut buckets) = buckets(1);
         let mut left = 500;
         for _ in 0..10 {
-            left = (0..left).filter(|_| !matches!(buckets.draw(&read_by(1)), Drawn::Rare | Drawn::Frequent)).count();
+            left = (0..left).filter(|_| !passes(buckets.draw(&read_by(1)))).count();
             hand.0.fetch_add(2_000, Ordering::Relaxed);
         }
         assert_eq!(left, 0);
@@ -265,9 +269,9 @@ mod tests {
             buckets.count_repeated(TrafficClass::Read, &key.text(), 250);
         }
         hand.0.fetch_add(1_100, Ordering::Relaxed);
-        assert_eq!(buckets.draw(&key), Drawn::Frequent);
+        assert!(passes(buckets.draw(&key)));
         buckets.count_repeated(TrafficClass::Read, &key.text(), 20);
-        assert_eq!(buckets.draw(&key), Drawn::Frequent, "twenty are no flood");
+        assert!(passes(buckets.draw(&key)), "twenty are no flood");
     }
 
     #[test]
