@@ -83,12 +83,10 @@ async fn a_flood_by_one_account_is_refused_and_another_account_is_served() {
     let most_read = served + answers.other.len() + refused / 2;
     assert!((served / 2..most_read).contains(&read), "{read} read, {served} served, {refused} refused");
     for refused in &answers.refused {
-        // Who sends on as if nothing were said is sent away for longer.
-        let after_s = refused.refused(429, "rate_limited")["retry_after_s"].as_u64().unwrap();
-        assert!([1, 2].contains(&after_s), "{after_s}");
-        assert_eq!(refused.header("retry-after"), Some(after_s.to_string().as_str()));
+        assert_eq!(refused.refused(429, "rate_limited"), &json!({ "retry_after_s": 1 }));
+        assert_eq!(refused.header("retry-after"), Some("1"));
         assert_eq!(refused.header("ratelimit-policy"), Some("\"read\";q=120;w=4, \"all-routes\";q=240;w=4"));
-        assert_eq!(refused.header("ratelimit"), Some(format!("\"read\";r=0;t={after_s}").as_str()));
+        assert_eq!(refused.header("ratelimit"), Some("\"read\";r=0;t=1"));
     }
     // A refusal that was repeated has the id of the first, and its lines tell how often.
     let mut by_id: HashMap<&str, u64> = HashMap::new();
@@ -101,8 +99,7 @@ async fn a_flood_by_one_account_is_refused_and_another_account_is_served() {
     }
     assert_eq!(answers.elsewhere, 200, "another route of the same account");
     assert!(answers.other.iter().all(|status| *status == 200), "{:?}", answers.other);
-    let of_writes = |quota: &String| ["\"write\";r=0;t=1", "\"write\";r=0;t=2"].contains(&quota.as_str());
-    assert!(answers.changes.iter().flatten().all(of_writes), "{:?}", answers.changes);
+    assert!(answers.changes.iter().flatten().all(|quota| quota == "\"write\";r=0;t=1"), "{:?}", answers.changes);
     assert!(answers.changes.iter().flatten().count() > 20, "{:?}", answers.changes);
     assert_eq!(answers.all_routes.as_deref(), Some("\"all-routes\";r=0;t=1"));
     // Whoever sends no token is counted by the address.

@@ -267,7 +267,7 @@ function repeat(request) {
 }
 
 // How often it was repeated is told when it holds no longer.
-function remember(request, [status, headers, body, [client, ms, told]], ctx, ended) {
+function remember(request, [status, headers, body, [client, ms, route, id]], ctx, ended) {
   const credential = credentialOf(request);
   if (!credential) return;
   const key = askedBy(client, request);
@@ -277,7 +277,7 @@ function remember(request, [status, headers, body, [client, ms, told]], ctx, end
   const over = new Promise((resolve) => setTimeout(resolve, ms)).then(async () => {
     if (answers.get(key) === answer) answers.delete(key);
     if (answer.times === 0) return;
-    await call(() => rust.note_repeated(request.method, ...told, answer.times));
+    await call(() => rust.note_repeated(request.method, route, id, answer.times));
   });
   ctx.waitUntil(over.catch((error) => note("repeated", error)).then(ended));
 }

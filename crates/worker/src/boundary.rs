@@ -16,7 +16,7 @@ use http_body_util::BodyExt as _;
 use js_sys::{Array, Uint8Array};
 use oslira_app::{
     api::{RequestKind, router},
-    http::{ADDRESS_CHARS_MAX, Live, RATE_LIMITED, Repeatable, SlowBody, TrafficClass, Trapped, UploadsBusy},
+    http::{ADDRESS_CHARS_MAX, Live, RATE_LIMITED, Repeatable, SlowBody, Trapped, UploadsBusy},
     shared::{
         streaming::is_streamed,
         telemetry::{Event, RequestAnswered, tell},
@@ -27,7 +27,7 @@ use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use worker::Env;
 
 use crate::{
-    adapters::{Opened, PlatformTelemetry, count_repeated},
+    adapters::{Opened, PlatformTelemetry},
     compose,
     isolate::{self, Isolate},
 };
@@ -107,15 +107,11 @@ fn parse(head: &str, body: Body) -> Result<Request<Body>, JsValue> {
     request.body(body).map_err(|error| js_sys::Error::new(&error.to_string()).into())
 }
 
-/// Tells of requests that were refused with the answer to another one, whose route and id these are, and counts them where that one was
-/// counted.
+/// Tells of requests that were refused with the answer to another one, whose route and id these are.
 #[wasm_bindgen]
-pub fn note_repeated(method: &str, route: &str, request_id: &str, class: &str, counted: &str, times: u32) {
+pub fn note_repeated(method: &str, route: &str, request_id: &str, times: u32) {
     // The module may have been replaced since the refusal.
     crate::log::start();
-    if let Some(class) = TrafficClass::named(class) {
-        count_repeated(class, counted, times);
-    }
     tell(
         &PlatformTelemetry,
         &Event::Request(RequestAnswered {
@@ -130,15 +126,14 @@ pub fn note_repeated(method: &str, route: &str, request_id: &str, class: &str, c
     );
 }
 
-/// For whom and how long an answer may be repeated; then its route, id, class and count, which [`note_repeated`] is told.
+/// For whom and how long an answer may be repeated; then its route and id, which [`note_repeated`] is told.
 fn repeatable(parts: &http::response::Parts) -> JsValue {
-    let Some(Repeatable { client, for_ms, class, counted }) = parts.extensions.get::<Repeatable>() else {
+    let Some(Repeatable { client, for_ms }) = parts.extensions.get::<Repeatable>() else {
         return JsValue::UNDEFINED;
     };
     let route = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
     let id = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let told = Array::of4(&route.into(), &id.into(), &class.name().into(), &counted.into());
-    Array::of3(&client.into(), &(*for_ms).into(), &told).into()
+    Array::of4(&client.into(), &(*for_ms).into(), &route.into(), &id.into()).into()
 }
 
 /// Status, headers, the body as `Uint8Array`, [`BodyStream`] or `Response`, and what [`repeatable`] says of it.

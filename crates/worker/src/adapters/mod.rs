@@ -33,7 +33,7 @@ pub use pictures::PictureCopies;
 pub use platform::{PlatformClock, PlatformIds, PlatformPause, PlatformReadiness};
 pub use snapshots::Snapshots;
 pub use telemetry::{PlatformTelemetry, SentryMemory, report_error, turn_telemetry_off};
-pub use traffic::{Limiter, count_repeated};
+pub use traffic::Limiter;
 
 /// The R2 bucket of snapshots and pictures, as in `wrangler.jsonc`.
 const PROFILES_BUCKET: &str = "PROFILES";

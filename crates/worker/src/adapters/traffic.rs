@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use js_sys::Reflect;
 use oslira_app::{
-    http::{Buckets, COUNTER_WINDOW_S, Drawn, Refused, TrafficClass, TrafficKey, TrafficLimiter},
+    http::{Buckets, COUNTER_WINDOW_S, Drawn, Refused, TrafficKey, TrafficLimiter},
     shared::{clock::Clock as _, expiring::Expiring},
 };
 use wasm_bindgen::JsCast as _;
@@ -17,8 +17,6 @@ use super::{PlatformClock, deadline::within};
 /// Whom a counter has refused is refused for so long without asking again. Less than what they are told to wait.
 const REFUSED_MS: u32 = 1_000;
 const REFUSED_MAX: usize = 1_024;
-/// What those are told to wait who did not heed a refusal: longer than they are held off from their last request.
-const HELD_AFTER_S: u32 = 2;
 /// A counter is in the same place as the Worker. Each request waits for it, so one that is stuck must not hold all of them up.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -35,15 +33,6 @@ pub fn limiter(env: &Env, binding: &str) -> Result<RateLimiter> {
         return Err(Error::BindingError(binding.to_owned()));
     }
     Ok(found.unchecked_into())
-}
-
-/// Counts refusals that were repeated without us.
-pub fn count_repeated(class: TrafficClass, counted: &str, times: u32) {
-    BUCKETS.with_borrow_mut(|slot| {
-        if let Some(buckets) = slot {
-            buckets.count_repeated(class, counted, times);
-        }
-    });
 }
 
 /// The Rate Limiting bindings: each location of the platform counts by itself, in its own memory.
@@ -72,7 +61,6 @@ impl Limiter {
             Drawn::Empty { for_ms } => {
                 Err(Refused { class: key.class, after_s: for_ms.div_ceil(1_000), certain_ms: for_ms })
             }
-            Drawn::Held { for_ms } => Err(Refused { class: key.class, after_s: HELD_AFTER_S, certain_ms: for_ms }),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What one isolate lets through by itself: a token bucket for whatever is counted together.
 //!
 //! Whoever sends more than a bucket holds gets the rest evenly, as it is refilled. So a flood cannot use up a window's requests in a
-//! moment in which everybody else waits. Whoever is refused and sends on as if nothing were said gets nothing until they slow down.
+//! moment in which everybody else waits.
 
 use std::{collections::HashMap, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -21,13 +21,6 @@ const BUCKETS_MAX: usize = 4_096;
 const UNASKED_PER_SECOND: u32 = 2;
 const UNASKED_AT_ONCE: u32 = 20;
 
-/// Whoever is refused five times as often as a bucket is refilled does not heed it: they are refused for so long, and as long as they go
-/// on. They are told to wait for longer, so that whoever heeds that is let through.
-const HELD_MS: u32 = 1_000;
-const HEEDED_FACTOR: u32 = 5;
-/// How often a refusal was repeated is told when it has ended; until then it is known a little longer.
-const TOLD_WITHIN: Duration = Duration::from_millis(100);
-
 /// What a bucket says of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drawn {
@@ -37,21 +30,14 @@ pub enum Drawn {
     Frequent,
     /// There was no room; there will be after so many milliseconds.
     Empty { for_ms: u32 },
-    /// The client has not heeded refusals. Until they slow down, and for so many milliseconds at least, nothing is let through.
-    Held { for_ms: u32 },
 }
 
-/// A bucket for each [`TrafficKey::text`].
-type Limiter = RateLimiter<String, HashMapStateStore<String>, WallClock, NoOpMiddleware<Duration>>;
+type Limiter = RateLimiter<TrafficKey, HashMapStateStore<TrafficKey>, WallClock, NoOpMiddleware<Duration>>;
 
 /// The buckets of a class.
 struct OfAClass {
     admitted: Limiter,
     unasked: Limiter,
-    /// Refusals that are no flood yet.
-    heeded: Limiter,
-    /// Until when those are refused who do not heed them.
-    held: HashMap<String, Duration>,
 }
 
 /// The buckets of an isolate; each is full at first.
@@ -72,45 +58,25 @@ impl Buckets {
 
     /// Takes a request out of its bucket.
     pub fn draw(&mut self, key: &TrafficKey) -> Drawn {
-        let (now, text) = (self.clock.now(), key.text());
-        let buckets = self.of(key.class, now);
-        let held_until = buckets.held.get(&text).copied().unwrap_or_default();
-        let drawn = if now < held_until {
-            Drawn::Held { for_ms: whole_ms(held_until.saturating_sub(now)).min(HELD_MS) }
-        } else {
-            match (buckets.admitted.check_key(&text), buckets.unasked.check_key(&text)) {
-                (Ok(()), Ok(())) => return Drawn::Rare,
-                (Ok(()), Err(_)) => return Drawn::Frequent,
-                (Err(until), _) => Drawn::Empty { for_ms: whole_ms(until.wait_time_from(now)) },
-            }
-        };
-        if buckets.count_refused(text, NonZeroU32::MIN, now) { Drawn::Held { for_ms: HELD_MS } } else { drawn }
-    }
-
-    /// Counts refusals that were repeated without a call of `draw`, for the same count.
-    pub fn count_repeated(&mut self, class: TrafficClass, text: &str, times: u32) {
         let now = self.clock.now();
-        if let Some(times) = NonZeroU32::new(times) {
-            self.of(class, now).count_refused(text.to_owned(), times, now);
-        }
-    }
-
-    /// The buckets of a class, with room for one more.
-    fn of(&mut self, class: TrafficClass, now: Duration) -> &mut OfAClass {
         // A wall clock may be set back; `governor` would let nobody through until it has caught up.
         if now < self.latest {
             self.classes.clear();
         }
         self.latest = now;
-        let new = || OfAClass::new(class, self.scale, &self.clock);
-        let buckets = self.classes.entry(class).or_insert_with(new);
+        let new = || OfAClass::new(key.class, self.scale, &self.clock);
+        let buckets = self.classes.entry(key.class).or_insert_with(new);
         if buckets.len() >= BUCKETS_MAX {
-            buckets.forget_full(now);
+            buckets.forget_full();
         }
         if buckets.len() >= BUCKETS_MAX {
             *buckets = new();
         }
-        buckets
+        match (buckets.admitted.check_key(key), buckets.unasked.check_key(key)) {
+            (Ok(()), Ok(())) => Drawn::Rare,
+            (Ok(()), Err(_)) => Drawn::Frequent,
+            (Err(until), _) => Drawn::Empty { for_ms: whole_ms(until.wait_time_from(now)) },
+        }
     }
 }
 
@@ -124,30 +90,16 @@ impl OfAClass {
         Self {
             admitted: limiter(class.per_second(), class.requests_max()),
             unasked: limiter(UNASKED_PER_SECOND, UNASKED_AT_ONCE),
-            heeded: limiter(HEEDED_FACTOR * class.per_second(), HEEDED_FACTOR * class.per_second()),
-            held: HashMap::new(),
         }
-    }
-
-    /// Whether these refusals are too many; then it holds the client off.
-    fn count_refused(&mut self, text: String, times: NonZeroU32, now: Duration) -> bool {
-        let is_heeded = matches!(self.heeded.check_key_n(&text, times), Ok(Ok(())));
-        if !is_heeded {
-            self.held
-                .insert(text, now.saturating_add(Duration::from_millis(HELD_MS.into())).saturating_add(TOLD_WITHIN));
-        }
-        !is_heeded
     }
 
     fn len(&self) -> usize {
-        self.admitted.len().max(self.unasked.len()).max(self.heeded.len()).max(self.held.len())
+        self.admitted.len().max(self.unasked.len())
     }
 
-    fn forget_full(&mut self, now: Duration) {
+    fn forget_full(&self) {
         self.admitted.retain_recent();
         self.unasked.retain_recent();
-        self.heeded.retain_recent();
-        self.held.retain(|_, until| now < *until);
     }
 }
 
@@ -192,10 +144,6 @@ mod tests {
         (hand.clone(), Buckets::new(hand, scale))
     }
 
-    fn passes(drawn: Drawn) -> bool {
-        matches!(drawn, Drawn::Rare | Drawn::Frequent)
-    }
-
     fn read_by(user: u128) -> TrafficKey {
         let client = Client::User(UserId::new(Uuid::from_u128(user)));
         TrafficKey { class: TrafficClass::Read, client, route: Some("/runs") }
@@ -215,63 +163,18 @@ mod tests {
     }
 
     #[test]
-    fn whoever_sends_a_little_too_much_gets_what_is_refilled_and_evenly() {
+    fn a_flood_gets_what_is_refilled_and_evenly() {
         let (hand, mut buckets) = buckets(1);
         let mut admitted_at: Vec<i64> = Vec::new();
-        // Fifty in a second: twenty too many.
-        for ms in (0..20_000).step_by(20) {
+        for ms in (0..10_000).step_by(2) {
             if !matches!(buckets.draw(&read_by(1)), Drawn::Empty { .. }) {
                 admitted_at.push(ms);
             }
-            hand.0.fetch_add(20, Ordering::Relaxed);
-        }
-        assert!((718..=721).contains(&admitted_at.len()), "{}", admitted_at.len());
-        let pauses: Vec<i64> = admitted_at[350..].windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(pauses.iter().all(|pause| [20, 40].contains(pause)), "{pauses:?}");
-    }
-
-    #[test]
-    fn a_flood_gets_nothing_until_it_slows_down() {
-        let (hand, mut buckets) = buckets(1);
-        let mut admitted = 0;
-        for _ in 0..5_000 {
-            admitted += usize::from(passes(buckets.draw(&read_by(1))));
             hand.0.fetch_add(2, Ordering::Relaxed);
         }
-        // 120 at once, and what was refilled until the flood was one.
-        assert!((120..150).contains(&admitted), "{admitted}");
-        assert_eq!(buckets.draw(&read_by(1)), Drawn::Held { for_ms: 1_000 });
-        assert_eq!(buckets.draw(&read_by(2)), Drawn::Rare, "another's");
-        hand.0.fetch_add(1_100, Ordering::Relaxed);
-        assert!(passes(buckets.draw(&read_by(1))));
-    }
-
-    #[test]
-    fn many_at_once_who_wait_as_they_are_told_are_all_let_through() {
-        let (hand, mut buckets) = buckets(1);
-        let mut left = 500;
-        for _ in 0..10 {
-            left = (0..left).filter(|_| !passes(buckets.draw(&read_by(1)))).count();
-            hand.0.fetch_add(2_000, Ordering::Relaxed);
-        }
-        assert_eq!(left, 0);
-    }
-
-    #[test]
-    fn refusals_that_were_repeated_elsewhere_count() {
-        let (hand, mut buckets) = buckets(1);
-        let key = read_by(1);
-        while !matches!(buckets.draw(&key), Drawn::Empty { .. }) {}
-        buckets.count_repeated(TrafficClass::Read, &key.text(), 250);
-        for _ in 0..20 {
-            hand.0.fetch_add(1_000, Ordering::Relaxed);
-            assert_eq!(buckets.draw(&key), Drawn::Held { for_ms: 100 }, "it is told of a little later");
-            buckets.count_repeated(TrafficClass::Read, &key.text(), 250);
-        }
-        hand.0.fetch_add(1_100, Ordering::Relaxed);
-        assert!(passes(buckets.draw(&key)));
-        buckets.count_repeated(TrafficClass::Read, &key.text(), 20);
-        assert!(passes(buckets.draw(&key)), "twenty are no flood");
+        assert!((419..=421).contains(&admitted_at.len()), "{}", admitted_at.len());
+        let pauses: Vec<i64> = admitted_at[150..].windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(pauses.iter().all(|pause| (32..=36).contains(pause)), "{pauses:?}");
     }
 
     #[test]

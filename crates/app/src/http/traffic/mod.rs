@@ -51,12 +51,6 @@ impl TrafficClass {
         }
     }
 
-    /// The one of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|class| class.name() == name)
-    }
-
     /// The platform's counter, as in `wrangler.jsonc`.
     #[must_use]
     pub const fn binding(self) -> &'static str {
@@ -199,9 +193,6 @@ pub struct Repeatable {
     pub client: String,
     /// For so many milliseconds.
     pub for_ms: u32,
-    /// Which count has no room, and its [`TrafficKey::text`]: the repeats are counted there.
-    pub class: TrafficClass,
-    pub counted: String,
 }
 
 /// The buckets of the isolate and the platform's counters.
@@ -254,8 +245,7 @@ pub async fn count_request(parts: &mut Parts, client: &Client) -> Result<(), Api
         // Somebody else may send the same credential from elsewhere.
         Client::Address(_) => error,
         Client::User(_) | Client::Account(_) | Client::Ticket(_) => {
-            let counted = keys.iter().find(|key| key.class == class).map(TrafficKey::text).unwrap_or_default();
-            error.with_repeatable(Repeatable { client: client.key(), for_ms: certain_ms, class, counted })
+            error.with_repeatable(Repeatable { client: client.key(), for_ms: certain_ms })
         }
     })
 }
