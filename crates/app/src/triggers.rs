@@ -145,6 +145,9 @@ impl Job {
     }
 }
 
+/// What the names of the staging deployment's queues begin with, as in `wrangler.jsonc`.
+pub const STAGING_PREFIX: &str = "staging-";
+
 /// A queue whose messages the Worker consumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {
@@ -174,8 +177,10 @@ impl Queue {
         }
     }
 
+    /// The queue of this name at the platform. Names are the account's, so those of the staging deployment have a prefix.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
+        let name = name.strip_prefix(STAGING_PREFIX).unwrap_or(name);
         Self::ALL.into_iter().find(|queue| queue.name() == name)
     }
 }
@@ -270,6 +275,8 @@ mod tests {
         assert_eq!(Job::at("@start", true), Some(Job::RecoverAllRuns));
         assert_eq!(Job::named("forget-profiles"), None);
         assert_eq!(Queue::named("analysis"), Some(Queue::Analysis));
+        assert_eq!(Queue::named("staging-billing-dead"), Some(Queue::BillingDead));
+        assert_eq!(Queue::named("staging-staging-analysis"), None);
         assert_eq!(Queue::named("analysis-dead-dead"), None);
         assert_eq!(WorkflowClass::named("AnalysisWorkflow"), Some(WorkflowClass::Analysis));
         assert_eq!(WorkflowClass::named("analysis"), None);

@@ -17,7 +17,7 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 /// it from remembering the answer, should its cache ever be on.
 pub const RUN_AS: &str = "select session.run_as($1, $2, $3, $4) where clock_timestamp() is not null";
 
-/// Sent twice by the readiness check: nothing between us and the database can see that its answer changes, so equal
+/// Sent twice by the readiness check, and where round trips are measured: nothing between us and the database can see that its answer changes, so equal
 /// answers mean that somebody remembers them.
 pub const CLOCK: &str = "select session.clock()";
 
@@ -126,6 +126,11 @@ impl Session {
         // serde's message may quote the value: only the kind of fault is kept.
         serde_json::from_str(&rows)
             .map_err(|error| StoreError::Defect(format!("unexpected row: {:?}", error.classify())))
+    }
+
+    /// One statement that reads nothing but the clock.
+    pub(crate) async fn tick(&self) -> Result<(), StoreError> {
+        self.driver.clock().await.map(drop)
     }
 
     /// Whether the database itself answers, and not something that remembers its answers.

@@ -46,4 +46,4 @@ pub use sentry::{QuotaMemory, Sentry, SentryDsn};
 pub use settings::ProviderSettings;
 pub use stripe::{STRIPE_API_VERSION, SignedEvents, StripeApi, WebhookSecrets, event_types};
 pub use supabase::SupabaseKeys;
-pub use vault::{FreshKeys, SecretValues, Vault};
+pub use vault::{FreshKeys, SECRET_SETTINGS, SecretValues, Vault};

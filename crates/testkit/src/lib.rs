@@ -1,8 +1,8 @@
 //! For database tests: a Postgres database for each test ([`TestDatabase`]), connections that act as a customer or as
 //! the backend ([`Session`]), and an audit of all credits ([`audit()`]).
 //!
-//! [`migrate()`] is the only way in which a local database gets its schema. The developer tool uses it too, so this
-//! crate has few dependencies.
+//! [`migrate()`] is the only way in which a local database gets its schema, and [`migrate::migrate_deployment`] that of a deployed one. The
+//! developer tool uses them too, so this crate has few dependencies.
 
 pub mod audit;
 pub mod database;

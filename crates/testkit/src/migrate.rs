@@ -69,22 +69,37 @@ pub async fn migrate(client: &Client, supabase_dir: &Path) -> Result<Vec<String>
     outcome
 }
 
+/// Applies what is pending to a deployment's database and returns the applied versions: the migrations and nothing else. What only a
+/// local database has (a shim for Supabase's roles, functions that make users) never comes there.
+pub async fn migrate_deployment(client: &Client, supabase_dir: &Path) -> Result<Vec<String>, MigrateError> {
+    client.execute("select pg_advisory_lock($1)", &[&LOCK_KEY]).await?;
+    let outcome = apply_pending(client, supabase_dir).await;
+    client.execute("select pg_advisory_unlock($1)", &[&LOCK_KEY]).await?;
+    outcome
+}
+
+/// The versions that [`migrate_deployment`] would apply. It changes nothing.
+pub async fn pending(client: &Client, supabase_dir: &Path) -> Result<Vec<String>, MigrateError> {
+    let migrations = migrations(supabase_dir)?;
+    let exists = async |table: &str| {
+        let row = client.query_one("select to_regclass($1) is not null", &[&table]).await?;
+        row.try_get::<_, bool>(0)
+    };
+    let has_history = exists("supabase_migrations.schema_migrations").await?;
+    let known = match (has_history, exists("supabase_migrations.applied_texts").await?) {
+        (false, _) => vec![],
+        (true, true) => known_versions(client, &migrations).await?,
+        // The Supabase CLI keeps no hashes.
+        (true, false) => known_to(client, &migrations, HISTORY_WITHOUT_TEXTS).await?,
+    };
+    Ok(migrations.into_iter().map(|migration| migration.version).filter(|version| !known.contains(version)).collect())
+}
+
 async fn migrate_locked(client: &Client, supabase_dir: &Path) -> Result<Vec<String>, MigrateError> {
     if !is_supabase(client).await? {
         apply(client, &supabase_dir.join("local/shim.sql"), None).await?;
     }
-    client.batch_execute(HISTORY).await?;
-
-    let migrations = migrations(supabase_dir)?;
-    let known = known_versions(client, &migrations).await?;
-    let mut applied = Vec::new();
-    for migration in migrations {
-        if !known.contains(&migration.version) {
-            apply(client, &migration.path, Some(&migration)).await?;
-            applied.push(migration.version);
-        }
-    }
-
+    let applied = apply_pending(client, supabase_dir).await?;
     for optional in ["seed.sql", "local/dev.sql"] {
         let path = supabase_dir.join(optional);
         if path.exists() {
@@ -94,11 +109,33 @@ async fn migrate_locked(client: &Client, supabase_dir: &Path) -> Result<Vec<Stri
     Ok(applied)
 }
 
+/// Each migration in a transaction of its own, in the order of their versions.
+async fn apply_pending(client: &Client, supabase_dir: &Path) -> Result<Vec<String>, MigrateError> {
+    client.batch_execute(HISTORY).await?;
+    let migrations = migrations(supabase_dir)?;
+    let known = known_versions(client, &migrations).await?;
+    let mut applied = Vec::new();
+    for migration in migrations {
+        if !known.contains(&migration.version) {
+            apply(client, &migration.path, Some(&migration)).await?;
+            applied.push(migration.version);
+        }
+    }
+    Ok(applied)
+}
+
+/// A migration that the Supabase CLI applied has no hash here and counts as unchanged.
+const HISTORY_WITH_TEXTS: &str = "select version, t.sha256 from supabase_migrations.schema_migrations
+    left join supabase_migrations.applied_texts t using (version) order by version";
+const HISTORY_WITHOUT_TEXTS: &str =
+    "select version, null::text from supabase_migrations.schema_migrations order by version";
+
 /// The applied versions; an error if one of them is not in the folder or was changed.
 async fn known_versions(client: &Client, migrations: &[Migration]) -> Result<Vec<String>, MigrateError> {
-    // A migration that the Supabase CLI applied has no hash here and counts as unchanged.
-    let sql = "select version, t.sha256 from supabase_migrations.schema_migrations
-        left join supabase_migrations.applied_texts t using (version) order by version";
+    known_to(client, migrations, HISTORY_WITH_TEXTS).await
+}
+
+async fn known_to(client: &Client, migrations: &[Migration], sql: &str) -> Result<Vec<String>, MigrateError> {
     let mut known = Vec::new();
     for row in client.query(sql, &[]).await? {
         let (version, applied_hash): (String, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
@@ -141,6 +178,14 @@ pub fn sql_files(supabase_dir: &Path) -> Result<Vec<PathBuf>, MigrateError> {
             .filter(|path| path.exists()),
     );
     Ok(files)
+}
+
+/// Each migration by the name of its file, with the hash of its text, in the order in which they are applied.
+pub fn hashes(supabase_dir: &Path) -> Result<Vec<(String, String)>, MigrateError> {
+    let hashed = |Migration { version, name, path }: Migration| {
+        read(&path).map(|text| (format!("{version}_{name}.sql"), sha256(&text)))
+    };
+    migrations(supabase_dir)?.into_iter().map(hashed).collect()
 }
 
 fn migrations(supabase_dir: &Path) -> Result<Vec<Migration>, MigrateError> {

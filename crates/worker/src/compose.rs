@@ -11,6 +11,7 @@ use oslira_app::{
         billing::{BillingJobPorts, BillingPorts, WebhookPorts},
         business::BusinessPorts,
         credits::CreditPorts,
+        diagnostics::DiagnosticsPorts,
         erasure::{EraseJobPorts, ErasurePorts},
         health::HealthPorts,
         insights::{InsightPorts, OperatorInsightPorts},
@@ -151,8 +152,9 @@ pub fn operator_ports(env: &Env) -> OperatorPorts {
             telemetry: Arc::new(PlatformTelemetry),
             clock: clock.clone(),
         },
-        erasure: ErasurePorts { desk: store.clone(), ids: Arc::new(PlatformIds), clock },
-        insights: OperatorInsightPorts { store },
+        erasure: ErasurePorts { desk: store.clone(), ids: Arc::new(PlatformIds), clock: clock.clone() },
+        insights: OperatorInsightPorts { store: store.clone() },
+        diagnostics: DiagnosticsPorts { store, clock, limits: Arc::new(isolate.config.alarms.clone()) },
     }
 }
 

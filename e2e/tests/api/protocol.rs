@@ -123,7 +123,9 @@ async fn health_says_that_it_lives_and_that_it_is_ready() {
     assert_eq!(get("/health").await.data(200)["status"], "ok");
     assert_eq!(
         get("/health/ready").await.data(200),
-        &json!({ "status": "ready", "environment": "local", "warnings": [] })
+        &json!({
+            "status": "ready", "environment": "local", "release": concat!("oslira@", env!("CARGO_PKG_VERSION")), "warnings": []
+        })
     );
 }
 

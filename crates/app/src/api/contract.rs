@@ -2,7 +2,8 @@
 
 use crate::{
     features::{
-        account, analysis, auth, billing, business, credits, erasure, health, insights, leads, members, operators,
+        account, analysis, auth, billing, business, credits, diagnostics, erasure, health, insights, leads, members,
+        operators,
     },
     http::Registry,
 };
@@ -20,5 +21,6 @@ pub fn register(registry: &mut impl Registry) {
     insights::endpoints(registry);
     operators::endpoints(registry);
     erasure::endpoints(registry);
+    diagnostics::endpoints(registry);
     health::endpoints(registry);
 }

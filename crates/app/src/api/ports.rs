@@ -10,6 +10,7 @@ use crate::{
         billing::{BillingPorts, WebhookPorts},
         business::BusinessPorts,
         credits::CreditPorts,
+        diagnostics::DiagnosticsPorts,
         erasure::ErasurePorts,
         health::HealthPorts,
         insights::{InsightPorts, OperatorInsightPorts},
@@ -65,18 +66,20 @@ pub struct OperatorPorts {
     pub commands: OperatorCommandPorts,
     pub erasure: ErasurePorts,
     pub insights: OperatorInsightPorts,
+    pub diagnostics: DiagnosticsPorts,
 }
 
 impl OperatorPorts {
     /// Puts every bundle into the request's extensions.
     pub fn install(self, extensions: &mut Extensions) {
-        let Self { request, sign_in, actions, commands, erasure, insights } = self;
+        let Self { request, sign_in, actions, commands, erasure, insights, diagnostics } = self;
         extensions.insert(request);
         extensions.insert(sign_in);
         extensions.insert(actions);
         extensions.insert(commands);
         extensions.insert(erasure);
         extensions.insert(insights);
+        extensions.insert(diagnostics);
     }
 }
 

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod billing;
 pub mod business;
 pub mod credits;
+pub mod diagnostics;
 pub mod erasure;
 pub mod health;
 pub mod insights;

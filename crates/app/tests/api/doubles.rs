@@ -312,6 +312,10 @@ impl Readiness for Double {
     fn environment(&self) -> &str {
         "local"
     }
+
+    fn release(&self) -> &str {
+        "oslira@test"
+    }
 }
 
 impl Clock for Double {

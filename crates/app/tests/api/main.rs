@@ -10,6 +10,7 @@ mod blocked;
 mod bulk;
 mod codes;
 mod contract;
+mod diagnostics;
 mod doubles;
 mod events;
 mod exports;

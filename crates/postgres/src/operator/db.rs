@@ -32,4 +32,9 @@ impl OperatorDb {
         let params: Vec<Param> = params.iter().cloned().chain([Param::of(&operator.reason)]).collect();
         self.session.value(&claims, sql, &params).await
     }
+
+    /// A statement that reads the clock, as nobody.
+    pub(super) async fn tick(&self) -> Result<(), StoreError> {
+        self.session.tick().await
+    }
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod commands;
 mod db;
+mod diagnostics;
 mod erasures;
 mod insights;
 

@@ -11,12 +11,14 @@ use crate::session::Param;
 /// The last fifty complete runs of a type, from request to result. A run that scraped (`cold`) has a bill for it;
 /// looking for the bill is cheaper than reading fifty results. The subquery has `limit 1`, where `exists` would do, to
 /// keep Postgres from reading all of the account's bills at once.
+/// Of a run that was imported nobody knows how long it took: it ended when it began.
 const MEASURE: &str = concat!(
     "with recent as materialized ( \
       select extract(epoch from r.finished_at - r.created_at)::float8 as seconds, \
         (select true from public.scrape_logs l where l.run_id = r.id and l.account_id = $1::uuid limit 1) is not null as cold \
       from public.runs r \
-      where r.account_id = $1::uuid and r.analysis_type = $2 and r.status = 'complete' order by r.id desc limit 50 \
+      where r.account_id = $1::uuid and r.analysis_type = $2 and r.status = 'complete' and r.finished_at > r.created_at \
+      order by r.id desc limit 50 \
     ), measured as ( \
       select percentile_cont(array[0.5, 0.9]) within group (order by seconds) as \"all\", count(*) as all_runs, \
         percentile_cont(array[0.5, 0.9]) within group (order by seconds) filter (where cold) as cold, \

@@ -79,6 +79,7 @@ pub struct PlatformReadiness {
     env: Env,
     tenant: Arc<TenantDb>,
     environment: String,
+    release: String,
     faults: Vec<String>,
     announced: Vec<ModelLifecycle>,
 }
@@ -89,6 +90,7 @@ impl PlatformReadiness {
             env: env.clone(),
             tenant,
             environment: config.deployment.environment.to_string(),
+            release: config.release.clone(),
             faults: config.faults().to_vec(),
             announced: config.models_announced(),
         }
@@ -133,5 +135,9 @@ impl Readiness for PlatformReadiness {
 
     fn environment(&self) -> &str {
         &self.environment
+    }
+
+    fn release(&self) -> &str {
+        &self.release
     }
 }

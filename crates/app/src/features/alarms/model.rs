@@ -94,4 +94,18 @@ mod tests {
             assert_eq!(serde_json::to_value(alarm).unwrap(), alarm.name());
         }
     }
+
+    #[test]
+    fn the_runbook_says_of_every_alarm_what_to_do() {
+        let runbook = include_str!("../../../../../docs/runbook.md");
+        for alarm in Alarm::ALL {
+            let entry = runbook.split_once(&format!("\n### `{alarm}`\n")).map(|(_, rest)| rest);
+            let entry = entry.unwrap_or_else(|| panic!("docs/runbook.md has no entry `{alarm}`"));
+            let entry = entry.split("\n##").next().unwrap();
+            for part in ["Means", "Suffers", "See", "Do", "Over", "Never"] {
+                assert!(entry.contains(&format!("\n- **{part}**:")), "`{alarm}` does not say {part}");
+            }
+            assert!(runbook.contains(&format!("| alarm `{alarm}` | ")), "the index has no line for `{alarm}`");
+        }
+    }
 }

@@ -75,7 +75,8 @@ impl Endpoint for GetReadiness {
     type Answer = Reply<Ready>;
 
     fn example() -> Example {
-        let data = json!({ "status": "ready", "environment": "production", "warnings": [] });
+        let data =
+            json!({ "status": "ready", "environment": "production", "release": "oslira@1a2b3c4", "warnings": [] });
         Example { data: Some(data), ..Example::default() }
     }
 

@@ -39,6 +39,9 @@ pub trait Readiness: Send + Sync {
 
     /// The value of `OSLIRA_ENV`.
     fn environment(&self) -> &str;
+
+    /// Which version this is, as error reports name it.
+    fn release(&self) -> &str;
 }
 
 /// What the feature's handlers can reach.

@@ -14,6 +14,8 @@ pub struct Ready {
     status: &'static str,
     /// `local`, `staging` or `production`.
     environment: String,
+    /// The version that answers: `oslira@` and its revision.
+    release: String,
     /// What needs attention soon although everything works: models that will be retired.
     warnings: Vec<String>,
 }
@@ -44,6 +46,7 @@ pub async fn ready(ports: &HealthPorts) -> Result<Ready, Vec<String>> {
     Ok(Ready {
         status: "ready",
         environment: ports.readiness.environment().to_owned(),
+        release: ports.readiness.release().to_owned(),
         warnings: warnings(&ports.models, &found, &announced, today),
     })
 }

@@ -46,9 +46,12 @@ pub fn match_ideal_customer(
 
 /// Inside the range 100; outside, 100 less for each tenfold distance from the nearer bound.
 fn followers(ideal: &IdealCustomer, followers: u64) -> Option<Criterion> {
-    if ideal.follower_min.is_none() && ideal.follower_max.is_none() {
-        return None;
-    }
+    let range = match (ideal.follower_min, ideal.follower_max) {
+        (Some(min), Some(max)) => format!("{min} to {max}"),
+        (Some(min), None) => format!("at least {min}"),
+        (None, Some(max)) => format!("at most {max}"),
+        (None, None) => return None,
+    };
     let low = ideal.follower_min.unwrap_or(0);
     let high = ideal.follower_max.unwrap_or(u64::MAX);
     // At least 1 on both sides: profiles without followers and bounds of 0 have no logarithm.
@@ -59,12 +62,6 @@ fn followers(ideal: &IdealCustomer, followers: u64) -> Option<Criterion> {
         (100.0 * (1.0 - tenfolds(followers, high)), "above")
     } else {
         (100.0, "within")
-    };
-    let range = match (ideal.follower_min, ideal.follower_max) {
-        (Some(min), Some(max)) => format!("{min} to {max}"),
-        (Some(min), None) => format!("at least {min}"),
-        (None, Some(max)) => format!("at most {max}"),
-        (None, None) => return None,
     };
     Some(criterion(Rule::IcpFollowers, points, format!("{followers} followers, {side} the wanted {range}")))
 }

@@ -29,8 +29,8 @@ use crate::{
 /// How often the gate looks after its leases while there are any.
 pub const GATE_LOOKS_EVERY: Duration = Duration::from_secs(10);
 /// An actor run reads so many usernames at most, and the posts of so many: an isolate has to hold them all.
-const USERNAMES_MAX: usize = 10;
-const POSTS_OF_MAX: usize = 3;
+pub const USERNAMES_MAX: usize = 10;
+pub const POSTS_OF_MAX: usize = 3;
 /// Who has not asked for so long has gone. The engine that is to ask may take half a minute to start.
 const GONE_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// So long after its end, whoever asks is still told which scrape it was.

@@ -9,7 +9,7 @@ mod model;
 mod ports;
 mod scrape;
 
-pub use gate::{GATE_LOOKS_EVERY, GateEffect, ScrapeGate};
+pub use gate::{GATE_LOOKS_EVERY, GateEffect, POSTS_OF_MAX, ScrapeGate, USERNAMES_MAX};
 pub use model::{Lease, Place, RequestKey, SCRAPE_PATIENCE, SCRAPE_TIMEOUT, ScrapeOrder, ScrapeRequest, Scraped};
 pub use ports::{ActorRuns, Collected, Looked, ProfileSource, ReadProfile};
 pub use scrape::{KEPT_AFTER_END, Scrape, ScrapeAnswer, ScrapeEffect, ScrapeTurn};

@@ -199,4 +199,8 @@ impl Readiness for Till {
     fn environment(&self) -> &str {
         self.environment
     }
+
+    fn release(&self) -> &str {
+        "oslira@test"
+    }
 }

@@ -140,3 +140,25 @@ fn started(outcome: StartOutcome) -> Result<Reply<AcceptedRun>, ApiError> {
         .with_retry_after(5)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_field_that_is_wrong_has_its_own_reason() {
+        let read = |field: &str, value: &str| {
+            let mut body = json!({
+                "username": "@nasa", "business_profile_id": uuid::Uuid::nil(), "analysis_type": "LIGHT",
+            });
+            body[field] = json!(value);
+            AnalysisRequest::try_from(serde_json::from_value::<AnalyzeBody>(body).unwrap())
+        };
+        assert_eq!(read("username", "https://www.instagram.com/nasa/").unwrap().username.as_str(), "nasa");
+        assert!(matches!(read("username", "na sa"), Err(InvalidRequest::Username(_))));
+        assert_eq!(read("analysis_type", "light"), Err(InvalidRequest::AnalysisType));
+        assert_eq!(read("business_profile_id", "7"), Err(InvalidRequest::BusinessProfileId));
+    }
+}

@@ -204,6 +204,17 @@ async fn a_revoked_key_is_refused_after_its_remembered_tokens_and_keys_have_aged
 }
 
 #[tokio::test]
+async fn an_audience_may_be_one_of_a_list() {
+    let world = World::new();
+    let check = check(&world);
+    let of = |audience: Value| token(&json!({ "alg": "ES256", "kid": "known" }), &json!({ "aud": audience }));
+    check.authenticate(&of(json!(["reporting", "authenticated"]))).await.unwrap();
+    for other in [json!([]), json!(["reporting"]), json!("anon"), json!(["authenticated "])] {
+        assert_eq!(check.authenticate(&of(other.clone())).await, Err(AuthError::Invalid), "{other}");
+    }
+}
+
+#[tokio::test]
 async fn an_expiry_that_the_issuer_would_not_write_is_refused() {
     let world = World::new();
     let check = check(&world);

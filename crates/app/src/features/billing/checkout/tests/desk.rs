@@ -126,6 +126,10 @@ impl Readiness for Desk {
     fn environment(&self) -> &str {
         "production"
     }
+
+    fn release(&self) -> &str {
+        "oslira@test"
+    }
 }
 
 impl Ids for Desk {
