@@ -33,6 +33,7 @@ impl Telemetry for Ports {
     fn record(&self, point: Point) {
         let mut world = self.world.lock();
         let world = &mut *world;
+        world.work.points += 1;
         if let Err(violation) = world.counted.take(&point, &world.database) {
             world.report_violation(violation);
         }

@@ -181,6 +181,7 @@ impl Journal {
     /// The body asks for a step. Checks that it does so once in a life, and within a branch in the same order in every
     /// life: a replay that asks for other steps would not find their saved results.
     fn ask(&self, name: &str) {
+        self.world.lock().work.workflow_steps += 1;
         let mut memory = self.memory();
         let memory = &mut *memory;
         let again = !memory.asked.insert(name.to_owned());

@@ -31,6 +31,7 @@ mod silence;
 mod spending;
 mod staleness;
 mod version;
+mod work;
 mod world;
 
 pub use behaviour::ProviderBehaviour;
@@ -48,4 +49,5 @@ pub use rows::{AnalysisRow, BulkEnd, BulkRow, Entry, GrantRow, GrantSource, Memb
 pub use scheduler::Schedule;
 pub use scraping::{ApifyBehaviour, Scraping};
 pub use version::Version;
+pub use work::Work;
 pub use world::{FaultRates, Recorded, Shared, World};

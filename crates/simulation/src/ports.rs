@@ -93,6 +93,7 @@ impl SystemRuns for Ports {
 
     async fn refuse_erased(&self, _: &Profile) -> Result<bool, StoreError> {
         // Nobody is erased in this world: the tests of the database and of the whole stack do that.
+        self.world.lock().work.database_statements += 1;
         Ok(false)
     }
 
@@ -162,6 +163,7 @@ impl SnapshotStore for Ports {
         self.reach_store().await?;
         let mut world = self.world.lock();
         let world = &mut *world;
+        world.work.snapshot_searches += 1;
         let fits = |snapshot: &Snapshot| {
             snapshot.profile.username == *username && snapshot.scraped_at >= not_before && snapshot.depth >= depth
         };
@@ -182,6 +184,7 @@ impl SnapshotStore for Ports {
         self.reach_store().await?;
         {
             let mut world = self.world.lock();
+            world.work.snapshot_saves += 1;
             if let Some((run, _)) = self.caller()
                 && let Err(violation) = world.invariants.staleness.kept(run, snapshot)
             {
@@ -204,7 +207,8 @@ impl SnapshotStore for Ports {
     async fn load(&self, key: &SnapshotKey) -> Result<Snapshot, StoreError> {
         self.reach_store().await?;
         let is_planning = self.caller().is_some_and(|(_, step)| &*step == "take-up");
-        let world = self.world.lock();
+        let mut world = self.world.lock();
+        world.work.snapshot_loads += 1;
         let mut found = world.snapshots.get(&key.0).filter(|_| !world.snapshots_unreadable).cloned();
         if is_planning && world.database.mutation == Some(Mutation::EarlierPostLost) {
             found.iter_mut().for_each(|snapshot| drop(snapshot.profile.posts.pop()));
@@ -216,6 +220,7 @@ impl SnapshotStore for Ports {
 #[async_trait]
 impl PictureStore for Ports {
     async fn copy(&self, _: &InstagramHandle, _: &str) -> Result<(), String> {
+        self.world.lock().work.pictures += 1;
         self.reach_store().await.map_err(|error| error.to_string())
     }
 
@@ -228,6 +233,7 @@ impl PictureStore for Ports {
 impl ProgressSink for Ports {
     async fn tell(&self, run: RunId, update: ProgressUpdate) {
         self.world.pause().await;
+        self.world.lock().work.progress_requests += 1;
         if let ProgressUpdate::Ended { status, .. } = update {
             let mut world = self.world.lock();
             if let Err(violation) = world.invariants.told(run, status) {

@@ -22,6 +22,7 @@ use crate::{
     scheduler::{Schedule, Scheduler},
     scraping::Scraping,
     version::Version,
+    work::Work,
 };
 
 /// 2020-01-01: before any real clock, because the database does not believe scrapes from the future.
@@ -63,6 +64,8 @@ pub struct World {
     pub now_ms: i64,
     pub database: ReferenceDatabase,
     pub invariants: InvariantChecker,
+    /// What was asked of everything outside.
+    pub work: Work,
     /// What workflows have counted.
     pub(crate) counted: Counted,
     /// The source of every random choice within the world.
@@ -127,6 +130,7 @@ impl World {
         Self {
             now_ms: EPOCH_MS,
             invariants: InvariantChecker::of(&database),
+            work: Work::default(),
             counted: Counted::default(),
             database,
             random: Random::new(seed),
@@ -268,6 +272,7 @@ impl Shared {
         let number = {
             let mut world = self.lock();
             world.sent += 1;
+            world.work.database_statements += 1;
             let number = world.sent;
             if let Some(run) = run {
                 world.in_flight.insert(number, (run, op.clone()));

@@ -39,6 +39,7 @@ type NewId<'a> = &'a mut dyn FnMut() -> ScrapeId;
 impl World {
     /// Gets requests in line.
     pub(crate) fn ask_gate(&mut self, requests: &[ScrapeRequest]) -> Result<(), Unheard> {
+        self.work.gate_requests += 1;
         self.scraping.checks.asked(requests);
         let asked = requests.to_vec();
         self.change_gate(|gate, now, new_id| gate.ask(asked, now, new_id))?;
@@ -52,6 +53,7 @@ impl World {
 
     /// Takes ended runs out of the line.
     pub(crate) fn withdraw_from_gate(&mut self, runs: &[RunId]) -> Result<(), Unheard> {
+        self.work.gate_requests += 1;
         self.change_gate(|gate, _, _| {
             gate.withdraw(runs);
             vec![]
@@ -63,11 +65,13 @@ impl World {
         if self.has(Mutation::LeaseReturnedEarly) {
             return self.return_lease(scrape);
         }
+        self.work.gate_requests += 1;
         self.change_gate(|gate, _, _| gate.closed(scrape))
     }
 
     /// A scrape says that its actor run has ended.
     pub(super) fn return_lease(&mut self, scrape: ScrapeId) -> Result<(), Unheard> {
+        self.work.gate_requests += 1;
         self.change_gate(|gate, now, new_id| gate.ended(scrape, now, new_id))
     }
 

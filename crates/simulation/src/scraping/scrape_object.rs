@@ -73,6 +73,7 @@ impl World {
 
     /// Gives an order to its scrape; a repeat does nothing.
     pub(super) fn give_order(&mut self, order: &ScrapeOrder) -> Result<(), Unheard> {
+        self.work.scrape_requests += 1;
         if self.object_fails() {
             return Err(Unheard);
         }
@@ -91,6 +92,7 @@ impl World {
 
     /// Somebody asks a scrape about a username. Answers with how many of its processes have died.
     pub(super) fn ask_scrape(&mut self, id: ScrapeId) -> Result<u32, Unheard> {
+        self.work.scrape_requests += 1;
         if self.object_fails() {
             return Err(Unheard);
         }

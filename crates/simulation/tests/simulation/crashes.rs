@@ -12,7 +12,8 @@ use oslira_app::{
     shared::{analysis_type::AnalysisType, ids::RunId},
 };
 use oslira_simulation::{
-    CrashPoint, Customer, GrantRow, GrantSource, Instance, Op, ReferenceDatabase, Schedule, Shared, Version, World,
+    CrashPoint, Customer, GrantRow, GrantSource, Instance, Op, ReferenceDatabase, Schedule, Shared, Version, Work,
+    World,
 };
 use uuid::Uuid;
 
@@ -22,6 +23,11 @@ const RUN: RunId = RunId::new(Uuid::from_u128(9));
 /// A run that needs more polls than this counts as an endless loop.
 const POLLS_MAX: usize = 10_000;
 const SCHEDULES: [Schedule; 3] = [Schedule::InTurn, Schedule::FirstFirst, Schedule::LastFirst];
+
+/// What a run takes that goes well.
+pub fn work(scenario: &Scenario) -> Work {
+    Stage::open(scenario, Schedule::InTurn).work()
+}
 
 struct Played {
     status: RunStatus,
@@ -69,6 +75,7 @@ impl<'a> Stage<'a> {
             world.apify_script = scenario.apify_script.iter().cloned().collect();
             // The script counts from the run's start.
             world.scraping.forget_starts();
+            world.work = Work::default();
             world.refused_bills = scenario.refused_bills.iter().cloned().collect();
             world.snapshots_unreadable = scenario.snapshots_unreadable;
         }
@@ -87,6 +94,17 @@ impl<'a> Stage<'a> {
         // Nothing else happens in this world, so time can pass at once until a branch can go on.
         self.instance.world().lock().pass_to(self.instance.alarm_ms());
         Some(reached)
+    }
+
+    /// Plays to the end without a fault, and until the objects have nothing more to do, and tells what that took.
+    fn work(mut self) -> Work {
+        while self.go_on().is_some() {}
+        let world = self.instance.world().clone();
+        world.lock().pass_until_quiet();
+        let work = world.lock().work;
+        let played = self.finish();
+        assert_eq!(played.status, Complete);
+        work
     }
 
     /// A copy of the run whose process dies at this moment, when something happens, and is started again.

@@ -13,6 +13,7 @@ mod database;
 mod histories;
 mod mutations;
 mod scenarios;
+mod work;
 
 /// A number from the environment. One that cannot be read must not silently become the default.
 fn number(variable: &str) -> Option<u64> {
