@@ -8,6 +8,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "tests make identifiers that no other test has")]
 
+mod access;
 mod alarms;
 mod api_keys;
 mod audit;
@@ -23,6 +24,8 @@ mod clean_up;
 mod closing;
 mod complete_run;
 mod daily_cap;
+mod diagnostics;
+mod documents;
 mod erasure;
 mod estimate;
 mod exports;
@@ -45,9 +48,11 @@ mod operators;
 mod outcomes;
 mod permissions;
 mod personal_data;
+mod pgtap;
 mod prices;
 mod privileges;
 mod races;
+mod releases;
 mod run_as;
 mod run_costs;
 mod run_transitions;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use futures_util::future::try_join_all;
 use oslira_testkit::database::supabase_dir;
-use oslira_testkit::migrate::sql_files;
+use oslira_testkit::migrate::{migrate_deployment, pending, sql_files};
 use oslira_testkit::{Session, TestDatabase, TestResult, migrate};
 
 use crate::privileges::{designed, granted};
@@ -46,6 +46,37 @@ async fn every_migration_gives_up_on_a_lock_and_leaves_the_connection_as_it_was(
     let superuser = database.superuser().await?;
     migrate(&superuser, &supabase_dir()).await?;
     assert_eq!(superuser.query_one("show lock_timeout", &[]).await?.get::<_, String>(0), "0");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deployment_gets_what_is_pending_and_nothing_that_is_local() -> TestResult {
+    let database = TestDatabase::empty().await?;
+    let superuser = database.superuser().await?;
+    // What Supabase has before us.
+    superuser.batch_execute(&std::fs::read_to_string(supabase_dir().join("local/shim.sql")).unwrap()).await?;
+    let exists = async |what: &str| -> Result<bool, oslira_testkit::Error> {
+        Ok(superuser.query_one(what, &[]).await?.try_get(0)?)
+    };
+    const HISTORY: &str = "select to_regclass('supabase_migrations.schema_migrations') is not null";
+
+    let all = migration_files().len();
+    assert_eq!(pending(&superuser, &supabase_dir()).await?.len(), all);
+    assert!(!exists(HISTORY).await?, "asking what is pending has changed something");
+    assert_eq!(migrate_deployment(&superuser, &supabase_dir()).await?.len(), all);
+    assert!(exists("select to_regclass('public.runs') is not null").await?);
+    assert!(!exists("select to_regnamespace('local') is not null").await?, "a deployment could mint users");
+    assert_eq!(pending(&superuser, &supabase_dir()).await?, [""; 0]);
+    assert_eq!(migrate_deployment(&superuser, &supabase_dir()).await?, [""; 0]);
+
+    // As after `supabase db push`, which keeps no hashes.
+    superuser.batch_execute("drop table supabase_migrations.applied_texts").await?;
+    assert_eq!(pending(&superuser, &supabase_dir()).await?, [""; 0]);
+    superuser
+        .batch_execute("insert into supabase_migrations.schema_migrations values ('29990101000000', 'later')")
+        .await?;
+    let error = pending(&superuser, &supabase_dir()).await.unwrap_err().to_string();
+    assert!(error.contains("29990101000000 is not there"), "{error}");
     Ok(())
 }
 

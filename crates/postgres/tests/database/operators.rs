@@ -30,7 +30,7 @@ async fn calls(client: &Client, reason: &str) -> Result<Vec<(String, String)>, E
                         when name = 'p_username' then quote_literal('nobody')
                         when name in ('p_erasure', 'p_account', 'p_run') then quote_literal(gen_random_uuid())
                         when name in ('p_event', 'p_key') then quote_literal('nothing')
-                        when name = 'p_credits' then '5' when name = 'p_service' then quote_literal('openai')
+                        when name in ('p_credits', 'p_count') then '5' when name = 'p_service' then quote_literal('openai')
                         else 'null' end
                      || '::' || format_type(type, null), ', ' order by place)
                    from unnest(p.proargnames, p.proargtypes::oid[]) with ordinality a (name, type, place)))

@@ -1,7 +1,7 @@
 //! The life of a run after it was bought: heartbeat, cancel, fail.
 
 use oslira_app::{
-    features::analysis::{RunRepository, RunStatus, SystemRuns, UndoOutcome},
+    features::analysis::{Phase, RunRepository, RunStatus, SystemRuns, UndoOutcome},
     shared::{
         analysis_type::AnalysisType,
         ids::{RunId, UserId},
@@ -29,6 +29,18 @@ async fn each_phase_beats_and_the_phase_never_goes_back() -> TestResult {
     assert_eq!(advance(&stage.backend, run, "scraping").await?, active);
     assert_eq!(stage.run_field(run, "phase").await?.as_deref(), Some("saving"));
     assert_eq!(stage.run_field(run, "heartbeat_at > now() - interval '1 minute'").await?.as_deref(), Some("true"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_phase_is_read_as_it_was_written() -> TestResult {
+    let stage = Stage::with_credits(5).await?;
+    let run = stage.begun("nasa").await?;
+    for phase in [Phase::Cache, Phase::Scraping, Phase::Storing, Phase::Analyzing, Phase::Saving] {
+        assert!(stage.admin().advance(RunId::new(run), phase).await.unwrap());
+        let stored = stage.run_field(run, "phase").await?;
+        assert_eq!(serde_json::to_value(phase).unwrap(), json!(stored));
+    }
     Ok(())
 }
 

@@ -222,6 +222,7 @@ impl Prey {
             ("system.report_outage", "p_kind") => "down".to_owned(),
             ("system.grant_credits", "p_source") => "promotion".to_owned(),
             ("api.list_member_actions" | "operator.list_actions", "p_before") => "9".to_owned(),
+            ("operator.measure_round_trips", "p_count") => "1".to_owned(),
             ("operator.begin_erasure", "p_erasure") => Uuid::now_v7().to_string(),
             (_, "p_erasure") => self.erasure.to_string(),
             (_, "p_instagram_id") => "7".to_owned(),
