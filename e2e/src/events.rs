@@ -111,6 +111,16 @@ impl EventStream {
         events
     }
 
+    /// Events until the stream ends or breaks off, as it does when the object behind it is gone; half an event is none.
+    pub async fn until_it_breaks(mut self) -> Vec<Value> {
+        while let Ok(Some(piece)) = self.response.chunk().await {
+            self.text += std::str::from_utf8(&piece).unwrap();
+        }
+        let (whole, _) = self.text.rsplit_once("\n\n").unwrap_or_default();
+        let blocks = whole.split("\n\n").filter(|block| !block.is_empty()).map(read);
+        blocks.filter_map(|block| if let Block::Event(event) = block { Some(event) } else { None }).collect()
+    }
+
     /// Events up to the end of the stream.
     pub async fn rest(&mut self) -> Vec<Value> {
         let mut events = vec![];

@@ -225,6 +225,30 @@ impl Stack {
         Self::load()
     }
 
+    /// Restarts the Worker with so many versions of it, of which the first serves until [`Stack::deploy`].
+    pub async fn with_versions(&self, count: u32) -> Self {
+        let output = xtask(&["stack", "up", "--versions", &count.to_string()]).await;
+        assert!(!output.is_empty(), "`stack up` says where the stack is");
+        Self::load()
+    }
+
+    /// Lets another version serve while everything goes on, and answers what is told of it.
+    pub async fn deploy(&self, version: u32) -> String {
+        xtask(&["stack", "deploy", &version.to_string()]).await
+    }
+
+    /// Waits until so many statements wait for a lock that somebody else holds.
+    pub async fn until_waiting_for_locks(&self, count: i64) {
+        let sql = self.sql().await;
+        let waiting =
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        eventually("statements that wait for a lock", async || {
+            let found: i64 = sql.query_one(waiting, &[]).await.unwrap().get(0);
+            (found >= count).then_some(())
+        })
+        .await;
+    }
+
     /// Puts another mode of the strict pooler in the place of the one that runs, until the value is dropped; then
     /// [`Stack::repair`] brings the first one back. `None` if the stack has another pooler or none.
     pub async fn with_strict_pooler(&self, mode: &str) -> Option<Child> {
@@ -287,6 +311,26 @@ impl Stack {
         serde_json::from_str(&output).unwrap_or_else(|_| panic!("no JSON: {output}"))
     }
 
+    /// A command of the developer tool about a deployment, as which this stack poses, before it is started.
+    #[must_use]
+    pub fn xtask_about_it(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(variable("OSLIRA_XTASK"));
+        command.args(arguments).args(["--env", "staging", "--stack"]).arg(stack_dir());
+        command
+    }
+
+    /// The same, with no stack known: the deployment is reached at an address, with these variables of the shell.
+    #[must_use]
+    pub fn xtask_about_an_address(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(variable("OSLIRA_XTASK"));
+        command.args(arguments).args(["--env", "staging"]).env("OSLIRA_API_URL", &self.api_url);
+        for unset in ["OSLIRA_OPERATOR_TOKEN", "OSLIRA_CANARY_TOKEN", "OSLIRA_DATABASE_URL"] {
+            command.env_remove(unset);
+        }
+        command.envs(variables.iter().copied());
+        command
+    }
+
     /// A user created through the real sign-up trigger; the same name returns the same user.
     pub(crate) async fn mint_user(&self, name: &str, credits: i32) -> Value {
         let sql = self.sql().await;
@@ -320,8 +364,11 @@ async fn xtask(arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
+fn variable(name: &str) -> PathBuf {
+    PathBuf::from(std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set")))
+}
+
 async fn xtask_output(arguments: &[&str]) -> std::process::Output {
-    let variable = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set")));
     Command::new(variable("OSLIRA_XTASK"))
         .args(arguments)
         .arg("--dir")

@@ -3,12 +3,14 @@
 //   node serve.mjs CONFIG.json        (written by `cargo xtask stack up` and `cargo xtask bench`)
 //
 // Promises: when workerd dies, this process exits at once, so that no half of the pair goes on alone; SIGTERM stops
-// both cleanly; SIGUSR2 resets all Durable Objects; CONFIG's `ready_file` appears when requests are served; the
-// scheduled job runs once as "@start" and then by its crons. Everything that the Worker logs goes to standard output.
+// both cleanly; SIGUSR2 resets all Durable Objects, and before that lets the version serve that CONFIG's `version_file` names; CONFIG's
+// `ready_file` appears when requests are served, and names that version; the scheduled job runs once as "@start" and then by its crons.
+// Everything that the Worker logs goes to standard output.
 import childProcess from "node:child_process";
 import fs from "node:fs";
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import path from "node:path";
+import { entryOfVersions, VERSIONS } from "./versions.mjs";
 
 const config = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
 const log = (message) => console.log(`[runner] ${new Date().toISOString()} ${message}`);
@@ -49,10 +51,28 @@ for (const { simple } of wrangler.ratelimits ?? []) simple.limit *= config.rate_
 
 // The same as the rules in wrangler.jsonc: given a list of modules, Miniflare takes their types from the list.
 const MODULES = { ".js": "ESModule", ".wasm": "CompiledWasm", ".json": "Text", ".html": "Text", ".css": "Text" };
-const files = fs.readdirSync(config.dist, { recursive: true }).filter((file) => path.extname(file) in MODULES);
 const entry = path.basename(wrangler.main);
-files.sort((a, b) => (b === entry) - (a === entry)); // Miniflare takes the first module as the entry point
-const modules = files.map((file) => ({ type: MODULES[path.extname(file)], path: path.join(config.dist, file) }));
+const modulesOf = (dist) => {
+  const files = fs.readdirSync(dist, { recursive: true }).filter((file) => path.extname(file) in MODULES);
+  files.sort((a, b) => (b === entry) - (a === entry)); // Miniflare takes the first module as the entry point
+  return files.map((file) => ({ type: MODULES[path.extname(file)], path: path.join(dist, file) }));
+};
+
+const versions = config.versions ?? [];
+const several = versions.length > 1;
+const modulesRoot = several ? path.dirname(config.dist) : config.dist;
+const modules = several ? versions.flatMap(({ dist }) => modulesOf(dist)) : modulesOf(config.dist);
+// The number of the version that is to serve.
+const wanted = () => {
+  const version = fs.existsSync(config.version_file) ? Number(fs.readFileSync(config.version_file, "utf8")) : 1;
+  if (!versions[version - 1]) throw new Error(`there is no version ${version}`);
+  return version;
+};
+if (several) {
+  if (config.engine_start_delay_ms > 0) throw new Error("engine_start_delay_ms is for a single version");
+  const contents = entryOfVersions(wrangler, entry, versions, wanted());
+  modules.unshift({ type: "ESModule", path: path.join(modulesRoot, "versions.js"), contents });
+}
 
 // Cloudflare's engine may take seconds to start an instance, the local one takes none. To measure what that costs, every workflow can
 // begin late here: by an entry point before the Worker's own, which is in no deployment.
@@ -68,11 +88,17 @@ if (config.engine_start_delay_ms > 0) {
   modules.unshift({ type: "ESModule", path: path.join(config.dist, "late-engine.js"), contents });
 }
 
-// Throws every Durable Object out of memory while its callers go on, as Cloudflare does when a new version is deployed. Workflows
-// live in such objects too.
-const RESET = "reset-objects";
-const reset = `import unsafe from "workerd:unsafe";
-export default { fetch: async () => (await unsafe.abortAllDurableObjects(), new Response(null)) };`;
+// Lets another version serve, if there are several, and throws every Durable Object out of memory while its callers go on: what
+// Cloudflare does when a new version is deployed. Workflows live in such objects too.
+const CHANGE = "change-version";
+const change = `import unsafe from "workerd:unsafe";
+export default {
+  async fetch(request, env) {
+    await env.VERSIONS?.fetch(request.url);
+    await unsafe.abortAllDurableObjects();
+    return new Response(null);
+  },
+};`;
 
 const { rootPath, modulesRules, ...bindings } = workerOptions(wrangler).workerOptions;
 const miniflare = new Miniflare(
@@ -93,12 +119,13 @@ const miniflare = new Miniflare(
         name: wrangler.name,
         ...bindings,
         modules,
-        modulesRoot: config.dist,
+        modulesRoot,
         unsafeDirectSockets: [{ host: "127.0.0.1", port: config.port }],
       },
       {
-        name: RESET,
-        modules: [{ type: "ESModule", path: "reset.js", contents: reset }],
+        name: CHANGE,
+        modules: [{ type: "ESModule", path: "change.js", contents: change }],
+        serviceBindings: several ? { VERSIONS: { name: wrangler.name, entrypoint: VERSIONS } } : {},
         compatibilityDate: wrangler.compatibility_date,
         compatibilityFlags: ["unsafe_module"],
       },
@@ -119,12 +146,21 @@ process.on("SIGINT", () => stop("SIGINT"));
 
 process.on("SIGUSR2", async () => {
   try {
-    await (await miniflare.getWorker(RESET)).fetch("http://reset/");
-    log("SIGUSR2: all objects were reset");
+    const version = several ? wanted() : undefined;
+    await (await miniflare.getWorker(CHANGE)).fetch(`http://change/?version=${version ?? ""}`);
+    if (several) writeReady(version);
+    log(`SIGUSR2: all objects were reset${several ? `, and version ${version} serves` : ""}`);
   } catch (error) {
     log(`SIGUSR2: ${error.message}`);
   }
 });
+
+// Renamed into place, so that a reader never sees half of the file.
+function writeReady(version) {
+  const ready = { pid: process.pid, workerd_pid: workerd?.pid ?? null, url: url.href, version };
+  fs.writeFileSync(`${config.ready_file}.new`, JSON.stringify(ready), { mode: 0o600 });
+  fs.renameSync(`${config.ready_file}.new`, config.ready_file);
+}
 
 const runner = await miniflare.ready;
 const url = await miniflare.unsafeGetDirectURL(wrangler.name);
@@ -160,8 +196,5 @@ for (const cron of crons) {
   else log(`cron "${cron}" is not run locally: only "*/n * * * *", hourly and daily ones are`);
 }
 
-// Renamed into place, so that a reader never sees half of the file.
-const ready = { pid: process.pid, workerd_pid: workerd?.pid ?? null, url: url.href };
-fs.writeFileSync(`${config.ready_file}.new`, JSON.stringify(ready), { mode: 0o600 });
-fs.renameSync(`${config.ready_file}.new`, config.ready_file);
+writeReady(several ? wanted() : undefined);
 log(`ready at ${url.href}`);

@@ -187,7 +187,7 @@ impl Api {
 }
 
 fn data<T: for<'de> Deserialize<'de>>(answer: Answer, url: &str) -> Result<T> {
-    let Answer { status, mut body } = answer;
+    let Answer { status, mut body, .. } = answer;
     if !(200..300).contains(&status) {
         bail!("{url} answered {status}: {body}");
     }
@@ -201,13 +201,15 @@ mod tests {
 
     #[test]
     fn data_is_what_is_inside_the_envelope() {
-        let answer = Answer { status: 200, body: json!({"success": true, "data": {"balance": 7}}) };
+        let answer =
+            Answer { status: 200, body: json!({"success": true, "data": {"balance": 7}}), retry_after_s: None };
         assert_eq!(data::<Balance>(answer, "url").unwrap().balance, 7);
     }
 
     #[test]
     fn an_error_shows_status_and_body() {
-        let answer = Answer { status: 402, body: json!({"error": {"code": "insufficient_credits"}}) };
+        let answer =
+            Answer { status: 402, body: json!({"error": {"code": "insufficient_credits"}}), retry_after_s: None };
         let message = data::<Accepted>(answer, "url").unwrap_err().to_string();
         assert!(message.contains("402") && message.contains("insufficient_credits"), "{message}");
     }

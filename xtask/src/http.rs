@@ -1,18 +1,20 @@
-//! JSON over plain HTTP, for the parts of the stack on 127.0.0.1.
+//! JSON over HTTP: for the parts of the stack on 127.0.0.1, and over TLS for a deployment.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use ureq::Agent;
 
-/// A client that uses no proxy (all servers are local) and returns every status as an answer.
+/// A client that uses no proxy (most servers are local) and returns every status as an answer.
 pub struct Http(Agent);
 
 /// A status and its body (`null` when that is not JSON).
 pub struct Answer {
     pub status: u16,
     pub body: Value,
+    /// After how many seconds to send it again, if the answer says so.
+    pub retry_after_s: Option<u64>,
 }
 
 impl Http {
@@ -73,6 +75,14 @@ impl Http {
         )
     }
 
+    /// A text of this kind, which is an error unless the answer is a success.
+    pub fn text(&self, url: &str, token: &str, kind: &str) -> Result<String> {
+        let request = self.0.get(url).header("authorization", format!("Bearer {token}")).header("accept", kind);
+        let mut response = request.call().with_context(|| format!("{url} does not answer"))?;
+        ensure!(response.status().is_success(), "{url} answers {}", response.status().as_u16());
+        response.body_mut().read_to_string().with_context(|| format!("{url} broke off"))
+    }
+
     pub fn delete(&self, url: &str, token: Option<&str>) -> Result<Answer> {
         let mut request = self.0.delete(url);
         if let Some(token) = token {
@@ -85,6 +95,8 @@ impl Http {
 fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>, url: &str) -> Result<Answer> {
     let mut response = result.with_context(|| format!("{url} does not answer"))?;
     let status = response.status().as_u16();
+    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after_s = retry_after.and_then(|value| value.parse().ok());
     let text = response.body_mut().read_to_string().with_context(|| format!("{url} broke off"))?;
-    Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+    Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null), retry_after_s })
 }

@@ -42,27 +42,28 @@ struct Row {
 }
 
 /// Where the lists are read; `name` is for the heading of the output.
-struct Source {
-    name: String,
-    openai: Endpoint,
-    anthropic: Option<Endpoint>,
+pub struct Source {
+    pub name: String,
+    pub openai: Endpoint,
+    pub anthropic: Option<Endpoint>,
+}
+
+/// What the settings configure, and what the providers' lists say of it.
+pub struct Looked {
+    pub choice: ModelChoice,
+    pub found: Vec<ModelLifecycle>,
 }
 
 /// Prints the models; `false` if a provider does not offer one of them, or a list could not be read.
 pub fn run(project: &Project, args: &ModelsArgs) -> Result<bool> {
-    let source = source(project, args)?;
-    let (choice, faults) = ModelChoice::from_settings(setting, source.anthropic.is_some());
-    if !faults.is_empty() {
-        bail!("{}", faults.join("; "));
-    }
-    let lists = ProviderLists::new(Arc::new(Web::new()), source.openai, source.anthropic);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().context("no runtime")?;
-    let found = runtime.block_on(look_up_models(&choice, &lists));
+    let source = source(setting, || Document::load(&args.place.layout(project)?))?;
+    let name = source.name.clone();
+    let Looked { choice, found } = look_up(source, setting)?;
     let rows: Vec<Row> = found.iter().map(|lifecycle| row(&choice, lifecycle)).collect();
     if args.json {
         println!("{}", serde_json::to_string_pretty(&rows.iter().map(as_json).collect::<Vec<_>>())?);
     } else {
-        println!("Lists read at {}; dollars for a million tokens, as of {PRICES_AS_OF}.\n", source.name);
+        println!("Lists read at {}; dollars for a million tokens, as of {PRICES_AS_OF}.\n", name);
         println!(
             "{}",
             table(&["call", "asked first", "then"], CallKind::ALL.map(|call| order(&choice, call)).to_vec())
@@ -70,8 +71,7 @@ pub fn run(project: &Project, args: &ModelsArgs) -> Result<bool> {
         let columns = ["model", "input", "cached", "write", "output", "cache", "status", "ends"];
         print!("{}", table(&columns, rows.iter().map(cells).collect()));
     }
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    for warning in warnings(&choice, &found, &announced(&choice), today) {
+    for warning in warned(&choice, &found) {
         eprintln!("warning: {warning}");
     }
     let is_offered = |lifecycle: &ModelLifecycle| match lifecycle.status {
@@ -81,13 +81,33 @@ pub fn run(project: &Project, args: &ModelsArgs) -> Result<bool> {
     Ok(found.iter().all(is_offered))
 }
 
+/// What somebody should know of the models today, a sentence for each.
+pub fn warned(choice: &ModelChoice, found: &[ModelLifecycle]) -> Vec<String> {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    warnings(choice, found, &announced(choice), today)
+}
+
+/// Looks the models of these settings up.
+///
+/// # Errors
+/// The settings name no models, as sentences. A list that cannot be read is none: its models are unknown.
+pub fn look_up(source: Source, setting: impl Fn(&str) -> String) -> Result<Looked> {
+    let (choice, faults) = ModelChoice::from_settings(setting, source.anthropic.is_some());
+    if !faults.is_empty() {
+        bail!("{}", faults.join("; "));
+    }
+    let lists = ProviderLists::new(Arc::new(Web::new()), source.openai, source.anthropic);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("no runtime")?;
+    let found = runtime.block_on(look_up_models(&choice, &lists));
+    Ok(Looked { choice, found })
+}
+
 fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_default().trim().to_owned()
 }
 
-/// The real providers, if the environment has keys (the same settings as the Worker's); else the running stack's
-/// sandbox.
-fn source(project: &Project, args: &ModelsArgs) -> Result<Source> {
+/// The real providers, if the settings have keys (the same as the Worker's); else the running stack's sandbox.
+pub fn source(setting: impl Fn(&str) -> String, stack: impl FnOnce() -> Result<Document>) -> Result<Source> {
     let given = |name: &str| Some(setting(name)).filter(|value| !value.is_empty());
     let anthropic = |url: &str, key: String| Endpoint::new(url, Secret::new(key)).with_key_in("x-api-key");
     if let Some(key) = given("OPENAI_API_KEY") {
@@ -99,7 +119,7 @@ fn source(project: &Project, args: &ModelsArgs) -> Result<Source> {
             name: format!("{url} and {anthropic_url}"),
         });
     }
-    let stack = Document::load(&args.place.layout(project)?).context(
+    let stack = stack().context(
         "no provider to ask: set OPENAI_API_KEY (and ANTHROPIC_API_KEY), or start a stack to ask its sandbox",
     )?;
     let at = stack.sandbox_url;

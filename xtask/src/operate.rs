@@ -1,10 +1,13 @@
-//! `cargo xtask operate`: what operators do, on the running stack. Who is one, only the database's owner says: here, this tool.
+//! `cargo xtask operate`: what operators do, on the running stack or a deployment. Who is one, only the database's owner says: on a local
+//! stack, this tool.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use oslira_app::shared::secret::Secret;
 use serde_json::{Value, json};
 
+use crate::environment::{Environment, EnvironmentArgs, Name};
 use crate::http::Http;
 use crate::postgres::{PgUrl, database};
 use crate::project::Project;
@@ -166,6 +169,9 @@ struct Acting {
     /// Why: 10 to 500 characters; it is kept with what was done
     #[arg(long)]
     reason: String,
+    /// Act on this deployment as the operator whose token OSLIRA_OPERATOR_TOKEN is, instead of on a local stack
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "dir"])]
+    env: Option<Name>,
     #[command(flatten)]
     place: Place,
 }
@@ -231,14 +237,7 @@ fn ask(project: &Project, acting: &Acting, path: &str, body: Option<&Value>) -> 
 fn appoint(project: &Project, grant: &Grant) -> Result<String> {
     let database = PgUrl::parse(&Document::load(&grant.place.layout(project)?)?.database_url)?;
     let user = database::mint_user(&database, &grant.user, 0)?;
-    let sql = "insert into operators (user_id, added_by, reason) values (($1::text)::uuid, 'cargo xtask', $2)
-               on conflict (user_id) where ended_at is null do nothing";
-    database::with_client(&database, async |client| {
-        client
-            .execute(sql, &[&user.user_id, &grant.reason])
-            .await
-            .context("the database refuses: is --reason 10 to 500 characters?")
-    })?;
+    database::appoint_operator(&database, &user.user_id, &grant.reason)?;
     Ok(user.user_id)
 }
 
@@ -263,21 +262,31 @@ fn dismiss(project: &Project, grant: &Grant) -> Result<String> {
 struct Desk {
     http: Http,
     url: String,
-    token: String,
+    token: Secret,
     reason: String,
 }
 
 impl Desk {
     fn open(project: &Project, acting: &Acting) -> Result<Self> {
-        let stack = Document::load(&acting.place.layout(project)?)?;
-        let user = database::mint_user(&PgUrl::parse(&stack.database_url)?, &acting.user, 0)?;
-        let token = mint_token(&stack.sandbox_url, &stack.sandbox_token, &user)?;
-        Ok(Self { http: Http::new(Duration::from_secs(20)), url: stack.api_url, token, reason: acting.reason.clone() })
+        let (url, token) = match acting.env {
+            Some(env) => {
+                let environment = Environment::open(project, &EnvironmentArgs { env, stack: None })?;
+                let token = environment.operator_token()?;
+                (environment.api_url, token)
+            }
+            None => {
+                let stack = Document::load(&acting.place.layout(project)?)?;
+                let user = database::mint_user(&PgUrl::parse(&stack.database_url)?, &acting.user, 0)?;
+                let token = mint_token(&stack.sandbox_url, &stack.sandbox_token, &user)?;
+                (stack.api_url, Secret::new(token))
+            }
+        };
+        Ok(Self { http: Http::new(Duration::from_secs(20)), url, token, reason: acting.reason.clone() })
     }
 
     /// The data of an answer: to a post of this body, or to a get without one.
     fn ask(&self, path: &str, body: Option<&Value>) -> Result<Value> {
-        let answer = self.http.operate(&format!("{}{path}", self.url), &self.token, &self.reason, body)?;
+        let answer = self.http.operate(&format!("{}{path}", self.url), self.token.expose(), &self.reason, body)?;
         if answer.status >= 400 {
             bail!("the API answers {} {}", answer.status, answer.body);
         }

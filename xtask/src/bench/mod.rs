@@ -7,6 +7,7 @@ mod analyses;
 mod begin;
 mod concurrent;
 mod customer;
+mod deploy;
 mod flood;
 mod full_profiles;
 mod greedy;
@@ -82,14 +83,15 @@ const PARTS_WITH_STACKS: [PartWithStacks; 3] = [
     PartWithStacks { name: flood::NAME, measure: flood::measure },
 ];
 
-/// What takes minutes and needs no stack is measured only when it is asked for by name.
+/// What takes minutes and does not need the stack of the others is measured only when it is asked for by name.
 struct PartApart {
     names: &'static str,
     measure: fn(&Project, &mut Report) -> Result<()>,
 }
 
-const PARTS_APART: [PartApart; 3] = [
+const PARTS_APART: [PartApart; 4] = [
     PartApart { names: setup_time::NAME, measure: setup_time::measure },
+    PartApart { names: deploy::NAMES, measure: deploy::measure },
     PartApart { names: "scale.", measure: scale::measure },
     PartApart { names: scale::INSIGHTS, measure: scale::measure_insights },
 ];

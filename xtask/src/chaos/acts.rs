@@ -105,6 +105,13 @@ impl Act {
 }
 
 impl What {
+    /// Gives a purchase a key, so that it can be sent again.
+    pub fn get_key(&mut self) {
+        if let Self::Analyze { keyed, .. } | Self::Bulk { keyed, .. } = self {
+            *keyed = true;
+        }
+    }
+
     fn any(random: &mut Random, names: &[String]) -> Self {
         let back = random.between(0, 5) as usize;
         match random.between(1, 100) {

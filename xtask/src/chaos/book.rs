@@ -27,6 +27,8 @@ pub enum Outcome {
         status: u16,
         /// The whole envelope; `null` when it was not JSON.
         body: Value,
+        /// After how many seconds to send it again, if the answer says so.
+        retry_after_s: Option<u64>,
     },
     /// The connection was refused or broke off, or nothing came in time: what became of the request is unknown.
     Nothing(String),

@@ -1,6 +1,7 @@
 //! One customer: does what the plan says, one thing after the other, and writes down what came of it.
 
 mod buyer;
+mod retries;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::postgres::{PgUrl, database};
 use crate::stack::{Document, mint_token};
 
 use buyer::Wallet;
+pub use retries::{Request, Retries};
 
 /// Longer than any answer takes, an outage of the database included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,6 +54,8 @@ pub struct Customer<'a> {
     bulks: Vec<String>,
     stripe: Stripe,
     wallet: Wallet,
+    /// For a client that sends again by itself.
+    retries: Option<&'a Retries>,
 }
 
 impl<'a> Customer<'a> {
@@ -86,7 +90,13 @@ impl<'a> Customer<'a> {
             bulks: Vec::new(),
             stripe: Stripe::of(stack),
             wallet: Wallet::default(),
+            retries: None,
         })
+    }
+
+    /// From now on sends again whatever customers are told to send again.
+    pub fn patient(self, retries: &'a Retries) -> Self {
+        Self { retries: Some(retries), ..self }
     }
 
     /// Does all of it from `began` until `end`, at which whatever is late is left out.
@@ -198,6 +208,7 @@ impl<'a> Customer<'a> {
 
     /// Sends a purchase until its outcome is known.
     fn attempt(&mut self, which: usize, attempts_max: u32) {
+        let attempts_max = if self.retries.is_some() { 1 } else { attempts_max };
         for attempt in 0..attempts_max {
             let Some(purchase) = self.purchases.get(which).cloned() else { return };
             if attempt > 0 {
@@ -279,10 +290,25 @@ impl<'a> Customer<'a> {
         body: &Value,
         send: impl Fn(&Http, &str, Option<&str>) -> Result<crate::http::Answer>,
     ) -> Exchange {
+        let attempt = || self.exchange_once(operation, id, key, body, &send);
+        match self.retries {
+            Some(retries) => retries.until_answered(attempt),
+            None => attempt(),
+        }
+    }
+
+    fn exchange_once(
+        &self,
+        operation: &'static str,
+        id: Option<&str>,
+        key: Option<&str>,
+        body: &Value,
+        send: &impl Fn(&Http, &str, Option<&str>) -> Result<crate::http::Answer>,
+    ) -> Exchange {
         let path = operation.split_once(' ').map_or("", |(_, path)| path).replace("{id}", id.unwrap_or_default());
         let sent_at = self.book.now();
         let outcome = match send(&self.http, &format!("{}{path}", self.api_url), Some(&self.token)) {
-            Ok(answer) => Outcome::Answer { status: answer.status, body: answer.body },
+            Ok(crate::http::Answer { status, body, retry_after_s }) => Outcome::Answer { status, body, retry_after_s },
             Err(error) => Outcome::Nothing(format!("{error:#}")),
         };
         let exchange = Exchange {

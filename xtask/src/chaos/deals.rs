@@ -115,6 +115,11 @@ fn plan(random: &mut Random) -> &'static str {
 pub struct Disturbance(pub Value);
 
 impl Disturbance {
+    /// Everything comes in order and at once.
+    pub fn none() -> Self {
+        Self(json!({}))
+    }
+
     pub fn any(random: &mut Random) -> Self {
         let mut knobs = json!({
             "shuffle": random.chance(70),

@@ -47,6 +47,9 @@ pub enum Strike {
     RestartPostgres,
     /// Another version of the Worker takes the place of the one that runs.
     Deploy,
+    /// The version of the stack with this number begins to serve, while requests and runs go on, as in a deployment on Cloudflare. It
+    /// needs a stack with several versions, so chaos does not play it.
+    Release(u32),
     /// Every Durable Object, the engine of each workflow too, is thrown out of memory while its callers go on, as Cloudflare does
     /// when the code changes.
     ResetObjects,
@@ -75,6 +78,7 @@ impl Fault {
                 format!("SIGKILL {}", names.join("+"))
             }
             Self::Strike(Strike::RestartPostgres) => "restart of postgres".to_owned(),
+            Self::Strike(Strike::Release(version)) => format!("version {version} of the Worker serves"),
             Self::Strike(Strike::Deploy) => "new version of the Worker".to_owned(),
             Self::Strike(Strike::ResetObjects) => "all objects reset".to_owned(),
             Self::Provider(fault) => format!("{} {}", fault.target, fault.kind),
@@ -211,13 +215,14 @@ impl Target<'_> {
             Strike::Kill(parts) => stack::end(self.layout, parts, Signal::KILL),
             Strike::RestartPostgres => stack::end(self.layout, &[Part::Postgres], Signal::INT),
             Strike::Deploy => stack::make_new_version(self.layout),
+            Strike::Release(version) => stack::deploy(self.layout, version),
             Strike::ResetObjects => stack::reset_objects(self.layout),
         }
     }
 
     /// Undoes a strike. Objects come back by themselves: a stack that could not do that would be restarted here, and nobody would see.
     pub fn undo(&self, strike: Strike) -> Result<()> {
-        if strike == Strike::ResetObjects { Ok(()) } else { self.repair() }
+        if matches!(strike, Strike::ResetObjects | Strike::Release(_)) { Ok(()) } else { self.repair() }
     }
 
     /// Starts what does not run, with the same programs and on the same ports.

@@ -9,6 +9,7 @@ mod audit;
 mod book;
 mod customer;
 mod deals;
+pub mod deploys;
 mod facts;
 mod faults;
 mod money;
@@ -33,7 +34,7 @@ use crate::test::plan::Suite;
 
 use self::book::Book;
 use self::customer::Customer;
-use self::facts::Facts;
+use self::facts::{Facts, Outage};
 use self::faults::Target;
 use self::plan::Plan;
 use self::report::Report;
@@ -123,12 +124,26 @@ fn play(project: &Project, layout: &Layout, stack: &Document, args: &ChaosArgs, 
     outages.push(quiet::repair(&target, &database, &book)?);
     let began = Instant::now();
     let settled_s = quiet::settle(&target, &database, &mut customers)?;
-    let money = quiet::settle_money(&target, &database, &customers, plan)?;
-    let actor_runs_at_the_end = probe::side_by_side(&target, &database, &book, customers.len())?;
-    let shown = quiet::shown(&database, &customers)?;
-    let (runs, bulks) = facts::rows(&database)?;
-    let (books, negative) = facts::books(&database)?;
-    let facts = Facts {
+    let facts = facts_of(&target, &database, &book, plan, &customers, outages)?;
+    let audit_s = began.elapsed().as_secs_f64() - settled_s;
+    Ok(Report::of(args.seed, args.minutes, &facts, settled_s, audit_s))
+}
+
+/// Brings the money to its end, and gathers all that the audit looks at.
+fn facts_of(
+    target: &Target<'_>,
+    database: &PgUrl,
+    book: &Book,
+    plan: &Plan,
+    customers: &[Customer<'_>],
+    outages: Vec<Outage>,
+) -> Result<Facts> {
+    let money = quiet::settle_money(target, database, customers, plan)?;
+    let actor_runs_at_the_end = probe::side_by_side(target, database, book, customers.len())?;
+    let shown = quiet::shown(database, customers)?;
+    let (runs, bulks) = facts::rows(database)?;
+    let (books, negative) = facts::books(database)?;
+    Ok(Facts {
         accounts: customers.iter().map(|customer| customer.account_id.clone()).collect(),
         exchanges: book.all(),
         runs,
@@ -137,11 +152,9 @@ fn play(project: &Project, layout: &Layout, stack: &Document, args: &ChaosArgs, 
         outages,
         books,
         negative,
-        peak_of_actor_runs: probe::peak(&target, "")?,
+        peak_of_actor_runs: probe::peak(target, "")?,
         actor_runs_at_the_end,
-        traps: quiet::traps(layout),
+        traps: quiet::traps(target.layout),
         money,
-    };
-    let audit_s = began.elapsed().as_secs_f64() - settled_s;
-    Ok(Report::of(args.seed, args.minutes, &facts, settled_s, audit_s))
+    })
 }

@@ -63,6 +63,36 @@ impl Plan {
         Self { length, customers, strikes, providers, deliveries, declining, renewal: Disturbance::any(money) }
     }
 
+    /// Mixed work while nothing breaks and versions of the Worker take over: whatever fails then fails because of them. All profiles can be
+    /// analysed, everybody has the credits, and every purchase has a key.
+    pub fn of_deploys(seed: u64, length: Duration, changes: &[(Duration, u32)]) -> Self {
+        let random = &mut Random::new(seed);
+        let names: Vec<String> = names(seed).into_iter().take(ORDINARY_NAMES).collect();
+        let customers = (0..RICH).map(|_| {
+            let mut acts = Act::all(random, &names, length);
+            acts.iter_mut().for_each(|act| act.what.get_key());
+            let deals = Deal::all(random, true, false, length);
+            acts.extend(deals.into_iter().map(|(at, deal)| Act { at, what: What::Deal(deal) }));
+            acts.sort_by_key(|act| act.at);
+            CustomerPlan { credits: CREDITS_OF_THE_RICH, acts }
+        });
+        let customers = customers.collect();
+        let strike = |(at, version): &(Duration, u32)| PlannedFault {
+            at: *at,
+            lasts: Duration::ZERO,
+            fault: Fault::Strike(Strike::Release(*version)),
+        };
+        Self {
+            length,
+            customers,
+            strikes: changes.iter().map(strike).collect(),
+            providers: Vec::new(),
+            deliveries: Vec::new(),
+            declining: Vec::new(),
+            renewal: Disturbance::none(),
+        }
+    }
+
     /// One line for each fault, in the order of time.
     pub fn lines(&self) -> String {
         let mut faults: Vec<&PlannedFault> =
@@ -82,14 +112,18 @@ impl Plan {
     }
 }
 
+/// So many of the names are of profiles that can be analysed.
+const ORDINARY_NAMES: usize = 90;
+
 /// Profiles that all customers choose from, so that they meet in the cache and at the gate. No name is the beginning of another,
 /// because the sandbox finds what a fault is about by searching for the name.
 fn names(seed: u64) -> Vec<String> {
     const ORDINARY: [&str; 5] = ["coffee", "yoga", "travel", "food", "music"];
     const SPECIAL: [&str; 6] = ["private", "notfound", "restricted", "zeroposts", "fewposts", "noposts"];
     let tag = format!("{:x}", seed & 0xffff);
-    let ordinary = (0..90).map(|number| (ORDINARY.get(number % ORDINARY.len()).copied().unwrap_or("food"), number));
-    let special = SPECIAL.into_iter().zip(90..);
+    let ordinary =
+        (0..ORDINARY_NAMES).map(|number| (ORDINARY.get(number % ORDINARY.len()).copied().unwrap_or("food"), number));
+    let special = SPECIAL.into_iter().zip(ORDINARY_NAMES..);
     ordinary.chain(special).map(|(kind, number)| format!("{kind}_x{tag}_{number:03}")).collect()
 }
 
@@ -107,7 +141,7 @@ fn strikes(random: &mut Random, length: Duration) -> Vec<PlannedFault> {
         let lasts = match strike {
             Strike::Kill(parts) if parts.contains(&Part::Postgres) => random.duration(500, 8_000),
             Strike::Kill(_) => random.duration(0, 5_000),
-            Strike::RestartPostgres | Strike::Deploy | Strike::ResetObjects => Duration::ZERO,
+            Strike::RestartPostgres | Strike::Deploy | Strike::Release(_) | Strike::ResetObjects => Duration::ZERO,
         };
         planned.push(PlannedFault { at, lasts, fault: Fault::Strike(strike) });
         at += lasts + random.duration(6_000, 14_000);
@@ -220,6 +254,29 @@ mod tests {
             disturbed.extend(plan.deliveries.iter().map(|planned| planned.fault.kind()));
         }
         assert_eq!(disturbed.len(), 4, "{disturbed:?}");
+    }
+
+    #[test]
+    fn beside_deploys_nothing_breaks_and_everything_can_succeed() {
+        let changes = [(Duration::from_secs(15), 2), (Duration::from_secs(52), 1)];
+        let plan = Plan::of_deploys(1, MINUTE, &changes);
+        let strikes: Vec<_> = plan.strikes.iter().map(|planned| (planned.at, planned.fault.clone())).collect();
+        assert_eq!(strikes, changes.map(|(at, version)| (at, Fault::Strike(Strike::Release(version)))));
+        assert!(plan.providers.is_empty() && plan.deliveries.is_empty());
+        let acts = || plan.customers.iter().flat_map(|customer| &customer.acts);
+        let kinds = ["LIGHT", "DEEP", "XRAY"];
+        for kind in kinds {
+            let is_of = |act: &&Act| matches!(&act.what, What::Analyze { order, .. } if order.analysis_type == kind);
+            assert!(acts().filter(is_of).count() >= 5, "{kind}");
+        }
+        let is_unsafe =
+            |act: &Act| matches!(act.what, What::Analyze { keyed: false, .. } | What::Bulk { keyed: false, .. });
+        assert!(!acts().any(is_unsafe), "a request without a key cannot be sent again");
+        assert!(acts().any(|act| matches!(act.what, What::Bulk { .. })));
+        assert!(acts().any(|act| matches!(act.what, What::Browse)));
+        assert!(acts().any(|act| matches!(act.what, What::Deal(Deal::Pack { .. }))));
+        let unreadable = ["private", "notfound", "restricted", "zeroposts", "fewposts", "noposts"];
+        assert!(!acts().any(|act| unreadable.iter().any(|kind| format!("{act:?}").contains(kind))));
     }
 
     #[test]

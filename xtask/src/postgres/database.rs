@@ -1,14 +1,13 @@
 //! What the tool does with a database: check it, create it, migrate it, add a user.
 
-use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
-use crate::postgres::PgUrl;
+use crate::postgres::{PgUrl, tls};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -84,6 +83,19 @@ pub fn mint_user(url: &PgUrl, name: &str, credits: i32) -> Result<User> {
     serde_json::from_str(&text).context("local.mint_user gave an unexpected answer")
 }
 
+/// Makes a user an operator, unless they are one. The reason has 10 to 500 characters.
+pub fn appoint_operator(url: &PgUrl, user_id: &str, reason: &str) -> Result<()> {
+    let sql = "insert into operators (user_id, added_by, reason) values (($1::text)::uuid, 'cargo xtask', $2)
+               on conflict (user_id) where ended_at is null do nothing";
+    with_client(url, async |client| {
+        client
+            .execute(sql, &[&user_id, &reason])
+            .await
+            .context("the database refuses: is the reason 10 to 500 characters?")
+    })?;
+    Ok(())
+}
+
 /// Users by this name and a number, each with an account of exactly so many credits.
 pub fn mint_users(url: &PgUrl, name: &str, count: i32, credits: i32) -> Result<Vec<User>> {
     let sql = "select local.mint_user($1 || ' of many ' || n, $2)::text from generate_series(1, $3) n";
@@ -98,26 +110,17 @@ pub fn mint_users(url: &PgUrl, name: &str, count: i32, credits: i32) -> Result<V
 pub fn with_client<T>(url: &PgUrl, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let address = url.to_string();
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, tokio_postgres::connect(&address, NoTls));
-        let (client, connection) = explained(connecting).await?;
-        let connection = tokio::spawn(connection);
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, tls::connect(url)).await;
+        let Ok(connected) = connecting else {
+            bail!("Postgres does not answer within {} s", CONNECT_TIMEOUT.as_secs());
+        };
+        let (client, connection) = connected?;
         let result = work(&client).await;
         // The connection's task ends once the client is dropped; waiting lets it close cleanly.
         std::mem::drop(client);
         let _ = connection.await;
         result
     })
-}
-
-async fn explained<T>(
-    connecting: impl Future<Output = Result<Result<T, tokio_postgres::Error>, tokio::time::error::Elapsed>>,
-) -> Result<T> {
-    match connecting.await {
-        Ok(Ok(connected)) => Ok(connected),
-        Ok(Err(error)) => Err(error).context("cannot connect to Postgres"),
-        Err(_) => bail!("Postgres does not answer within {} s", CONNECT_TIMEOUT.as_secs()),
-    }
 }
 
 /// The URL's password without its percent-encoding.

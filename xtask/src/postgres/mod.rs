@@ -4,10 +4,13 @@ mod binaries;
 pub mod database;
 mod os_user;
 mod pgbouncer;
+mod running;
 mod server;
+pub mod tls;
 mod url;
 
 pub use pgbouncer::PgBouncer;
+pub use running::Running;
 pub use server::Server;
 pub use url::PgUrl;
 

@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::process::{answer, run_quiet, which};
+use crate::setup::cache_dir;
 use crate::setup::toolchain::{TARGET, has_core};
 use crate::stamp::short_hash;
 use crate::step::step;
@@ -40,41 +41,51 @@ pub fn ensure() -> Result<PathBuf> {
 /// A directory in the user's cache for this version of the compiler.
 fn directory() -> Option<PathBuf> {
     let version = answer(RUSTC, &["--version"])?;
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;
-    Some(cache.join("oslira").join(format!("rust-wasm-{}", short_hash(version.as_bytes()))))
+    Some(cache_dir()?.join(format!("rust-wasm-{}", short_hash(version.as_bytes()))))
 }
 
 fn install_packages() -> Result<()> {
-    if which("apt-get").is_none() {
-        bail!("this is not a Debian system (no apt-get)");
-    }
-    let root = rustix::process::geteuid().is_root();
-    let sudo = !root && which("sudo").is_some() && run_quiet(Command::new("sudo").args(["-n", "true"])).is_ok();
-    if !root && !sudo {
-        bail!("installing packages needs root: apt-get install {} lld-19", PACKAGES.join(" "));
-    }
-    let apt = |args: &[&str]| {
-        let mut command = Command::new(if root { "apt-get" } else { "sudo" });
-        if sudo {
-            command.args(["-n", "apt-get"]);
-        }
-        run_quiet(
-            command.args(["-qq", "-y", "--no-install-recommends"]).args(args).env("DEBIAN_FRONTEND", "noninteractive"),
-        )
-    };
+    let apt = Apt::find(&format!("{} lld-19", PACKAGES.join(" ")))?;
     step("installing Debian's Rust for the web", || {
-        apt(&["update"])?;
-        apt(&[&["install"], &PACKAGES[..]].concat())?;
+        apt.run(&["update"])?;
+        apt.run(&[&["install"], &PACKAGES[..]].concat())?;
         // The packages' names contain the version; take the newest that the system has.
         for linker in LINKERS {
-            if apt(&["install", linker]).is_ok() {
+            if apt.run(&["install", linker]).is_ok() {
                 return Ok(());
             }
         }
         bail!("no linker among {}", LINKERS.join(", "))
     })
+}
+
+/// Debian's package manager, as root or by a sudo that asks for no password.
+pub struct Apt {
+    by_sudo: bool,
+}
+
+impl Apt {
+    /// Fails, and says what to install by hand, if the system has none or we may not use it.
+    pub fn find(wanted: &str) -> Result<Self> {
+        if which("apt-get").is_none() {
+            bail!("this is not a Debian system (no apt-get)");
+        }
+        let root = rustix::process::geteuid().is_root();
+        let by_sudo = !root && which("sudo").is_some() && run_quiet(Command::new("sudo").args(["-n", "true"])).is_ok();
+        if !root && !by_sudo {
+            bail!("installing packages needs root: apt-get install {wanted}");
+        }
+        Ok(Self { by_sudo })
+    }
+
+    pub fn run(&self, args: &[&str]) -> Result<()> {
+        let mut command = Command::new(if self.by_sudo { "sudo" } else { "apt-get" });
+        if self.by_sudo {
+            command.args(["-n", "apt-get"]);
+        }
+        command.args(["-qq", "-y", "--no-install-recommends"]).args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        run_quiet(&mut command).map(drop)
+    }
 }
 
 fn linker() -> Option<PathBuf> {

@@ -1,7 +1,7 @@
 //! Sets up what a fresh clone needs and skips what is there: prerequisites, the WebAssembly target, the pinned npm
 //! packages, a Node that can run them.
 
-mod debian;
+pub mod debian;
 pub mod node;
 mod toolchain;
 mod wasm;
@@ -39,6 +39,14 @@ pub fn lock(project: &Project) -> Result<File> {
     let file = File::create(dir.join("setup.lock"))?;
     file.lock().context("cannot lock .oslira/setup.lock")?;
     Ok(file)
+}
+
+/// Our directory in the user's cache, for tools that all checkouts share; `None` for a user without a home.
+pub fn cache_dir() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;
+    Some(cache.join("oslira"))
 }
 
 fn check_prerequisites() -> Result<()> {

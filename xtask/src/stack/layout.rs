@@ -101,6 +101,11 @@ impl Layout {
         self.dir.join("worker.ready.json")
     }
 
+    /// The number of the Worker's version that serves, if the stack has several.
+    pub fn worker_version(&self) -> PathBuf {
+        self.dir.join("worker.version")
+    }
+
     fn logs(&self) -> PathBuf {
         self.dir.join("logs")
     }
@@ -121,6 +126,7 @@ impl Layout {
             self.database_password(),
             self.worker_config(),
             self.worker_ready(),
+            self.worker_version(),
         ];
         let directories = self.directories();
         let removed = directories.iter().map(|path| (path, std::fs::remove_dir_all(path)));

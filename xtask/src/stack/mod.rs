@@ -21,6 +21,7 @@ mod strike;
 mod supervise;
 mod token;
 mod up;
+mod versions;
 mod worker;
 
 use std::path::PathBuf;
@@ -38,7 +39,8 @@ pub use pooler::PoolerKind;
 pub use strike::{end, make_new_version, reset_objects};
 pub use token::TokenArgs;
 pub use token::run as token;
-pub use up::{UpOptions, delete, mint_token, up};
+pub use up::{UpOptions, database_alone, delete, mint_token, up};
+pub use versions::{Wanted, deploy};
 
 /// How fast the outside services pretend to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -120,9 +122,22 @@ enum StackCommand {
         /// in the sandbox
         #[arg(long, conflicts_with = "rate_limit_scale")]
         as_deployed: bool,
+        /// How many versions of the Worker the stack has; `stack deploy` lets another one serve [default: as last time, at first 1]
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=i64::from(versions::VERSIONS_MAX)))]
+        versions: Option<u32>,
+        /// The built Worker of all versions behind the first, such as that of the last release [default: the first one's]
+        #[arg(long, value_name = "DIR", requires = "versions")]
+        dist: Option<PathBuf>,
         /// Use the programs that this stack already has, whatever the sources say
         #[arg(long)]
         no_build: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Let another version of the Worker serve while requests go on, as a deployment does; the version before is the rollback
+    Deploy {
+        /// Its number, from 1; `stack up --versions` says how many there are
+        version: u32,
         #[command(flatten)]
         place: Place,
     },
@@ -161,7 +176,17 @@ impl Place {
 /// Runs one of the subcommands; `false` if `status` found a part that does not run.
 pub fn run(project: &Project, args: &StackArgs) -> Result<bool> {
     match &args.command {
-        StackCommand::Up { fresh, speed, engine_start_delay, rate_limit_scale, as_deployed, no_build, place } => {
+        StackCommand::Up {
+            fresh,
+            speed,
+            engine_start_delay,
+            rate_limit_scale,
+            as_deployed,
+            versions,
+            dist,
+            no_build,
+            place,
+        } => {
             let layout = place.layout(project)?;
             let options = UpOptions {
                 fresh: *fresh,
@@ -169,6 +194,7 @@ pub fn run(project: &Project, args: &StackArgs) -> Result<bool> {
                 engine_start_delay_s: *engine_start_delay,
                 rate_limit_scale: if *as_deployed { Some(1) } else { *rate_limit_scale },
                 settings: if *as_deployed { WorkerSettings::Deployed } else { WorkerSettings::Local },
+                versions: Wanted { count: *versions, dist: dist.clone() },
                 no_build: *no_build,
                 ..UpOptions::default()
             };
@@ -179,6 +205,11 @@ pub fn run(project: &Project, args: &StackArgs) -> Result<bool> {
                 layout.document().display(),
                 speed = document.speed.name()
             );
+            Ok(true)
+        }
+        StackCommand::Deploy { version, place } => {
+            deploy(&place.layout(project)?, *version)?;
+            println!("version {version}, {}, serves", versions::release(*version));
             Ok(true)
         }
         StackCommand::Down { place } => down(&place.layout(project)?).map(|()| true),

@@ -32,6 +32,12 @@ pub struct State {
     /// A factor on how many requests a client may send; none for as many as in a deployment.
     #[serde(default)]
     pub rate_limit_scale: Option<u32>,
+    /// How many versions of the Worker there are; none for a single one.
+    #[serde(default)]
+    pub versions: Option<u32>,
+    /// The built Worker of the versions behind the first; none for the first one's.
+    #[serde(default)]
+    pub later_dist: Option<PathBuf>,
     /// Whether the data may be lost in a power cut.
     #[serde(default)]
     pub throw_away: bool,

@@ -32,7 +32,7 @@ pub fn make_new_version(layout: &Layout) -> Result<()> {
     let _alone = layout.lock()?;
     let mut state = running(layout)?;
     let before = state.programs.get(&Part::Worker).cloned().context("this stack has no Worker yet")?;
-    let entry = worker::dist(layout).join("entry.js");
+    let entry = worker::dist(layout).join(worker::ENTRY);
     let mut entry = OpenOptions::new().append(true).open(&entry).context("the Worker has no entry.js")?;
     writeln!(entry, "// A new version after {before}.")?;
     state.programs.insert(Part::Worker, crate::stamp::Hash::new().add(before.as_bytes()).hex());

@@ -17,6 +17,7 @@ use crate::stack::processes::Launch;
 use crate::stack::programs::Built;
 use crate::stack::state::State;
 use crate::stack::supervise::{Plan, ensure, port};
+use crate::stack::versions::{self, Wanted};
 use crate::stack::worker::Surroundings;
 use crate::stack::{Document, Layout, Speed, WorkerSettings, down, pooler, programs, sandbox, worker};
 use crate::stamp::short_hash;
@@ -40,6 +41,7 @@ pub struct UpOptions {
     pub engine_start_delay_s: Option<u32>,
     /// A factor on how many requests a client may send; `None` for the same as last time, at first 1.
     pub rate_limit_scale: Option<u32>,
+    pub versions: Wanted,
     /// They are not remembered.
     pub settings: WorkerSettings,
     /// Run the programs that the stack has already.
@@ -102,6 +104,15 @@ pub fn up(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Doc
     Ok(document)
 }
 
+/// Starts the database of a fresh stack, whose data need not survive a power cut, and nothing else of it. Stopped like any stack.
+pub fn database_alone(project: &Project, layout: &Layout) -> Result<PgUrl> {
+    let _alone = layout.lock()?;
+    let options = UpOptions { fresh: true, throw_away: true, ..UpOptions::default() };
+    let mut state = state(project, layout, &options)?;
+    state.save(layout)?;
+    start_database(project, layout, &mut state)
+}
+
 /// Compiles the Worker and the native programs side by side: they share no build directory, and the end of the Worker's
 /// build keeps one core busy only.
 fn build_programs(project: &Project, tools: &setup::Tools, optimize: bool) -> Result<Built> {
@@ -140,6 +151,7 @@ fn state(project: &Project, layout: &Layout, options: &UpOptions) -> Result<Stat
     state.speed = options.speed.unwrap_or(state.speed);
     state.engine_start_delay_s = options.engine_start_delay_s.unwrap_or(state.engine_start_delay_s);
     state.rate_limit_scale = options.rate_limit_scale.or(state.rate_limit_scale);
+    versions::want(&mut state, &options.versions)?;
     Ok(state)
 }
 

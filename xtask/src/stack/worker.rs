@@ -17,30 +17,44 @@ use crate::stack::part::Part;
 use crate::stack::processes::{Identity, Launch};
 use crate::stack::state::{Running, State};
 use crate::stack::supervise::{Plan, ensure, port};
+use crate::stack::versions::{self, Version};
 use crate::stack::{Layout, WorkerSettings};
 use crate::stamp::Hash;
 use crate::step::step;
 
+/// Where the Worker's code begins, in `dist/`.
+pub const ENTRY: &str = "entry.js";
+
 /// Gives the stack its own copy of `dist/`, unless it has this version already.
 pub fn copy(project: &Project, layout: &Layout, state: &mut State) -> Result<()> {
     let source = project.dist();
-    let files = files_below(&source).context("dist/ is not readable: run `cargo xtask build`")?;
-    let relative = |file: &Path| file.strip_prefix(&source).map(Path::to_path_buf);
-    let mut version = Hash::new();
-    for file in &files {
-        version = version.add(relative(file)?.as_os_str().as_encoded_bytes()).add_file(file);
-    }
+    let version = hash(&source).context("dist/ is not readable: run `cargo xtask build`")?;
     let copy = dist(layout);
-    if state.programs.get(&Part::Worker) == Some(&version.hex()) && copy.is_dir() {
+    if state.programs.get(&Part::Worker) == Some(&version) && copy.is_dir() {
         return Ok(());
     }
-    let _ = std::fs::remove_dir_all(&copy);
-    for file in &files {
-        let target = copy.join(relative(file)?);
-        std::fs::create_dir_all(target.parent().unwrap_or(&copy))?;
-        std::fs::copy(file, &target).with_context(|| format!("cannot write {}", target.display()))?;
+    copy_files(&source, &copy)?;
+    state.programs.insert(Part::Worker, version);
+    Ok(())
+}
+
+/// Of all files below a directory: their names, and what they hold.
+pub fn hash(dir: &Path) -> Result<String> {
+    let mut hash = Hash::new();
+    for file in files_below(dir)? {
+        hash = hash.add(file.strip_prefix(dir)?.as_os_str().as_encoded_bytes()).add_file(&file);
     }
-    state.programs.insert(Part::Worker, version.hex());
+    Ok(hash.hex())
+}
+
+/// Puts copies of all files below a directory into the place of another directory.
+pub fn copy_files(source: &Path, copy: &Path) -> Result<()> {
+    let _ = std::fs::remove_dir_all(copy);
+    for file in files_below(source)? {
+        let target = copy.join(file.strip_prefix(source)?);
+        std::fs::create_dir_all(target.parent().unwrap_or(copy))?;
+        std::fs::copy(&file, &target).with_context(|| format!("cannot write {}", target.display()))?;
+    }
     Ok(())
 }
 
@@ -98,12 +112,16 @@ pub fn start(project: &Project, layout: &Layout, state: &mut State, around: &Sur
     let url = url(layout, state)?;
     let ports = Ports { api: port(layout, state, Part::Workerd)?, runner: port(layout, state, Part::Worker)? };
     let script = project.root().join("xtask/runtime/serve.mjs");
-    let config = config(project, layout, state, around, &ports);
+    let versions = versions::prepare(layout, state)?;
+    let config = config(project, layout, state, around, &ports, &versions);
     let version = state.programs.get(&Part::Worker).cloned().unwrap_or_default();
-    let fingerprint = Hash::new()
+    let fingerprint = versions
+        .iter()
+        .fold(Hash::new(), |hash, version| hash.add(version.hash.as_bytes()))
         .add(version.as_bytes())
         .add(config.to_string().as_bytes())
         .add_file(&script)
+        .add_file(&script.with_file_name("versions.mjs"))
         .add_file(&project.root().join("wrangler.jsonc"))
         // Another version of workerd or Miniflare restarts the Worker too.
         .add_file(&project.root().join("package-lock.json"))
@@ -145,11 +163,18 @@ struct Ports {
 #[derive(Deserialize)]
 struct Ready {
     workerd_pid: i32,
+    /// The number of the version that serves, if the stack has several.
+    version: Option<u32>,
 }
 
 fn ready(layout: &Layout) -> Result<Ready> {
     let text = std::fs::read(layout.worker_ready()).context("its runner is not ready yet")?;
     serde_json::from_slice(&text).context("its runner wrote an unexpected ready file")
+}
+
+/// The number of the version that serves, if the stack has several.
+pub fn serving(layout: &Layout) -> Result<Option<u32>> {
+    ready(layout).map(|ready| ready.version)
 }
 
 fn healthy(layout: &Layout, http: &Http, url: &str) -> Result<()> {
@@ -174,11 +199,21 @@ fn end_orphan(workerd: Option<&Identity>) -> Result<()> {
 }
 
 /// The runner's configuration: everything that differs from `wrangler.jsonc` in a local stack.
-fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundings<'_>, ports: &Ports) -> Value {
-    let sandbox = around.sandbox_url;
+fn config(
+    project: &Project,
+    layout: &Layout,
+    state: &State,
+    around: &Surroundings<'_>,
+    ports: &Ports,
+    versions: &[Version],
+) -> Value {
+    let versions: Vec<Value> =
+        versions.iter().map(|Version { dist, release, .. }| json!({ "dist": dist, "release": release })).collect();
     json!({
         "root": project.root(),
         "dist": dist(layout),
+        "versions": versions,
+        "version_file": layout.worker_version(),
         "port": ports.api,
         "runner_port": ports.runner,
         "persist": layout.worker_state(),
@@ -190,41 +225,47 @@ fn config(project: &Project, layout: &Layout, state: &State, around: &Surroundin
             "DB_ADMIN": around.database.with_login("oslira_admin").to_string(),
             "DB_OPERATOR": around.database.with_login("oslira_operator").to_string(),
         },
-        "vars": {
-            "OSLIRA_ENV": "local",
-            "SUPABASE_URL": format!("{sandbox}/supabase"),
-            "SUPABASE_JWT_SECRET": around.jwt_secret,
-            "APIFY_BASE_URL": format!("{sandbox}/apify"),
-            "APIFY_TOKEN": "sandbox-apify-token",
-            "OPENAI_BASE_URL": format!("{sandbox}/openai/v1"),
-            "OPENAI_API_KEY": "sandbox-openai-key",
-            "ANTHROPIC_BASE_URL": format!("{sandbox}/anthropic"),
-            "ANTHROPIC_API_KEY": "sandbox-anthropic-key",
-            "AI_GATEWAY_URL": format!("{sandbox}/gateway/v1/oslira/local"),
-            "AI_GATEWAY_TOKEN": "sandbox-gateway-token",
-            "STRIPE_BASE_URL": format!("{sandbox}/stripe"),
-            "STRIPE_SECRET_KEY": "sandbox-stripe-key",
-            "STRIPE_WEBHOOK_SECRET": around.stripe_webhook_secret,
-            "RESEND_BASE_URL": format!("{sandbox}/resend"),
-            "RESEND_API_KEY": "sandbox-resend-key",
-            "MAIL_FROM": "Oslira <mail@oslira.test>",
-            // 5173 is the default port of Vite's development server.
-            "APP_URL": "http://localhost:5173",
-            "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
-            "SENTRY_DSN": sentry_dsn(sandbox),
-            "POINTS_URL": points_url(around.settings, sandbox),
-            "TELEMETRY_OFF": if around.settings == WorkerSettings::DeployedAndSilent { "1" } else { "0" },
-            // Where they come from AWS, the values above are the spare of an isolate that begins while the sandbox is away.
-            "SECRETS_SOURCE": if around.settings == WorkerSettings::Local { "aws" } else { "worker" },
-            "AWS_SECRETS_URL": format!("{sandbox}/aws"),
-            "AWS_REGION": "eu-central-1",
-            "AWS_SECRET_ID": "oslira/local",
-            "AWS_ACCESS_KEY_ID": "AKIASANDBOX000000001",
-            "AWS_SECRET_ACCESS_KEY": "sandbox-aws-secret-access-key",
-            "SECRETS_LIFETIME_S": state.speed.secrets_lifetime_s(),
-            "RETRY_TIME_SCALE": state.speed.time_scale(),
-            "RATE_LIMIT_SCALE": state.rate_limit_scale().to_string(),
-        },
+        "vars": vars(state, around),
+    })
+}
+
+/// The variables and secrets of a local Worker.
+fn vars(state: &State, around: &Surroundings<'_>) -> Value {
+    let sandbox = around.sandbox_url;
+    json!({
+        "OSLIRA_ENV": "local",
+        "SUPABASE_URL": format!("{sandbox}/supabase"),
+        "SUPABASE_JWT_SECRET": around.jwt_secret,
+        "APIFY_BASE_URL": format!("{sandbox}/apify"),
+        "APIFY_TOKEN": "sandbox-apify-token",
+        "OPENAI_BASE_URL": format!("{sandbox}/openai/v1"),
+        "OPENAI_API_KEY": "sandbox-openai-key",
+        "ANTHROPIC_BASE_URL": format!("{sandbox}/anthropic"),
+        "ANTHROPIC_API_KEY": "sandbox-anthropic-key",
+        "AI_GATEWAY_URL": format!("{sandbox}/gateway/v1/oslira/local"),
+        "AI_GATEWAY_TOKEN": "sandbox-gateway-token",
+        "STRIPE_BASE_URL": format!("{sandbox}/stripe"),
+        "STRIPE_SECRET_KEY": "sandbox-stripe-key",
+        "STRIPE_WEBHOOK_SECRET": around.stripe_webhook_secret,
+        "RESEND_BASE_URL": format!("{sandbox}/resend"),
+        "RESEND_API_KEY": "sandbox-resend-key",
+        "MAIL_FROM": "Oslira <mail@oslira.test>",
+        // 5173 is the default port of Vite's development server.
+        "APP_URL": "http://localhost:5173",
+        "CORS_ORIGINS": "http://localhost:5173,http://127.0.0.1:5173",
+        "SENTRY_DSN": sentry_dsn(sandbox),
+        "POINTS_URL": points_url(around.settings, sandbox),
+        "TELEMETRY_OFF": if around.settings == WorkerSettings::DeployedAndSilent { "1" } else { "0" },
+        // Where they come from AWS, the values above are the spare of an isolate that begins while the sandbox is away.
+        "SECRETS_SOURCE": if around.settings == WorkerSettings::Local { "aws" } else { "worker" },
+        "AWS_SECRETS_URL": format!("{sandbox}/aws"),
+        "AWS_REGION": "eu-central-1",
+        "AWS_SECRET_ID": "oslira/local",
+        "AWS_ACCESS_KEY_ID": "AKIASANDBOX000000001",
+        "AWS_SECRET_ACCESS_KEY": "sandbox-aws-secret-access-key",
+        "SECRETS_LIFETIME_S": state.speed.secrets_lifetime_s(),
+        "RETRY_TIME_SCALE": state.speed.time_scale(),
+        "RATE_LIMIT_SCALE": state.rate_limit_scale().to_string(),
     })
 }
 

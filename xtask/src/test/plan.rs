@@ -62,6 +62,10 @@ impl Plan {
                     plan.processors.insert(0, suite("", &["--skip", "database::"]));
                     plan.database.push(suite(", against the database", &["database::"]));
                 }
+                ("xtask", _) => {
+                    plan.processors.push(suite("", &["--skip", "against_postgres"]));
+                    plan.database.push(suite(", against the database", &["against_postgres"]));
+                }
                 _ => plan.processors.push(suite("", &[])),
             }
         }
@@ -114,6 +118,14 @@ mod tests {
         let names: Vec<&str> = plan.kills.iter().map(|suite| suite.name.as_str()).collect();
         assert_eq!(names, ["e2e zz_kills", "e2e zz_phases", "e2e zzz_requests", "e2e zzz_secrecy"]);
         assert_eq!(plan.stack.len(), 1);
+    }
+
+    #[test]
+    fn the_tools_own_tests_are_run_with_and_without_a_database() {
+        let plan = plan_of(&[("xtask", "xtask")]);
+        let arguments = |suites: &[Suite]| suites.first().map(|suite| suite.arguments.join(" "));
+        assert_eq!(arguments(&plan.processors).as_deref(), Some("--skip against_postgres"));
+        assert_eq!(arguments(&plan.database).as_deref(), Some("against_postgres"));
     }
 
     #[test]

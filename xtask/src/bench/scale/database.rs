@@ -1,80 +1,33 @@
 //! A Postgres of its own, whose database of a million leads stays there: it is made again only when the migrations or its
 //! generator (`supabase/local/scale.sql`) have changed.
 
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use oslira_testkit::migrate::sql_files;
-use rustix::process::{Pid, Signal, kill_process};
 
-use crate::postgres::{PgUrl, Server, database};
-use crate::private::secret;
+use crate::postgres::{PgUrl, Running, database};
 use crate::project::Project;
-use crate::stack::ports;
 use crate::stamp::Hash;
 use crate::step::step;
 
-const START_MAX: Duration = Duration::from_secs(30);
 /// The name while the database is being made.
 const UNFINISHED: &str = "oslira_scale_unfinished";
 
 /// The running server; dropping the value stops it.
 pub struct Database {
-    child: Child,
+    _server: Running,
     pub url: PgUrl,
-}
-
-impl Database {
-    fn pid(&self) -> Option<Pid> {
-        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let _ = self.pid().map(|pid| kill_process(pid, Signal::INT));
-        let _ = self.child.wait();
-    }
 }
 
 /// Starts the server and makes its database, if there is none of the present SQL.
 pub fn start(project: &Project) -> Result<Database> {
     let dir = project.state_dir().join("bench-scale");
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let server = Server::of_stack(project, &dir)?;
-    let port = ports::choose(&dir, &[])?;
-    let password = secret(&dir.join("database-password"))?;
-    let mut command = server.prepare(project, port, &password, true)?;
     // A quarter of a machine with 8 GB, as hosted databases are set up; and room for the load.
-    for setting in ["shared_buffers=2GB", "max_wal_size=8GB"] {
-        command.args(["-c", setting]);
-    }
-    if let Some((uid, gid)) = server.process_user() {
-        command.uid(uid).gid(gid);
-    }
-    let log = std::fs::File::create(dir.join("postgres.log"))?;
-    let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
-    let mut running = Database { child, url: PgUrl::local(port, &password, "postgres") };
-    let pid = running.pid();
-    ctrlc::set_handler(move || {
-        // An exit drops nothing.
-        let _ = pid.map(|pid| kill_process(pid, Signal::INT));
-        std::process::exit(130);
-    })
-    .context("cannot handle interruptions")?;
-    let started = Instant::now();
-    while let Err(error) = database::answers(&running.url) {
-        if started.elapsed() > START_MAX || running.child.try_wait()?.is_some() {
-            return Err(error).with_context(|| format!("see {}", dir.join("postgres.log").display()));
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let name = make(&running.url, &project.root().join("supabase"))?;
-    running.url = running.url.with_database(&name);
-    Ok(running)
+    let server = Running::start(project, &dir, &["shared_buffers=2GB", "max_wal_size=8GB"])?;
+    let name = make(&server.url, &project.root().join("supabase"))?;
+    let url = server.url.with_database(&name);
+    Ok(Database { _server: server, url })
 }
 
 /// Makes the database unless it is there, and returns its name.

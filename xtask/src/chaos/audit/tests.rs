@@ -24,7 +24,7 @@ fn exchange(operation: &'static str, about: Option<&str>, status: u16, body: Val
         body: Value::Null,
         sent_at: at(10),
         ended_at: at(11),
-        outcome: Outcome::Answer { status, body },
+        outcome: Outcome::Answer { status, body, retry_after_s: None },
     }
 }
 
