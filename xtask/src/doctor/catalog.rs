@@ -21,8 +21,9 @@ pub const SOURCES: [(&str, &str); 5] = [
     ("models", "The providers' lists of models"),
 ];
 
-pub const CHECKS: [Check; 50] = [
+pub const CHECKS: [Check; 51] = [
     check("files.placeholders", "Every id, the custom domain and every required setting have their values."),
+    check("files.own", "No name, id or address is another environment's too."),
     check("files.bindings", "The environment repeats every binding, because none is inherited."),
     check(
         "files.settings",
@@ -70,7 +71,7 @@ pub const CHECKS: [Check; 50] = [
     check("cloudflare.queues", "Every queue is there, with this Worker as its consumer and its dead letter queue."),
     check(
         "cloudflare.hyperdrive",
-        "Each Hyperdrive is one login's, and connects to the database itself, not to a pooler.",
+        "Each Hyperdrive is one login's, and connects to this environment's database itself, not to a pooler.",
     ),
     check("cloudflare.hyperdrive-cache", "No Hyperdrive remembers answers."),
     check("cloudflare.hyperdrive-connections", "The Hyperdrives together leave connections for others."),

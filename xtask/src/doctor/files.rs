@@ -27,6 +27,8 @@ pub struct Files<'a> {
     pub merged: &'a Map<String, Value>,
     /// The keys of the top level, which the local stack uses.
     pub top: &'a Map<String, Value>,
+    /// What the section of another environment has too.
+    pub shared: &'a [String],
     /// A local stack poses as the environment, so ids and addresses of the real one are not needed yet.
     pub is_posed: bool,
 }
@@ -50,6 +52,7 @@ pub fn examine(files: &Files<'_>) -> Vec<Finding> {
 fn all(files: &Files<'_>) -> Vec<Finding> {
     vec![
         Finding::new("files.placeholders", placeholders(files)),
+        Finding::new("files.own", own(files)),
         Finding::new("files.bindings", bindings(files)),
         Finding::new("files.settings", settings(files)),
         Finding::new("files.door", door(files.settings)),
@@ -77,6 +80,17 @@ fn placeholders(files: &Files<'_>) -> Verdict {
         format!(
             "put what `npx wrangler hyperdrive create`, `npx wrangler kv namespace create` and Supabase gave into env.{} of wrangler.jsonc \
              (docs/deploying.md)",
+            files.name
+        ),
+    )
+}
+
+fn own(files: &Files<'_>) -> Verdict {
+    let shared = files.shared.iter().map(|what| format!("{what} is another environment's too"));
+    Verdict::of(
+        shared.collect(),
+        format!(
+            "give env.{} of wrangler.jsonc its own (docs/deploying.md): one environment would work on the other's data",
             files.name
         ),
     )

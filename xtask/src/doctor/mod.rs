@@ -21,6 +21,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::environment::{Environment, EnvironmentArgs, Name, is_placeholder, settings, variable};
+use crate::postgres::PgUrl;
 use crate::project::Project;
 use crate::step::step;
 use finding::{Finding, Verdict};
@@ -55,11 +56,13 @@ fn examine(project: &Project, environment: &Environment, args: &DoctorArgs) -> R
     let is_local = environment.stack.is_some();
     let text = read(project, "wrangler.jsonc")?;
     let (merged, top) = (settings::merged(&text, environment.name)?, settings::merged(&text, Name::Local)?);
+    let shared = environment.shared(project)?;
     let mut findings = files::examine(&files::Files {
         name: environment.name,
         settings: &environment.settings,
         merged: &merged,
         top: &top,
+        shared: &shared,
         is_posed: is_local,
     });
     findings.extend(step("asking the API", || api_findings(environment)));
@@ -68,7 +71,7 @@ fn examine(project: &Project, environment: &Environment, args: &DoctorArgs) -> R
         has_schedule: !is_local,
         login_attempts: environment.database_url().ok().filter(|_| args.try_passwords),
     };
-    let examined = step("asking the database", || database::examine(environment.database_url(), &subject));
+    let examined = step("asking the database", || database::examine(database_of(environment), &subject));
     findings.extend(examined.findings);
     let lifecycle: Value =
         serde_json::from_str(&read(project, "r2-lifecycle.json")?).context("r2-lifecycle.json is damaged")?;
@@ -83,6 +86,18 @@ fn examine(project: &Project, environment: &Environment, args: &DoctorArgs) -> R
     findings.extend(step("asking Cloudflare", || cloudflare::examine(account, &wanted)));
     findings.extend(step("asking the providers", || model_findings(environment)));
     Ok(findings)
+}
+
+/// Where the database is, or what to say of it: that nobody said where is no mistake, and that it is another environment's is one.
+fn database_of(environment: &Environment) -> Result<PgUrl, Verdict> {
+    let is_said = variable("OSLIRA_DATABASE_URL").is_some();
+    environment.database_url().map_err(|error| {
+        let what = format!("{error:#}");
+        if is_said {
+            return Verdict::broken(what, "set OSLIRA_DATABASE_URL to the database of the environment that is named with --env");
+        }
+        Verdict::unknown(what)
+    })
 }
 
 fn api_findings(environment: &Environment) -> Vec<Finding> {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::doctor::cloudflare::account::{Account, Refusal};
 use crate::doctor::finding::Verdict;
+use crate::environment::Home;
 use crate::environment::settings::Resource;
 
 /// Cloudflare's own limit where a configuration has none, on the paid plan.
@@ -57,7 +58,7 @@ pub fn read(account: &Account, wanted: &[Resource]) -> Vec<Drive> {
 }
 
 /// Behind a pooler each of its transactions would be pooled twice, and Supabase's does not know our logins' limits.
-pub fn origins(drives: &[Drive]) -> Verdict {
+pub fn origins(drives: &[Drive], home: &Home) -> Verdict {
     let mut faults = Vec::new();
     for drive in drives {
         let config = match &drive.config {
@@ -72,6 +73,8 @@ pub fn origins(drives: &[Drive]) -> Verdict {
         let host = origin.host.as_deref().unwrap_or_default();
         if host.contains("pooler.") || origin.port == Some(6543) {
             faults.push(format!("{} connects to a pooler", drive.binding));
+        } else if let Some(fault) = home.origin_fault(host) {
+            faults.push(format!("{}: {fault}", drive.binding));
         }
         if let Some((_, login)) = LOGINS.iter().find(|(binding, _)| *binding == drive.binding)
             && origin.user != *login

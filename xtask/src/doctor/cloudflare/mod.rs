@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::doctor::catalog::of_source;
 use crate::doctor::finding::{Finding, Verdict};
-use crate::environment::WranglerEnvironment;
+use crate::environment::{Home, WranglerEnvironment};
 
 /// What the checks need besides the account.
 pub struct Wanted<'a> {
@@ -47,7 +47,7 @@ fn all(account: &Account, wanted: &Wanted<'_>) -> Vec<Finding> {
         Finding::new("cloudflare.workers-dev", worker::workers_dev(account, wanted)),
         Finding::new("cloudflare.crons", worker::crons(account, wanted)),
         Finding::new("cloudflare.queues", queues::check(account, wanted)),
-        Finding::new("cloudflare.hyperdrive", hyperdrive::origins(&drives)),
+        Finding::new("cloudflare.hyperdrive", hyperdrive::origins(&drives, &Home::of(wanted.settings))),
         Finding::new("cloudflare.hyperdrive-cache", hyperdrive::caches(&drives)),
         Finding::new("cloudflare.hyperdrive-connections", hyperdrive::connections(&drives, wanted.connections_max)),
         Finding::new("cloudflare.storage", storage::exists(account, wanted)),

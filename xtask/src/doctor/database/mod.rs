@@ -43,11 +43,11 @@ pub struct Examined {
     pub connections_max: Option<u32>,
 }
 
-/// Connects and checks everything. Whatever keeps it from that is a finding too.
-pub fn examine(url: Result<PgUrl>, subject: &Subject) -> Examined {
+/// Connects and checks everything. Whatever keeps it from that is a finding too, as the verdict in place of the address.
+pub fn examine(url: Result<PgUrl, Verdict>, subject: &Subject) -> Examined {
     let url = match url {
         Ok(url) => url,
-        Err(error) => return nothing(Verdict::unknown(format!("{error:#}")), "the database's address is not known"),
+        Err(verdict) => return nothing(verdict, "this environment's database is not known"),
     };
     let examined = database::with_client(&url, async |client| {
         client.batch_execute(LIMITS).await.context("the database takes no statement")?;

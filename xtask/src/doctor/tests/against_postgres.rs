@@ -268,11 +268,14 @@ async fn a_fresh_deployment_has_time_for_its_first_jobs_and_a_failing_one_is_tol
 #[test]
 fn against_postgres_that_is_not_there_the_connection_is_the_one_finding() {
     let findings =
-        examine(PgUrl::parse("postgres://postgres:s3cret-of-nobody@127.0.0.1:9/postgres"), &subject()).findings;
+        examine(Ok(PgUrl::parse("postgres://postgres:s3cret-of-nobody@127.0.0.1:9/postgres").unwrap()), &subject())
+            .findings;
     assert_eq!(broken(&findings), ["database.connection"]);
     assert!(!format!("{findings:?}").contains("s3cret-of-nobody"));
     let names: Vec<&str> = findings.iter().map(|found| found.check).collect();
     assert_eq!(names, crate::doctor::catalog::of_source("database").collect::<Vec<_>>());
-    let unset = examine(Err(anyhow::anyhow!("set OSLIRA_DATABASE_URL")), &subject()).findings;
+    let unset = examine(Err(Verdict::unknown("set OSLIRA_DATABASE_URL")), &subject()).findings;
     assert_eq!((broken(&unset), unknown(&unset).len()), (vec![], unset.len()));
+    let foreign = examine(Err(Verdict::broken("it is another environment's", "set its own")), &subject()).findings;
+    assert_eq!((broken(&foreign), unknown(&foreign).len()), (vec!["database.connection"], foreign.len() - 1));
 }

@@ -151,7 +151,7 @@ fn what_cloudflare_tells_besides_is_no_difference() {
 #[test]
 fn each_mistake_in_the_account_is_found_by_its_check() {
     type Plant = fn(&mut Results);
-    let mistakes: [(&str, &str, Plant); 29] = [
+    let mistakes: [(&str, &str, Plant); 30] = [
         ("a variable was changed in the dashboard", "cloudflare.variables", |r| {
             binding(r, "CORS_ORIGINS")["text"] = json!("https://evil.test");
         }),
@@ -216,6 +216,9 @@ fn each_mistake_in_the_account_is_found_by_its_check() {
         }),
         ("a Hyperdrive connects to a pooler", "cloudflare.hyperdrive", |r| {
             at(r, "hyperdrive/configs/d0")["origin"]["host"] = json!("aws-0-eu-central-1.pooler.supabase.com");
+        }),
+        ("a Hyperdrive leads to another environment's database", "cloudflare.hyperdrive", |r| {
+            at(r, "hyperdrive/configs/d0")["origin"]["host"] = json!("db.other.supabase.co");
         }),
         ("customers' requests come as the backend", "cloudflare.hyperdrive", |r| {
             at(r, "hyperdrive/configs/d0")["origin"]["user"] = json!("oslira_admin");

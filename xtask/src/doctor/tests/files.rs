@@ -9,10 +9,14 @@ use crate::environment::Name;
 use crate::environment::settings::merged;
 
 fn found_in(file: &Value, is_posed: bool) -> Vec<Finding> {
+    found_beside(file, &[], is_posed)
+}
+
+fn found_beside(file: &Value, shared: &[String], is_posed: bool) -> Vec<Finding> {
     let text = file.to_string();
     let (merged_keys, top) = (merged(&text, Name::Production).unwrap(), merged(&text, Name::Local).unwrap());
     let settings = production(file);
-    examine(&Files { name: Name::Production, settings: &settings, merged: &merged_keys, top: &top, is_posed })
+    examine(&Files { name: Name::Production, settings: &settings, merged: &merged_keys, top: &top, shared, is_posed })
 }
 
 #[test]
@@ -72,6 +76,13 @@ fn what_only_a_deployment_needs_is_told_and_not_held_against_a_stack_that_poses(
     file["env"]["production"]["vars"]["SUPABASE_URL"] = json!("");
     let findings = found_in(&file, true);
     assert_eq!((broken(&findings), unknown(&findings)), (vec![], vec!["files.placeholders"]), "{findings:#?}");
+}
+
+#[test]
+fn what_is_another_environments_too_is_found() {
+    let shared = ["id d0".to_owned()];
+    assert_found("a Hyperdrive of production", "files.own", &found_beside(&healthy_file(), &shared, false));
+    assert_found("the same beside a stack that poses", "files.own", &found_beside(&healthy_file(), &shared, true));
 }
 
 #[test]
