@@ -15,6 +15,7 @@
 )]
 
 mod answer;
+mod deployment;
 mod events;
 mod node;
 mod requests;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio_postgres::{Client as Sql, NoTls};
 
+use crate::deployment::as_staging;
 use crate::eventually;
 
 /// Timeout of a single call. The five-minute job takes long: it waits ten seconds between waking and sweeping.
@@ -320,10 +321,9 @@ impl Stack {
     }
 
     /// The same, with no stack known: the deployment is reached at an address, with these variables of the shell.
-    #[must_use]
-    pub fn xtask_about_an_address(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    pub async fn xtask_about_an_address(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(variable("OSLIRA_XTASK"));
-        command.args(arguments).args(["--env", "staging"]).env("OSLIRA_API_URL", &self.api_url);
+        command.args(arguments).args(["--env", "staging"]).env("OSLIRA_API_URL", as_staging(&self.api_url).await);
         for unset in ["OSLIRA_OPERATOR_TOKEN", "OSLIRA_CANARY_TOKEN", "OSLIRA_DATABASE_URL"] {
             command.env_remove(unset);
         }

@@ -109,7 +109,7 @@ async fn a_canary_says_what_is_missing_before_anything_is_bought() {
     let name = handle("coffee");
     let canary = async |variables: &[(&str, &str)]| {
         let arguments = ["canary", "--light", &name, "--xray", &name, "--round-trips", "5"];
-        let output = stack.xtask_about_an_address(&arguments, variables).output().await.unwrap();
+        let output = stack.xtask_about_an_address(&arguments, variables).await.output().await.unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
         printed(&output)
     };
@@ -126,6 +126,22 @@ async fn a_canary_says_what_is_missing_before_anything_is_bought() {
     assert!(text.contains("has 3 credits") && text.contains("operate adjust"), "{text}");
     assert!(!text.contains(token) && !text.contains(&poor.token));
     assert_eq!((bought(&stack, &name).await, poor.balance().await), (0, 3));
+}
+
+#[tokio::test]
+async fn where_another_environment_answers_nothing_is_bought_or_watched() {
+    let stack = Stack::load();
+    let (operator, user) = (User::new(&stack, 0).await, User::new(&stack, 20).await);
+    operator.appoint().await;
+    let variables = [("OSLIRA_OPERATOR_TOKEN", &*operator.token), ("OSLIRA_CANARY_TOKEN", &*user.token)];
+    for arguments in [["canary", "--round-trips", "5"], ["watch", "--hours", "1"]] {
+        let mut command = stack.xtask_about_an_address(&arguments, &variables).await;
+        let output = command.env("OSLIRA_API_URL", &stack.api_url).output().await.unwrap();
+        let text = printed(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("is not staging: it says that it is local"), "{text}");
+    }
+    assert_eq!(user.balance().await, 20);
 }
 
 #[tokio::test]
@@ -189,7 +205,7 @@ async fn a_watch_says_at_once_what_to_do_about_a_token_that_is_not_good() {
     let watch = async |token: &str| {
         let arguments = ["watch", "--hours", "24", "--since", &since];
         let variables = [("OSLIRA_OPERATOR_TOKEN", token)];
-        let output = stack.xtask_about_an_address(&arguments, &variables).output().await.unwrap();
+        let output = stack.xtask_about_an_address(&arguments, &variables).await.output().await.unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
         printed(&output)
     };

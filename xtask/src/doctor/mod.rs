@@ -94,7 +94,10 @@ fn database_of(environment: &Environment) -> Result<PgUrl, Verdict> {
     environment.database_url().map_err(|error| {
         let what = format!("{error:#}");
         if is_said {
-            return Verdict::broken(what, "set OSLIRA_DATABASE_URL to the database of the environment that is named with --env");
+            return Verdict::broken(
+                what,
+                "set OSLIRA_DATABASE_URL to the database of the environment that is named with --env",
+            );
         }
         Verdict::unknown(what)
     })
