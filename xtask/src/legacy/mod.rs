@@ -5,14 +5,14 @@
 //! - A batch is one transaction; a killed import goes on where it was; a repeat changes nothing; two never run at once.
 //! - `undo` removes what was imported and not used since. Nobody is mailed or charged, and the old tables are never written.
 
+#[cfg(test)]
+mod against_postgres;
 mod check;
 mod import;
 mod mapping;
 mod rehearse;
 mod report;
 mod spec;
-#[cfg(test)]
-mod tests;
 mod undo;
 
 use std::os::unix::fs::PermissionsExt as _;
