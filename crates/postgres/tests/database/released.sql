@@ -53,6 +53,7 @@
 -- migration 20261127100500_operator_commands.sql 41158a59bf80db6609b8b3e4c443d95369d0e9b82a63fd2a1f3e4452340174de
 -- migration 20261127100510_insights.sql 602e0cdc02696eaf341059d0479383d43198e9e00f31d731a0c74ebe2c84facf
 -- migration 20261127100520_alarms.sql 9df55725f09b317c79903052c765177cac757a04b07177ae9ad38da81a4590a5
+-- migration 20261127100530_diagnostics.sql 17d2608c7d61babbda0a99f052ddaa03d341353e8b7e1f024555f31932b5e248
 
 -- role service_role
 prepare "admin run_state.RUN_STATE" (text) as
@@ -355,6 +356,18 @@ prepare "operator/commands.wake_run" (text, text) as
 select operator.wake_run($1::uuid, $2);
 
 -- role operator
+prepare "operator/diagnostics.begin_round_trips" (text, text) as
+select operator.measure_round_trips($1::integer, $2);
+
+-- role operator
+prepare "operator/diagnostics.health" (text, text, text) as
+select operator.health_summary($1::timestamptz, $2::jsonb, $3);
+
+-- role operator
+prepare "operator/diagnostics.run_timings" (text, text) as
+select operator.find_run_timings($1::uuid, $2);
+
+-- role operator
 prepare "operator/erasures.begin" (text, text, text, text, text) as
 select operator.begin_erasure($1::uuid, $2, $3, $4, $5);
 
@@ -520,7 +533,7 @@ with page as ( select t.*, r.id as of_run, r.charge_outcome, r.created_by from p
 
 -- role authenticated
 prepare "tenant/estimate.measure" (text, text) as
-with recent as materialized ( select extract(epoch from r.finished_at - r.created_at)::float8 as seconds, (select true from public.scrape_logs l where l.run_id = r.id and l.account_id = $1::uuid limit 1) is not null as cold from public.runs r where r.account_id = $1::uuid and r.analysis_type = $2 and r.status = 'complete' order by r.id desc limit 50 ), measured as ( select percentile_cont(array[0.5, 0.9]) within group (order by seconds) as "all", count(*) as all_runs, percentile_cont(array[0.5, 0.9]) within group (order by seconds) filter (where cold) as cold, count(*) filter (where cold) as cold_runs, percentile_cont(array[0.5, 0.9]) within group (order by seconds) filter (where not cold) as cached, count(*) filter (where not cold) as cached_runs from recent ) select jsonb_build_object('credits_each', p.credits, 'price_usd_each', p.price_usd, 'balance', (b.balance - (select coalesce(sum(g.remaining), 0) from public.credit_grants g where g.account_id = b.account_id and g.has_rest and g.expires_at <= clock_timestamp())), 'daily_cap', d.budget -> 'daily_cap', 'used_today', d.budget -> 'used_today', 'all', case when m.all_runs > 0 then jsonb_build_object('p50', m."all"[1], 'p90', m."all"[2], 'based_on_runs', m.all_runs) end, 'cold', case when m.cold_runs > 0 then jsonb_build_object('p50', m.cold[1], 'p90', m.cold[2], 'based_on_runs', m.cold_runs) end, 'cached', case when m.cached_runs > 0 then jsonb_build_object('p50', m.cached[1], 'p90', m.cached[2], 'based_on_runs', m.cached_runs) end) from public.analysis_prices p cross join public.credit_balances b cross join measured m cross join api.daily_budget($1::uuid) as d (budget) where p.analysis_type = $2 and b.account_id = $1::uuid and d.budget is not null;
+with recent as materialized ( select extract(epoch from r.finished_at - r.created_at)::float8 as seconds, (select true from public.scrape_logs l where l.run_id = r.id and l.account_id = $1::uuid limit 1) is not null as cold from public.runs r where r.account_id = $1::uuid and r.analysis_type = $2 and r.status = 'complete' and r.finished_at > r.created_at order by r.id desc limit 50 ), measured as ( select percentile_cont(array[0.5, 0.9]) within group (order by seconds) as "all", count(*) as all_runs, percentile_cont(array[0.5, 0.9]) within group (order by seconds) filter (where cold) as cold, count(*) filter (where cold) as cold_runs, percentile_cont(array[0.5, 0.9]) within group (order by seconds) filter (where not cold) as cached, count(*) filter (where not cold) as cached_runs from recent ) select jsonb_build_object('credits_each', p.credits, 'price_usd_each', p.price_usd, 'balance', (b.balance - (select coalesce(sum(g.remaining), 0) from public.credit_grants g where g.account_id = b.account_id and g.has_rest and g.expires_at <= clock_timestamp())), 'daily_cap', d.budget -> 'daily_cap', 'used_today', d.budget -> 'used_today', 'all', case when m.all_runs > 0 then jsonb_build_object('p50', m."all"[1], 'p90', m."all"[2], 'based_on_runs', m.all_runs) end, 'cold', case when m.cold_runs > 0 then jsonb_build_object('p50', m.cold[1], 'p90', m.cold[2], 'based_on_runs', m.cold_runs) end, 'cached', case when m.cached_runs > 0 then jsonb_build_object('p50', m.cached[1], 'p90', m.cached[2], 'based_on_runs', m.cached_runs) end) from public.analysis_prices p cross join public.credit_balances b cross join measured m cross join api.daily_budget($1::uuid) as d (budget) where p.analysis_type = $2 and b.account_id = $1::uuid and d.budget is not null;
 
 -- role authenticated
 prepare "tenant/insights.insight" (text, text, text) as
