@@ -5,12 +5,9 @@ use super::secrets::Wanted;
 use super::state::{Account, Database, Seen};
 use super::wrangler::{HyperdriveConfig, LifecycleRule};
 use super::{guards, person};
+use crate::environment::settings::{CONNECTIONS_DEFAULT, CONNECTIONS_RESERVED};
 use crate::environment::{Home, Name, WranglerEnvironment, is_placeholder_id};
 
-/// What the database keeps for others than Hyperdrive: Supabase's own services, migrations, a person with a SQL editor.
-const CONNECTIONS_RESERVED: u32 = 20;
-/// What Hyperdrive opens where nobody has said how many.
-const CONNECTIONS_DEFAULT: u32 = 60;
 const LIFECYCLE_FILE: &str = "r2-lifecycle.json";
 /// The bucket whose objects end by rules.
 const PROFILES: &str = "PROFILES";

@@ -12,6 +12,11 @@ use serde_json::{Map, Value};
 
 use super::{Name, jsonc};
 
+/// What the database keeps for others than Hyperdrive: Supabase's own services, migrations, a person with a SQL editor.
+pub const CONNECTIONS_RESERVED: u32 = 20;
+/// What Hyperdrive opens where a configuration does not say how many: Cloudflare's own limit, on the paid plan.
+pub const CONNECTIONS_DEFAULT: u32 = 60;
+
 /// The keys that wrangler gives an environment only if its own section has them (`config-schema.json` of the pinned wrangler).
 const NOT_INHERITED: [&str; 41] = [
     "agent_memory",

@@ -5,13 +5,7 @@ use serde::Deserialize;
 use crate::doctor::cloudflare::account::{Account, Refusal};
 use crate::doctor::finding::Verdict;
 use crate::environment::Home;
-use crate::environment::settings::Resource;
-
-/// Cloudflare's own limit where a configuration has none, on the paid plan.
-const LIMIT_UNSET: u32 = 60;
-
-/// Connections that the Hyperdrives leave for people, migrations and Supabase's own services.
-const RESERVE: u32 = 15;
+use crate::environment::settings::{CONNECTIONS_DEFAULT, CONNECTIONS_RESERVED, Resource};
 
 /// Which login each binding is for. A second one beside it, made to change its password, has a name that begins with it.
 const LOGINS: [(&str, &str); 3] =
@@ -114,12 +108,14 @@ pub fn connections(drives: &[Drive], connections_max: Option<u32>) -> Verdict {
         return Verdict::unknown("the database did not say how many connections it takes: set OSLIRA_DATABASE_URL");
     };
     let limits = drives.iter().filter_map(|drive| drive.config.as_ref().ok());
-    let sum: u32 = limits.map(|config| config.origin_connection_limit.unwrap_or(LIMIT_UNSET)).sum();
-    if sum + RESERVE <= max {
+    let sum: u32 = limits.map(|config| config.origin_connection_limit.unwrap_or(CONNECTIONS_DEFAULT)).sum();
+    if sum + CONNECTIONS_RESERVED <= max {
         return Verdict::Held;
     }
     Verdict::broken(
-        format!("the Hyperdrives may take {sum} of the database's {max} connections, and {RESERVE} are for others"),
+        format!(
+            "the Hyperdrives may take {sum} of the database's {max} connections, and {CONNECTIONS_RESERVED} are for others"
+        ),
         "npx wrangler hyperdrive update ID --origin-connection-limit N, most for DB; or take a larger database (docs/capacity.md)",
     )
 }

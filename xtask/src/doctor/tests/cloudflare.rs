@@ -294,7 +294,7 @@ fn no_token_is_sent_in_the_clear_and_no_path_is_built_from_an_id_that_is_none() 
 #[test]
 fn what_the_database_gives_decides_how_many_connections_are_too_many() {
     let url = cloudflare(healthy());
-    assert_eq!(broken(&found_at(&url, TOKEN, Some(44))), ["cloudflare.hyperdrive-connections"]);
-    assert_eq!(broken(&found_at(&url, TOKEN, Some(45))), Vec::<&str>::new());
+    assert_eq!(broken(&found_at(&url, TOKEN, Some(49))), ["cloudflare.hyperdrive-connections"]);
+    assert_eq!(broken(&found_at(&url, TOKEN, Some(50))), Vec::<&str>::new());
     assert_eq!(unknown(&found_at(&url, TOKEN, None)), ["cloudflare.hyperdrive-connections"]);
 }
