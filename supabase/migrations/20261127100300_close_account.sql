@@ -114,17 +114,20 @@ begin
 end $$;
 revoke all on function private.refuse_closing(uuid) from public, anon, authenticated, service_role;
 
--- As private.lock_members_for, for those owners.
+-- As private.lock_members_for, for those owners. Of them only the role is asked about before the lock: while others close and open
+-- the account, it may be closed for one question and open for the next. Who is none is never told that they may: they hold no lock.
 create function private.lock_for_closing(p_account uuid) returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare
-  v_refusal jsonb := private.refuse_closing(p_account);
 begin
-  if v_refusal is null then
-    perform private.lock_members(p_account);
-    v_refusal := private.refuse_closing(p_account);
+  if not exists (
+    select from public.account_members m
+      join public.accounts a on a.id = m.account_id
+     where m.user_id = auth.uid() and m.account_id = p_account and m.role = 'owner' and a.erasing_at is null
+  ) then
+    return coalesce(private.refuse_closing(p_account), jsonb_build_object('outcome', 'forbidden'));
   end if;
-  return v_refusal;
+  perform private.lock_members(p_account);
+  return private.refuse_closing(p_account);
 end $$;
 revoke all on function private.lock_for_closing(uuid) from public, anon, authenticated, service_role;
 
