@@ -57,6 +57,7 @@ fn read(event: &Part<'_>) -> Result<EventReading, Unread> {
     let Some((_, reader)) = READERS.iter().find(|(read, _)| *read == kind) else {
         return Ok(nothing(match kind {
             "invoice.payment_succeeded" => "invoice.paid tells of it",
+            "refund.failed" => "a refund failed: an operator grants its credits again",
             kind if kind.starts_with("refund.") => "charge.refunded tells of it",
             _ => "nothing that concerns credits",
         }));
