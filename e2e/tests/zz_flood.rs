@@ -15,7 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt as _, future::join, stream};
+use futures_util::{
+    StreamExt as _,
+    future::{join, join_all},
+    stream,
+};
 use oslira_e2e::{Answer, Stack, User, handle};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -32,6 +36,8 @@ const READS_MAX: usize = 120;
 const READS_PER_S: f64 = 30.0;
 /// A process of Postgres that is idle tells what it has done within ten seconds.
 const COUNTED_WITHIN: Duration = Duration::from_secs(12);
+/// After so long one that waits for a permit goes on all the same.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// An address of the documentation's: nobody else is counted with it.
 const ADDRESS: &str = "192.0.2.17";
 
@@ -193,6 +199,42 @@ async fn refused_on_all_routes(user: &User) -> Option<String> {
         .buffer_unordered(AT_ONCE)
         .filter_map(async |refused| refused);
     std::pin::pin!(answers).next().await
+}
+
+/// How many statements of anybody wait for a lock.
+async fn waiting_for_locks(stack: &Stack) -> i64 {
+    let sql = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    stack.sql().await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn six_requests_of_a_client_are_worked_on_and_the_others_wait_for_them() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let stack = Stack::load();
+    let (busy, other) = (User::new(&stack, 5).await, User::new(&stack, 5).await);
+    let strict = stack.as_deployed().await;
+    let mut sql = strict.sql().await;
+    let lock = sql.transaction().await.unwrap();
+    lock.execute("select from credit_balances where account_id = $1 for update", &[&busy.account_id]).await.unwrap();
+    let change = async |user: &User| user.put("/credits/budget", &json!({ "daily_cap": 5 })).await.status;
+    let begun = Instant::now();
+    let (answers, (at_work, others)) = join(join_all((0..12).map(|_| change(&busy))), async {
+        while waiting_for_locks(&strict).await < 6 {
+            assert!(begun.elapsed() < PATIENCE, "six of them reach the database");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let other = change(&other).await;
+        let at_work = waiting_for_locks(&strict).await;
+        lock.rollback().await.unwrap();
+        (at_work, other)
+    })
+    .await;
+    let took = begun.elapsed();
+    stack.with_rate_limit_scale(LOOSE).await;
+    assert_eq!((at_work, others), (6, 200), "the other six wait in the Worker, and nobody else does");
+    assert_eq!(answers, [200; 12]);
+    // Nobody had to lose patience: each that was answered woke another.
+    assert!(took < PATIENCE, "{took:?}");
 }
 
 /// Has KV asked about an account of no interest: its first answer after a start may come too late to count.

@@ -17,7 +17,7 @@ use super::{
     ApiError, BODY_BYTES_MAX, Client, ErrorCode, Ports,
     code::{ANYWHERE, RATE_LIMITED},
     quota::declare,
-    traffic::{Counted, Route, count_request},
+    traffic::{Counted, Held, Route, count_request},
 };
 
 /// One operation of the API: a method on a path.
@@ -269,6 +269,7 @@ pub async fn serve<E: Endpoint>(request: Request) -> Response {
     parts.extensions.insert(Route(E::PATH));
     let caller = E::Caller::from_request_parts(&mut parts, &()).await;
     let counted = parts.extensions.get::<Counted>().cloned();
+    let _permit = parts.extensions.remove::<Held>();
     let answered = match caller {
         Ok(caller) => answer::<E>(caller, parts, body).await,
         Err(refused) => Err(refused),

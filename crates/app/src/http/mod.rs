@@ -39,7 +39,7 @@ pub use refuse::{
     UPLOADS_OF_ADDRESS_BYTES_MAX, UploadsBusy,
 };
 pub use traffic::{
-    Buckets, COUNTER_WINDOW_S, Client, Drawn, Refused, Repeatable, TrafficClass, TrafficKey, TrafficLimiter,
-    count_request,
+    Buckets, COUNTER_WINDOW_S, Client, Drawn, Permit, PermitId, Permits, Refused, Repeatable, TrafficClass, TrafficKey,
+    TrafficLimiter, count_request,
 };
 pub use whole_number::whole_number;

@@ -14,7 +14,7 @@ use oslira_app::{
         judging::ModelChoice,
     },
     http::{
-        Client, HEADER_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, Refused, Repeatable, SlowBody, TrafficClass,
+        Client, HEADER_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, Permit, Refused, Repeatable, SlowBody, TrafficClass,
         TrafficKey, TrafficLimiter, UploadsBusy,
     },
     shared::{
@@ -60,6 +60,10 @@ impl TrafficLimiter for Counter {
     async fn admit(&self, keys: &[TrafficKey]) -> Result<(), Refused> {
         let full: Vec<&TrafficKey> = keys.iter().filter(|key| !self.has_room(key)).collect();
         full.first().map_or(Ok(()), |key| Err(Refused { class: key.class, after_s: 3, certain_ms: 40 }))
+    }
+
+    async fn permit(&self, _: &Client) -> Permit {
+        Box::new(())
     }
 
     fn scale(&self) -> u32 {
@@ -125,6 +129,52 @@ async fn a_request_is_counted_once_by_who_is_known_and_else_by_the_address() {
         somewhere(),
     ];
     assert_eq!(counter.counted(), expected.concat());
+}
+
+/// Admits everybody, and notes when a permit is taken and given back: after how many questions to the ports.
+struct Permitted {
+    double: Arc<Double>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+struct Taken(Arc<Double>, Arc<Mutex<Vec<String>>>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.1.lock().unwrap().push(format!("given back after {}", self.0.asked().len()));
+    }
+}
+
+#[async_trait]
+impl TrafficLimiter for Permitted {
+    async fn admit(&self, _: &[TrafficKey]) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    async fn permit(&self, client: &Client) -> Permit {
+        assert_eq!(*client, user());
+        self.seen.lock().unwrap().push(format!("taken after {}", self.double.asked().len()));
+        Box::new(Taken(self.double.clone(), self.seen.clone()))
+    }
+
+    fn scale(&self) -> u32 {
+        1
+    }
+}
+
+#[tokio::test]
+async fn a_permit_is_held_from_before_the_database_is_asked_until_the_answer_is_made() {
+    let (double, seen) = (Arc::new(Double::new()), Arc::default());
+    let mut ports = ports(&double, ModelChoice::default());
+    ports.request.traffic = Some(Arc::new(Permitted { double: double.clone(), seen: Arc::clone(&seen) }));
+    let body = json!({ "daily_cap": 5 });
+    send_to(ports.clone(), request("PUT", "/credits/budget", &body)).await;
+    assert_eq!(*seen.lock().unwrap(), ["taken after 0", "given back after 1"]);
+    // Many people may come from one address.
+    for (path, token) in [("/health", None), ("/credits/balance", None), ("/credits/balance", Some("unknowable"))] {
+        get(&ports, path, token).await;
+    }
+    assert_eq!(seen.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -1,15 +1,16 @@
-//! The buckets of this isolate, and the platform's counters of requests.
+//! The buckets and permits of this isolate, and the platform's counters of requests.
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use js_sys::Reflect;
+use js_sys::{Function, Promise, Reflect};
 use oslira_app::{
-    http::{Buckets, COUNTER_WINDOW_S, Drawn, Refused, TrafficKey, TrafficLimiter},
+    http::{Buckets, COUNTER_WINDOW_S, Client, Drawn, Permit, PermitId, Permits, Refused, TrafficKey, TrafficLimiter},
     shared::{clock::Clock as _, expiring::Expiring},
 };
-use wasm_bindgen::JsCast as _;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use worker::{Env, Error, RateLimiter, Result, send::SendFuture};
 
 use super::{PlatformClock, deadline::within};
@@ -19,8 +20,11 @@ const REFUSED_MS: u32 = 1_000;
 const REFUSED_MAX: usize = 1_024;
 /// A counter is in the same place as the Worker. Each request waits for it, so one that is stuck must not hold all of them up.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// Behind slow requests of its own, one that waits goes on after so long, the foremost first.
+const PERMIT_PATIENCE: Duration = Duration::from_secs(2);
 
 thread_local! {
+    static PERMITS: RefCell<Option<Permits<Option<Function>>>> = const { RefCell::new(None) };
     static BUCKETS: RefCell<Option<Buckets>> = const { RefCell::new(None) };
     static REFUSED: RefCell<Expiring<TrafficKey, i64>> = RefCell::new(Expiring::new(REFUSED_MAX));
 }
@@ -33,6 +37,27 @@ pub fn limiter(env: &Env, binding: &str) -> Result<RateLimiter> {
         return Err(Error::BindingError(binding.to_owned()));
     }
     Ok(found.unchecked_into())
+}
+
+/// A permit that was taken, or is waited for.
+struct Taken {
+    client: Client,
+    id: PermitId,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let now_ms = PlatformClock.now().as_millisecond();
+        if let Some(waker) = with_permits(1, |permits| permits.give_back(&self.client, self.id, now_ms)).flatten() {
+            // It cannot fail: it is the function that settles a promise.
+            drop(waker.call0(&JsValue::UNDEFINED));
+        }
+    }
+}
+
+/// The permits of this isolate; whoever is first says with which scale.
+fn with_permits<T>(scale: u32, work: impl FnOnce(&mut Permits<Option<Function>>) -> T) -> T {
+    PERMITS.with_borrow_mut(|slot| work(slot.get_or_insert_with(|| Permits::new(scale))))
 }
 
 /// The Rate Limiting bindings: each location of the platform counts by itself, in its own memory.
@@ -113,6 +138,32 @@ impl TrafficLimiter for Limiter {
         }
         let said = SendFuture::new(join_all(frequent.into_iter().map(|key| self.ask(key)))).await;
         said.into_iter().collect()
+    }
+
+    async fn permit(&self, client: &Client) -> Permit {
+        SendFuture::new(async {
+            let mut given = None;
+            let waker = || {
+                let mut waker = None;
+                given = Some(Promise::new(&mut |resolve, _| waker = Some(resolve)));
+                waker
+            };
+            let now_ms = PlatformClock.now().as_millisecond();
+            let (id, is_taken) = with_permits(self.scale, |permits| permits.take(client, now_ms, waker));
+            let taken = Taken { client: client.clone(), id };
+            if let Some(given) = given.filter(|_| !is_taken) {
+                // The platform lets a promise of one request be settled by another (`handle_cross_request_promise_resolution`).
+                let mut given = JsFuture::from(given);
+                while within(PERMIT_PATIENCE, &mut given).await.is_none() {
+                    let now_ms = PlatformClock.now().as_millisecond();
+                    if with_permits(self.scale, |permits| permits.is_taken(client, id, now_ms)) {
+                        break;
+                    }
+                }
+            }
+            Box::new(taken) as Permit
+        })
+        .await
     }
 
     fn scale(&self) -> u32 {

@@ -1,19 +1,25 @@
 //! How many requests one client may send: each isolate has token buckets of its own, and asks the platform's counters about whoever
-//! sends much, before a database is asked.
+//! sends much, before a database is asked. What is let through is worked on a few at a time.
 //!
 //! A client is whoever is known by what they send: a user, the account of an API key, or who holds a ticket; whoever is not is counted by
 //! the address that they come from. What is known is counted for each route, so that one that is polled leaves room for the others, and in
 //! all. The platform counts for each of its locations, and none of it is exact: money is limited by the database (`begin_analysis`).
 
 mod buckets;
+mod permits;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    any::Any,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use axum::http::{HeaderMap, Method, request::Parts};
 use serde_json::json;
 
 pub use buckets::{Buckets, Drawn};
+pub use permits::{PermitId, Permits};
 
 use super::{ApiError, Exceeded, Quota, RequestPorts, code::RATE_LIMITED};
 use crate::shared::ids::{AccountId, RunId, UserId};
@@ -195,6 +201,14 @@ pub struct Repeatable {
     pub for_ms: u32,
 }
 
+/// To be worked on; dropping it gives it back. A request has it until its answer is made, but not while a stream of events or a file goes
+/// out.
+pub type Permit = Box<dyn Any + Send + Sync>;
+
+/// The permit of a request, in the extensions of its parts.
+#[derive(Clone)]
+pub(super) struct Held(#[expect(dead_code, reason = "dropping it gives it back")] Arc<Permit>);
+
 /// The buckets of the isolate and the platform's counters.
 #[async_trait]
 pub trait TrafficLimiter: Send + Sync {
@@ -204,6 +218,9 @@ pub trait TrafficLimiter: Send + Sync {
     /// # Errors
     /// The first of them that has no room.
     async fn admit(&self, keys: &[TrafficKey]) -> Result<(), Refused>;
+
+    /// Waits until few enough requests of this client are worked on. Must not wait for ever.
+    async fn permit(&self, client: &Client) -> Permit;
 
     /// A factor on the limits: 1 but for the stacks of tests.
     fn scale(&self) -> u32;
@@ -235,6 +252,10 @@ pub async fn count_request(parts: &mut Parts, client: &Client) -> Result<(), Api
     };
     parts.extensions.insert(Counted(keys.iter().map(|key| quota(key.class)).collect()));
     let Err(Refused { class, after_s, certain_ms }) = limiter.admit(&keys).await else {
+        // Many people may come from one address.
+        if !matches!(client, Client::Address(_)) {
+            parts.extensions.insert(Held(Arc::new(limiter.permit(client).await)));
+        }
         return Ok(());
     };
     let error =
