@@ -89,7 +89,7 @@ if (config.engine_start_delay_ms > 0) {
 }
 
 // Lets another version serve, if there are several, and throws every Durable Object out of memory while its callers go on: what
-// Cloudflare does when a new version is deployed. Workflows live in such objects too.
+// Cloudflare does when a new version is deployed. The engines of workflows stay (see versions.mjs).
 const CHANGE = "change-version";
 const change = `import unsafe from "workerd:unsafe";
 export default {

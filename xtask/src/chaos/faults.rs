@@ -50,8 +50,8 @@ pub enum Strike {
     /// The version of the stack with this number begins to serve, while requests and runs go on, as in a deployment on Cloudflare. It
     /// needs a stack with several versions, so chaos does not play it.
     Release(u32),
-    /// Every Durable Object, the engine of each workflow too, is thrown out of memory while its callers go on, as Cloudflare does
-    /// when the code changes.
+    /// Every Durable Object is thrown out of memory while its callers go on, as Cloudflare does when the code changes. The local
+    /// engines of workflows stay.
     ResetObjects,
 }
 
